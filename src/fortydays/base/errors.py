@@ -1,0 +1,83 @@
+"""The errors a user can meet, and the exit codes they lead to.
+
+Every message says what happened (with the value), what was expected, and what to do next. An exception that is
+not a :class:`FortydaysError` is a defect of the program, never the user's mistake.
+"""
+
+import difflib
+from collections.abc import Iterable
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a command tells the shell."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    NOT_MET = 3  # a claim or a gate was checked and does not hold
+    INTERRUPTED = 130
+
+
+class FortydaysError(Exception):
+    """Something the program could not do.
+
+    Args:
+        message: what happened and what was expected.
+        hint: what to do next; shown on a line of its own.
+    """
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(FortydaysError):
+    """The command, an option or a field was used wrongly."""
+
+    exit_code = ExitCode.USAGE
+
+
+class DataError(FortydaysError):
+    """A dataset could not be had, or is not what it should be."""
+
+
+class StorageError(FortydaysError):
+    """A file could not be read or written: full disk, no permission, damaged content."""
+
+
+class StudyChangedError(FortydaysError):
+    """An interrupted run cannot continue, because what it would train has changed since."""
+
+
+class TrainingFailedError(FortydaysError):
+    """A trial could not be trained to its end (for instance, its loss stopped being a number)."""
+
+
+class TrackingError(FortydaysError):
+    """The experiment tracker could not be reached or used."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str], *, hint: str = "") -> UsageError:
+    """The error for a name that does not exist: suggests near misses and lists what exists.
+
+    Args:
+        kind: what the name was meant to be ("day", "recipe field", ...).
+        name: what was given.
+        known: what exists, in the order to list it.
+        hint: what to say instead of listing what exists, where that is too much for one line.
+    """
+    names = list(known)
+    near = difflib.get_close_matches(name.lower(), [n.lower() for n in names], n=1, cutoff=0.6)
+    suggestion = ""
+    if near:
+        match = next(n for n in names if n.lower() == near[0])
+        suggestion = f" Did you mean {match!r}?"
+    shown = name if len(name) <= 60 else name[:57] + "..."
+    return UsageError(
+        f"There is no {kind} {shown!r}.{suggestion}",
+        hint=hint or (f"Known: {', '.join(names)}." if names else f"No {kind} exists yet."),
+    )

@@ -1,0 +1,283 @@
+"""The only place that writes, renames or locks files.
+
+State is written to a temporary file in the same folder, flushed to disk and renamed, so that a reader (or a
+process that starts after a crash) sees either the old content or the new, never a mixture. A damaged file is
+moved aside and named, never overwritten.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import filelock
+
+from fortydays.base import clock
+from fortydays.base.errors import StorageError
+
+T = TypeVar("T")
+
+
+@contextlib.contextmanager
+def storage_errors(action: str, path: Path) -> Iterator[None]:
+    """Turn an ``OSError`` inside the block into a :class:`StorageError` that names the path and the way out.
+
+    Args:
+        action: what was being done, such as "write" or "read".
+        path: the file or folder it was done to.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(action, path, error) from error
+
+
+def storage_error(action: str, path: Path, error: OSError) -> StorageError:
+    """The :class:`StorageError` for an ``OSError``."""
+    hints = {
+        errno.ENOSPC: "The disk is full. Free some space and run the command again: it continues where it stopped.",
+        errno.EDQUOT: "The disk quota is used up. Free some space and run the command again.",
+        errno.EROFS: "The file system is read-only. Point FORTYDAYS_HOME to a folder that can be written.",
+        errno.EACCES: "No permission. Change the folder's permissions or point FORTYDAYS_HOME to another folder.",
+        errno.EPERM: "No permission. Change the folder's permissions or point FORTYDAYS_HOME to another folder.",
+        errno.ENOENT: "It does not exist.",
+        errno.ENOTDIR: "A part of the path is a file where a folder was expected.",
+    }
+    reason = error.strerror or str(error)
+    return StorageError(f"Could not {action} {path}: {reason}.", hint=hints.get(error.errno or 0, ""))
+
+
+def make_folder(path: Path) -> Path:
+    """Create a folder and its parents where missing.
+
+    Raises:
+        StorageError: the folder cannot be created.
+    """
+    with storage_errors("create the folder", path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Call ``write`` on a temporary file beside ``path``, flush it to disk and rename it to ``path``.
+
+    Raises:
+        StorageError: the disk is full, read-only, or otherwise refuses; what stood at ``path`` is untouched.
+    """
+    make_folder(path.parent)
+    with storage_errors("write", path):
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Flush a folder's entries to disk, so that a rename in it survives a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
+    """A new folder ``parent/.NAME.XXXX.part`` that is removed when the block ends.
+
+    A process that is killed leaves it behind; :func:`remove_leftovers` finds it by its name.
+
+    Raises:
+        StorageError: it cannot be created.
+    """
+    make_folder(parent)
+    with storage_errors("create a folder in", parent):
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=f".{name}.", suffix=".part"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def folder_built_whole(path: Path) -> Iterator[Path]:
+    """A temporary folder beside ``path`` to fill, which becomes ``path`` when the block ends without an error.
+
+    The files in it are to be written with the functions of this module, so that their bytes are on the disk
+    before the folder has its name.
+
+    Raises:
+        StorageError: the folder cannot be created or renamed.
+    """
+    with temporary_folder(path.parent, path.name) as folder:
+        yield folder
+        with storage_errors("write", path):
+            folder.chmod(0o755)
+            sync_folder(folder)
+            folder.replace(path)
+            sync_folder(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it; a missing one is fine.
+
+    Raises:
+        StorageError: the system refuses.
+    """
+    with storage_errors("remove", path):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files and folders that killed processes left in ``folder``.
+
+    Only a process that holds the lock of everything that writes there may call this.
+    """
+    if folder.is_dir():
+        for entry in sorted(folder.glob(".*.part")):
+            remove(entry)
+
+
+def part_of(path: Path) -> Path:
+    """Where the bytes of ``path`` are gathered until it is whole: ``.NAME.part`` beside it."""
+    return path.with_name(f".{path.name}.part")
+
+
+@contextlib.contextmanager
+def extended_part(path: Path, *, keep: int) -> Iterator[IO[bytes]]:
+    """Open :func:`part_of` ``path`` to write after its first ``keep`` bytes, in as many sittings as it takes.
+
+    Unlike :func:`write_atomically`, what was written stays when the block fails, to be continued later.
+
+    Raises:
+        StorageError: the file cannot be opened, or its last bytes cannot be written.
+    """
+    make_folder(path.parent)
+    with storage_errors("write", path):
+        file = part_of(path).open("r+b" if keep else "wb")
+    try:
+        with storage_errors("write", path):
+            file.truncate(keep)
+            file.seek(keep)
+        yield file
+    finally:
+        with storage_errors("write", path):
+            file.close()
+
+
+def complete_part(path: Path) -> None:
+    """Flush :func:`part_of` ``path`` to disk and rename it to ``path``. Raises StorageError."""
+    with storage_errors("write", path):
+        with part_of(path).open("rb") as file:
+            os.fsync(file.fileno())
+        part_of(path).replace(path)
+        sync_folder(path.parent)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write bytes atomically. Raises StorageError."""
+    write_atomically(path, lambda file: file.write(content))
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write UTF-8 text atomically. Raises StorageError."""
+    write_bytes(path, content.encode("utf-8"))
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write a JSON document atomically, one value a line, NaN refused. Raises StorageError."""
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON document whose top level is an object.
+
+    Raises:
+        StorageError: the file is missing, unreadable, or not such a document.
+    """
+    with storage_errors("read", path):
+        content = path.read_bytes()
+    try:
+        document = json.loads(content)
+    except ValueError as error:
+        raise StorageError(f"{path} is damaged: it is not JSON ({error}).") from error
+    if not isinstance(document, dict):
+        raise StorageError(f"{path} is damaged: expected a JSON object, found {type(document).__name__}.")
+    return document
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file or folder to ``NAME.damaged-TIME`` beside it, so that nothing is lost.
+
+    Returns:
+        Where it is now.
+    """
+    stamp = clock.utc_now().strftime("%Y%m%d-%H%M%S")
+    target = path.with_name(f"{path.name}.damaged-{stamp}")
+    count = 1
+    while target.exists():
+        count += 1
+        target = path.with_name(f"{path.name}.damaged-{stamp}-{count}")
+    with storage_errors("set aside", path):
+        path.replace(target)
+    return target
+
+
+def sha256_of_file(path: Path) -> str:
+    """The SHA-256 digest of a file's bytes, in hexadecimal. Raises StorageError."""
+    with storage_errors("read", path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of_json(content: object) -> str:
+    """The SHA-256 digest of a value's canonical JSON text: keys sorted, no spaces, NaN refused."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, timeout: float = -1) -> Iterator[None]:
+    """Hold an exclusive lock on ``path`` (a lock file), which the system releases if the process dies.
+
+    Args:
+        path: the lock file; created where missing, never removed.
+        timeout: seconds to wait for another holder; -1 waits for ever, 0 not at all.
+
+    Raises:
+        TimeoutError: another process held the lock all that time.
+        StorageError: the lock file cannot be created.
+    """
+    make_folder(path.parent)
+    lock = filelock.FileLock(path)
+    try:
+        with storage_errors("lock", path):
+            lock.acquire(timeout=timeout)
+    except (filelock.Timeout, StorageError) as error:
+        # filelock.Timeout is an OSError, so it arrives wrapped.
+        cause = error if isinstance(error, filelock.Timeout) else error.__cause__
+        if isinstance(cause, filelock.Timeout):
+            raise TimeoutError(f"{path} is held by another process") from None
+        raise
+    try:
+        yield
+    finally:
+        lock.release()

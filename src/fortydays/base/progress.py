@@ -1,0 +1,46 @@
+"""How long work tells what it is doing, without knowing who listens.
+
+The rooms call :class:`Progress`; the command line gives one that draws bars or prints lines, tests give one that
+records, and everyone else gets :data:`SILENT`.
+"""
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Listener of long work. Calls arrive in order, from one thread."""
+
+    def start(self, task: str, *, total: float | None, unit: str) -> None:
+        """A named task begins; ``total`` is its size in ``unit`` ("bytes", "steps"), or None if unknown."""
+
+    def advance(self, task: str, *, done: float, note: str = "") -> None:
+        """A task has come to ``done`` of its total; ``note`` is a short state to show beside it."""
+
+    def finish(self, task: str, *, note: str = "") -> None:
+        """A task has ended."""
+
+    def say(self, message: str) -> None:
+        """A line for the reader, such as which source is tried next."""
+
+    def warn(self, message: str) -> None:
+        """A line the reader should not miss."""
+
+
+class _Silent:
+    def start(self, task: str, *, total: float | None, unit: str) -> None:
+        pass
+
+    def advance(self, task: str, *, done: float, note: str = "") -> None:
+        pass
+
+    def finish(self, task: str, *, note: str = "") -> None:
+        pass
+
+    def say(self, message: str) -> None:
+        pass
+
+    def warn(self, message: str) -> None:
+        pass
+
+
+SILENT: Progress = _Silent()
