@@ -1,0 +1,119 @@
+"""Whole processes, timed from outside, two in turn, and the ratio of each pair; shared by the benchmarks.
+
+Not a benchmark itself: ``make bench`` runs the files whose name begins with ``bench_``.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fortydays.base import clock, files
+from fortydays.base.machine import describe_machine
+from fortydays.study.evidence import package_versions
+
+RESULTS = Path(__file__).with_name("results.json")
+TABLE = Path(__file__).with_name("RESULTS.md")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One process, from start to end.
+
+    Attributes:
+        wall_seconds: from before its start to after its end.
+        cpu_seconds: user and system time, its own and its children's.
+        peak_mib: its largest resident memory, in MiB.
+        output: the JSON it printed last on standard output.
+    """
+
+    wall_seconds: float
+    cpu_seconds: float
+    peak_mib: float
+    output: dict[str, Any]
+
+
+def run(command: Sequence[str], environment: Mapping[str, str]) -> Run:
+    """Run a command and wait for it.
+
+    Raises:
+        RuntimeError: it did not end well.
+    """
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, **environment}
+    )
+    assert process.stdout is not None
+    printed = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} ended with exit code {process.returncode}")
+    lines = printed.decode().strip().splitlines()
+    return Run(
+        wall_seconds=wall,
+        cpu_seconds=usage.ru_utime + usage.ru_stime,
+        # Linux counts in KiB, macOS in bytes.
+        peak_mib=usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10),
+        output=json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {},
+    )
+
+
+def in_turn(a: Callable[[], Run], b: Callable[[], Run], *, times: int) -> list[tuple[Run, Run]]:
+    """Run A, B, A, B, ... so that a machine whose speed drifts slows both."""
+    return [(a(), b()) for _ in range(times)]
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Minimum, median and maximum."""
+    return {"min": min(values), "median": statistics.median(values), "max": max(values)}
+
+
+def record(name: str, *, question: str, target: str, met: bool, figures: Mapping[str, Any]) -> None:
+    """Write one benchmark's result into ``results.json`` and renew the table."""
+    results = files.read_json(RESULTS) if RESULTS.exists() else {}
+    machine = asdict(describe_machine())
+    results[name] = {
+        "question": question,
+        "target": target,
+        "met": met,
+        "figures": dict(figures),
+        "measured": clock.timestamp(),
+        "machine": {**machine, "flags": list(machine["flags"])},
+        "packages": package_versions(),
+    }
+    files.write_json(RESULTS, results)
+    files.write_text(TABLE, _table(results))
+    print(f"{name}: {'met' if met else 'NOT met'}; target {target}; {json.dumps(figures)}")
+
+
+def _table(results: Mapping[str, Any]) -> str:
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench`. Every ratio is of two programs run in turn on one machine; medians, with the range.",
+        "",
+        "| what | target | measured | met | machine, date |",
+        "|---|---|---|---|---|",
+    ]
+    for result in results.values():
+        shown = "<br>".join(f"{name}: {_show(value)}" for name, value in result["figures"].items())
+        machine = result["machine"]
+        lines.append(
+            f"| {result['question']} | {result['target']} | {shown} | {'yes' if result['met'] else 'no'} | "
+            f"{machine['cpu_model']}, {machine['cores']} cores, {result['measured'][:10]} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{value['median']:.3g} ({value['min']:.3g} to {value['max']:.3g})"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
