@@ -1,0 +1,1 @@
+"""Model builders that more than one day uses, in plain Keras."""

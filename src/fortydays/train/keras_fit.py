@@ -1,0 +1,169 @@
+"""The reference engine: the same trial through ``keras.Model.fit``, which the compiled epoch is tested against.
+
+It sees the same batches in the same order, with the same learning rates, and is evaluated by the same code. It is
+slower, keeps no checkpoints within a trial, and looks at the validation split once an epoch.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.base import clock
+from fortydays.base.errors import TrainingFailedError
+from fortydays.data.arrays import Split, TrainingData
+from fortydays.train.checkpoint import Checkpoint
+from fortydays.train.evaluation import Evaluation, Evaluator
+from fortydays.train.framework import (
+    ModelBuilder,
+    build_loss,
+    build_model,
+    build_optimizer,
+    has_convolutions,
+    resolve_precision,
+)
+from fortydays.train.history import History, Point
+from fortydays.train.order import batches_of_epoch
+from fortydays.train.recipe import Recipe
+from fortydays.train.schedule import learning_rates
+from fortydays.train.stopping import Stopping
+from fortydays.train.trainer import (
+    Report,
+    Trained,
+    assign,
+    check_batch_fits,
+    check_finite,
+    check_model_fits,
+    values_of,
+)
+
+
+class FitTrainer:
+    """Trains one model architecture on one dataset through ``keras.Model.fit``.
+
+    Takes what :class:`~fortydays.train.trainer.Trainer` takes and gives what it gives.
+    """
+
+    def __init__(self, *, builder: ModelBuilder, recipe: Recipe, data: TrainingData, bfloat16_is_fast: bool) -> None:
+        check_batch_fits(recipe, data)
+        self._builder, self._recipe, self._data = builder, recipe, data
+        self.model = build_model(builder, seed=0, precision="float32")
+        self.precision = resolve_precision(
+            recipe, convolutions=has_convolutions(self.model), bfloat16_is_fast=bfloat16_is_fast
+        )
+        check_model_fits(self.model, data)
+        self.loss = build_loss(recipe, data.num_classes)
+        self.steps_per_epoch = len(data.train) // recipe.batch_size
+        self.compile_seconds = 0.0
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers the optimizer may change."""
+        return int(sum(np.prod(v.shape) for v in self.model.trainable_variables))
+
+    def evaluate(self, split: Split) -> Evaluation:
+        """Evaluate the model as it is now."""
+        return self._evaluator().evaluate(split)
+
+    def _evaluator(self) -> Evaluator:
+        return Evaluator(model=self.model, loss=self.loss, batch_size=1000, xla=False)
+
+    def train(
+        self,
+        *,
+        seed: int,
+        recipe: Recipe | None = None,
+        resume: Checkpoint | None = None,  # noqa: ARG002 - the reference begins every trial anew
+        keep: Callable[[Checkpoint], None] | None = None,  # noqa: ARG002
+        report: Report | None = None,
+    ) -> Trained:
+        """Train one trial from a fresh start.
+
+        Raises:
+            TrainingFailedError: the loss became NaN or infinite.
+        """
+        import keras
+
+        used = recipe or self._recipe
+        data, steps, loss = self._data, self.steps_per_epoch, self.loss
+        model = self.model = build_model(self._builder, seed=seed, precision=self.precision)
+        evaluator = self._evaluator()
+        rates = learning_rates(
+            peak=used.learning_rate,
+            schedule=used.schedule,
+            warmup=used.warmup,
+            total_steps=used.epochs * steps,
+        )
+
+        def batches() -> Iterator[tuple[NDArray[np.float32], NDArray[np.int32]]]:
+            for epoch in range(used.epochs):
+                for chosen in batches_of_epoch(
+                    seed=seed, epoch=epoch, examples=len(data.train), batch_size=used.batch_size
+                ):
+                    images = data.train.images[chosen].astype(np.float32) / np.float32(255)
+                    yield images, data.train.labels[chosen].astype(np.int32)
+
+        points: list[Point] = []
+        stopping = Stopping(patience=used.patience, higher_is_better=used.monitor == "validation_accuracy")
+        best: list[Any] = []
+        began = clock.seconds()
+
+        class Watch(keras.callbacks.Callback):  # type: ignore[misc]
+            """Sets the rate of each step; looks at the validation split after each epoch."""
+
+            step = 0
+
+            def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+                model.optimizer.learning_rate.assign(rates[Watch.step])
+
+            def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+                Watch.step += 1
+                if not np.isfinite(logs["loss"]):
+                    raise TrainingFailedError(
+                        f"The loss became {logs['loss']} by step {Watch.step}, "
+                        f"with a learning rate of {rates[Watch.step - 1]:g}.",
+                        hint="Try a lower learning rate: --set learning_rate=...",
+                    )
+                if report and Watch.step % 50 == 0:
+                    report(Watch.step, used.epochs * steps, logs["loss"], logs["accuracy"])
+
+            def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+                nonlocal stopping, best
+                evaluation = evaluator.evaluate(data.validation)
+                check_finite(evaluation, step=Watch.step, rate=float(rates[Watch.step - 1]))
+                points.append(
+                    Point(
+                        step=Watch.step,
+                        epoch=epoch + 1,
+                        train_loss=float(logs["loss"]),
+                        train_accuracy=float(logs["accuracy"]),
+                        validation_loss=evaluation.loss,
+                        validation_accuracy=evaluation.accuracy,
+                        learning_rate=float(rates[Watch.step - 1]),
+                        seconds=clock.seconds() - began,
+                    )
+                )
+                value = evaluation.loss if used.monitor == "validation_loss" else evaluation.accuracy
+                stopping = stopping.after(epoch + 1, value)
+                if used.patience is not None and stopping.best_epoch == epoch + 1:
+                    best = values_of(model.variables)
+                if stopping.should_stop:
+                    model.stop_training = True
+
+        model.compile(
+            optimizer=build_optimizer(used),
+            loss=lambda labels, probabilities: loss(labels, probabilities),  # noqa: PLW0108 - Keras asks for more of a Loss
+            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        )
+        # One generator for all epochs: Keras reads ahead, so data that changes at an epoch's end would change early.
+        model.fit(batches(), shuffle=False, steps_per_epoch=steps, epochs=used.epochs, callbacks=[Watch()], verbose=0)
+        if best:
+            assign(model.variables, best)
+        return Trained(
+            history=History(points=tuple(points), steps_per_epoch=steps),
+            variables=values_of(model.variables),
+            epochs=len(points),
+            best_epoch=stopping.best_epoch if best else len(points),
+            train_seconds=clock.seconds() - began,
+        )

@@ -1,0 +1,201 @@
+"""The recipe: how a variant is trained, as a value that can be compared, hashed and printed."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from fortydays.base.errors import UsageError, unknown_name
+
+OPTIMIZERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "sgd": ("momentum", "nesterov"),
+        "rmsprop": ("rho", "momentum", "epsilon", "centered"),
+        "adam": ("beta_1", "beta_2", "epsilon", "amsgrad"),
+        "adamw": ("beta_1", "beta_2", "epsilon", "amsgrad"),
+        "nadam": ("beta_1", "beta_2", "epsilon"),
+        "adagrad": ("initial_accumulator_value", "epsilon"),
+        "lion": ("beta_1", "beta_2"),
+    }
+)
+"""The Keras optimizers a recipe can name, each with the options it takes besides the learning rate."""
+
+# What kind of value an option takes; those in neither are numbers from 0 up.
+_SWITCHES = ("nesterov", "centered", "amsgrad")
+_SHARES = ("momentum", "rho", "beta_1", "beta_2")
+
+LOSSES = ("crossentropy", "mean_squared_error")
+SCHEDULES = ("constant", "linear", "cosine")
+PRECISIONS = ("auto", "float32", "bfloat16")
+MONITORS = ("validation_loss", "validation_accuracy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a variant is trained.
+
+    Attributes:
+        epochs: passes over the training split. Images left over when it is cut into whole batches are left out of
+            that epoch; which ones they are changes from epoch to epoch with the order.
+        batch_size: images in one step.
+        optimizer: one of :data:`OPTIMIZERS`, as Keras has it.
+        learning_rate: the peak learning rate.
+        optimizer_options: the optimizer's own options, such as ``{"momentum": 0.9}``.
+        schedule: how the learning rate falls from its peak: "constant", "linear" or "cosine" (both to zero).
+        warmup: share of all steps, from 0 to below 1, over which the learning rate first rises linearly.
+        weight_decay: decoupled weight decay (Loshchilov and Hutter, 2019), by the optimizer.
+        loss: "crossentropy" or "mean_squared_error" (on one-hot labels, the Brier score up to a factor).
+        label_smoothing: share of each label spread over all classes; with cross-entropy only.
+        patience: stop after so many epochs without a better ``monitor``, and keep the best epoch's weights; None
+            trains all epochs and keeps the last weights.
+        monitor: what ``patience`` watches, on the validation split.
+        evaluate_every: steps between looks at the validation split, besides the one that ends each epoch;
+            None looks once an epoch.
+        precision: "float32", "bfloat16" (mixed: bfloat16 arithmetic, float32 weights), or "auto": bfloat16 where
+            the processor computes it fast and the model has convolutions.
+    """
+
+    epochs: int
+    batch_size: int = 32
+    optimizer: str = "adam"
+    learning_rate: float = 0.001
+    optimizer_options: Mapping[str, float | bool] = field(default_factory=dict, hash=False)
+    schedule: str = "constant"
+    warmup: float = 0.0
+    weight_decay: float = 0.0
+    loss: str = "crossentropy"
+    label_smoothing: float = 0.0
+    patience: int | None = None
+    monitor: str = "validation_loss"
+    evaluate_every: int | None = None
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        _whole("epochs", self.epochs, 1, 100_000)
+        _whole("batch_size", self.batch_size, 1, 1_000_000)
+        _choice("optimizer", self.optimizer, OPTIMIZERS)
+        _number("learning_rate", self.learning_rate, low=0.0, low_included=False)
+        _choice("schedule", self.schedule, SCHEDULES)
+        _number("warmup", self.warmup, low=0.0, high=1.0)
+        _number("weight_decay", self.weight_decay, low=0.0)
+        _choice("loss", self.loss, LOSSES)
+        _number("label_smoothing", self.label_smoothing, low=0.0, high=1.0)
+        if self.label_smoothing and self.loss != "crossentropy":
+            raise UsageError(
+                f"The recipe field 'label_smoothing' is {self.label_smoothing} with the loss {self.loss!r}; "
+                "it is defined for 'crossentropy' only.",
+                hint="Set label_smoothing=0 or loss=crossentropy.",
+            )
+        if self.patience is not None:
+            _whole("patience", self.patience, 1, 100_000)
+        _choice("monitor", self.monitor, MONITORS)
+        if self.evaluate_every is not None:
+            _whole("evaluate_every", self.evaluate_every, 1, 1_000_000_000)
+        _choice("precision", self.precision, PRECISIONS)
+        self._check_optimizer_options()
+
+    def _check_optimizer_options(self) -> None:
+        known = OPTIMIZERS[self.optimizer]
+        for name, value in self.optimizer_options.items():
+            if name not in known:
+                raise unknown_name(f"option of the optimizer {self.optimizer!r}", name, known)
+            if name not in _SWITCHES:
+                _number(f"optimizer_options.{name}", value, low=0.0, high=1.0 if name in _SHARES else math.inf)
+            elif not isinstance(value, bool):
+                raise UsageError(f"The recipe field 'optimizer_options.{name}' is {value!r}; expected true or false.")
+        object.__setattr__(self, "optimizer_options", MappingProxyType(dict(sorted(self.optimizer_options.items()))))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The recipe as JSON values, every field included."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        values["optimizer_options"] = dict(self.optimizer_options)
+        return values
+
+    def replace(self, **changes: object) -> "Recipe":
+        """A copy with some fields changed.
+
+        Raises:
+            UsageError: a field is unknown or a value does not fit.
+        """
+        for name in changes:
+            if name not in FIELDS:
+                raise unknown_name("recipe field", name, FIELDS)
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+
+    def with_setting(self, setting: str) -> "Recipe":
+        """A copy with one field set from text, as given to ``--set``.
+
+        Args:
+            setting: ``FIELD=VALUE``; an optimizer's option is ``optimizer_options.NAME=VALUE``.
+
+        Raises:
+            UsageError: no ``=``, an unknown field, or a value of the wrong type or out of range.
+        """
+        name, separator, text = setting.partition("=")
+        name, text = name.strip(), text.strip()
+        if not separator or not name or not text:
+            raise UsageError(f"--set got {setting!r}; expected FIELD=VALUE.", hint=f"Fields: {', '.join(FIELDS)}.")
+        if name.startswith("optimizer_options."):
+            option = name.removeprefix("optimizer_options.")
+            value = _parse(name, text, "float | bool")
+            return self.replace(optimizer_options={**self.optimizer_options, option: value})
+        if name not in FIELDS:
+            raise unknown_name("recipe field", name, FIELDS)
+        if name == "optimizer_options":
+            raise UsageError(
+                "'optimizer_options' is set one option at a time.",
+                hint="For example: --set optimizer_options.momentum=0.9",
+            )
+        changes: dict[str, object] = {name: _parse(name, text, FIELDS[name])}
+        if name == "optimizer" and text != self.optimizer:
+            # Options belong to the optimizer they were written for; another one would refuse them.
+            changes["optimizer_options"] = {}
+        return self.replace(**changes)
+
+
+FIELDS: Mapping[str, str] = MappingProxyType({f.name: str(f.type) for f in dataclasses.fields(Recipe)})
+"""The fields of a recipe and their types as written."""
+
+
+def _parse(name: str, text: str, kind: str) -> object:
+    types = {part.strip() for part in kind.replace("<class '", "").replace("'>", "").split("|")}
+    lowered = text.lower()
+    if "None" in types and lowered in ("none", "null", "off"):
+        return None
+    if "bool" in types and lowered in ("true", "false"):
+        return lowered == "true"
+    try:
+        if "int" in types:
+            return int(text)
+        if "float" in types:
+            return float(text)
+    except ValueError:
+        wanted = "a whole number" if "int" in types else "a number"
+        if "None" in types:
+            wanted += " or 'none'"
+        raise UsageError(f"The recipe field {name!r} got {text!r}; expected {wanted}.") from None
+    return text
+
+
+def _whole(name: str, value: object, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UsageError(f"The recipe field {name!r} is {value!r}; expected a whole number.")
+    if not low <= value <= high:
+        raise UsageError(f"The recipe field {name!r} is {value}; expected a whole number from {low} to {high}.")
+
+
+def _number(name: str, value: object, *, low: float, high: float = math.inf, low_included: bool = True) -> None:
+    """Check for a number from ``low`` (included or not) to below ``high``."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise UsageError(f"The recipe field {name!r} is {value!r}; expected a number.")
+    if value < low or (value == low and not low_included) or value >= high:
+        bound = f"{'at least' if low_included else 'above'} {low:g}"
+        bound += f" and below {high:g}" if math.isfinite(high) else ""
+        raise UsageError(f"The recipe field {name!r} is {value}; expected a number {bound}.")
+
+
+def _choice(name: str, value: object, known: Mapping[str, object] | tuple[str, ...]) -> None:
+    if not isinstance(value, str) or value not in known:
+        raise unknown_name(f"{name} for a recipe", str(value), known)

@@ -1,0 +1,381 @@
+"""One variant's trainer: builds and compiles once, then trains with as many seeds and learning rates as asked.
+
+A trial is a pure function of (code, data, recipe, seed, backend, threads). Its state after each epoch is handed out
+as a checkpoint, from which another process goes on with the same bits. The trainer itself touches no disk.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.base import clock
+from fortydays.base.errors import TrainingFailedError, UsageError
+from fortydays.data.arrays import Split, TrainingData
+from fortydays.train.checkpoint import Checkpoint
+from fortydays.train.compiled_epoch import LONGEST_CHUNK, CompiledEpoch, DeviceSplit, on_device
+from fortydays.train.evaluation import Evaluation, Evaluator
+from fortydays.train.framework import (
+    ModelBuilder,
+    build_loss,
+    build_model,
+    build_optimizer,
+    has_convolutions,
+    resolve_precision,
+)
+from fortydays.train.history import History, Point, points_from_columns
+from fortydays.train.order import batches_of_epoch
+from fortydays.train.recipe import Recipe
+from fortydays.train.schedule import learning_rates
+from fortydays.train.stopping import Stopping
+from fortydays.train.substitutes import substituted
+
+if TYPE_CHECKING:
+    import keras
+
+Report = Callable[[int, int, float, float], None]
+"""Told after each chunk of steps: steps done, steps in all, loss, accuracy. May raise to stop the trial."""
+
+SECONDS_BETWEEN_REPORTS = 0.25
+"""How long one call into the graph aims to take: an interrupt is noticed after it."""
+
+FREE_FIELDS = ("learning_rate", "schedule", "warmup", "epochs", "patience", "monitor", "evaluate_every")
+"""What may differ between two recipes that share one compiled program."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trained:
+    """A finished trial.
+
+    Attributes:
+        history: what was seen on the way.
+        variables: the model's variables, as kept (the best epoch's with early stopping, else the last).
+        epochs: epochs trained.
+        best_epoch: the epoch whose weights were kept.
+        train_seconds: of the training loop, looks at the validation split included, compilation not.
+        resumed_from_epoch: epochs that an earlier process had done, or 0.
+    """
+
+    history: History
+    variables: Sequence[NDArray[Any]]
+    epochs: int
+    best_epoch: int
+    train_seconds: float
+    resumed_from_epoch: int = 0
+
+
+class Trainer:
+    """Trains one model architecture on one dataset.
+
+    Args:
+        builder: builds a fresh model.
+        recipe: decides what is compiled; later recipes may differ in learning rate, schedule and length only.
+        data: training and validation examples.
+        device_train: the training split on the device, where several trainers share it.
+        bfloat16_is_fast: whether "auto" precision may take bfloat16.
+        substitutes: whether layers may be computed by :mod:`fortydays.train.substitutes`.
+
+    Raises:
+        UsageError: the batch is larger than the training split, or the model does not fit the data.
+    """
+
+    def __init__(
+        self,
+        *,
+        builder: ModelBuilder,
+        recipe: Recipe,
+        data: TrainingData,
+        device_train: DeviceSplit | None = None,
+        bfloat16_is_fast: bool = False,
+        substitutes: bool = True,
+    ) -> None:
+        check_batch_fits(recipe, data)
+        began = clock.seconds()
+        self._builder, self._recipe, self._data = builder, recipe, data
+        self._substitutes = substitutes
+        model = build_model(builder, seed=0, precision="float32")
+        self.convolutions = has_convolutions(model)
+        self.precision = resolve_precision(recipe, convolutions=self.convolutions, bfloat16_is_fast=bfloat16_is_fast)
+        self._xla = not self.convolutions
+        check_model_fits(model, data)
+        model = self._build(seed=0)
+        self.model = model
+        self.optimizer = build_optimizer(recipe)
+        self.optimizer.build(model.trainable_variables)
+        self._fresh_optimizer = values_of(self.optimizer.variables)
+        self.loss = build_loss(recipe, data.num_classes)
+        self.evaluator = Evaluator(
+            model=model, loss=self.loss, batch_size=1000 if self.convolutions else 5000, xla=self._xla
+        )
+        self.evaluator.keep_on_device(data.validation)
+        self.steps_per_epoch = len(data.train) // recipe.batch_size
+        self._epoch = CompiledEpoch(
+            model=model,
+            optimizer=self.optimizer,
+            loss=self.loss,
+            train=device_train or on_device(data.train),
+            xla=self._xla,
+        )
+        # Compile outside the clock of any trial: a call that does no step, and one look at the validation split.
+        order = np.zeros((self.steps_per_epoch, recipe.batch_size), np.int32)
+        self._epoch.run(order, np.zeros(self.steps_per_epoch, np.float32), 0, 0)
+        self.evaluator.evaluate(data.validation)
+        self.compile_seconds = clock.seconds() - began
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers the optimizer may change."""
+        return int(sum(np.prod(v.shape) for v in self.model.trainable_variables))
+
+    def evaluate(self, split: Split) -> Evaluation:
+        """Evaluate the model as it is now."""
+        return self.evaluator.evaluate(split)
+
+    def restore(self, variables: Sequence[NDArray[Any]]) -> None:
+        """Give the model the variables of a finished trial."""
+        assign(self.model.variables, variables)
+
+    def reset(self, seed: int) -> None:
+        """Give model and optimizer the state of a fresh trial with this seed, without compiling again."""
+        fresh = self._build(seed=seed)
+        assign(self.model.variables, values_of(fresh.variables))
+        assign(self.optimizer.variables, self._fresh_optimizer)
+
+    def _build(self, *, seed: int) -> "keras.Model":
+        model = build_model(self._builder, seed=seed, precision=self.precision)
+        return substituted(model) if self._xla and self._substitutes else model
+
+    def check_shares_program(self, recipe: Recipe) -> None:
+        """Raise ValueError unless the recipe can be trained with what is compiled."""
+        changed = {name for name, value in recipe.as_dict().items() if value != self._recipe.as_dict()[name]}
+        if changed - set(FREE_FIELDS):
+            raise ValueError(f"another program is needed, because these fields differ: {sorted(changed)}")
+
+    def train(
+        self,
+        *,
+        seed: int,
+        recipe: Recipe | None = None,
+        resume: Checkpoint | None = None,
+        keep: Callable[[Checkpoint], None] | None = None,
+        report: Report | None = None,
+    ) -> Trained:
+        """Train one trial, from a fresh start or from a checkpoint.
+
+        Args:
+            seed: of the initial weights, the order of the images and the layers' random generators.
+            recipe: the trainer's own, unless given; may differ in learning rate, schedule and length only.
+            resume: the state after some epochs of this very trial.
+            keep: given the state after each epoch, to write it down.
+            report: told after each chunk of steps.
+
+        Returns:
+            The finished trial; the model has its weights.
+
+        Raises:
+            TrainingFailedError: the loss became NaN or infinite.
+        """
+        recipe = recipe or self._recipe
+        self.check_shares_program(recipe)
+        self.reset(seed)
+        state = _State(stopping=_stopping(recipe))
+        if resume is not None:
+            state = self._resume(resume)
+        resumed_from = state.epoch
+        rates = learning_rates(
+            peak=recipe.learning_rate,
+            schedule=recipe.schedule,
+            warmup=recipe.warmup,
+            total_steps=recipe.epochs * self.steps_per_epoch,
+        ).reshape(recipe.epochs, self.steps_per_epoch)
+        while state.epoch < recipe.epochs and not state.stopping.should_stop:
+            state = self._train_epoch(state, seed=seed, recipe=recipe, rates=rates[state.epoch], report=report)
+            if keep is not None:
+                began = clock.seconds()
+                keep(self._checkpoint(state))
+                state = dataclasses.replace(state, seconds=state.seconds + clock.seconds() - began)
+        best_epoch = state.epoch
+        if recipe.patience is not None and state.best:
+            assign(self.model.variables, state.best)
+            best_epoch = state.stopping.best_epoch
+        return Trained(
+            history=History(points=state.points, steps_per_epoch=self.steps_per_epoch),
+            variables=values_of(self.model.variables),
+            epochs=state.epoch,
+            best_epoch=best_epoch,
+            train_seconds=state.seconds,
+            resumed_from_epoch=resumed_from,
+        )
+
+    def _train_epoch(
+        self, state: "_State", *, seed: int, recipe: Recipe, rates: NDArray[np.float32], report: Report | None
+    ) -> "_State":
+        began = clock.seconds()
+        order = batches_of_epoch(
+            seed=seed, epoch=state.epoch, examples=len(self._data.train), batch_size=recipe.batch_size
+        )
+        before = state.epoch * self.steps_per_epoch
+        total = recipe.epochs * self.steps_per_epoch
+        points = list(state.points)
+        evaluation: Evaluation | None = None
+        done, chunk = 0, 64
+        for stop in evaluation_steps(before, self.steps_per_epoch, recipe.evaluate_every):
+            losses: list[NDArray[np.float32]] = []
+            accuracies: list[NDArray[np.float32]] = []
+            while done < stop:
+                end = min(done + chunk, stop)
+                started = clock.seconds()
+                chunk_losses, chunk_accuracies = self._epoch.run(order, rates, done, end)
+                if not np.isfinite(chunk_losses).all():
+                    raise _diverged(chunk_losses, before + done, rates[done:end])
+                losses.append(chunk_losses)
+                accuracies.append(chunk_accuracies)
+                chunk = _next_chunk(end - done, clock.seconds() - started)
+                done = end
+                if report:
+                    report(before + done, total, float(chunk_losses.mean()), float(chunk_accuracies.mean()))
+            evaluation = self.evaluate(self._data.validation)
+            check_finite(evaluation, step=before + done, rate=float(rates[done - 1]))
+            points.append(
+                Point(
+                    step=before + done,
+                    epoch=state.epoch + (done == self.steps_per_epoch),
+                    train_loss=float(np.concatenate(losses).mean(dtype=np.float64)),
+                    train_accuracy=float(np.concatenate(accuracies).mean(dtype=np.float64)),
+                    validation_loss=evaluation.loss,
+                    validation_accuracy=evaluation.accuracy,
+                    learning_rate=float(rates[done - 1]),
+                    seconds=state.seconds + clock.seconds() - began,
+                )
+            )
+        last = points[-1]
+        value = last.validation_loss if recipe.monitor == "validation_loss" else last.validation_accuracy
+        stopping = state.stopping.after(last.epoch, value)
+        best = state.best
+        if recipe.patience is not None and stopping.best_epoch == last.epoch:
+            best = tuple(values_of(self.model.variables))
+        return _State(
+            epoch=last.epoch,
+            points=tuple(points),
+            stopping=stopping,
+            best=best,
+            seconds=state.seconds + clock.seconds() - began,
+        )
+
+    def _checkpoint(self, state: "_State") -> Checkpoint:
+        return Checkpoint(
+            state={
+                "epoch": state.epoch,
+                "seconds": state.seconds,
+                "stopping": dataclasses.asdict(state.stopping),
+                "points": History(points=state.points, steps_per_epoch=self.steps_per_epoch).as_columns(),
+            },
+            variables=values_of(self.model.variables),
+            optimizer=values_of(self.optimizer.variables),
+            best=state.best,
+        )
+
+    def _resume(self, found: Checkpoint) -> "_State":
+        assign(self.model.variables, found.variables)
+        assign(self.optimizer.variables, found.optimizer)
+        return _State(
+            epoch=found.state["epoch"],
+            points=points_from_columns(found.state["points"]),
+            stopping=Stopping(**found.state["stopping"]),
+            best=tuple(found.best),
+            seconds=found.state["seconds"],
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _State:
+    """A trial between two epochs, besides the variables of model and optimizer."""
+
+    stopping: Stopping
+    epoch: int = 0
+    points: tuple[Point, ...] = ()
+    best: tuple[NDArray[Any], ...] = ()
+    seconds: float = 0.0
+
+
+def evaluation_steps(before: int, steps: int, every: int | None) -> list[int]:
+    """The steps of an epoch after which the validation split is looked at; the last step always is.
+
+    Args:
+        before: steps done in earlier epochs; ``every`` counts from the trial's start.
+        steps: steps of the epoch.
+        every: steps between two looks, or None.
+    """
+    looks = [] if every is None else [s for s in range(1, steps) if (before + s) % every == 0]
+    return [*looks, steps]
+
+
+def _next_chunk(done: int, seconds: float) -> int:
+    """How many steps to do next, so that a call takes about :data:`SECONDS_BETWEEN_REPORTS`."""
+    wanted = int(done * SECONDS_BETWEEN_REPORTS / max(seconds, 1e-6))
+    return max(1, min(wanted, LONGEST_CHUNK, 8 * done))
+
+
+def _stopping(recipe: Recipe) -> Stopping:
+    return Stopping(patience=recipe.patience, higher_is_better=recipe.monitor == "validation_accuracy")
+
+
+def _diverged(losses: NDArray[np.float32], first_step: int, rates: NDArray[np.float32]) -> TrainingFailedError:
+    at = int(np.flatnonzero(~np.isfinite(losses))[0])
+    return TrainingFailedError(
+        f"The loss became {losses[at]} at step {first_step + at + 1}, with a learning rate of {rates[at]:g}.",
+        hint="Try a lower learning rate: --set learning_rate=...",
+    )
+
+
+def check_finite(evaluation: Evaluation, *, step: int, rate: float) -> None:
+    """Raise TrainingFailedError where the loss on the validation split is no number: the last step can do that."""
+    if not math.isfinite(evaluation.loss):
+        raise TrainingFailedError(
+            f"The validation loss is {evaluation.loss} after step {step}, with a learning rate of {rate:g}.",
+            hint="Try a lower learning rate: --set learning_rate=...",
+        )
+
+
+def check_model_fits(model: "keras.Model", data: TrainingData) -> None:
+    """Raise UsageError where a model's input or output does not have the data's shape."""
+    if not model.built:
+        raise UsageError(
+            "The model does not say which images it takes.",
+            hint=f"Begin it with keras.Input({tuple(data.train.images.shape[1:])}).",
+        )
+    found = tuple(model.output_shape)
+    if len(found) != 2 or found[-1] != data.num_classes:
+        raise UsageError(
+            f"The model's output has shape {found}; expected (None, {data.num_classes}), "
+            f"one probability for each of the dataset's {data.num_classes} classes."
+        )
+    wanted = tuple(data.train.images.shape[1:])
+    if tuple(model.input_shape[1:]) != wanted:
+        raise UsageError(
+            f"The model's input has shape {tuple(model.input_shape[1:])}; the dataset's images are {wanted}."
+        )
+
+
+def check_batch_fits(recipe: Recipe, data: TrainingData) -> None:
+    """Raise UsageError where a batch is larger than the training split."""
+    if recipe.batch_size > len(data.train):
+        raise UsageError(
+            f"The batch size is {recipe.batch_size}, but the training split has {len(data.train)} images.",
+            hint=f"Set batch_size to at most {len(data.train)}.",
+        )
+
+
+def values_of(variables: Sequence[Any]) -> list[NDArray[Any]]:
+    """Copies of the values of some Keras variables."""
+    return [np.array(v.numpy()) for v in variables]
+
+
+def assign(variables: Sequence[Any], values: Sequence[NDArray[Any]]) -> None:
+    """Give some Keras variables these values, in order."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

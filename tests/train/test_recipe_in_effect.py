@@ -1,0 +1,170 @@
+"""Every field of a recipe changes what is trained, and by as much as its definition says."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tiny_training import CLASSES, RECIPE, bits, linear, without_times
+
+from fortydays.data.arrays import TrainingData
+from fortydays.train.recipe import Recipe
+from fortydays.train.trainer import Trained, Trainer, values_of
+
+TrainerOf = Callable[..., Trainer]
+WHOLE = Recipe(epochs=2, batch_size=256, optimizer="sgd", learning_rate=0.5)
+"""Two steps of plain gradient descent, each on all 256 images, so that their order does not matter."""
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"schedule": "cosine"},
+        {"schedule": "linear", "learning_rate": 0.25},
+        {"warmup": 0.5},
+        {"weight_decay": 0.1},
+        {"optimizer_options": {"momentum": 0.5}},
+        {"label_smoothing": 0.3},
+        {"loss": "mean_squared_error"},
+    ],
+    ids=str,
+)
+def test_two_steps_are_those_of_the_textbook(
+    changes: dict[str, Any], trainer_of: TrainerOf, data: TrainingData
+) -> None:
+    recipe = WHOLE.replace(**changes)
+    trainer = trainer_of(linear, recipe, data)
+    trainer.reset(seed=0)
+    before = values_of(trainer.model.variables)
+    found = trainer.train(seed=0, recipe=recipe)
+    # Two steps of a rate of 1: the cosine has fallen to half at its middle, as has the line; the warmup is at half.
+    first, second = {"cosine": (1, 0.5), "linear": (1, 0.5)}.get(recipe.schedule, (1, 1))
+    first = 0.5 if recipe.warmup else first
+    weights, losses = by_hand(before, data, recipe, (recipe.learning_rate * first, recipe.learning_rate * second))
+    for expected, variable in zip(weights, found.variables, strict=True):
+        assert np.abs(expected - variable).max() < 1e-5
+    assert found.history.as_columns()["train_loss"] == pytest.approx(losses, rel=1e-5)
+
+
+def by_hand(
+    weights: list[NDArray[Any]], data: TrainingData, recipe: Recipe, rates: tuple[float, float]
+) -> tuple[list[NDArray[Any]], list[float]]:
+    """Gradient descent on a softmax of one matrix, in NumPy: the weights and the losses before each step."""
+    matrix, shift = (w.astype(np.float64) for w in weights)
+    images = data.train.images.reshape(len(data.train), -1) / 255
+    truth = np.eye(CLASSES)[data.train.labels]
+    truth = truth * (1 - recipe.label_smoothing) + recipe.label_smoothing / CLASSES
+    velocity = [np.zeros_like(matrix), np.zeros_like(shift)]
+    losses = []
+    for rate in rates:
+        logits = images @ matrix + shift
+        answers = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        if recipe.loss == "crossentropy":
+            losses.append(float(-(truth * np.log(answers)).sum(axis=1).mean()))
+            slope = (answers - truth) / len(images)
+        else:
+            losses.append(float(((answers - truth) ** 2).mean()))
+            outer = 2 * (answers - truth) / truth.size
+            slope = answers * (outer - (outer * answers).sum(axis=1, keepdims=True))
+        gradients = [images.T @ slope, slope.sum(axis=0)]
+        momentum = float(recipe.optimizer_options.get("momentum", 0))
+        velocity = [momentum * v - rate * g for v, g in zip(velocity, gradients, strict=True)]
+        matrix, shift = (w * (1 - rate * recipe.weight_decay) + v for w, v in zip((matrix, shift), velocity))
+    return [matrix, shift], losses
+
+
+def trained(trainer_of: TrainerOf, data: TrainingData, **changes: Any) -> Trained:
+    recipe = RECIPE.replace(**changes)
+    return trainer_of(linear, recipe, data).train(seed=0, recipe=recipe)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "rmsprop"},
+        {"optimizer": "nadam"},
+        {"optimizer": "adagrad"},
+        {"optimizer": "lion"},
+        {"optimizer": "adamw", "weight_decay": 0.1},
+        {"optimizer_options": {"beta_1": 0.5}},
+        {"batch_size": 64},
+        {"precision": "bfloat16"},
+        {"learning_rate": 0.02},
+        {"schedule": "linear"},
+        {"schedule": "cosine"},
+        {"warmup": 0.5},
+        {"epochs": 3},
+    ],
+    ids=str,
+)
+def test_a_field_changes_the_weights_and_training_still_learns(
+    changes: dict[str, Any], trainer_of: TrainerOf, data: TrainingData
+) -> None:
+    plain, changed = trained(trainer_of, data), trained(trainer_of, data, **changes)
+    assert bits(changed.variables) != bits(plain.variables)
+    losses = [p.train_loss for p in changed.history.points]
+    assert losses[-1] < losses[0]
+
+
+def test_adamw_without_weight_decay_is_adam(trainer_of: TrainerOf, data: TrainingData) -> None:
+    adam, adamw = trained(trainer_of, data), trained(trainer_of, data, optimizer="adamw")
+    for one, other in zip(adam.variables, adamw.variables, strict=True):
+        assert np.abs(one - other).max() < 1e-6
+
+
+def test_bfloat16_keeps_its_weights_in_float32(trainer_of: TrainerOf, data: TrainingData) -> None:
+    found = trained(trainer_of, data, precision="bfloat16")
+    assert {v.dtype for v in found.variables} == {np.dtype(np.float32)}
+    assert trainer_of(linear, RECIPE.replace(precision="bfloat16"), data).precision == "bfloat16"
+
+
+def test_more_looks_at_the_validation_split_change_nothing_but_the_history(
+    trainer_of: TrainerOf, data: TrainingData
+) -> None:
+    plain, often = trained(trainer_of, data), trained(trainer_of, data, evaluate_every=3)
+    assert bits(often.variables) == bits(plain.variables)
+    # 8 steps an epoch, looks after every third step of the trial, and at the end of each epoch.
+    assert [p.step for p in often.history.points] == [3, 6, 8, 9, 12, 15, 16]
+    assert [p.epoch for p in often.history.points] == [0, 0, 1, 1, 1, 1, 2]
+    ends, of_epochs = often.history.of_epochs(), plain.history.points
+    assert [p.step for p in of_epochs] == [8, 16]
+    for one, other in zip(ends, of_epochs, strict=True):
+        assert (one.validation_loss, one.validation_accuracy) == (other.validation_loss, other.validation_accuracy)
+    # A point's train loss is the mean over the steps since the point before.
+    first_epoch = [p.train_loss for p in often.history.points[:3]]
+    assert (3 * first_epoch[0] + 3 * first_epoch[1] + 2 * first_epoch[2]) / 8 == pytest.approx(
+        of_epochs[0].train_loss, rel=1e-6
+    )
+
+
+def test_the_recorded_rate_is_that_of_the_last_step(trainer_of: TrainerOf, data: TrainingData) -> None:
+    found = trained(trainer_of, data, schedule="linear", learning_rate=0.16)
+    assert [p.learning_rate for p in found.history.points] == pytest.approx([0.09, 0.01])
+
+
+def test_one_trainer_serves_all_rates_and_lengths_but_no_other_program(
+    trainer_of: TrainerOf, data: TrainingData
+) -> None:
+    trainer = trainer_of(linear, RECIPE, data)
+    trainer.check_shares_program(
+        RECIPE.replace(
+            learning_rate=1.0, schedule="cosine", warmup=0.5, epochs=9, patience=2, monitor="validation_accuracy",
+            evaluate_every=5,
+        )  # fmt: skip
+    )
+    with pytest.raises(ValueError, match=r"these fields differ: \['batch_size', 'loss'\]"):
+        trainer.train(seed=0, recipe=RECIPE.replace(batch_size=16, loss="mean_squared_error"))
+
+
+def test_patience_ends_training_and_monitor_chooses_the_epoch(trainer_of: TrainerOf, data: TrainingData) -> None:
+    changes = {"learning_rate": 0.3, "epochs": 12}
+    full = trained(trainer_of, data, **changes).history.as_columns()
+    for monitor, better in (("validation_loss", min), ("validation_accuracy", max)):
+        found = trained(trainer_of, data, **changes, patience=2, monitor=monitor)
+        values = full[monitor][: found.epochs]
+        assert found.epochs < 12
+        assert found.best_epoch == values.index(better(values)) + 1 == found.epochs - 2
+        seen = without_times(found.history.as_columns())
+        assert seen == {name: column[: found.epochs] for name, column in without_times(full).items()}

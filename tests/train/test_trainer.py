@@ -1,0 +1,199 @@
+"""The engine: the same bits every time, whatever was trained before and however the work was cut."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny_training import (
+    CLASSES,
+    RECIPE,
+    SIZE,
+    bits,
+    convolutional,
+    linear,
+    made_up_split,
+    with_dropout,
+    without_times,
+)
+
+from fortydays.base.errors import TrainingFailedError, UsageError
+from fortydays.data.arrays import TrainingData
+from fortydays.train import trainer as engine
+from fortydays.train.trainer import Trained, Trainer
+
+TrainerOf = Callable[..., Trainer]
+
+
+def same(one: Trained, other: Trained) -> bool:
+    histories = [without_times(t.history.as_columns()) for t in (one, other)]
+    return bits(one.variables) == bits(other.variables) and histories[0] == histories[1]
+
+
+@pytest.mark.parametrize("builder", [linear, with_dropout, convolutional])
+def test_a_seed_gives_the_same_bits_again_and_another_seed_others(
+    builder: Any, trainer_of: TrainerOf, data: TrainingData, pictures: TrainingData
+) -> None:
+    trainer = trainer_of(builder, RECIPE, pictures if builder is convolutional else data)
+    first = trainer.train(seed=0)
+    other = trainer.train(seed=1)
+    assert same(first, trainer.train(seed=0))
+    assert same(other, trainer.train(seed=1))
+    assert not same(first, other)
+    assert first.history.points[-1].train_loss < first.history.points[0].train_loss
+
+
+def test_compiling_once_is_no_different_from_compiling_anew(trainer_of: TrainerOf, data: TrainingData) -> None:
+    used = trainer_of(with_dropout, RECIPE, data)
+    used.train(seed=5, recipe=RECIPE.replace(epochs=3, learning_rate=0.5))
+    fresh = Trainer(builder=with_dropout, recipe=RECIPE, data=data)
+    assert same(used.train(seed=0), fresh.train(seed=0))
+
+
+def test_the_model_has_the_weights_of_the_trial_and_gets_them_back(trainer_of: TrainerOf, data: TrainingData) -> None:
+    trainer = trainer_of(linear, RECIPE, data)
+    found = trainer.train(seed=0)
+    loss = trainer.evaluate(data.validation).loss
+    assert loss == pytest.approx(found.history.points[-1].validation_loss, rel=1e-6)
+    trainer.train(seed=1)
+    assert trainer.evaluate(data.validation).loss != loss
+    trainer.restore(found.variables)
+    assert trainer.evaluate(data.validation).loss == loss
+
+
+def test_how_the_work_is_cut_changes_no_bit(
+    trainer_of: TrainerOf, data: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = RECIPE.replace(epochs=1, batch_size=2)  # 128 steps; the first call does 64
+    trainer = trainer_of(with_dropout, recipe, data)
+
+    def told() -> tuple[Trained, list[int]]:
+        steps: list[int] = []
+        found = trainer.train(seed=0, report=lambda done, total, loss, accuracy: steps.append(done))
+        return found, steps
+
+    monkeypatch.setattr(engine, "SECONDS_BETWEEN_REPORTS", 1e9)
+    whole, steps = told()
+    assert steps == [64, 128]
+    monkeypatch.setattr(engine, "SECONDS_BETWEEN_REPORTS", 0.0)
+    singly, steps = told()
+    assert steps == [64, *range(65, 129)]
+    assert same(whole, singly)
+    monkeypatch.setattr(engine, "SECONDS_BETWEEN_REPORTS", 1e9)
+    monkeypatch.setattr(engine, "LONGEST_CHUNK", 20)
+    by_twenty, steps = told()
+    assert steps == [64, 84, 104, 124, 128]
+    assert same(whole, by_twenty)
+
+
+def test_reports_tell_the_steps_the_loss_and_the_accuracy(trainer_of: TrainerOf, data: TrainingData) -> None:
+    told: list[tuple[int, int, float, float]] = []
+    found = trainer_of(linear, RECIPE, data).train(seed=0, report=lambda *state: told.append(state))
+    assert [state[:2] for state in told] == [(8, 16), (16, 16)]
+    for (_, _, loss, accuracy), point in zip(told, found.history.points, strict=True):
+        assert loss == pytest.approx(point.train_loss, rel=1e-6)
+        assert accuracy == pytest.approx(point.train_accuracy, rel=1e-6)
+
+
+def test_a_trial_that_was_stopped_leaves_no_trace_in_the_next(trainer_of: TrainerOf, data: TrainingData) -> None:
+    trainer = trainer_of(with_dropout, RECIPE, data)
+    whole = trainer.train(seed=0)
+
+    def stop(done: int, *_: Any) -> None:
+        if done == 16:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train(seed=0, report=stop)
+    assert same(trainer.train(seed=0), whole)
+
+
+def test_the_last_weights_are_kept_without_patience_and_the_best_with(
+    trainer_of: TrainerOf, data: TrainingData
+) -> None:
+    recipe = RECIPE.replace(learning_rate=0.3, epochs=6)
+    trainer = trainer_of(linear, recipe, data)
+    last = trainer.train(seed=0, recipe=recipe)
+    assert last.best_epoch == last.epochs == 6
+    best = trainer.train(seed=0, recipe=recipe.replace(patience=1))
+    assert best.best_epoch == best.epochs - 1 < 5
+    until = trainer.train(seed=0, recipe=recipe.replace(epochs=best.best_epoch))
+    assert bits(best.variables) == bits(until.variables) != bits(last.variables)
+    trainer.restore(best.variables)
+    smallest = min(p.validation_loss for p in best.history.points)
+    assert trainer.evaluate(data.validation).loss == pytest.approx(smallest, rel=1e-6)
+
+
+def test_a_loss_that_is_no_number_is_told_with_step_and_rate(trainer_of: TrainerOf, data: TrainingData) -> None:
+    # The rate rises over eight steps; the first loss is that of the untrained network, the second is ruined by it.
+    recipe = RECIPE.replace(learning_rate=9e30, warmup=0.5)
+    with pytest.raises(TrainingFailedError) as raised:
+        trainer_of(linear, recipe, data).train(seed=0, recipe=recipe)
+    assert raised.value.message == "The loss became nan at step 2, with a learning rate of 2e+30."
+    assert raised.value.hint == "Try a lower learning rate: --set learning_rate=..."
+
+
+def test_a_network_ruined_by_the_very_last_step_has_failed_too(trainer_of: TrainerOf, data: TrainingData) -> None:
+    recipe = RECIPE.replace(batch_size=256, epochs=1, learning_rate=1e30)
+    kept: list[Any] = []
+    with pytest.raises(TrainingFailedError) as raised:
+        trainer_of(linear, recipe, data).train(seed=0, recipe=recipe, keep=kept.append)
+    assert raised.value.message == "The validation loss is nan after step 1, with a learning rate of 1e+30."
+    assert kept == []
+
+
+def test_a_batch_must_fit_into_the_training_split(keras: Any, data: TrainingData) -> None:
+    with pytest.raises(UsageError) as raised:
+        Trainer(builder=linear, recipe=RECIPE.replace(batch_size=257), data=data)
+    assert raised.value.message == "The batch size is 257, but the training split has 256 images."
+    assert raised.value.hint == "Set batch_size to at most 256."
+
+
+def test_a_model_must_fit_the_data(keras: Any, data: TrainingData, pictures: TrainingData) -> None:
+    def too_many_classes() -> Any:
+        return keras.Sequential([keras.Input((SIZE, SIZE)), keras.layers.Flatten(), keras.layers.Dense(10)])
+
+    def one_answer_a_row() -> Any:
+        return keras.Sequential([keras.Input((SIZE, SIZE)), keras.layers.Dense(CLASSES)])
+
+    def no_input() -> Any:
+        return keras.Sequential([keras.layers.Flatten(), keras.layers.Dropout(0.5), keras.layers.Dense(CLASSES)])
+
+    for builder, message in (
+        (too_many_classes, r"The model's output has shape (None, 10); expected (None, 3), one probability for each"),
+        (one_answer_a_row, r"The model's output has shape (None, 6, 3); expected (None, 3)"),
+        (no_input, "The model does not say which images it takes."),
+    ):
+        with pytest.raises(UsageError) as raised:
+            Trainer(builder=builder, recipe=RECIPE, data=data)
+        assert message in raised.value.message
+    assert raised.value.hint == "Begin it with keras.Input((6, 6))."
+    with pytest.raises(UsageError) as raised:
+        Trainer(builder=linear, recipe=RECIPE, data=pictures)
+    assert raised.value.message == "The model's input has shape (6, 6); the dataset's images are (6, 6, 1)."
+
+
+def test_parameters_are_the_numbers_the_optimizer_may_change(trainer_of: TrainerOf, pictures: TrainingData) -> None:
+    # 4 filters of 3 x 3 and 4 shifts, 4 scales and 4 shifts, 64 x 3 weights and 3 shifts; no moving averages.
+    assert trainer_of(convolutional, RECIPE, pictures).num_parameters == 40 + 8 + 195
+
+
+def test_evaluation_is_that_of_numpy_also_where_the_last_batch_is_not_full(
+    trainer_of: TrainerOf, data: TrainingData
+) -> None:
+    from fortydays.train.evaluation import Evaluator
+
+    trainer = trainer_of(linear, RECIPE, data)
+    matrix, shift = (v.astype(np.float64) for v in trainer.train(seed=0).variables)
+    split = made_up_split(25, seed=9)
+    logits = split.images.reshape(25, -1) / 255 @ matrix + shift
+    answers = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    evaluator = Evaluator(model=trainer.model, loss=trainer.loss, batch_size=10, xla=True)
+    kept = Evaluator(model=trainer.model, loss=trainer.loss, batch_size=10, xla=True)
+    kept.keep_on_device(split)
+    for found in (trainer.evaluate(split), evaluator.evaluate(split), kept.evaluate(split)):
+        assert found.probabilities.shape == (25, CLASSES)
+        assert found.probabilities.dtype == np.float32
+        assert np.abs(found.probabilities - answers).max() < 1e-6
+        assert found.loss == pytest.approx(-np.log(answers[np.arange(25), split.labels]).mean(), rel=1e-5)
+        assert found.accuracy == np.mean(answers.argmax(axis=1) == split.labels)
