@@ -1,0 +1,1 @@
+"""Day 4 of the journey."""

@@ -1,0 +1,109 @@
+"""From a day's name, or the path of a study file of one's own, to the study in it."""
+
+import importlib
+import importlib.util
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.days.journey import JOURNEY, find_day, folder, is_ready
+from fortydays.study.design import Study
+from fortydays.study.runner import StudySource
+
+LONGEST_NAME = 40
+"""Characters of a study's name; with a time and a few more it becomes a run's id."""
+
+
+def is_study_file(text: str) -> bool:
+    """Whether a command's DAY argument names a study file and not a day."""
+    return text.endswith(".py")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyFile:
+    """A study file found but not yet imported.
+
+    Attributes:
+        day: number of the day, or None for a file of one's own.
+        name: slug of the day, or what runs of the file are called.
+        path: the file.
+        module: the name it is imported under.
+    """
+
+    day: int | None
+    name: str
+    path: Path
+    module: str
+
+
+def find_study(text: str) -> StudyFile:
+    """Find the study file of a day, or check that a file of one's own is there.
+
+    Args:
+        text: a day ("1", "day1", its slug) or a path ending in ``.py``.
+
+    Raises:
+        UsageError: no such day or file, or a day still to come.
+    """
+    if is_study_file(text):
+        path = Path(text).absolute()
+        if not path.is_file():
+            raise UsageError(f"There is no study file {text}.", hint="Give a path to one, or a day: `forty list`.")
+        name = study_name(path)
+        module = f"fortydays_study_{re.sub(r'[^a-z0-9]', '_', name)}"
+        return StudyFile(day=None, name=name, path=path, module=module)
+    found = find_day(text)
+    where = folder(found)
+    if where is None or not (where / "study.py").is_file():
+        ready = ", ".join(str(d.number) for d in JOURNEY if is_ready(d))
+        raise UsageError(f"Day {found.number}, {found.title}, is still to come.", hint=f"Ready: {ready}.")
+    module = f"fortydays.days.{where.name}.study"
+    return StudyFile(day=found.number, name=found.slug, path=where / "study.py", module=module)
+
+
+def load_study(file: StudyFile, *, threads: int) -> StudySource:
+    """Import the study of a file that sets ``study = Study(...)`` at its top level.
+
+    A study file is Python and runs as such: load only files you would run.
+
+    Args:
+        file: found by :func:`find_study`.
+        threads: what Keras, which the file imports, will compute with.
+
+    Raises:
+        UsageError: the file cannot be imported or holds no study.
+    """
+    from fortydays.train.framework import load_keras
+
+    load_keras(threads=threads)
+    module = _import_file(file.module, file.path) if file.day is None else importlib.import_module(file.module)
+    study = getattr(module, "study", None)
+    if not isinstance(study, Study):
+        raise UsageError(
+            f"{file.path} sets no study; expected `study = Study(...)` at its top level.",
+            hint="The study of day 1 is an example: days/day01_first_network/study.py in the package.",
+        )
+    return StudySource(day=file.day, name=file.name, path=file.path, study=study)
+
+
+def study_name(path: Path) -> str:
+    """What runs of a study file are called: its name, or its folder's where that is just ``study.py``."""
+    stem = path.stem if path.stem != "study" else path.absolute().parent.name
+    return re.sub(r"[^a-z0-9]+", "-", stem.lower())[:LONGEST_NAME].strip("-") or "study"
+
+
+def _import_file(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except FortydaysError:
+        raise
+    except Exception as error:
+        raise UsageError(f"The study file {path} could not be loaded: {type(error).__name__}: {error}") from error
+    return module

@@ -1,0 +1,219 @@
+"""What a day writes down: a study with its variants, claims, measures and exhibits, as values."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.base.errors import UsageError, unknown_name
+from fortydays.data.arrays import Split
+from fortydays.study.claims import Claim
+from fortydays.train.recipe import FIELDS, Recipe
+from fortydays.train.trainer import FREE_FIELDS
+
+if TYPE_CHECKING:
+    import keras
+
+    from fortydays.train.framework import ModelBuilder
+
+TUNING_SEEDS = (1000, 1001)
+"""Seeds of the trials that choose a setting. They are never seeds of a study, so choice and report are apart."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9 .+-]{0,39}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """One recipe field chosen on the validation split before a variant's trials, from a stated number of tries.
+
+    Attributes:
+        field: the recipe field; one that needs no new program, such as "learning_rate".
+        values: what is tried, each with every seed of ``seeds``; the best mean validation accuracy wins, and of
+            equals the first.
+        seeds: seeds of the tries.
+    """
+
+    field: str
+    values: tuple[Any, ...]
+    seeds: tuple[int, ...] = TUNING_SEEDS
+
+    def __post_init__(self) -> None:
+        if self.field not in FIELDS:
+            raise unknown_name("recipe field", self.field, FIELDS)
+        if self.field not in FREE_FIELDS:
+            raise UsageError(
+                f"The recipe field {self.field!r} cannot be searched, because each value would be compiled anew.",
+                hint=f"Fields that can be: {', '.join(FREE_FIELDS)}.",
+            )
+        if not self.values or not self.seeds:
+            raise UsageError(f"The search over {self.field!r} needs at least one value and one seed.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One way of doing it.
+
+    Attributes:
+        name: what tables, claims and ``--only`` call it: lower case, digits, spaces, ``. + -``.
+        model: builds the model; called anew for every trial.
+        recipe: how it is trained.
+        description: what is different about it, in a few words.
+        group: variants of one group are shown together and can be asked for together with ``--only``.
+        search: a field to choose on the validation split first.
+    """
+
+    name: str
+    model: "ModelBuilder"
+    recipe: Recipe
+    description: str = ""
+    group: str = ""
+    search: Search | None = None
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise UsageError(
+                f"A variant is named {self.name!r}; expected at most 40 of a-z, 0-9, space and . + -, "
+                "starting with a letter or digit."
+            )
+        if self.search is not None:
+            for value in self.search.values:
+                self.recipe.replace(**{self.search.field: value})  # raises where the value does not fit
+
+    @property
+    def folder(self) -> str:
+        """The name as part of a file name."""
+        return self.name.replace(" ", "-")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """A number a study takes from each trained model, besides loss and accuracy.
+
+    Attributes:
+        name: the metric's name in evidence and claims.
+        variants: whose trials are measured.
+        function: from the trained model and validation images (uint8, as in the dataset) to the number.
+    """
+
+    name: str
+    variants: tuple[str, ...]
+    function: "Callable[[keras.Model, NDArray[np.uint8]], float]"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shown:
+    """What an exhibit is made from: one trained trial and the test examples it was reported on.
+
+    Attributes:
+        variant: the trial's variant.
+        seed: the trial's seed.
+        model: with the trial's weights.
+        test: the test split.
+        probabilities: the model's answers on it, float32, shape (n, classes).
+        classes: the classes' names.
+    """
+
+    variant: str
+    seed: int
+    model: "keras.Model"
+    test: Split
+    probabilities: NDArray[np.float32]
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exhibit:
+    """A picture or table of a day, made from the trial of a variant that is best on the validation split.
+
+    Attributes:
+        variant: whose trial.
+        make: gives the exhibit as JSON values, in one of the kinds of :mod:`fortydays.study.exhibits`.
+    """
+
+    variant: str
+    make: Callable[[Shown], dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A dataset, variants, seeds, and the claims made about them.
+
+    Attributes:
+        title: of the day.
+        dataset: the catalog's name of its dataset.
+        variants: the ways compared, in the order of the tables.
+        claims: what is said of them.
+        seeds: of each variant's trials.
+        targets: validation accuracies; each gives the metrics ``steps_to_T`` and ``seconds_to_T``.
+        measures: further numbers.
+        exhibits: pictures and tables.
+    """
+
+    title: str
+    dataset: str
+    variants: tuple[Variant, ...]
+    claims: tuple[Claim, ...]
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    targets: tuple[float, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    exhibits: tuple[Exhibit, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = self.names
+        for what, found in (("variant", names), ("seed", self.seeds)):
+            if not found:
+                raise UsageError(f"The study {self.title!r} has no {what}.")
+            repeated = sorted({str(x) for x in found if list(found).count(x) > 1})
+            if repeated:
+                raise UsageError(f"The study {self.title!r} has a {what} twice: {', '.join(repeated)}.")
+        if len({v.folder for v in self.variants}) < len(names):
+            raise UsageError(f"The study {self.title!r} has variants whose names differ in spaces and dashes only.")
+        for seed in self.seeds:
+            if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**32:
+                raise UsageError(
+                    f"The study {self.title!r} has the seed {seed!r}; expected a whole number from 0 to {2**32 - 1}."
+                )
+        mentioned = [v for c in self.claims for v in c.variants]
+        mentioned += [v for m in self.measures for v in m.variants]
+        mentioned += [e.variant for e in self.exhibits]
+        for name in mentioned:
+            if name not in names:
+                raise unknown_name(f"variant of the study {self.title!r}", name, names)
+        tuning = {s for v in self.variants if v.search for s in v.search.seeds}
+        if tuning & set(self.seeds):
+            both = ", ".join(map(str, sorted(tuning & set(self.seeds))))
+            raise UsageError(f"The study {self.title!r} chooses settings with seeds it also reports: {both}.")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The variants' names, in order."""
+        return tuple(v.name for v in self.variants)
+
+    def select(self, only: tuple[str, ...]) -> tuple[Variant, ...]:
+        """The variants named by ``only`` (variants or groups), in the study's order; all where it is empty.
+
+        Raises:
+            UsageError: a name is neither a variant nor a group.
+        """
+        groups = tuple(dict.fromkeys(v.group for v in self.variants if v.group))
+        for name in only:
+            if name not in self.names and name not in groups:
+                raise unknown_name("variant", name, (*self.names, *groups))
+        return tuple(v for v in self.variants if not only or v.name in only or v.group in only)
+
+
+def steps_metric(target: float) -> str:
+    """The name of the metric "steps until the validation accuracy reached the target"."""
+    return f"steps_to_{target:g}"
+
+
+def seconds_metric(target: float) -> str:
+    """The name of the metric "seconds until the validation accuracy reached the target"."""
+    return f"seconds_to_{target:g}"
+
+
+Metrics = Mapping[str, float | None]
+"""A trial's numbers by name; None is a target never reached."""

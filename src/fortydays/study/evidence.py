@@ -1,0 +1,209 @@
+"""Evidence: what the trials of a study showed, with everything needed to show it again, as one JSON document."""
+
+import ast
+import io
+import tokenize
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from fortydays.base import files
+from fortydays.base.errors import StorageError
+from fortydays.study.claims import Claim, Judgement, Trials, unit_of
+from fortydays.study.statistics import interval
+
+SCHEMA_VERSION = 1
+SCHEMA_FILE = Path(__file__).with_name("evidence.v1.schema.json")
+
+# The packages a result can depend on.
+PACKAGES = ("keras", "numpy", "tensorflow-cpu", "tensorflow", "scipy", "pillow")
+
+
+def summarize(trials: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, float | int | None]]]:
+    """Mean, standard deviation and 95% interval of every metric of every variant, over its finished trials.
+
+    A target that some trial never reached has no mean; it is left out of that variant's summary.
+
+    Returns:
+        variant -> metric -> ``{mean, std, low, high, n}``.
+    """
+    values: dict[str, dict[str, list[float | None]]] = {}
+    for trial in trials:
+        if trial["status"] != "finished":
+            continue
+        of_variant = values.setdefault(trial["variant"], {})
+        numbers = {**trial["metrics"], "train_seconds": trial["train_seconds"], "epochs": trial["epochs"]}
+        for metric, value in numbers.items():
+            of_variant.setdefault(metric, []).append(value)
+    return {
+        variant: {
+            metric: interval([v for v in found if v is not None]).as_dict()
+            for metric, found in metrics.items()
+            if None not in found and not metric.endswith("_limit")
+        }
+        for variant, metrics in values.items()
+    }
+
+
+def by_variant_and_seed(trials: Iterable[Mapping[str, Any]]) -> Trials:
+    """The metrics of the finished trials, as claims are judged on them."""
+    found: dict[str, dict[int, Mapping[str, float | None]]] = {}
+    for trial in trials:
+        if trial["status"] == "finished":
+            found.setdefault(trial["variant"], {})[trial["seed"]] = trial["metrics"]
+    return found
+
+
+def judge(claims: Sequence[Claim], trials: Sequence[Mapping[str, Any]]) -> list[Judgement]:
+    """The verdict on each claim."""
+    metrics = by_variant_and_seed(trials)
+    return [claim.judge(metrics) for claim in claims]
+
+
+def results_digest(trials: Sequence[Mapping[str, Any]]) -> str:
+    """SHA-256 of everything the trials gave except times, which differ from run to run: equal digests, equal bits."""
+    return files.sha256_of_json(
+        [
+            {
+                "variant": t["variant"],
+                "seed": t["seed"],
+                "status": t["status"],
+                "metrics": {name: v for name, v in t["metrics"].items() if unit_of(name) != "seconds"},
+                "weights_digest": t["weights_digest"],
+                "history": {name: v for name, v in t["history"].items() if name != "seconds"},
+            }
+            for t in sorted(trials, key=lambda t: (t["variant"], t["seed"]))
+        ]
+    )
+
+
+def package_versions() -> dict[str, str]:
+    """The installed versions of the packages a result can depend on."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def code_digest(paths: Iterable[Path]) -> str:
+    """SHA-256 of what some Python files do: their code without comments, docstrings and blank lines.
+
+    Args:
+        paths: the files; their order does not matter, their names do.
+
+    Raises:
+        StorageError: a file cannot be read.
+    """
+    parts = []
+    for path in sorted(paths, key=lambda p: p.name):
+        with files.storage_errors("read", path):
+            source = path.read_text("utf-8")
+        parts.append([path.name, code_without_prose(source)])
+    return files.sha256_of_json(parts)
+
+
+def engine_files() -> list[Path]:
+    """The modules whose code a trial's numbers are a function of."""
+    package = Path(__file__).parent.parent
+    found = [*sorted((package / "train").glob("*.py")), *sorted((package / "models").glob("*.py"))]
+    return [*found, package / "data" / "splits.py", package / "data" / "arrays.py", package / "study" / "trial.py"]
+
+
+# Tokens that can hold line ends of their own; from Python 3.12 on an f-string is several tokens.
+_STRINGS = (tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING))
+
+
+def code_without_prose(source: str) -> str:
+    """Python source without comments, docstrings, blank lines and trailing spaces; other strings stay as they are.
+
+    Positions of tokens are used, not a parsed tree printed again, so that every Python version gives the same text.
+    """
+    lines = source.split("\n")
+    ends_in_string: set[int] = set()  # the rows whose last spaces, and emptiness, are part of a string
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+        elif token.type in _STRINGS:
+            ends_in_string.update(range(token.start[0] - 1, token.end[0] - 1))
+    for docstring in _docstrings(ast.parse(source)):
+        first, last = docstring.lineno - 1, (docstring.end_lineno or docstring.lineno) - 1
+        # Columns of the tree count bytes.
+        before = lines[first].encode()[: docstring.col_offset].decode()
+        after = lines[last].encode()[docstring.end_col_offset :].decode()
+        lines[first : last + 1] = [before + after] + [""] * (last - first)
+        ends_in_string.difference_update(range(first, last + 1))
+    return "\n".join(
+        line if row in ends_in_string else line.rstrip()
+        for row, line in enumerate(lines)
+        if row in ends_in_string or line.strip()
+    )
+
+
+def _docstrings(tree: ast.AST) -> Iterator[ast.Expr]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
+            first = node.body[0]
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                yield first
+
+
+def outline(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """The evidence without histories and exhibits: what ``--json`` prints."""
+    short = {name: value for name, value in evidence.items() if name != "exhibits"}
+    short["trials"] = [{k: v for k, v in trial.items() if k != "history"} for trial in evidence["trials"]]
+    return short
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """Where the evidence that the package ships is kept."""
+
+    folder: Path
+
+    def path(self, day: int) -> Path:
+        """The file of a day."""
+        return self.folder / f"day{day:02}.json"
+
+    def read(self, day: int) -> dict[str, Any] | None:
+        """A day's published evidence, or None where there is none.
+
+        Raises:
+            StorageError: the file is damaged or of another schema version.
+        """
+        path = self.path(day)
+        return read_evidence(path) if path.exists() else None
+
+
+def published() -> Published:
+    """The published evidence: inside an installed package, or beside ``src`` in a source checkout."""
+    package = Path(__file__).parent.parent
+    installed = package / "evidence"
+    return Published(folder=installed if installed.is_dir() else package.parent.parent / "evidence")
+
+
+def read_evidence(path: Path) -> dict[str, Any]:
+    """Read an evidence document.
+
+    Raises:
+        StorageError: it is damaged, or its schema version is not this program's.
+    """
+    document = files.read_json(path)
+    version = document.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise StorageError(
+            f"{path} has evidence schema version {version!r}; this version of fortydays reads {SCHEMA_VERSION}."
+        )
+    missing = [k for k in ("title", "dataset", "seeds", "trials", "variants", "claims") if k not in document]
+    if missing:
+        raise StorageError(f"{path} is damaged: it has no {', '.join(missing)}.")
+    return document

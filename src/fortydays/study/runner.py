@@ -1,0 +1,648 @@
+"""How the trials of a study are run, here and in this process: prepared, continued, kept, and gathered as evidence."""
+
+import dataclasses
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays import __version__
+from fortydays.base import clock, files
+from fortydays.base.errors import (
+    ExitCode,
+    FortydaysError,
+    StorageError,
+    StudyChangedError,
+    TrainingFailedError,
+    UsageError,
+    unknown_name,
+)
+from fortydays.base.machine import describe_machine
+from fortydays.base.progress import Progress
+from fortydays.base.settings import Settings
+from fortydays.data import store
+from fortydays.data.arrays import Dataset
+from fortydays.study import evidence as documents
+from fortydays.study.design import Search, Shown, Study, Variant
+from fortydays.study.runs import RunFolder, RunState, TrialFolder, create_run, unfinished_run
+from fortydays.study.statistics import interval
+from fortydays.study.trial import AnyTrainer, digest_of_arrays, failed_trial, run_trial
+from fortydays.train import checkpoint as checkpoints
+from fortydays.train.checkpoint import Checkpoint
+from fortydays.train.recipe import Recipe
+
+ENGINES = ("compiled", "fit")
+BACKEND = "tensorflow"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudySource:
+    """A study and where it was written down.
+
+    Attributes:
+        day: number of the day, or None for a study of one's own.
+        name: slug of the day, or the name of the study's own file.
+        path: the file.
+        study: its content.
+    """
+
+    day: int | None
+    name: str
+    path: Path
+    study: Study
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is asked of a study.
+
+    Attributes:
+        seeds: how many trials of each variant, or None for the study's own seeds. More than it has are counted on.
+        only: variants or groups; empty for all.
+        settings: ``FIELD=VALUE`` for every variant's recipe.
+        engine: "compiled", or "fit" for the reference.
+    """
+
+    seeds: int | None = None
+    only: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    engine: str = "compiled"
+
+    def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise unknown_name("engine", self.engine, ENGINES)
+        if self.seeds is not None and not 1 <= self.seeds <= 1000:
+            raise UsageError(f"--seeds is {self.seeds}; expected a whole number from 1 to 1000.")
+
+    def seeds_of(self, study: Study) -> tuple[int, ...]:
+        """The seeds to train with: the study's own first, then the next whole numbers that are free."""
+        if self.seeds is None:
+            return study.seeds
+        taken = set(study.seeds) | {s for v in study.variants if v.search for s in v.search.seeds}
+        further = (s for s in range(max(study.seeds) + 1, 10_000) if s not in taken)
+        return (*study.seeds, *(next(further) for _ in range(self.seeds - len(study.seeds))))[: self.seeds]
+
+
+class Listener(Protocol):
+    """Told how a run goes, after it is on disk; a tracker is one."""
+
+    def started(self, run: RunFolder) -> None:
+        """The run has begun or goes on."""
+
+    def trial_ended(self, run: RunFolder) -> None:
+        """One more trial of the run has a result."""
+
+    def ended(self, run: RunFolder) -> None:
+        """The run has its evidence."""
+
+
+class StudyInterruptedError(FortydaysError):
+    """The reader stopped the run; what is done is kept."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """A run about to be worked on."""
+
+    source: StudySource
+    request: Request
+    variants: tuple[Variant, ...]
+    seeds: tuple[int, ...]
+    dataset: Dataset
+    settings: Settings
+    identity: dict[str, Any]
+
+
+def run_study(
+    source: StudySource,
+    request: Request,
+    settings: Settings,
+    *,
+    progress: Progress,
+    listener: Listener | None = None,
+    fresh: bool = False,
+) -> tuple[RunFolder, dict[str, Any]]:
+    """Run a study's trials, from the start or from where an interrupted run stopped.
+
+    Args:
+        source: the study.
+        request: what is asked of it.
+        settings: where state lives, and threads.
+        progress: told of the work.
+        listener: told of results.
+        fresh: begin anew, even where an interrupted run could go on.
+
+    Returns:
+        The run's folder and its evidence.
+
+    Raises:
+        UsageError: an unknown variant, or a setting that does not fit.
+        StudyChangedError: an interrupted run cannot go on, because what it is a function of has changed.
+        StudyInterruptedError: the reader stopped it.
+        StorageError: the workspace cannot be read or written.
+    """
+    plan = _plan(source, request, settings, progress)
+    run, resumed = _open_run(plan, fresh=fresh)
+    with _held(run):
+        run.update(state=str(RunState.RUNNING))
+        if resumed:
+            done = sum(t.result.exists() for t in run.trials())
+            progress.say(f"Continuing {run.run_id}: {done} of {len(plan.variants) * len(plan.seeds)} trials are done.")
+        if listener:
+            listener.started(run)
+        began = clock.seconds()
+        try:
+            evidence = _work(plan, run, progress, listener)
+        except KeyboardInterrupt as interrupt:
+            done = sum(t.result.exists() for t in run.trials())
+            run.update(state=str(RunState.INTERRUPTED))
+            raise StudyInterruptedError(
+                f"Stopped. {done} of {len(plan.variants) * len(plan.seeds)} trials are done and kept."
+            ) from interrupt
+        evidence["seconds"]["total"] = clock.seconds() - began
+        files.write_json(run.evidence, evidence)
+        failed = any(t["status"] == "failed" for t in evidence["trials"])
+        run.update(state=str(RunState.FAILED if failed else RunState.FINISHED))
+        if listener:
+            listener.ended(run)
+    return run, evidence
+
+
+def _plan(source: StudySource, request: Request, settings: Settings, progress: Progress) -> _Plan:
+    study = source.study
+    variants = tuple(_with_settings(variant, request.settings) for variant in study.select(request.only))
+    dataset = store.load(study.dataset, settings, progress)
+    identity = {
+        "study": documents.code_digest([source.path]),
+        "engine": documents.code_digest(documents.engine_files()),
+        "dataset": dataset.digest,
+        "split_version": dataset.split_version,
+        "recipes": {v.name: v.recipe.as_dict() for v in variants},
+        "packages": documents.package_versions(),
+        "threads": settings.threads,
+        "backend": BACKEND,
+    }
+    return _Plan(
+        source=source,
+        request=request,
+        variants=variants,
+        seeds=request.seeds_of(study),
+        dataset=dataset,
+        settings=settings,
+        identity=identity,
+    )
+
+
+def _with_settings(variant: Variant, settings: Sequence[str]) -> Variant:
+    """The variant with the reader's settings, which also take the place of a search over the same field."""
+    recipe, search = variant.recipe, variant.search
+    for setting in settings:
+        recipe = recipe.with_setting(setting)
+        if search is not None and setting.partition("=")[0].strip() == search.field:
+            search = None
+    return dataclasses.replace(variant, recipe=recipe, search=search)
+
+
+def _open_run(plan: _Plan, *, fresh: bool) -> tuple[RunFolder, bool]:
+    """The interrupted run that can go on, or a new one."""
+    request = {
+        "seeds": list(plan.seeds),
+        "only": list(plan.request.only),
+        "settings": list(plan.request.settings),
+        "engine": plan.request.engine,
+    }
+    name = plan.source.name
+    found = None if fresh else unfinished_run(plan.settings.runs, name=name, request=request)
+    if found is None:
+        run = create_run(plan.settings.runs, day=plan.source.day, name=name, request=request, identity=plan.identity)
+        return run, False
+    before = found.read()["identity"]
+    changed = [key for key, value in plan.identity.items() if before.get(key) != value]
+    if changed:
+        raise StudyChangedError(
+            f"The interrupted run {found.run_id} cannot continue: {_in_words(changed)} changed since.",
+            hint="Start over with --fresh; the interrupted run stays where it is.",
+        )
+    return found, True
+
+
+def _in_words(changed: Sequence[str]) -> str:
+    words = {
+        "study": "the study file",
+        "engine": "the training engine",
+        "dataset": "the dataset",
+        "split_version": "the rule of the splits",
+        "recipes": "the recipes",
+        "packages": "the installed packages",
+        "threads": "the number of threads",
+        "backend": "the backend",
+    }
+    return " and ".join(words.get(name, name) for name in changed)
+
+
+@contextmanager
+def _held(run: RunFolder) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(files.locked(run.lock, timeout=0))
+        except TimeoutError:
+            raise UsageError(
+                f"Another process is working on {run.run_id}.",
+                hint="Wait for it, or begin another run with --fresh.",
+            ) from None
+        yield
+
+
+def _work(plan: _Plan, run: RunFolder, progress: Progress, listener: Listener | None) -> dict[str, Any]:
+    from fortydays.train.framework import load_keras
+
+    load_keras(threads=plan.settings.threads)
+    machine = describe_machine()
+    trials: list[dict[str, Any]] = []
+    details: dict[str, Any] = {}
+    compile_seconds = 0.0
+    steps = _StepCounter(plan, progress)
+    shared: dict[str, Any] = {}
+    progress.start(_STUDY_TASK, total=float(steps.total), unit="steps")
+    for variant in plan.variants:
+        work = _VariantWork(
+            plan=plan,
+            run=run,
+            variant=variant,
+            progress=progress,
+            steps=steps,
+            bfloat16_is_fast=machine.bfloat16_is_fast,
+            shared=shared,
+        )
+        recipe, search = work.choose_recipe()
+        for seed in plan.seeds:
+            trials.append(work.trial(seed, recipe))
+            if listener:
+                listener.trial_ended(run)
+        details[variant.name] = work.details(recipe, search)
+        compile_seconds += work.compile_seconds
+    progress.finish(_STUDY_TASK)
+    study = plan.source.study
+    return {
+        "schema_version": documents.SCHEMA_VERSION,
+        "day": plan.source.day,
+        "name": plan.source.name,
+        "title": study.title,
+        "created": clock.timestamp(),
+        "run_id": run.run_id,
+        "dataset": {
+            "name": plan.dataset.name,
+            "digest": plan.dataset.digest,
+            "split_version": plan.dataset.split_version,
+            "classes": list(plan.dataset.classes),
+            "train": len(plan.dataset.training.train),
+            "validation": len(plan.dataset.training.validation),
+            "test": len(plan.dataset.test.open()),
+        },
+        "seeds": list(plan.seeds),
+        "request": run.read()["request"],
+        "code": {
+            "study": plan.identity["study"],
+            "engine": plan.identity["engine"],
+            "version": __version__,
+        },
+        "packages": plan.identity["packages"],
+        "machine": {**dataclasses.asdict(machine), "flags": list(machine.flags)},
+        "threads": plan.settings.threads,
+        "backend": BACKEND,
+        "details": details,
+        "trials": trials,
+        "variants": documents.summarize(trials),
+        "claims": [j.as_dict() for j in documents.judge(study.claims, trials)],
+        "exhibits": _exhibits(plan, run, trials, details),
+        "seconds": {
+            "training": sum(t["train_seconds"] for t in trials),
+            "compilation": compile_seconds,
+        },
+        "results_digest": documents.results_digest(trials),
+    }
+
+
+_STUDY_TASK = "study"
+
+
+class _StepCounter:
+    """Tells the progress of the whole study in steps, over all its trials and tries."""
+
+    def __init__(self, plan: _Plan, progress: Progress) -> None:
+        self._progress = progress
+        self._examples = len(plan.dataset.training.train)
+        self._done = 0
+        self.total = 0
+        for variant in plan.variants:
+            tries = len(variant.search.values) * len(variant.search.seeds) if variant.search else 0
+            self.total += (tries + len(plan.seeds)) * self.of(variant.recipe)
+
+    def of(self, recipe: Recipe) -> int:
+        """Steps of one trial, if it trains all its epochs."""
+        return recipe.epochs * max(1, self._examples // recipe.batch_size)
+
+    def within(self, steps: int) -> None:
+        """The running trial has done so many steps."""
+        self._progress.advance(_STUDY_TASK, done=float(self._done + steps))
+
+    def trial_ended(self, recipe: Recipe) -> None:
+        """A trial is over; steps that early stopping saved count as done."""
+        self._done += self.of(recipe)
+        self._progress.advance(_STUDY_TASK, done=float(self._done))
+
+
+class _VariantWork:
+    """The trials of one variant: the trainer is built when the first one has to be trained, and reused."""
+
+    def __init__(
+        self,
+        *,
+        plan: _Plan,
+        run: RunFolder,
+        variant: Variant,
+        progress: Progress,
+        steps: _StepCounter,
+        bfloat16_is_fast: bool,
+        shared: dict[str, Any],
+    ) -> None:
+        self._plan, self._run, self._variant = plan, run, variant
+        self._progress, self._steps = progress, steps
+        self._bfloat16_is_fast = bfloat16_is_fast
+        self._shared = shared  # what the trainers of all variants share: the training split on the device
+        self._trainer: AnyTrainer | None = None
+
+    @property
+    def compile_seconds(self) -> float:
+        """How long building and compiling took; 0 where every trial was already done."""
+        return self._trainer.compile_seconds if self._trainer else 0.0
+
+    def choose_recipe(self) -> tuple[Recipe, dict[str, Any] | None]:
+        """The variant's recipe, with the searched field set to the value that is best on the validation split."""
+        search = self._variant.search
+        if search is None:
+            return self._variant.recipe, None
+        path = self._run.path / "searches" / f"{self._variant.folder}.json"
+        tries = self._read_tries(path)
+        for value in search.values:
+            for seed in search.seeds:
+                if not any(t["value"] == value and t["seed"] == seed for t in tries):
+                    tries.append(self._try(search, value, seed))
+                    files.write_json(path, {"tries": tries})
+                self._steps.trial_ended(self._variant.recipe)
+        summary = [
+            {
+                "value": value,
+                "validation_accuracy": interval(
+                    [t["validation_accuracy"] for t in tries if t["value"] == value]
+                ).as_dict(),
+            }
+            for value in search.values
+        ]
+        means = [s["validation_accuracy"]["mean"] for s in summary]
+        chosen = search.values[int(np.argmax(means))]
+        recipe = self._variant.recipe.replace(**{search.field: chosen})
+        return recipe, {
+            "field": search.field,
+            "seeds": list(search.seeds),
+            "tries": summary,
+            "chosen": chosen,
+            "at_edge": len(search.values) > 1 and chosen in (search.values[0], search.values[-1]),
+        }
+
+    def trial(self, seed: int, recipe: Recipe) -> dict[str, Any]:
+        """The result of one trial: from disk where it is done, else trained."""
+        folder = self._run.trial(f"{self._variant.folder}-seed{seed}")
+        result = self._read_result(folder)
+        if result is None:
+            result = self._train(folder, seed, recipe)
+        self._steps.trial_ended(recipe)
+        return result
+
+    def details(self, recipe: Recipe, search: dict[str, Any] | None) -> dict[str, Any]:
+        """What the evidence says of the variant besides its numbers."""
+        from fortydays.train.framework import build_model, has_convolutions, resolve_precision
+
+        model = build_model(self._variant.model, seed=0, precision="float32")
+        return {
+            "description": self._variant.description,
+            "group": self._variant.group,
+            "parameters": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
+            "precision": resolve_precision(
+                recipe, convolutions=has_convolutions(model), bfloat16_is_fast=self._bfloat16_is_fast
+            ),
+            "recipe": recipe.as_dict(),
+            "search": search,
+        }
+
+    def _train(self, folder: TrialFolder, seed: int, recipe: Recipe) -> dict[str, Any]:
+        task = f"{self._variant.name}, seed {seed}"
+        identity = self._identity(seed, recipe)
+        trainer = self._ready()
+        self._progress.start(task, total=float(self._steps.of(recipe)), unit="steps")
+        note = "failed"
+        try:
+            outcome = run_trial(
+                study=self._plan.source.study,
+                variant=self._variant.name,
+                seed=seed,
+                recipe=recipe,
+                trainer=trainer,
+                dataset=self._plan.dataset,
+                resume=self._resumable(folder.checkpoint, identity),
+                keep=lambda state: checkpoints.save(folder.checkpoint, state, identity=identity),
+                report=self._report(task),
+            )
+        except TrainingFailedError as error:
+            result = failed_trial(variant=self._variant.name, seed=seed, error=error)
+            self._progress.warn(f"{task} failed: {error.message} {error.hint}")
+        else:
+            result = outcome.result
+            note = f"test accuracy {100 * result['metrics']['test_accuracy']:.2f}%"
+            save_arrays(folder.weights, outcome.variables)
+            save_arrays(folder.predictions, [outcome.probabilities])
+        finally:
+            self._progress.finish(task, note=note)
+        files.write_json(folder.result, result)
+        files.remove(folder.checkpoint)
+        return result
+
+    def _try(self, search: Search, value: Any, seed: int) -> dict[str, Any]:
+        """One try of a search: trained like a trial, looked at on the validation split only."""
+        shown = f"{value:g}" if isinstance(value, float) else value
+        task = f"{self._variant.name}, {search.field} {shown}, seed {seed}"
+        recipe = self._variant.recipe.replace(**{search.field: value})
+        trainer = self._ready()
+        self._progress.start(task, total=float(self._steps.of(recipe)), unit="steps")
+        try:
+            trainer.train(seed=seed, recipe=recipe, report=self._report(task))
+            accuracy = trainer.evaluate(self._plan.dataset.training.validation).accuracy
+        except TrainingFailedError:
+            accuracy = 0.0  # a rate at which the loss explodes has lost
+        self._progress.finish(task, note=f"validation accuracy {100 * accuracy:.2f}%")
+        return {"value": value, "seed": seed, "validation_accuracy": accuracy}
+
+    def _ready(self) -> AnyTrainer:
+        if self._trainer is None:
+            self._progress.say(f"Compiling {self._variant.name}")
+            arguments: dict[str, Any] = {
+                "builder": self._variant.model,
+                "recipe": self._variant.recipe,
+                "data": self._plan.dataset.training,
+                "bfloat16_is_fast": self._bfloat16_is_fast,
+            }
+            if self._plan.request.engine == "fit":
+                from fortydays.train.keras_fit import FitTrainer
+
+                self._trainer = FitTrainer(**arguments)
+            else:
+                from fortydays.train.compiled_epoch import on_device
+                from fortydays.train.trainer import Trainer, check_batch_fits
+
+                check_batch_fits(self._variant.recipe, self._plan.dataset.training)
+                if "train" not in self._shared:
+                    self._shared["train"] = on_device(self._plan.dataset.training.train)
+                self._trainer = Trainer(**arguments, device_train=self._shared["train"])
+        return self._trainer
+
+    def _report(self, task: str) -> Any:
+        def report(done: int, total: int, loss: float, accuracy: float) -> None:  # noqa: ARG001
+            self._progress.advance(task, done=float(done), note=f"loss {loss:.3f}  accuracy {100 * accuracy:.1f}%")
+            self._steps.within(done)
+
+        return report
+
+    def _identity(self, seed: int, recipe: Recipe) -> str:
+        plan = {name: value for name, value in self._plan.identity.items() if name != "recipes"}
+        return files.sha256_of_json({**plan, "variant": self._variant.name, "seed": seed, "recipe": recipe.as_dict()})
+
+    def _resumable(self, path: Path, identity: str) -> Checkpoint | None:
+        try:
+            return checkpoints.load(path, identity=identity)
+        except StorageError as error:
+            if not path.exists():
+                raise
+            aside = files.set_aside(path)
+            self._progress.warn(f"{error.message} It is kept as {aside.name}; the trial begins anew.")
+            return None
+
+    def _read_result(self, folder: TrialFolder) -> dict[str, Any] | None:
+        if not folder.result.exists():
+            return None
+        try:
+            result = files.read_json(folder.result)
+            if result["status"] == "finished":
+                found = digest_of_arrays(load_arrays(folder.weights))
+                if found != result["weights_digest"]:
+                    raise StorageError(f"{folder.weights} is damaged: its digest is not the recorded one.")
+                if len(load_arrays(folder.predictions)) != 1:
+                    raise StorageError(f"{folder.predictions} is damaged: its array is not there.")
+        except (StorageError, KeyError) as error:
+            aside = files.set_aside(folder.path)
+            message = error.message if isinstance(error, StorageError) else f"{folder.result} is damaged."
+            self._progress.warn(f"{message} The trial is kept as {aside.name} and trained again.")
+            return None
+        return result
+
+    def _read_tries(self, path: Path) -> list[dict[str, Any]]:
+        if not path.exists():
+            return []
+        try:
+            return [
+                {"value": t["value"], "seed": t["seed"], "validation_accuracy": float(t["validation_accuracy"])}
+                for t in files.read_json(path)["tries"]
+            ]
+        except (StorageError, KeyError, TypeError, ValueError):
+            aside = files.set_aside(path)
+            self._progress.warn(f"{path} is damaged. It is kept as {aside.name}; the search begins anew.")
+            return []
+
+
+def _exhibits(
+    plan: _Plan, run: RunFolder, trials: Sequence[dict[str, Any]], details: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The exhibits of the study, and the best trial's model kept as a file."""
+    from fortydays.train.framework import build_model
+    from fortydays.train.trainer import assign
+
+    finished = [t for t in trials if t["status"] == "finished"]
+    builders = {v.name: v.model for v in plan.variants}
+
+    def restored(trial: dict[str, Any]) -> Any:
+        name = trial["variant"]
+        model = build_model(builders[name], seed=trial["seed"], precision=details[name]["precision"])
+        folder = _folder_of(plan, run, trial)
+        assign(model.variables, load_arrays(folder.weights))
+        return model
+
+    if finished:
+        _save_model(restored(_best(finished)), run.best_model)
+    made = []
+    for exhibit in plan.source.study.exhibits:
+        of_variant = [t for t in finished if t["variant"] == exhibit.variant]
+        if not of_variant:
+            continue
+        trial = _best(of_variant)
+        (probabilities,) = load_arrays(_folder_of(plan, run, trial).predictions)
+        made.append(
+            exhibit.make(
+                Shown(
+                    variant=trial["variant"],
+                    seed=trial["seed"],
+                    model=restored(trial),
+                    test=plan.dataset.test.open(),
+                    probabilities=probabilities,
+                    classes=plan.dataset.classes,
+                )
+            )
+        )
+    return made
+
+
+def _best(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The trial that is best on the validation split; the first of equals."""
+    return max(trials, key=lambda t: t["metrics"]["validation_accuracy"])
+
+
+def _folder_of(plan: _Plan, run: RunFolder, trial: dict[str, Any]) -> TrialFolder:
+    variant = next(v for v in plan.variants if v.name == trial["variant"])
+    return run.trial(f"{variant.folder}-seed{trial['seed']}")
+
+
+def _save_model(model: Any, path: Path) -> None:
+    """Save a Keras model as a ``.keras`` file, atomically. Keras writes to a path of that ending only."""
+    temporary = path.with_name(f".part-{path.name}")
+    with files.storage_errors("write", path):
+        model.save(temporary)
+    try:
+        files.write_bytes(path, temporary.read_bytes())
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_arrays(path: Path, arrays: Sequence[NDArray[Any]]) -> None:
+    """Write arrays to one ``.npz`` file, in order, atomically. Raises StorageError."""
+    named = {f"{i:05}": array for i, array in enumerate(arrays)}
+    files.write_atomically(path, lambda file: np.savez(file, **named))  # type: ignore[arg-type]
+
+
+def load_arrays(path: Path) -> list[NDArray[Any]]:
+    """Read the arrays of :func:`save_arrays`.
+
+    Raises:
+        StorageError: the file is missing or damaged.
+    """
+    with files.storage_errors("read", path):
+        content = path.read_bytes()
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            return [archive[name] for name in sorted(archive.files)]
+    except Exception as error:  # whatever the parser stumbles on, the file is what is wrong
+        raise StorageError(f"{path} is damaged ({error}).") from error

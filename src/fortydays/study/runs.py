@@ -1,0 +1,236 @@
+"""The folder in which one run of a study keeps its state, and how an interrupted one is found again.
+
+    <workspace>/runs/<run id>/
+        run.json                  what was asked for, what it is a function of, and how far it has come
+        run.lock                  held by the process that works on it; the system frees it when that process dies
+        trials/<variant>-seed<k>/ checkpoint.npz while training; then result.json, weights.npz, predictions.npz
+        model.keras               of the best trial by validation accuracy
+        evidence.json             once every trial has ended
+        track.json                what the tracker has been told (owned by the room ``track``)
+
+``result.json`` is written last in a trial and ``evidence.json`` last in a run: where they exist, all else does.
+"""
+
+import re
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from fortydays.base import clock, files
+from fortydays.base.errors import StorageError, unknown_name
+
+RUN_SCHEMA_VERSION = 1
+_FIELDS = {"run_id", "day", "name", "request", "identity", "state", "created"}
+_RUN_ID = re.compile(r"[a-z0-9-]{1,80}")
+
+
+class RunState(StrEnum):
+    """How far a run has come."""
+
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    FINISHED = "finished"
+    FAILED = "failed"  # every trial ended, at least one of them without a result
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFolder:
+    """One run of a study on disk."""
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        """The run's name, which is its folder's."""
+        return self.path.name
+
+    @property
+    def lock(self) -> Path:
+        """The lock file that its process holds."""
+        return self.path / "run.lock"
+
+    @property
+    def evidence(self) -> Path:
+        """The evidence document."""
+        return self.path / "evidence.json"
+
+    @property
+    def best_model(self) -> Path:
+        """The model of the best trial by validation accuracy, as Keras saves it."""
+        return self.path / "model.keras"
+
+    @property
+    def tracking(self) -> Path:
+        """What the tracker has been told."""
+        return self.path / "track.json"
+
+    def trial(self, folder: str) -> "TrialFolder":
+        """The folder of one trial."""
+        return TrialFolder(path=self.path / "trials" / folder)
+
+    def trials(self) -> list["TrialFolder"]:
+        """The trials begun so far, by name; damaged ones that were set aside are left out."""
+        parent = self.path / "trials"
+        found = sorted(parent.iterdir()) if parent.is_dir() else []
+        return [TrialFolder(path=p) for p in found if p.is_dir() and ".damaged-" not in p.name]
+
+    def read(self) -> dict[str, Any]:
+        """The content of ``run.json``.
+
+        Raises:
+            StorageError: it is missing, damaged, or of another schema version.
+        """
+        document = files.read_json(self.path / "run.json")
+        if (
+            document.get("schema_version") != RUN_SCHEMA_VERSION
+            or not document.keys() >= _FIELDS
+            or document["state"] not in set(RunState)
+        ):
+            raise StorageError(f"{self.path / 'run.json'} is damaged or was written by another version of fortydays.")
+        return document
+
+    def update(self, **changes: Any) -> dict[str, Any]:
+        """Change some fields of ``run.json``, atomically. Returns the new content."""
+        document = {**self.read(), **changes, "updated": clock.timestamp()}
+        files.write_json(self.path / "run.json", document)
+        return document
+
+    def state(self) -> RunState:
+        """How far the run has come; one that no process works on any more is interrupted."""
+        state = RunState(self.read()["state"])
+        if state is RunState.RUNNING and not self.is_held():
+            return RunState.INTERRUPTED
+        return state
+
+    def is_held(self) -> bool:
+        """Whether a process works on the run now."""
+        try:
+            with files.locked(self.lock, timeout=0):
+                return False
+        except TimeoutError:
+            return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialFolder:
+    """One trial of a run on disk."""
+
+    path: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """The state after the last finished epoch."""
+        return self.path / "checkpoint.npz"
+
+    @property
+    def result(self) -> Path:
+        """What the trial gave, as in the evidence."""
+        return self.path / "result.json"
+
+    @property
+    def weights(self) -> Path:
+        """The model's variables as kept."""
+        return self.path / "weights.npz"
+
+    @property
+    def predictions(self) -> Path:
+        """The probabilities on the test split."""
+        return self.path / "predictions.npz"
+
+
+def create_run(
+    runs: Path, *, day: int | None, name: str, request: dict[str, Any], identity: dict[str, Any]
+) -> RunFolder:
+    """Make the folder of a new run.
+
+    Args:
+        runs: the workspace's folder of runs.
+        day: number of the day, or None for a study of one's own.
+        name: slug of the day or study.
+        request: what was asked for: seeds, only, settings, engine.
+        identity: digests of everything the results are a function of.
+
+    Raises:
+        StorageError: the workspace cannot be written.
+    """
+    stamp = clock.utc_now().strftime("%Y%m%d-%H%M%S")
+    label = f"day{day:02}" if day is not None else name
+    folder = RunFolder(path=runs / f"{label}-{stamp}-{secrets.token_hex(2)}")
+    files.make_folder(folder.path)
+    files.write_json(
+        folder.path / "run.json",
+        {
+            "schema_version": RUN_SCHEMA_VERSION,
+            "run_id": folder.run_id,
+            "day": day,
+            "name": name,
+            "request": request,
+            "identity": identity,
+            "state": str(RunState.RUNNING),
+            "created": clock.timestamp(),
+            "updated": clock.timestamp(),
+        },
+    )
+    return folder
+
+
+def list_runs(runs: Path) -> list[RunFolder]:
+    """The runs of a workspace that can be read, oldest first; damaged ones are left out (see damaged_runs)."""
+    found = []
+    for folder in _folders(runs):
+        try:
+            created = folder.read()["created"]
+        except StorageError:
+            continue
+        found.append((created, folder.run_id, folder))
+    return [folder for _, _, folder in sorted(found, key=lambda f: f[:2])]
+
+
+def damaged_runs(runs: Path) -> list[RunFolder]:
+    """The runs whose ``run.json`` cannot be read. They are named to the reader and left where they are."""
+    damaged = []
+    for folder in _folders(runs):
+        try:
+            folder.read()
+        except StorageError:
+            damaged.append(folder)
+    return damaged
+
+
+def find_run(runs: Path, run_id: str) -> RunFolder:
+    """The run with this id, or with this beginning where only one has it.
+
+    Raises:
+        UsageError: there is none, or several.
+    """
+    known = [folder.run_id for folder in list_runs(runs)]
+    matching = [r for r in known if r == run_id] or [r for r in known if run_id and r.startswith(run_id)]
+    if len(matching) != 1 or not _RUN_ID.fullmatch(matching[0]):
+        raise unknown_name("run" if not matching else "single run that begins with", run_id, known[-10:])
+    return RunFolder(path=runs / matching[0])
+
+
+def latest_evidence(runs: Path, name: str) -> RunFolder | None:
+    """The newest run of a day or study that has evidence, or None."""
+    for folder in reversed(list_runs(runs)):
+        if folder.read()["name"] == name and folder.evidence.exists():
+            return folder
+    return None
+
+
+def unfinished_run(runs: Path, *, name: str, request: dict[str, Any]) -> RunFolder | None:
+    """The newest run of this study with this very request, if it has not ended."""
+    for folder in reversed(list_runs(runs)):
+        document = folder.read()
+        if document["name"] == name and document["request"] == request:
+            return folder if document["state"] in (RunState.RUNNING, RunState.INTERRUPTED) else None
+    return None
+
+
+def _folders(runs: Path) -> list[RunFolder]:
+    if not runs.is_dir():
+        return []
+    with files.storage_errors("read", runs):
+        return [RunFolder(path=p) for p in sorted(runs.iterdir()) if (p / "run.json").exists()]

@@ -1,0 +1,113 @@
+"""Whether evidence is still true: made by today's code and data, and met again by a fresh run."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fortydays.data.catalog import find
+from fortydays.study import evidence as documents
+from fortydays.study.claims import Claim
+from fortydays.study.statistics import CONFIDENCE, student_t
+
+COMPARED = ("test_accuracy", "test_loss", "validation_accuracy", "train_accuracy")
+"""The metrics in which a fresh run must agree; times are the machine's."""
+
+
+def stale_parts(evidence: Mapping[str, Any], study_file: Path, claims: Sequence[Claim] | None = None) -> list[str]:
+    """What has changed since the evidence was made; empty where nothing has.
+
+    Args:
+        evidence: a published document.
+        study_file: the day's study as it is now.
+        claims: the study's claims, to be judged again from the trials; None leaves the verdicts unchecked.
+    """
+    reasons = []
+    if evidence["code"]["study"] != documents.code_digest([study_file]):
+        reasons.append("the day's study has changed")
+    if evidence["code"]["engine"] != documents.code_digest(documents.engine_files()):
+        reasons.append("the training engine has changed")
+    dataset = find(evidence["dataset"]["name"])
+    if evidence["dataset"]["digest"] != dataset.digest:
+        reasons.append(f"the dataset {dataset.name} has changed")
+    if evidence["dataset"]["split_version"] != dataset.split_version:
+        reasons.append(f"the splits of {dataset.name} have changed")
+    if evidence["results_digest"] != documents.results_digest(evidence["trials"]):
+        reasons.append("its trials were edited: their digest is not the recorded one")
+    if not _equal(evidence["variants"], documents.summarize(evidence["trials"])):
+        reasons.append("its table is not what its trials give")
+    if claims is not None:
+        recorded = [(c["claim"], c["verdict"]) for c in evidence["claims"]]
+        if recorded != [(j.claim, str(j.verdict)) for j in documents.judge(claims, evidence["trials"])]:
+            reasons.append("its verdicts are not what its trials give")
+    return reasons
+
+
+def _equal(recorded: Any, found: Any) -> bool:
+    """Whether two tables are equal but for the last digits, which depend on the version of SciPy."""
+    if isinstance(recorded, Mapping) and isinstance(found, Mapping):
+        return recorded.keys() == found.keys() and all(_equal(recorded[name], found[name]) for name in found)
+    if isinstance(recorded, float) and isinstance(found, float):
+        return math.isclose(recorded, found, rel_tol=1e-9, abs_tol=1e-12)
+    return bool(recorded == found)
+
+
+def agreement(evidence: Mapping[str, Any], fresh: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether a fresh run agrees with evidence.
+
+    It does where both have the same bits, or else where for every variant and metric the difference of the two means
+    is within its 95% interval (Welch, 1947: unequal variances), with Bonferroni's correction for the number of
+    comparisons, and no verdict has turned from supported to refuted or back.
+
+    Returns:
+        ``agrees`` (bool), ``agreement`` (a sentence), ``same_bits`` (bool), ``differences`` (what does not agree).
+    """
+    same_bits = evidence["results_digest"] == fresh["results_digest"]
+    if same_bits:
+        return {"agrees": True, "same_bits": True, "differences": [], "agreement": "a fresh run gave the same bits"}
+    pairs = [
+        (variant, metric, metrics[metric], fresh["variants"].get(variant, {}).get(metric))
+        for variant, metrics in evidence["variants"].items()
+        for metric in COMPARED
+        if metric in metrics
+    ]
+    confidence = 1 - (1 - CONFIDENCE) / max(1, len(pairs))
+    differences = []
+    for variant, metric, old, new in pairs:
+        if new is None:
+            differences.append(f"{variant} has no {metric} now")
+        elif not within_noise(old, new, confidence=confidence):
+            differences.append(f"{metric} of {variant} was {old['mean']:.4f} and is {new['mean']:.4f}")
+    now = {c["claim"]: c["verdict"] for c in fresh["claims"]}
+    for claim in evidence["claims"]:
+        turned = {claim["verdict"], now.get(claim["claim"])}
+        if turned == {"supported", "refuted"}:
+            differences.append(f"the verdict on {claim['claim']!r} turned to {now[claim['claim']]}")
+    said = "a fresh run agrees within its intervals" if not differences else "a fresh run does not agree"
+    return {
+        "agrees": not differences,
+        "same_bits": False,
+        "differences": differences,
+        "agreement": "; ".join([said, *differences]),
+    }
+
+
+def within_noise(old: Mapping[str, Any], new: Mapping[str, Any], *, confidence: float) -> bool:
+    """Whether two means over seeds differ by no more than Welch's interval allows.
+
+    Args:
+        old: ``{mean, std, n, ...}``.
+        new: likewise.
+        confidence: of the interval.
+
+    Returns:
+        True also where one of them is of a single seed and so has no spread.
+    """
+    difference = abs(old["mean"] - new["mean"])
+    if old["std"] is None or new["std"] is None:
+        return True
+    a, b = old["std"] ** 2 / old["n"], new["std"] ** 2 / new["n"]
+    if a + b == 0:
+        return bool(difference == 0)
+    freedom = (a + b) ** 2 / (a**2 / (old["n"] - 1) + b**2 / (new["n"] - 1))
+    return bool(difference <= student_t(max(1, math.floor(freedom)), confidence=confidence) * math.sqrt(a + b))

@@ -1,0 +1,304 @@
+"""The notes of the days: complete lessons whose numbers all come from evidence."""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import pytest
+import typer.main
+
+from fortydays.days.journey import JOURNEY, Day, find_day, is_ready
+from fortydays.days.loading import find_study, is_study_file, load_study
+from fortydays.report.notes import NOTHING_YET, escape, read_notes, render_notes, to_html
+from fortydays.study.design import Study, steps_metric
+from fortydays.study.evidence import published, summarize
+
+READY = [day for day in JOURNEY if is_ready(day)]
+SECTIONS = [
+    "The question",
+    "The idea",
+    "How the study tests it",
+    "What came out",
+    "Try it",
+    "Check yourself",
+    "Sources",
+]
+VERDICTS = ("supported", "refuted", "undecided")
+
+# Percentages that a day's notes may hold as text, because they are no measurements: what the journal promises, the
+# bound of a claim or a target, and the 95% of the confidence intervals.
+NOT_MEASURED = {
+    1: {"97%", "95%"},
+    2: {"95%"},
+    3: {"98%", "97.5%"},
+    4: {"98%"},
+}
+PERCENTAGE = re.compile(r"\d+(?:\.\d+)?%")
+OTHER_MEASUREMENT = re.compile(r"\d+(?:\.\d+)? (?:percent|points?)\b|\b0\.[6-9]\d+")
+PLACEHOLDER = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+CODE_BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+WORD = re.compile(r"[^\W_]+(?:['’.,-][^\W_]+)*")
+
+each_ready_day = pytest.mark.parametrize("day", READY, ids=lambda day: f"day{day.number}")
+
+
+def text_of(day: Day) -> str:
+    notes = read_notes(day)
+    assert notes is not None, f"Day {day.number} has a study and no notes.md."
+    return notes.text
+
+
+@cache
+def study_of(day: Day) -> Study:
+    return load_study(find_study(str(day.number)), threads=2).study
+
+
+def section(text: str, title: str) -> str:
+    return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def prose(text: str) -> str:
+    return PLACEHOLDER.sub("", CODE_BLOCK.sub("", text))
+
+
+def typed_measurements(text: str, *, allowed: set[str]) -> list[str]:
+    """What looks like a measured share and is typed, in prose, code and the texts inside placeholders."""
+    return [found for found in PERCENTAGE.findall(text) if found not in allowed] + OTHER_MEASUREMENT.findall(text)
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """The arguments of every ``forty`` command quoted in the notes, inline or on a line of a code block."""
+    inline = re.findall(r"`(forty [^`]+)`", CODE_BLOCK.sub("", text))
+    lines = [line.removeprefix("$ ") for block in CODE_BLOCK.findall(text) for line in block.splitlines()]
+    for command in [*inline, *(line for line in lines if line.startswith("forty "))]:
+        yield shlex.split(command)[1:]
+
+
+def made_up_evidence(day: Day, verdicts: Mapping[int, str], *, default: str) -> dict[str, Any]:
+    """An evidence document for a day's study whose numbers were never measured and whose verdicts are given.
+
+    Args:
+        day: whose study.
+        verdicts: by the claim's number, counted from 1.
+        default: the verdict on the other claims.
+    """
+    study = study_of(day)
+    trials = [
+        {
+            "variant": variant.name,
+            "seed": seed,
+            "status": "finished",
+            "error": "",
+            "metrics": {
+                **dict.fromkeys(("test_accuracy", "train_accuracy", "validation_accuracy"), 0.5 + 0.01 * seed),
+                **dict.fromkeys(("test_loss", "train_loss", "validation_loss"), 1.5),
+                "accuracy_gap": 0.01 * (seed + 1),
+                **{steps_metric(target): 10.0 * (seed + 1) for target in study.targets},
+                **{measure.name: 1e-7 for measure in study.measures if variant.name in measure.variants},
+            },
+            "train_seconds": 1.0,
+            "epochs": 3 + seed,
+            "best_epoch": 2,
+            "weights_digest": "ab" * 32,
+            "history": {},
+        }
+        for variant in study.variants
+        for seed in (0, 1, 2)
+    ]  # fmt: skip
+    interval = {"mean": 0.5, "std": 0.1, "low": 0.4, "high": 0.6, "n": 2}
+    return {
+        "schema_version": 1,
+        "day": day.number,
+        "name": day.slug,
+        "title": study.title,
+        "created": "2026-11-22T14:03:11Z",
+        "run_id": f"day{day.number:02}-20261122-140311-beef",
+        "dataset": {
+            "name": study.dataset, "digest": "5ec0ffee" * 8, "split_version": 1, "classes": list("0123456789"),
+            "train": 55000, "validation": 5000, "test": 10000,
+        },
+        "seeds": [0, 1, 2],
+        "request": {"seeds": [0, 1, 2], "only": [], "settings": [], "engine": "compiled"},
+        "code": {"study": "ab" * 32, "engine": "cd" * 32, "version": "0.1.0"},
+        "packages": {"keras": "3.15.1"},
+        "machine": {
+            "cpu_model": "Made-up processor", "cores": 2, "flags": [], "system": "Linux x86_64", "python": "3.11.7",
+        },
+        "threads": 2,
+        "backend": "tensorflow",
+        "details": {
+            variant.name: {
+                "description": variant.description,
+                "group": variant.group,
+                "parameters": 1234,
+                "precision": "float32",
+                "recipe": variant.recipe.as_dict(),
+                "search": variant.search
+                and {
+                    "field": variant.search.field,
+                    "tries": [{"value": v, "validation_accuracy": interval} for v in variant.search.values],
+                    "chosen": variant.search.values[0],
+                },
+            }
+            for variant in study.variants
+        },
+        "trials": trials,
+        "variants": summarize(trials),
+        "claims": [
+            {
+                "claim": claim.sentence, "condition": "made up", "verdict": verdicts.get(number, default),
+                "value": 0.5, "low": 0.4, "high": 0.6, "n": 3, "bound": 0.5, "unit": "share",
+                "seeds_needed": None, "note": "",
+            }
+            for number, claim in enumerate(study.claims, 1)
+        ],
+        "exhibits": [],
+        "seconds": {"total": 3.0, "training": 2.0, "compilation": 1.0},
+        "results_digest": "ef" * 32,
+    }  # fmt: skip
+
+
+def rendered(day: Day, evidence: dict[str, Any]) -> str:
+    text = render_notes(text_of(day), evidence, file=f"day {day.number}, notes.md")
+    for left_over in ("{{", "}}", "{%", "%}", NOTHING_YET, "None"):
+        assert left_over not in text
+    return text
+
+
+def test_the_search_for_typed_measurements_finds_them() -> None:
+    text = "Promised: 97%. It gave 97.6%, {{ 'or 98%' }}, 0.976 of all, 0.4 points more. Rate 0.01, momentum 0.9."
+    assert typed_measurements(text, allowed={"97%"}) == ["97.6%", "98%", "0.976", "0.4 points"]
+
+
+def test_the_search_for_commands_finds_them_in_sentences_and_in_blocks() -> None:
+    text = 'Run `forty run 2 --only "one layer"` or:\n\n```text\nW x + b\n$ forty runs\nforty show 2\n```\n'
+    assert list(commands(text)) == [["run", "2", "--only", "one layer"], ["runs"], ["show", "2"]]
+
+
+@each_ready_day
+def test_the_notes_begin_with_their_day_and_have_every_section_in_order(day: Day) -> None:
+    text = text_of(day)
+    assert text.splitlines()[0] == f"# Day {day.number}. {day.title}"
+    headings = re.findall(r"^#+ (.+)$", CODE_BLOCK.sub("", text), re.MULTILINE)
+    assert headings[1:] == SECTIONS
+    for title in SECTIONS:
+        assert section(text, title).strip()
+
+
+@each_ready_day
+def test_the_notes_are_a_lesson_and_neither_a_remark_nor_a_chapter(day: Day) -> None:
+    assert 500 <= len(WORD.findall(prose(text_of(day)))) <= 900
+
+
+@each_ready_day
+def test_no_measured_number_is_typed_by_hand(day: Day) -> None:
+    assert typed_measurements(text_of(day), allowed=NOT_MEASURED.get(day.number, set())) == []
+
+
+@each_ready_day
+def test_code_blocks_fit_a_terminal(day: Day) -> None:
+    for block in CODE_BLOCK.findall(text_of(day)):
+        for line in block.splitlines():
+            assert len(PLACEHOLDER.sub("123,456", line)) <= 76, line
+
+
+@each_ready_day
+def test_there_are_three_to_five_exercises_with_commands_to_try(day: Day) -> None:
+    exercises = section(text_of(day), "Try it")
+    assert 3 <= len(re.findall(r"^\d\. ", exercises, re.MULTILINE)) <= 5
+    assert sum(arguments[0] == "run" for arguments in commands(exercises)) >= 3
+
+
+@each_ready_day
+def test_there_are_questions_to_check_oneself_with(day: Day) -> None:
+    questions = re.split(r"^- ", section(text_of(day), "Check yourself"), flags=re.MULTILINE)[1:]
+    assert len(questions) >= 3
+    assert all(question.strip().endswith(("?", ".")) and "?" in question for question in questions)
+
+
+@each_ready_day
+def test_the_sources_are_papers_with_their_years_and_the_chapter_of_the_book(day: Day) -> None:
+    sources = section(text_of(day), "Sources")
+    papers = re.findall(r"^- .+? \((?:19|20)\d\d\), ", sources, re.MULTILINE)
+    assert len(papers) >= 3
+    assert "Géron, *Hands-On Machine Learning with Scikit-Learn, Keras & TensorFlow*, 3rd edition" in sources
+    assert re.search(r"chapter\s\d", sources)
+
+
+@each_ready_day
+def test_every_quoted_command_can_be_given(day: Day) -> None:
+    from fortydays.cli.main import app
+
+    group = typer.main.get_command(app)
+    known = group.commands  # type: ignore[attr-defined]
+    for arguments in commands(text_of(day)):
+        name, *rest = arguments
+        assert name in known, f"There is no command `forty {name}`."
+        given = known[name].make_context(name, list(rest)).params
+        if "day" not in given or is_study_file(given["day"]):
+            continue
+        named = find_day(given["day"])
+        if name != "run":
+            continue
+        variants = study_of(named).select(tuple(given["only"] or ()))
+        for setting in given["settings"] or ():
+            for variant in variants:
+                assert variant.recipe.with_setting(setting) is not None
+
+
+@each_ready_day
+def test_the_notes_render_with_the_published_evidence(day: Day) -> None:
+    evidence = published().read(day.number)
+    if evidence is None:
+        pytest.skip(f"day {day.number} has no published evidence yet")
+    text = rendered(day, evidence)
+    for claim in evidence["claims"]:
+        assert f"*{escape(claim['claim'])}*: **{claim['verdict']}**" in text
+
+
+@each_ready_day
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_every_claim_is_told_with_its_verdict_whatever_it_is(day: Day, verdict: str) -> None:
+    text = rendered(day, made_up_evidence(day, {}, default=verdict))
+    for claim in study_of(day).claims:
+        assert f"*{escape(claim.sentence)}*: **{verdict}**" in text
+
+
+@each_ready_day
+def test_the_notes_can_be_read_with_every_mixture_of_two_verdicts(day: Day) -> None:
+    numbers = range(1, len(study_of(day).claims) + 1)
+    for default in VERDICTS:
+        for number in numbers:
+            for verdict in VERDICTS:
+                rendered(day, made_up_evidence(day, {number: verdict}, default=default))
+
+
+@each_ready_day
+def test_what_is_said_of_the_results_depends_on_the_verdicts(day: Day) -> None:
+    said = {
+        section(rendered(day, made_up_evidence(day, {}, default=verdict)), "What came out").replace(verdict, "so")
+        for verdict in VERDICTS
+    }
+    assert len(said) == len(VERDICTS)
+
+
+@each_ready_day
+def test_before_there_is_evidence_the_notes_say_so_and_can_be_read(day: Day) -> None:
+    text = render_notes(text_of(day), None)
+    assert text.startswith("*This day has no evidence yet")
+    assert "{{" not in text
+
+
+@each_ready_day
+def test_the_notes_become_a_page_with_their_tables_and_lists(day: Day) -> None:
+    html = to_html(rendered(day, made_up_evidence(day, {}, default="supported")))
+    assert html.count("<h3>") == len(SECTIONS)
+    assert "<table>" in section_of_page(html, "What came out")
+    assert "<ol>" in section_of_page(html, "Try it")
+    assert "**" not in html
+
+
+def section_of_page(html: str, title: str) -> str:
+    return html.partition(f"<h3>{title}</h3>")[2].partition("<h3>")[0]
