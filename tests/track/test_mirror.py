@@ -1,0 +1,328 @@
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from made_up_runs import DIGEST, begin_run, end_run, end_trial, finished_run, made_up_settings, made_up_trial
+
+from fortydays.base import files
+from fortydays.base.errors import TrackingError
+from fortydays.base.settings import Settings
+from fortydays.study.runs import RunFolder, RunState
+from fortydays.track.mirror import HISTORY_COLUMNS, Mirrored, mirror
+from fortydays.track.store import Store, destination, open_store
+
+EXPERIMENT = "fortydays/day02-activations"
+
+
+def runs_of(store: Store, name: str = EXPERIMENT) -> list[Any]:
+    experiment = store.client.get_experiment_by_name(name)
+    return list(store.client.search_runs([experiment.experiment_id]))
+
+
+def parent_of(store: Store) -> Any:
+    (parent,) = [r for r in runs_of(store) if "mlflow.parentRunId" not in r.data.tags]
+    return parent
+
+
+def children_of(store: Store) -> dict[str, Any]:
+    parent = parent_of(store).info.run_id
+    return {
+        r.data.tags["fortydays.trial"]: r for r in runs_of(store) if r.data.tags.get("mlflow.parentRunId") == parent
+    }
+
+
+def points_of(store: Store, run: Any, metric: str) -> list[tuple[int, float]]:
+    history = store.client.get_metric_history(run.info.run_id, metric)
+    return [(point.step, point.value) for point in history]
+
+
+def files_of(store: Store, run: Any, folder: str | None = None) -> list[str]:
+    return sorted(each.path for each in store.client.list_artifacts(run.info.run_id, folder))
+
+
+def everything_in(store: Store) -> list[Any]:
+    """All that a reader of the tracker can see, in an order of its own."""
+    return sorted(
+        (
+            r.info.run_id,
+            r.info.status,
+            sorted(r.data.tags.items()),
+            sorted(r.data.params.items()),
+            sorted((name, points_of(store, r, name)) for name in r.data.metrics),
+            [(d.dataset.name, d.dataset.digest) for d in r.inputs.dataset_inputs],
+            files_of(store, r),
+        )
+        for r in runs_of(store)
+    )
+
+
+def test_a_run_becomes_a_parent_and_its_trials_children(settings: Settings, store: Store) -> None:
+    run = finished_run(settings)
+    assert mirror(run, store) == Mirrored(trials=4, evidence=True, status="FINISHED", changed=True)
+    parent, children = parent_of(store), children_of(store)
+    assert parent.info.run_name == run.run_id
+    assert parent.data.tags["fortydays.run_id"] == run.run_id
+    assert sorted(children) == ["relu-seed0", "relu-seed1", "sigmoid-seed0", "sigmoid-seed1"]
+    assert {child.info.status for child in [parent, *children.values()]} == {"FINISHED"}
+    assert len(runs_of(store)) == 5
+
+
+def test_a_trial_has_its_history_with_the_steps(settings: Settings, store: Store) -> None:
+    mirror(finished_run(settings), store)
+    child, history = children_of(store)["relu-seed1"], made_up_trial("relu", 1)["history"]
+    for column in HISTORY_COLUMNS:
+        assert points_of(store, child, column) == list(zip(history["step"], history[column], strict=True)), column
+
+
+def test_a_trial_has_its_final_numbers_apart_from_the_history(settings: Settings, store: Store) -> None:
+    mirror(finished_run(settings), store)
+    metrics = children_of(store)["relu-seed1"].data.metrics
+    assert metrics["test_accuracy"] == 0.91
+    assert metrics["train_seconds"] == 2.0
+    assert metrics["final_validation_accuracy"] == 0.95  # 0.625 is the last point of the history
+    assert metrics["steps_to_0.95_limit"] == 20
+    assert "steps_to_0.95" not in metrics  # never reached
+
+
+def test_a_trial_has_its_recipe_seed_and_dataset(settings: Settings, store: Store) -> None:
+    mirror(finished_run(settings), store)
+    child = children_of(store)["sigmoid-seed0"]
+    assert child.data.params == {
+        "variant": "sigmoid",
+        "seed": "0",
+        "epochs": "2",
+        "batch_size": "32",
+        "optimizer": "adam",
+        "learning_rate": "0.001",
+        "precision": "float32",  # what "auto" came to
+        "model_parameters": "101770",
+        "threads": "2",
+        "backend": "tensorflow",
+        "dataset": "mnist",
+        "dataset_digest": DIGEST,
+    }
+    (given,) = child.inputs.dataset_inputs
+    assert (given.dataset.name, given.dataset.digest) == ("mnist", DIGEST[:36])  # MLflow keeps no more
+
+
+def test_the_parent_has_claims_facts_and_files(settings: Settings, store: Store) -> None:
+    run = finished_run(settings)
+    mirror(run, store)
+    parent = parent_of(store)
+    tags = parent.data.tags
+    assert tags["claim.1"] == "ReLU is more accurate than sigmoid"
+    assert (tags["claim.1.verdict"], tags["claim.2.verdict"]) == ("supported", "refuted")
+    assert tags["package.keras"] == "3.15.1"
+    assert tags["machine.cpu_model"] == "made up"
+    assert tags["code.engine"] == "e"
+    assert parent.data.params["dataset_digest"] == DIGEST
+    assert parent.data.metrics["relu/test_accuracy"] == 0.905
+    assert (parent.data.metrics["relu/test_accuracy_low"], parent.data.metrics["relu/test_accuracy_high"]) == (
+        0.84,
+        0.97,
+    )
+    assert files_of(store, parent) == ["evidence.json", "learning_curves.svg", "model"]
+    assert files_of(store, parent, "model") == ["model/model.keras"]
+    artifacts = next(settings.workspace.glob("mlartifacts/fortydays/day02-activations/*/artifacts"))
+    assert (artifacts / "evidence.json").read_bytes() == run.evidence.read_bytes()
+    assert (artifacts / "model" / "model.keras").read_bytes() == b"a model"
+    assert "<svg" in (artifacts / "learning_curves.svg").read_text("utf-8")
+
+
+def test_a_study_of_ones_own_has_an_experiment_by_its_name(settings: Settings, store: Store) -> None:
+    mirror(begin_run(settings, day=None, name="mine"), store)
+    assert len(runs_of(store, "fortydays/mine")) == 1
+
+
+def test_mirrored_twice_nothing_is_there_twice(settings: Settings, store: Store) -> None:
+    run = finished_run(settings)
+    mirror(run, store)
+    before = everything_in(store)
+    assert mirror(run, store) == Mirrored(trials=0, evidence=False, status="FINISHED", changed=False)
+    assert everything_in(store) == before
+
+
+@pytest.mark.parametrize("record", ["missing", "damaged"])
+def test_without_the_record_what_is_there_is_found_again(settings: Settings, store: Store, record: str) -> None:
+    """A process killed between sending and recording leaves the same behind as a lost record."""
+    run = finished_run(settings)
+    mirror(run, store)
+    before = everything_in(store)
+    if record == "missing":
+        run.tracking.unlink()
+    else:
+        run.tracking.write_text('{"schema_version": 1, "destinations": {"sqlite', "utf-8")
+    assert mirror(run, store).trials == 4
+    assert everything_in(store) == before
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("write", range(1, 6))
+def test_killed_before_any_write_of_the_record_nothing_is_there_twice(
+    settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch, write: int
+) -> None:
+    run = finished_run(settings, variants=("relu",))
+    writes = iter(range(1, 100))
+    really_write = files.write_json
+
+    def dies(*arguments: Any) -> None:
+        if next(writes) == write:
+            raise KilledError
+        really_write(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_json", dies)
+        with pytest.raises(KilledError):
+            mirror(run, store)
+    mirror(run, store)
+    children = children_of(store)
+    assert sorted(children) == ["relu-seed0", "relu-seed1"]
+    assert len(runs_of(store)) == 3
+    assert points_of(store, children["relu-seed0"], "train_loss") == [(10, 2.0), (20, 1.0)]
+    assert mirror(run, store).changed is False
+
+
+def test_a_run_under_way_grows_with_its_trials(settings: Settings, store: Store) -> None:
+    run = begin_run(settings)
+    with files.locked(run.lock):
+        mirror(run, store)
+        assert parent_of(store).info.status == "RUNNING"
+        assert children_of(store) == {}
+        end_trial(run, "relu", 0)
+        assert mirror(run, store).trials == 1
+        child = children_of(store)["relu-seed0"]
+        assert child.info.status == "FINISHED"
+        assert child.data.params["learning_rate"] == "0.001"  # before there is evidence
+        assert "precision" not in child.data.params  # what "auto" comes to is known in the evidence
+        assert parent_of(store).info.status == "RUNNING"
+    end_run(run)
+    assert mirror(run, store) == Mirrored(trials=1, evidence=True, status="FINISHED", changed=True)
+    assert children_of(store)["relu-seed0"].data.params["precision"] == "float32"
+
+
+def test_a_searched_recipe_waits_for_the_evidence(settings: Settings, store: Store) -> None:
+    run = begin_run(settings)
+    files.write_json(run.path / "searches" / "relu.json", {"tries": []})
+    end_trial(run, "relu", 0)
+    mirror(run, store)
+    assert "learning_rate" not in children_of(store)["relu-seed0"].data.params
+
+
+def test_an_interrupted_run_is_killed_and_opened_again_when_it_goes_on(settings: Settings, store: Store) -> None:
+    run = begin_run(settings)
+    end_trial(run, "relu", 0)
+    assert mirror(run, store).status == "KILLED"  # nobody holds its lock
+    assert parent_of(store).info.status == "KILLED"
+    with files.locked(run.lock):
+        assert mirror(run, store).status == "RUNNING"
+        assert parent_of(store).info.status == "RUNNING"
+    end_trial(run, "relu", 1)
+    end_run(run)
+    mirror(run, store)
+    assert parent_of(store).info.status == "FINISHED"
+    assert len(runs_of(store)) == 3
+
+
+def test_a_failed_trial_fails_itself_and_its_run(settings: Settings, store: Store) -> None:
+    run = begin_run(settings)
+    end_trial(run, "relu", 0)
+    end_trial(run, "sigmoid", 0, failed=True)
+    end_run(run, state=RunState.FAILED)
+    mirror(run, store)
+    child = children_of(store)["sigmoid-seed0"]
+    assert child.info.status == "FAILED"
+    assert child.data.tags["error"] == "The loss stopped being a number."
+    assert child.data.metrics == {}
+    assert children_of(store)["relu-seed0"].info.status == "FINISHED"
+    assert parent_of(store).info.status == "FAILED"
+
+
+@pytest.mark.slow
+def test_another_destination_gets_it_all(settings: Settings, store: Store, tmp_path: Any) -> None:
+    run = finished_run(settings)
+    mirror(run, store)
+    other = open_store(destination(made_up_settings(tmp_path / "other")))
+    assert mirror(run, other).trials == 4
+    assert len(runs_of(other)) == 5
+    assert mirror(run, store).changed is False
+
+
+def test_a_destination_that_forgot_gets_it_all_again(settings: Settings, store: Store, tmp_path: Any) -> None:
+    run = finished_run(settings)
+    mirror(run, store)
+    experiment = store.client.get_experiment_by_name(EXPERIMENT).experiment_id
+    for each in runs_of(store):
+        store.client._tracking_client.store._hard_delete_run(each.info.run_id)
+    assert store.client.search_runs([experiment]) == []
+    assert mirror(run, store).trials == 4
+    assert len(runs_of(store)) == 5
+
+
+def test_what_was_deleted_there_stays_deleted(settings: Settings, store: Store) -> None:
+    run = finished_run(settings)
+    mirror(run, store)
+    for each in runs_of(store):
+        store.client.delete_run(each.info.run_id)
+    assert mirror(run, store) == Mirrored(trials=0, evidence=False, status="", changed=False)
+    assert runs_of(store) == []
+
+
+def test_a_deleted_experiment_is_named_with_the_way_back(settings: Settings, store: Store) -> None:
+    mirror(finished_run(settings), store)
+    store.client.delete_experiment(store.client.get_experiment_by_name(EXPERIMENT).experiment_id)
+    with pytest.raises(TrackingError, match=f"The experiment '{EXPERIMENT}' has been deleted") as caught:
+        mirror(begin_run(settings), store)
+    assert "mlflow experiments restore" in caught.value.hint
+
+
+def test_a_damaged_result_is_left_to_the_study(settings: Settings, store: Store) -> None:
+    run = finished_run(settings)
+    run.trial("relu-seed0").result.write_text("{", "utf-8")
+    assert mirror(run, store).trials == 3
+
+
+def test_names_that_mlflow_refuses_are_made_fit(settings: Settings, store: Store) -> None:
+    run = begin_run(settings)
+    trial = made_up_trial("relu", 0)
+    trial["metrics"] = {"share of dead units (%)": 0.5}
+    files.write_json(run.trial("relu-seed0").result, trial)
+    mirror(run, store)
+    assert children_of(store)["relu-seed0"].data.metrics["share of dead units ___"] == 0.5
+
+
+def test_a_long_history_is_sent_whole(settings: Settings, store: Store) -> None:
+    run = begin_run(settings)
+    trial = made_up_trial("relu", 0)
+    count = 450  # times five columns is more than MLflow takes at once
+    trial["history"] = {name: [float(i) for i in range(count)] for name in trial["history"]}
+    trial["history"]["step"] = list(range(count))
+    files.write_json(run.trial("relu-seed0").result, trial)
+    mirror(run, store)
+    child = children_of(store)["relu-seed0"]
+    assert points_of(store, child, "learning_rate") == [(i, float(i)) for i in range(count)]
+
+
+@pytest.mark.slow
+def test_mirroring_loads_no_training_framework(settings: Settings) -> None:
+    run: RunFolder = finished_run(settings)
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom fortydays.base.settings import read_settings\n"
+        "from fortydays.study.runs import RunFolder\nfrom fortydays.track.mirror import mirror\n"
+        "from fortydays.track.store import destination, open_store\n"
+        "mirror(RunFolder(path=Path(sys.argv[1])), open_store(destination(read_settings())))\n"
+        "print([name for name in ('keras', 'tensorflow', 'sklearn') if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(run.path)],
+        env={**os.environ, "FORTYDAYS_HOME": str(settings.workspace)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+    assert done.stderr == ""
