@@ -1,0 +1,114 @@
+"""The entry of the command ``forty``: its commands, and what every error looks like to a reader."""
+
+import json
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from fortydays import __version__
+from fortydays.base.errors import ExitCode, FortydaysError
+from fortydays.cli import compare, data, doctor, read, report, run, runs, show, sync, ui, verify
+from fortydays.cli import list as list_command
+
+app = typer.Typer(
+    name="forty",
+    help="Forty days of deep learning and MLOps: studies that run, claims that are checked.",
+    epilog="Begin with: forty run 1",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_LEARN, _KEEP, _TOOLS = "The days", "Results", "The machine"
+
+app.command("list", rich_help_panel=_LEARN)(list_command.list_days)
+app.command("read", rich_help_panel=_LEARN)(read.read)
+app.command("run", rich_help_panel=_LEARN)(run.run)
+app.command("show", rich_help_panel=_LEARN)(show.show)
+app.command("report", rich_help_panel=_LEARN)(report.report)
+app.command("runs", rich_help_panel=_KEEP)(runs.runs)
+app.command("compare", rich_help_panel=_KEEP)(compare.compare)
+app.command("verify", rich_help_panel=_KEEP)(verify.verify)
+app.command("ui", rich_help_panel=_KEEP)(ui.ui)
+app.command("sync", rich_help_panel=_KEEP)(sync.sync)
+app.add_typer(data.app, name="data", rich_help_panel=_TOOLS)
+app.command("doctor", rich_help_panel=_TOOLS)(doctor.doctor)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fortydays {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - acted on by its callback
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Forty days of deep learning and MLOps: studies that run, claims that are checked."""
+    if context.invoked_subcommand is None:
+        list_command.print_map()
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with its exit code."""
+    sys.exit(execute(sys.argv[1:]))
+
+
+def execute(arguments: list[str]) -> int:
+    """Run one command.
+
+    Args:
+        arguments: of the command line, without the program's name.
+
+    Returns:
+        The exit code, see :class:`~fortydays.base.errors.ExitCode`; 143 after a request to terminate.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    as_json = "--json" in arguments
+    try:
+        code = app(arguments, prog_name="forty", standalone_mode=False)
+    except FortydaysError as error:
+        _print_error(error.message, error.hint, code=error.exit_code, as_json=as_json)
+        return int(error.exit_code)
+    except TyperException as error:
+        usage = isinstance(getattr(error, "exit_code", 1), int) and error.exit_code == ExitCode.USAGE
+        hint = "See `forty --help`." if usage else ""
+        _print_error(error.format_message(), hint, code=error.exit_code, as_json=as_json)
+        return int(error.exit_code)
+    except (KeyboardInterrupt, Abort):
+        typer.echo("Stopped.", err=True)
+        return int(ExitCode.INTERRUPTED)
+    except _Terminated:
+        return 143
+    except BrokenPipeError:
+        # The reader of our output (a pager, `head`) has gone; there is no one to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.FAILED)
+    return code if isinstance(code, int) else int(ExitCode.DONE)
+
+
+class _Terminated(KeyboardInterrupt):
+    """The system asked the process to end; handled like an interrupt, with its own exit code."""
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+def _print_error(message: str, hint: str, *, code: int, as_json: bool) -> None:
+    if as_json:
+        error = {"error": {"code": int(code), "message": message, "hint": hint}}
+        typer.echo(json.dumps(error, ensure_ascii=False), err=True)
+        return
+    typer.echo(f"Error: {message}", err=True)
+    if hint:
+        typer.echo(hint, err=True)

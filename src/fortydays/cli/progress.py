@@ -1,0 +1,126 @@
+"""How long work looks on the reader's screen: bars with the time left on a terminal, plain lines elsewhere."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fortydays.base import clock
+from fortydays.base.progress import Progress
+
+if TYPE_CHECKING:
+    import rich.console
+    import rich.progress
+
+_SECONDS_BETWEEN_LINES = 10.0
+_SHARE_BETWEEN_LINES = 0.1
+_SECONDS_AT_LEAST = 1.0  # even where tenths pass faster
+
+
+@contextlib.contextmanager
+def console_progress(console: "rich.console.Console") -> Iterator[Progress]:
+    """Show progress on a console while the block runs.
+
+    On a terminal each running task has a bar, in the order of their starts, so that a study's bar stands above its
+    trial's; a bar goes when its task ends, and a note given with the end stays as a line. Elsewhere (a file, a log
+    of a build) a task gets a line when ten seconds have passed or a tenth of it is done, and one at its end.
+    Colours follow the console, which heeds ``NO_COLOR``.
+
+    Args:
+        console: where to write; results go to standard output, so this is one on standard error.
+    """
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield _Lines(console)
+        return
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[amount]}", markup=False),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+    with Bars(*columns, console=console, transient=True, refresh_per_second=4) as bars:
+        yield _Bars(bars)
+
+
+class _Bars:
+    def __init__(self, bars: "rich.progress.Progress") -> None:
+        self._bars = bars
+        self._tasks: dict[str, tuple[rich.progress.TaskID, float | None, str]] = {}
+
+    def start(self, task: str, *, total: float | None, unit: str) -> None:
+        self._remove(task)
+        row = self._bars.add_task(task, total=total, amount="", note="")
+        self._tasks[task] = (row, total, unit)
+
+    def advance(self, task: str, *, done: float, note: str = "") -> None:
+        row, total, unit = self._tasks[task]
+        self._bars.update(row, completed=done, amount=amount(done, total, unit), note=note)
+
+    def finish(self, task: str, *, note: str = "") -> None:
+        self._remove(task)
+        if note:
+            self.say(f"{task}: {note}")
+
+    def say(self, message: str) -> None:
+        self._bars.console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+    def warn(self, message: str) -> None:
+        self._bars.console.print(f"Warning: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+    def _remove(self, task: str) -> None:
+        if task in self._tasks:
+            row, _, _ = self._tasks.pop(task)
+            self._bars.remove_task(row)
+
+
+@dataclass(kw_only=True)
+class _Line:
+    """What was last said of a task."""
+
+    total: float | None
+    unit: str
+    moment: float
+    done: float
+
+
+class _Lines:
+    def __init__(self, console: "rich.console.Console") -> None:
+        self._console = console
+        self._tasks: dict[str, _Line] = {}
+
+    def start(self, task: str, *, total: float | None, unit: str) -> None:
+        self._tasks[task] = _Line(total=total, unit=unit, moment=clock.seconds(), done=0.0)
+
+    def advance(self, task: str, *, done: float, note: str = "") -> None:
+        line, now = self._tasks[task], clock.seconds()
+        passed = now - line.moment
+        is_tenth = line.total is not None and done - line.done >= _SHARE_BETWEEN_LINES * line.total
+        if passed >= _SECONDS_BETWEEN_LINES or (is_tenth and passed >= _SECONDS_AT_LEAST):
+            line.moment, line.done = now, done
+            self.say(f"{task}: {amount(done, line.total, line.unit)}{f', {note}' if note else ''}")
+
+    def finish(self, task: str, *, note: str = "") -> None:
+        self._tasks.pop(task, None)
+        self.say(f"{task}: {note or 'done'}")
+
+    def say(self, message: str) -> None:
+        self._console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+    def warn(self, message: str) -> None:
+        self.say(f"Warning: {message}")
+
+
+def amount(done: float, total: float | None, unit: str) -> str:
+    """How far a task has come, in words: "12.0 of 170.1 MB", "120 of 500 steps", "14 seconds"."""
+    if unit == "bytes":
+        done, total, unit = done / 1e6, None if total is None else total / 1e6, "MB"
+        digits = 1
+    else:
+        digits = 0
+    if total is None:
+        return f"{done:,.{digits}f} {unit}"
+    return f"{done:,.{digits}f} of {total:,.{digits}f} {unit}"

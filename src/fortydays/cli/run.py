@@ -1,0 +1,155 @@
+"""``forty run``: train a day's trials, check its claims, and show what came out."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fortydays.base import files
+from fortydays.base.errors import ExitCode, FortydaysError, UsageError
+from fortydays.base.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from fortydays.base.progress import Progress
+    from fortydays.study.runner import StudySource
+    from fortydays.study.runs import RunFolder
+    from fortydays.track.tracker import Tracker
+
+SECONDS_TO_WAIT_FOR_TRACKING = 1.0
+"""How long the end of a run waits for the tracker, which otherwise goes on in the background."""
+
+
+def run(
+    day: Annotated[str, typer.Argument(metavar="DAY", help="A day (1, day1, first-network) or a study file (.py).")],
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", metavar="N", help="Trials of each variant [the study's own: 5].")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="VARIANT", help="This variant or group; repeat for more.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="A recipe field for every variant; repeat for more."),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="ENGINE", help="compiled, or fit (Keras's own loop, the reference).")
+    ] = "compiled",
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 unless every claim is supported.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew, even where an interrupted run could go on.")
+    ] = False,
+    no_track: Annotated[bool, typer.Option("--no-track", help="Do not record the run in MLflow.")] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Write the evidence into the source checkout as the published one.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document; all else to stderr.")] = False,
+) -> int:
+    """Run a day's study: train every variant with every seed, check the claims, show the result.
+
+    A run that was stopped or killed goes on where it stopped when the same command is given again.
+    """
+    import rich.console
+
+    from fortydays.cli.progress import console_progress
+    from fortydays.study.runner import Request
+
+    console = rich.console.Console(stderr=True)
+    environment = read_settings()
+    request = Request(seeds=seeds, only=tuple(only or ()), settings=tuple(settings or ()), engine=engine)
+    with console_progress(console) as progress:
+        folder, evidence, tracking = _run(
+            day, request, environment, progress, fresh=fresh, no_track=no_track, command=_again(sys.argv[1:])
+        )
+    if publish:
+        _publish(evidence)
+    if as_json:
+        from fortydays.study.evidence import outline
+
+        typer.echo(json.dumps(outline(evidence), ensure_ascii=False, allow_nan=False))
+    else:
+        from fortydays.report.terminal import print_evidence
+
+        print_evidence(evidence, rich.console.Console(), source=f"your run {folder.run_id}")
+    for line in tracking:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if any(t["status"] == "failed" for t in evidence["trials"]):
+        return int(ExitCode.FAILED)
+    if strict and any(c["verdict"] != "supported" for c in evidence["claims"]):
+        return int(ExitCode.NOT_MET)
+    return int(ExitCode.DONE)
+
+
+def _run(
+    day: str, request: Any, settings: Settings, progress: "Progress", *, fresh: bool, no_track: bool, command: str
+) -> "tuple[RunFolder, dict[str, Any], list[str]]":
+    from fortydays.study.runner import StudyInterruptedError, run_study
+
+    files.make_folder(settings.workspace)
+    source = _load(day, settings, progress)
+    listener = None if no_track else _TrackedRun(settings)
+    try:
+        folder, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=fresh)
+    except StudyInterruptedError as error:
+        raise StudyInterruptedError(error.message, hint=f"Continue with: forty {command}") from None
+    finally:
+        notes = listener.close() if listener else []
+    return folder, evidence, notes
+
+
+def _load(day: str, settings: Settings, progress: "Progress") -> "StudySource":
+    from fortydays.days.loading import find_study, load_study
+
+    file = find_study(day)
+    progress.say("Loading Keras")
+    return load_study(file, threads=settings.threads)
+
+
+class _TrackedRun:
+    """Starts the tracker when the run has its folder, tells it of each trial, and never lets it fail the run."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._tracker: Tracker | None = None
+
+    def started(self, run: "RunFolder") -> None:
+        from fortydays.track.tracker import start
+
+        self._tracker = start(run, self._settings)
+
+    def trial_ended(self, run: "RunFolder") -> None:  # noqa: ARG002
+        if self._tracker:
+            self._tracker.poke()
+
+    def ended(self, run: "RunFolder") -> None:
+        """Nothing: the tracker is closed when the command ends, whatever the reason."""
+
+    def close(self) -> list[str]:
+        """End the tracker; lines for the reader where there is something to say."""
+        if self._tracker is None:
+            return []
+        outcome = self._tracker.close(SECONDS_TO_WAIT_FOR_TRACKING)
+        return [outcome.message] if outcome.message else []
+
+
+def _again(arguments: list[str]) -> str:
+    """The command line as it would be given again."""
+    import shlex
+
+    return shlex.join([a for a in arguments if a != "--fresh"])
+
+
+def _publish(evidence: dict[str, Any]) -> None:
+    from fortydays.study.evidence import published
+
+    day, request = evidence["day"], evidence["request"]
+    if day is None or request["only"] or request["settings"] or request["engine"] != "compiled":
+        raise UsageError(
+            "Only a day's whole study is published: no --only, no --set, the compiled engine.",
+            hint="The run itself is kept; see `forty runs`.",
+        )
+    if any(t["status"] == "failed" for t in evidence["trials"]):
+        raise FortydaysError("Evidence with failed trials is not published.")
+    path: Path = published().path(day)
+    files.write_text(path, json.dumps(evidence, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n")

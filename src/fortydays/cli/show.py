@@ -1,0 +1,31 @@
+"""``forty show``: what a day's trials gave, and the verdicts on its claims."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from fortydays.base.settings import read_settings
+
+
+def show(
+    day: Annotated[str, typer.Argument(metavar="DAY", help="A day (1, day1, first-network) or a study file (.py).")],
+    published: Annotated[
+        bool, typer.Option("--published", help="The published evidence, even where you have a run of your own.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Show a day's results: your own latest run, or else the published evidence."""
+    from fortydays.report.lookup import find_subject, need_evidence
+    from fortydays.study import evidence
+
+    subject = find_subject(day)
+    found = need_evidence(subject, read_settings(), evidence.published(), only_published=published)
+    if as_json:
+        typer.echo(json.dumps(evidence.outline(found.evidence), allow_nan=False))
+        return
+    from rich.console import Console
+
+    from fortydays.report.terminal import print_evidence
+
+    print_evidence(found.evidence, Console(), source=found.source)

@@ -1,0 +1,99 @@
+"""``forty verify``: is the published evidence still true of today's code and data?"""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fortydays.base.errors import ExitCode
+from fortydays.base.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from fortydays.days.journey import Day
+
+
+def verify(
+    days: Annotated[
+        list[str] | None, typer.Argument(metavar="[DAY]...", help="Days to verify; every published one if none.")
+    ] = None,
+    rerun: Annotated[bool, typer.Option("--rerun", help="Train again and compare.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> int:
+    """Say which published evidence is stale, and with --rerun whether a fresh run agrees with it.
+
+    Evidence is stale where the day's study, the engine, the dataset or the splits are not those it was made with.
+    Its verdicts are judged again from its trials. Exit code 3 where anything is stale or does not agree.
+    """
+    settings = read_settings()
+    findings = [_verify(day, settings, rerun=rerun) for day in _chosen(days or [])]
+    if as_json:
+        typer.echo(json.dumps({"days": findings}, ensure_ascii=False))
+    else:
+        _print(findings)
+    good = all(f["state"] == "current" and f.get("agrees", True) for f in findings)
+    return int(ExitCode.DONE if good else ExitCode.NOT_MET)
+
+
+def _chosen(names: list[str]) -> "list[Day]":
+    from fortydays.days.journey import JOURNEY, find_day
+    from fortydays.study.evidence import published
+
+    if names:
+        return [find_day(name) for name in names]
+    shipped = published()
+    return [day for day in JOURNEY if shipped.path(day.number).exists()]
+
+
+def _verify(day: "Day", settings: Settings, *, rerun: bool) -> dict[str, Any]:
+    from fortydays.days.journey import folder
+    from fortydays.study.evidence import published
+    from fortydays.study.verification import agreement, stale_parts
+
+    found: dict[str, Any] = {"day": day.number, "title": day.title}
+    evidence = published().read(day.number)
+    where = folder(day)
+    if evidence is None or where is None:
+        return {**found, "state": "missing", "reasons": ["no evidence is published"]}
+    reasons = stale_parts(evidence, where / "study.py")
+    found |= {"state": "stale" if reasons else "current", "reasons": reasons, "created": evidence["created"]}
+    if rerun:
+        found |= agreement(evidence, _run_again(day, evidence, settings))
+    return found
+
+
+def _run_again(day: "Day", evidence: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    import rich.console
+
+    from fortydays.cli.progress import console_progress
+    from fortydays.days.loading import find_study, load_study
+    from fortydays.study.runner import Request, run_study
+
+    with console_progress(rich.console.Console(stderr=True)) as progress:
+        progress.say(f"Day {day.number}: running again")
+        source = load_study(find_study(str(day.number)), threads=settings.threads)
+        request = Request(seeds=len(evidence["seeds"]))
+        return run_study(source, request, settings, progress=progress)[1]
+
+
+def _print(findings: list[dict[str, Any]]) -> None:
+    import rich.console
+    import rich.table
+
+    console = rich.console.Console()
+    if not findings:
+        console.print("No evidence is published yet.")
+        return
+    table = rich.table.Table(box=None, pad_edge=False)
+    table.add_column("day", justify="right")
+    table.add_column("title")
+    table.add_column("evidence")
+    table.add_column("what", overflow="fold")
+    for f in findings:
+        said = list(f["reasons"])
+        if "agrees" in f:
+            said.insert(0, f["agreement"])
+        style = "green" if f["state"] == "current" and f.get("agrees", True) else "yellow"
+        table.add_row(str(f["day"]), f["title"], f"[{style}]{f['state']}[/]", "\n".join(said))
+    console.print(table)
+    if any(f["state"] != "current" for f in findings):
+        console.print("Renew with: forty run DAY --publish")

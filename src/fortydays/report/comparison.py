@@ -1,0 +1,168 @@
+"""Two runs side by side: what was different about them, and what that did to the numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fortydays.report.results import Results, VariantResults
+from fortydays.study.statistics import Interval, interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A fact in which two runs are not alike."""
+
+    what: str
+    first: str
+    second: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricChange:
+    """A metric of a variant in both runs.
+
+    Attributes:
+        variant: which variant.
+        metric: which metric.
+        first: its mean and interval in the first run.
+        second: in the second run.
+        change: second minus first within each shared seed, or None where no seed is shared.
+    """
+
+    variant: str
+    metric: str
+    first: Interval
+    second: Interval
+    change: Interval | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonOfRuns:
+    """What a comparison found.
+
+    Attributes:
+        same_bits: whether everything the trials gave, except times, is equal to the last bit.
+        differences: in what the runs are not alike.
+        changes: metrics of the variants that both runs have.
+        only_first: variants of the first run alone.
+        only_second: variants of the second run alone.
+    """
+
+    same_bits: bool
+    differences: tuple[Difference, ...]
+    changes: tuple[MetricChange, ...]
+    only_first: tuple[str, ...]
+    only_second: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The comparison as JSON values."""
+        return {
+            "schema_version": 1,
+            "same_bits": self.same_bits,
+            "differences": [{"what": d.what, "first": d.first, "second": d.second} for d in self.differences],
+            "changes": [
+                {
+                    "variant": c.variant,
+                    "metric": c.metric,
+                    "first": c.first.as_dict(),
+                    "second": c.second.as_dict(),
+                    "change": c.change.as_dict() if c.change else None,
+                }
+                for c in self.changes
+            ],
+            "only_first": list(self.only_first),
+            "only_second": list(self.only_second),
+        }
+
+
+METRICS = ("test_accuracy", "accuracy_gap", "test_loss", "train_seconds")
+"""What is compared, besides the steps to a target."""
+
+
+def compare_results(first: Results, second: Results) -> ComparisonOfRuns:
+    """Compare two runs, of the same day or of two."""
+    ours, theirs = {v.name: v for v in first.variants}, {v.name: v for v in second.variants}
+    shared = [name for name in ours if name in theirs]
+    changes = [change for name in shared for change in _changes(ours[name], theirs[name])]
+    return ComparisonOfRuns(
+        same_bits=bool(first.results_digest) and first.results_digest == second.results_digest,
+        differences=(*_facts(first, second), *(d for n in shared for d in _recipes(ours[n], theirs[n]))),
+        changes=tuple(changes),
+        only_first=tuple(n for n in ours if n not in theirs),
+        only_second=tuple(n for n in theirs if n not in ours),
+    )
+
+
+def _facts(first: Results, second: Results) -> list[Difference]:
+    from fortydays.report import numbers
+
+    def facts(results: Results) -> Mapping[str, str]:
+        return {
+            "day": f"{results.day}" if results.day is not None else results.name,
+            "dataset": results.dataset.name,
+            "dataset digest": results.dataset.digest[:12],
+            "split version": str(results.dataset.split_version),
+            "seeds": numbers.seeds_in_words(results.seeds),
+            "asked for": ", ".join([*results.only, *results.settings]),
+            "engine": results.engine,
+            "study digest": results.code.get("study", "")[:12],
+            "engine digest": results.code.get("engine", "")[:12],
+            "fortydays": results.code.get("version", ""),
+            "backend": results.backend,
+            **{f"package {name}": version for name, version in results.packages.items()},
+            "threads": str(results.threads) if results.threads is not None else "",
+            **{f"machine {name.replace('_', ' ')}": value for name, value in results.machine.items()},
+        }
+
+    ours, theirs = facts(first), facts(second)
+    return [
+        Difference(what=name, first=ours.get(name, ""), second=theirs.get(name, ""))
+        for name in dict.fromkeys([*ours, *theirs])
+        if ours.get(name, "") != theirs.get(name, "")
+    ]
+
+
+def _recipes(first: VariantResults, second: VariantResults) -> list[Difference]:
+    from fortydays.report import numbers
+
+    def shown(variant: VariantResults) -> dict[str, str]:
+        settings = {field: numbers.setting(value) for field, value in variant.recipe.items()}
+        parameters = f"{variant.parameters:,}" if variant.parameters is not None else ""
+        return {**settings, "parameters": parameters, "trained in": variant.precision}
+
+    ours, theirs = shown(first), shown(second)
+    return [
+        Difference(what=f"{first.name}: {field}", first=ours.get(field, ""), second=theirs.get(field, ""))
+        for field in dict.fromkeys([*ours, *theirs])
+        if ours.get(field, "") != theirs.get(field, "")
+    ]
+
+
+def _changes(first: VariantResults, second: VariantResults) -> list[MetricChange]:
+    targets = [m for m in first.metrics if m.startswith("steps_to_")]
+    return [
+        MetricChange(
+            variant=first.name,
+            metric=metric,
+            first=first.metrics[metric],
+            second=second.metrics[metric],
+            change=_paired(first, second, metric),
+        )
+        for metric in (*METRICS, *targets)
+        if metric in first.metrics and metric in second.metrics
+    ]
+
+
+def _paired(first: VariantResults, second: VariantResults, metric: str) -> Interval | None:
+    ours, theirs = _by_seed(first, metric), _by_seed(second, metric)
+    differences = [theirs[seed] - ours[seed] for seed in sorted(set(ours) & set(theirs))]
+    return interval(differences) if differences else None
+
+
+def _by_seed(variant: VariantResults, metric: str) -> dict[int, float]:
+    found = {}
+    for trial in variant.finished:
+        value = trial.train_seconds if metric == "train_seconds" else trial.metrics.get(metric)
+        if value is not None:
+            found[trial.seed] = value
+    return found

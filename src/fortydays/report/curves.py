@@ -1,0 +1,64 @@
+"""Learning curves: what the trials of a variant saw during training, seed by seed and in the mean."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.report.results import Trial, VariantResults
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Curve:
+    """A quantity against training, for one variant.
+
+    Attributes:
+        seeds: one ``(x, y)`` for each finished trial, in the order of seeds; float64.
+        x: where every one of these trials has a point.
+        mean: the mean over seeds there.
+        std: the standard deviation over seeds there (with n - 1), or None for a single seed.
+    """
+
+    seeds: tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]
+    x: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64] | None
+
+
+def axis(variants: Iterable[VariantResults]) -> str:
+    """What training is measured in: "epoch" where there is one point for each, "step" where there are more."""
+    for variant in variants:
+        for trial in variant.finished:
+            epochs = trial.history.get("epoch", ())
+            if any(later <= earlier for earlier, later in pairwise(epochs)):
+                return "step"
+    return "epoch"
+
+
+def curve(trials: Sequence[Trial], field: str, *, against: str) -> Curve | None:
+    """The curve of a field of the history over some trials of one variant, or None if none of them has it.
+
+    The mean goes as far as every trial does: where some have stopped, the mean of the others would be one of
+    different trials.
+    """
+    seeds = tuple(
+        (np.asarray(t.history[against], np.float64), np.asarray(t.history[field], np.float64))
+        for t in trials
+        if t.history.get(against) and t.history.get(field)
+    )
+    if not seeds:
+        return None
+    shared = set(seeds[0][0].tolist()).intersection(*(set(x.tolist()) for x, _ in seeds[1:]))
+    x = np.asarray(sorted(shared), np.float64)
+    values = np.stack([y[np.searchsorted(points, x)] for points, y in map(_sorted, seeds)])
+    std = values.std(axis=0, ddof=1) if len(seeds) > 1 else None
+    return Curve(seeds=seeds, x=x, mean=values.mean(axis=0), std=std)
+
+
+def _sorted(
+    points: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    order = np.argsort(points[0], kind="stable")
+    return points[0][order], points[1][order]

@@ -1,0 +1,169 @@
+"""Where the evidence that a reader means is found: their own latest run, the published one, or a file."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fortydays.base.errors import UsageError
+from fortydays.base.settings import Settings
+from fortydays.study.evidence import Published, read_evidence
+from fortydays.study.runs import latest_evidence
+
+if TYPE_CHECKING:
+    from fortydays.days.journey import Day
+    from fortydays.report.results import Results
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What a command's DAY argument names.
+
+    Attributes:
+        text: as it was given.
+        name: what runs of it are called.
+        day: the day, or None for a study file of one's own.
+    """
+
+    text: str
+    name: str
+    day: "Day | None"
+
+    @property
+    def words(self) -> str:
+        """For messages: "Day 4, Overfitting and regularization," or "The study sizes"."""
+        return f"Day {self.day.number}, {self.day.title}," if self.day else f"The study {self.name}"
+
+    @property
+    def argument(self) -> str:
+        """How to name it in a command."""
+        return str(self.day.number) if self.day else shlex.quote(self.text)
+
+    @property
+    def file_name(self) -> str:
+        """How files about it are named, such as "day04"."""
+        return f"day{self.day.number:02}" if self.day else self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Evidence and where it is from.
+
+    Attributes:
+        evidence: the document.
+        source: in words: "your run day04-..." or "published".
+        published: whether it is the package's own.
+    """
+
+    evidence: dict[str, Any]
+    source: str
+    published: bool
+
+
+def find_subject(text: str) -> Subject:
+    """What a DAY argument names: a day by number or name, or a study file by its path.
+
+    Raises:
+        UsageError: there is no such day.
+    """
+    if text.endswith(".py"):
+        from fortydays.days.loading import study_name
+
+        return Subject(text=text, name=study_name(Path(text)), day=None)
+    from fortydays.days.journey import find_day
+
+    day = find_day(text)
+    return Subject(text=text, name=day.slug, day=day)
+
+
+def find_evidence(subject: Subject, settings: Settings, shipped: Published, *, only_published: bool) -> Found | None:
+    """The reader's own latest evidence, else the published one, or None where there is neither.
+
+    Args:
+        subject: the day or study.
+        settings: where the reader's runs are.
+        shipped: where the published evidence is.
+        only_published: leave the reader's own runs out.
+
+    Raises:
+        StorageError: the evidence is damaged.
+    """
+    if not only_published:
+        run = latest_evidence(settings.runs, subject.name)
+        if run is not None:
+            return Found(evidence=read_evidence(run.evidence), source=f"your run {run.run_id}", published=False)
+    document = shipped.read(subject.day.number) if subject.day else None
+    return None if document is None else Found(evidence=document, source="published", published=True)
+
+
+def need_evidence(subject: Subject, settings: Settings, shipped: Published, *, only_published: bool) -> Found:
+    """As :func:`find_evidence`, but evidence must be there.
+
+    Raises:
+        UsageError: there is none; the hint says how to make it.
+        StorageError: the evidence is damaged.
+    """
+    found = find_evidence(subject, settings, shipped, only_published=only_published)
+    if found is not None:
+        return found
+    if subject.day is not None:
+        from fortydays.days.journey import is_ready
+
+        if not is_ready(subject.day):
+            raise UsageError(f"{subject.words} is still to come.", hint="`forty list` shows the days that are ready.")
+    elif not Path(subject.text).is_file():
+        raise UsageError(f"There is no study file {subject.text}, and no run of a study named {subject.name!r}.")
+    which = "published evidence" if only_published else "evidence yet"
+    raise UsageError(f"{subject.words} has no {which}.", hint=f"Make your own: forty run {subject.argument}")
+
+
+def evidence_of_run(runs: Path, text: str) -> Found:
+    """The evidence of a run by its id or the beginning of it, or in a file whose name ends in ``.json``.
+
+    Raises:
+        UsageError: there is no such run, or it has no evidence yet.
+        StorageError: the evidence is damaged.
+    """
+    from fortydays.study.runs import find_run
+
+    if text.endswith(".json"):
+        return Found(evidence=read_evidence(Path(text)), source=text, published=False)
+    run = find_run(runs, text)
+    if not run.evidence.exists():
+        document = run.read()
+        command = command_of(document.get("request"), day=document.get("day"), name=str(document.get("name", "")))
+        raise UsageError(
+            f"The run {run.run_id} has no evidence yet: it is {run.state()}.", hint=f"Continue it: {command}"
+        )
+    return Found(evidence=read_evidence(run.evidence), source=f"your run {run.run_id}", published=False)
+
+
+def run_command(results: "Results") -> str:
+    """The command that makes the same evidence again."""
+    request = {
+        "seeds": results.seeds,
+        "only": results.only,
+        "settings": results.settings,
+        "engine": results.engine or "compiled",
+    }
+    return command_of(request, day=results.day, name=results.name)
+
+
+def command_of(request: Mapping[str, Sequence[Any] | str] | Any, *, day: object, name: str) -> str:
+    """The command of a request as kept in a run or its evidence; what is not as it should be is left out."""
+    words = ["forty", "run", str(day) if isinstance(day, int) else f"{name}.py"]
+    asked: Mapping[str, Any] = request if isinstance(request, Mapping) else {}
+    if _items(asked.get("seeds")):
+        words += ["--seeds", str(len(_items(asked["seeds"])))]
+    for variant in _items(asked.get("only")):
+        words += ["--only", str(variant)]
+    for setting in _items(asked.get("settings")):
+        words += ["--set", str(setting)]
+    if asked.get("engine", "compiled") != "compiled":
+        words += ["--engine", str(asked["engine"])]
+    return shlex.join(words)
+
+
+def _items(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()

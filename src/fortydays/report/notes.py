@@ -1,0 +1,269 @@
+"""The notes of a day: Markdown whose numbers are placeholders, filled from evidence and from nothing else.
+
+``{{ mean("network", "test_accuracy") }}`` in the notes becomes "97.8%". A placeholder is one expression, evaluated in
+a sandbox that knows only the functions of :class:`Numbers`; one that names what is not in the evidence is an error
+that tells file, line and placeholder. Text from the evidence is escaped, so that it cannot become Markdown.
+"""
+
+import io
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fortydays.base import files
+from fortydays.base.errors import FortydaysError, UsageError, unknown_name
+from fortydays.report import numbers
+from fortydays.report.results import Results, VariantResults, read_results
+from fortydays.study.claims import Judgement, paired_differences
+from fortydays.study.statistics import Interval, interval
+
+if TYPE_CHECKING:
+    import rich.console
+
+    from fortydays.days.journey import Day
+
+NOTHING_YET = "—"
+_NO_EVIDENCE = f"*This day has no evidence yet: its numbers show as {NOTHING_YET}.*\n\n"
+_PLACEHOLDER = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
+# Words joined by single signs mean nothing to Markdown, and stay readable in code, where an escape would show.
+_INERT = re.compile(r"[A-Za-z0-9]+(?:[ ._+-][A-Za-z0-9]+)*")
+_MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notes:
+    """The notes of a day as written: Markdown with placeholders, and the file's name for messages."""
+
+    text: str
+    file: str
+
+
+def read_notes(day: "Day") -> Notes | None:
+    """The notes of a day, or None where it has none yet.
+
+    Raises:
+        StorageError: the file cannot be read.
+    """
+    from fortydays.days.journey import folder
+
+    where = folder(day)
+    path = where / "notes.md" if where is not None else None
+    if path is None or not path.is_file():
+        return None
+    with files.storage_errors("read", path):
+        text = path.read_text("utf-8")
+    return Notes(text=text, file=f"{path.parent.name}/{path.name}")
+
+
+class Numbers:
+    """The functions that placeholders may call."""
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+
+    def mean(self, variant: str, metric: str, *, digits: int | None = None) -> str:
+        """A metric's mean over seeds: "97.8%", "1,240" (steps), "3.1" (seconds)."""
+        unit = numbers.metric_unit(metric)
+        text = numbers.plain(self._summary(variant, metric).mean, unit, digits=digits)
+        return f"{text}%" if unit == "share" else text
+
+    def metric(self, variant: str, metric: str, *, digits: int | None = None) -> str:
+        """A metric's mean over seeds with its unit: "97.8%", "1,240 steps", "3.1 s"."""
+        return numbers.with_unit(self._summary(variant, metric).mean, numbers.metric_unit(metric), digits=digits)
+
+    def spread(self, variant: str, metric: str, *, digits: int | None = None) -> str:
+        """A metric's mean with half the width of its 95% interval: "97.8% ± 0.1"; with one seed only the mean."""
+        return numbers.mean_and_spread(self._summary(variant, metric), numbers.metric_unit(metric), digits=digits)
+
+    def ratio(self, variant: str, than: str, metric: str, *, digits: int = 1) -> str:
+        """How many times the mean of one variant is that of another: "2.4"."""
+        below = self._summary(than, metric).mean
+        if below == 0:
+            raise UsageError(f"The mean {metric} of {than!r} is zero, so there is no ratio to it.")
+        return numbers.plain(self._summary(variant, metric).mean / below, "", digits=digits)
+
+    def difference(self, variant: str, than: str, metric: str, *, digits: int | None = None) -> str:
+        """By how much a variant's metric is above another's, paired by seed: "+0.4 ± 0.1 points"."""
+        self._summary_or_limit(variant, metric)
+        self._summary_or_limit(than, metric)
+        differences, _ = paired_differences(self._results.metrics_by_seed(), metric, variant, than, scale=1.0)
+        if not differences:
+            raise UsageError(f"{variant!r} and {than!r} have no seed in common that has {metric}.")
+        unit = numbers.metric_unit(metric)
+        return numbers.mean_and_spread(interval(differences), unit, digits=digits, difference=True)
+
+    def verdict(self, number: int) -> str:
+        """The verdict on a claim, the first being 1: "supported", "refuted" or "undecided"."""
+        return str(self._claim(number).verdict)
+
+    def claim(self, number: int) -> str:
+        """A claim's sentence."""
+        return escape(self._claim(number).claim)
+
+    def value(self, number: int) -> str:
+        """What a claim's verdict rests on, with its interval: "+0.39 points (+0.35 to +0.42), 5 seeds"."""
+        return numbers.claim_value(self._claim(number))
+
+    def recipe(self, variant: str, field: str) -> str:
+        """A field of a variant's recipe; an optimizer's option is ``optimizer_options.NAME``."""
+        recipe = self._variant(variant).recipe
+        if field not in recipe:
+            raise unknown_name(f"recipe field of {variant!r}", field, recipe)
+        return escape(numbers.setting(recipe[field]))
+
+    def parameters(self, variant: str) -> str:
+        """How many numbers a variant's model learns: "101,770"."""
+        found = self._variant(variant).parameters
+        if found is None:
+            raise UsageError(f"The evidence does not say how many parameters {variant!r} has.")
+        return f"{found:,}"
+
+    def chosen(self, variant: str) -> str:
+        """The setting that a variant's search chose: "0.1"."""
+        search = self._variant(variant).search
+        if search is None:
+            raise UsageError(f"The variant {variant!r} did not choose a setting.")
+        return escape(numbers.setting(search.chosen))
+
+    def seeds(self) -> str:
+        """How many seeds: "5"."""
+        return str(len(self._results.seeds))
+
+    def dataset(self, what: str) -> str:
+        """A fact about the dataset: "name", "classes" (how many), or the size of "train", "validation" or "test"."""
+        dataset = self._results.dataset
+        facts = {
+            "name": escape(dataset.name),
+            "classes": str(len(dataset.classes)),
+            "train": f"{dataset.train:,}",
+            "validation": f"{dataset.validation:,}",
+            "test": f"{dataset.test:,}",
+        }
+        if what not in facts:
+            raise unknown_name("fact about a dataset", what, facts)
+        return facts[what]
+
+    def _variant(self, name: str) -> VariantResults:
+        for variant in self._results.variants:
+            if variant.name == name:
+                return variant
+        raise unknown_name("variant in the evidence", str(name), [v.name for v in self._results.variants])
+
+    def _summary(self, variant: str, metric: str) -> Interval:
+        found = self._variant(variant)
+        if metric in found.metrics:
+            return found.metrics[metric]
+        reached, of = found.reached(metric)
+        if reached < of:
+            raise UsageError(
+                f"{variant!r} reached {metric} in {reached} of {of} seeds only, so it has no mean.",
+                hint="Say so in the notes, or use difference(), which counts it as reached at the end.",
+            )
+        if not found.finished:
+            raise UsageError(f"No trial of {variant!r} finished, so it has no {metric}.")
+        raise unknown_name(f"metric of {variant!r}", str(metric), found.metrics)
+
+    def _summary_or_limit(self, variant: str, metric: str) -> None:
+        if not any(f"{metric}_limit" in t.metrics for t in self._variant(variant).finished):
+            self._summary(variant, metric)
+
+    def _claim(self, number: int) -> Judgement:
+        claims = self._results.claims
+        if not isinstance(number, int) or not 1 <= number <= len(claims):
+            raise UsageError(f"There is no claim {number}; the evidence has {len(claims)}, counted from 1.")
+        return claims[number - 1]
+
+
+def render_notes(markdown: str, evidence: Mapping[str, Any] | None, *, file: str = "notes.md") -> str:
+    """The notes with their placeholders filled.
+
+    Args:
+        markdown: the notes as written.
+        evidence: the day's evidence document, or None where there is none yet: placeholders then show as "—" and a
+            first line says why.
+        file: the notes' path, for messages.
+
+    Returns:
+        Markdown.
+
+    Raises:
+        UsageError: a placeholder is not an expression, or names what is not in the evidence.
+        StorageError: the evidence is damaged.
+    """
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+
+    environment = SandboxedEnvironment(undefined=StrictUndefined)
+    if evidence is not None:
+        environment.globals.clear()
+        environment.globals.update(_functions(Numbers(read_results(evidence))))
+
+    def fill(match: re.Match[str]) -> str:
+        where = f"{file}, line {markdown.count(chr(10), 0, match.start()) + 1}: {{{{{match[1]}}}}}"
+        return _evaluate(environment, match[1], where, dry=evidence is None)
+
+    filled = _PLACEHOLDER.sub(fill, markdown)
+    return filled if evidence is not None else _NO_EVIDENCE + filled
+
+
+def _functions(filled: Numbers) -> dict[str, Callable[..., str]]:
+    names = [name for name in vars(Numbers) if not name.startswith("_")]
+    return {name: getattr(filled, name) for name in names}
+
+
+def _evaluate(environment: Any, expression: str, where: str, *, dry: bool) -> str:
+    """What a placeholder stands for; its problems are told with the place."""
+    from jinja2 import TemplateSyntaxError, UndefinedError
+    from jinja2.exceptions import SecurityError
+
+    try:
+        compiled = environment.compile_expression(expression.strip(), undefined_to_none=False)
+        return NOTHING_YET if dry else str(compiled())
+    except FortydaysError as error:
+        raise UsageError(f"{where}: {error.message}", hint=error.hint) from error
+    except TemplateSyntaxError as error:
+        raise UsageError(f"{where} is not a placeholder: {error.message}.", hint=_HINT) from error
+    except UndefinedError as error:
+        raise UsageError(f"{where}: there is no such function ({error.message}).", hint=_HINT) from error
+    except (SecurityError, TypeError, ValueError) as error:
+        raise UsageError(f"{where} cannot be evaluated: {error}.", hint=_HINT) from error
+
+
+_HINT = f"Known: {', '.join(name for name in vars(Numbers) if not name.startswith('_'))}."
+
+
+def escape(text: str) -> str:
+    """Text as Markdown that shows it literally."""
+    return text if _INERT.fullmatch(text) else _MARKDOWN_SIGNS.sub(r"\\\1", text)
+
+
+def to_html(markdown: str) -> str:
+    """Notes as HTML for the page of a day: no HTML of their own, no pictures from elsewhere, headings one lower."""
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
+    tokens = parser.parse(markdown)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
+    return str(parser.renderer.render(tokens, parser.options, {}))
+
+
+def print_notes(markdown: str, console: "rich.console.Console") -> None:
+    """Print filled notes on a console, in at most 80 columns."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from fortydays.report.terminal import Screen
+
+    screen = Screen.of(console)
+    shown = Markdown(screen.characters(markdown), hyperlinks=False)
+    if not screen.ascii_only:
+        console.print(shown, width=screen.width)
+        return
+    # Rich draws bullets and rules of Markdown in characters of its own, whatever the encoding.
+    drawn = Console(file=io.StringIO(), width=screen.width, color_system=None)
+    with drawn.capture() as capture:
+        drawn.print(shown)
+    console.out(screen.characters(capture.get()), end="", highlight=False)

@@ -1,0 +1,175 @@
+"""How numbers are written, everywhere the same: in tables, on pages and in notes.
+
+A share is shown in percent and a difference of shares in points (percentage points). What follows ``±`` is half the
+width of the 95% interval of the mean over seeds; a single seed has none, and none is shown.
+"""
+
+import math
+
+from fortydays.report.results import Setting
+from fortydays.study.claims import Judgement, unit_of
+from fortydays.study.statistics import Interval
+
+MINUS = "−"
+
+_WORDS = {"steps": " steps", "seconds": " s", "ratio": "×"}
+
+
+def plain(value: float, unit: str, *, digits: int | None = None, sign: bool = False) -> str:
+    """A number without its unit: a share as percent, others as they are.
+
+    Args:
+        value: the number; a share is of 1.
+        unit: "share", "steps", "seconds", "ratio" or "".
+        digits: decimals to show; by the size of the number unless given.
+        sign: show a plus, for differences.
+    """
+    if unit == "share":
+        value, digits = 100 * value, 1 if digits is None else digits
+    elif digits is None:
+        digits = _digits(value, unit)
+    text = f"{value:.1e}" if digits is None else f"{value:,.{digits}f}"
+    if float(text.replace(",", "")) == 0:
+        return text.replace("-", "")
+    return ("+" if sign and value > 0 else "") + text.replace("-", MINUS, 1 if value < 0 else 0)
+
+
+def with_unit(value: float, unit: str, *, digits: int | None = None, difference: bool = False) -> str:
+    """A number with its unit, such as "97.8%", "+0.4 points", "1,240 steps" or "3.1 s"."""
+    return plain(value, unit, digits=digits, sign=difference) + _unit(unit, difference=difference)
+
+
+def mean_and_spread(spread: Interval, unit: str, *, digits: int | None = None, difference: bool = False) -> str:
+    """A mean with half the width of its interval, such as "97.8% ± 0.1"; only the mean where there is no interval."""
+    half = half_width(spread)
+    if half is None:
+        return with_unit(spread.mean, unit, digits=digits, difference=difference)
+    if digits is None:
+        digits = _digits_that_show(half, spread.mean, unit)
+    mean, after = plain(spread.mean, unit, digits=digits, sign=difference), plain(half, unit, digits=digits)
+    if unit == "share" and not difference:
+        return f"{mean}% ± {after}"
+    return f"{mean} ± {after}{_unit(unit, difference=difference)}"
+
+
+def half_width(spread: Interval) -> float | None:
+    """Half the width of an interval, or None where it has none."""
+    return None if spread.low is None or spread.high is None else (spread.high - spread.low) / 2
+
+
+def claim_value(claim: Judgement) -> str:
+    """What a claim rests on: its value with the interval, and over how many seeds."""
+    if claim.value is None:
+        return "no number"
+    seeds = f"{claim.n} seed{'s' if claim.n != 1 else ''}"
+    if claim.condition.startswith("largest "):
+        # A claim about every single seed: its ends are the smallest and the largest value, not an interval.
+        return f"largest of {seeds}: {with_unit(claim.value, claim.unit)}"
+    # A claim about two variants rests on their difference, which may come out either way.
+    difference = "paired by seed" in claim.condition
+    if claim.low is None or claim.high is None:
+        return f"{with_unit(claim.value, claim.unit, difference=difference)}, {seeds}"
+    digits = _digits_of_claim(claim, claim.low, claim.high)
+    value = with_unit(claim.value, claim.unit, digits=digits, difference=difference)
+    low, high = (plain(v, claim.unit, digits=digits, sign=difference) for v in (claim.low, claim.high))
+    return f"{value} ({low} to {high}), {seeds}"
+
+
+def claim_outlook(claim: Judgement) -> str:
+    """How many seeds would probably decide an undecided claim, or ""."""
+    if claim.seeds_needed is None:
+        return ""
+    return f"about {claim.seeds_needed} seeds would probably decide"
+
+
+def setting(value: Setting) -> str:
+    """A recipe field's value in words."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}".replace("-", MINUS)
+    return f"{value:g}".replace("-", MINUS, 1 if value < 0 else 0) if isinstance(value, float) else value
+
+
+def field_title(field: str) -> str:
+    """A recipe field's name in words; an optimizer's option goes by its own name."""
+    return field.removeprefix("optimizer_options.").replace("_", " ")
+
+
+def metric_title(metric: str) -> str:
+    """A metric's name as a column's title, such as "test accuracy" or "steps to 95%"."""
+    for kind in ("steps", "seconds"):
+        target = metric.removeprefix(f"{kind}_to_")
+        if target != metric:
+            try:
+                return f"{kind} to {100 * float(target):g}%"
+            except ValueError:
+                break
+    return {"accuracy_gap": "train-test gap", "train_seconds": "seconds"}.get(metric, metric.replace("_", " "))
+
+
+def metric_unit(metric: str) -> str:
+    """A metric's unit, as :func:`plain` takes it."""
+    return "" if metric == "epochs" else unit_of(metric)
+
+
+def seeds_in_words(seeds: tuple[int, ...]) -> str:
+    """Seeds in few words: "0 to 4" where they follow each other, else "0, 2, 5"."""
+    if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
+        return f"{seeds[0]} to {seeds[-1]}"
+    return ", ".join(map(str, seeds)) or "none"
+
+
+def duration(seconds: float) -> str:
+    """A duration in words, such as "12.3 s", "4 min 10 s" or "2 h 5 min"."""
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes_left = divmod(minutes, 60)
+    return f"{hours} h {minutes_left} min" if hours else f"{minutes} min {rest} s"
+
+
+def _unit(unit: str, *, difference: bool) -> str:
+    if unit == "share":
+        return " points" if difference else "%"
+    return _WORDS.get(unit, "")
+
+
+def _digits(value: float, unit: str) -> int | None:
+    """Decimals that suit a number; None for those so small that powers of ten read better."""
+    size = abs(value)
+    if unit == "steps":
+        return 0
+    if unit == "seconds":
+        return 0 if size >= 100 else 1 if size >= 1 else 2
+    if unit == "ratio":
+        return 2
+    if value == round(value) or size >= 1000:
+        return 0
+    return None if size < 0.0005 else max(0, 2 - math.floor(math.log10(size)))
+
+
+def _digits_of_claim(claim: Judgement, low: float, high: float) -> int | None:
+    """Decimals in which an end of the interval that is not on the bound does not look as if it were."""
+    digits = 2 if claim.unit == "share" else _digits_that_show((high - low) / 2, claim.value or 0.0, claim.unit)
+    if digits is None:
+        return None
+    scale = 100 if claim.unit == "share" else 1
+    for more in range(digits, digits + 3):
+        ends = [round(scale * abs(end - bound), more) for end in (low, high) for bound in (claim.bound, -claim.bound)]
+        if all(ends) or not any(ends):
+            return more
+    return digits
+
+
+def _digits_that_show(half: float, mean: float, unit: str) -> int | None:
+    """Decimals in which half a width is not rounded to nothing, as few as will do."""
+    if unit == "steps":
+        return 0
+    least = 1 if unit in ("share", "seconds") else _digits(mean, unit)
+    shown = 100 * half if unit == "share" else half
+    if least is None or shown == 0:
+        return least
+    return max(least, min(-math.floor(math.log10(shown)), 4))

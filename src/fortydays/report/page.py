@@ -1,0 +1,250 @@
+"""The page of a day: one HTML file that needs nothing else, not even a script.
+
+Style, figures and pictures are inside the file, and a content security policy in it forbids everything from outside.
+Whatever comes from the evidence is escaped by the template engine; the only markup that is let through is that of
+our own figures and of notes made by :func:`fortydays.report.notes.to_html`.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from fortydays.report import lookup, numbers, plots, terminal
+from fortydays.report.palette import SIGNS, look
+from fortydays.report.results import ExhibitResult, Lines, Matrix, Results, Setting, VariantResults, read_results
+from fortydays.study.claims import Verdict
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A figure of the page: its SVG text, what it shows in words for those who do not see it, and a caption."""
+
+    svg: Markup
+    alt: str
+    caption: str
+
+
+def make_page(evidence: Mapping[str, Any], *, notes_html: str | None = None, source: str) -> str:
+    """The page of a day or study as the text of one HTML file.
+
+    Args:
+        evidence: the evidence document; it may come from anywhere.
+        notes_html: the notes as HTML, made by :func:`fortydays.report.notes.to_html`, or None.
+        source: where the evidence is from, such as "your run day02-..." or "published".
+
+    Raises:
+        StorageError: the evidence is damaged.
+    """
+    import jinja2
+
+    results = read_results(evidence)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    figures = _Figures()
+    return environment.get_template("page.html").render(
+        results=results,
+        source=source,
+        notes=Markup(notes_html) if notes_html else None,  # noqa: S704 - made by notes.to_html, which lets no HTML through
+        summary=summary(results),
+        claims=[
+            {
+                "verdict": str(claim.verdict),
+                "sign": SIGNS[claim.verdict],
+                "sentence": claim.claim,
+                "basis": terminal.claim_basis(claim),
+                "condition": claim.condition,
+            }
+            for claim in results.claims
+        ],
+        columns=_columns(results),
+        group_curves=[(group, _curves(variants, group, figures)) for group, variants in results.groups],
+        comparisons=_comparisons(results, figures),
+        searches=_searches(results, figures),
+        exhibits=[_exhibit(exhibit, figures) for exhibit in results.exhibits],
+        differing=differing_fields(results.variants),
+        fields=list(dict.fromkeys(field for v in results.variants for field in v.recipe)),
+        provenance=provenance(results, source=source),
+        command=lookup.run_command(results),
+        look=look,
+        setting=_setting,
+        field_title=numbers.field_title,
+        cell=cell,
+    )
+
+
+def summary(results: Results) -> str:
+    """The verdicts in one line, then what they rest on."""
+    counts = [
+        f"{count} {verdict}"
+        for verdict in (Verdict.SUPPORTED, Verdict.REFUTED, Verdict.UNDECIDED)
+        if (count := results.count(verdict))
+    ]
+    claims = len(results.claims)
+    said = f"{claims} claim{'s' if claims != 1 else ''}: {', '.join(counts)}" if claims else "No claims"
+    trials = sum(len(v.finished) for v in results.variants)
+    variants, seeds = len(results.variants), len(results.seeds)
+    return (
+        f"{said}. {variants} variant{'s' if variants != 1 else ''}, {seeds} seed{'s' if seeds != 1 else ''}, "
+        f"{trials} finished trial{'s' if trials != 1 else ''} on {results.dataset.name}."
+    )
+
+
+def differing_fields(variants: Sequence[VariantResults]) -> list[str]:
+    """The recipe fields in which some variants are not alike, in the order of the recipe."""
+    fields = dict.fromkeys(field for v in variants for field in v.recipe)
+    return [f for f in fields if len({(type(v.recipe.get(f)), v.recipe.get(f), f in v.recipe) for v in variants}) > 1]
+
+
+def provenance(results: Results, *, source: str) -> list[tuple[str, str]]:
+    """Everything needed to get these numbers again, as names and values."""
+    machine = results.machine
+    dataset = results.dataset
+    pairs = [
+        ("evidence", source),
+        ("run", results.run_id),
+        ("ended", results.created.replace("T", " ").replace("Z", " UTC")),
+        ("dataset", f"{dataset.name}, split version {dataset.split_version}"),
+        ("dataset digest", dataset.digest),
+        ("study digest", results.code.get("study", "")),
+        ("engine digest", results.code.get("engine", "")),
+        ("results digest", results.results_digest),
+        ("fortydays", results.code.get("version", "")),
+        ("packages", ", ".join(f"{name} {version}" for name, version in results.packages.items())),
+        ("backend", ", ".join(filter(None, [results.backend, results.engine and f"engine {results.engine}"]))),
+        ("processor", machine.get("cpu_model", "")),
+        ("instructions", machine.get("flags", "")),
+        (
+            "system",
+            ", ".join(
+                filter(None, [machine.get("system", ""), machine.get("python") and f"Python {machine['python']}"])
+            ),
+        ),
+        ("threads", str(results.threads) if results.threads is not None else ""),
+        ("time", ", ".join(f"{name} {numbers.duration(value)}" for name, value in results.seconds.items())),
+    ]
+    return [(name, value) for name, value in pairs if value]
+
+
+class _Figures:
+    """Numbers the figures of a page, so that the ids inside one do not meet those inside another."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def add(self, svg: str, *, alt: str, caption: str = "") -> Figure:
+        self._count += 1
+        return Figure(svg=_isolated(svg, f"f{self._count}-", alt), alt=alt, caption=caption)
+
+
+def _isolated(svg: str, prefix: str, alt: str) -> Markup:
+    """Our own SVG with its ids made the page's own, told to screen readers as one picture with a description."""
+    svg = re.sub(r'\bid="([^"]*)"', rf'id="{prefix}\1"', svg)
+    svg = re.sub(r"url\(#([^)]*)\)", rf"url(#{prefix}\1)", svg)
+    svg = re.sub(r'xlink:href="#([^"]*)"', rf'href="#{prefix}\1"', svg)
+    svg = re.sub(r'\s(?:xmlns(?::xlink)?|version)="[^"]*"', "", svg)
+    label = Markup.escape(alt)
+    return Markup(svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1))  # noqa: S704 - drawn by plots
+
+
+def _columns(results: Results) -> list[dict[str, Any]]:
+    metrics = [
+        *terminal.main_columns(results),
+        *((numbers.metric_title(m), m) for m in terminal.other_metrics(results)),
+    ]
+    return [
+        {"title": title, "cells": [terminal.metric_cell(v, metric) for v in results.variants]}
+        for title, metric in metrics
+    ]
+
+
+def _curves(variants: Sequence[VariantResults], group: str, figures: _Figures) -> list[Figure]:
+    found = []
+    for field, words in (("validation_accuracy", "Validation accuracy"), ("train_loss", "Training loss")):
+        svg = plots.learning_curves(variants, field)
+        if svg is not None:
+            alt = f"{words} during training{', ' + group if group else ''}: {_final_values(variants, field)}"
+            found.append(figures.add(svg, alt=alt, caption=words))
+    return found
+
+
+def _final_values(variants: Sequence[VariantResults], field: str) -> str:
+    parts = []
+    for v in variants:
+        last = [t.history[field][-1] for t in v.finished if t.history.get(field)]
+        if last:
+            unit = "share" if field.endswith("accuracy") else ""
+            parts.append(f"{v.name} ends at {numbers.with_unit(sum(last) / len(last), unit)}")
+    return ", ".join(parts) + "."
+
+
+def _comparisons(results: Results, figures: _Figures) -> list[Figure]:
+    drawings: list[tuple[Callable[[Sequence[VariantResults]], str | None], str, str]] = [
+        (
+            plots.accuracies,
+            "test_accuracy",
+            "Test accuracy. Large dot: mean over seeds; line: its 95% interval; small dots: one seed each.",
+        ),
+        (
+            plots.gaps,
+            "accuracy_gap",
+            "From test to train accuracy: the longer the line, the more was learned by heart.",
+        ),
+    ]
+    found = []
+    for draw, metric, caption in drawings:
+        svg = draw(results.variants)
+        if svg is not None:
+            values = ", ".join(f"{v.name} {terminal.metric_cell(v, metric)}" for v in results.variants)
+            found.append(figures.add(svg, alt=f"{caption} {values}.", caption=caption))
+    return found
+
+
+def _searches(results: Results, figures: _Figures) -> list[dict[str, Any]]:
+    found = []
+    for v in results.variants:
+        if v.search is None:
+            continue
+        field, chosen = numbers.field_title(v.search.field), numbers.setting(v.search.chosen)
+        tries = ", ".join(
+            f"{numbers.with_unit(spread.mean, 'share')} with {numbers.setting(value)}"
+            for value, spread in v.search.tries
+        )
+        tries += ". The best may lie beyond these" if v.search.at_edge else ""
+        svg = plots.search(v.search, v.index)
+        figure = figures.add(svg, alt=f"Validation accuracy by {field}: {tries}.") if svg is not None else None
+        found.append({"variant": v.name, "field": field, "chosen": chosen, "tries": tries, "figure": figure})
+    return found
+
+
+def _exhibit(exhibit: ExhibitResult, figures: _Figures) -> dict[str, Any]:
+    kind = type(exhibit).__name__.lower()
+    figure = None
+    if isinstance(exhibit, Matrix) and exhibit.rows and exhibit.columns:
+        figure = figures.add(plots.matrix(exhibit), alt=f"{exhibit.title}. {exhibit.caption}")
+    elif isinstance(exhibit, Lines) and exhibit.lines:
+        figure = figures.add(plots.lines(exhibit), alt=f"{exhibit.title}. {exhibit.caption}")
+    return {"kind": kind, "figure": figure, "content": exhibit}
+
+
+def _setting(variant: VariantResults, field: str) -> str:
+    return numbers.setting(variant.recipe[field]) if field in variant.recipe else "–"
+
+
+def cell(value: Setting) -> str:
+    """A cell of a table exhibit: numbers as everywhere, texts as they are."""
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return numbers.plain(value, "")
+    return numbers.setting(value)

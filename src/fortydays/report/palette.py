@@ -1,0 +1,44 @@
+"""The look of each variant: one color, dash and letter, the same in every figure and in the terminal.
+
+The colors are those of Okabe and Ito (2008), which people with any kind of color vision can tell apart; black and
+yellow are left out, which one of a light and a dark page swallows.
+"""
+
+from dataclasses import dataclass
+
+from fortydays.study.claims import Verdict
+
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8A8A8A")
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_DASHES: tuple[tuple[float, ...], ...] = ((), (5, 2), (1.5, 1.5), (6, 2, 1.5, 2))
+
+SIGNS = {Verdict.SUPPORTED: "✓", Verdict.REFUTED: "✗", Verdict.UNDECIDED: "?"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How a variant is drawn.
+
+    Attributes:
+        color: such as "#0072B2".
+        dash: lengths of strokes and gaps in points; empty for a solid line.
+        letter: what it is drawn with where there is no color.
+    """
+
+    color: str
+    dash: tuple[float, ...]
+    letter: str
+
+    @property
+    def rgb(self) -> tuple[int, int, int]:
+        """The color as three numbers from 0 to 255."""
+        return int(self.color[1:3], 16), int(self.color[3:5], 16), int(self.color[5:7], 16)
+
+
+def look(index: int) -> Look:
+    """The look of the variant at a place in its study."""
+    return Look(
+        color=COLORS[index % len(COLORS)],
+        dash=_DASHES[index // len(COLORS) % len(_DASHES)],
+        letter=_LETTERS[index % len(_LETTERS)],
+    )

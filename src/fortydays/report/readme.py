@@ -1,0 +1,115 @@
+"""The parts of the README that quote results, and its picture: written from evidence, never by hand.
+
+``python -m fortydays.report.readme`` (``make readme``) renews them in a source checkout; a test fails while the README
+says something else than the evidence.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fortydays.base import files
+from fortydays.base.errors import FortydaysError
+from fortydays.report.numbers import claim_outlook, claim_value
+from fortydays.report.results import Results, read_results
+
+PICTURE_OF_DAY = 2
+_SIGNS = {"supported": "✓", "refuted": "✗", "undecided": "?"}
+
+
+def fill(readme: str, results: Sequence[Results], benchmarks: Mapping[str, Any]) -> str:
+    """The README with its results and speed written anew.
+
+    Args:
+        readme: its text, with the markers ``<!-- results: ... -->``, ``<!-- results end -->`` and the same for speed.
+        results: the published evidence, by day.
+        benchmarks: the content of ``bench/results.json``.
+
+    Raises:
+        FortydaysError: a marker is missing.
+    """
+    readme = _between(readme, "results", results_table(results))
+    return _between(readme, "speed", speed_table(benchmarks))
+
+
+def results_table(results: Sequence[Results]) -> str:
+    """Every claim of every day with its verdict, as a Markdown table."""
+    lines = ["| day | claim | verdict | measured |", "|---|---|---|---|"]
+    for day in results:
+        for index, claim in enumerate(day.claims):
+            name = f"{day.day}. {day.title}"
+            verdict = str(claim.verdict)
+            measured = "; ".join(filter(None, [claim_value(claim), claim_outlook(claim), claim.note]))
+            cells = [name if index == 0 else "", claim.claim, f"{_SIGNS[verdict]} {verdict}", measured]
+            lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
+    return "\n".join(lines)
+
+
+def speed_table(benchmarks: Mapping[str, Any]) -> str:
+    """Every benchmark with its target and median, as a Markdown table."""
+    if not benchmarks:
+        return "Not measured yet: `make bench`."
+    lines = ["| what | target | median (range) |", "|---|---|---|"]
+    machines = set()
+    for found in benchmarks.values():
+        name, figure = next(iter(found["figures"].items()))
+        unit = {"ratio": "x", "seconds": " s", "MiB": " MiB"}.get(name, "")
+        missed = "" if found["met"] else " **(missed)**"
+        lines.append(
+            f"| {_cell(found['question'])} | {found['target']}{missed} | "
+            f"{figure['median']:.3g}{unit} ({figure['min']:.3g} to {figure['max']:.3g}) |"
+        )
+        machines.add(f"{found['machine']['cpu_model']}, {found['machine']['cores']} cores, {found['measured'][:10]}")
+    where = f"Measured on {'; '.join(sorted(machines))}, two programs in turn, five times each."
+    return "\n".join([*lines, "", where])
+
+
+def picture(results: Results) -> str:
+    """The README's picture as SVG: validation accuracy of the day's variants, a line for each seed."""
+    from fortydays.report.plots import learning_curves
+
+    drawn = learning_curves(results.variants, "validation_accuracy")
+    if drawn is None:
+        raise FortydaysError(f"The evidence of day {results.day} has no curve to draw.")
+    return drawn
+
+
+def renew(root: Path) -> list[Path]:
+    """Write README and picture of a source checkout anew.
+
+    Args:
+        root: the checkout.
+
+    Returns:
+        The files written.
+    """
+    by_day = read_all(root)
+    readme, drawing = root / "README.md", root / "docs" / "pictures" / f"day{PICTURE_OF_DAY:02}.svg"
+    benchmarks = root / "bench" / "results.json"
+    with files.storage_errors("read", readme):
+        text = readme.read_text("utf-8")
+    files.write_text(readme, fill(text, by_day, files.read_json(benchmarks) if benchmarks.exists() else {}))
+    files.write_text(drawing, picture(next(r for r in by_day if r.day == PICTURE_OF_DAY)))
+    return [readme, drawing]
+
+
+def read_all(root: Path) -> list[Results]:
+    """The published evidence of a source checkout, by day."""
+    return [read_results(files.read_json(path)) for path in sorted((root / "evidence").glob("day[0-9][0-9].json"))]
+
+
+def _between(text: str, name: str, content: str) -> str:
+    pattern = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- {name} end -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise FortydaysError(f"The README has no part marked {name!r}.")
+    return pattern.sub(lambda found: f"{found[1]}{content}\n{found[2]}", text)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    for written in renew(Path(__file__).parents[3]):
+        print(written)  # noqa: T201

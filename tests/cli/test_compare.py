@@ -1,0 +1,91 @@
+"""What `forty compare` says of two runs."""
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_up_runs import BEEF, CAFE, longest_line, made_up, make_run
+
+from fortydays.cli.main import execute
+from fortydays.study.evidence import results_digest, summarize
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace with one run."""
+    monkeypatch.setenv("FORTYDAYS_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "80")
+    make_run(tmp_path, BEEF, evidence=made_up.evidence())
+    return tmp_path
+
+
+def other(**changes: Any) -> dict[str, Any]:
+    """Evidence in which the network is better by 1.0, 1.1, ... 1.4 points from seed to seed."""
+    document = copy.deepcopy(made_up.evidence())
+    for trial in document["trials"]:
+        if trial["variant"] == "network":
+            trial["metrics"]["test_accuracy"] += 0.01 + 0.001 * trial["seed"]
+    document["variants"] = summarize(document["trials"])
+    document["results_digest"] = results_digest(document["trials"])
+    document["details"]["network"]["recipe"]["epochs"] = 8
+    return document | changes
+
+
+def test_the_difference_is_paired_by_seed(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run(workspace, CAFE, evidence=other())
+    assert execute(["compare", BEEF, CAFE]) == 0
+    text = capsys.readouterr().out
+    # By hand: mean 1.2, standard deviation 0.158, half the interval 2.776 * 0.158 / sqrt(5) = 0.196.
+    assert re.search(r"^network +test accuracy +97\.23% +98\.43% +\+1\.20 ± 0\.20 points$", text, re.MULTILINE)
+    assert re.search(r"^network: epochs +6 +8 *$", text, re.MULTILINE)
+    assert "The results are not the same to the last bit." in text
+    assert longest_line(text) <= 80
+
+
+def test_equal_results_are_the_same_bits(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run(workspace, CAFE, evidence=made_up.evidence(threads=1))
+    assert execute(["compare", "day04-20261122-13", "day04-20261122-14"]) == 0
+    text = capsys.readouterr().out
+    assert "✓ The same bits: everything the trials gave, except times, is equal." in text
+    assert re.search(r"^threads +2 +1 *$", text, re.MULTILINE)
+
+
+def test_seeds_that_only_one_has_are_left_out_of_the_difference(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(workspace, CAFE, evidence=made_up.evidence(seeds=(7, 8)))
+    assert execute(["compare", BEEF, CAFE, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert not document["same_bits"]
+    assert {change["change"] for change in document["changes"]} == {None}
+    assert {"what": "seeds", "first": "0 to 4", "second": "7, 8"} in document["differences"]
+
+
+def test_variants_of_one_run_only_are_named(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    alone = other()
+    for part in ("details", "variants"):
+        del alone[part]["sgd fair"]
+    alone["trials"] = [t for t in alone["trials"] if t["variant"] != "sgd fair"]
+    make_run(workspace, CAFE, evidence=alone)
+    assert execute(["compare", BEEF, CAFE]) == 0
+    assert "Only in A: sgd fair" in capsys.readouterr().out
+
+
+def test_an_evidence_file_can_be_compared_with_a_run(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = workspace / "theirs.json"
+    path.write_text(json.dumps(made_up.evidence()))
+    assert execute(["compare", BEEF, str(path)]) == 0
+    assert "Nothing differs in recipes, code, data and machine." in capsys.readouterr().out
+
+
+def test_a_run_that_does_not_exist_or_has_no_evidence_yet(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["compare", BEEF, "day09"]) == 2
+    assert "There is no run 'day09'." in capsys.readouterr().err
+    make_run(workspace, CAFE, done=2)
+    assert execute(["compare", BEEF, CAFE]) == 2
+    error = capsys.readouterr().err
+    assert f"The run {CAFE} has no evidence yet: it is interrupted." in error
+    assert "forty run 4 --seeds 5" in error

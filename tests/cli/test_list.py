@@ -1,0 +1,75 @@
+"""The map of the forty days."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from made_up_runs import BEEF, longest_line, made_up, make_run
+from rich.console import Console
+
+from fortydays.cli import list as list_command
+from fortydays.cli.main import execute
+from fortydays.days import journey
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace with a run of day 4; days 1 and 4 are ready."""
+    monkeypatch.setenv("FORTYDAYS_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(journey, "is_ready", lambda day: day.number in (1, 4))
+    make_run(tmp_path, BEEF, evidence=made_up.evidence())
+    return tmp_path
+
+
+def test_every_day_has_a_line_with_its_number_title_data_and_state(capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["list"]) == 0
+    text = capsys.readouterr().out
+    numbers = [int(n) for n in re.findall(r"^ *(\d+) [○●·] ", text, re.MULTILINE)]
+    assert numbers == list(range(1, 41))
+    assert re.search(r"^ +1 ○ First neural network +MNIST +ready$", text, re.MULTILINE)
+    assert re.search(r"^ +4 ● Overfitting and regularization +MNIST +run by you$", text, re.MULTILINE)
+    assert re.search(r"^ +40 · The whole way, once more +a reader's own images$", text, re.MULTILINE)
+    assert "○ 1 ready   ● 1 run by you   · 38 to come" in text
+    assert "Next: forty read 1, then forty run 1" in text
+    assert longest_line(text) <= 80
+
+
+def test_the_map_is_what_forty_alone_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    execute(["list"])
+    listed = capsys.readouterr().out
+    assert execute([]) == 0
+    assert capsys.readouterr().out == listed
+
+
+def test_json_gives_the_states_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["list", "--json"]) == 0
+    days = json.loads(capsys.readouterr().out)["days"]
+    assert len(days) == 40
+    assert [d["state"] for d in days[:4]] == ["ready", "to come", "to come", "run by you"]
+    assert (days[0]["number"], days[0]["slug"], days[0]["data"]) == (1, "first-network", "MNIST")
+
+
+@pytest.mark.parametrize("width", [80, 50])
+def test_the_map_fits_narrow_screens_and_ascii(width: int) -> None:
+    buffer = io.BytesIO()
+    file = io.TextIOWrapper(buffer, encoding="ascii")
+    list_command.render_map(Console(file=file, width=width))
+    file.flush()
+    text = buffer.getvalue().decode("ascii")
+    assert longest_line(text) <= width
+    assert " 4 * Overfitting and regularization" in text
+
+
+def test_the_list_loads_no_heavy_library() -> None:
+    code = (
+        "import sys; from fortydays.cli.main import execute; execute(['list']); "
+        "heavy = {'tensorflow', 'keras', 'mlflow', 'matplotlib', 'plotext', 'jinja2', 'scipy', 'numpy', 'PIL'}; "
+        "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,89 @@
+"""What `forty runs` lists."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from made_up_runs import BEEF, longest_line, made_up, make_run
+
+from fortydays.base import files
+from fortydays.cli.main import execute
+
+F00D = "day04-20261122-155800-f00d"
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty workspace."""
+    monkeypatch.setenv("FORTYDAYS_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "80")
+    return tmp_path
+
+
+def test_no_runs_yet(capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["runs"]) == 0
+    assert capsys.readouterr().out == "There are no runs yet. Begin with: forty run 1\n"
+
+
+def test_a_finished_run_tells_its_verdicts(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run(workspace, BEEF, evidence=made_up.evidence())
+    assert execute(["runs"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(rf"^{BEEF} +finished +15/15 +2026-11-22 13:58 +4✓ 1✗ 1\? *$", text, re.MULTILINE)
+    assert longest_line(text) <= 80
+
+
+def test_an_interrupted_run_tells_how_it_continues(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    request = {"seeds": [0, 1], "only": ["sgd fair"], "settings": ["epochs=2"], "engine": "compiled"}
+    make_run(workspace, F00D, done=1, request=request)
+    assert execute(["runs"]) == 0
+    text = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert f"{F00D} interrupted 1/6" in text
+    assert f"{F00D} was interrupted. Continue: forty run 4 --seeds 2 --only 'sgd fair' --set epochs=2" in text
+
+
+def test_a_run_that_a_process_works_on_is_running(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_run(workspace, F00D, done=3)
+    with files.locked(folder / "run.lock"):
+        assert execute(["runs"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(rf"^{F00D} +running +3/15 ", text, re.MULTILINE)
+    assert "Continue" not in text
+
+
+def test_damaged_runs_are_named_and_the_others_listed(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run(workspace, BEEF, evidence=made_up.evidence())
+    broken = make_run(workspace, "day04-20261122-165800-dead", done=0)
+    (broken / "run.json").write_text('{"schema')
+    half = make_run(workspace, F00D, evidence=made_up.evidence())
+    (half / "evidence.json").write_text('{"schema_version": 1}')
+    assert execute(["runs"]) == 0
+    printed = capsys.readouterr()
+    assert BEEF in printed.out
+    assert f"Warning: {broken} is damaged" in printed.err
+    assert f"Warning: {half / 'evidence.json'} is damaged: it has no title" in printed.err
+    assert (broken / "run.json").read_text() == '{"schema'
+
+
+def test_json_lists_runs_and_damaged_ones(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run(workspace, BEEF, evidence=made_up.evidence())
+    broken = make_run(workspace, F00D, done=0)
+    (broken / "run.json").write_text("[]")
+    assert execute(["runs", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["damaged"] == [str(broken)]
+    (run,) = document["runs"]
+    assert (run["run_id"], run["state"], run["done"], run["total"]) == (BEEF, "finished", 15, 15)
+    assert run["verdicts"] == {"supported": 4, "refuted": 1, "undecided": 1}
+    assert run["command"] == "forty run 4 --seeds 5"
+
+
+def test_a_run_that_does_not_say_how_many_trials_it_is_to_have(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(workspace, F00D, done=0, request=None, identity=None)
+    assert execute(["runs"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(rf"^{F00D} +interrupted +0/\? ", text, re.MULTILINE)
+    assert "Continue: forty run 4" in text

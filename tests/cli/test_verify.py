@@ -1,0 +1,107 @@
+import json
+
+import pytest
+
+from fortydays.base import files
+from fortydays.cli.main import execute
+from fortydays.days.journey import find_day, folder
+from fortydays.study import evidence as documents
+from fortydays.study.evidence import Published
+
+TRIAL = {
+    "variant": "network",
+    "seed": 0,
+    "status": "finished",
+    "error": "",
+    "metrics": {"test_accuracy": 0.5},
+    "train_seconds": 1.0,
+    "epochs": 1,
+    "weights_digest": "ab",
+    "history": {},
+}
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """Published evidence of day 1 that is current, in a folder of the test's own; gives a way to change it."""
+    from fortydays.data.catalog import find
+
+    monkeypatch.setenv("FORTYDAYS_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(documents, "published", lambda: Published(folder=tmp_path))
+    dataset = find("mnist")
+    current = {
+        "schema_version": 1,
+        "title": "First neural network",
+        "created": "2026-11-22T10:00:00Z",
+        "dataset": {"name": "mnist", "digest": dataset.digest, "split_version": dataset.split_version},
+        "seeds": [0],
+        "code": {
+            "study": documents.code_digest([folder(find_day("1")) / "study.py"]),
+            "engine": documents.code_digest(documents.engine_files()),
+        },
+        "trials": [TRIAL],
+        "variants": documents.summarize([TRIAL]),
+        "claims": [],
+        "results_digest": documents.results_digest([TRIAL]),
+    }
+
+    def ship(**changes):
+        files.write_json(tmp_path / "day01.json", current | changes)
+
+    ship()
+    return ship, current
+
+
+def verify(capsys):
+    code = execute(["verify", "--json"])
+    return code, json.loads(capsys.readouterr().out)["days"]
+
+
+def test_current_evidence_is_current(shipped, capsys):
+    code, (day,) = verify(capsys)
+    assert (code, day["day"], day["state"], day["reasons"]) == (0, 1, "current", [])
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "reason"),
+    [
+        ("code", {"study": "00"}, "the day's study has changed"),
+        ("code", {"engine": "00"}, "the training engine has changed"),
+        ("dataset", {"digest": "00"}, "the dataset mnist has changed"),
+        ("dataset", {"split_version": 0}, "the splits of mnist have changed"),
+    ],
+)
+def test_what_has_changed_since_is_said(shipped, capsys, part, changes, reason):
+    ship, current = shipped
+    ship(**{part: {**current[part], **changes}})
+    code, (day,) = verify(capsys)
+    assert (code, day["state"], day["reasons"]) == (3, "stale", [reason])
+
+
+def test_an_edited_trial_is_found(shipped, capsys):
+    ship, _ = shipped
+    edited = {**TRIAL, "metrics": {"test_accuracy": 0.99}}
+    ship(trials=[edited])
+    code, (day,) = verify(capsys)
+    assert code == 3
+    assert day["reasons"] == [
+        "its trials were edited: their digest is not the recorded one",
+        "its table is not what its trials give",
+    ]
+
+
+def test_damaged_evidence_is_named(shipped, capsys, tmp_path):
+    (tmp_path / "day01.json").write_text("{")
+    assert execute(["verify"]) == 1
+    assert f"{tmp_path / 'day01.json'} is damaged" in capsys.readouterr().err
+
+
+def test_a_day_without_evidence_is_said(shipped, capsys):
+    assert execute(["verify", "5"]) == 3
+    assert "no evidence is published" in capsys.readouterr().out
+
+
+def test_where_nothing_is_published_it_says_so(shipped, capsys, tmp_path):
+    (tmp_path / "day01.json").unlink()
+    assert execute(["verify"]) == 0
+    assert "No evidence is published yet." in capsys.readouterr().out

@@ -1,0 +1,398 @@
+import contextlib
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_dataset
+from faulty_server import FaultyServer, Listener
+
+from fortydays.base import files
+from fortydays.base.errors import DataError, StorageError, UsageError
+from fortydays.base.settings import Settings
+from fortydays.data import store
+from fortydays.data.sources import InstalledFiles, PublicFiles
+from fortydays.data.spec import DatasetSpec
+
+ARRAYS = ["order.npy", "test_images.npy", "test_labels.npy", "training_images.npy", "training_labels.npy"]
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Path:
+    """A folder with the raw files; without it there is no source."""
+    folder = tmp_path / "origin"
+    folder.mkdir()
+    for name, content in tiny_dataset.raw_files().items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture
+def spec(origin: Path) -> DatasetSpec:
+    return tiny_dataset.spec_from(
+        InstalledFiles(title="origin", locate=lambda: origin if origin.is_dir() else None, layout=tiny_dataset.LAYOUT)
+    )
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return tiny_dataset.settings_in(tmp_path / "home")
+
+
+def flip_byte(path: Path, position: int, *, keep_time: bool = True) -> None:
+    status = path.stat()
+    with path.open("r+b") as file:
+        file.seek(position)
+        value = file.read(1)[0]
+        file.seek(position)
+        file.write(bytes([value ^ 1]))
+    if keep_time:
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def folders_beside(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.parent.iterdir() if path.is_dir())
+
+
+def test_a_loaded_dataset_has_the_published_rows_in_their_splits(spec: DatasetSpec, settings: Settings) -> None:
+    dataset = store.load(spec, settings)
+    published = tiny_dataset.examples()
+    assert (dataset.name, dataset.digest, dataset.split_version) == ("tiny", spec.digest, 1)
+    assert dataset.classes == ("zero", "one", "two")
+    assert dataset.training.num_classes == 3
+    splits = (dataset.training.train, dataset.training.validation, dataset.test.open())
+    assert [len(split) for split in splits] == [50, 10, 20]
+    order = np.load(store.path(spec, settings) / "order.npy")
+    assert sorted(order.tolist()) == list(range(80))
+    np.testing.assert_array_equal(np.concatenate([split.images for split in splits]), published.images[order])
+    np.testing.assert_array_equal(np.concatenate([split.labels for split in splits]), published.labels[order])
+    np.testing.assert_array_equal(splits[2].images, published.images[60:])
+
+
+def test_loaded_arrays_cannot_be_changed(spec: DatasetSpec, settings: Settings) -> None:
+    dataset = store.load(spec, settings)
+    with pytest.raises(ValueError, match="read-only"):
+        dataset.training.train.images[0] = 0
+
+
+def test_loading_does_not_read_the_test_examples(spec: DatasetSpec, settings: Settings) -> None:
+    folder = store.get(spec, settings)
+    status = (folder / "test_images.npy").stat()
+    (folder / "test_images.npy").write_bytes(b"?" * status.st_size)
+    os.utime(folder / "test_images.npy", ns=(status.st_atime_ns, status.st_mtime_ns))
+    dataset = store.load(spec, settings)
+    assert len(dataset.training.train) == 50
+    with pytest.raises(DataError, match=r"'tiny' in .* is damaged: test_images.npy cannot be read") as caught:
+        dataset.test.open()
+    assert caught.value.hint == "Set it aside and fetch it again with: forty data get tiny"
+
+
+def test_the_cache_is_used_when_no_source_is_left(spec: DatasetSpec, settings: Settings, origin: Path) -> None:
+    first = store.load(spec, settings)
+    shutil.rmtree(origin)
+    second = store.load(spec, settings)
+    np.testing.assert_array_equal(first.training.train.images, second.training.train.images)
+
+
+def test_cached_and_path_and_verify_of_an_absent_dataset(spec: DatasetSpec, settings: Settings) -> None:
+    assert store.path(spec, settings) == settings.datasets / "tiny" / f"v1.1-{spec.digest[:12]}"
+    assert not store.cached(spec, settings)
+    with pytest.raises(DataError, match=f"The dataset 'tiny' is not in the cache {settings.datasets}") as caught:
+        store.verify(spec, settings)
+    assert caught.value.hint == "Get it with: forty data get tiny"
+    assert store.get(spec, settings) == store.path(spec, settings)
+    assert store.cached(spec, settings)
+    assert store.verify(spec, settings).right
+
+
+def test_an_unknown_dataset_is_answered_with_the_known_ones(settings: Settings) -> None:
+    with pytest.raises(UsageError, match=r"There is no dataset 'minst'. Did you mean 'mnist'\?") as caught:
+        store.load("minst", settings)
+    assert caught.value.hint == "Known: mnist, fashion_mnist, cifar10, digits."
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_verify_finds_one_flipped_byte_and_names_the_file(spec: DatasetSpec, settings: Settings, name: str) -> None:
+    folder = store.get(spec, settings)
+    flip_byte(folder / name, (folder / name).stat().st_size - 1)
+    found = store.verify(spec, settings)
+    assert not found.right
+    assert len(found.problems) == 1
+    assert found.problems[0].startswith(f"{name} has SHA-256 ")
+    assert store.cached(spec, settings)  # verify changes nothing
+
+
+def test_verify_is_not_deceived_by_a_manifest_that_was_changed_too(spec: DatasetSpec, settings: Settings) -> None:
+    folder = store.get(spec, settings)
+    flip_byte(folder / "training_images.npy", 5000)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"]["training_images.npy"]["sha256"] = files.sha256_of_file(folder / "training_images.npy")
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (problem,) = store.verify(spec, settings).problems
+    assert problem.startswith("the arrays have digest ")
+    assert problem.endswith(f"expected {spec.digest}")
+
+
+def test_verify_finds_rows_that_lie_in_the_wrong_split(spec: DatasetSpec, settings: Settings) -> None:
+    """A validation example swapped into the training rows, with an order that says so: right bytes, wrong split."""
+    folder = store.get(spec, settings)
+    for name in ("training_images.npy", "training_labels.npy", "order.npy"):
+        array = np.load(folder / name)
+        array[[0, 55]] = array[[55, 0]]
+        np.save(folder / name, array)
+    (folder / "manifest.json").unlink()
+    assert store.verify(spec, settings).problems[1:] == ("order.npy is not the order of the fixed splits",)
+
+
+@pytest.mark.parametrize("damage", ["flipped", "truncated", "removed"])
+def test_a_damaged_file_is_set_aside_and_fetched_again_with_a_warning(
+    spec: DatasetSpec, settings: Settings, listener: Listener, damage: str
+) -> None:
+    folder = store.get(spec, settings)
+    target = folder / "training_labels.npy"
+    if damage == "flipped":
+        time.sleep(0.01)
+        flip_byte(target, 150, keep_time=False)
+    elif damage == "truncated":
+        os.truncate(target, 140)
+    else:
+        target.unlink()
+    dataset = store.load(spec, settings, listener)
+    assert dataset.training.train.labels.tolist() == (
+        tiny_dataset.examples().labels[np.load(folder / "order.npy")[:50]].tolist()
+    )
+    assert len(listener.warned) == 2
+    assert "training_labels.npy" in listener.warned[0]
+    assert f"{folder.name}.damaged-" in listener.warned[1]
+    assert len([name for name in folders_beside(folder) if ".damaged-" in name]) == 1
+
+
+def test_get_repairs_what_only_verify_can_find(spec: DatasetSpec, settings: Settings, listener: Listener) -> None:
+    folder = store.get(spec, settings)
+    flip_byte(folder / "test_images.npy", 4000)
+    store.get(spec, settings, listener)
+    assert "test_images.npy has SHA-256" in listener.warned[0]
+    assert store.verify(spec, settings).right
+
+
+def test_a_damaged_cache_without_a_source_is_kept_aside_and_told(
+    spec: DatasetSpec, settings: Settings, origin: Path, listener: Listener
+) -> None:
+    folder = store.get(spec, settings)
+    os.truncate(folder / "training_images.npy", 1000)
+    shutil.rmtree(origin)
+    with pytest.raises(DataError, match="Could not get the dataset 'tiny' from any source"):
+        store.load(spec, settings, listener)
+    assert "training_images.npy" in listener.warned[0]
+    assert [name for name in folders_beside(folder) if ".damaged-" in name]
+
+
+def test_other_times_of_change_are_accepted_after_a_full_check(
+    spec: DatasetSpec, settings: Settings, origin: Path, listener: Listener
+) -> None:
+    folder = store.get(spec, settings)
+    shutil.rmtree(origin)
+    for name in ARRAYS:
+        os.utime(folder / name, (1, 1))
+    assert len(store.load(spec, settings, listener).training.train) == 50
+    assert listener.warned == []
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert {entry["mtime_ns"] for entry in manifest["files"].values()} == {10**9}
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b"{}", b'{"format": 1, "digest": "other"}', b"\xff\xfe"])
+def test_a_damaged_manifest_beside_right_arrays_is_written_anew(
+    spec: DatasetSpec, settings: Settings, origin: Path, listener: Listener, content: bytes | None
+) -> None:
+    folder = store.get(spec, settings)
+    shutil.rmtree(origin)
+    right = (folder / "manifest.json").read_bytes()
+    (folder / "manifest.json").unlink()
+    if content is not None:
+        (folder / "manifest.json").write_bytes(content)
+    assert len(store.load(spec, settings, listener).training.train) == 50
+    assert len(listener.warned) == 1
+    assert "manifest.json" in listener.warned[0]
+    assert listener.warned[0].endswith("The arrays are right, so the manifest is written anew.")
+    assert (folder / "manifest.json").read_bytes() == right
+
+
+@pytest.mark.parametrize("entry", ["missing", "no sha256", "size as text"])
+def test_a_manifest_with_wrong_entries_is_damaged(spec: DatasetSpec, settings: Settings, entry: str) -> None:
+    folder = store.get(spec, settings)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    known = manifest["files"]
+    if entry == "missing":
+        del known["order.npy"]
+    elif entry == "no sha256":
+        del known["order.npy"]["sha256"]
+    else:
+        known["order.npy"]["size"] = str(known["order.npy"]["size"])
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (problem,) = store.verify(spec, settings).problems
+    assert problem.endswith("manifest.json says nothing usable of order.npy")
+
+
+def test_left_overs_of_killed_processes_are_removed(spec: DatasetSpec, settings: Settings) -> None:
+    home = settings.datasets / "tiny"
+    for name in (".scratch.abc.part", ".v1.1-123.xyz.part"):
+        (home / name).mkdir(parents=True)
+        (home / name / "half.npy").write_bytes(b"half")
+    folder = store.get(spec, settings)
+    assert sorted(path.name for path in home.iterdir()) == ["lock", folder.name]
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*ARRAYS, "manifest.json"])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6])
+def test_a_full_disk_while_caching_leaves_nothing_and_says_so(
+    spec: DatasetSpec, settings: Settings, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """The disk is full at the n-th file that is flushed: five arrays, then the manifest."""
+    calls = 0
+    right = os.fsync
+
+    def full(descriptor: int) -> None:
+        nonlocal calls
+        calls += 1
+        # Each file is flushed, and then the folder that it lies in.
+        if calls == 2 * count - 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        right(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError, match=r"Could not write .*: No space left on device") as caught:
+        store.get(spec, settings)
+    assert "The disk is full. Free some space and run the command again" in caught.value.hint
+    monkeypatch.undo()
+    assert [path.name for path in (settings.datasets / "tiny").iterdir()] == ["lock"]
+    store.get(spec, settings)
+    assert store.verify(spec, settings).right
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small file system is not allowed here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.skipif(shutil.which("mount") is None, reason="there is no mount command")
+def test_a_really_full_disk_is_told_and_continues_after_space_is_made(spec: DatasetSpec, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    with small_disk(disk, "300k"):  # the arrays take 330 kB
+        settings = tiny_dataset.settings_in(disk)
+        with pytest.raises(StorageError, match=r"Could not write .*images.npy: No space left on device"):
+            store.get(spec, settings)
+        subprocess.run(["mount", "-o", "remount,size=2m", str(disk)], check=True)
+        store.get(spec, settings)
+        assert store.verify(spec, settings).right
+
+
+AS_ANOTHER_USER = """
+import mmap, os, sys
+sys.path.insert(0, {tests!r})
+import tiny_dataset
+from fortydays.base.errors import FortydaysError
+from fortydays.data import store
+if os.geteuid() == 0:  # after the imports: the other user may not reach this Python's files
+    os.setgid(65534)
+    os.setuid(65534)
+try:
+    dataset = store.load(tiny_dataset.spec_from(), tiny_dataset.settings_in(tiny_dataset.Path({home!r})))
+    print(len(dataset.test.open()))
+except FortydaysError as error:
+    print(type(error).__name__, error.message, error.hint)
+"""
+
+
+def as_user_without_rights(home: Path) -> str:
+    """What loading says to a user who may read the cache but not write it (root may write everywhere)."""
+    code = AS_ANOTHER_USER.format(tests=str(Path(__file__).parent), home=str(home))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def shared_home() -> Iterator[Path]:
+    """A folder that another user can reach, unlike tmp_path."""
+    folder = Path(tempfile.mkdtemp(prefix="fortydays-test-"))
+    folder.chmod(0o755)
+    yield folder
+    subprocess.run(["chmod", "-R", "u+w", str(folder)], check=True)
+    shutil.rmtree(folder)
+
+
+def lock_up(folder: Path) -> None:
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+
+
+def test_a_cache_that_cannot_be_written_is_told(shared_home: Path) -> None:
+    lock_up(shared_home)
+    said = as_user_without_rights(shared_home)
+    assert said.startswith(f"StorageError Could not create the folder {shared_home}/datasets")
+    assert "Permission denied. No permission. Change the folder's permissions or point FORTYDAYS_HOME" in said
+
+
+@pytest.mark.parametrize("other_times", [False, True])
+def test_a_filled_cache_that_cannot_be_written_is_used(
+    spec: DatasetSpec, shared_home: Path, other_times: bool
+) -> None:
+    folder = store.get(spec, tiny_dataset.settings_in(shared_home))
+    if other_times:
+        for name in ARRAYS:
+            os.utime(folder / name, (1, 1))
+    lock_up(shared_home)
+    assert as_user_without_rights(shared_home) == "20\n"
+
+
+def processes(server: FaultyServer, home: Path, count: int) -> list["subprocess.Popen[str]"]:
+    command = [sys.executable, str(Path(tiny_dataset.__file__)), server.address, str(home)]
+    return [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(count)]
+
+
+def test_several_processes_download_once_and_all_are_served(server: FaultyServer, tmp_path: Path) -> None:
+    server.content = tiny_dataset.raw_files()
+    labels = int(tiny_dataset.examples().labels[60:].sum())
+    for process in processes(server, tmp_path, 3):
+        out, _ = process.communicate(timeout=60)
+        assert out == f"50 {labels}\n"
+    assert sorted(name for name, _ in server.requests) == sorted(server.content)
+
+
+def test_a_killed_download_is_taken_over_and_continued(server: FaultyServer, tmp_path: Path) -> None:
+    server.content = tiny_dataset.raw_files()
+    server.faults["train-images-idx3-ubyte"] = ["stall"]
+    (process,) = processes(server, tmp_path, 1)
+    assert server.halves_sent.wait(60)
+    part = tmp_path / "datasets" / "tiny" / "downloads" / ".train-images-idx3-ubyte.part"
+    for _ in range(600):
+        if part.exists() and part.stat().st_size:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    spec = tiny_dataset.spec_from(PublicFiles(folder=server.address, layout=tiny_dataset.LAYOUT))
+    dataset = store.load(spec, tiny_dataset.settings_in(tmp_path))
+    assert len(dataset.training.train) == 50
+    asked = [wanted for name, wanted in server.requests if name == "train-images-idx3-ubyte"]
+    assert len(asked) == 2
+    assert asked[1].startswith("bytes=")
+    assert folders_beside(store.path(spec, tiny_dataset.settings_in(tmp_path))) == [f"v1.1-{spec.digest[:12]}"]

@@ -1,0 +1,200 @@
+"""The page of a day: complete, harmless, and dependent on nothing."""
+
+import copy
+import html.parser
+import json
+import re
+from typing import Any
+
+import made_up
+import pytest
+
+from fortydays.base.errors import StorageError
+from fortydays.report.page import differing_fields, make_page
+from fortydays.report.results import read_results
+
+VOID = {"meta", "link", "img", "br", "hr"}
+
+
+class Outline(html.parser.HTMLParser):
+    """The elements of a page, and whether every one that is opened is closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] not in ("style", "title"):
+            self.text.append(data)
+
+    def values(self, attribute: str) -> list[str]:
+        return [
+            value or "" for _, attributes in self.elements for name, value in attributes.items() if name == attribute
+        ]
+
+
+def outline(page: str) -> Outline:
+    parsed = Outline()
+    parsed.feed(page)
+    parsed.close()
+    assert parsed.open == []
+    return parsed
+
+
+def words(page: str) -> str:
+    return re.sub(r"\s+", " ", " ".join(outline(page).text))
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return make_page(made_up.evidence(), notes_html="<p>The lesson.</p>", source="published")
+
+
+def test_the_verdicts_come_first(page: str) -> None:
+    text = words(page)
+    assert "6 claims: 4 supported, 1 refuted, 1 undecided. 3 variants, 5 seeds, 14 finished trials on mnist." in text
+    order = ["6 claims", 'id="verdicts"', "The lesson.", 'id="results"', 'id="curves"', 'id="provenance"', "Method."]
+    assert [page.index(part) for part in order] == sorted(page.index(part) for part in order)
+
+
+def test_the_page_has_every_number_of_the_results_table(page: str) -> None:
+    text = words(page)
+    for shown in ("97.23% ± 0.07", "97.34% ± 0.05", "95.52% ± 0.10", "2,375 ± 80", "9.0e-07 ± 5.9e-07"):
+        assert shown in text
+    assert "sgd fair, seed 4, failed: The loss stopped being a number in epoch 2." in text
+    assert "Chosen: 0.1, on the validation split" in text
+
+
+def test_recipes_show_what_differs_and_fold_the_rest_away(page: str) -> None:
+    results = read_results(made_up.evidence())
+    assert differing_fields(results.variants) == ["optimizer", "learning_rate", "optimizer_options.momentum"]
+    before, after = page.split("<details>")
+    assert "label smoothing" not in before
+    assert "label smoothing" in after
+
+
+def test_provenance_tells_how_to_get_the_numbers_again(page: str) -> None:
+    text = words(page)
+    for shown in ("forty run 4 --seeds 5", "5ec0ffee" * 8, "ab" * 32, "keras 3.15.1", "avx2 avx512f", "5 min 12 s"):
+        assert shown in text
+
+
+def test_a_run_with_options_is_repeated_with_them() -> None:
+    request = {"seeds": [0], "only": ["sgd fair"], "settings": ["epochs=1"], "engine": "fit"}
+    page = make_page(made_up.evidence(seeds=(0,), request=request), source="your run x")
+    assert "forty run 4 --seeds 1 --only 'sgd fair' --set epochs=1 --engine fit" in words(page)
+
+
+def test_nothing_comes_from_elsewhere(page: str) -> None:
+    parsed = outline(page)
+    outside = [v for name in ("src", "href", "xlink:href", "action", "srcset") for v in parsed.values(name)]
+    allowed = ("#", "data:", "https://doi.org/10.")
+    assert [value for value in outside if not value.startswith(allowed)] == []
+    assert not re.search(r"@import|url\((?!#)", page)
+    assert {tag for tag, _ in parsed.elements} & {"script", "iframe", "object", "embed", "form"} == set()
+    policy = next(a["content"] for tag, a in parsed.elements if tag == "meta" and "http-equiv" in a)
+    assert policy is not None
+    assert policy.startswith("default-src 'none'")
+
+
+def test_ids_are_unique_and_every_reference_inside_the_page_resolves(page: str) -> None:
+    parsed = outline(page)
+    ids = parsed.values("id")
+    assert len(ids) == len(set(ids))
+    targets = [v[1:] for v in parsed.values("href") if v.startswith("#")] + re.findall(r"url\(#([^)]*)\)", page)
+    assert targets
+    assert set(targets) <= set(ids)
+    assert set(parsed.values("aria-labelledby")) <= set(ids)
+
+
+def test_figures_and_pictures_have_words_for_those_who_do_not_see_them(page: str) -> None:
+    parsed = outline(page)
+    drawings = [attributes for tag, attributes in parsed.elements if tag == "svg"]
+    assert len(drawings) == 9
+    assert all(a["role"] == "img" and a["aria-label"] for a in drawings)
+    assert any("network ends at 97" in str(a["aria-label"]) for a in drawings)
+    pictures = [attributes for tag, attributes in parsed.elements if tag == "img"]
+    assert [p["alt"] for p in pictures][:2] == ["0 → 5 99%", "1 → 6 98%"]
+    assert page.count("<h1") == 1
+
+
+def test_the_same_evidence_gives_the_same_page(page: str) -> None:
+    assert page == make_page(made_up.evidence(), notes_html="<p>The lesson.</p>", source="published")
+
+
+HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}{% raw %}"
+
+
+def poisoned(value: Any) -> Any:
+    """The same document with every text that is free poisoned."""
+    if isinstance(value, dict):
+        fixed = {"kind", "status", "verdict", "png", "history", "metrics", "variants"}
+        return {k: v if k in fixed else poisoned(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [poisoned(item) for item in value]
+    return value + HOSTILE if isinstance(value, str) else value
+
+
+def test_hostile_text_is_shown_and_not_obeyed() -> None:
+    document = poisoned(json.loads(json.dumps(made_up.evidence())))
+    page = make_page(document, source="your run " + HOSTILE)
+    parsed = outline(page)
+    assert {tag for tag, _ in parsed.elements} & {"script", "iframe"} == set()
+    handlers = [name for _, attributes in parsed.elements for name in attributes if name.startswith("on")]
+    assert handlers == []
+    assert all(src.startswith("data:image/png;base64,") for src in parsed.values("src"))
+    assert "{{ 7*7 }}" in words(page)
+    assert "Overfitting and regularization\"'><script>alert(1)</script>" in words(page)
+
+
+def test_a_hostile_name_of_a_variant_or_metric_is_text_too() -> None:
+    document = copy.deepcopy(made_up.evidence())
+    document["details"][HOSTILE] = document["details"]["network"]
+    document["variants"][HOSTILE] = {HOSTILE: {"mean": 1.0, "std": None, "low": None, "high": None, "n": 1}}
+    page = make_page(document, source="published")
+    assert "<script" not in page
+    assert "<img src=x" not in page
+
+
+def test_a_picture_that_is_no_png_is_left_out_and_said_so() -> None:
+    document = copy.deepcopy(made_up.evidence())
+    document["exhibits"][1]["pictures"][0]["png"] = 'x" onerror="alert(1)'
+    page = make_page(document, source="published")
+    assert "onerror" not in page
+    assert "not a PNG" in words(page)
+    assert page.count("<img ") == 9
+
+
+def test_one_seed_has_no_interval_anywhere_but_in_the_method() -> None:
+    page = make_page(made_up.evidence(seeds=(0,)), source="published")
+    assert " ± " not in words(page).split("Method.")[0]
+    assert "1 seed, 3 finished trials" in words(page)
+
+
+def test_a_study_of_ones_own_without_claims_exhibits_or_success() -> None:
+    document = made_up.evidence(day=None, claims=[], exhibits=[], variants={}, details={})
+    document["trials"] = [made_up.failed("network", 0)]
+    page = make_page(document, source="your run sizes-1")
+    text = words(page)
+    assert "A study" in text
+    assert "No claims. 1 variant, 5 seeds, 0 finished trials on mnist." in text
+    assert "Too short a training to draw." in text
+    assert "Exhibits" not in text
+
+
+def test_damaged_evidence_is_refused() -> None:
+    with pytest.raises(StorageError, match="dataset is None; expected an object"):
+        make_page(made_up.evidence(dataset=None), source="published")

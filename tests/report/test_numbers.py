@@ -1,0 +1,123 @@
+"""How numbers are written."""
+
+import pytest
+
+from fortydays.report import numbers
+from fortydays.study.claims import Judgement, Verdict
+from fortydays.study.statistics import Interval, interval
+
+
+def spread(mean: float, half: float | None) -> Interval:
+    if half is None:
+        return Interval(mean=mean, std=None, low=None, high=None, n=1)
+    return Interval(mean=mean, std=half, low=mean - half, high=mean + half, n=5)
+
+
+def judgement(**changes: object) -> Judgement:
+    values = {
+        "claim": "c", "condition": "mean test_accuracy of a > that of b, paired by seed", "verdict": Verdict.SUPPORTED,
+        "value": 0.005, "low": 0.0031, "high": 0.0069, "n": 5, "bound": 0.0, "unit": "share",
+    }  # fmt: skip
+    return Judgement(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0.97812, "share", "97.8%"),
+        (1.0, "share", "100.0%"),
+        (1240.4, "steps", "1,240 steps"),
+        (3.14159, "seconds", "3.1 s"),
+        (0.31, "seconds", "0.31 s"),
+        (250.2, "seconds", "250 s"),
+        (1.834, "ratio", "1.83×"),
+        (0.08342, "", "0.0834"),
+        (12345.6, "", "12,346"),
+        (1.5e-6, "", "1.5e-06"),
+        (0.0, "", "0"),
+        (-2.5, "", "−2.50"),
+        (-0.0004, "share", "0.0%"),
+    ],
+)
+def test_a_number_with_its_unit(value: float, unit: str, text: str) -> None:
+    assert numbers.with_unit(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [(0.0042, "share", "+0.4 points"), (-0.0042, "share", "−0.4 points"), (-1240, "steps", "−1,240 steps")],
+)
+def test_a_difference_has_a_sign_and_shares_become_points(value: float, unit: str, text: str) -> None:
+    assert numbers.with_unit(value, unit, difference=True) == text
+
+
+@pytest.mark.parametrize(
+    ("mean", "half", "unit", "text"),
+    [
+        (0.978, 0.0012, "share", "97.8% ± 0.1"),
+        (0.978123, 0.0004, "share", "97.81% ± 0.04"),
+        (0.978, 0.0, "share", "97.8% ± 0.0"),
+        (0.978, None, "share", "97.8%"),
+        (1240, 80.2, "steps", "1,240 ± 80 steps"),
+        (0.0834, 0.002, "", "0.0834 ± 0.0020"),
+    ],
+)
+def test_a_mean_shows_as_many_decimals_as_its_spread_needs(
+    mean: float, half: float | None, unit: str, text: str
+) -> None:
+    assert numbers.mean_and_spread(spread(mean, half), unit) == text
+
+
+def test_five_seeds_by_hand() -> None:
+    # Mean 3, standard deviation sqrt(2.5), t(4) = 2.776: half the interval is 2.776 * sqrt(2.5 / 5) = 1.963.
+    assert numbers.mean_and_spread(interval([1.0, 2.0, 3.0, 4.0, 5.0]), "steps") == "3 ± 2 steps"
+
+
+def test_a_claim_tells_value_interval_and_seeds() -> None:
+    assert numbers.claim_value(judgement()) == "+0.50 points (+0.31 to +0.69), 5 seeds"
+    level = judgement(condition="mean test_accuracy of a ≥ 97%", value=0.978, low=0.977, high=0.979, bound=0.97)
+    assert numbers.claim_value(level) == "97.80% (97.70 to 97.90), 5 seeds"
+
+
+def test_an_end_of_an_interval_close_to_the_bound_does_not_look_as_if_it_were_on_it() -> None:
+    assert numbers.claim_value(judgement(low=0.00002)) == "+0.500 points (+0.002 to +0.690), 5 seeds"
+
+
+def test_a_claim_with_one_seed_has_no_interval() -> None:
+    one = judgement(low=None, high=None, n=1)
+    assert numbers.claim_value(one) == "+0.5 points, 1 seed"
+
+
+def test_a_claim_about_every_seed_shows_no_interval_because_it_has_none() -> None:
+    every = judgement(condition="largest e of a over the seeds ≤ 0.1", value=3e-7, low=1e-7, high=3e-7, unit="")
+    assert numbers.claim_value(every) == "largest of 5 seeds: 3.0e-07"
+
+
+def test_a_claim_without_a_number_says_so() -> None:
+    assert numbers.claim_value(judgement(value=None, low=None, high=None, n=0)) == "no number"
+
+
+@pytest.mark.parametrize(
+    ("metric", "title", "unit"),
+    [
+        ("test_accuracy", "test accuracy", "share"),
+        ("accuracy_gap", "train-test gap", "share"),
+        ("steps_to_0.95", "steps to 95%", "steps"),
+        ("seconds_to_0.975", "seconds to 97.5%", "seconds"),
+        ("train_seconds", "seconds", "seconds"),
+        ("epochs", "epochs", ""),
+        ("steps_to_nowhere", "steps to nowhere", "steps"),
+    ],
+)
+def test_metrics_have_titles_and_units(metric: str, title: str, unit: str) -> None:
+    assert (numbers.metric_title(metric), numbers.metric_unit(metric)) == (title, unit)
+
+
+def test_settings_in_words() -> None:
+    shown = [numbers.setting(v) for v in (None, True, False, 128, 50000, 0.001, -1, "adam")]
+    assert shown == ["none", "yes", "no", "128", "50,000", "0.001", "−1", "adam"]
+
+
+def test_seeds_and_durations_in_words() -> None:
+    assert [numbers.seeds_in_words(s) for s in ((0, 1, 2), (0, 2), (7,), ())] == ["0 to 2", "0, 2", "7", "none"]
+    assert [numbers.duration(s) for s in (12.34, 250, 7500)] == ["12.3 s", "4 min 10 s", "2 h 5 min"]

@@ -1,0 +1,145 @@
+"""The figures: what they show, and that they stand in a page without reaching out of it."""
+
+import copy
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+import made_up
+import pytest
+
+from fortydays.report import plots
+from fortydays.report.palette import COLORS, look
+from fortydays.report.results import Line, Lines, Matrix, Results, read_results
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    return read_results(made_up.evidence())
+
+
+def texts(svg: str | None) -> list[str]:
+    """The texts in a figure."""
+    assert svg is not None
+    return re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+
+
+def exhibit(results: Results, kind: type) -> Any:
+    return next(e for e in results.exhibits if isinstance(e, kind))
+
+
+def all_figures(results: Results) -> list[str]:
+    search = results.variants[2].search
+    assert search is not None
+    drawn = [
+        plots.learning_curves(results.variants, "validation_accuracy"),
+        plots.learning_curves(results.variants, "train_loss"),
+        plots.accuracies(results.variants),
+        plots.gaps(results.variants),
+        plots.search(search, 2),
+        plots.matrix(exhibit(results, Matrix)),
+        plots.lines(exhibit(results, Lines)),
+    ]
+    assert None not in drawn
+    return [svg for svg in drawn if svg is not None]
+
+
+def test_figures_are_svg_elements_that_load_nothing_and_take_the_ink_of_the_page(results: Results) -> None:
+    for svg in all_figures(results):
+        assert svg.startswith("<svg ")
+        assert svg.endswith("</svg>")
+        assert "currentColor" in svg
+        assert not re.search(r"<(style|script|metadata|image|foreignObject)\b", svg)
+        assert set(re.findall(r'https?://[^"]*', svg)) <= {
+            "http://www.w3.org/2000/svg",
+            "http://www.w3.org/1999/xlink",
+        }
+
+
+def test_a_figure_alone_is_an_svg_file_with_ink_of_its_own(results: Results) -> None:
+    for svg in all_figures(results):
+        root = ElementTree.fromstring(plots.standalone(svg))
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert "prefers-color-scheme:dark" in (root[0].text or "")
+
+
+def test_the_same_results_give_the_same_bytes(results: Results) -> None:
+    assert all_figures(results) == all_figures(read_results(made_up.evidence()))
+
+
+def test_learning_curves_draw_each_seed_the_mean_and_the_name(results: Results) -> None:
+    svg = plots.learning_curves(results.variants[:2], "validation_accuracy")
+    assert svg is not None
+    for v in results.variants[:2]:
+        assert svg.count(f"stroke: {look(v.index).color.lower()}; stroke-opacity: 0.35") == 5
+        assert v.name in texts(svg)
+    assert "steps of training" in texts(svg)
+    assert "95%" in texts(svg)
+
+
+def test_one_point_is_not_a_curve() -> None:
+    document = made_up.evidence()
+    for trial in document["trials"]:
+        trial["history"] = {name: column[:1] for name, column in trial["history"].items()}
+    assert plots.learning_curves(read_results(document).variants, "train_loss") is None
+
+
+def test_seeds_without_a_step_in_common_have_no_mean_to_draw() -> None:
+    document = made_up.evidence(seeds=(0, 1))
+    for trial in document["trials"]:
+        trial["history"] = {k: c[trial["seed"] :: 2] for k, c in trial["history"].items()}
+    assert plots.learning_curves(read_results(document).variants, "train_loss") is None
+
+
+def test_a_search_names_every_value_tried(results: Results) -> None:
+    search = results.variants[2].search
+    assert search is not None
+    assert {"0.01", "0.1", "0.5", "1", "learning rate"} <= set(texts(plots.search(search, 2)))
+
+
+def test_words_can_be_searched_too() -> None:
+    document = copy.deepcopy(made_up.evidence())
+    search = document["details"]["sgd fair"]["search"]
+    for value, tried in zip(("constant", "linear", "cosine", "none"), search["tries"], strict=True):
+        tried["value"] = value
+    search |= {"field": "schedule", "chosen": "linear"}
+    found = read_results(document).variants[2].search
+    assert found is not None
+    assert {"constant", "linear", "cosine", "schedule"} <= set(texts(plots.search(found, 0)))
+
+
+def test_a_confusion_matrix_shows_every_number(results: Results) -> None:
+    matrix = exhibit(results, Matrix)
+    shown = texts(plots.matrix(matrix))
+    assert [t for t in shown if t == "21"] == ["21"]
+    assert sum(t == "0" for t in shown) == sum(value == 0 for row in matrix.values for value in row) + 2
+    assert all(shown.count(digit) >= 2 for digit in matrix.rows)
+
+
+def test_a_matrix_with_many_classes_leaves_the_numbers_out() -> None:
+    names = tuple(map(str, range(25)))
+    values = tuple(tuple(float(r * c) for c in range(25)) for r in range(25))
+    matrix = Matrix(title="", caption="", variant="", seed=None, rows=names, columns=names, values=values)
+    svg = plots.matrix(matrix)
+    assert texts(svg) == []
+    assert svg.count(COLORS[3].lower()) == 24 * 24 - 24
+
+
+def test_names_that_are_markup_or_mathematics_or_far_too_long_stay_text() -> None:
+    lines = Lines(
+        title="", caption="", variant="", seed=None, x_label="$\\frac{", y_label="</text><script>",
+        lines=tuple(
+            Line(name=name, x=(0.0, 1.0), y=(0.0, float(len(name))))
+            for name in ("<script>alert(1)</script>", "$x^2$", "字" * 2000, "_hidden")
+        ),
+    )  # fmt: skip
+    svg = plots.lines(lines)
+    assert "<script" not in svg
+    shown = texts(svg)
+    assert {"$\\frac{", "$x^2$", "_hidden", "字" * 23 + "…"} <= set(shown)
+
+
+def test_more_variants_than_colors_differ_in_their_dashes() -> None:
+    looks = [look(index) for index in range(28)]
+    assert len({(a.color, a.dash) for a in looks}) == 28
+    assert looks[0].rgb == (0, 114, 178)

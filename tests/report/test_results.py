@@ -1,0 +1,92 @@
+"""What is refused in an evidence document, and what is made harmless."""
+
+import copy
+from typing import Any
+
+import made_up
+import pytest
+
+from fortydays.base.errors import StorageError
+from fortydays.report.results import Lines, Matrix, Pictures, Table, clean, read_results
+from fortydays.study.claims import Verdict
+
+
+def changed(*path: Any, to: Any) -> dict[str, Any]:
+    """The made-up document with one value changed."""
+    document = copy.deepcopy(made_up.evidence())
+    inner: Any = document
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = to
+    return document
+
+
+def test_a_document_is_read_with_everything_in_it() -> None:
+    results = read_results(made_up.evidence())
+    assert [v.name for v in results.variants] == ["network", "network with dropout", "sgd fair"]
+    assert [(group, len(variants)) for group, variants in results.groups] == [("plain", 2), ("optimizers", 1)]
+    assert [(t.variant, t.seed) for t in results.failed] == [("sgd fair", 4)]
+    assert [type(e) for e in results.exhibits] == [Matrix, Pictures, Lines, Table]
+    assert (results.count(Verdict.SUPPORTED), results.count(Verdict.REFUTED)) == (4, 1)
+    assert results.variants[2].recipe["optimizer_options.momentum"] == 0.9
+    assert results.variants[2].search is not None
+    assert not results.variants[2].search.at_edge
+    assert results.machine["flags"] == "avx2 avx512f"
+
+
+def test_a_target_that_not_every_seed_reached_is_told_as_a_count() -> None:
+    document = made_up.evidence()
+    document["trials"][0]["metrics"]["steps_to_0.95"] = None
+    assert read_results(document).variants[0].reached("steps_to_0.95") == (4, 5)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("title",), None, "title is None; expected text"),
+        (("title",), "x" * 2001, "title has 2001 characters; expected at most 2000"),
+        (("seeds",), "01234", "seeds is '01234'; expected a list"),
+        (("seeds", 1), True, r"seeds\[1\] is True; expected a whole number"),
+        (("dataset", "train"), 5.5, "dataset.train is 5.5; expected a whole number"),
+        (("trials", 2, "status"), "done", r"trials\[2\].status is 'done'; expected 'finished' or 'failed'"),
+        (("trials", 0, "metrics", "test_accuracy"), float("nan"), "test_accuracy is nan; expected a finite number"),
+        (("trials", 0, "metrics", "test_accuracy"), 10**400, "test_accuracy is 1000.*; expected a finite number"),
+        (("trials", 0, "history", "step"), [1, 2], r"trials\[0\].history has lists of different lengths"),
+        (("variants", "network"), [], r"variants\['network'\] is \[\]; expected an object"),
+        (("claims", 0, "verdict"), "true", r"claims\[0\].verdict is 'true'; expected one of supported, refuted"),
+        (("exhibits", 0, "kind"), "video", r"exhibits\[0\].kind is 'video'; expected one of matrix"),
+        (("exhibits", 0, "rows"), ["0"], r"exhibits\[0\].values has another shape"),
+        (("exhibits", 2, "lines", 0, "x"), [1.0], r"exhibits\[2\].lines\[0\] has 1 x and 60 y"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(path: tuple[Any, ...], value: Any, message: str) -> None:
+    with pytest.raises(StorageError, match=message) as caught:
+        read_results(changed(*path, to=value))
+    assert caught.value.message.startswith("The evidence is damaged: ")
+    assert "forty run" in caught.value.hint
+
+
+def test_text_cannot_steer_a_terminal_or_turn_the_direction_of_writing() -> None:
+    assert clean("a\x1b[2Jb\u202ec\x07\nd") == "a\ufffd[2Jb\ufffdc\ufffd d"
+    assert clean("ReLU ≥ 95% – π") == "ReLU ≥ 95% – π"
+    results = read_results(changed("title", to="\x1b]0;owned\x07"))
+    assert "\x1b" not in results.title
+
+
+@pytest.mark.parametrize(
+    "png",
+    [
+        'x" onerror="alert(1)',
+        "PHN2Zz4=",  # base64 of an SVG file
+        "iVBORw0KGgo",  # not a whole number of bytes
+        made_up.png(4, 0) + "\n",
+        made_up.png(4, 0) + "A" * 500_000,
+        None,
+        7,
+    ],
+)
+def test_what_is_not_a_small_png_file_is_no_picture(png: Any) -> None:
+    document = changed("exhibits", 1, "pictures", 0, "png", to=png)
+    (pictures,) = [e for e in read_results(document).exhibits if isinstance(e, Pictures)]
+    assert pictures.pictures[0] == ("", "0 → 5 99%")
+    assert pictures.pictures[1][0] == made_up.png(28, 1)
