@@ -141,7 +141,7 @@ def test_a_loss_that_is_no_number_fails_its_trials_and_the_others_go_on(workspac
         (["run", TINY, "--set", "epoch=1"], "There is no recipe field 'epoch'. Did you mean 'epochs'?"),
         (["run", TINY, "--set", "epochs=one"], "The recipe field 'epochs' got 'one'; expected a whole number."),
         (["run", TINY, "--set", "learning_rate=-1"], "The recipe field 'learning_rate' is -1.0; expected a number above 0"),
-        (["run", TINY, "--set", "batch_size=100000"], "The batch size is 100000, but the training split has 1297 images."),
+        (["run", TINY, "--no-track", "--set", "batch_size=100000"], "The batch size is 100000, but the training split has 1297 images."),
         (["run", TINY, "--publish", "--no-track", "--only", "linear", "--seeds", "1"], "Only a day's whole study is published"),
         (["rnu"], "No such command 'rnu'. Did you mean 'run'?"),
     ],
@@ -285,14 +285,19 @@ def test_a_read_only_workspace_is_told(tmp_path):
     assert "Point FORTYDAYS_HOME to a folder that can be written." in err
 
 
-def test_damaged_evidence_is_named_and_kept(workspace, capsys):
+def test_damaged_evidence_is_named_and_kept_aside(workspace, capsys):
     document = json.loads(forty(capsys, "run", TINY, "--no-track", "--json", "--seeds", 1)[1])
     path = workspace / "runs" / document["run_id"] / "evidence.json"
     path.write_text(path.read_text()[:100])
     code, _, err = forty(capsys, "show", TINY)
+    (aside,) = path.parent.glob("evidence.json.damaged-*")
     assert code == 1
-    assert str(path) in err
-    assert len(path.read_text()) == 100
+    assert f"{path} is damaged: it is not JSON" in err
+    assert f"It is kept as {aside.name}" in err
+    assert len(aside.read_text()) == 100
+    code, _, err = forty(capsys, "show", TINY)
+    assert code == 2
+    assert "has no evidence yet" in err
 
 
 def test_show_gives_what_run_gave(workspace, capsys):

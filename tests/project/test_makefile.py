@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = {"help", "setup", "setup-dev", "demo", "test", "test-slow", "check", "format", "bench", "lock", "clean"}
+TARGETS = set("help setup setup-dev demo test test-slow check format bench readme lock clean".split())
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 

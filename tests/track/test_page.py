@@ -8,18 +8,31 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 import requests
-from made_up_runs import finished_run, with_uri
+from made_up_runs import finished_run, made_up_settings, with_uri
 
 from fortydays.base.errors import UsageError
 from fortydays.base.settings import Settings
-from fortydays.track.mirror import mirror
+from fortydays.track import record as records
+from fortydays.track.mirror import Mirrored, mirror
 from fortydays.track.page import serve_page, server_command
-from fortydays.track.store import Store
+from fortydays.track.store import Store, destination, open_store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    process: subprocess.Popen[str]
+    port: int
+    said: str
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
 
 @pytest.fixture
@@ -52,14 +65,11 @@ def test_a_tracking_server_has_its_own_page(settings: Settings) -> None:
     assert "hunter2" not in caught.value.message + caught.value.hint
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_the_page_answers_and_leaves_nothing_behind(settings: Settings, store: Store, number: signal.Signals) -> None:
-    mirror(finished_run(settings), store)
+@pytest.fixture
+def page(settings: Settings) -> Iterator[Page]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "fortydays", "ui", "--port", str(port), "--no-open"]
     environment = {
         **os.environ,
         "FORTYDAYS_HOME": str(settings.workspace),
@@ -67,32 +77,69 @@ def test_the_page_answers_and_leaves_nothing_behind(settings: Settings, store: S
         "MLFLOW_HOST": "0.0.0.0",
         "NO_PROXY": "127.0.0.1",
     }
-    page = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "fortydays", "ui", "--port", str(port), "--no-open"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
     try:
-        assert page.stdout is not None
-        assert page.stdout.readline() == f"The runs are shown at http://127.0.0.1:{port}. Ctrl-C ends it.\n"
-        address = f"http://127.0.0.1:{port}"
-        children = psutil.Process(page.pid).children(recursive=True)
-        assert children
-        listening = {c.laddr for child in children for c in child.net_connections() if c.status == "LISTEN"}
-        assert listening == {("127.0.0.1", port)}
-        search = requests.post(f"{address}/api/2.0/mlflow/experiments/search", json={"max_results": 10}, timeout=30)
-        names = [experiment["name"] for experiment in search.json()["experiments"]]
-        assert "fortydays/day02-activations" in names
-        for host in ("evil.example", "10.evil.example", f"evil.example:{port}"):  # DNS rebinding
-            assert requests.get(address, headers={"Host": host}, timeout=30).status_code == 403, host
-        assert requests.get(f"http://localhost:{port}", timeout=30).status_code == 200
-        other_page = {"Origin": "http://evil.example"}
-        forged = requests.post(
-            f"{address}/api/2.0/mlflow/experiments/create", json={"name": "x"}, headers=other_page, timeout=30
-        )
-        assert forged.status_code == 403
+        said = process.stdout.readline()
+        yield Page(process=process, port=port, said=said)
     finally:
-        page.send_signal(number)
-        said = page.communicate(timeout=60)[1]
-    assert "Traceback" not in said
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+@pytest.mark.slow
+def test_the_page_answers_this_machine_alone(settings: Settings, store: Store, page: Page) -> None:
+    mirror(finished_run(settings), store)
+    assert page.said == f"The runs are shown at {page.address}. Ctrl-C ends it.\n"
+    children = psutil.Process(page.process.pid).children(recursive=True)
+    listening = {c.laddr for child in children for c in child.net_connections() if c.status == "LISTEN"}
+    assert listening == {("127.0.0.1", page.port)}
+    search = requests.post(f"{page.address}/api/2.0/mlflow/experiments/search", json={"max_results": 9}, timeout=30)
+    assert "fortydays/day02-activations" in [experiment["name"] for experiment in search.json()["experiments"]]
+    for host in ("evil.example", "10.evil.example", f"evil.example:{page.port}"):  # DNS rebinding
+        assert requests.get(page.address, headers={"Host": host}, timeout=30).status_code == 403, host
+    assert requests.get(f"http://localhost:{page.port}", timeout=30).status_code == 200
+    forged = requests.post(
+        f"{page.address}/api/2.0/mlflow/experiments/create",
+        json={"name": "x"},
+        headers={"Origin": "http://evil.example"},
+        timeout=30,
+    )
+    assert forged.status_code == 403
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_page_leaves_nothing_behind(settings: Settings, page: Page, number: signal.Signals) -> None:
+    children = psutil.Process(page.process.pid).children(recursive=True)
+    assert children
+    page.process.send_signal(number)
+    assert page.process.stderr is not None
+    assert "Traceback" not in page.process.stderr.read()
     deadline = time.monotonic() + 10
     while any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children):
         assert time.monotonic() < deadline, f"still there: {children}"
         time.sleep(0.05)
     assert not list(settings.workspace.glob(".*.part"))
+
+
+@pytest.mark.slow
+def test_a_run_can_be_sent_to_a_server_and_its_files_seen_there(
+    tmp_path: Path, page: Page, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    uri = f"http://reader:hunter2@127.0.0.1:{page.port}"
+    elsewhere = made_up_settings(tmp_path / "elsewhere", tracking_uri=uri)
+    run = finished_run(elsewhere)
+    server = open_store(destination(elsewhere))
+    assert mirror(run, server) == Mirrored(trials=4, evidence=True, status="FINISHED", changed=True)
+    assert mirror(run, server).changed is False
+    entry = records.entry(records.read(run), page.address)
+    children = server.client.search_runs([entry["experiment_id"]], "tags.`fortydays.trial` LIKE 'relu%'")
+    assert {child.data.tags["mlflow.parentRunId"] for child in children} == {entry["parent"]}
+    for path in ("evidence.json", "learning_curves.svg", "model/model.keras"):
+        where = {"path": path, "run_uuid": entry["parent"]}
+        assert requests.get(f"{page.address}/get-artifact", params=where, timeout=30).status_code == 200, path
+    assert capfd.readouterr() == ("", "")
+    assert "hunter2" not in run.tracking.read_text("utf-8")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tiny_training import made_up_data
+from tiny_training import made_up_data, misleading_data
 
 from fortydays.data.arrays import TrainingData
 from fortydays.train.recipe import Recipe
@@ -20,6 +20,11 @@ def data() -> TrainingData:
 def pictures() -> TrainingData:
     """The same examples as pictures with one channel, as convolutions take them."""
     return made_up_data(channels=(1,))
+
+
+@pytest.fixture(scope="session")
+def misleading() -> TrainingData:
+    return misleading_data()
 
 
 @pytest.fixture(scope="session")

@@ -54,14 +54,14 @@ def test_one_of_another_trial_is_none_of_this(path: Path) -> None:
 
 def test_a_truncated_file_is_damaged_wherever_it_ends(path: Path) -> None:
     whole = path.read_bytes()
-    for length in range(len(whole)):
+    for length in range(0, len(whole), 5):
         path.write_bytes(whole[:length])
-        with pytest.raises(StorageError, match="checkpoint.npz is damaged") as raised:
+        with pytest.raises(StorageError, match=r"checkpoint\.npz is damaged") as raised:
             checkpoints.load(path, identity="this trial")
         assert str(path) in raised.value.message
 
 
-@pytest.mark.parametrize("flip", [0x01, 0x80, 0xFF])
+@pytest.mark.parametrize("flip", [0x01, 0xFF])
 def test_a_flipped_byte_is_noticed_or_changes_nothing(path: Path, flip: int) -> None:
     """Some bytes of a zip archive, such as those of a file's date, mean nothing to us."""
     whole, noticed = path.read_bytes(), 0

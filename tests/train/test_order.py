@@ -34,7 +34,7 @@ def test_seeds_and_epochs_have_orders_of_their_own() -> None:
 def test_equal_seed_and_epoch_give_the_same_order_whatever_was_drawn_before() -> None:
     first = order(seed=3, epoch=7)
     np.random.default_rng(0).random(10)
-    np.random.seed(99)  # noqa: NPY002
+    np.random.seed(99)
     assert (order(seed=3, epoch=7) == first).all()
 
 

@@ -71,7 +71,9 @@ def by_hand(
         gradients = [images.T @ slope, slope.sum(axis=0)]
         momentum = float(recipe.optimizer_options.get("momentum", 0))
         velocity = [momentum * v - rate * g for v, g in zip(velocity, gradients, strict=True)]
-        matrix, shift = (w * (1 - rate * recipe.weight_decay) + v for w, v in zip((matrix, shift), velocity))
+        matrix, shift = (
+            w * (1 - rate * recipe.weight_decay) + v for w, v in zip((matrix, shift), velocity, strict=True)
+        )
     return [matrix, shift], losses
 
 
@@ -148,21 +150,17 @@ def test_one_trainer_serves_all_rates_and_lengths_but_no_other_program(
     trainer_of: TrainerOf, data: TrainingData
 ) -> None:
     trainer = trainer_of(linear, RECIPE, data)
-    trainer.check_shares_program(
-        RECIPE.replace(
-            learning_rate=1.0, schedule="cosine", warmup=0.5, epochs=9, patience=2, monitor="validation_accuracy",
-            evaluate_every=5,
-        )  # fmt: skip
-    )
+    changes = {"learning_rate": 1.0, "schedule": "cosine", "warmup": 0.5, "epochs": 9, "patience": 2}
+    trainer.check_shares_program(RECIPE.replace(**changes, monitor="validation_accuracy", evaluate_every=5))
     with pytest.raises(ValueError, match=r"these fields differ: \['batch_size', 'loss'\]"):
-        trainer.train(seed=0, recipe=RECIPE.replace(batch_size=16, loss="mean_squared_error"))
+        trainer.train(seed=0, recipe=RECIPE.replace(batch_size=16, loss="mean_squared_error", epochs=1))
 
 
-def test_patience_ends_training_and_monitor_chooses_the_epoch(trainer_of: TrainerOf, data: TrainingData) -> None:
-    changes = {"learning_rate": 0.3, "epochs": 12}
-    full = trained(trainer_of, data, **changes).history.as_columns()
+def test_patience_ends_training_and_monitor_chooses_the_epoch(trainer_of: TrainerOf, misleading: TrainingData) -> None:
+    changes = {"learning_rate": 0.1, "epochs": 12}
+    full = trained(trainer_of, misleading, **changes).history.as_columns()
     for monitor, better in (("validation_loss", min), ("validation_accuracy", max)):
-        found = trained(trainer_of, data, **changes, patience=2, monitor=monitor)
+        found = trained(trainer_of, misleading, **changes, patience=2, monitor=monitor)
         values = full[monitor][: found.epochs]
         assert found.epochs < 12
         assert found.best_epoch == values.index(better(values)) + 1 == found.epochs - 2

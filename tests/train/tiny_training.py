@@ -32,6 +32,16 @@ def made_up_data(train: int = 256, *, channels: tuple[int, ...] = ()) -> Trainin
     )
 
 
+def misleading_data() -> TrainingData:
+    """Half of the training labels are wrong, so that learning them by heart soon makes the validation loss worse."""
+    train = made_up_split(64, seed=3)
+    wrong = np.random.default_rng(4).random(64) < 0.5
+    labels = np.where(wrong, (train.labels + 1) % CLASSES, train.labels).astype(np.uint8)
+    return TrainingData(
+        train=Split(images=train.images, labels=labels), validation=made_up_split(64, seed=2), num_classes=CLASSES
+    )
+
+
 def linear() -> Any:
     """Every pixel votes for every class."""
     from keras import Input, Sequential, layers

@@ -14,6 +14,7 @@ from fortydays import __version__
 from fortydays.base.errors import ExitCode, FortydaysError
 from fortydays.cli import compare, data, doctor, read, report, run, runs, show, sync, ui, verify
 from fortydays.cli import list as list_command
+from fortydays.cli.stopping import TERMINATED, leave
 
 app = typer.Typer(
     name="forty",
@@ -60,7 +61,10 @@ def root(
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
-    sys.exit(execute(sys.argv[1:]))
+    code = execute(sys.argv[1:])
+    if "tensorflow" in sys.modules:
+        leave(code)
+    sys.exit(code)
 
 
 def execute(arguments: list[str]) -> int:
@@ -77,18 +81,19 @@ def execute(arguments: list[str]) -> int:
     try:
         code = app(arguments, prog_name="forty", standalone_mode=False)
     except FortydaysError as error:
-        _print_error(error.message, error.hint, code=error.exit_code, as_json=as_json)
-        return int(error.exit_code)
+        code = TERMINATED if isinstance(error.__cause__, _Terminated) else int(error.exit_code)
+        _print_error(error.message, error.hint, code=code, as_json=as_json)
+        return code
     except TyperException as error:
         usage = isinstance(getattr(error, "exit_code", 1), int) and error.exit_code == ExitCode.USAGE
         hint = "See `forty --help`." if usage else ""
         _print_error(error.format_message(), hint, code=error.exit_code, as_json=as_json)
         return int(error.exit_code)
+    except _Terminated:
+        return TERMINATED
     except (KeyboardInterrupt, Abort):
         typer.echo("Stopped.", err=True)
         return int(ExitCode.INTERRUPTED)
-    except _Terminated:
-        return 143
     except BrokenPipeError:
         # The reader of our output (a pager, `head`) has gone; there is no one to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -109,6 +114,7 @@ def _print_error(message: str, hint: str, *, code: int, as_json: bool) -> None:
         error = {"error": {"code": int(code), "message": message, "hint": hint}}
         typer.echo(json.dumps(error, ensure_ascii=False), err=True)
         return
-    typer.echo(f"Error: {message}", err=True)
+    stopped = code in (ExitCode.INTERRUPTED, TERMINATED)
+    typer.echo(message if stopped else f"Error: {message}", err=True)
     if hint:
         typer.echo(hint, err=True)

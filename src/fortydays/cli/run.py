@@ -10,6 +10,7 @@ import typer
 from fortydays.base import files
 from fortydays.base.errors import ExitCode, FortydaysError, UsageError
 from fortydays.base.settings import Settings, read_settings
+from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
     from fortydays.base.progress import Progress
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 SECONDS_TO_WAIT_FOR_TRACKING = 1.0
 """How long the end of a run waits for the tracker, which otherwise goes on in the background."""
+
+SECONDS_TO_WAIT_WHEN_STOPPED = 0.1
+"""The same where the reader has stopped the run and wants the prompt back."""
 
 
 def run(
@@ -87,14 +91,21 @@ def _run(
     from fortydays.study.runner import StudyInterruptedError, run_study
 
     files.make_folder(settings.workspace)
-    source = _load(day, settings, progress)
-    listener = None if no_track else _TrackedRun(settings)
-    try:
-        folder, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=fresh)
-    except StudyInterruptedError as error:
-        raise StudyInterruptedError(error.message, hint=f"Continue with: forty {command}") from None
-    finally:
-        notes = listener.close() if listener else []
+    again = f"Continue with: forty {command}"
+    listener = _ListeningCommand(settings, tracked=not no_track)
+    with stopping_in_time(lambda: f"Stopped. {listener.kept()}\n{again}"):
+        try:
+            source = _load(day, settings, progress)
+        except KeyboardInterrupt as interrupt:
+            raise StudyInterruptedError(f"Stopped. {listener.kept()}", hint=again) from interrupt
+        seconds_to_wait = SECONDS_TO_WAIT_FOR_TRACKING
+        try:
+            folder, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=fresh)
+        except StudyInterruptedError as error:
+            seconds_to_wait = SECONDS_TO_WAIT_WHEN_STOPPED
+            raise StudyInterruptedError(error.message, hint=again) from error.__cause__
+        finally:
+            notes = listener.close(seconds_to_wait)
     return folder, evidence, notes
 
 
@@ -106,17 +117,20 @@ def _load(day: str, settings: Settings, progress: "Progress") -> "StudySource":
     return load_study(file, threads=settings.threads)
 
 
-class _TrackedRun:
-    """Starts the tracker when the run has its folder, tells it of each trial, and never lets it fail the run."""
+class _ListeningCommand:
+    """The command's part while the study runs: it starts the tracker and tells it of trials."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, *, tracked: bool) -> None:
+        self._settings, self._tracked = settings, tracked
         self._tracker: Tracker | None = None
+        self._run: RunFolder | None = None
 
     def started(self, run: "RunFolder") -> None:
-        from fortydays.track.tracker import start
+        self._run = run
+        if self._tracked:
+            from fortydays.track.tracker import start
 
-        self._tracker = start(run, self._settings)
+            self._tracker = start(run, self._settings)
 
     def trial_ended(self, run: "RunFolder") -> None:  # noqa: ARG002
         if self._tracker:
@@ -125,11 +139,16 @@ class _TrackedRun:
     def ended(self, run: "RunFolder") -> None:
         """Nothing: the tracker is closed when the command ends, whatever the reason."""
 
-    def close(self) -> list[str]:
+    def kept(self) -> str:
+        """What a reader who stops now keeps."""
+        done = sum(t.result.exists() for t in self._run.trials()) if self._run else 0
+        return f"{done} trials are done and kept."
+
+    def close(self, seconds_to_wait: float) -> list[str]:
         """End the tracker; lines for the reader where there is something to say."""
         if self._tracker is None:
             return []
-        outcome = self._tracker.close(SECONDS_TO_WAIT_FOR_TRACKING)
+        outcome = self._tracker.close(seconds_to_wait)
         return [outcome.message] if outcome.message else []
 
 

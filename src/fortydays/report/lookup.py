@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fortydays.base.errors import UsageError
+from fortydays.base import files
+from fortydays.base.errors import StorageError, UsageError
 from fortydays.base.settings import Settings
 from fortydays.study.evidence import Published, read_evidence
-from fortydays.study.runs import latest_evidence
+from fortydays.study.runs import RunFolder, latest_evidence
 
 if TYPE_CHECKING:
     from fortydays.days.journey import Day
@@ -92,7 +93,7 @@ def find_evidence(subject: Subject, settings: Settings, shipped: Published, *, o
     if not only_published:
         run = latest_evidence(settings.runs, subject.name)
         if run is not None:
-            return Found(evidence=read_evidence(run.evidence), source=f"your run {run.run_id}", published=False)
+            return Found(evidence=_evidence_or_aside(run), source=f"your run {run.run_id}", published=False)
     document = shipped.read(subject.day.number) if subject.day else None
     return None if document is None else Found(evidence=document, source="published", published=True)
 
@@ -136,7 +137,21 @@ def evidence_of_run(runs: Path, text: str) -> Found:
         raise UsageError(
             f"The run {run.run_id} has no evidence yet: it is {run.state()}.", hint=f"Continue it: {command}"
         )
-    return Found(evidence=read_evidence(run.evidence), source=f"your run {run.run_id}", published=False)
+    return Found(evidence=_evidence_or_aside(run), source=f"your run {run.run_id}", published=False)
+
+
+def _evidence_or_aside(run: RunFolder) -> dict[str, Any]:
+    """The evidence of a reader's own run; where it is damaged, it is kept under another name and the reader told."""
+    try:
+        return read_evidence(run.evidence)
+    except StorageError as error:
+        if not run.evidence.exists():
+            raise
+        aside = files.set_aside(run.evidence)
+        raise StorageError(
+            f"{error.message} It is kept as {aside.name} in that folder.",
+            hint="The next command shows your run before it, or the published evidence; `forty run` makes it anew.",
+        ) from error
 
 
 def run_command(results: "Results") -> str:

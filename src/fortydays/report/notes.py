@@ -105,6 +105,10 @@ class Numbers:
         """What a claim's verdict rests on, with its interval: "+0.39 points (+0.35 to +0.42), 5 seeds"."""
         return numbers.claim_value(self._claim(number))
 
+    def note(self, number: int) -> str:
+        """What else there is to know of a claim, such as "chosen: momentum fair"; may be empty."""
+        return escape(self._claim(number).note)
+
     def recipe(self, variant: str, field: str) -> str:
         """A field of a variant's recipe; an optimizer's option is ``optimizer_options.NAME``."""
         recipe = self._variant(variant).recipe

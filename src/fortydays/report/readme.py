@@ -67,12 +67,12 @@ def speed_table(benchmarks: Mapping[str, Any]) -> str:
 
 def picture(results: Results) -> str:
     """The README's picture as SVG: validation accuracy of the day's variants, a line for each seed."""
-    from fortydays.report.plots import learning_curves
+    from fortydays.report.plots import learning_curves, standalone
 
     drawn = learning_curves(results.variants, "validation_accuracy")
     if drawn is None:
         raise FortydaysError(f"The evidence of day {results.day} has no curve to draw.")
-    return drawn
+    return standalone(drawn)
 
 
 def renew(root: Path) -> list[Path]:

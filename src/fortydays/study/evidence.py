@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fortydays.base import files
-from fortydays.base.errors import StorageError
+from fortydays.base.errors import FortydaysError, StorageError
 from fortydays.study.claims import Claim, Judgement, Trials, unit_of
 from fortydays.study.statistics import interval
 
@@ -195,12 +195,13 @@ def read_evidence(path: Path) -> dict[str, Any]:
     """Read an evidence document.
 
     Raises:
-        StorageError: it is damaged, or its schema version is not this program's.
+        StorageError: it is damaged.
+        FortydaysError: its schema version is not this program's.
     """
     document = files.read_json(path)
     version = document.get("schema_version")
     if version != SCHEMA_VERSION:
-        raise StorageError(
+        raise FortydaysError(
             f"{path} has evidence schema version {version!r}; this version of fortydays reads {SCHEMA_VERSION}."
         )
     missing = [k for k in ("title", "dataset", "seeds", "trials", "variants", "claims") if k not in document]

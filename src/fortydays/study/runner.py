@@ -447,7 +447,7 @@ class _VariantWork:
         identity = self._identity(seed, recipe)
         trainer = self._ready()
         self._progress.start(task, total=float(self._steps.of(recipe)), unit="steps")
-        note = "failed"
+        note = "stopped"
         try:
             outcome = run_trial(
                 study=self._plan.source.study,
@@ -461,6 +461,7 @@ class _VariantWork:
                 report=self._report(task),
             )
         except TrainingFailedError as error:
+            note = "failed"
             result = failed_trial(variant=self._variant.name, seed=seed, error=error)
             self._progress.warn(f"{task} failed: {error.message} {error.hint}")
         else:

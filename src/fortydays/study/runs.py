@@ -6,7 +6,7 @@
         trials/<variant>-seed<k>/ checkpoint.npz while training; then result.json, weights.npz, predictions.npz
         model.keras               of the best trial by validation accuracy
         evidence.json             once every trial has ended
-        track.json                what the tracker has been told (owned by the room ``track``)
+        track.json                what the tracker has been told; with track.lock and track.log owned by ``track``
 
 ``result.json`` is written last in a trial and ``evidence.json`` last in a run: where they exist, all else does.
 """

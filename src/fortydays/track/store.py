@@ -25,7 +25,12 @@ from fortydays.base.settings import Settings
 SYNC_COMMAND = "forty sync"
 """What a reader calls to send again what is missing in the tracker."""
 
-_ENVIRONMENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "1",
+    # Else the end of each run prints its address, with the password that may be in it.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
 _ENVIRONMENT_UNLESS_SET = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -44,7 +46,7 @@ def load_keras(*, threads: int) -> Any:
         )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "keras" not in sys.modules:
-        with _hidden(_HIDDEN_FROM_KERAS), _quiet_standard_error():
+        with _interrupts_deferred(), _hidden(_HIDDEN_FROM_KERAS), _quiet_standard_error():
             import keras
     import keras
     import tensorflow as tf
@@ -63,6 +65,29 @@ def load_keras(*, threads: int) -> Any:
                 hint="Use another process.",
             ) from None
     return keras
+
+
+@contextlib.contextmanager
+def _interrupts_deferred() -> Iterator[None]:
+    """Hold back signals to stop until the block has ended.
+
+    An interrupt inside a native module's initialization comes out as an ImportError that says nothing of it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[tuple[int, Any]] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda n, frame: caught.append((n, frame))) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for received, frame in caught[:1]:
+        waiting = before[signal.Signals(received)]
+        if callable(waiting):
+            waiting(received, frame)
 
 
 @contextlib.contextmanager
@@ -92,10 +117,12 @@ def _quiet_standard_error() -> Iterator[None]:
         return
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
-        failed = True
+        failed = False
         try:
             yield
-            failed = False
+        except Exception:
+            failed = True
+            raise
         finally:
             sys.stderr.flush()
             os.dup2(saved, 2)

@@ -151,8 +151,9 @@ class Trainer:
 
     def check_shares_program(self, recipe: Recipe) -> None:
         """Raise ValueError unless the recipe can be trained with what is compiled."""
-        changed = {name for name, value in recipe.as_dict().items() if value != self._recipe.as_dict()[name]}
-        if changed - set(FREE_FIELDS):
+        compiled = self._recipe.as_dict()
+        changed = {name for name, value in recipe.as_dict().items() if value != compiled[name]} - set(FREE_FIELDS)
+        if changed:
             raise ValueError(f"another program is needed, because these fields differ: {sorted(changed)}")
 
     def train(

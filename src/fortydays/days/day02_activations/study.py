@@ -20,7 +20,7 @@ def one_layer() -> keras.Model:
 
 
 def collapse_error(model: keras.Model, images: NDArray[np.uint8]) -> float:
-    """Largest difference between two linear layers and the one layer they multiply out to, over all logits.
+    """Largest difference between two linear layers and the one layer they multiply out to, over all probabilities.
 
     With no activation, (x W1 + b1) W2 + b2 = x (W1 W2) + (b1 W2 + b2).
     """

@@ -1,0 +1,69 @@
+"""Stopping in time: Ctrl-C and a request to terminate end a command soon, whatever native code is doing.
+
+Python acts on a signal between two of its own instructions. A compilation inside TensorFlow can take seconds without
+one, so a thread watches for the signal as well and, when the grace is over, leaves without waiting. Nothing is lost by
+that: state on disk is whole at every moment, and the lock of a run is freed by the system.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+from fortydays.base.errors import ExitCode
+
+GRACE_SECONDS = 1.2
+"""How long the ordinary way of stopping may take before the watching thread ends the process."""
+
+TERMINATED = 143
+"""The exit code after a request to terminate: 128 and the signal's number."""
+
+
+@contextlib.contextmanager
+def stopping_in_time(last_words: Callable[[], str]) -> Iterator[None]:
+    """While the block runs, make sure that a signal to stop ends the process within :data:`GRACE_SECONDS`.
+
+    Args:
+        last_words: gives what to print where the ordinary way took too long. Called from another thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's; this one is not asked to stop by them
+        return
+    heard, spoken = socket.socketpair()
+    spoken.setblocking(False)
+    over = threading.Event()
+    # A copy, because standard error may be elsewhere while a library loads.
+    standard_error = os.dup(2)
+
+    def watch() -> None:
+        numbers = heard.recv(1)
+        if numbers and not over.wait(GRACE_SECONDS):
+            os.write(standard_error, f"{last_words()}\n".encode())
+            leave(TERMINATED if numbers[0] == signal.SIGTERM else ExitCode.INTERRUPTED)
+
+    watcher = threading.Thread(target=watch, daemon=True, name="stopping in time")
+    before = signal.set_wakeup_fd(spoken.fileno(), warn_on_full_buffer=False)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        signal.set_wakeup_fd(before)
+        spoken.close()
+        watcher.join()
+        heard.close()
+        os.close(standard_error)
+
+
+def leave(code: int) -> None:
+    """End the process now, with what is written so far flushed and without tearing native libraries down.
+
+    TensorFlow takes most of a second for that, and all that matters is on disk already.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)

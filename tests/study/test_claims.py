@@ -1,0 +1,373 @@
+"""Verdicts on made-up trials: every kind of claim supported, refuted and undecided, and never more than is known."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from fortydays.base.errors import UsageError
+from fortydays.study.claims import (
+    Best,
+    Claim,
+    Comparison,
+    Equivalent,
+    InEverySeed,
+    Judgement,
+    Threshold,
+    Verdict,
+    paired_differences,
+    unit_of,
+)
+
+SUPPORTED, REFUTED, UNDECIDED = Verdict.SUPPORTED, Verdict.REFUTED, Verdict.UNDECIDED
+ACCURACY = "test_accuracy"
+STEPS = "steps_to_0.95"
+
+
+def trials(**variants: list[float | None]) -> dict[str, dict[int, dict[str, float | None]]]:
+    """Accuracies by variant; position is the seed."""
+    return {name: {seed: {ACCURACY: v} for seed, v in enumerate(values)} for name, values in variants.items()}
+
+
+def steps(limit: float = 1000.0, **variants: list[float | None]) -> dict[str, dict[int, dict[str, float | None]]]:
+    return {
+        name: {seed: {STEPS: v, f"{STEPS}_limit": limit} for seed, v in enumerate(values)}
+        for name, values in variants.items()
+    }
+
+
+def judge(claim: Claim, found: Mapping[str, Any]) -> Judgement:
+    judgement = claim.judge(found)
+    document = json.loads(json.dumps(judgement.as_dict(), allow_nan=False))  # goes into evidence
+    assert document["verdict"] == judgement.verdict
+    assert judgement.claim == claim.sentence
+    return judgement
+
+
+def at_least(bound: float) -> Threshold:
+    return Threshold(sentence="good", variant="a", metric=ACCURACY, at_least=bound)
+
+
+def at_most(bound: float) -> Threshold:
+    return Threshold(sentence="bad", variant="a", metric=ACCURACY, at_most=bound)
+
+
+ABOVE = Comparison(sentence="a beats b", metric=ACCURACY, variant="a", than="b", direction="above")
+BELOW = Comparison(sentence="a loses to b", metric=ACCURACY, variant="a", than="b", direction="below")
+FASTER = Comparison(sentence="a is faster", metric=STEPS, variant="a", than="b", direction="below")
+BEST = Best(sentence="a is best", metric=ACCURACY, variant="a", among=("b", "c"))
+ALIKE = Equivalent(sentence="a is like b", metric=ACCURACY, variant="a", like="b", within=0.01)
+EXACT = InEverySeed(sentence="always small", variant="a", metric="error", at_most=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("values", "bound", "verdict"),
+    [
+        # Mean 0.97 and spread 0.01 of five seeds: an interval from 0.9576 to 0.9824.
+        ([0.96, 0.96, 0.97, 0.98, 0.98], 0.95, SUPPORTED),
+        ([0.96, 0.96, 0.97, 0.98, 0.98], 0.99, REFUTED),
+        ([0.96, 0.96, 0.97, 0.98, 0.98], 0.96, UNDECIDED),
+        ([0.96, 0.96, 0.97, 0.98, 0.98], 0.98, UNDECIDED),
+        ([0.97, 0.97], 0.97, SUPPORTED),  # at least, so equality is enough
+        ([0.97, 0.97], 0.9700001, REFUTED),
+        ([0.99], 0.5, UNDECIDED),
+        ([0.1], 0.5, UNDECIDED),
+    ],
+)
+def test_a_threshold_from_below(values: list[float | None], bound: float, verdict: Verdict) -> None:
+    assert judge(at_least(bound), trials(a=values)).verdict is verdict
+
+
+def test_a_threshold_from_above() -> None:
+    found = trials(a=[0.96, 0.96, 0.97, 0.98, 0.98])
+    assert judge(at_most(0.99), found).verdict is SUPPORTED
+    assert judge(at_most(0.95), found).verdict is REFUTED
+    assert judge(at_most(0.97), found).verdict is UNDECIDED
+    assert judge(at_most(0.5), trials(a=[0.5, 0.5])).verdict is SUPPORTED
+
+
+def test_a_threshold_tells_its_numbers() -> None:
+    found = judge(at_least(0.96), trials(a=[0.96, 0.96, 0.97, 0.98, 0.98]))
+    assert found.condition == "mean test_accuracy of a ≥ 96%"
+    assert found.value == pytest.approx(0.97)
+    assert found.low == pytest.approx(0.9576, abs=1e-4)
+    assert found.high == pytest.approx(0.9824, abs=1e-4)
+    assert (found.n, found.bound, found.unit, found.note) == (5, 0.96, "share", "")
+    assert found.seeds_needed == 7  # the distance is one standard deviation
+    assert judge(at_least(0.9), trials(a=[0.96, 0.97])).seeds_needed is None  # decided already
+
+
+def test_a_threshold_needs_exactly_one_bound() -> None:
+    for bounds in ({}, {"at_least": 0.1, "at_most": 0.2}):
+        with pytest.raises(UsageError, match="The claim 'good' needs exactly one of at_least and at_most"):
+            Threshold(sentence="good", variant="a", metric=ACCURACY, **bounds)
+    assert judge(at_least(0.0), trials(a=[0.0, 0.0])).verdict is SUPPORTED  # zero is a bound, not a missing one
+
+
+def test_a_target_never_reached_is_beyond_every_bound() -> None:
+    quick = Threshold(sentence="quick", variant="a", metric=STEPS, at_most=5000)
+    slow = Threshold(sentence="slow", variant="a", metric=STEPS, at_least=5)
+    some = judge(quick, steps(a=[100.0, None, 100.0]))
+    assert some.verdict is REFUTED
+    assert (some.value, some.low, some.high, some.n) == (None, None, None, 3)
+    assert some.note == "never reached in 1 of 3 seeds"
+    assert judge(quick, steps(a=[None])).verdict is UNDECIDED
+    assert judge(slow, steps(a=[100.0, None])).verdict is UNDECIDED
+    assert judge(quick, steps(a=[100.0, 100.0])).verdict is SUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "verdict"),
+    [
+        ([0.98, 0.97, 0.98], [0.95, 0.94, 0.95], SUPPORTED),
+        ([0.95, 0.94, 0.95], [0.98, 0.97, 0.98], REFUTED),
+        ([0.98, 0.94, 0.96], [0.95, 0.97, 0.96], UNDECIDED),
+        # Wide apart over the seeds, but 0.01 ahead in each: pairing by seed sees it.
+        ([0.51, 0.71, 0.91], [0.50, 0.70, 0.90], SUPPORTED),
+        ([0.9, 0.9], [0.9, 0.9], REFUTED),  # no difference is no "above"
+        ([0.9], [0.1], UNDECIDED),
+        ([0.1], [0.9], UNDECIDED),
+    ],
+)
+def test_a_comparison_is_paired_by_seed(a: list[float | None], b: list[float | None], verdict: Verdict) -> None:
+    assert judge(ABOVE, trials(a=a, b=b)).verdict is verdict
+
+
+def test_a_comparison_below() -> None:
+    found = trials(a=[0.95, 0.94, 0.95], b=[0.98, 0.97, 0.98])
+    assert judge(BELOW, found).verdict is SUPPORTED
+    assert judge(ABOVE, found).verdict is REFUTED
+    assert judge(BELOW, trials(a=[0.9, 0.9], b=[0.9, 0.9])).verdict is REFUTED
+
+
+def test_a_comparison_tells_its_numbers() -> None:
+    found = judge(ABOVE, trials(a=[0.98, 0.96], b=[0.95, 0.95]))
+    assert found.condition == "mean test_accuracy of a > that of b, paired by seed"
+    assert found.value == pytest.approx(0.02)
+    # Differences 0.03 and 0.01: half a width of 12.706 * 0.01.
+    assert found.low == pytest.approx(0.02 - 0.12706, abs=1e-5)
+    assert (found.verdict, found.n, found.bound, found.unit) == (UNDECIDED, 2, 0.0, "share")
+    assert found.seeds_needed == 5  # t(4) * 0.7071 / sqrt(5) is the first below 1
+
+
+def test_a_comparison_with_a_multiple() -> None:
+    half = Comparison(
+        sentence="at most half", metric="accuracy_gap", variant="a", than="b", direction="below", scale=0.5
+    )
+    found = {
+        "a": {0: {"accuracy_gap": 0.01}, 1: {"accuracy_gap": 0.01}},
+        "b": {0: {"accuracy_gap": 0.03}, 1: {"accuracy_gap": 0.03}},
+    }
+    judgement = judge(half, found)
+    assert judgement.verdict is SUPPORTED
+    assert judgement.value == pytest.approx(0.01 - 0.015)
+    assert judgement.condition == "mean accuracy_gap of a < 0.5 × that of b, paired by seed"
+
+
+def test_one_seed_decides_nothing_and_says_so() -> None:
+    for claim in (at_least(0.5), at_most(0.5), ABOVE, BELOW, BEST, ALIKE):
+        found = judge(claim, trials(a=[0.9], b=[0.1], c=[0.2]))
+        assert found.verdict is UNDECIDED, claim
+        assert found.n == 1
+        assert found.note == "one seed has no spread: at least 2 are needed"
+        assert (found.low, found.high, found.seeds_needed) == (None, None, None)
+
+
+@pytest.mark.parametrize("claim", [at_least(0.5), ABOVE, BEST, ALIKE, EXACT], ids=lambda c: type(c).__name__)
+@pytest.mark.parametrize("found", [{}, {"a": {}}, {"a": {0: {"other": 1.0}}, "b": {0: {"other": 1.0}}}])
+def test_no_trials_decide_nothing(claim: Claim, found: Any) -> None:
+    judgement = judge(claim, found)
+    assert judgement.verdict is UNDECIDED
+    assert (judgement.value, judgement.n) == (None, 0)
+
+
+def test_seeds_of_one_variant_only_are_left_out_and_named() -> None:
+    found = trials(a=[0.98, 0.97, 0.5], b=[0.95, 0.94])
+    judgement = judge(ABOVE, found)
+    assert (judgement.verdict, judgement.n) == (SUPPORTED, 2)
+    assert judgement.note == "seeds of one variant only are left out: 2"
+    nothing_shared = {"a": {0: {ACCURACY: 0.9}}, "b": {1: {ACCURACY: 0.1}}}
+    judgement = judge(ABOVE, nothing_shared)
+    assert (judgement.verdict, judgement.n) == (UNDECIDED, 0)
+    assert judgement.note == "seeds of one variant only are left out: 0, 1"
+
+
+def test_a_slow_variant_that_never_got_there_is_still_slower() -> None:
+    judgement = judge(FASTER, steps(a=[100.0, 110.0, 120.0], b=[None, 900.0, None]))
+    assert judgement.verdict is SUPPORTED
+    assert judgement.value == pytest.approx((-900 - 790 - 880) / 3)
+    assert judgement.note == "b never reached it in 2 of 3 seeds (counted as reached at the end)"
+
+
+def test_a_variant_that_never_got_there_is_not_faster() -> None:
+    judgement = judge(FASTER, steps(a=[None, None], b=[300.0, 300.0]))
+    assert judgement.verdict is REFUTED
+    assert "a never reached it in 2 of 2 seeds" in judgement.note
+    judgement = judge(FASTER, steps(a=[None, None], b=[None, None]))
+    assert judgement.verdict is REFUTED
+    assert judgement.value == 0
+    assert "a never" in judgement.note
+    assert "b never" in judgement.note
+
+
+def test_stopping_early_does_not_make_a_variant_that_never_got_there_faster() -> None:
+    limit = f"{STEPS}_limit"
+    short = {seed: {STEPS: None, limit: 50.0} for seed in (0, 1)}
+    judgement = judge(FASTER, {"a": short, "b": {seed: {STEPS: 80.0, limit: 100.0} for seed in (0, 1)}})
+    assert judgement.verdict is REFUTED
+    judgement = judge(FASTER, {"a": short, "b": {seed: {STEPS: None, limit: 100.0} for seed in (0, 1)}})
+    assert (judgement.verdict, judgement.value) == (REFUTED, 0)
+
+
+def test_a_missing_metric_without_a_limit_is_left_out() -> None:
+    found = {"a": {0: {STEPS: None}, 1: {STEPS: 3.0}}, "b": {0: {STEPS: 2.0}, 1: {STEPS: 5.0}}}
+    assert paired_differences(found, STEPS, "a", "b", scale=1.0) == ([-2.0], "")
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "c", "verdict", "note"),
+    [
+        ([0.98, 0.97, 0.98], [0.95, 0.94, 0.95], [0.90, 0.89, 0.91], SUPPORTED, "closest rival: b"),
+        ([0.95, 0.94, 0.95], [0.98, 0.97, 0.98], [0.90, 0.89, 0.91], REFUTED, "b is ahead"),
+        # c is clearly beaten, b is not.
+        ([0.96, 0.95, 0.97], [0.95, 0.96, 0.96], [0.90, 0.89, 0.91], UNDECIDED, "closest rival: b"),
+        ([0.95, 0.95], [0.95, 0.95], [0.90, 0.90], REFUTED, "closest rival: b"),
+    ],
+)
+def test_the_best_must_beat_each_rival(
+    a: list[float | None], b: list[float | None], c: list[float | None], verdict: Verdict, note: str
+) -> None:
+    judgement = judge(BEST, trials(a=a, b=b, c=c))
+    assert judgement.verdict is verdict
+    assert judgement.note == note
+    assert judgement.condition == "mean test_accuracy of a > that of each of b, c, paired by seed"
+
+
+def test_being_refuted_by_one_of_many_rivals_takes_more() -> None:
+    # b is ahead by 0.02 with a spread of 0.0158: t(4) * s / sqrt(5) is 0.0196 at 95%, and 0.0247 at 97.5%.
+    behind = [0.0, 0.01, 0.02, 0.03, 0.04]
+    found = trials(a=[0.9] * 5, b=[0.9 + d for d in behind], c=[0.5] * 5)
+    assert judge(ABOVE, found).verdict is REFUTED
+    one = Best(sentence="a is best", metric=ACCURACY, variant="a", among=("b",))
+    assert judge(one, found).verdict is REFUTED
+    judgement = judge(BEST, found)
+    assert judgement.verdict is UNDECIDED
+    assert judgement.note == "b is ahead"
+    assert judgement.seeds_needed is not None
+
+
+def test_the_best_says_which_seeds_it_left_out() -> None:
+    judgement = judge(BEST, trials(a=[0.98, 0.97], b=[0.9, 0.89, 0.9], c=[0.8, 0.79]))
+    assert judgement.verdict is SUPPORTED
+    assert judgement.note == "closest rival: b; seeds of one variant only are left out: 2"
+
+
+def test_a_rival_without_trials_leaves_the_best_undecided() -> None:
+    assert judge(BEST, trials(a=[0.98, 0.97], b=[0.9, 0.89])).verdict is UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("differences", "verdict"),
+    [
+        ([0.001, 0.002, 0.000], SUPPORTED),  # 0.001 ± 0.0025
+        ([-0.001, -0.002, 0.000], SUPPORTED),
+        ([0.0, 0.0], SUPPORTED),
+        ([0.030, 0.031, 0.032], REFUTED),
+        ([-0.030, -0.031, -0.032], REFUTED),
+        ([0.008, 0.009, 0.010], UNDECIDED),  # 0.009 ± 0.0025 crosses the margin
+        ([0.1, -0.1, 0.0], UNDECIDED),
+        ([0.0], UNDECIDED),
+    ],
+)
+def test_equivalence_is_shown_by_a_narrow_interval_only(differences: list[float], verdict: Verdict) -> None:
+    judgement = judge(ALIKE, trials(a=[0.5 + d for d in differences], b=[0.5] * len(differences)))
+    assert judgement.verdict is verdict
+    assert judgement.condition == "mean test_accuracy of a within ±1% of that of b, paired by seed"
+    assert (judgement.seeds_needed is not None) == (verdict is UNDECIDED and len(differences) > 1)
+
+
+def test_in_every_seed_looks_at_the_worst_one() -> None:
+    def errors(*values: float | None) -> dict[str, Any]:
+        return {"a": {seed: {"error": v} for seed, v in enumerate(values)}}
+
+    good = judge(EXACT, errors(1e-7, 1e-5, 1e-6))
+    assert (good.verdict, good.value, good.low, good.high, good.n) == (SUPPORTED, 1e-5, 1e-7, 1e-5, 3)
+    assert good.condition == "largest error of a over the seeds ≤ 1e-05"
+    assert judge(EXACT, errors(1e-7, 2e-5)).verdict is REFUTED
+    assert judge(EXACT, errors(1e-7)).verdict is SUPPORTED  # an exact fact may be seen in one seed
+    never = judge(EXACT, errors(1e-7, None))
+    assert (never.verdict, never.value, never.n) == (REFUTED, None, 2)
+    assert never.note == "never reached in 1 of 2 seeds"
+
+
+def test_claims_that_cannot_be_judged_are_refused() -> None:
+    with pytest.raises(UsageError, match="has direction 'over'; expected 'above' or 'below'"):
+        Comparison(sentence="x", metric=ACCURACY, variant="a", than="b", direction="over")
+    with pytest.raises(UsageError, match="names no rivals"):
+        Best(sentence="x", metric=ACCURACY, variant="a", among=())
+    for margin in (0.0, -0.1, float("nan")):
+        with pytest.raises(UsageError, match="expected a number above 0"):
+            Equivalent(sentence="x", metric=ACCURACY, variant="a", like="b", within=margin)
+
+
+def test_claims_name_the_variants_they_speak_of() -> None:
+    assert at_least(1).variants == EXACT.variants == ("a",)
+    assert ABOVE.variants == ALIKE.variants == ("a", "b")
+    assert BEST.variants == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("metric", "unit"),
+    [
+        ("test_accuracy", "share"),
+        ("accuracy_gap", "share"),
+        ("steps_to_0.95", "steps"),
+        ("seconds_to_0.95", "seconds"),
+        ("train_seconds", "seconds"),
+        ("test_loss", ""),
+        ("collapse_error", ""),
+    ],
+)
+def test_the_unit_of_a_metric(metric: str, unit: str) -> None:
+    assert unit_of(metric) == unit
+
+
+PAIRS = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=6)
+
+
+@given(PAIRS)
+def test_swapping_the_variants_turns_the_verdict(pairs: list[tuple[float, float]]) -> None:
+    found = trials(a=[a for a, _ in pairs], b=[b for _, b in pairs])
+    swapped = Comparison(sentence="b beats a", metric=ACCURACY, variant="b", than="a", direction="above")
+    one, other = judge(ABOVE, found), judge(swapped, found)
+    assume(one.low != 0 and one.high != 0)  # on the line itself neither is above the other
+    turned = {SUPPORTED: REFUTED, REFUTED: SUPPORTED, UNDECIDED: UNDECIDED}
+    assert other.verdict is turned[one.verdict]
+    assert judge(BELOW, found).verdict is other.verdict
+
+
+@given(PAIRS, st.floats(-1, 1))
+def test_a_comparison_sees_no_shift_of_both_beyond_rounding(pairs: list[tuple[float, float]], shift: float) -> None:
+    found = judge(ABOVE, trials(a=[a for a, _ in pairs], b=[b for _, b in pairs]))
+    shifted = judge(ABOVE, trials(a=[a + shift for a, _ in pairs], b=[b + shift for _, b in pairs]))
+    assert shifted.value == pytest.approx(found.value, abs=1e-9)
+    assert shifted.low == pytest.approx(found.low, abs=1e-7)
+
+
+@given(PAIRS)
+def test_a_higher_bound_is_never_better_supported(pairs: list[tuple[float, float]]) -> None:
+    found = trials(a=[a for a, _ in pairs])
+    rank = {REFUTED: 0, UNDECIDED: 1, SUPPORTED: 2}
+    ranks = [rank[judge(at_least(bound / 4), found).verdict] for bound in range(5)]
+    assert ranks == sorted(ranks, reverse=True)
+
+
+@given(PAIRS, st.floats(0.001, 0.5))
+def test_equivalence_does_not_depend_on_who_is_named_first(pairs: list[tuple[float, float]], within: float) -> None:
+    found = trials(a=[a for a, _ in pairs], b=[b for _, b in pairs])
+    one = Equivalent(sentence="alike", metric=ACCURACY, variant="a", like="b", within=within)
+    other = Equivalent(sentence="alike", metric=ACCURACY, variant="b", like="a", within=within)
+    assert judge(one, found).verdict is judge(other, found).verdict

@@ -1,0 +1,121 @@
+"""A study that cannot be run is refused when it is written down, not in its third hour."""
+
+from typing import Any
+
+import pytest
+
+from fortydays.base.errors import UsageError
+from fortydays.study.claims import Comparison, Threshold
+from fortydays.study.design import Exhibit, Measure, Search, Study, Variant, seconds_metric, steps_metric
+from fortydays.train.recipe import Recipe
+
+RECIPE = Recipe(epochs=1)
+
+
+def model() -> Any:
+    raise AssertionError("no model is built to write a study down")
+
+
+def variant(name: str, **fields: Any) -> Variant:
+    return Variant(name=name, model=model, recipe=RECIPE, **fields)
+
+
+def study(*names: str, **fields: Any) -> Study:
+    variants = fields.pop("variants", tuple(variant(name) for name in names))
+    return Study(**{"title": "Made up", "dataset": "digits", "claims": (), "variants": variants, **fields})
+
+
+@pytest.mark.parametrize("name", ["relu", "one layer", "0.5", "adam+decay", "x" * 40, "a-b.c"])
+def test_names_that_variants_may_have(name: str) -> None:
+    assert variant(name).name == name
+
+
+@pytest.mark.parametrize("name", ["", "ReLU", "-x", " x", "x/y", "..", "x" * 41, "x\n", "é", "a_b"])
+def test_names_that_variants_may_not_have(name: str) -> None:
+    with pytest.raises(UsageError, match="A variant is named .*; expected at most 40 of a-z, 0-9"):
+        variant(name)
+
+
+def test_variants_that_would_share_a_folder_are_refused() -> None:
+    assert variant("one layer").folder == "one-layer"
+    with pytest.raises(UsageError, match="names differ in spaces and dashes only"):
+        study("one layer", "one-layer")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"variants": (variant("a"), variant("b"), variant("a"))}, "has a variant twice: a."),
+        ({"seeds": (3, 1, 3)}, "has a seed twice: 3."),
+        ({"variants": ()}, "has no variant."),
+        ({"seeds": ()}, "has no seed."),
+        ({"seeds": (-1,)}, "has the seed -1; expected a whole number from 0 to 4294967295."),
+        ({"seeds": (2**32,)}, "has the seed 4294967296; expected"),
+        ({"seeds": (0.5,)}, "has the seed 0.5; expected"),
+        (
+            {"variants": (variant("a", search=Search(field="learning_rate", values=(0.1,))),), "seeds": (0, 1001)},
+            "chooses settings with seeds it also reports: 1001.",
+        ),
+    ],
+)
+def test_what_cannot_be_run_is_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        study(**{"variants": (variant("a"),), **fields})
+    assert raised.value.message.startswith("The study 'Made up' ")
+    assert message in raised.value.message
+
+
+@pytest.mark.parametrize(
+    "mention",
+    [
+        {"claims": (Threshold(sentence="s", variant="reul", metric="m", at_least=0),)},
+        {"claims": (Comparison(sentence="s", variant="relu", than="reul", metric="m", direction="above"),)},
+        {"measures": (Measure(name="m", variants=("relu", "reul"), function=lambda m, x: 0.0),)},
+        {"exhibits": (Exhibit(variant="reul", make=lambda shown: {}),)},
+    ],
+    ids=lambda m: next(iter(m)),
+)
+def test_a_variant_that_is_mentioned_must_exist(mention: dict[str, Any]) -> None:
+    with pytest.raises(UsageError) as raised:
+        study("relu", "tanh", **mention)
+    assert raised.value.message == "There is no variant of the study 'Made up' 'reul'. Did you mean 'relu'?"
+    assert raised.value.hint == "Known: relu, tanh."
+
+
+def test_a_search_is_over_a_field_that_needs_no_new_program() -> None:
+    with pytest.raises(UsageError, match="There is no recipe field 'rate'"):
+        Search(field="rate", values=(0.1,))
+    with pytest.raises(UsageError, match="The recipe field 'batch_size' cannot be searched") as raised:
+        Search(field="batch_size", values=(16, 32))
+    assert "learning_rate" in raised.value.hint
+    for values, seeds in (((), (1000,)), ((0.1,), ())):
+        with pytest.raises(UsageError, match="needs at least one value and one seed"):
+            Search(field="learning_rate", values=values, seeds=seeds)
+
+
+def test_the_values_of_a_search_must_fit_the_field() -> None:
+    with pytest.raises(UsageError, match="The recipe field 'learning_rate' is -1; expected a number above 0"):
+        variant("a", search=Search(field="learning_rate", values=(0.1, -1)))
+    with pytest.raises(UsageError, match="There is no schedule for a recipe 'cosin'"):
+        variant("a", search=Search(field="schedule", values=("cosin",)))
+
+
+def test_only_selects_variants_and_groups_in_the_studys_order() -> None:
+    found = study(variants=(variant("a", group="x"), variant("b", group="y"), variant("c", group="x")))
+
+    def names(*only: str) -> list[str]:
+        return [v.name for v in found.select(only)]
+
+    assert names() == ["a", "b", "c"]
+    assert names("c", "a") == ["a", "c"]
+    assert names("x") == ["a", "c"]
+    assert names("x", "b", "a") == ["a", "b", "c"]
+    with pytest.raises(UsageError) as raised:
+        names("z")
+    assert raised.value.message == "There is no variant 'z'."
+    assert raised.value.hint == "Known: a, b, c, x, y."
+
+
+def test_metrics_of_targets_are_named_after_them() -> None:
+    assert steps_metric(0.95) == "steps_to_0.95"
+    assert seconds_metric(0.9) == "seconds_to_0.9"

@@ -1,0 +1,291 @@
+"""The evidence document: its table, its digests, its outline, and what is no evidence."""
+
+import copy
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fortydays.base.errors import FortydaysError, StorageError
+from fortydays.study import evidence as documents
+from fortydays.study.claims import Threshold
+from fortydays.study.evidence import (
+    by_variant_and_seed,
+    code_digest,
+    code_without_prose,
+    judge,
+    outline,
+    read_evidence,
+    results_digest,
+    summarize,
+)
+
+
+def trial(variant: str, seed: int, status: str = "finished", **metrics: float | None) -> dict[str, Any]:
+    finished = status == "finished"
+    return {
+        "variant": variant,
+        "seed": seed,
+        "status": status,
+        "error": "" if finished else "it broke",
+        "metrics": dict(metrics) if finished else {},
+        "train_seconds": 1.0 + seed,
+        "epochs": 2,
+        "best_epoch": 2,
+        "weights_digest": f"{variant}{seed}" if finished else "",
+        "history": {"step": [1, 2], "validation_loss": [0.5, 0.25], "seconds": [0.1, 0.2]} if finished else {},
+    }
+
+
+TRIALS = [
+    trial("a", 0, test_accuracy=0.5, steps_to_x=10.0, steps_to_x_limit=40.0, seconds_to_x=1.0),
+    trial("a", 1, test_accuracy=0.75, steps_to_x=None, steps_to_x_limit=40.0, seconds_to_x=None),
+    trial("b", 0, test_accuracy=0.25),
+    trial("b", 1, status="failed"),
+    trial("c", 0, status="failed"),
+]
+
+
+def test_the_table_has_the_mean_of_every_metric_over_the_finished_trials() -> None:
+    table = summarize(TRIALS)
+    assert list(table) == ["a", "b"]
+    accuracy = table["a"]["test_accuracy"]
+    assert (accuracy["mean"], accuracy["n"]) == (0.625, 2)
+    assert accuracy["std"] == pytest.approx(0.125 * math.sqrt(2))
+    assert table["a"]["train_seconds"]["mean"] == 1.5
+    assert table["a"]["epochs"]["mean"] == 2
+    assert table["b"]["test_accuracy"] == {"mean": 0.25, "std": None, "low": None, "high": None, "n": 1}
+
+
+def test_a_target_that_was_not_always_reached_has_no_mean() -> None:
+    assert set(summarize(TRIALS)["a"]) == {"test_accuracy", "train_seconds", "epochs"}
+    assert summarize(TRIALS[:1])["a"]["steps_to_x"]["mean"] == 10.0
+    assert "steps_to_x_limit" not in summarize(TRIALS[:1])["a"]
+
+
+def test_claims_see_the_finished_trials_only() -> None:
+    assert by_variant_and_seed(TRIALS).keys() == {"a", "b"}
+    assert by_variant_and_seed(TRIALS)["b"].keys() == {0}
+    claim = Threshold(sentence="s", variant="b", metric="test_accuracy", at_least=0.1)
+    assert [j.n for j in judge([claim, claim], TRIALS)] == [1, 1]
+
+
+def changed(change: Any) -> str:
+    trials = copy.deepcopy(TRIALS)
+    change(trials)
+    return results_digest(trials)
+
+
+def test_the_results_digest_ignores_times_and_order() -> None:
+    before = results_digest(TRIALS)
+    assert len(before) == 64
+
+    def other_times(trials: list[Any]) -> None:
+        for t in trials:
+            t["train_seconds"] = 99.0
+            t["resumed_from_epoch"] = 1
+        trials[0]["history"]["seconds"] = [5.0, 6.0]
+        trials[0]["metrics"]["seconds_to_x"] = 7.0
+        trials[0]["metrics"]["predict_seconds"] = 8.0
+        trials.reverse()
+
+    assert changed(other_times) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: t[0]["metrics"].update(test_accuracy=math.nextafter(0.5, 1)),
+        lambda t: t[0]["metrics"].update(steps_to_x=None),
+        lambda t: t[0]["metrics"].update(another=0.0),
+        lambda t: t[0]["history"]["validation_loss"].__setitem__(1, math.nextafter(0.25, 0)),
+        lambda t: t[0].update(weights_digest="other"),
+        lambda t: t[0].update(seed=5),
+        lambda t: t[0].update(variant="z"),
+        lambda t: t[3].update(status="finished"),
+        lambda t: t.pop(),
+    ],
+)
+def test_the_results_digest_changes_with_every_bit(change: Any) -> None:
+    assert changed(change) != results_digest(TRIALS)
+
+
+CODE = '''"""What the module is for."""
+
+# A remark.
+import math
+
+
+def area(radius: float) -> float:  # of a circle
+    """The area.
+
+    Args:
+        radius: half the diameter.
+    """
+    text = """not a docstring
+
+      with spaces   
+    # and no remark"""
+    return math.pi * radius**2  # π r²
+
+
+class Shape:
+    """A shape."""
+
+    name = "é # no remark"
+    "a string that stands for nothing"
+'''  # noqa: W291
+
+
+def test_code_is_left_when_prose_is_taken_away() -> None:
+    assert code_without_prose(CODE).split("\n") == [
+        "import math",
+        "def area(radius: float) -> float:",
+        '    text = """not a docstring',
+        "",
+        "      with spaces   ",
+        '    # and no remark"""',
+        "    return math.pi * radius**2",
+        "class Shape:",
+        '    name = "é # no remark"',
+        '    "a string that stands for nothing"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("# A remark.", "# Another,\n# longer remark."),
+        ("# A remark.\n", ""),
+        ('"""What the module is for."""\n', ""),
+        ('"""The area.', '"""Pi times the square of é.'),
+        ("  # of a circle", ""),
+        ("\n\n\n", "\n"),
+        ("radius**2  # π r²", "radius**2"),
+        ('    """A shape."""\n', "    '''A shape, said\n    otherwise.'''\n"),
+    ],
+)
+def test_prose_is_no_part_of_the_digest(tmp_path: Path, before: str, after: str) -> None:
+    assert before in CODE
+    assert digest_of(tmp_path, CODE.replace(before, after)) == digest_of(tmp_path, CODE)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("radius**2", "radius**3"),
+        ("math.pi", "3.14"),
+        ("not a docstring", "no docstring"),
+        ("a docstring\n\n", "a docstring\n"),
+        ("with spaces   ", "with spaces"),
+        ("# and no remark", "# and another"),
+        ("é # no", "é #  no"),
+        ("    return", "  return"),
+        ("a string that stands", "a text that stands"),
+    ],
+)
+def test_everything_else_is(tmp_path: Path, before: str, after: str) -> None:
+    assert before in CODE
+    code = CODE.replace(before, after)
+    if before == "    return":
+        code = code.replace("    text =", "  text =")
+    assert digest_of(tmp_path, code) != digest_of(tmp_path, CODE)
+
+
+def digest_of(folder: Path, code: str) -> str:
+    path = folder / "study.py"
+    path.write_text(code, "utf-8")
+    return code_digest([path])
+
+
+@pytest.mark.parametrize(
+    ("code", "left"),
+    [
+        ('"""Doc."""; x = 1', "; x = 1"),
+        ('def f(): "doc"; return 1', "def f(): ; return 1"),
+        ('"""é""" ; x = 1  # é', " ; x = 1"),
+        ("x = 1\x0c\ny = 2  # remark", "x = 1\ny = 2"),
+        ("x = 'a\u2028b'\ny = 2  # remark", "x = 'a\u2028b'\ny = 2"),
+        ("x = f'''\n\n{1}'''\n", "x = f'''\n\n{1}'''"),
+        ("", ""),
+        ("# only a remark", ""),
+    ],
+)
+def test_prose_beside_code_takes_none_of_it_along(code: str, left: str) -> None:
+    assert code_without_prose(code) == left
+
+
+def test_the_digest_of_several_files_depends_on_their_names_and_not_on_their_order(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.py", tmp_path / "two.py"
+    one.write_text("x = 1")
+    two.write_text("y = 2")
+    both = code_digest([one, two])
+    assert code_digest([two, one]) == both
+    one.rename(tmp_path / "three.py")
+    assert code_digest([tmp_path / "three.py", two]) != both
+    with pytest.raises(StorageError, match=r"Could not read .*one\.py"):
+        code_digest([one, two])
+
+
+def test_the_engine_is_all_that_a_trials_numbers_come_from() -> None:
+    names = {"/".join(path.parts[-2:]) for path in documents.engine_files()}
+    assert {"train/trainer.py", "models/dense.py", "data/splits.py", "study/trial.py"} <= names
+    assert not names & {"study/claims.py", "study/runner.py", "study/exhibits.py"}
+
+
+def test_the_outline_leaves_out_histories_and_exhibits() -> None:
+    document = {"title": "T", "exhibits": [1, 2], "trials": copy.deepcopy(TRIALS)}
+    short = outline(document)
+    assert set(short) == {"title", "trials"}
+    assert all("history" not in t and t["status"] for t in short["trials"])
+    assert document["trials"] == TRIALS
+    assert document["exhibits"] == [1, 2]
+
+
+def test_packages_a_result_depends_on_are_named_with_their_versions() -> None:
+    found = documents.package_versions()
+    assert found["keras"].startswith("3.")
+    assert "pytest" not in found
+
+
+def written(folder: Path, content: Any) -> Path:
+    path = folder / "evidence.json"
+    path.write_text(json.dumps(content), "utf-8")
+    return path
+
+
+WHOLE = {
+    "schema_version": 1, "title": "T", "dataset": {}, "seeds": [], "trials": [], "variants": {}, "claims": []
+}  # fmt: skip
+
+
+def test_evidence_is_read(tmp_path: Path) -> None:
+    assert read_evidence(written(tmp_path, WHOLE)) == WHOLE
+
+
+def test_evidence_that_cannot_be_used_says_why(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="Could not read"):
+        read_evidence(tmp_path / "none.json")
+    with pytest.raises(StorageError, match="expected a JSON object, found list"):
+        read_evidence(written(tmp_path, [1]))
+    with pytest.raises(FortydaysError, match="has evidence schema version 2; this version of fortydays reads 1"):
+        read_evidence(written(tmp_path, {**WHOLE, "schema_version": 2}))
+    with pytest.raises(FortydaysError, match="has evidence schema version None"):
+        read_evidence(written(tmp_path, {}))
+    broken = {name: value for name, value in WHOLE.items() if name not in ("trials", "claims")}
+    with pytest.raises(StorageError, match="is damaged: it has no trials, claims"):
+        read_evidence(written(tmp_path, broken))
+    path = tmp_path / "cut.json"
+    path.write_text('{"schema_version": 1')
+    with pytest.raises(StorageError, match="is damaged: it is not JSON"):
+        read_evidence(path)
+
+
+def test_published_evidence_is_found_by_its_day(tmp_path: Path) -> None:
+    published = documents.Published(folder=tmp_path)
+    assert published.read(2) is None
+    written(tmp_path, WHOLE).rename(published.path(2))
+    assert published.path(2).name == "day02.json"
+    assert published.read(2) == WHOLE

@@ -1,0 +1,178 @@
+"""Whether evidence is still true: what makes it stale, and when a fresh run agrees with it."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fortydays.data.catalog import find
+from fortydays.study import evidence as documents
+from fortydays.study.claims import Threshold
+from fortydays.study.evidence import results_digest, summarize
+from fortydays.study.verification import agreement, stale_parts, within_noise
+
+CLAIM = Threshold(sentence="a is good", variant="a", metric="test_accuracy", at_least=0.5)
+
+
+def trial(variant: str, seed: int, accuracy: float) -> dict[str, Any]:
+    return {
+        "variant": variant,
+        "seed": seed,
+        "status": "finished",
+        "error": "",
+        "metrics": {"test_accuracy": accuracy, "test_loss": 1 - accuracy},
+        "train_seconds": 1.0,
+        "epochs": 1,
+        "best_epoch": 1,
+        "weights_digest": "",
+        "history": {},
+    }
+
+
+def made_up(study: Path, accuracies: dict[str, list[float]]) -> dict[str, Any]:
+    trials = [trial(name, seed, v) for name, values in accuracies.items() for seed, v in enumerate(values)]
+    digits = find("digits")
+    return {
+        "dataset": {"name": "digits", "digest": digits.digest, "split_version": digits.split_version},
+        "code": {
+            "study": documents.code_digest([study]),
+            "engine": documents.code_digest(documents.engine_files()),
+        },
+        "trials": trials,
+        "variants": summarize(trials),
+        "claims": [j.as_dict() for j in documents.judge([CLAIM], trials)],
+        "results_digest": results_digest(trials),
+    }
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    path = tmp_path / "study.py"
+    path.write_text("x = 1\n")
+    return path
+
+
+ACCURACIES = {"a": [0.90, 0.91, 0.92], "b": [0.5, 0.5, 0.5]}
+
+
+@pytest.fixture
+def evidence(study: Path) -> dict[str, Any]:
+    return made_up(study, ACCURACIES)
+
+
+def test_evidence_of_today_is_current(evidence: dict[str, Any], study: Path) -> None:
+    assert stale_parts(evidence, study) == []
+    assert stale_parts(evidence, study, [CLAIM]) == []
+    study.write_text('"""Said better."""\nx = 1  # one\n')
+    assert stale_parts(evidence, study) == []
+
+
+def test_everything_that_has_changed_is_named(evidence: dict[str, Any], study: Path) -> None:
+    study.write_text("x = 2\n")
+    evidence["code"]["engine"] = "0" * 64
+    evidence["dataset"]["digest"] = "0" * 64
+    evidence["dataset"]["split_version"] = 99
+    assert stale_parts(evidence, study) == [
+        "the day's study has changed",
+        "the training engine has changed",
+        "the dataset digits has changed",
+        "the splits of digits have changed",
+    ]
+
+
+def test_edited_numbers_are_noticed(evidence: dict[str, Any], study: Path) -> None:
+    edited = copy.deepcopy(evidence)
+    edited["trials"][0]["metrics"]["test_accuracy"] = 0.99
+    assert stale_parts(edited, study) == [
+        "its trials were edited: their digest is not the recorded one",
+        "its table is not what its trials give",
+    ]
+    edited = copy.deepcopy(evidence)
+    edited["variants"]["a"]["test_accuracy"]["mean"] += 0.001
+    assert stale_parts(edited, study) == ["its table is not what its trials give"]
+    del edited["variants"]["b"]
+    assert stale_parts(edited, study) == ["its table is not what its trials give"]
+    edited = copy.deepcopy(evidence)
+    edited["claims"][0]["verdict"] = "refuted"
+    assert stale_parts(edited, study, [CLAIM]) == ["its verdicts are not what its trials give"]
+    edited["claims"] = []
+    assert stale_parts(edited, study, [CLAIM]) == ["its verdicts are not what its trials give"]
+
+
+def test_the_last_digits_of_a_quantile_do_not_make_a_table_stale(evidence: dict[str, Any], study: Path) -> None:
+    evidence["variants"]["a"]["test_accuracy"]["low"] *= 1 + 1e-13
+    assert stale_parts(evidence, study) == []
+
+
+def test_the_same_bits_agree(evidence: dict[str, Any]) -> None:
+    found = agreement(evidence, copy.deepcopy(evidence))
+    assert found == {
+        "agrees": True,
+        "same_bits": True,
+        "differences": [],
+        "agreement": "a fresh run gave the same bits",
+    }
+
+
+def test_a_run_within_the_noise_agrees(evidence: dict[str, Any], study: Path) -> None:
+    fresh = made_up(study, {"a": [0.91, 0.915, 0.925], "b": [0.5, 0.5, 0.5]})
+    found = agreement(evidence, fresh)
+    assert (found["agrees"], found["same_bits"]) == (True, False)
+    assert found["agreement"] == "a fresh run agrees within its intervals"
+
+
+def test_a_run_outside_the_noise_does_not_and_says_where(evidence: dict[str, Any], study: Path) -> None:
+    found = agreement(evidence, made_up(study, {"a": [0.60, 0.61, 0.62], "b": [0.5, 0.5, 0.5]}))
+    assert not found["agrees"]
+    assert found["differences"] == [
+        "test_accuracy of a was 0.9100 and is 0.6100",
+        "test_loss of a was 0.0900 and is 0.3900",
+    ]
+    assert found["agreement"] == "; ".join(["a fresh run does not agree", *found["differences"]])
+
+
+def test_a_variant_that_is_gone_does_not_agree(evidence: dict[str, Any], study: Path) -> None:
+    found = agreement(evidence, made_up(study, {"a": ACCURACIES["a"]}))
+    assert found["differences"] == ["b has no test_accuracy now", "b has no test_loss now"]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "agrees"),
+    [
+        ("supported", "refuted", False),
+        ("refuted", "supported", False),
+        ("supported", "undecided", True),
+        ("undecided", "refuted", True),
+        ("supported", "supported", True),
+    ],
+)
+def test_a_verdict_may_become_undecided_but_not_turn(
+    before: str, now: str, agrees: bool, evidence: dict[str, Any]
+) -> None:
+    fresh = copy.deepcopy(evidence)
+    fresh["results_digest"] = "other bits"
+    evidence["claims"][0]["verdict"], fresh["claims"][0]["verdict"] = before, now
+    found = agreement(evidence, fresh)
+    assert found["agrees"] is agrees
+    assert found["differences"] == ([] if agrees else [f"the verdict on 'a is good' turned to {now}"])
+
+
+def test_noise_by_hand() -> None:
+    def mean_of_five(mean: float, std: float) -> dict[str, Any]:
+        return {"mean": mean, "std": std, "n": 5}
+
+    # Equal spreads of sqrt(5 / 2): the difference of the means has a spread of 1 and 8 degrees of freedom, t = 2.306.
+    spread = (5 / 2) ** 0.5
+    old = mean_of_five(0.0, spread)
+    assert within_noise(old, mean_of_five(2.30, spread), confidence=0.95)
+    assert not within_noise(old, mean_of_five(2.31, spread), confidence=0.95)
+    assert within_noise(old, mean_of_five(2.31, spread), confidence=0.99)
+    # Without any spread the means must be equal.
+    assert within_noise(mean_of_five(1.0, 0.0), mean_of_five(1.0, 0.0), confidence=0.95)
+    assert not within_noise(mean_of_five(1.0, 0.0), mean_of_five(1.0 + 1e-9, 0.0), confidence=0.95)
+    # With a spread on one side only, that side's 4 degrees of freedom count, t = 2.776: sqrt(5) / sqrt(5) = 1.
+    assert within_noise(mean_of_five(0, 0.0), mean_of_five(2.77, 5**0.5), confidence=0.95)
+    assert not within_noise(mean_of_five(0, 0.0), mean_of_five(2.78, 5**0.5), confidence=0.95)
+    # A single seed has no spread, so nothing can be said.
+    assert within_noise({"mean": 0.0, "std": None, "n": 1}, mean_of_five(9.0, 1.0), confidence=0.95)
