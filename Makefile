@@ -34,6 +34,7 @@ setup-dev: $(STAMPS)/dev ## The same, and what the tests and checks need
 
 demo: $(STAMPS)/package ## Run day 1 from data to report (DAY=2 for another day)
 	@$(VENV_PYTHON) -m fortydays run "$(DAY)" && $(VENV_PYTHON) -m fortydays report "$(DAY)"
+	@echo "Wherever a message says forty, type .venv/bin/forty"
 
 test: $(STAMPS)/dev ## Run the tests that take seconds (PYTEST_ARGS="-n 2 tests/data" for others)
 	@$(VENV_PYTHON) -m pytest $(PYTEST_ARGS)

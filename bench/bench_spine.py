@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from measure import Run, in_turn, record, run, spread
+from measure import Run, in_turn, peak_of_all, record, run, settle, spread
 
 from fortydays.base.settings import Settings, read_settings
 from fortydays.data import store
@@ -32,7 +32,7 @@ def main() -> None:
         arrays = save_arrays(settings, folder / "mnist.npz")
         environment = {"FORTYDAYS_HOME": str(folder / "home"), "FORTYDAYS_DATASETS": str(settings.datasets)}
         # Once, not counted: the tracking store is made, files come into the page cache.
-        run([*FORTY, "run", "1", "--seeds", "1", "--fresh", "--json"], environment)
+        forty(environment, "run", "1", "--seeds", "1", "--fresh", "--json")
         if "day1" in chosen:
             day1(environment, arrays, arguments.times)
         if "day3" in chosen:
@@ -41,6 +41,18 @@ def main() -> None:
             tracking(environment, arguments.times)
         if "commands" in chosen:
             commands(environment, arguments.times)
+
+
+def forty(environment: dict[str, str], *arguments: str) -> Run:
+    """Run a command of ours; the tracker's process may end, uncounted, before anything else begins."""
+    found = run([*FORTY, *arguments], environment)
+    settle(environment)
+    return found
+
+
+def pairs_in_turn(times: int) -> str:
+    """How a ratio was measured, in words."""
+    return f"two programs in turn, {times} times each"
 
 
 def save_arrays(settings: Settings, path: Path) -> Path:
@@ -61,7 +73,7 @@ def day1(environment: dict[str, str], arrays: Path, times: int) -> None:
     """One seed of day 1's network against the same in plain Keras."""
 
     def ours() -> Run:
-        return run([*FORTY, "run", "1", "--only", "network", "--seeds", "1", "--fresh", "--json"], environment)
+        return forty(environment, "run", "1", "--only", "network", "--seeds", "1", "--fresh", "--json")
 
     def plain() -> Run:
         return run([*PLAIN, "day1", str(arrays)], environment)
@@ -74,6 +86,7 @@ def day1(environment: dict[str, str], arrays: Path, times: int) -> None:
         question="Day 1, one seed, whole process: plain Keras / fortydays",
         target="at least 4x",
         met=spread(whole)["median"] >= 4,
+        method=pairs_in_turn(times),
         figures={
             "ratio": spread(whole),
             "seconds here": spread([a.wall_seconds for a, _ in pairs]),
@@ -85,6 +98,7 @@ def day1(environment: dict[str, str], arrays: Path, times: int) -> None:
         question="Day 1, one seed, training alone: plain Keras / fortydays",
         target="at least 7x",
         met=spread(training)["median"] >= 7,
+        method=pairs_in_turn(times),
         figures={
             "ratio": spread(training),
             "seconds here": spread([a.output["trials"][0]["train_seconds"] for a, _ in pairs]),
@@ -93,14 +107,16 @@ def day1(environment: dict[str, str], arrays: Path, times: int) -> None:
             "test accuracy plain": pairs[0][1].output["results"][0]["test_accuracy"],
         },
     )
-    whole_study = [run([*FORTY, "run", "1", "--fresh", "--json"], environment) for _ in range(times)]
-    peak = spread([r.peak_mib for r in whole_study])
+    study = [*FORTY, "run", "1", "--fresh", "--json"]
+    peak = spread([peak_of_all(study, environment) for _ in range(times)])
+    alone = spread([forty(environment, *study[len(FORTY) :]).peak_mib for _ in range(times)])
     record(
         "day 1, memory",
-        question="Peak memory of `forty run 1`, MiB",
+        question="Peak memory of `forty run 1` with its tracker, MiB",
         target="at most 1,229 MiB",
         met=peak["max"] <= 1229,
-        figures={"MiB": peak, "seconds": spread([r.wall_seconds for r in whole_study])},
+        method=f"sum over its processes, {times} runs",
+        figures={"MiB": peak, "MiB of the study's process alone": alone},
     )
 
 
@@ -108,7 +124,7 @@ def day3(environment: dict[str, str], arrays: Path, times: int) -> None:
     """Five seeds of four optimizers here against one seed of each in plain Keras."""
 
     def ours() -> Run:
-        return run([*FORTY, "run", "3", "--only", "default", "--seeds", "5", "--fresh", "--json"], environment)
+        return forty(environment, "run", "3", "--only", "default", "--seeds", "5", "--fresh", "--json")
 
     def plain() -> Run:
         return run([*PLAIN, "day3", str(arrays)], environment)
@@ -120,6 +136,7 @@ def day3(environment: dict[str, str], arrays: Path, times: int) -> None:
         question="Day 3, four optimizers: plain Keras with one seed / fortydays with five, whole processes",
         target="above 1x",
         met=spread(ratios)["median"] > 1,
+        method=pairs_in_turn(times),
         figures={
             "ratio": spread(ratios),
             "seconds here, 20 trials": spread([a.wall_seconds for a, _ in pairs]),
@@ -130,18 +147,29 @@ def day3(environment: dict[str, str], arrays: Path, times: int) -> None:
 
 def tracking(environment: dict[str, str], times: int) -> None:
     """A whole study with and without its tracker."""
-    base = [*FORTY, "run", "1", "--fresh", "--json"]
-    pairs = in_turn(lambda: run(base, environment), lambda: run([*base, "--no-track"], environment), times=times)
+    waited: list[float] = []
+
+    def tracked() -> Run:
+        found = run([*FORTY, "run", "1", "--fresh", "--json"], environment)
+        waited.append(settle(environment))
+        return found
+
+    def untracked() -> Run:
+        return run([*FORTY, "run", "1", "--fresh", "--json", "--no-track"], environment)
+
+    pairs = in_turn(tracked, untracked, times=times)
     ratios = [a.wall_seconds / b.wall_seconds for a, b in pairs]
     record(
         "tracking",
         question="Wall time of `forty run 1` (ten trials) with tracking / without",
         target="at most 1.05x",
         met=spread(ratios)["median"] <= 1.05,
+        method=pairs_in_turn(times),
         figures={
             "ratio": spread(ratios),
             "seconds with": spread([a.wall_seconds for a, _ in pairs]),
             "seconds without": spread([b.wall_seconds for _, b in pairs]),
+            "seconds the tracker went on in the background": spread(waited),
         },
     )
 
@@ -160,6 +188,7 @@ def commands(environment: dict[str, str], times: int) -> None:
             question=f"Seconds until `forty {name}` has answered",
             target="under 0.25 s",
             met=seconds["median"] < 0.25,
+            method=pairs_in_turn(max(times, 5)),
             figures={"seconds": seconds, "bare interpreter": spread([b.wall_seconds for _, b in pairs])},
         )
     code = "; ".join(
@@ -183,6 +212,7 @@ def commands(environment: dict[str, str], times: int) -> None:
             question=f"Seconds to open {name} in the cache and read every training pixel",
             target=f"under {limit} s",
             met=seconds["median"] < limit,
+            method=f"{times} processes",
             figures={"seconds": seconds},
         )
 

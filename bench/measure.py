@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from fortydays.base import clock, files
 from fortydays.base.machine import describe_machine
 from fortydays.study.evidence import package_versions
@@ -66,6 +68,49 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Run:
     )
 
 
+def settle(environment: Mapping[str, str]) -> float:
+    """Wait until the tracker's process, which goes on after its run, has ended; otherwise it slows what comes next.
+
+    Returns:
+        The seconds waited.
+    """
+    began = time.perf_counter()
+    home = environment["FORTYDAYS_HOME"]
+    while any(home in argument for p in psutil.process_iter() for argument in _arguments(p)):
+        time.sleep(0.05)
+    return time.perf_counter() - began
+
+
+def _arguments(process: psutil.Process) -> list[str]:
+    try:
+        command = process.cmdline()
+    except psutil.Error:
+        return []
+    return command if "fortydays.track.sender" in command else []
+
+
+def peak_of_all(command: Sequence[str], environment: Mapping[str, str]) -> float:
+    """Run a command and give the largest memory of it and every process it started together, in MiB.
+
+    Memory that processes share is counted for each of them. Sampled twenty times a second.
+    """
+    process = psutil.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **environment}
+    )
+    largest = 0
+    while process.poll() is None:
+        total = 0
+        for part in (process, *process.children(recursive=True)):
+            try:
+                total += part.memory_info().rss
+            except psutil.Error:
+                continue
+        largest = max(largest, total)
+        time.sleep(0.05)
+    settle(environment)
+    return largest / 2**20
+
+
 def in_turn(a: Callable[[], Run], b: Callable[[], Run], *, times: int) -> list[tuple[Run, Run]]:
     """Run A, B, A, B, ... so that a machine whose speed drifts slows both."""
     return [(a(), b()) for _ in range(times)]
@@ -76,7 +121,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"min": min(values), "median": statistics.median(values), "max": max(values)}
 
 
-def record(name: str, *, question: str, target: str, met: bool, figures: Mapping[str, Any]) -> None:
+def record(name: str, *, question: str, target: str, met: bool, method: str, figures: Mapping[str, Any]) -> None:
     """Write one benchmark's result into ``results.json`` and renew the table."""
     results = files.read_json(RESULTS) if RESULTS.exists() else {}
     machine = asdict(describe_machine())
@@ -84,6 +129,7 @@ def record(name: str, *, question: str, target: str, met: bool, figures: Mapping
         "question": question,
         "target": target,
         "met": met,
+        "method": method,
         "figures": dict(figures),
         "measured": clock.timestamp(),
         "machine": {**machine, "flags": list(machine["flags"])},
@@ -98,18 +144,18 @@ def _table(results: Mapping[str, Any]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench`. Every ratio is of two programs run in turn on one machine; medians, with the range.",
+        "Written by `make bench`. Medians, with the range in parentheses.",
         "",
-        "| what | target | measured | met | machine, date |",
-        "|---|---|---|---|---|",
+        "| what | target | measured | met | how | machine, date |",
+        "|---|---|---|---|---|---|",
     ]
     for result in results.values():
         shown = "<br>".join(f"{name}: {_show(value)}" for name, value in result["figures"].items())
         machine = result["machine"]
-        lines.append(
-            f"| {result['question']} | {result['target']} | {shown} | {'yes' if result['met'] else 'no'} | "
-            f"{machine['cpu_model']}, {machine['cores']} cores, {result['measured'][:10]} |"
-        )
+        where = f"{machine['cpu_model']}, {machine['cores']} cores, {result['measured'][:10]}"
+        met = "yes" if result["met"] else "no"
+        cells = [result["question"], result["target"], shown, met, result["method"], where]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -101,9 +101,7 @@ def test_the_reference_engine_runs_the_same_study(workspace, capsys):
     document = json.loads(
         forty(capsys, "run", TINY, "--no-track", "--json", "--engine", "fit", "--only", "linear", "--seeds", 1)[1]
     )
-    compiled = json.loads(
-        forty(capsys, "run", TINY, "--no-track", "--json", "--only", "linear", "--seeds", 1)[1]
-    )
+    compiled = json.loads(forty(capsys, "run", TINY, "--no-track", "--json", "--only", "linear", "--seeds", 1)[1])
     (reference,), (fast,) = document["trials"], compiled["trials"]
     assert reference["metrics"]["test_loss"] == pytest.approx(fast["metrics"]["test_loss"], abs=1e-4)
 
@@ -117,7 +115,8 @@ def test_strict_tells_the_shell_that_a_claim_does_not_hold(workspace, capsys):
 def test_a_loss_that_is_no_number_fails_its_trials_and_the_others_go_on(workspace, capsys):
     shutil.copy(TINY, workspace.parent / "mixed.py")
     text = (workspace.parent / "mixed.py").read_text()
-    text = text.replace('model=linear, recipe=RECIPE', 'model=linear, recipe=RECIPE.replace(optimizer="sgd", learning_rate=3e38)')
+    exploding = 'RECIPE.replace(optimizer="sgd", learning_rate=3e38)'
+    text = text.replace("model=linear, recipe=RECIPE", f"model=linear, recipe={exploding}")
     (workspace.parent / "mixed.py").write_text(text)
     code, out, err = forty(capsys, "run", workspace.parent / "mixed.py", "--no-track", "--json")
     document = json.loads(out)
@@ -140,9 +139,10 @@ def test_a_loss_that_is_no_number_fails_its_trials_and_the_others_go_on(workspac
         (["run", TINY, "--seeds", "many"], "Invalid value for '--seeds'"),
         (["run", TINY, "--set", "epoch=1"], "There is no recipe field 'epoch'. Did you mean 'epochs'?"),
         (["run", TINY, "--set", "epochs=one"], "The recipe field 'epochs' got 'one'; expected a whole number."),
-        (["run", TINY, "--set", "learning_rate=-1"], "The recipe field 'learning_rate' is -1.0; expected a number above 0"),
-        (["run", TINY, "--no-track", "--set", "batch_size=100000"], "The batch size is 100000, but the training split has 1297 images."),
-        (["run", TINY, "--publish", "--no-track", "--only", "linear", "--seeds", "1"], "Only a day's whole study is published"),
+        (["run", TINY, "--set", "learning_rate=-1"], "'learning_rate' is -1.0; expected a number above 0"),
+        (["run", TINY, "--no-track", "--set", "batch_size=100000"], "but the training split has 1297 images."),
+        (["run", TINY, "--publish", "--no-track"], "Only a day's whole study is published"),
+        (["run", "1", "--publish", "--seeds", "1"], "Only a day's whole study is published"),
         (["rnu"], "No such command 'rnu'. Did you mean 'run'?"),
     ],
 )

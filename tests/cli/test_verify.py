@@ -25,7 +25,9 @@ TRIAL = {
 def shipped(tmp_path, monkeypatch):
     """Published evidence of day 1 that is current, in a folder of the test's own; gives a way to change it."""
     from fortydays.data.catalog import find
+    from fortydays.days.loading import find_study, load_study
 
+    monkeypatch.setenv("FORTYDAYS_THREADS", "1")
     monkeypatch.setenv("FORTYDAYS_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(documents, "published", lambda: Published(folder=tmp_path))
     dataset = find("mnist")
@@ -41,7 +43,7 @@ def shipped(tmp_path, monkeypatch):
         },
         "trials": [TRIAL],
         "variants": documents.summarize([TRIAL]),
-        "claims": [],
+        "claims": [j.as_dict() for j in documents.judge(load_study(find_study("1"), threads=1).study.claims, [TRIAL])],
         "results_digest": documents.results_digest([TRIAL]),
     }
 
@@ -87,13 +89,29 @@ def test_an_edited_trial_is_found(shipped, capsys):
     assert day["reasons"] == [
         "its trials were edited: their digest is not the recorded one",
         "its table is not what its trials give",
+        "its verdicts are not what its trials give",
     ]
 
 
 def test_damaged_evidence_is_named(shipped, capsys, tmp_path):
     (tmp_path / "day01.json").write_text("{")
-    assert execute(["verify"]) == 1
-    assert f"{tmp_path / 'day01.json'} is damaged" in capsys.readouterr().err
+    code, (day,) = verify(capsys)
+    assert (code, day["state"]) == (1, "damaged")
+    assert day["reasons"][0].startswith(f"{tmp_path / 'day01.json'} is damaged: it is not JSON")
+
+
+def test_a_document_with_a_part_missing_is_damaged(shipped, capsys):
+    ship, _ = shipped
+    ship(code={})
+    code, (day,) = verify(capsys)
+    assert (code, day["state"]) == (1, "damaged")
+
+
+def test_a_verdict_typed_by_hand_is_found(shipped, capsys):
+    ship, current = shipped
+    ship(claims=[{**current["claims"][0], "verdict": "supported"}, *current["claims"][1:]])
+    code, (day,) = verify(capsys)
+    assert (code, day["reasons"]) == (3, ["its verdicts are not what its trials give"])
 
 
 def test_a_day_without_evidence_is_said(shipped, capsys):

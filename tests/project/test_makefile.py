@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = set("help setup setup-dev demo test test-slow check format bench readme lock clean".split())
+TARGETS = {"bench", "check", "clean", "demo", "format", "help", "lock", "readme", "setup", "setup-dev", "test"}
+TARGETS |= {"test-slow"}
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 

@@ -371,3 +371,35 @@ def test_equivalence_does_not_depend_on_who_is_named_first(pairs: list[tuple[flo
     one = Equivalent(sentence="alike", metric=ACCURACY, variant="a", like="b", within=within)
     other = Equivalent(sentence="alike", metric=ACCURACY, variant="b", like="a", within=within)
     assert judge(one, found).verdict is judge(other, found).verdict
+
+
+def test_a_failed_trial_of_its_variants_leaves_a_claim_undecided() -> None:
+    from fortydays.study.evidence import judge as judge_trials
+
+    def ended(variant: str, seed: int, status: str, accuracy: float) -> dict[str, object]:
+        metrics = {"test_accuracy": accuracy} if status == "finished" else {}
+        return {"variant": variant, "seed": seed, "status": status, "metrics": metrics}
+
+    claim = Threshold(sentence="Good", variant="a", metric="test_accuracy", at_least=0.9)
+    survivors = [ended("a", 0, "finished", 0.98), ended("a", 1, "finished", 0.981)]
+    (kept,) = judge_trials([claim], survivors)
+    assert kept.verdict is Verdict.SUPPORTED
+    (judged,) = judge_trials([claim], [*survivors, ended("a", 2, "failed", 0), ended("b", 0, "failed", 0)])
+    assert judged.verdict is Verdict.UNDECIDED
+    assert judged.note == "1 of 3 trials failed, so the numbers are of the others only"
+    assert judged.seeds_needed is None
+
+
+def test_best_shows_the_rival_that_its_verdict_turns_on() -> None:
+    """A close rival that is beaten for sure, and a farther one whose spread leaves it open."""
+    trials = {
+        "mine": {seed: {"test_accuracy": 0.97} for seed in range(5)},
+        "close": {seed: {"test_accuracy": 0.969 + 0.0001 * seed} for seed in range(5)},
+        "wide": {seed: {"test_accuracy": 0.95 + 0.01 * seed} for seed in range(5)},
+    }
+    claim = Best(sentence="Mine is best", metric="test_accuracy", variant="mine", among=("close", "wide"))
+    judged = claim.judge(trials)
+    assert judged.verdict is Verdict.UNDECIDED
+    assert judged.note.startswith("closest rival: wide") or "wide is ahead" in judged.note
+    assert judged.low is not None and judged.low < 0
+    assert judged.seeds_needed is None or judged.seeds_needed > 5

@@ -32,7 +32,7 @@ def test_names_that_variants_may_have(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "ReLU", "-x", " x", "x/y", "..", "x" * 41, "x\n", "é", "a_b"])
 def test_names_that_variants_may_not_have(name: str) -> None:
-    with pytest.raises(UsageError, match="A variant is named .*; expected at most 40 of a-z, 0-9"):
+    with pytest.raises(UsageError, match=r"A variant is named .*; expected at most 40 of a-z, 0-9"):
         variant(name)
 
 

@@ -94,7 +94,7 @@ def test_a_damaged_run_is_named_and_left_out(
         broken.read()
     assert [r.run_id for r in list_runs(tmp_path)] == [whole.run_id]
     assert [r.run_id for r in folders.damaged_runs(tmp_path)] == [broken.run_id]
-    assert unfinished_run(tmp_path, name="tiny", request=REQUEST) == whole
+    assert unfinished_run(tmp_path, name="tiny", day=None, request=REQUEST) == whole
     with pytest.raises(UsageError):
         find_run(tmp_path, broken.run_id)
 
@@ -125,24 +125,35 @@ def test_a_run_is_found_by_its_id_or_its_beginning(begin: Callable[..., RunFolde
 
 def test_only_the_newest_run_with_the_same_request_goes_on(begin: Callable[..., RunFolder], tmp_path: Path) -> None:
     other = {**REQUEST, "seeds": [0]}
-    assert unfinished_run(tmp_path, name="tiny", request=REQUEST) is None
+    assert unfinished_run(tmp_path, name="tiny", day=None, request=REQUEST) is None
     first, _, _ = begin(), begin(request=other), begin("another")
-    assert unfinished_run(tmp_path, name="tiny", request=REQUEST) == first
+    assert unfinished_run(tmp_path, name="tiny", day=None, request=REQUEST) == first
     first.update(state="interrupted")
-    assert unfinished_run(tmp_path, name="tiny", request=REQUEST) == first
+    assert unfinished_run(tmp_path, name="tiny", day=None, request=REQUEST) == first
     begin().update(state="finished")
-    assert unfinished_run(tmp_path, name="tiny", request=REQUEST) is None
+    assert unfinished_run(tmp_path, name="tiny", day=None, request=REQUEST) is None
 
 
 def test_the_latest_evidence_is_that_of_the_newest_run_that_has_some(
     begin: Callable[..., RunFolder], tmp_path: Path
 ) -> None:
     first, second, _ = begin(), begin(), begin()
-    assert latest_evidence(tmp_path, "tiny") is None
+    assert latest_evidence(tmp_path, "tiny", day=None) is None
     for run in (first, second):
         files.write_json(run.evidence, {})
-    assert latest_evidence(tmp_path, "tiny") == second
-    assert latest_evidence(tmp_path, "other") is None
+    assert latest_evidence(tmp_path, "tiny", day=None) == second
+    assert latest_evidence(tmp_path, "other", day=None) is None
+
+
+def test_a_study_of_ones_own_is_not_taken_for_the_day_of_the_same_name(
+    begin: Callable[..., RunFolder], tmp_path: Path
+) -> None:
+    day = begin("activations", day=2)
+    files.write_json(day.evidence, {})
+    assert unfinished_run(tmp_path, name="activations", day=2, request=REQUEST) == day
+    assert unfinished_run(tmp_path, name="activations", day=None, request=REQUEST) is None
+    assert latest_evidence(tmp_path, "activations", day=2) == day
+    assert latest_evidence(tmp_path, "activations", day=None) is None
 
 
 def test_a_workspace_that_cannot_be_written_says_so(tmp_path: Path) -> None:

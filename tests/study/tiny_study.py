@@ -65,7 +65,7 @@ study = Study(
             sentence="A hidden layer is slower", metric="steps_to_0.5", variant="one hidden", than="linear",
             direction="above",
         ),
-        Best(sentence="Exploding is best", metric="test_accuracy", variant="exploding", among=("linear", "one hidden")),
+        Best(sentence="Fire is best", metric="test_accuracy", variant="exploding", among=("linear", "one hidden")),
         InEverySeed(sentence="No weight is huge", variant="linear", metric="largest_weight", at_most=100),
     ),
     seeds=(0, 1),

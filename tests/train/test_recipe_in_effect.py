@@ -85,12 +85,9 @@ def trained(trainer_of: TrainerOf, data: TrainingData, **changes: Any) -> Traine
 @pytest.mark.parametrize(
     "changes",
     [
-        {"optimizer": "rmsprop"},
         {"optimizer": "nadam"},
         {"optimizer": "adagrad"},
         {"optimizer": "lion"},
-        {"optimizer": "adamw", "weight_decay": 0.1},
-        {"optimizer_options": {"beta_1": 0.5}},
         {"batch_size": 64},
         {"precision": "bfloat16"},
         {"learning_rate": 0.02},

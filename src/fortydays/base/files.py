@@ -11,12 +11,11 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, TypeVar
-
-import filelock
 
 from fortydays.base import clock
 from fortydays.base.errors import StorageError
@@ -51,6 +50,30 @@ def storage_error(action: str, path: Path, error: OSError) -> StorageError:
     }
     reason = error.strerror or str(error)
     return StorageError(f"Could not {action} {path}: {reason}.", hint=hints.get(error.errno or 0, ""))
+
+
+def exists(path: Path) -> bool:
+    """Whether there is something at a path. Raises StorageError where the system does not let one look."""
+    return _mode(path) is not None
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file at a path. Raises StorageError where the system does not let one look."""
+    return stat.S_ISREG(_mode(path) or 0)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder at a path. Raises StorageError where the system does not let one look."""
+    return stat.S_ISDIR(_mode(path) or 0)
+
+
+def _mode(path: Path) -> int | None:
+    # Path.exists() and the like raise a bare PermissionError in a folder that may not be entered.
+    with storage_errors("look at", path):
+        try:
+            return path.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
 
 def make_folder(path: Path) -> Path:
@@ -152,7 +175,7 @@ def remove_leftovers(folder: Path) -> None:
 
     Only a process that holds the lock of everything that writes there may call this.
     """
-    if folder.is_dir():
+    if is_folder(folder):
         for entry in sorted(folder.glob(".*.part")):
             remove(entry)
 
@@ -234,7 +257,7 @@ def set_aside(path: Path) -> Path:
     stamp = clock.utc_now().strftime("%Y%m%d-%H%M%S")
     target = path.with_name(f"{path.name}.damaged-{stamp}")
     count = 1
-    while target.exists():
+    while exists(target):
         count += 1
         target = path.with_name(f"{path.name}.damaged-{stamp}-{count}")
     with storage_errors("set aside", path):
@@ -266,6 +289,8 @@ def locked(path: Path, *, timeout: float = -1) -> Iterator[None]:
         TimeoutError: another process held the lock all that time.
         StorageError: the lock file cannot be created.
     """
+    import filelock
+
     make_folder(path.parent)
     lock = filelock.FileLock(path)
     try:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def compare(
     run_a: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's id or its beginning, or an evidence file (.json).")
+        str,
+        typer.Argument(metavar="RUN", help="A run's id or its beginning, a day (its latest), or a .json file."),
     ],
     run_b: Annotated[str, typer.Argument(metavar="RUN", help="The other one.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,

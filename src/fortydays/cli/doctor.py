@@ -5,25 +5,19 @@ machine is a question to the tracking server, if one is set.
 """
 
 import dataclasses
-import importlib.metadata
 import json
 import os
-import platform
-import re
 import shutil
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 import fortydays
-from fortydays.base.errors import ExitCode, FortydaysError
+from fortydays.base import files
+from fortydays.base.errors import ExitCode, FortydaysError, StorageError, TrackingError
 from fortydays.base.machine import Machine, describe_machine
 from fortydays.base.settings import Settings, read_settings
 
@@ -34,9 +28,6 @@ SUPPORTED_PYTHON = ((3, 11), (3, 13))
 
 LEAST_FREE_BYTES = 2 * 10**9
 """Room for the datasets of all days that have one, and for the runs of a few studies."""
-
-SQLITE_WITH_SAFE_LOG = (3, 51, 3)
-"""From this version on, SQLite's write-ahead log cannot damage a store (the WAL-reset fault is repaired in it)."""
 
 SERVER_SECONDS = 2.0
 """How long a tracking server may take to answer before it counts as not reachable."""
@@ -86,6 +77,9 @@ def examine(environment: Mapping[str, str] | None = None) -> list[Check]:
     Args:
         environment: the variables to read the settings from; those of this process unless given.
     """
+    import platform
+    import sqlite3
+
     checks = [check_python(platform.python_version()), *check_packages(installed_version)]
     try:
         settings = read_settings(environment)
@@ -98,7 +92,7 @@ def examine(environment: Mapping[str, str] | None = None) -> list[Check]:
     if settings is not None:
         checks += check_places(settings)
         checks.append(check_npm(shutil.which("npm"), offline=settings.offline))
-        checks.append(check_tracking(settings.tracking_uri))
+        checks.append(check_tracking(settings))
     return checks
 
 
@@ -118,6 +112,8 @@ def check_python(version: str) -> Check:
 
 def installed_version(distribution: str) -> str | None:
     """The version of an installed distribution, read from its metadata, or None if it is not installed."""
+    import importlib.metadata
+
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
@@ -197,7 +193,7 @@ def check_machine(machine: Machine, *, threads: int | None) -> list[Check]:
 
 def has_nvidia_driver() -> bool:
     """Whether an NVIDIA driver is on this machine, without starting it."""
-    return shutil.which("nvidia-smi") is not None or Path("/proc/driver/nvidia").exists()
+    return shutil.which("nvidia-smi") is not None or os.access("/proc/driver/nvidia", os.F_OK)
 
 
 def check_gpu(present: bool) -> Check:
@@ -214,6 +210,8 @@ def check_gpu(present: bool) -> Check:
 
 def check_sqlite(version: tuple[int, ...]) -> Check:
     """Whether the SQLite that Python was built with can keep a write-ahead log safely."""
+    from fortydays.track.store import SQLITE_WITH_SAFE_LOG
+
     shown = ".".join(str(part) for part in version)
     if version >= SQLITE_WITH_SAFE_LOG:
         return Check(name="SQLite", state="ok", found=shown)
@@ -228,33 +226,16 @@ def check_sqlite(version: tuple[int, ...]) -> Check:
 def check_places(settings: Settings) -> list[Check]:
     """The folders of a reader's state: workspace, free space, cached datasets, mirror."""
     checks = [_check_workspace(settings.workspace), _check_free_space(settings.workspace)]
-    cached = _cached(settings)
-    if cached:
-        checks.append(Check(name="Datasets", state="ok", found=f"{', '.join(cached)} in {settings.datasets}"))
-    elif settings.offline:
-        checks.append(
-            Check(
-                name="Datasets",
-                state="note",
-                found=f"none in {settings.datasets}, and FORTYDAYS_OFFLINE is set",
-                advice="Unset FORTYDAYS_OFFLINE for the first run of a day, or set FORTYDAYS_MIRROR.",
-            )
-        )
-    else:
-        checks.append(Check(name="Datasets", state="ok", found="none yet; each is fetched when a day first needs it"))
-    if settings.mirror is None:
-        checks.append(Check(name="Mirror", state="ok", found="none set"))
-    elif settings.mirror.is_dir():
-        checks.append(Check(name="Mirror", state="ok", found=str(settings.mirror)))
-    else:
-        checks.append(
-            Check(
-                name="Mirror",
-                state="problem",
-                found=f"FORTYDAYS_MIRROR names {settings.mirror}, which is not a folder",
-                advice="Correct FORTYDAYS_MIRROR or unset it.",
-            )
-        )
+    looks: dict[str, Callable[[], Check]] = {
+        "Datasets": lambda: _check_datasets(settings),
+        "Mirror": lambda: _check_mirror(settings.mirror),
+    }
+    for name, look in looks.items():
+        try:
+            checks.append(look())
+        except StorageError as error:
+            way_out = f"Change the permissions, or point FORTYDAYS_{name.upper()} to another folder."
+            checks.append(Check(name=name, state="problem", found=error.message, advice=way_out))
     return checks
 
 
@@ -277,25 +258,30 @@ def check_npm(path: str | None, *, offline: bool) -> Check:
     )
 
 
-def check_tracking(uri: str, *, seconds: float = SERVER_SECONDS) -> Check:
-    """Where experiments are tracked, and whether a server there answers.
+def check_tracking(settings: Settings, *, seconds: float = SERVER_SECONDS) -> Check:
+    """Where experiments are tracked, whether the program can use it, and whether a server there answers.
 
     Args:
-        uri: the value of ``MLFLOW_TRACKING_URI``, or "". Names and passwords in it are not shown.
+        settings: with the value of ``MLFLOW_TRACKING_URI``. User, password and options in it are not shown.
         seconds: how long the server may take.
     """
-    shown = re.sub(r"://[^/@]*@", "://…@", uri)
-    if not uri:
+    from fortydays.track.store import destination
+
+    try:
+        where = destination(settings)
+    except TrackingError as error:
+        return Check(name="Tracking", state="problem", found=error.message, advice=error.hint)
+    if where.is_own:
         return Check(name="Tracking", state="ok", found="the store in the workspace")
-    if not uri.lower().startswith(("http://", "https://")):
-        return Check(name="Tracking", state="ok", found=shown)
-    reason = _why_not_reachable(uri, seconds)
+    if not where.is_server:
+        return Check(name="Tracking", state="ok", found=where.shown)
+    reason = _why_not_reachable(where.uri, seconds)
     if not reason:
-        return Check(name="Tracking", state="ok", found=f"{shown} answers")
+        return Check(name="Tracking", state="ok", found=f"{where.shown} answers")
     return Check(
         name="Tracking",
         state="problem",
-        found=f"{shown} does not answer: {reason}",
+        found=f"{where.shown} does not answer: {reason}",
         advice="Start the MLflow server, correct MLFLOW_TRACKING_URI, or unset it to use the store in the workspace.",
     )
 
@@ -317,7 +303,11 @@ def _why_not_reachable(uri: str, seconds: float) -> str:
 
 def _check_workspace(workspace: Path) -> Check:
     existing = _nearest_existing(workspace)
-    if not existing.is_dir():
+    try:
+        is_folder = files.is_folder(existing)
+    except StorageError as error:
+        return Check(name="Workspace", state="problem", found=error.message, advice=error.hint)
+    if not is_folder:
         return Check(
             name="Workspace",
             state="problem",
@@ -352,10 +342,33 @@ def _check_free_space(workspace: Path) -> Check:
     )
 
 
-def _cached(settings: Settings) -> list[str]:
+def _check_datasets(settings: Settings) -> Check:
     from fortydays.data import catalog, store
 
-    return [name for name in catalog.DATASETS if store.cached(name, settings)]
+    cached = [name for name in catalog.DATASETS if store.cached(name, settings)]
+    if cached:
+        return Check(name="Datasets", state="ok", found=f"{', '.join(cached)} in {settings.datasets}")
+    if settings.offline:
+        return Check(
+            name="Datasets",
+            state="note",
+            found=f"none in {settings.datasets}, and FORTYDAYS_OFFLINE is set",
+            advice="Unset FORTYDAYS_OFFLINE for the first run of a day, or set FORTYDAYS_MIRROR.",
+        )
+    return Check(name="Datasets", state="ok", found="none yet; each is fetched when a day first needs it")
+
+
+def _check_mirror(mirror: Path | None) -> Check:
+    if mirror is None:
+        return Check(name="Mirror", state="ok", found="none set")
+    if files.is_folder(mirror):
+        return Check(name="Mirror", state="ok", found=str(mirror))
+    return Check(
+        name="Mirror",
+        state="problem",
+        found=f"FORTYDAYS_MIRROR names {mirror}, which is not a folder",
+        advice="Correct FORTYDAYS_MIRROR or unset it.",
+    )
 
 
 def _nearest_existing(path: Path) -> Path:
@@ -363,6 +376,10 @@ def _nearest_existing(path: Path) -> Path:
 
 
 def _print_table(checks: Sequence[Check]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     styles: dict[State, str] = {"ok": "green", "note": "yellow", "problem": "bold red"}
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)

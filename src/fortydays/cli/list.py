@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fortydays.base import files
 from fortydays.base.settings import read_settings
 
 if TYPE_CHECKING:
@@ -96,13 +97,12 @@ def day_states() -> "list[tuple[Day, str]]":
     """Every day with its state: "ready", "run by you" or "to come"."""
     from fortydays.days.journey import JOURNEY, is_ready
 
-    run = _names_with_evidence()
-    return [(day, RUN_BY_YOU if day.slug in run else READY if is_ready(day) else TO_COME) for day in JOURNEY]
+    run = _days_with_evidence()
+    return [(day, RUN_BY_YOU if day.number in run else READY if is_ready(day) else TO_COME) for day in JOURNEY]
 
 
-def _names_with_evidence() -> set[str]:
-    """The days and studies of which this workspace holds evidence."""
+def _days_with_evidence() -> set[object]:
+    """The numbers of the days of which this workspace holds evidence; a study of one's own has none."""
     from fortydays.study.runs import list_runs
 
-    runs = read_settings().runs
-    return {str(run.read().get("name")) for run in list_runs(runs) if run.evidence.exists()}
+    return {run.read()["day"] for run in list_runs(read_settings().runs) if files.exists(run.evidence)}

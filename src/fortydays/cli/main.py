@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -12,6 +13,7 @@ from typer.exceptions import Abort, TyperException
 
 from fortydays import __version__
 from fortydays.base.errors import ExitCode, FortydaysError
+from fortydays.base.files import storage_error
 from fortydays.cli import compare, data, doctor, read, report, run, runs, show, sync, ui, verify
 from fortydays.cli import list as list_command
 from fortydays.cli.stopping import TERMINATED, leave
@@ -76,12 +78,18 @@ def execute(arguments: list[str]) -> int:
     Returns:
         The exit code, see :class:`~fortydays.base.errors.ExitCode`; 143 after a request to terminate.
     """
-    signal.signal(signal.SIGTERM, _terminate)
+    asked: list[int] = []
+
+    def terminate(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
+        raise _Terminated
+
+    signal.signal(signal.SIGTERM, terminate)
     as_json = "--json" in arguments
     try:
         code = app(arguments, prog_name="forty", standalone_mode=False)
     except FortydaysError as error:
-        code = TERMINATED if isinstance(error.__cause__, _Terminated) else int(error.exit_code)
+        code = TERMINATED if asked else int(error.exit_code)
         _print_error(error.message, error.hint, code=code, as_json=as_json)
         return code
     except TyperException as error:
@@ -89,24 +97,30 @@ def execute(arguments: list[str]) -> int:
         hint = "See `forty --help`." if usage else ""
         _print_error(error.format_message(), hint, code=error.exit_code, as_json=as_json)
         return int(error.exit_code)
-    except _Terminated:
-        return TERMINATED
-    except (KeyboardInterrupt, Abort):
-        typer.echo("Stopped.", err=True)
-        return int(ExitCode.INTERRUPTED)
+    except (KeyboardInterrupt, Abort) as interrupt:
+        return _stopped(terminated=isinstance(interrupt, _Terminated) or bool(asked))
     except BrokenPipeError:
         # The reader of our output (a pager, `head`) has gone; there is no one to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.FAILED)
+    except OSError as error:
+        # A folder that may not even be looked into, or a disk that fails: nobody closer to it knew what to say.
+        found = storage_error("use", Path(error.filename or "a file"), error)
+        _print_error(found.message, found.hint, code=found.exit_code, as_json=as_json)
+        return int(found.exit_code)
+    if code == ExitCode.INTERRUPTED:
+        # The library turns an interrupt that nobody handled into this code, without a word.
+        return _stopped(terminated=bool(asked))
     return code if isinstance(code, int) else int(ExitCode.DONE)
+
+
+def _stopped(*, terminated: bool) -> int:
+    typer.echo("Stopped.", err=True)
+    return TERMINATED if terminated else int(ExitCode.INTERRUPTED)
 
 
 class _Terminated(KeyboardInterrupt):
     """The system asked the process to end; handled like an interrupt, with its own exit code."""
-
-
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise _Terminated
 
 
 def _print_error(message: str, hint: str, *, code: int, as_json: bool) -> None:

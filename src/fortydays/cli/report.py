@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fortydays.base import files
+from fortydays.base.errors import StorageError, UsageError
 from fortydays.base.settings import read_settings
 
 if TYPE_CHECKING:
@@ -32,8 +33,15 @@ def report(
     found = need_evidence(subject, settings, evidence.published(), only_published=published)
     notes = _notes(subject, found.evidence)
     page = make_page(found.evidence, notes_html=notes, source=found.source)
-    path = (output or settings.workspace / "reports" / f"{subject.file_name}.html").absolute()
-    files.write_text(path, page)
+    usual = settings.workspace / "reports" / f"{subject.file_name}.html"
+    path = (output or usual).absolute()
+    try:
+        files.write_text(path, page)
+    except StorageError as error:
+        if output is None:
+            raise
+        hint = f"Name a file in a folder of your own, or leave -o out: the page then goes to {usual}."
+        raise StorageError(error.message, hint=hint) from error
     typer.echo(path)
     if open_:
         import webbrowser
@@ -48,7 +56,6 @@ def _notes(subject: "Subject", evidence: dict[str, Any]) -> str | None:
     A run with other variants or settings than the day's own lacks numbers that the notes speak of. The page is then
     made without notes, and the reader told.
     """
-    from fortydays.base.errors import UsageError
     from fortydays.report.notes import read_notes, render_notes, to_html
 
     notes = read_notes(subject.day) if subject.day else None

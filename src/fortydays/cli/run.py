@@ -2,7 +2,6 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +13,7 @@ from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
     from fortydays.base.progress import Progress
-    from fortydays.study.runner import StudySource
+    from fortydays.study.runner import Request, StudySource
     from fortydays.study.runs import RunFolder
     from fortydays.track.tracker import Tracker
 
@@ -62,12 +61,12 @@ def run(
     console = rich.console.Console(stderr=True)
     environment = read_settings()
     request = Request(seeds=seeds, only=tuple(only or ()), settings=tuple(settings or ()), engine=engine)
+    if publish:
+        _check_publishable(day, request)
     with console_progress(console) as progress:
         folder, evidence, tracking = _run(
             day, request, environment, progress, fresh=fresh, no_track=no_track, command=_again(sys.argv[1:])
         )
-    if publish:
-        _publish(evidence)
     if as_json:
         from fortydays.study.evidence import outline
 
@@ -78,6 +77,8 @@ def run(
         print_evidence(evidence, rich.console.Console(), source=f"your run {folder.run_id}")
     for line in tracking:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if publish:
+        _publish(evidence)
     if any(t["status"] == "failed" for t in evidence["trials"]):
         return int(ExitCode.FAILED)
     if strict and any(c["verdict"] != "supported" for c in evidence["claims"]):
@@ -86,7 +87,14 @@ def run(
 
 
 def _run(
-    day: str, request: Any, settings: Settings, progress: "Progress", *, fresh: bool, no_track: bool, command: str
+    day: str,
+    request: "Request",
+    settings: Settings,
+    progress: "Progress",
+    *,
+    fresh: bool,
+    no_track: bool,
+    command: str,
 ) -> "tuple[RunFolder, dict[str, Any], list[str]]":
     from fortydays.study.runner import StudyInterruptedError, run_study
 
@@ -94,16 +102,16 @@ def _run(
     again = f"Continue with: forty {command}"
     listener = _ListeningCommand(settings, tracked=not no_track)
     with stopping_in_time(lambda: f"Stopped. {listener.kept()}\n{again}"):
-        try:
-            source = _load(day, settings, progress)
-        except KeyboardInterrupt as interrupt:
-            raise StudyInterruptedError(f"Stopped. {listener.kept()}", hint=again) from interrupt
         seconds_to_wait = SECONDS_TO_WAIT_FOR_TRACKING
         try:
+            source = _load(day, settings, progress)
             folder, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=fresh)
         except StudyInterruptedError as error:
             seconds_to_wait = SECONDS_TO_WAIT_WHEN_STOPPED
             raise StudyInterruptedError(error.message, hint=again) from error.__cause__
+        except KeyboardInterrupt as interrupt:
+            seconds_to_wait = SECONDS_TO_WAIT_WHEN_STOPPED
+            raise StudyInterruptedError(f"Stopped. {listener.kept()}", hint=again) from interrupt
         finally:
             notes = listener.close(seconds_to_wait)
     return folder, evidence, notes
@@ -159,16 +167,25 @@ def _again(arguments: list[str]) -> str:
     return shlex.join([a for a in arguments if a != "--fresh"])
 
 
+def _check_publishable(day: str, request: "Request") -> None:
+    """Refuse, before anything is trained, a request whose evidence would not be a day's whole study.
+
+    Raises:
+        UsageError: it is of a study of one's own, of some variants, of other recipes or of fewer seeds.
+    """
+    from fortydays.days.loading import is_study_file
+
+    if is_study_file(day) or request.only or request.settings or request.seeds or request.engine != "compiled":
+        raise UsageError(
+            "Only a day's whole study is published: no --only, --set, --seeds or --engine.",
+            hint="Leave --publish away to run what you asked for.",
+        )
+
+
 def _publish(evidence: dict[str, Any]) -> None:
     from fortydays.study.evidence import published
 
-    day, request = evidence["day"], evidence["request"]
-    if day is None or request["only"] or request["settings"] or request["engine"] != "compiled":
-        raise UsageError(
-            "Only a day's whole study is published: no --only, no --set, the compiled engine.",
-            hint="The run itself is kept; see `forty runs`.",
-        )
     if any(t["status"] == "failed" for t in evidence["trials"]):
-        raise FortydaysError("Evidence with failed trials is not published.")
-    path: Path = published().path(day)
-    files.write_text(path, json.dumps(evidence, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n")
+        raise FortydaysError("Evidence with failed trials is not published.", hint="The run is kept: forty runs")
+    text = json.dumps(evidence, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    files.write_text(published().path(evidence["day"]), text + "\n")

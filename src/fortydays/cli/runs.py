@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fortydays.base import files
 from fortydays.base.errors import StorageError
 from fortydays.base.settings import read_settings
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from fortydays.study.runs import RunFolder
+
+
+NO_EVIDENCE = "no evidence (damaged)"
+"""What is shown instead of "finished" where a run has ended and its evidence cannot be used."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +75,12 @@ def runs(
 
 
 def _line(run: "RunFolder") -> RunLine:
-    from fortydays.report.lookup import command_of
+    from fortydays.report.lookup import command_of, is_without_evidence, train_again
 
     document = run.read()
     verdicts, problem = _verdicts(run)
+    if problem or is_without_evidence(run):
+        problem = f"{problem or f'The evidence of {run.run_id} was damaged.'} {train_again(run)}"
     day = document.get("day")
     name = str(document.get("name", ""))
     return RunLine(
@@ -81,7 +88,7 @@ def _line(run: "RunFolder") -> RunLine:
         day=day if isinstance(day, int) else None,
         name=name,
         state=str(run.state()),
-        done=sum(trial.result.exists() for trial in run.trials()),
+        done=sum(files.exists(trial.result) for trial in run.trials()),
         total=_total(document),
         created=str(document.get("created", "")),
         verdicts=verdicts,
@@ -93,7 +100,7 @@ def _line(run: "RunFolder") -> RunLine:
 def _verdicts(run: "RunFolder") -> tuple[dict[str, int], str]:
     from fortydays.study.evidence import read_evidence
 
-    if not run.evidence.exists():
+    if not files.exists(run.evidence):
         return {}, ""
     try:
         claims = read_evidence(run.evidence)["claims"]
@@ -137,7 +144,7 @@ def _print(lines: list[RunLine], console: "Console") -> None:
         total = "?" if line.total is None else str(line.total)
         table.add_row(
             screen.text(line.run_id),
-            screen.text(line.state, styles.get(line.state, "")),
+            screen.text(NO_EVIDENCE, "red") if line.problem else screen.text(line.state, styles.get(line.state, "")),
             screen.text(f"{line.done}/{total}"),
             screen.text(line.created[:16].replace("T", " ")),
             screen.text(_counts(line.verdicts)),

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from fortydays.base.errors import StorageError
 from fortydays.base.settings import read_settings
 
 
@@ -17,12 +18,17 @@ def show(
 ) -> None:
     """Show a day's results: your own latest run, or else the published evidence."""
     from fortydays.report.lookup import find_subject, need_evidence
+    from fortydays.report.results import read_results
     from fortydays.study import evidence
 
     subject = find_subject(day)
     found = need_evidence(subject, read_settings(), evidence.published(), only_published=published)
     if as_json:
-        typer.echo(json.dumps(evidence.outline(found.evidence), allow_nan=False))
+        read_results(found.evidence)  # so that what other programs are given is whole
+        try:
+            typer.echo(json.dumps(evidence.outline(found.evidence), allow_nan=False))
+        except ValueError as error:
+            raise StorageError(f"The evidence is damaged: {error}.", hint="Make it anew with `forty run`.") from error
         return
     from rich.console import Console
 

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fortydays.base.errors import ExitCode
+from fortydays.base.errors import ExitCode, FortydaysError
 from fortydays.base.settings import Settings, read_settings
+from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
     from fortydays.days.journey import Day
+    from fortydays.study.runner import StudySource
 
 
 def verify(
@@ -22,7 +24,8 @@ def verify(
     """Say which published evidence is stale, and with --rerun whether a fresh run agrees with it.
 
     Evidence is stale where the day's study, the engine, the dataset or the splits are not those it was made with.
-    Its verdicts are judged again from its trials. Exit code 3 where anything is stale or does not agree.
+    Its verdicts are judged again from its trials. Exit code 3 where anything is stale or does not agree, 1 where a
+    file is damaged.
     """
     settings = read_settings()
     findings = [_verify(day, settings, rerun=rerun) for day in _chosen(days or [])]
@@ -30,6 +33,8 @@ def verify(
         typer.echo(json.dumps({"days": findings}, ensure_ascii=False))
     else:
         _print(findings)
+    if any(f["state"] == "damaged" for f in findings):
+        return int(ExitCode.FAILED)
     good = all(f["state"] == "current" and f.get("agrees", True) for f in findings)
     return int(ExitCode.DONE if good else ExitCode.NOT_MET)
 
@@ -45,34 +50,42 @@ def _chosen(names: list[str]) -> "list[Day]":
 
 
 def _verify(day: "Day", settings: Settings, *, rerun: bool) -> dict[str, Any]:
-    from fortydays.days.journey import folder
+    from fortydays.days.loading import find_study, load_study
     from fortydays.study.evidence import published
     from fortydays.study.verification import agreement, stale_parts
 
     found: dict[str, Any] = {"day": day.number, "title": day.title}
-    evidence = published().read(day.number)
-    where = folder(day)
-    if evidence is None or where is None:
+    try:
+        evidence = published().read(day.number)
+    except FortydaysError as error:
+        return {**found, "state": "damaged", "reasons": [error.message]}
+    if evidence is None:
         return {**found, "state": "missing", "reasons": ["no evidence is published"]}
-    reasons = stale_parts(evidence, where / "study.py")
+    source = load_study(find_study(str(day.number)), threads=settings.threads)
+    try:
+        reasons = stale_parts(evidence, source.path, source.study.claims)
+    except (KeyError, TypeError) as error:
+        path = published().path(day.number)
+        return {**found, "state": "damaged", "reasons": [f"{path} is damaged: it has no {error}."]}
     found |= {"state": "stale" if reasons else "current", "reasons": reasons, "created": evidence["created"]}
     if rerun:
-        found |= agreement(evidence, _run_again(day, evidence, settings))
+        found |= agreement(evidence, _run_again(source, settings))
     return found
 
 
-def _run_again(day: "Day", evidence: dict[str, Any], settings: Settings) -> dict[str, Any]:
+def _run_again(source: "StudySource", settings: Settings) -> dict[str, Any]:
     import rich.console
 
     from fortydays.cli.progress import console_progress
-    from fortydays.days.loading import find_study, load_study
     from fortydays.study.runner import Request, run_study
 
-    with console_progress(rich.console.Console(stderr=True)) as progress:
-        progress.say(f"Day {day.number}: running again")
-        source = load_study(find_study(str(day.number)), threads=settings.threads)
-        request = Request(seeds=len(evidence["seeds"]))
-        return run_study(source, request, settings, progress=progress)[1]
+    with (
+        console_progress(rich.console.Console(stderr=True)) as progress,
+        stopping_in_time(lambda: "Stopped. The published evidence is as it was."),
+    ):
+        progress.say(f"Day {source.day}: running again")
+        # Always anew: what is verified is that today's program gives these numbers from the first step.
+        return run_study(source, Request(), settings, progress=progress, fresh=True)[1]
 
 
 def _print(findings: list[dict[str, Any]]) -> None:

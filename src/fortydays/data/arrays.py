@@ -1,7 +1,7 @@
 """What a dataset is to the rest of the program: labelled examples in three splits.
 
 The engine is given :class:`TrainingData`, which has no way to the test examples. Those are behind
-:class:`SealedSplit`, which the study opens once for each trial, after training.
+:class:`SealedSplit`, which the study opens for each trial after its training, and for the day's pictures.
 """
 
 from collections.abc import Callable
@@ -49,7 +49,7 @@ class SealedSplit:
         self._read = read
 
     def open(self) -> Split:
-        """Read the examples. A study does this once for each trial, after training."""
+        """Read the examples. A study does this for a trial when its training is over."""
         return self._read()
 
 

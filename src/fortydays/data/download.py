@@ -11,9 +11,11 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from fortydays.base import clock, files
@@ -23,6 +25,8 @@ from fortydays.data.spec import Limits, SourceFailedError
 
 if TYPE_CHECKING:
     import requests
+
+T = TypeVar("T")
 
 _CHUNK_BYTES = 2**16
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-\d{1,15}/(\d{1,15})")
@@ -49,7 +53,7 @@ def download(
         SourceFailedError: the server cannot be reached, refuses, or breaks off each try.
         StorageError: the disk refuses.
     """
-    if target.exists():
+    if files.exists(target):
         return
     import requests
 
@@ -198,24 +202,62 @@ def _check_reachable(address: str, seconds: float) -> None:
     from requests.utils import get_environ_proxies, select_proxy
 
     proxy = select_proxy(address, get_environ_proxies(address))
-    way = urlsplit(proxy or address)
-    host, port = way.hostname or "", way.port or (443 if way.scheme == "https" else 80)
-    outcome: queue.SimpleQueue[str] = queue.SimpleQueue()
-
-    def connect() -> None:
-        try:
-            with socket.create_connection((host, port), timeout=seconds):
-                outcome.put("")
-        except OSError as error:
-            outcome.put(error.strerror or str(error))
-
-    threading.Thread(target=connect, daemon=True, name="reach").start()
     try:
-        failure = outcome.get(timeout=seconds)
-    except queue.Empty:
+        way = urlsplit(address if not proxy else proxy if "://" in proxy else f"http://{proxy}")
+        host, port = way.hostname or "", way.port or (443 if way.scheme == "https" else 80)
+    except ValueError:  # its text is not shown: it may quote a part of a password
+        what = "the proxy's address" if proxy else "the address"
+        raise SourceFailedError(f"{what} cannot be used; expected http://HOST:PORT") from None
+    deadline = clock.seconds() + seconds
+    try:
+        places = _first_to_succeed([partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)], deadline)
+        # All addresses at once: one that nothing comes back from would else use up the time of the next.
+        _first_to_succeed([partial(_connect, place, seconds) for place in places], deadline)
+    except TimeoutError:
         failure = f"no answer within {seconds:g} s"
-    if failure:
-        raise SourceFailedError(f"{f'the proxy {host} ' if proxy else ''}cannot be reached: {failure}")
+    except OSError as error:
+        failure = error.strerror or str(error)
+    except UnicodeError:
+        failure = "its name is not one that a server can have"
+    else:
+        return
+    raise SourceFailedError(f"{f'the proxy {host} ' if proxy else ''}cannot be reached: {failure}")
+
+
+def _connect(place: tuple[Any, ...], seconds: float) -> None:
+    family, kind, protocol, _, address = place
+    with socket.socket(family, kind, protocol) as connection:
+        connection.settimeout(seconds)
+        connection.connect(address)
+
+
+def _first_to_succeed(tasks: Sequence[Callable[[], T]], deadline: float) -> T:
+    """Do all tasks at once, in threads that are left to themselves, and return what the first to succeed gives.
+
+    Raises:
+        OSError, UnicodeError: every task failed; this is the failure of the last in the sequence.
+        TimeoutError: none succeeded in time.
+    """
+    outcomes: queue.SimpleQueue[tuple[int, T | None, Exception | None]] = queue.SimpleQueue()
+
+    def attempt(index: int, task: Callable[[], T]) -> None:
+        try:
+            outcomes.put((index, task(), None))
+        except (OSError, UnicodeError) as error:
+            outcomes.put((index, None, error))
+
+    for index, task in enumerate(tasks):
+        threading.Thread(target=attempt, args=(index, task), daemon=True, name="reach").start()
+    failures: dict[int, Exception] = {}
+    while len(failures) < len(tasks):
+        try:
+            index, result, failure = outcomes.get(timeout=max(0.0, deadline - clock.seconds()))
+        except queue.Empty:
+            raise TimeoutError from None
+        if failure is None:
+            return cast(T, result)
+        failures[index] = failure
+    raise failures[max(failures)] if failures else OSError("it has no address")
 
 
 def _root(error: BaseException) -> str:

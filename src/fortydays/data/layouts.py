@@ -23,6 +23,7 @@ from typing import IO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from fortydays.base import files
 from fortydays.base.errors import DataError
 
 _MAX_MEMBERS = 1_000
@@ -115,7 +116,7 @@ def loose_files(folder: Path, layout: Layout) -> dict[str, Path] | None:
     """Where each file of the layout lies in a folder, as itself or as ``NAME.gz``; None if one is missing."""
     found: dict[str, Path] = {}
     for name in layout.names:
-        choices = [path for path in (folder / name, folder / f"{name}.gz") if path.is_file()]
+        choices = [path for path in (folder / name, folder / f"{name}.gz") if files.is_file(path)]
         if not choices:
             return None
         found[name] = choices[0]
@@ -126,7 +127,7 @@ def read_loose(paths: dict[str, Path], layout: Layout, examples: Examples) -> No
     """Read the layout's files from where :func:`loose_files` or a download put them.
 
     Raises:
-        DamagedSourceError: a file is not what it should be.
+        DamagedSourceError: a file is not what it should be, or cannot be read.
     """
     for file in layout.files:
         path = paths[file.name]
@@ -217,6 +218,8 @@ def _damage_of(name: str) -> Iterator[None]:
     except DamagedSourceError:
         raise
     except (OSError, EOFError, ValueError, SyntaxError, zlib.error, struct.error, tarfile.TarError) as error:
+        if isinstance(error, OSError) and error.errno:  # what the system refuses says nothing of the content
+            raise DamagedSourceError(f"{name} cannot be read: {error.strerror}") from error
         # PIL raises SyntaxError for some broken PNG chunks.
         raise DamagedSourceError(f"{name} is damaged: {error}") from error
 

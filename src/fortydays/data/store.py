@@ -73,8 +73,13 @@ def path(dataset: str | DatasetSpec, settings: Settings) -> Path:
 
 
 def cached(dataset: str | DatasetSpec, settings: Settings) -> bool:
-    """Whether a dataset is in the cache (its content is not checked). Raises UsageError for an unknown name."""
-    return (path(dataset, settings) / MANIFEST).is_file()
+    """Whether a dataset is in the cache; its content is not checked.
+
+    Raises:
+        UsageError: there is no dataset of that name.
+        StorageError: the cache cannot be looked into.
+    """
+    return files.is_file(path(dataset, settings) / MANIFEST)
 
 
 def load(
@@ -131,10 +136,11 @@ def verify(dataset: str | DatasetSpec, settings: Settings) -> Verification:
     Raises:
         UsageError: there is no dataset of that name.
         DataError: the dataset is not in the cache.
+        StorageError: the cache cannot be looked into.
     """
     spec = _spec(dataset)
     folder = path(spec, settings)
-    if not folder.is_dir():
+    if not files.is_folder(folder):
         raise DataError(
             f"The dataset {spec.name!r} is not in the cache {settings.datasets}.",
             hint=f"Get it with: forty data get {spec.name}",
@@ -320,19 +326,19 @@ def _obtain(spec: DatasetSpec, settings: Settings, progress: Progress, limits: L
         thorough: read every byte of what is there, even where nothing looks changed.
     """
     folder = path(spec, settings)
-    if folder.is_dir() and _is_right(folder, spec, thorough=thorough):
+    if files.is_folder(folder) and _is_right(folder, spec, thorough=thorough):
         return
     try:
         with _alone(spec, folder.parent, progress):
             files.remove_leftovers(folder.parent)
-            if folder.exists() and not _mend(spec, folder, progress, thorough=thorough):
+            if files.exists(folder) and not _mend(spec, folder, progress, thorough=thorough):
                 aside = files.set_aside(folder)
                 progress.warn(f"The damaged copy was moved to {aside}; {spec.title} is fetched again.")
-            if not folder.exists():
+            if not files.exists(folder):
                 _fetch(spec, settings, folder, progress, limits)
     except StorageError:
         # Read-only storage can hold a good copy with other times of change: it cannot be noted as checked.
-        if not folder.is_dir() or _content_problems(folder, spec):
+        if not files.is_folder(folder) or _content_problems(folder, spec):
             raise
 
 

@@ -102,8 +102,9 @@ def _import_file(name: str, path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except FortydaysError:
-        raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        if isinstance(error, FortydaysError):
+            raise
         raise UsageError(f"The study file {path} could not be loaded: {type(error).__name__}: {error}") from error
     return module

@@ -10,7 +10,7 @@ from fortydays.base import files
 from fortydays.base.errors import StorageError, UsageError
 from fortydays.base.settings import Settings
 from fortydays.study.evidence import Published, read_evidence
-from fortydays.study.runs import RunFolder, latest_evidence
+from fortydays.study.runs import RunFolder, RunState, find_run, latest_evidence, list_runs
 
 if TYPE_CHECKING:
     from fortydays.days.journey import Day
@@ -91,7 +91,7 @@ def find_evidence(subject: Subject, settings: Settings, shipped: Published, *, o
         StorageError: the evidence is damaged.
     """
     if not only_published:
-        run = latest_evidence(settings.runs, subject.name)
+        run = latest_evidence(settings.runs, subject.name, day=subject.day.number if subject.day else None)
         if run is not None:
             return Found(evidence=_evidence_or_aside(run), source=f"your run {run.run_id}", published=False)
     document = shipped.read(subject.day.number) if subject.day else None
@@ -113,31 +113,70 @@ def need_evidence(subject: Subject, settings: Settings, shipped: Published, *, o
 
         if not is_ready(subject.day):
             raise UsageError(f"{subject.words} is still to come.", hint="`forty list` shows the days that are ready.")
-    elif not Path(subject.text).is_file():
+    elif not files.is_file(Path(subject.text)):
         raise UsageError(f"There is no study file {subject.text}, and no run of a study named {subject.name!r}.")
     which = "published evidence" if only_published else "evidence yet"
     raise UsageError(f"{subject.words} has no {which}.", hint=f"Make your own: forty run {subject.argument}")
 
 
 def evidence_of_run(runs: Path, text: str) -> Found:
-    """The evidence of a run by its id or the beginning of it, or in a file whose name ends in ``.json``.
+    """The evidence of a run, or of a file whose name ends in ``.json``.
+
+    Args:
+        runs: the workspace's folder of runs.
+        text: the run's id or the beginning of it, a day by number or name for its latest run, or the file.
 
     Raises:
-        UsageError: there is no such run, or it has no evidence yet.
+        UsageError: there is no such run, several begin so, or it has no evidence.
         StorageError: the evidence is damaged.
     """
-    from fortydays.study.runs import find_run
-
     if text.endswith(".json"):
         return Found(evidence=read_evidence(Path(text)), source=text, published=False)
-    run = find_run(runs, text)
-    if not run.evidence.exists():
-        document = run.read()
-        command = command_of(document.get("request"), day=document.get("day"), name=str(document.get("name", "")))
+    run = _find_run(runs, text)
+    if not files.exists(run.evidence):
+        if is_without_evidence(run):
+            raise UsageError(f"The run {run.run_id} has no evidence: it was damaged.", hint=train_again(run))
         raise UsageError(
-            f"The run {run.run_id} has no evidence yet: it is {run.state()}.", hint=f"Continue it: {command}"
+            f"The run {run.run_id} has no evidence yet: it is {run.state()}.", hint=f"Continue it: {_command(run)}"
         )
     return Found(evidence=_evidence_or_aside(run), source=f"your run {run.run_id}", published=False)
+
+
+def _find_run(runs: Path, text: str) -> RunFolder:
+    """A run by its id or the beginning of it, or the latest one of a day; one with evidence comes first."""
+    from fortydays.days.journey import find_day
+
+    try:
+        day = find_day(text)
+    except UsageError:
+        pass
+    else:
+        with_evidence = latest_evidence(runs, day.slug, day=day.number)
+        if with_evidence is not None:
+            return with_evidence
+        of_day = [run for run in list_runs(runs) if run.read()["day"] == day.number]
+        if of_day:
+            return of_day[-1]
+    known = [run.run_id for run in list_runs(runs)]
+    matching = [run_id for run_id in known if text and run_id.startswith(text)]
+    if len(matching) > 1 and text not in known:
+        raise UsageError(f"Several runs begin with {text!r}.", hint=f"Name one of them: {', '.join(matching[-10:])}.")
+    return find_run(runs, text)
+
+
+def is_without_evidence(run: RunFolder) -> bool:
+    """Whether a run has ended and its evidence, found damaged, is no longer there."""
+    return run.state() in (RunState.FINISHED, RunState.FAILED) and not files.exists(run.evidence)
+
+
+def train_again(run: RunFolder) -> str:
+    """What to do about a run whose evidence is damaged."""
+    return f"It must be trained again, with: {_command(run)}"
+
+
+def _command(run: RunFolder) -> str:
+    document = run.read()
+    return command_of(document["request"], day=document["day"], name=str(document["name"]))
 
 
 def _evidence_or_aside(run: RunFolder) -> dict[str, Any]:
@@ -145,12 +184,12 @@ def _evidence_or_aside(run: RunFolder) -> dict[str, Any]:
     try:
         return read_evidence(run.evidence)
     except StorageError as error:
-        if not run.evidence.exists():
+        if not files.exists(run.evidence):
             raise
         aside = files.set_aside(run.evidence)
         raise StorageError(
             f"{error.message} It is kept as {aside.name} in that folder.",
-            hint="The next command shows your run before it, or the published evidence; `forty run` makes it anew.",
+            hint=f"{train_again(run)}\nUntil then your run before it is shown, or the published evidence.",
         ) from error
 
 

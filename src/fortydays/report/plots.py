@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from fortydays.report import curves, numbers
 from fortydays.report.palette import COLORS, look
 from fortydays.report.results import Lines, Matrix, SearchResult, VariantResults
+from fortydays.track.curves import keep_matplotlib_in_workspace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -263,6 +264,7 @@ def standalone(svg: str) -> str:
 @contextmanager
 def _figure(width: float, height: float) -> Iterator["Figure"]:
     """A figure without pyplot, which would keep it and ask for a display."""
+    keep_matplotlib_in_workspace()
     import matplotlib
     from matplotlib.figure import Figure
 

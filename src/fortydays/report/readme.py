@@ -51,7 +51,7 @@ def speed_table(benchmarks: Mapping[str, Any]) -> str:
     if not benchmarks:
         return "Not measured yet: `make bench`."
     lines = ["| what | target | median (range) |", "|---|---|---|"]
-    machines = set()
+    machines, methods = set(), set()
     for found in benchmarks.values():
         name, figure = next(iter(found["figures"].items()))
         unit = {"ratio": "x", "seconds": " s", "MiB": " MiB"}.get(name, "")
@@ -61,7 +61,9 @@ def speed_table(benchmarks: Mapping[str, Any]) -> str:
             f"{figure['median']:.3g}{unit} ({figure['min']:.3g} to {figure['max']:.3g}) |"
         )
         machines.add(f"{found['machine']['cpu_model']}, {found['machine']['cores']} cores, {found['measured'][:10]}")
-    where = f"Measured on {'; '.join(sorted(machines))}, two programs in turn, five times each."
+        methods.add(str(found.get("method", "")))
+    how = "; ".join(sorted(methods - {""}))
+    where = f"Measured on {'; '.join(sorted(machines))}{f': {how}' if how else ''}."
     return "\n".join([*lines, "", where])
 
 

@@ -250,7 +250,7 @@ class Best:
     """One variant's metric is above each of the others'.
 
     Supported where every paired comparison is (an intersection-union test, so no correction is due; Berger, 1982);
-    refuted where any rival is better at 95% after Bonferroni's correction for their number.
+    refuted where any rival is at least as good at 95% after Bonferroni's correction for their number.
 
     Attributes:
         sentence: the claim in words.
@@ -282,14 +282,19 @@ class Best:
         if any(len(d) < 2 for _, d, _ in samples):
             rival, differences, note = min(samples, key=lambda s: len(s[1]))
             return _against(self.sentence, condition, differences, 0.0, above=True, metric=self.metric, note=note)
-        rival, differences, note = min(samples, key=lambda s: interval(s[1]).mean)
         corrected = 1 - (1 - CONFIDENCE) / len(self.among)
-        refuted = any((interval(d, confidence=corrected).high or 0.0) <= 0.0 for _, d, _ in samples)
-        supported = all((interval(d).low or 0.0) > 0.0 for _, d, _ in samples)
-        verdict = Verdict.SUPPORTED if supported else Verdict.REFUTED if refuted else Verdict.UNDECIDED
+        won = {rival for rival, d, _ in samples if (interval(d).low or 0.0) > 0.0}
+        lost = {rival for rival, d, _ in samples if (interval(d, confidence=corrected).high or 0.0) <= 0.0}
+        # The rival to show is the one the verdict turns on: one that is ahead, else one not beaten, else the closest.
+        deciding = [s for s in samples if s[0] in lost] or [s for s in samples if s[0] not in won] or samples
+        rival, differences, note = min(deciding, key=lambda s: interval(s[1]).mean)
+        verdict = Verdict.REFUTED if lost else Verdict.UNDECIDED if len(won) < len(samples) else Verdict.SUPPORTED
         spread = interval(differences)
         note = "; ".join(filter(None, [f"{rival} is ahead" if spread.mean < 0 else f"closest rival: {rival}", note]))
-        needed = seeds_to_decide(spread.mean, spread.std) if verdict is Verdict.UNDECIDED else None
+        needed = None
+        if verdict is Verdict.UNDECIDED:
+            confidence = CONFIDENCE if spread.mean > 0 else corrected
+            needed = seeds_to_decide(spread.mean, spread.std, confidence=confidence)
         return _judgement(self.sentence, condition, verdict, spread, 0.0, self.metric, note, needed=needed)
 
 

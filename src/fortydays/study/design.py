@@ -11,45 +11,26 @@ from numpy.typing import NDArray
 from fortydays.base.errors import UsageError, unknown_name
 from fortydays.data.arrays import Split
 from fortydays.study.claims import Claim
-from fortydays.train.recipe import FIELDS, Recipe
-from fortydays.train.trainer import FREE_FIELDS
+from fortydays.study.search import Search
+from fortydays.train.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
 
     from fortydays.train.framework import ModelBuilder
 
-TUNING_SEEDS = (1000, 1001)
-"""Seeds of the trials that choose a setting. They are never seeds of a study, so choice and report are apart."""
+METRICS = (
+    "test_accuracy",
+    "test_loss",
+    "train_accuracy",
+    "train_loss",
+    "validation_accuracy",
+    "validation_loss",
+    "accuracy_gap",
+)
+"""What every trial is measured by; ``accuracy_gap`` is training minus test accuracy."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9 .+-]{0,39}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Search:
-    """One recipe field chosen on the validation split before a variant's trials, from a stated number of tries.
-
-    Attributes:
-        field: the recipe field; one that needs no new program, such as "learning_rate".
-        values: what is tried, each with every seed of ``seeds``; the best mean validation accuracy wins, and of
-            equals the first.
-        seeds: seeds of the tries.
-    """
-
-    field: str
-    values: tuple[Any, ...]
-    seeds: tuple[int, ...] = TUNING_SEEDS
-
-    def __post_init__(self) -> None:
-        if self.field not in FIELDS:
-            raise unknown_name("recipe field", self.field, FIELDS)
-        if self.field not in FREE_FIELDS:
-            raise UsageError(
-                f"The recipe field {self.field!r} cannot be searched, because each value would be compiled anew.",
-                hint=f"Fields that can be: {', '.join(FREE_FIELDS)}.",
-            )
-        if not self.values or not self.seeds:
-            raise UsageError(f"The search over {self.field!r} needs at least one value and one seed.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +163,11 @@ class Study:
         for name in mentioned:
             if name not in names:
                 raise unknown_name(f"variant of the study {self.title!r}", name, names)
+        for claim in self.claims:
+            measured = (m.name for m in self.measures if set(claim.variants) <= set(m.variants))
+            known = (*METRICS, *(name(t) for t in self.targets for name in (steps_metric, seconds_metric)), *measured)
+            if claim.metric not in known:
+                raise unknown_name(f"metric for the claim {claim.sentence!r}", claim.metric, known)
         tuning = {s for v in self.variants if v.search for s in v.search.seeds}
         if tuning & set(self.seeds):
             both = ", ".join(map(str, sorted(tuning & set(self.seeds))))

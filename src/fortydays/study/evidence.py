@@ -1,6 +1,7 @@
 """Evidence: what the trials of a study showed, with everything needed to show it again, as one JSON document."""
 
 import ast
+import dataclasses
 import io
 import tokenize
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, StorageError
-from fortydays.study.claims import Claim, Judgement, Trials, unit_of
+from fortydays.study.claims import Claim, Judgement, Trials, Verdict, unit_of
 from fortydays.study.statistics import interval
 
 SCHEMA_VERSION = 1
@@ -57,9 +58,27 @@ def by_variant_and_seed(trials: Iterable[Mapping[str, Any]]) -> Trials:
 
 
 def judge(claims: Sequence[Claim], trials: Sequence[Mapping[str, Any]]) -> list[Judgement]:
-    """The verdict on each claim."""
+    """The verdict on each claim.
+
+    A trial that failed is an outcome of its variant too. Judging the survivors alone would flatter a variant that
+    diverges in some seeds, so a claim about such a variant is undecided, and says why.
+    """
     metrics = by_variant_and_seed(trials)
-    return [claim.judge(metrics) for claim in claims]
+    judged = []
+    for claim in claims:
+        judgement = claim.judge(metrics)
+        of_claim = [t for t in trials if t["variant"] in claim.variants]
+        failed = sum(t["status"] == "failed" for t in of_claim)
+        if failed:
+            said = f"{failed} of {len(of_claim)} trials failed, so the numbers are of the others only"
+            judgement = dataclasses.replace(
+                judgement,
+                verdict=Verdict.UNDECIDED,
+                seeds_needed=None,
+                note="; ".join(filter(None, [said, judgement.note])),
+            )
+        judged.append(judgement)
+    return judged
 
 
 def results_digest(trials: Sequence[Mapping[str, Any]]) -> str:
@@ -111,7 +130,8 @@ def engine_files() -> list[Path]:
     """The modules whose code a trial's numbers are a function of."""
     package = Path(__file__).parent.parent
     found = [*sorted((package / "train").glob("*.py")), *sorted((package / "models").glob("*.py"))]
-    return [*found, package / "data" / "splits.py", package / "data" / "arrays.py", package / "study" / "trial.py"]
+    others = ("data/splits.py", "data/arrays.py", "base/machine.py", "study/trial.py", "study/search.py")
+    return [*found, *(package / name for name in others)]
 
 
 # Tokens that can hold line ends of their own; from Python 3.12 on an f-string is several tokens.

@@ -2,7 +2,8 @@
 
 import dataclasses
 import io
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +29,15 @@ from fortydays.base.settings import Settings
 from fortydays.data import store
 from fortydays.data.arrays import Dataset
 from fortydays.study import evidence as documents
-from fortydays.study.design import Search, Shown, Study, Variant
-from fortydays.study.runs import RunFolder, RunState, TrialFolder, create_run, unfinished_run
-from fortydays.study.statistics import interval
+from fortydays.study.design import Shown, Study, Variant
+from fortydays.study.runs import RunFolder, RunState, TrialFolder, create_run, damaged_runs, unfinished_run
+from fortydays.study.search import Search, choose
 from fortydays.study.trial import AnyTrainer, digest_of_arrays, failed_trial, run_trial
 from fortydays.train import checkpoint as checkpoints
 from fortydays.train.checkpoint import Checkpoint
+from fortydays.train.framework import numerical_switches
 from fortydays.train.recipe import Recipe
+from fortydays.train.trainer import check_batch_fits
 
 ENGINES = ("compiled", "fit")
 BACKEND = "tensorflow"
@@ -84,7 +87,7 @@ class Request:
         if self.seeds is None:
             return study.seeds
         taken = set(study.seeds) | {s for v in study.variants if v.search for s in v.search.seeds}
-        further = (s for s in range(max(study.seeds) + 1, 10_000) if s not in taken)
+        further = (s for s in itertools.count(max(study.seeds) + 1) if s not in taken)
         return (*study.seeds, *(next(further) for _ in range(self.seeds - len(study.seeds))))[: self.seeds]
 
 
@@ -149,8 +152,10 @@ def run_study(
         StorageError: the workspace cannot be read or written.
     """
     plan = _plan(source, request, settings, progress)
-    run, resumed = _open_run(plan, fresh=fresh)
+    run, resumed = _open_run(plan, progress, fresh=fresh)
     with _held(run):
+        for folder in (run.path / "searches", *(t.path for t in run.trials())):
+            files.remove_leftovers(folder)
         run.update(state=str(RunState.RUNNING))
         if resumed:
             done = sum(t.result.exists() for t in run.trials())
@@ -162,11 +167,13 @@ def run_study(
             evidence = _work(plan, run, progress, listener)
         except KeyboardInterrupt as interrupt:
             done = sum(t.result.exists() for t in run.trials())
-            run.update(state=str(RunState.INTERRUPTED))
+            seconds = _added(run.read().get("seconds", {}), {"total": clock.seconds() - began})
+            run.update(state=str(RunState.INTERRUPTED), seconds=seconds)
             raise StudyInterruptedError(
                 f"Stopped. {done} of {len(plan.variants) * len(plan.seeds)} trials are done and kept."
             ) from interrupt
-        evidence["seconds"]["total"] = clock.seconds() - began
+        spent = {**evidence["seconds"], "total": clock.seconds() - began}
+        evidence["seconds"] = _added(run.read().get("seconds", {}), spent)
         files.write_json(run.evidence, evidence)
         failed = any(t["status"] == "failed" for t in evidence["trials"])
         run.update(state=str(RunState.FAILED if failed else RunState.FINISHED))
@@ -175,19 +182,32 @@ def run_study(
     return run, evidence
 
 
+def _added(before: Mapping[str, float], spent: Mapping[str, float]) -> dict[str, float]:
+    """Seconds of earlier processes that worked on a run and of this one; a killed one left none."""
+    return {name: before.get(name, 0.0) + value for name, value in spent.items()}
+
+
 def _plan(source: StudySource, request: Request, settings: Settings, progress: Progress) -> _Plan:
     study = source.study
     variants = tuple(_with_settings(variant, request.settings) for variant in study.select(request.only))
     dataset = store.load(study.dataset, settings, progress)
+    for variant in variants:
+        check_batch_fits(variant.recipe, dataset.training)
+    machine = describe_machine()
     identity = {
         "study": documents.code_digest([source.path]),
         "engine": documents.code_digest(documents.engine_files()),
         "dataset": dataset.digest,
         "split_version": dataset.split_version,
         "recipes": {v.name: v.recipe.as_dict() for v in variants},
+        "searches": {v.name: v.search.as_dict() if v.search else None for v in variants},
         "packages": documents.package_versions(),
         "threads": settings.threads,
         "backend": BACKEND,
+        # The same code in other instructions adds in another order, and "auto" may choose another precision.
+        "processor": [machine.cpu_model, *machine.flags],
+        "python": machine.python,
+        "switches": numerical_switches(),
     }
     return _Plan(
         source=source,
@@ -202,15 +222,12 @@ def _plan(source: StudySource, request: Request, settings: Settings, progress: P
 
 def _with_settings(variant: Variant, settings: Sequence[str]) -> Variant:
     """The variant with the reader's settings, which also take the place of a search over the same field."""
-    recipe, search = variant.recipe, variant.search
-    for setting in settings:
-        recipe = recipe.with_setting(setting)
-        if search is not None and setting.partition("=")[0].strip() == search.field:
-            search = None
-    return dataclasses.replace(variant, recipe=recipe, search=search)
+    named = {setting.partition("=")[0].strip() for setting in settings}
+    search = None if variant.search is not None and variant.search.field in named else variant.search
+    return dataclasses.replace(variant, recipe=variant.recipe.with_settings(settings), search=search)
 
 
-def _open_run(plan: _Plan, *, fresh: bool) -> tuple[RunFolder, bool]:
+def _open_run(plan: _Plan, progress: Progress, *, fresh: bool) -> tuple[RunFolder, bool]:
     """The interrupted run that can go on, or a new one."""
     request = {
         "seeds": list(plan.seeds),
@@ -219,16 +236,21 @@ def _open_run(plan: _Plan, *, fresh: bool) -> tuple[RunFolder, bool]:
         "engine": plan.request.engine,
     }
     name = plan.source.name
-    found = None if fresh else unfinished_run(plan.settings.runs, name=name, request=request)
+    day = plan.source.day
+    for damaged in damaged_runs(plan.settings.runs):
+        progress.warn(f"The run {damaged.run_id} is left out: its run.json is damaged.")
+    found = None if fresh else unfinished_run(plan.settings.runs, name=name, day=day, request=request)
     if found is None:
         run = create_run(plan.settings.runs, day=plan.source.day, name=name, request=request, identity=plan.identity)
         return run, False
     before = found.read()["identity"]
     changed = [key for key, value in plan.identity.items() if before.get(key) != value]
     if changed:
+        hint = "Start over with --fresh; the interrupted run stays where it is."
+        if changed == ["threads"]:
+            hint = f"Set FORTYDAYS_THREADS={before['threads']} to continue. {hint}"
         raise StudyChangedError(
-            f"The interrupted run {found.run_id} cannot continue: {_in_words(changed)} changed since.",
-            hint="Start over with --fresh; the interrupted run stays where it is.",
+            f"The interrupted run {found.run_id} cannot continue: {_in_words(changed)} changed since.", hint=hint
         )
     return found, True
 
@@ -240,6 +262,10 @@ def _in_words(changed: Sequence[str]) -> str:
         "dataset": "the dataset",
         "split_version": "the rule of the splits",
         "recipes": "the recipes",
+        "searches": "what is searched",
+        "processor": "the processor",
+        "python": "the version of Python",
+        "switches": "an environment variable that changes how TensorFlow computes",
         "packages": "the installed packages",
         "threads": "the number of threads",
         "backend": "the backend",
@@ -261,10 +287,11 @@ def _held(run: RunFolder) -> Iterator[None]:
 
 
 def _work(plan: _Plan, run: RunFolder, progress: Progress, listener: Listener | None) -> dict[str, Any]:
-    from fortydays.train.framework import load_keras
+    from fortydays.train.framework import accelerator_is_fast_at_bfloat16, load_keras
 
     load_keras(threads=plan.settings.threads)
     machine = describe_machine()
+    on_accelerator = accelerator_is_fast_at_bfloat16()
     trials: list[dict[str, Any]] = []
     details: dict[str, Any] = {}
     compile_seconds = 0.0
@@ -278,7 +305,7 @@ def _work(plan: _Plan, run: RunFolder, progress: Progress, listener: Listener | 
             variant=variant,
             progress=progress,
             steps=steps,
-            bfloat16_is_fast=machine.bfloat16_is_fast,
+            bfloat16_is_fast=machine.bfloat16_is_fast if on_accelerator is None else on_accelerator,
             shared=shared,
         )
         recipe, search = work.choose_recipe()
@@ -321,7 +348,7 @@ def _work(plan: _Plan, run: RunFolder, progress: Progress, listener: Listener | 
         "trials": trials,
         "variants": documents.summarize(trials),
         "claims": [j.as_dict() for j in documents.judge(study.claims, trials)],
-        "exhibits": _exhibits(plan, run, trials, details),
+        "exhibits": _exhibits(plan, run, progress, trials, details),
         "seconds": {
             "training": sum(t["train_seconds"] for t in trials),
             "compilation": compile_seconds,
@@ -331,6 +358,9 @@ def _work(plan: _Plan, run: RunFolder, progress: Progress, listener: Listener | 
 
 
 _STUDY_TASK = "study"
+
+_TRY = ("value", "seed", "validation_accuracy")
+"""The fields of one try of a search; the accuracy of one that failed is None."""
 
 
 class _StepCounter:
@@ -397,25 +427,10 @@ class _VariantWork:
                     tries.append(self._try(search, value, seed))
                     files.write_json(path, {"tries": tries})
                 self._steps.trial_ended(self._variant.recipe)
-        summary = [
-            {
-                "value": value,
-                "validation_accuracy": interval(
-                    [t["validation_accuracy"] for t in tries if t["value"] == value]
-                ).as_dict(),
-            }
-            for value in search.values
-        ]
-        means = [s["validation_accuracy"]["mean"] for s in summary]
-        chosen = search.values[int(np.argmax(means))]
-        recipe = self._variant.recipe.replace(**{search.field: chosen})
-        return recipe, {
-            "field": search.field,
-            "seeds": list(search.seeds),
-            "tries": summary,
-            "chosen": chosen,
-            "at_edge": len(search.values) > 1 and chosen in (search.values[0], search.values[-1]),
-        }
+        outcome = choose(search, tries)
+        if not outcome["tries"]:
+            self._progress.warn(f"{self._variant.name}: every {search.field} that was tried failed.")
+        return self._variant.recipe.replace(**{search.field: outcome["chosen"]}), outcome
 
     def trial(self, seed: int, recipe: Recipe) -> dict[str, Any]:
         """The result of one trial: from disk where it is done, else trained."""
@@ -482,12 +497,14 @@ class _VariantWork:
         recipe = self._variant.recipe.replace(**{search.field: value})
         trainer = self._ready()
         self._progress.start(task, total=float(self._steps.of(recipe)), unit="steps")
+        accuracy: float | None
         try:
             trainer.train(seed=seed, recipe=recipe, report=self._report(task))
             accuracy = trainer.evaluate(self._plan.dataset.training.validation).accuracy
         except TrainingFailedError:
-            accuracy = 0.0  # a rate at which the loss explodes has lost
-        self._progress.finish(task, note=f"validation accuracy {100 * accuracy:.2f}%")
+            accuracy = None
+        note = "failed" if accuracy is None else f"validation accuracy {100 * accuracy:.2f}%"
+        self._progress.finish(task, note=note)
         return {"value": value, "seed": seed, "validation_accuracy": accuracy}
 
     def _ready(self) -> AnyTrainer:
@@ -521,7 +538,7 @@ class _VariantWork:
         return report
 
     def _identity(self, seed: int, recipe: Recipe) -> str:
-        plan = {name: value for name, value in self._plan.identity.items() if name != "recipes"}
+        plan = {name: v for name, v in self._plan.identity.items() if name not in ("recipes", "searches")}
         return files.sha256_of_json({**plan, "variant": self._variant.name, "seed": seed, "recipe": recipe.as_dict()})
 
     def _resumable(self, path: Path, identity: str) -> Checkpoint | None:
@@ -556,18 +573,18 @@ class _VariantWork:
         if not path.exists():
             return []
         try:
-            return [
-                {"value": t["value"], "seed": t["seed"], "validation_accuracy": float(t["validation_accuracy"])}
-                for t in files.read_json(path)["tries"]
-            ]
-        except (StorageError, KeyError, TypeError, ValueError):
+            tries = [{name: t[name] for name in _TRY} for t in files.read_json(path)["tries"]]
+            if not all(isinstance(t["validation_accuracy"], float | None) for t in tries):
+                raise StorageError("an accuracy is no number")
+            return tries
+        except (StorageError, KeyError, TypeError):
             aside = files.set_aside(path)
             self._progress.warn(f"{path} is damaged. It is kept as {aside.name}; the search begins anew.")
             return []
 
 
 def _exhibits(
-    plan: _Plan, run: RunFolder, trials: Sequence[dict[str, Any]], details: dict[str, Any]
+    plan: _Plan, run: RunFolder, progress: Progress, trials: Sequence[dict[str, Any]], details: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """The exhibits of the study, and the best trial's model kept as a file."""
     from fortydays.train.framework import build_model
@@ -592,18 +609,18 @@ def _exhibits(
             continue
         trial = _best(of_variant)
         (probabilities,) = load_arrays(_folder_of(plan, run, trial).predictions)
-        made.append(
-            exhibit.make(
-                Shown(
-                    variant=trial["variant"],
-                    seed=trial["seed"],
-                    model=restored(trial),
-                    test=plan.dataset.test.open(),
-                    probabilities=probabilities,
-                    classes=plan.dataset.classes,
-                )
-            )
+        shown = Shown(
+            variant=trial["variant"],
+            seed=trial["seed"],
+            model=restored(trial),
+            test=plan.dataset.test.open(),
+            probabilities=probabilities,
+            classes=plan.dataset.classes,
         )
+        try:
+            made.append(exhibit.make(shown))
+        except Exception as error:  # a study's own code; a picture that fails must not cost the trials
+            progress.warn(f"An exhibit of {exhibit.variant!r} failed: {type(error).__name__}: {error}")
     return made
 
 

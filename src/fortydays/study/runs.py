@@ -212,25 +212,26 @@ def find_run(runs: Path, run_id: str) -> RunFolder:
     return RunFolder(path=runs / matching[0])
 
 
-def latest_evidence(runs: Path, name: str) -> RunFolder | None:
-    """The newest run of a day or study that has evidence, or None."""
+def latest_evidence(runs: Path, name: str, *, day: int | None) -> RunFolder | None:
+    """The newest run of a day, or of a study of one's own (day None), that has evidence; None where there is none."""
     for folder in reversed(list_runs(runs)):
-        if folder.read()["name"] == name and folder.evidence.exists():
+        document = folder.read()
+        if (document["day"], document["name"]) == (day, name) and folder.evidence.exists():
             return folder
     return None
 
 
-def unfinished_run(runs: Path, *, name: str, request: dict[str, Any]) -> RunFolder | None:
-    """The newest run of this study with this very request, if it has not ended."""
+def unfinished_run(runs: Path, *, name: str, day: int | None, request: dict[str, Any]) -> RunFolder | None:
+    """The newest run of this day or study with this very request, if it has not ended."""
     for folder in reversed(list_runs(runs)):
         document = folder.read()
-        if document["name"] == name and document["request"] == request:
+        if (document["day"], document["name"], document["request"]) == (day, name, request):
             return folder if document["state"] in (RunState.RUNNING, RunState.INTERRUPTED) else None
     return None
 
 
 def _folders(runs: Path) -> list[RunFolder]:
-    if not runs.is_dir():
-        return []
     with files.storage_errors("read", runs):
+        if not runs.is_dir():
+            return []
         return [RunFolder(path=p) for p in sorted(runs.iterdir()) if (p / "run.json").exists()]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fortydays.base.errors import FortydaysError, TrainingFailedError
 from fortydays.data.arrays import Dataset, Split
-from fortydays.study.design import Study, seconds_metric, steps_metric
+from fortydays.study.design import Measure, Study, seconds_metric, steps_metric
 from fortydays.train.checkpoint import Checkpoint
 from fortydays.train.evaluation import Evaluation
 from fortydays.train.recipe import Recipe
@@ -104,10 +104,7 @@ def run_trial(
             )
     for measure in study.measures:
         if variant in measure.variants:
-            value = float(measure.function(trainer.model, dataset.training.validation.images))
-            if not np.isfinite(value):
-                raise FortydaysError(f"The measure {measure.name!r} of {variant!r} with seed {seed} gave {value}.")
-            metrics[measure.name] = value
+            metrics[measure.name] = _measured(measure, trainer.model, dataset.training.validation.images)
     return TrialOutcome(
         result={
             "variant": variant,
@@ -125,6 +122,18 @@ def run_trial(
         variables=trained.variables,
         probabilities=on_test.probabilities,
     )
+
+
+def _measured(measure: Measure, model: Any, images: NDArray[np.uint8]) -> float:
+    """What a study's own function gives; where it fails, the trial has failed and not the study."""
+    try:
+        value = float(measure.function(model, images))
+    except Exception as error:
+        said = f"The measure {measure.name!r} failed: {type(error).__name__}: {error}"
+        raise TrainingFailedError(said) from error
+    if not np.isfinite(value):
+        raise TrainingFailedError(f"The measure {measure.name!r} gave {value}.")
+    return value
 
 
 def failed_trial(*, variant: str, seed: int, error: FortydaysError) -> dict[str, Any]:

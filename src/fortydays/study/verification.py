@@ -7,11 +7,8 @@ from typing import Any
 
 from fortydays.data.catalog import find
 from fortydays.study import evidence as documents
-from fortydays.study.claims import Claim
+from fortydays.study.claims import Claim, unit_of
 from fortydays.study.statistics import CONFIDENCE, student_t
-
-COMPARED = ("test_accuracy", "test_loss", "validation_accuracy", "train_accuracy")
-"""The metrics in which a fresh run must agree; times are the machine's."""
 
 
 def stale_parts(evidence: Mapping[str, Any], study_file: Path, claims: Sequence[Claim] | None = None) -> list[str]:
@@ -37,8 +34,8 @@ def stale_parts(evidence: Mapping[str, Any], study_file: Path, claims: Sequence[
     if not _equal(evidence["variants"], documents.summarize(evidence["trials"])):
         reasons.append("its table is not what its trials give")
     if claims is not None:
-        recorded = [(c["claim"], c["verdict"]) for c in evidence["claims"]]
-        if recorded != [(j.claim, str(j.verdict)) for j in documents.judge(claims, evidence["trials"])]:
+        judged = [j.as_dict() for j in documents.judge(claims, evidence["trials"])]
+        if not _equal(evidence["claims"], judged):
             reasons.append("its verdicts are not what its trials give")
     return reasons
 
@@ -47,6 +44,8 @@ def _equal(recorded: Any, found: Any) -> bool:
     """Whether two tables are equal but for the last digits, which depend on the version of SciPy."""
     if isinstance(recorded, Mapping) and isinstance(found, Mapping):
         return recorded.keys() == found.keys() and all(_equal(recorded[name], found[name]) for name in found)
+    if isinstance(recorded, list) and isinstance(found, list):
+        return len(recorded) == len(found) and all(map(_equal, recorded, found))
     if isinstance(recorded, float) and isinstance(found, float):
         return math.isclose(recorded, found, rel_tol=1e-9, abs_tol=1e-12)
     return bool(recorded == found)
@@ -55,9 +54,9 @@ def _equal(recorded: Any, found: Any) -> bool:
 def agreement(evidence: Mapping[str, Any], fresh: Mapping[str, Any]) -> dict[str, Any]:
     """Whether a fresh run agrees with evidence.
 
-    It does where both have the same bits, or else where for every variant and metric the difference of the two means
-    is within its 95% interval (Welch, 1947: unequal variances), with Bonferroni's correction for the number of
-    comparisons, and no verdict has turned from supported to refuted or back.
+    It does where both have the same bits, or else where the same trials finished, for every variant and metric but
+    times the difference of the two means is within its 95% interval (Welch, 1947: unequal variances), with
+    Bonferroni's correction for the number of comparisons, and no verdict has turned from supported to refuted or back.
 
     Returns:
         ``agrees`` (bool), ``agreement`` (a sentence), ``same_bits`` (bool), ``differences`` (what does not agree).
@@ -68,20 +67,30 @@ def agreement(evidence: Mapping[str, Any], fresh: Mapping[str, Any]) -> dict[str
     pairs = [
         (variant, metric, metrics[metric], fresh["variants"].get(variant, {}).get(metric))
         for variant, metrics in evidence["variants"].items()
-        for metric in COMPARED
-        if metric in metrics
+        for metric in metrics
+        if unit_of(metric) != "seconds"
     ]
     confidence = 1 - (1 - CONFIDENCE) / max(1, len(pairs))
-    differences = []
+    ended, ends = ({(t["variant"], t["seed"]): t["status"] for t in d["trials"]} for d in (evidence, fresh))
+    differences = [
+        f"the trial of {variant} with seed {seed} was {ended.get((variant, seed), 'absent')} "
+        f"and is {ends.get((variant, seed), 'absent')}"
+        for variant, seed in sorted({*ended, *ends})
+        if ended.get((variant, seed)) != ends.get((variant, seed))
+    ]
     for variant, metric, old, new in pairs:
         if new is None:
             differences.append(f"{variant} has no {metric} now")
+        elif old["std"] is None or new["std"] is None:
+            differences.append(f"{metric} of {variant} is of one seed, which has no spread to agree within")
         elif not within_noise(old, new, confidence=confidence):
             differences.append(f"{metric} of {variant} was {old['mean']:.4f} and is {new['mean']:.4f}")
     now = {c["claim"]: c["verdict"] for c in fresh["claims"]}
     for claim in evidence["claims"]:
         turned = {claim["verdict"], now.get(claim["claim"])}
-        if turned == {"supported", "refuted"}:
+        if claim["claim"] not in now:
+            differences.append(f"the claim {claim['claim']!r} is not made any more")
+        elif turned == {"supported", "refuted"}:
             differences.append(f"the verdict on {claim['claim']!r} turned to {now[claim['claim']]}")
     said = "a fresh run agrees within its intervals" if not differences else "a fresh run does not agree"
     return {
@@ -96,16 +105,11 @@ def within_noise(old: Mapping[str, Any], new: Mapping[str, Any], *, confidence: 
     """Whether two means over seeds differ by no more than Welch's interval allows.
 
     Args:
-        old: ``{mean, std, n, ...}``.
+        old: ``{mean, std, n, ...}`` of at least two seeds.
         new: likewise.
         confidence: of the interval.
-
-    Returns:
-        True also where one of them is of a single seed and so has no spread.
     """
     difference = abs(old["mean"] - new["mean"])
-    if old["std"] is None or new["std"] is None:
-        return True
     a, b = old["std"] ** 2 / old["n"], new["std"] ** 2 / new["n"]
     if a + b == 0:
         return bool(difference == 0)

@@ -1,8 +1,17 @@
 """The learning curves of a run, as a picture for the tracker's page."""
 
 import io
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from fortydays.base.settings import read_settings
+
+
+def keep_matplotlib_in_workspace() -> None:
+    """To be called before matplotlib is imported: its settings and font cache go into the workspace, not the home."""
+    if "MPLCONFIGDIR" not in os.environ:
+        os.environ["MPLCONFIGDIR"] = str(read_settings().workspace / "cache" / "matplotlib")
 
 
 def draw_learning_curves(trials: Sequence[Mapping[str, Any]], *, title: str) -> str:
@@ -18,6 +27,7 @@ def draw_learning_curves(trials: Sequence[Mapping[str, Any]], *, title: str) -> 
     drawn = [trial for trial in trials if trial["history"].get("step")]
     if not drawn:
         return ""
+    keep_matplotlib_in_workspace()
     from matplotlib.figure import Figure
 
     variants = list(dict.fromkeys(str(trial["variant"]) for trial in drawn))

@@ -42,7 +42,7 @@ def server_command(port: int, artifacts: Path) -> list[str]:
 def serve_page(settings: Settings, *, port: int, ready: Callable[[str], None]) -> None:
     """Show the tracker's page until Ctrl-C (or what the caller turns into a ``KeyboardInterrupt``) ends the block.
 
-    No process is left behind, however it ends.
+    No process is left behind, however it ends, except by SIGKILL.
 
     Args:
         settings: whose tracking store to show.

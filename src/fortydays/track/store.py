@@ -25,6 +25,9 @@ from fortydays.base.settings import Settings
 SYNC_COMMAND = "forty sync"
 """What a reader calls to send again what is missing in the tracker."""
 
+SQLITE_WITH_SAFE_LOG = (3, 51, 3)
+"""From this version on, SQLite's write-ahead log cannot damage a store (the WAL-reset fault is repaired in it)."""
+
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "1",
@@ -38,9 +41,11 @@ _ENVIRONMENT_UNLESS_SET = {
 }
 _SECONDS_FOR_LOCK = 120.0
 _SQLITE_HEADER = b"SQLite format 3\0"
-# Since this version SQLite's write-ahead log cannot damage a store (the WAL-reset fault is repaired in it).
-_SQLITE_WITH_SAFE_LOG = (3, 51, 3)
 _SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
+
+
+class UnreachableError(TrackingError):
+    """No connection to the tracking server, or no answer in time: with other runs it would be the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,7 +256,7 @@ def _damage(database: Path) -> str:
         with contextlib.closing(sqlite3.connect(address, uri=True, timeout=20)) as connection:
             found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
             mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
-            if mode == "wal" and sqlite3.sqlite_version_info < _SQLITE_WITH_SAFE_LOG:
+            if mode == "wal" and sqlite3.sqlite_version_info < SQLITE_WITH_SAFE_LOG:
                 connection.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.OperationalError as error:  # locked, or the disk refuses: no sign of damage
         raise TrackingError(f"The tracking store {database} cannot be read: {error}.") from error
@@ -295,11 +300,11 @@ def _tracking_error(where: Destination, error: BaseException) -> TrackingError:
     again = f"The run itself is not affected. Send it later with: {SYNC_COMMAND}"
     if any(isinstance(e, requests.Timeout) for e in chain):
         seconds = os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"]
-        return TrackingError(
+        return UnreachableError(
             f"The tracking server {where.shown} cannot be reached: nothing came within {seconds} s.", hint=again
         )
     if any(isinstance(e, requests.ConnectionError) for e in chain):
-        return TrackingError(f"The tracking server {where.shown} cannot be reached: no connection.", hint=again)
+        return UnreachableError(f"The tracking server {where.shown} cannot be reached: no connection.", hint=again)
     reason = scrubbed(str(error), where.uri)
     if "out-of-date database schema" in reason:
         return TrackingError(

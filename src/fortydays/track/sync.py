@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from fortydays.base.errors import StorageError
+from fortydays.base.errors import StorageError, TrackingError
 from fortydays.base.settings import Settings
 from fortydays.study.runs import RunFolder, RunState, list_runs
 from fortydays.track import record as records
 from fortydays.track.mirror import STATUS, mirror
-from fortydays.track.store import Store, destination, open_store
+from fortydays.track.store import Store, UnreachableError, destination, open_store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ def sync(runs: Iterable[RunFolder], store: Store) -> Iterator[Synced]:
         What became of each run, as soon as it is known.
 
     Raises:
-        TrackingError: the tracker cannot be reached, or refuses.
+        UnreachableError: the tracking server cannot be reached. What is wrong with one run alone stops no other.
     """
     for run in runs:
         try:
@@ -47,8 +47,13 @@ def sync(runs: Iterable[RunFolder], store: Store) -> Iterator[Synced]:
                 done = mirror(run, store)
         except TimeoutError:
             yield Synced(run_id=run.run_id, outcome="being sent by another process")
-        except StorageError as error:
-            yield Synced(run_id=run.run_id, outcome="failed", reason=error.message)
+        except UnreachableError:
+            raise
+        except (StorageError, TrackingError) as error:
+            yield Synced(run_id=run.run_id, outcome="failed", reason=f"{error.message} {error.hint}".strip())
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            reason = f"A result or the evidence in {run.path} is damaged ({type(error).__name__}: {error})."
+            yield Synced(run_id=run.run_id, outcome="failed", reason=reason)
         else:
             outcome = "sent" if done.changed else "already there" if done.status else "deleted there"
             yield Synced(run_id=run.run_id, outcome=outcome, trials=done.trials)
@@ -81,7 +86,7 @@ def reconcile(settings: Settings, store: Store | None = None) -> list[Synced]:
         store: the destination, if it is open already.
 
     Raises:
-        TrackingError: the tracker cannot be reached, or refuses.
+        TrackingError: the tracker cannot be reached or opened.
     """
     open_runs = left_open(settings)
     if not open_runs:

@@ -15,6 +15,22 @@ from fortydays.train.recipe import Recipe
 if TYPE_CHECKING:
     import keras
 
+_NUMERICAL_SWITCHES = (
+    "CUDA_VISIBLE_DEVICES",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "ONEDNN_MAX_CPU_ISA",
+    "TF_DETERMINISTIC_OPS",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_XLA_FLAGS",
+    "XLA_FLAGS",
+)
+
+
+def numerical_switches() -> dict[str, str]:
+    """The environment variables that are set and that change in which bits TensorFlow computes."""
+    return {name: os.environ[name] for name in _NUMERICAL_SWITCHES if name in os.environ}
+
+
 ModelBuilder = Callable[[], "keras.Model"]
 """Builds a fresh, unfitted model whose last layer gives one probability for each class."""
 
@@ -53,11 +69,17 @@ def load_keras(*, threads: int) -> Any:
 
     # Every trainer compiles functions of its own, which TensorFlow warns of as if one were compiled again and again.
     tf.get_logger().setLevel("ERROR")
+    # A reader's own ~/.keras/keras.json must not change what a trial gives.
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     except RuntimeError:
-        running = tf.config.threading.get_intra_op_parallelism_threads()
+        within = tf.config.threading.get_intra_op_parallelism_threads()
+        between = tf.config.threading.get_inter_op_parallelism_threads()
+        running = within if within == between else 0
         if running != threads:
             raise FortydaysError(
                 f"TensorFlow already computes with {running or 'all'} threads in this process; "
@@ -135,6 +157,17 @@ def _quiet_standard_error() -> Iterator[None]:
 def has_convolutions(model: "keras.Model") -> bool:
     """Whether any layer of the model, nested ones included, is a convolution."""
     return any("convolutional" in type(layer).__module__.split(".") for layer in model._flatten_layers())
+
+
+def accelerator_is_fast_at_bfloat16() -> bool | None:
+    """Whether the GPU that TensorFlow computes on has fast bfloat16 (Ampere or later); None where it has no GPU."""
+    import tensorflow as tf
+
+    devices = tf.config.list_physical_devices("GPU")
+    if not devices:
+        return None
+    capability = tf.config.experimental.get_device_details(devices[0]).get("compute_capability", (0, 0))
+    return bool(capability >= (8, 0))
 
 
 def resolve_precision(recipe: Recipe, *, convolutions: bool, bfloat16_is_fast: bool) -> str:

@@ -1,7 +1,7 @@
 """The reference engine: the same trial through ``keras.Model.fit``, which the compiled epoch is tested against.
 
 It sees the same batches in the same order, with the same learning rates, and is evaluated by the same code. It is
-slower, keeps no checkpoints within a trial, and looks at the validation split once an epoch.
+slower, keeps no checkpoints within a trial, and its seconds contain the compilation that Keras does in its first step.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,8 +26,6 @@ from fortydays.train.framework import (
 from fortydays.train.history import History, Point
 from fortydays.train.order import batches_of_epoch
 from fortydays.train.recipe import Recipe
-from fortydays.train.schedule import learning_rates
-from fortydays.train.stopping import Stopping
 from fortydays.train.trainer import (
     Report,
     Trained,
@@ -35,6 +33,10 @@ from fortydays.train.trainer import (
     check_batch_fits,
     check_finite,
     check_model_fits,
+    evaluation_steps,
+    monitored,
+    rates_of,
+    stopping_of,
     values_of,
 )
 
@@ -89,12 +91,7 @@ class FitTrainer:
         data, steps, loss = self._data, self.steps_per_epoch, self.loss
         model = self.model = build_model(self._builder, seed=seed, precision=self.precision)
         evaluator = self._evaluator()
-        rates = learning_rates(
-            peak=used.learning_rate,
-            schedule=used.schedule,
-            warmup=used.warmup,
-            total_steps=used.epochs * steps,
-        )
+        rates = rates_of(used, steps)
 
         def batches() -> Iterator[tuple[NDArray[np.float32], NDArray[np.int32]]]:
             for epoch in range(used.epochs):
@@ -105,47 +102,60 @@ class FitTrainer:
                     yield images, data.train.labels[chosen].astype(np.int32)
 
         points: list[Point] = []
-        stopping = Stopping(patience=used.patience, higher_is_better=used.monitor == "validation_accuracy")
+        stopping = stopping_of(used)
         best: list[Any] = []
         began = clock.seconds()
 
         class Watch(keras.callbacks.Callback):  # type: ignore[misc]
-            """Sets the rate of each step; looks at the validation split after each epoch."""
+            """Sets the rate of each step; looks at the validation split where the recipe says so."""
 
-            step = 0
+            step = 0  # of the trial
+            epoch = 0  # whole ones done
+            looked_at = 0  # step of this epoch
+            loss_sum = accuracy_sum = 0.0  # over the steps of this epoch that have been looked at
+
+            def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+                self.epoch, self.looked_at, self.loss_sum, self.accuracy_sum = epoch, 0, 0.0, 0.0
 
             def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-                model.optimizer.learning_rate.assign(rates[Watch.step])
+                model.optimizer.learning_rate.assign(rates[self.step])
 
-            def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-                Watch.step += 1
+            def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+                self.step += 1
                 if not np.isfinite(logs["loss"]):
                     raise TrainingFailedError(
-                        f"The loss became {logs['loss']} by step {Watch.step}, "
-                        f"with a learning rate of {rates[Watch.step - 1]:g}.",
+                        f"The loss became {logs['loss']} by step {self.step}, "
+                        f"with a learning rate of {rates[self.step - 1]:g}.",
                         hint="Try a lower learning rate: --set learning_rate=...",
                     )
-                if report and Watch.step % 50 == 0:
-                    report(Watch.step, used.epochs * steps, logs["loss"], logs["accuracy"])
+                if report and self.step % 50 == 0:
+                    report(self.step, used.epochs * steps, logs["loss"], logs["accuracy"])
+                if batch + 1 < steps and batch + 1 in evaluation_steps(self.epoch * steps, steps, used.evaluate_every):
+                    self.look(batch + 1, logs)
 
-            def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-                nonlocal stopping, best
+            def look(self, done: int, logs: Any) -> None:
                 evaluation = evaluator.evaluate(data.validation)
-                check_finite(evaluation, step=Watch.step, rate=float(rates[Watch.step - 1]))
+                check_finite(evaluation, step=self.step, rate=float(rates[self.step - 1]))
+                # Keras gives means over the epoch so far; what came since the last look is the rest.
+                loss_sum, accuracy_sum = logs["loss"] * done, logs["accuracy"] * done
                 points.append(
                     Point(
-                        step=Watch.step,
-                        epoch=epoch + 1,
-                        train_loss=float(logs["loss"]),
-                        train_accuracy=float(logs["accuracy"]),
+                        step=self.step,
+                        epoch=self.epoch + (done == steps),
+                        train_loss=float((loss_sum - self.loss_sum) / (done - self.looked_at)),
+                        train_accuracy=float((accuracy_sum - self.accuracy_sum) / (done - self.looked_at)),
                         validation_loss=evaluation.loss,
                         validation_accuracy=evaluation.accuracy,
-                        learning_rate=float(rates[Watch.step - 1]),
+                        learning_rate=float(rates[self.step - 1]),
                         seconds=clock.seconds() - began,
                     )
                 )
-                value = evaluation.loss if used.monitor == "validation_loss" else evaluation.accuracy
-                stopping = stopping.after(epoch + 1, value)
+                self.looked_at, self.loss_sum, self.accuracy_sum = done, loss_sum, accuracy_sum
+
+            def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+                nonlocal stopping, best
+                self.look(steps, logs)
+                stopping = stopping.after(epoch + 1, monitored(used, points[-1]))
                 if used.patience is not None and stopping.best_epoch == epoch + 1:
                     best = values_of(model.variables)
                 if stopping.should_stop:
@@ -163,7 +173,7 @@ class FitTrainer:
         return Trained(
             history=History(points=tuple(points), steps_per_epoch=steps),
             variables=values_of(model.variables),
-            epochs=len(points),
-            best_epoch=stopping.best_epoch if best else len(points),
+            epochs=points[-1].epoch,
+            best_epoch=stopping.best_epoch if best else points[-1].epoch,
             train_seconds=clock.seconds() - began,
         )

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -124,39 +124,54 @@ class Recipe:
                 raise unknown_name("recipe field", name, FIELDS)
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
-    def with_setting(self, setting: str) -> "Recipe":
-        """A copy with one field set from text, as given to ``--set``.
+    def with_settings(self, settings: Sequence[str]) -> "Recipe":
+        """A copy with some fields set from text, as given to ``--set``; their order does not matter.
 
         Args:
-            setting: ``FIELD=VALUE``; an optimizer's option is ``optimizer_options.NAME=VALUE``.
+            settings: each ``FIELD=VALUE``; an optimizer's option is ``optimizer_options.NAME=VALUE``.
 
         Raises:
             UsageError: no ``=``, an unknown field, or a value of the wrong type or out of range.
         """
-        name, separator, text = setting.partition("=")
-        name, text = name.strip(), text.strip()
-        if not separator or not name or not text:
-            raise UsageError(f"--set got {setting!r}; expected FIELD=VALUE.", hint=f"Fields: {', '.join(FIELDS)}.")
-        if name.startswith("optimizer_options."):
-            option = name.removeprefix("optimizer_options.")
-            value = _parse(name, text, "float | bool")
-            return self.replace(optimizer_options={**self.optimizer_options, option: value})
-        if name not in FIELDS:
-            raise unknown_name("recipe field", name, FIELDS)
-        if name == "optimizer_options":
-            raise UsageError(
-                "'optimizer_options' is set one option at a time.",
-                hint="For example: --set optimizer_options.momentum=0.9",
-            )
-        changes: dict[str, object] = {name: _parse(name, text, FIELDS[name])}
-        if name == "optimizer" and text != self.optimizer:
-            # Options belong to the optimizer they were written for; another one would refuse them.
-            changes["optimizer_options"] = {}
-        return self.replace(**changes)
+        changes: dict[str, object] = {}
+        options: dict[str, object] = {}
+        for setting in settings:
+            name, value = _parse_setting(setting)
+            if name.startswith(_OPTION):
+                options[name.removeprefix(_OPTION)] = value
+            else:
+                changes[name] = value
+        # Options belong to the optimizer they were written for; another one would refuse them.
+        kept = self.optimizer_options if changes.get("optimizer", self.optimizer) == self.optimizer else {}
+        return self.replace(**changes, optimizer_options={**kept, **options})
+
+    def with_setting(self, setting: str) -> "Recipe":
+        """A copy with one field set from text. Raises UsageError as :meth:`with_settings` does."""
+        return self.with_settings([setting])
 
 
 FIELDS: Mapping[str, str] = MappingProxyType({f.name: str(f.type) for f in dataclasses.fields(Recipe)})
 """The fields of a recipe and their types as written."""
+
+
+_OPTION = "optimizer_options."
+
+
+def _parse_setting(setting: str) -> tuple[str, object]:
+    name, separator, text = setting.partition("=")
+    name, text = name.strip(), text.strip()
+    if not separator or not name or not text:
+        raise UsageError(f"--set got {setting!r}; expected FIELD=VALUE.", hint=f"Fields: {', '.join(FIELDS)}.")
+    if name.startswith(_OPTION):
+        return name, _parse(name, text, "float | bool")
+    if name not in FIELDS:
+        raise unknown_name("recipe field", name, FIELDS)
+    if name == "optimizer_options":
+        raise UsageError(
+            "'optimizer_options' is set one option at a time.",
+            hint="For example: --set optimizer_options.momentum=0.9",
+        )
+    return name, _parse(name, text, FIELDS[name])
 
 
 def _parse(name: str, text: str, kind: str) -> object:

@@ -73,7 +73,7 @@ class Trainer:
 
     Args:
         builder: builds a fresh model.
-        recipe: decides what is compiled; later recipes may differ in learning rate, schedule and length only.
+        recipe: decides what is compiled; later recipes may differ in :data:`FREE_FIELDS` only.
         data: training and validation examples.
         device_train: the training split on the device, where several trainers share it.
         bfloat16_is_fast: whether "auto" precision may take bfloat16.
@@ -123,7 +123,7 @@ class Trainer:
         # Compile outside the clock of any trial: a call that does no step, and one look at the validation split.
         order = np.zeros((self.steps_per_epoch, recipe.batch_size), np.int32)
         self._epoch.run(order, np.zeros(self.steps_per_epoch, np.float32), 0, 0)
-        self.evaluator.evaluate(data.validation)
+        check_probabilities(self.evaluator.evaluate(data.validation))
         self.compile_seconds = clock.seconds() - began
 
     @property
@@ -169,7 +169,7 @@ class Trainer:
 
         Args:
             seed: of the initial weights, the order of the images and the layers' random generators.
-            recipe: the trainer's own, unless given; may differ in learning rate, schedule and length only.
+            recipe: the trainer's own, unless given; may differ in :data:`FREE_FIELDS` only.
             resume: the state after some epochs of this very trial.
             keep: given the state after each epoch, to write it down.
             report: told after each chunk of steps.
@@ -183,16 +183,11 @@ class Trainer:
         recipe = recipe or self._recipe
         self.check_shares_program(recipe)
         self.reset(seed)
-        state = _State(stopping=_stopping(recipe))
+        state = _State(stopping=stopping_of(recipe))
         if resume is not None:
             state = self._resume(resume)
         resumed_from = state.epoch
-        rates = learning_rates(
-            peak=recipe.learning_rate,
-            schedule=recipe.schedule,
-            warmup=recipe.warmup,
-            total_steps=recipe.epochs * self.steps_per_epoch,
-        ).reshape(recipe.epochs, self.steps_per_epoch)
+        rates = rates_of(recipe, self.steps_per_epoch).reshape(recipe.epochs, self.steps_per_epoch)
         while state.epoch < recipe.epochs and not state.stopping.should_stop:
             state = self._train_epoch(state, seed=seed, recipe=recipe, rates=rates[state.epoch], report=report)
             if keep is not None:
@@ -254,8 +249,7 @@ class Trainer:
                 )
             )
         last = points[-1]
-        value = last.validation_loss if recipe.monitor == "validation_loss" else last.validation_accuracy
-        stopping = state.stopping.after(last.epoch, value)
+        stopping = state.stopping.after(last.epoch, monitored(recipe, last))
         best = state.best
         if recipe.patience is not None and stopping.best_epoch == last.epoch:
             best = tuple(values_of(self.model.variables))
@@ -321,8 +315,24 @@ def _next_chunk(done: int, seconds: float) -> int:
     return max(1, min(wanted, LONGEST_CHUNK, 8 * done))
 
 
-def _stopping(recipe: Recipe) -> Stopping:
+def rates_of(recipe: Recipe, steps_per_epoch: int) -> NDArray[np.float32]:
+    """The learning rate of every step of a trial, float32, shape (epochs * steps_per_epoch,)."""
+    return learning_rates(
+        peak=recipe.learning_rate,
+        schedule=recipe.schedule,
+        warmup=recipe.warmup,
+        total_steps=recipe.epochs * steps_per_epoch,
+    )
+
+
+def stopping_of(recipe: Recipe) -> Stopping:
+    """Early stopping as a recipe asks for it, before the first epoch."""
     return Stopping(patience=recipe.patience, higher_is_better=recipe.monitor == "validation_accuracy")
+
+
+def monitored(recipe: Recipe, point: Point) -> float:
+    """The number that a recipe's early stopping watches."""
+    return point.validation_loss if recipe.monitor == "validation_loss" else point.validation_accuracy
 
 
 def _diverged(losses: NDArray[np.float32], first_step: int, rates: NDArray[np.float32]) -> TrainingFailedError:
@@ -368,6 +378,17 @@ def check_batch_fits(recipe: Recipe, data: TrainingData) -> None:
         raise UsageError(
             f"The batch size is {recipe.batch_size}, but the training split has {len(data.train)} images.",
             hint=f"Set batch_size to at most {len(data.train)}.",
+        )
+
+
+def check_probabilities(evaluation: Evaluation) -> None:
+    """Raise UsageError where a model's answers are not probabilities: below zero, or not adding up to one."""
+    sums = evaluation.probabilities.sum(axis=1, dtype=np.float64)
+    # bfloat16 keeps two to three digits; an activation that is missing is off by far more.
+    if evaluation.probabilities.min() < 0 or np.abs(sums - 1).max() > 0.05:
+        raise UsageError(
+            f"The model's answers are not probabilities: those of one image add up to {sums[0]:.3g}.",
+            hint='End the model with layers.Dense(classes, activation="softmax").',
         )
 
 

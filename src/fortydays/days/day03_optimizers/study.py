@@ -2,7 +2,8 @@
 
 from fortydays.models.dense import dense_network
 from fortydays.study.claims import Best, Comparison, Threshold, ThresholdOfBest
-from fortydays.study.design import Search, Study, Variant
+from fortydays.study.design import Study, Variant
+from fortydays.study.search import Search
 from fortydays.train.recipe import Recipe
 
 NETWORK = dense_network(activation="relu", units=128)

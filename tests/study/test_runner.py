@@ -1,0 +1,262 @@
+"""A whole small study: what is trained, what is kept, what is told, and what is refused."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny_study
+from tiny_study import PLAIN, SEARCHED, Watch, linear, source
+
+from fortydays.base.errors import StorageError, UsageError
+from fortydays.base.settings import Settings
+from fortydays.study.design import Study, Variant
+from fortydays.study.evidence import judge, results_digest, summarize
+from fortydays.study.runner import Request, load_arrays, run_study, save_arrays
+from fortydays.study.runs import RunState
+from fortydays.study.search import TUNING_SEEDS, Search
+from fortydays.study.trial import digest_of_arrays
+
+
+def small(*variants: Variant, **fields: Any) -> Study:
+    return Study(
+        **{"title": "Small", "dataset": "digits", "variants": variants, "claims": (), "seeds": (0,), **fields}
+    )
+
+
+# ------------------------------------------------------------------------------------------------ one whole run
+
+
+def test_every_variant_is_trained_with_every_seed(finished: Any) -> None:
+    trials = finished.evidence["trials"]
+    assert [(t["variant"], t["seed"], t["status"]) for t in trials] == [
+        ("linear", 0, "finished"),
+        ("linear", 1, "finished"),
+        ("one hidden", 0, "finished"),
+        ("one hidden", 1, "finished"),
+        ("exploding", 0, "failed"),
+        ("exploding", 1, "failed"),
+    ]
+    for t in trials[:4]:
+        assert t["metrics"]["test_accuracy"] > 0.7
+        assert t["metrics"]["accuracy_gap"] == t["metrics"]["train_accuracy"] - t["metrics"]["test_accuracy"]
+        assert t["epochs"] == len(t["history"]["step"]) == 2
+        assert t["history"]["step"] == [20, 40]  # 1297 images in whole batches of 64
+    assert "largest_weight" in trials[0]["metrics"]
+    assert "largest_weight" not in trials[2]["metrics"]
+
+
+def test_a_failed_trial_is_kept_as_such_and_the_study_goes_on(finished: Any) -> None:
+    failed = finished.evidence["trials"][-1]
+    assert failed["error"].startswith("The loss became nan at step 2, with a learning rate of 1e+30.")
+    assert finished.run.state() is RunState.FAILED
+    assert any(w.startswith("exploding, seed 1 failed: The loss became nan") for w in finished.progress.warned)
+    assert finished.progress.notes["exploding, seed 1"] == "failed"
+    assert "exploding" not in finished.evidence["variants"]
+    assert json.loads(finished.run.trial("exploding-seed1").result.read_text()) == failed
+
+
+def test_the_evidence_follows_from_its_trials(finished: Any) -> None:
+    evidence = finished.evidence
+    assert evidence["variants"] == summarize(evidence["trials"])
+    assert evidence["results_digest"] == results_digest(evidence["trials"])
+    assert evidence["claims"] == [j.as_dict() for j in judge(tiny_study.study.claims, evidence["trials"])]
+    assert [c["verdict"] for c in evidence["claims"]] == ["supported", "refuted", "undecided", "supported"]
+    assert json.loads(finished.run.evidence.read_text("utf-8")) == json.loads(json.dumps(evidence))
+
+
+def test_the_evidence_says_how_it_was_made(finished: Any) -> None:
+    evidence = finished.evidence
+    assert (evidence["name"], evidence["title"], evidence["day"]) == ("tiny", "Small networks", None)
+    assert evidence["run_id"] == finished.run.run_id
+    assert evidence["dataset"]["train"] == 1297
+    assert evidence["dataset"]["validation"] == 200
+    assert evidence["dataset"]["test"] == 300
+    assert evidence["seeds"] == [0, 1]
+    assert evidence["request"] == {"seeds": [0, 1], "only": [], "settings": [], "engine": "compiled"}
+    assert (evidence["threads"], evidence["backend"]) == (1, "tensorflow")
+    linear, hidden = evidence["details"]["linear"], evidence["details"]["one hidden"]
+    assert linear["parameters"] == 64 * 10 + 10
+    assert hidden["parameters"] == 64 * 16 + 16 + 16 * 10 + 10
+    assert (linear["group"], linear["description"], linear["precision"]) == ("plain", "no hidden layer", "float32")
+    assert linear["recipe"] == PLAIN.recipe.as_dict()
+
+
+def test_a_search_takes_the_best_on_the_validation_split_and_records_its_tries(finished: Any) -> None:
+    search = finished.evidence["details"]["one hidden"]["search"]
+    assert (search["field"], search["chosen"], search["seeds"]) == ("learning_rate", 0.02, list(TUNING_SEEDS))
+    assert not search["at_edge"]
+    low, right = search["tries"]
+    assert [t["value"] for t in (low, right)] == [0.0001, 0.02]
+    assert right["validation_accuracy"]["mean"] > low["validation_accuracy"]["mean"] > 0
+    assert search["failed"] == [1e30]  # exploded
+    assert {t["validation_accuracy"]["n"] for t in search["tries"]} == {2}
+    assert finished.evidence["details"]["one hidden"]["recipe"]["learning_rate"] == 0.02
+    assert finished.evidence["trials"][2]["history"]["learning_rate"] == [0.02, 0.02]
+    assert finished.evidence["details"]["linear"]["search"] is None
+
+
+def test_weights_and_answers_are_kept_beside_each_result(finished: Any) -> None:
+    for t in finished.evidence["trials"][:4]:
+        folder = finished.run.trial(f"{t['variant'].replace(' ', '-')}-seed{t['seed']}")
+        assert json.loads(folder.result.read_text()) == t
+        assert digest_of_arrays(load_arrays(folder.weights)) == t["weights_digest"]
+        (answers,) = load_arrays(folder.predictions)
+        assert answers.shape == (300, 10)
+        assert answers.sum(axis=1) == pytest.approx(np.ones(300), abs=1e-5)
+        assert not folder.checkpoint.exists()
+    assert len({t["weights_digest"] for t in finished.evidence["trials"][:4]}) == 4
+
+
+def test_the_model_of_the_best_trial_is_kept_as_keras_saves_it(finished: Any, keras: Any) -> None:
+    model = keras.saving.load_model(finished.run.best_model)
+    best = max(finished.evidence["trials"][:4], key=lambda t: t["metrics"]["validation_accuracy"])
+    folder = finished.run.trial(f"{best['variant'].replace(' ', '-')}-seed{best['seed']}")
+    weights = [w for w in load_arrays(folder.weights) if w.dtype == np.float32]  # and a random generator's state
+    assert digest_of_arrays(model.get_weights()) == digest_of_arrays(weights)
+    assert [type(layer).__module__.split(".")[0] for layer in model.layers] == ["keras"] * len(model.layers)
+
+
+def test_exhibits_are_made_from_the_best_trial_of_their_variant(finished: Any) -> None:
+    matrix, mistakes, weights = finished.evidence["exhibits"]  # and none of the variant that failed
+    assert [e["kind"] for e in (matrix, mistakes, weights)] == ["matrix", "pictures", "pictures"]
+    for exhibit in (matrix, mistakes, weights):
+        of_variant = [t for t in finished.evidence["trials"] if t["variant"] == exhibit["variant"]]
+        best = max(of_variant, key=lambda t: t["metrics"]["validation_accuracy"])
+        assert exhibit["seed"] == best["seed"]
+    right = sum(matrix["values"][k][k] for k in range(10))
+    trial = next(t for t in finished.evidence["trials"] if (t["variant"], t["seed"]) == ("linear", matrix["seed"]))
+    assert right == round(300 * trial["metrics"]["test_accuracy"])
+    assert sum(map(sum, matrix["values"])) == 300
+    assert len(mistakes["pictures"]) == 3
+    assert len(weights["pictures"]) == 4
+
+
+def test_progress_is_told_in_steps_of_the_whole_study(finished: Any) -> None:
+    progress = finished.progress
+    assert progress.running == {}  # all that was started has ended
+    assert progress.tasks[0] == "study"
+    assert progress.tasks.count("linear, seed 0") == 1
+    assert "one hidden, learning_rate 1e+30, seed 1001" in progress.tasks
+    # Six trials and six tries of 40 steps each.
+    assert progress.done["study"] == 12 * 40
+    assert "Compiling one hidden" in progress.said
+
+
+def test_nothing_is_left_of_what_was_written_on_the_way(finished: Any) -> None:
+    names = [p.name for p in finished.run.path.rglob("*")]
+    assert not [n for n in names if ".part" in n or "checkpoint" in n]
+
+
+# --------------------------------------------------------------------------------------------------- what is asked
+
+
+def test_a_part_of_a_study_with_other_settings(keras: Any, settings: Settings, finished: Any) -> None:
+    request = Request(seeds=3, only=("plain",), settings=("epochs=1", "learning_rate=0.05"))
+    run, evidence = run_study(source(), request, settings, progress=Watch())
+    assert [(t["variant"], t["seed"]) for t in evidence["trials"]] == [("linear", 0), ("linear", 1), ("linear", 2)]
+    recipe = evidence["details"]["linear"]["recipe"]
+    assert recipe == {**PLAIN.recipe.as_dict(), "epochs": 1, "learning_rate": 0.05}
+    assert evidence["trials"][0]["history"]["learning_rate"] == [0.05]
+    assert evidence["request"] == {
+        "seeds": [0, 1, 2],
+        "only": ["plain"],
+        "settings": ["epochs=1", "learning_rate=0.05"],
+        "engine": "compiled",
+    }
+    assert run.state() is RunState.FINISHED
+    # Claims on variants that were left out are not judged from nothing.
+    verdicts = {c["claim"]: (c["verdict"], c["n"]) for c in evidence["claims"]}
+    assert verdicts["A hidden layer is slower"] == ("undecided", 0)
+    assert verdicts["Anything beats guessing"][1] == 3
+    assert [e["variant"] for e in evidence["exhibits"]] == ["linear"]
+
+
+def test_a_setting_takes_the_place_of_the_search_for_it(keras: Any, settings: Settings) -> None:
+    study = small(dataclasses.replace(SEARCHED, model=linear))
+    request = Request(settings=("learning_rate=0.03", "epochs=1"))
+    _, evidence = run_study(source(study), request, settings, progress=Watch())
+    assert evidence["details"]["one hidden"]["search"] is None
+    assert evidence["trials"][0]["history"]["learning_rate"] == [0.03]
+
+
+def test_a_search_over_words_and_at_its_edge(keras: Any, settings: Settings) -> None:
+    search = Search(field="schedule", values=("constant", "linear"), seeds=(1000,))
+    progress = Watch()
+    study = small(dataclasses.replace(PLAIN, search=search))
+    _, evidence = run_study(source(study), Request(settings=("epochs=1",)), settings, progress=progress)
+    found = evidence["details"]["linear"]["search"]
+    assert found["chosen"] in ("constant", "linear")
+    assert found["at_edge"]
+    assert "linear, schedule constant, seed 1000" in progress.tasks
+
+
+def test_the_reference_engine_comes_to_the_same_accuracy(keras: Any, settings: Settings, finished: Any) -> None:
+    request = Request(seeds=1, only=("linear",), engine="fit")
+    _, evidence = run_study(source(), request, settings, progress=Watch())
+    ours, theirs = finished.evidence["trials"][0], evidence["trials"][0]
+    assert evidence["request"]["engine"] == "fit"
+    assert theirs["metrics"]["test_accuracy"] == pytest.approx(ours["metrics"]["test_accuracy"], abs=0.01)
+    assert theirs["history"]["train_loss"] == pytest.approx(ours["history"]["train_loss"], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "asked", "given"),
+    [
+        ((0, 1, 2, 3, 4), None, (0, 1, 2, 3, 4)),
+        ((0, 1, 2, 3, 4), 2, (0, 1)),
+        ((0, 1, 2, 3, 4), 7, (0, 1, 2, 3, 4, 5, 6)),
+        ((7, 3), 4, (7, 3, 8, 9)),
+        ((998, 999), 5, (998, 999, 1002, 1003, 1004)),  # those of the search are not reported
+    ],
+)
+def test_more_seeds_are_the_next_that_are_free(seeds: tuple[int, ...], asked: int | None, given: Any) -> None:
+    study = small(SEARCHED, seeds=seeds)
+    assert Request(seeds=asked).seeds_of(study) == given
+
+
+def test_what_cannot_be_asked_for_is_refused_before_anything_is_made(settings: Settings) -> None:
+    for count in (0, -1, 1001):
+        with pytest.raises(UsageError, match=f"--seeds is {count}; expected a whole number from 1 to 1000"):
+            Request(seeds=count)
+    with pytest.raises(UsageError, match=r"There is no engine 'fitt'. Did you mean 'fit'\?"):
+        Request(engine="fitt")
+    for request, message in (
+        (Request(only=("liner",)), r"There is no variant 'liner'. Did you mean 'linear'\?"),
+        (Request(settings=("epoch=1",)), "There is no recipe field 'epoch'"),
+        (Request(settings=("epochs=0",)), "The recipe field 'epochs' is 0"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            run_study(source(), request, settings, progress=Watch())
+    assert not settings.runs.exists()
+    with pytest.raises(UsageError, match="There is no dataset 'digit'"):
+        run_study(source(small(PLAIN, dataset="digit")), Request(), settings, progress=Watch())
+    assert not settings.runs.exists()
+
+
+def test_a_batch_larger_than_the_data_is_refused(keras: Any, settings: Settings) -> None:
+    with pytest.raises(UsageError, match="The batch size is 5000, but the training split has 1297 images"):
+        run_study(source(), Request(only=("linear",), settings=("batch_size=5000",)), settings, progress=Watch())
+
+
+# ------------------------------------------------------------------------------------------------- arrays on disk
+
+
+def test_arrays_come_back_in_order_and_bit_for_bit(tmp_path: Path) -> None:
+    arrays = [np.array([[1.5, -0.0]], np.float32), np.array(7, np.uint32), np.zeros((0, 3)), *map(np.array, range(20))]
+    save_arrays(tmp_path / "a.npz", arrays)
+    assert digest_of_arrays(load_arrays(tmp_path / "a.npz")) == digest_of_arrays(arrays)
+
+
+def test_damaged_arrays_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    with pytest.raises(StorageError, match="Could not read"):
+        load_arrays(path)
+    save_arrays(path, [np.arange(10)])
+    whole = path.read_bytes()
+    for damaged in (b"", whole[:50], whole[:-5], b"\x80\x04K\x01.", whole.replace(b"\x05\x00\x00", b"\x06\x00\x00")):
+        path.write_bytes(damaged)
+        with pytest.raises(StorageError, match=r"a\.npz is damaged"):
+            load_arrays(path)

@@ -1,0 +1,210 @@
+"""One trial: the test split is opened once, after training, and the engine has no way to it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fortydays.base.errors import TrainingFailedError
+from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
+from fortydays.study.design import Measure, Study, Variant
+from fortydays.study.trial import digest_of_arrays, failed_trial, run_trial
+from fortydays.train.evaluation import Evaluation
+from fortydays.train.history import History, Point
+from fortydays.train.recipe import Recipe
+from fortydays.train.trainer import Trained, Trainer
+
+RECIPE = Recipe(epochs=2, batch_size=8)
+
+
+def split(count: int) -> Split:
+    labels = (np.arange(count) % 2).astype(np.uint8)
+    return Split(images=np.repeat(labels * 200, 4).reshape(count, 2, 2).astype(np.uint8), labels=labels)
+
+
+def dataset(test: SealedSplit) -> Dataset:
+    return Dataset(
+        name="made up",
+        digest="0" * 64,
+        split_version=1,
+        classes=("dark", "light"),
+        training=TrainingData(train=split(32), validation=split(16), num_classes=2),
+        test=test,
+    )
+
+
+def model() -> Any:
+    from keras import Input, Sequential, layers
+
+    return Sequential([Input((2, 2)), layers.Flatten(), layers.Dense(2, activation="softmax")])
+
+
+def study(*measures: Measure, targets: tuple[float, ...] = ()) -> Study:
+    return Study(
+        title="Made up",
+        dataset="made up",
+        variants=tuple(Variant(name=name, model=model, recipe=RECIPE) for name in ("a", "b")),
+        claims=(),
+        measures=measures,
+        targets=targets,
+    )
+
+
+def point(step: int, accuracy: float) -> Point:
+    return Point(
+        step=step, epoch=step // 4, train_loss=1.0, train_accuracy=0.5, validation_loss=0.5,
+        validation_accuracy=accuracy, learning_rate=0.1, seconds=step / 8,
+    )  # fmt: skip
+
+
+class MadeUpTrainer:
+    """Learns nothing; tells what it was asked to do, in order."""
+
+    precision, compile_seconds, steps_per_epoch, num_parameters = "float32", 0.0, 4, 1
+    model = "the model"
+
+    def __init__(self, losses: dict[int, float] | None = None) -> None:
+        self.asked: list[str] = []
+        self._losses = losses or {}
+
+    def train(self, **_: Any) -> Trained:
+        self.asked.append("train")
+        points = (point(4, 0.6), point(8, 0.9))
+        return Trained(
+            history=History(points=points, steps_per_epoch=4),
+            variables=[np.array([1.0], np.float32)],
+            epochs=2,
+            best_epoch=1,
+            train_seconds=3.0,
+            resumed_from_epoch=1,
+        )
+
+    def evaluate(self, split: Split) -> Evaluation:
+        self.asked.append(f"evaluate {len(split)}")
+        probabilities = np.full((len(split), 2), 0.5, np.float32)
+        return Evaluation(
+            loss=self._losses.get(len(split), 0.25), accuracy=len(split) / 64, probabilities=probabilities
+        )
+
+
+def trial(trainer: Any, found: Study, test: SealedSplit, **arguments: Any) -> Any:
+    fixed = {"study": found, "variant": "a", "seed": 3, "recipe": RECIPE, "dataset": dataset(test)}
+    return run_trial(**fixed, trainer=trainer, resume=None, **{"keep": None, "report": None, **arguments})
+
+
+def test_the_test_split_is_opened_once_and_last() -> None:
+    trainer = MadeUpTrainer()
+
+    def open_it() -> Split:
+        trainer.asked.append("open the test split")
+        return split(8)
+
+    trial(trainer, study(), SealedSplit(open_it))
+    assert trainer.asked == ["train", "evaluate 32", "evaluate 16", "open the test split", "evaluate 8"]
+
+
+def test_the_engine_trains_without_a_way_to_the_test_split(keras: Any) -> None:
+    def open_it() -> Split:
+        events.append("open")
+        raise AssertionError("the test split was opened")
+
+    events: list[str] = []
+    sealed = dataset(SealedSplit(open_it))
+    trainer = Trainer(builder=model, recipe=RECIPE, data=sealed.training)
+    with pytest.raises(AssertionError, match="the test split was opened"):
+        trial(
+            trainer,
+            study(),
+            sealed.test,
+            keep=lambda state: events.append(f"epoch {state.state['epoch']}"),
+            report=lambda done, *_: events.append(f"step {done}"),
+        )
+    assert events == ["step 4", "epoch 1", "step 8", "epoch 2", "open"]
+
+
+def test_the_metrics_by_hand() -> None:
+    found = trial(MadeUpTrainer(), study(targets=(0.5, 0.9, 0.99)), SealedSplit(lambda: split(8))).result
+    assert found["metrics"] == {
+        "train_accuracy": 0.5,
+        "train_loss": 0.25,
+        "validation_accuracy": 0.25,
+        "validation_loss": 0.25,
+        "test_accuracy": 0.125,
+        "test_loss": 0.25,
+        "accuracy_gap": 0.375,
+        "steps_to_0.5": 4.0,
+        "steps_to_0.5_limit": 8.0,
+        "seconds_to_0.5": 0.5,
+        "seconds_to_0.5_limit": 1.0,
+        "steps_to_0.9": 8.0,
+        "steps_to_0.9_limit": 8.0,
+        "seconds_to_0.9": 1.0,
+        "seconds_to_0.9_limit": 1.0,
+        "steps_to_0.99": None,
+        "steps_to_0.99_limit": 8.0,
+        "seconds_to_0.99": None,
+        "seconds_to_0.99_limit": 1.0,
+    }
+    assert (found["variant"], found["seed"], found["status"], found["error"]) == ("a", 3, "finished", "")
+    assert (found["epochs"], found["best_epoch"], found["resumed_from_epoch"]) == (2, 1, 1)
+    assert found["history"]["step"] == [4, 8]
+    assert found["train_seconds"] == 3.0
+
+
+def test_measures_see_the_model_and_the_validation_images_of_their_variants_only() -> None:
+    seen: list[Any] = []
+
+    def measure(model: Any, images: np.ndarray) -> float:
+        seen.append((model, images.shape, images.dtype))
+        return 7
+
+    mine = Measure(name="mine", variants=("a",), function=measure)
+    other = Measure(name="other", variants=("b",), function=lambda model, images: 1 / 0)
+    found = trial(MadeUpTrainer(), study(mine, other), SealedSplit(lambda: split(8))).result
+    assert found["metrics"]["mine"] == 7.0
+    assert "other" not in found["metrics"]
+    assert seen == [("the model", (16, 2, 2), np.uint8)]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_measure_must_be_a_number(value: float) -> None:
+    measure = Measure(name="mine", variants=("a",), function=lambda model, images: value)
+    with pytest.raises(TrainingFailedError) as raised:
+        trial(MadeUpTrainer(), study(measure), SealedSplit(lambda: split(8)))
+    assert raised.value.message == f"The measure 'mine' gave {value}."
+
+
+def test_a_measure_that_breaks_fails_its_trial_and_says_which() -> None:
+    def broken(model: object, images: object) -> float:
+        raise ValueError("no such layer")
+
+    measure = Measure(name="mine", variants=("a",), function=broken)
+    with pytest.raises(TrainingFailedError, match="The measure 'mine' failed: ValueError: no such layer"):
+        trial(MadeUpTrainer(), study(measure), SealedSplit(lambda: split(8)))
+
+
+@pytest.mark.parametrize(("examples", "name"), [(32, "train"), (16, "validation"), (8, "test")])
+def test_a_loss_that_is_no_number_after_training_fails_the_trial(examples: int, name: str) -> None:
+    trainer = MadeUpTrainer(losses={examples: float("nan")})
+    with pytest.raises(TrainingFailedError, match=f"The {name} loss is nan after training"):
+        trial(trainer, study(), SealedSplit(lambda: split(8)))
+
+
+def test_a_failed_trial_keeps_its_reason_and_has_no_numbers() -> None:
+    found = failed_trial(variant="a", seed=1, error=TrainingFailedError("It broke.", hint="Try again."))
+    assert (found["status"], found["error"]) == ("failed", "It broke.")
+    assert found["metrics"] == found["history"] == {}
+    finished = trial(MadeUpTrainer(), study(), SealedSplit(lambda: split(8))).result
+    assert found.keys() == finished.keys()
+
+
+def test_the_digest_of_arrays_sees_bytes_types_shapes_and_order() -> None:
+    one, two = np.array([1, 2], np.float32), np.array([3, 4], np.float32)
+
+    def distinct(*groups: Sequence[np.ndarray]) -> int:
+        return len({digest_of_arrays(group) for group in groups})
+
+    assert distinct([one, two], [two, one], [one], [], [one.reshape(1, 2), two], [one.astype(np.float64), two]) == 6
+    assert distinct([one], [one.copy()], [np.array([[1, 9], [2, 9]], np.float32)[:, 0]]) == 1
+    assert distinct([np.array([0.0])], [np.array([-0.0])]) == 2
