@@ -82,10 +82,50 @@ def test_an_evidence_file_can_be_compared_with_a_run(workspace: Path, capsys: py
 
 
 def test_a_run_that_does_not_exist_or_has_no_evidence_yet(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert execute(["compare", BEEF, "day09"]) == 2
-    assert "There is no run 'day09'." in capsys.readouterr().err
+    assert execute(["compare", BEEF, "nowhere"]) == 2
+    assert "There is no run 'nowhere'." in capsys.readouterr().err
     make_run(workspace, CAFE, done=2)
     assert execute(["compare", BEEF, CAFE]) == 2
     error = capsys.readouterr().err
     assert f"The run {CAFE} has no evidence yet: it is interrupted." in error
     assert "forty run 4 --seeds 5" in error
+
+
+@pytest.mark.parametrize("text", ["day04", "4", "regularization"])
+def test_a_day_means_its_latest_run(workspace: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    make_run(workspace, CAFE, evidence=other(), created="2026-11-22T14:58:00Z")
+    make_run(workspace, "day04-20261122-155800-f00d", done=1, created="2026-11-22T15:58:00Z")  # has no evidence yet
+    make_run(workspace, "regularization-1", evidence=other(day=None), day=None, created="2027-01-01T00:00:00Z")
+    assert execute(["compare", BEEF, text]) == 0
+    printed = capsys.readouterr().out
+    assert f"A  your run {BEEF}" in printed
+    assert f"B  your run {CAFE}" in printed
+
+
+def test_a_day_that_was_never_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["compare", "day04", "day09"]) == 2
+    assert "There is no run 'day09'." in capsys.readouterr().err
+
+
+def test_of_several_runs_that_begin_so_only_those_are_listed(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(workspace, CAFE, evidence=other())
+    make_run(workspace, "my-sizes-1", evidence=other(day=None), day=None, name="my-sizes")
+    assert execute(["compare", BEEF, "day04-2026"]) == 2
+    error = capsys.readouterr().err
+    assert "Several runs begin with 'day04-2026'." in error
+    assert f"Name one of them: {BEEF}, {CAFE}." in error
+    assert "my-sizes" not in error
+
+
+def test_a_run_whose_evidence_was_damaged_cannot_be_continued(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_run(workspace, CAFE, evidence=other())
+    (folder / "evidence.json").unlink()
+    assert execute(["compare", BEEF, CAFE]) == 2
+    error = capsys.readouterr().err
+    assert f"The run {CAFE} has no evidence: it was damaged." in error
+    assert "It must be trained again, with: forty run 4 --seeds 5" in error
+    assert "Continue" not in error

@@ -1,8 +1,10 @@
 """What `forty doctor` sees and says."""
 
 import contextlib
+import errno
 import http.server
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -207,6 +209,41 @@ def test_a_mirror_that_is_there_is_shown(tmp_path: Path) -> None:
     assert by_name(doctor.check_places(settings(tmp_path, mirror=tmp_path)))["Mirror"].found == str(tmp_path)
 
 
+def refuse(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let the system answer as to a user who may not enter a folder (permissions do not bind root)."""
+    right = os.stat
+
+    def stat(path, *arguments, **options):
+        if isinstance(path, str | os.PathLike) and folder in Path(path).parents:
+            raise PermissionError(errno.EACCES, "Permission denied", os.fspath(path))
+        return right(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+
+
+def test_folders_that_may_not_be_entered_are_problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = settings(tmp_path, datasets=tmp_path / "closed" / "datasets", mirror=tmp_path / "closed" / "mirror")
+    (tmp_path / "closed").mkdir()
+    refuse(monkeypatch, tmp_path / "closed")
+    checks = by_name(doctor.check_places(here))
+    for name in ("Datasets", "Mirror"):
+        assert checks[name].state == "problem"
+        assert checks[name].found.startswith(f"Could not look at {tmp_path / 'closed'}")
+        assert checks[name].found.endswith("Permission denied.")
+        assert f"FORTYDAYS_{name.upper()}" in checks[name].advice
+
+
+def test_a_workspace_behind_a_link_that_may_not_be_followed_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed" / "workspace").symlink_to(tmp_path)
+    refuse(monkeypatch, tmp_path / "closed")
+    checks = by_name(doctor.check_places(settings(tmp_path, workspace=tmp_path / "closed" / "workspace")))
+    assert checks["Workspace"].state == "problem"
+    assert "Permission denied" in checks["Workspace"].found
+
+
 def test_npm_is_wanted_only_where_the_network_may_be_used() -> None:
     assert doctor.check_npm(None, offline=False).state == "note"
     assert doctor.check_npm(None, offline=True).state == "ok"
@@ -221,39 +258,67 @@ def test_a_gpu_is_noted_not_used() -> None:
 @pytest.mark.parametrize(
     ("uri", "found"), [("", "the store in the workspace"), ("sqlite:///mine.db", "sqlite:///mine.db")]
 )
-def test_tracking_without_a_server_needs_no_answer(uri: str, found: str) -> None:
-    assert doctor.check_tracking(uri) == doctor.Check(name="Tracking", state="ok", found=found)
+def test_tracking_without_a_server_needs_no_answer(tmp_path: Path, uri: str, found: str) -> None:
+    assert doctor.check_tracking(settings(tmp_path, tracking_uri=uri)) == doctor.Check(
+        name="Tracking", state="ok", found=found
+    )
 
 
-def test_a_tracking_server_that_answers_is_ok() -> None:
+def test_an_address_that_the_program_refuses_is_a_problem(tmp_path: Path) -> None:
+    check = doctor.check_tracking(settings(tmp_path, tracking_uri="./mlruns"))
+    assert check.state == "problem"
+    assert check.found.startswith("MLFLOW_TRACKING_URI is './mlruns'; expected an MLflow server")
+    assert "Unset it to use the store in the workspace." in check.advice
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://anna:se/cret@127.0.0.1:9",
+        "http://anna:se@cret@127.0.0.1:9",
+        "http://anna:secret@127.0.0.1:9/x?password=secret",
+        "http://127.0.0.1:9/x?password=sec@ret",
+        "postgresql+psycopg2://anna:secret@host/db?password=secret",
+    ],
+)
+def test_no_part_of_a_password_is_shown(run, uri: str) -> None:
+    for arguments in ((), ("--json",)):
+        shown = run(*arguments, MLFLOW_TRACKING_URI=uri).output
+        assert "Tracking" in shown
+        assert "cret" not in shown
+        assert "anna" not in shown
+
+
+def test_a_tracking_server_that_answers_is_ok(tmp_path: Path) -> None:
     with server(200) as address:
-        assert doctor.check_tracking(address + "/").state == "ok"
+        assert doctor.check_tracking(settings(tmp_path, tracking_uri=address + "/")).state == "ok"
 
 
-def test_a_tracking_server_that_is_ill_is_a_problem() -> None:
+def test_a_tracking_server_that_is_ill_is_a_problem(tmp_path: Path) -> None:
     with server(503) as address:
-        check = doctor.check_tracking(address)
+        check = doctor.check_tracking(settings(tmp_path, tracking_uri=address))
     assert check.state == "problem"
     assert check.found == f"{address} does not answer: its answer is 503, where 200 was expected"
 
 
-def test_a_tracking_server_that_is_not_there_is_a_problem_and_its_password_is_not_shown() -> None:
+def test_a_tracking_server_that_is_not_there_is_a_problem_and_its_password_is_not_shown(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    check = doctor.check_tracking(f"http://anna:secret@127.0.0.1:{port}")
+    check = doctor.check_tracking(settings(tmp_path, tracking_uri=f"http://anna:secret@127.0.0.1:{port}"))
     assert check.state == "problem"
-    assert check.found == f"http://…@127.0.0.1:{port} does not answer: no connection"
+    assert check.found == f"http://127.0.0.1:{port} does not answer: no connection"
 
 
-def test_a_tracking_server_that_is_silent_is_given_up() -> None:
+def test_a_tracking_server_that_is_silent_is_given_up(tmp_path: Path) -> None:
     # It accepts (the system does, on its behalf) and never says a word.
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        check = doctor.check_tracking(f"http://127.0.0.1:{silent.getsockname()[1]}", seconds=0.2)
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        check = doctor.check_tracking(settings(tmp_path, tracking_uri=address), seconds=0.2)
     assert check.state == "problem"
     assert check.found.endswith("nothing came within 0.2 s")
 
 
-def test_an_address_that_is_none_is_a_problem() -> None:
-    check = doctor.check_tracking("http://[half")
+def test_an_address_that_is_none_is_a_problem(tmp_path: Path) -> None:
+    check = doctor.check_tracking(settings(tmp_path, tracking_uri="http://[half"))
     assert check.state == "problem"
     assert "the address cannot be used" in check.found

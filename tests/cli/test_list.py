@@ -73,3 +73,22 @@ def test_the_list_loads_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_study_of_your_own_with_the_name_of_a_day_is_not_that_day(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(workspace, "first-network-1", evidence=made_up.evidence(), day=None, name="first-network")
+    assert execute(["list", "--json"]) == 0
+    days = json.loads(capsys.readouterr().out)["days"]
+    assert [d["state"] for d in days[:4]] == ["ready", "to come", "to come", "run by you"]
+
+
+def test_the_commands_load_no_library_that_the_list_does_not_need() -> None:
+    code = (
+        "import sys; import fortydays.cli.main; "
+        "unneeded = {'filelock', 'requests', 'rich.console', 'rich.table', 'sqlite3'}; "
+        "sys.exit(', '.join(sorted(unneeded & set(sys.modules))) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

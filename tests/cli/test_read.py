@@ -28,12 +28,13 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_notes_have_the_numbers_of_your_own_run(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    publish(workspace / "published", made_up.evidence())
-    make_run(workspace, BEEF, evidence=made_up.evidence(seeds=(0, 1)))
+    publish(workspace / "published", made_up.evidence(seeds=(0, 1)))
+    make_run(workspace, BEEF, evidence=made_up.evidence(seeds=(0, 1, 2)))
     assert execute(["read", "4"]) == 0
     text = capsys.readouterr().out
     assert "The lesson" in text
-    assert "with 2 seeds." in text
+    assert "with 3 seeds." in text
+    assert text.rstrip().endswith(f"Numbers: your run {BEEF}")
     assert longest_line(text) <= 80
 
 
@@ -42,13 +43,38 @@ def test_without_any_evidence_the_numbers_are_dashes(capsys: pytest.CaptureFixtu
     text = capsys.readouterr().out
     assert "This day has no evidence yet" in text
     assert "It reaches — with — seeds." in text
+    assert "Numbers:" not in text
+
+
+@pytest.mark.parametrize(
+    ("seeds", "request_"),
+    [
+        ((0, 1), {}),
+        ((0, 1, 2, 3, 4), {"only": ["network"]}),
+        ((0, 1, 2, 3, 4), {"settings": ["epochs=1"]}),
+        ((0, 1, 2, 3, 4), {"engine": "fit"}),
+    ],
+)
+def test_a_smaller_or_another_run_of_your_own_does_not_change_the_lesson(
+    workspace: Path, capsys: pytest.CaptureFixture[str], seeds: tuple[int, ...], request_: dict[str, object]
+) -> None:
+    own = made_up.evidence(seeds=seeds)
+    own["request"] |= request_
+    make_run(workspace, BEEF, evidence=own)
+    assert execute(["read", "4"]) == 0  # nothing is published: better than no number, and said
+    assert f"Numbers: your run {BEEF}" in capsys.readouterr().out
+    publish(workspace / "published", made_up.evidence(seeds=(0, 1, 2, 3)))
+    assert execute(["read", "4"]) == 0
+    text = capsys.readouterr().out
+    assert "with 4 seeds." in text
+    assert text.rstrip().endswith("Numbers: published evidence")
 
 
 def test_a_run_without_the_numbers_falls_back_to_the_published_ones(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     publish(workspace / "published", made_up.evidence())
-    partial = made_up.evidence(seeds=(0, 1))
+    partial = made_up.evidence()
     for part in ("details", "variants"):
         partial[part] = {"sgd fair": partial[part]["sgd fair"]}
     partial["trials"] = [t for t in partial["trials"] if t["variant"] == "sgd fair"]
@@ -58,6 +84,7 @@ def test_a_run_without_the_numbers_falls_back_to_the_published_ones(
     assert "It reaches 97.2% with 5 seeds." in printed.out
     assert f"Warning: your run {BEEF} lacks numbers that the notes speak of" in printed.err
     assert "the published ones are shown" in printed.err
+    assert "Numbers: published evidence" in printed.out
 
 
 def test_a_mistake_in_the_notes_is_an_error_with_its_place(

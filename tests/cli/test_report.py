@@ -1,5 +1,8 @@
 """What `forty report` writes."""
 
+import os
+import subprocess
+import sys
 import webbrowser
 from pathlib import Path
 
@@ -83,3 +86,25 @@ def test_a_folder_that_cannot_be_written_is_told(workspace: Path, capsys: pytest
     (workspace / "file").write_text("")
     assert execute(["report", "4", "-o", str(workspace / "file" / "page.html")]) == 1
     assert "Could not create the folder" in capsys.readouterr().err
+
+
+def test_an_output_that_is_refused_is_told_with_a_way_out(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (workspace / "a folder").mkdir()
+    (workspace / "file").write_text("")
+    for place in (workspace / "a folder", workspace / "file" / "page.html", Path("/proc/nowhere/page.html")):
+        assert execute(["report", "4", "-o", str(place)]) == 1
+        said = capsys.readouterr().err
+        assert "Could not" in said
+        assert f"leave -o out: the page then goes to {workspace / 'reports' / 'day04.html'}." in said
+        assert "FORTYDAYS_HOME" not in said
+
+
+def test_nothing_is_written_into_the_home(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    home = tmp_path_factory.mktemp("home")
+    unset = ("MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+    environment = {k: v for k, v in os.environ.items() if k not in unset} | {"HOME": str(home)}
+    command = [sys.executable, "-m", "fortydays", "report", "4"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert list(home.iterdir()) == []
+    assert (workspace / "cache" / "matplotlib").is_dir()

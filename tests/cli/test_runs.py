@@ -87,3 +87,18 @@ def test_a_run_that_does_not_say_how_many_trials_it_is_to_have(
     text = capsys.readouterr().out
     assert re.search(rf"^{F00D} +interrupted +0/\? ", text, re.MULTILINE)
     assert "Continue: forty run 4" in text
+
+
+def test_a_run_whose_evidence_was_set_aside_is_not_shown_as_finished(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_run(workspace, BEEF, evidence=made_up.evidence())
+    (folder / "evidence.json").write_text("{")
+    assert execute(["show", "4"]) == 1  # sets it aside
+    capsys.readouterr()
+    assert execute(["runs"]) == 0
+    printed = capsys.readouterr()
+    assert re.search(rf"^{BEEF} +no evidence +15/15 .*\n +\(damaged\) *$", printed.out, re.MULTILINE)
+    assert "finished" not in printed.out
+    assert longest_line(printed.out) <= 80
+    assert f"The evidence of {BEEF} was damaged. It must be trained again, with: forty run 4 --seeds 5" in printed.err

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_up_runs import BEEF, CAFE, longest_line, made_up, make_run, publish
@@ -91,3 +92,47 @@ def test_damaged_evidence_is_told_and_exits_with_1(workspace: Path, capsys: pyte
     (folder / "evidence.json").write_text("{")
     assert execute(["show", "4"]) == 1
     assert "evidence.json is damaged: it is not JSON" in capsys.readouterr().err
+
+
+def test_a_study_of_your_own_and_a_day_of_the_same_name_are_kept_apart(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = workspace / "regularization.py"
+    study.write_text("# a study\n")
+    make_run(workspace, BEEF, evidence=made_up.evidence())
+    assert execute(["show", str(study)]) == 2
+    own = made_up.evidence(day=None, title="My own")
+    make_run(workspace, "regularization-1", evidence=own, day=None, created="2027-01-01T00:00:00Z")
+    capsys.readouterr()
+    assert execute(["show", str(study)]) == 0
+    assert "My own" in capsys.readouterr().out
+    assert execute(["show", "4"]) == 0
+    assert f"your run {BEEF}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"trials": None}, "The evidence is damaged: trials is None; expected a list."),
+        ({"seconds": {"total": float("nan")}}, "The evidence is damaged: seconds.total is nan"),
+        ({"details_of_mine": float("nan")}, "The evidence is damaged: Out of range float values"),
+    ],
+)
+def test_json_is_only_of_evidence_that_is_whole(
+    workspace: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], said: str
+) -> None:
+    folder = make_run(workspace, BEEF, evidence=made_up.evidence())
+    (folder / "evidence.json").write_text(json.dumps(made_up.evidence(**changes)))
+    assert execute(["show", "4", "--json"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert said in json.loads(printed.err)["error"]["message"]
+
+
+def test_after_damage_the_hint_is_the_command_that_trains_again(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_run(workspace, BEEF, evidence=made_up.evidence())
+    (folder / "evidence.json").write_text("{")
+    assert execute(["show", "4"]) == 1
+    assert "It must be trained again, with: forty run 4 --seeds 5" in capsys.readouterr().err

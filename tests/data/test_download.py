@@ -1,9 +1,11 @@
+import contextlib
 import errno
 import re
 import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faulty_server import FaultyServer, Listener
@@ -173,11 +175,11 @@ def test_a_name_look_up_that_hangs_is_given_up(
 ) -> None:
     released = threading.Event()
 
-    def hang(*_: object, **__: object) -> socket.socket:
+    def hang(*_: object, **__: object) -> None:
         released.wait(30)
         raise OSError("released")
 
-    monkeypatch.setattr(socket, "create_connection", hang)
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
     with pytest.raises(SourceFailedError, match=r"cannot be reached: no answer within 0.05 s"):
         download(limits=Limits(connect_seconds=0.05))
     released.set()
@@ -192,6 +194,51 @@ def test_a_missing_proxy_is_named(monkeypatch: pytest.MonkeyPatch, download: Dow
         monkeypatch.delenv("http_proxy", raising=False)
         with pytest.raises(SourceFailedError, match=r"the proxy 127.0.0.1 cannot be reached: Connection refused"):
             download()
+
+
+@pytest.mark.parametrize(
+    ("proxy", "said"),
+    [
+        ("127.0.0.1:{port}", r"^the proxy 127.0.0.1 cannot be reached: Connection refused$"),
+        ("http://anna:secret@127.0.0.1:{port}", r"^the proxy 127.0.0.1 cannot be reached: Connection refused$"),
+        ("http://127.0.0.1:many", r"^the proxy's address cannot be used; expected http://HOST:PORT$"),
+        ("http://anna:se/cret@127.0.0.1", r"^the proxy's address cannot be used; expected http://HOST:PORT$"),
+        ("http://[half", r"^the proxy's address cannot be used; expected http://HOST:PORT$"),
+    ],
+)
+def test_a_proxy_may_be_written_without_its_scheme_and_a_wrong_one_is_told(
+    monkeypatch: pytest.MonkeyPatch, download: Download, proxy: str, said: str
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("NO_PROXY", "")
+        monkeypatch.setenv("no_proxy", "")
+        monkeypatch.setenv("HTTP_PROXY", proxy.format(port=unused.getsockname()[1]))
+        monkeypatch.delenv("http_proxy", raising=False)
+        with pytest.raises(SourceFailedError, match=said):
+            download()
+
+
+def test_an_address_that_swallows_everything_leaves_the_next_one_its_time(
+    monkeypatch: pytest.MonkeyPatch, download: Download, server: FaultyServer, tmp_path: Path
+) -> None:
+    right = socket.getaddrinfo
+    with contextlib.ExitStack() as stack:
+        black_hole = stack.enter_context(socket.socket())
+        black_hole.bind(("127.0.0.1", 0))
+        black_hole.listen(0)
+        for _ in range(4):  # fills the queue, so that what comes after is not answered at all
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(black_hole.getsockname())
+
+        def both(*arguments: Any, **options: Any) -> list[Any]:
+            found = right(*arguments, **options)
+            return [(*found[0][:4], black_hole.getsockname()), *found]
+
+        monkeypatch.setattr(socket, "getaddrinfo", both)
+        download(limits=Limits(connect_seconds=0.3, stall_seconds=5.0))
+    assert (tmp_path / "file").read_bytes() == CONTENT
 
 
 def test_a_full_disk_is_the_disks_fault_and_keeps_what_was_written(

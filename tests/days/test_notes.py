@@ -52,7 +52,7 @@ def text_of(day: Day) -> str:
 
 @cache
 def study_of(day: Day) -> Study:
-    return load_study(find_study(str(day.number)), threads=2).study
+    return load_study(find_study(str(day.number)), threads=1).study
 
 
 def section(text: str, title: str) -> str:

@@ -55,3 +55,17 @@ def test_a_missed_target_is_said():
 def test_a_readme_without_its_markers_is_refused():
     with pytest.raises(FortydaysError, match="no part marked 'results'"):
         readme.fill("nothing to fill", [], {})
+
+
+def test_how_it_was_measured_is_what_the_measurement_says():
+    found = {
+        "question": "A against B",
+        "target": "at least 4x",
+        "met": True,
+        "figures": {"seconds": {"min": 3.0, "median": 3.5, "max": 4.25}},
+        "machine": {"cpu_model": "A processor", "cores": 2},
+        "measured": "2026-11-22T10:00:00Z",
+    }
+    assert readme.speed_table({"a": found}).endswith("Measured on A processor, 2 cores, 2026-11-22.")
+    told = {"a": found | {"method": "seven times"}, "b": found | {"method": "seven times"}, "c": found}
+    assert readme.speed_table(told).endswith("Measured on A processor, 2 cores, 2026-11-22: seven times.")

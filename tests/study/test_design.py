@@ -82,6 +82,21 @@ def test_a_variant_that_is_mentioned_must_exist(mention: dict[str, Any]) -> None
     assert raised.value.hint == "Known: relu, tanh."
 
 
+@pytest.mark.parametrize("metric", ["test_loss", "accuracy_gap", "steps_to_0.5", "seconds_to_0.5", "mine"])
+def test_a_claim_may_be_about_any_metric_there_will_be(metric: str) -> None:
+    mine = Measure(name="mine", variants=("a",), function=lambda m, x: 0.0)
+    claim = Threshold(sentence="s", variant="a", metric=metric, at_least=0)
+    assert study("a", "b", claims=(claim,), measures=(mine,), targets=(0.5,)).claims == (claim,)
+
+
+def test_a_claim_about_a_metric_there_will_not_be_is_refused() -> None:
+    mine = Measure(name="mine", variants=("a",), function=lambda m, x: 0.0)
+    for variant_name, metric in (("a", "test_acuracy"), ("a", "steps_to_0.95"), ("b", "mine")):
+        claim = Threshold(sentence="s", variant=variant_name, metric=metric, at_least=0)
+        with pytest.raises(UsageError, match=f"There is no metric for the claim 's' '{metric}'"):
+            study("a", "b", claims=(claim,), measures=(mine,), targets=(0.5,))
+
+
 def test_a_search_is_over_a_field_that_needs_no_new_program() -> None:
     with pytest.raises(UsageError, match="There is no recipe field 'rate'"):
         Search(field="rate", values=(0.1,))

@@ -188,6 +188,17 @@ def test_damaged_files_are_set_aside_and_made_again(settings: Settings, interrup
     assert sorted(t.path.name for t in run.trials()) == sorted(t.path.name for t in finished.run.trials())
 
 
+def test_failed_tries_are_not_taken_for_damage(settings: Settings, interrupted_copy: Copy, finished: Any) -> None:
+    run = interrupted_copy(finished)
+    tries = files.read_json(run.path / "searches" / "one-hidden.json")["tries"]
+    assert [t["validation_accuracy"] for t in tries if t["value"] == 1e30] == [None, None]
+    progress = Watch()
+    _, evidence = run_study(source(), Request(), settings, progress=progress)
+    assert progress.warned == []
+    assert progress.tasks == ["study"]
+    assert evidence["details"] == finished.evidence["details"]
+
+
 def flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1

@@ -184,6 +184,13 @@ def test_a_measure_that_breaks_fails_its_trial_and_says_which() -> None:
         trial(MadeUpTrainer(), study(measure), SealedSplit(lambda: split(8)))
 
 
+def test_a_measure_that_breaks_fails_the_trial_and_not_the_study() -> None:
+    measure = Measure(name="mine", variants=("a",), function=lambda model, images: 1 / 0)
+    with pytest.raises(TrainingFailedError) as raised:
+        trial(MadeUpTrainer(), study(measure), SealedSplit(lambda: split(8)))
+    assert raised.value.message == "The measure 'mine' failed: ZeroDivisionError: division by zero"
+
+
 @pytest.mark.parametrize(("examples", "name"), [(32, "train"), (16, "validation"), (8, "test")])
 def test_a_loss_that_is_no_number_after_training_fails_the_trial(examples: int, name: str) -> None:
     trainer = MadeUpTrainer(losses={examples: float("nan")})

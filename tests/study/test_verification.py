@@ -132,6 +132,26 @@ def test_a_run_outside_the_noise_does_not_and_says_where(evidence: dict[str, Any
     assert found["agreement"] == "; ".join(["a fresh run does not agree", *found["differences"]])
 
 
+def test_trials_that_fail_now_do_not_agree(evidence: dict[str, Any]) -> None:
+    fresh = copy.deepcopy(evidence)
+    fresh["results_digest"] = "other bits"
+    fresh["trials"][1]["status"] = "failed"
+    found = agreement(evidence, fresh)
+    assert found["differences"] == ["the trial of a with seed 1 was finished and is failed"]
+
+
+def test_a_claim_that_is_gone_does_not_agree(evidence: dict[str, Any]) -> None:
+    fresh = {**evidence, "results_digest": "other bits", "claims": []}
+    assert agreement(evidence, fresh)["differences"] == ["the claim 'a is good' is not made any more"]
+
+
+def test_one_seed_with_other_bits_cannot_agree(study: Path) -> None:
+    one, other = made_up(study, {"a": [0.9]}), made_up(study, {"a": [0.9000001]})
+    found = agreement(one, other)
+    assert not found["agrees"]
+    assert "test_accuracy of a is of one seed, which has no spread to agree within" in found["differences"]
+
+
 def test_a_variant_that_is_gone_does_not_agree(evidence: dict[str, Any], study: Path) -> None:
     found = agreement(evidence, made_up(study, {"a": ACCURACIES["a"]}))
     assert {"b has no test_accuracy now", "b has no test_loss now"} <= set(found["differences"])

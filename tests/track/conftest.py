@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from made_up_runs import made_up_settings
+from tracked_runs import made_up_settings
 
 from fortydays.base.settings import Settings
 from fortydays.track.store import Store, destination, open_store, prepare

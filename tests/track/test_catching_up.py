@@ -1,7 +1,8 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
-from made_up_runs import begin_run, end_trial, finished_run, with_uri
+from tracked_runs import begin_run, end_trial, finished_run, with_uri
 
 from fortydays.base import files
 from fortydays.base.errors import TrackingError
@@ -9,7 +10,7 @@ from fortydays.base.settings import Settings
 from fortydays.track import record as records
 from fortydays.track import sync as module
 from fortydays.track.mirror import mirror
-from fortydays.track.store import Store, destination, open_store
+from fortydays.track.store import Store, UnreachableError, destination, open_store
 from fortydays.track.sync import Synced, left_open, reconcile, sync
 
 
@@ -109,3 +110,28 @@ def test_looking_at_what_was_left_open_changes_no_file(settings: Settings, store
 
 def _content(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_one_run_that_the_tracker_refuses_does_not_stop_the_others(settings: Settings, store: Store) -> None:
+    refused, damaged = begin_run(settings, name="one"), begin_run(settings, name="two")
+    sound = begin_run(settings, name="three")
+    store.client.delete_experiment(store.client.create_experiment("fortydays/day02-one"))
+    files.write_json(damaged.trial("relu-seed0").result, {})
+    first, second, third = sync([refused, damaged, sound], store)
+    assert (first.outcome, second.outcome, third.outcome) == ("failed", "failed", "sent")
+    assert "The experiment 'fortydays/day02-one' has been deleted" in first.reason
+    assert "mlflow experiments restore" in first.reason
+    assert str(damaged.path) in second.reason
+    assert "KeyError: 'variant'" in second.reason
+
+
+def test_a_server_that_goes_away_stops_the_catching_up(
+    settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    where = destination(with_uri(settings, "http://127.0.0.1:9"))
+    from mlflow.tracking import MlflowClient
+
+    gone = dataclasses.replace(store, destination=where, client=MlflowClient(tracking_uri=where.uri))
+    with pytest.raises(UnreachableError, match="cannot be reached"):
+        list(sync([begin_run(settings), begin_run(settings)], gone))

@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 import pytest
-from made_up_runs import DIGEST, begin_run, end_run, end_trial, finished_run, made_up_settings, made_up_trial
+from tracked_runs import DIGEST, begin_run, end_run, end_trial, finished_run, made_up_settings, made_up_trial
 
 from fortydays.base import files
 from fortydays.base.errors import TrackingError

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
-from made_up_runs import finished_run, made_up_settings, with_uri
+from tracked_runs import finished_run, made_up_settings, with_uri
 
 from fortydays.base.errors import UsageError
 from fortydays.base.settings import Settings

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from made_up_runs import begin_run, end_run, end_trial, with_uri
+from tracked_runs import begin_run, end_run, end_trial, with_uri
 
 from fortydays.base import files
 from fortydays.base.settings import Settings

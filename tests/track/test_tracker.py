@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
-from made_up_runs import begin_run, end_run, end_trial, finished_run, with_uri
+from tracked_runs import begin_run, end_run, end_trial, finished_run, with_uri
 
 from fortydays.base import files
 from fortydays.base.settings import Settings

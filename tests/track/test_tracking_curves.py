@@ -1,4 +1,4 @@
-from made_up_runs import made_up_trial
+from tracked_runs import made_up_trial
 
 from fortydays.track.curves import draw_learning_curves
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from made_up_runs import made_up_settings, with_uri
+from tracked_runs import made_up_settings, with_uri
 
 from fortydays.base.errors import TrackingError
 from fortydays.base.settings import Settings

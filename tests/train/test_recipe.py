@@ -169,6 +169,15 @@ def test_another_optimizer_leaves_the_options_of_the_old_one_behind() -> None:
     assert momentum.with_setting("optimizer=sgd") == momentum
 
 
+def test_the_order_of_settings_does_not_matter() -> None:
+    one = RECIPE.with_settings(["optimizer=sgd", "optimizer_options.momentum=0.9", "epochs=2"])
+    other = RECIPE.with_settings(["optimizer_options.momentum=0.9", "epochs=2", "optimizer=sgd"])
+    assert one == other
+    assert (one.optimizer, dict(one.optimizer_options), one.epochs) == ("sgd", {"momentum": 0.9}, 2)
+    assert RECIPE.with_settings([]) == RECIPE
+    assert RECIPE.with_settings(["epochs=2", "epochs=3"]).epochs == 3
+
+
 def test_a_setting_adds_to_the_options_there_are() -> None:
     momentum = Recipe(epochs=1, optimizer="sgd", optimizer_options={"momentum": 0.9})
     both = momentum.with_setting("optimizer_options.nesterov=true")

@@ -130,7 +130,7 @@ def _print(lines: list[RunLine], console: "Console") -> None:
         return
     table = Table(
         Column("run", overflow="fold"),
-        Column("state", no_wrap=True),
+        Column("state", max_width=len("interrupted")),
         Column("trials", justify="right", no_wrap=True),
         Column("began", no_wrap=True),
         Column("claims", no_wrap=True),
