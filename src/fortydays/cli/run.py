@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,8 +18,14 @@ if TYPE_CHECKING:
     from fortydays.study.runs import RunFolder
     from fortydays.track.tracker import Tracker
 
-SECONDS_TO_WAIT_FOR_TRACKING = 1.0
+SECONDS_BEFORE_TRACKING = 10.0
+"""The tracker starts when the first trial has ended, or after so long: a short run is not slowed by its start."""
+
+SECONDS_TO_WAIT_FOR_STORE = 0.2
 """How long the end of a run waits for the tracker, which otherwise goes on in the background."""
+
+SECONDS_TO_WAIT_FOR_SERVER = 3.0
+"""The same where it sends to a server, which may turn out to be out of reach; the reader is to hear of that."""
 
 SECONDS_TO_WAIT_WHEN_STOPPED = 0.1
 """The same where the reader has stopped the run and wants the prompt back."""
@@ -102,7 +109,7 @@ def _run(
     again = f"Continue with: forty {command}"
     listener = _ListeningCommand(settings, tracked=not no_track)
     with stopping_in_time(lambda: f"Stopped. {listener.kept()}\n{again}"):
-        seconds_to_wait = SECONDS_TO_WAIT_FOR_TRACKING
+        seconds_to_wait = SECONDS_TO_WAIT_FOR_SERVER if settings.tracking_uri else SECONDS_TO_WAIT_FOR_STORE
         try:
             source = _load(day, settings, progress)
             folder, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=fresh)
@@ -132,20 +139,31 @@ class _ListeningCommand:
         self._settings, self._tracked = settings, tracked
         self._tracker: Tracker | None = None
         self._run: RunFolder | None = None
+        self._starting = threading.Lock()
+        self._later = threading.Timer(SECONDS_BEFORE_TRACKING, self._start)
+        self._later.daemon = True
 
     def started(self, run: "RunFolder") -> None:
         self._run = run
         if self._tracked:
-            from fortydays.track.tracker import start
-
-            self._tracker = start(run, self._settings)
+            self._later.start()
 
     def trial_ended(self, run: "RunFolder") -> None:  # noqa: ARG002
-        if self._tracker:
-            self._tracker.poke()
+        if self._tracked:
+            self._start()
+            if self._tracker:
+                self._tracker.poke()
 
     def ended(self, run: "RunFolder") -> None:
         """Nothing: the tracker is closed when the command ends, whatever the reason."""
+
+    def _start(self) -> None:
+        """Start the tracker, once; called from the study or from the timer."""
+        from fortydays.track.tracker import start
+
+        with self._starting:
+            if self._tracker is None and self._run is not None:
+                self._tracker = start(self._run, self._settings)
 
     def kept(self) -> str:
         """What a reader who stops now keeps."""
@@ -154,6 +172,7 @@ class _ListeningCommand:
 
     def close(self, seconds_to_wait: float) -> list[str]:
         """End the tracker; lines for the reader where there is something to say."""
+        self._later.cancel()
         if self._tracker is None:
             return []
         outcome = self._tracker.close(seconds_to_wait)
