@@ -116,7 +116,7 @@ def test_a_run_is_found_by_its_id_or_its_beginning(begin: Callable[..., RunFolde
         find_run(tmp_path, "three")
     assert raised.value.hint == f"Known: {one.run_id}, {two.run_id}."
     begin("two")
-    with pytest.raises(UsageError, match="There is no single run that begins with 'two'"):
+    with pytest.raises(UsageError, match="Several runs begin with 'two'"):
         find_run(tmp_path, "two")
     for nothing in ("", "..", "../" + one.run_id, "/"):
         with pytest.raises(UsageError, match="There is no run"):

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from fortydays.study.runs import RunFolder
     from fortydays.track.tracker import Tracker
 
-SECONDS_BEFORE_TRACKING = 10.0
-"""The tracker starts when the first trial has ended, or after so long: a short run is not slowed by its start."""
+SECONDS_BEFORE_TRACKING = 30.0
+"""The tracker starts after so long, or when the run has ended: its start takes seconds, which would slow a short run."""
 
 SECONDS_TO_WAIT_FOR_STORE = 0.2
 """How long the end of a run waits for the tracker, which otherwise goes on in the background."""
@@ -149,8 +149,7 @@ class _ListeningCommand:
             self._later.start()
 
     def trial_ended(self, run: "RunFolder") -> None:  # noqa: ARG002
-        if self._tracked:
-            self._start()
+        with self._starting:
             if self._tracker:
                 self._tracker.poke()
 
@@ -173,6 +172,8 @@ class _ListeningCommand:
     def close(self, seconds_to_wait: float) -> list[str]:
         """End the tracker; lines for the reader where there is something to say."""
         self._later.cancel()
+        if self._tracked:
+            self._start()
         if self._tracker is None:
             return []
         outcome = self._tracker.close(seconds_to_wait)

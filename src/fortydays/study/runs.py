@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from fortydays.base import clock, files
-from fortydays.base.errors import StorageError, unknown_name
+from fortydays.base.errors import StorageError, UsageError, unknown_name
 
 RUN_SCHEMA_VERSION = 1
 _FIELDS = {"run_id", "day", "name", "request", "identity", "state", "created"}
@@ -207,8 +207,10 @@ def find_run(runs: Path, run_id: str) -> RunFolder:
     """
     known = [folder.run_id for folder in list_runs(runs)]
     matching = [r for r in known if r == run_id] or [r for r in known if run_id and r.startswith(run_id)]
-    if len(matching) != 1 or not _RUN_ID.fullmatch(matching[0]):
-        raise unknown_name("run" if not matching else "single run that begins with", run_id, known[-10:])
+    if len(matching) > 1:
+        raise UsageError(f"Several runs begin with {run_id!r}.", hint=f"One of: {', '.join(matching[-10:])}.")
+    if not matching or not _RUN_ID.fullmatch(matching[0]):
+        raise unknown_name("run", run_id, known[-10:])
     return RunFolder(path=runs / matching[0])
 
 
