@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fortydays.track.tracker import Tracker
 
 SECONDS_BEFORE_TRACKING = 30.0
-"""The tracker starts after so long, or when the run has ended: its start takes seconds, which would slow a short run."""
+"""The tracker starts after so long, or when the run has ended: starting takes seconds and would slow a short run."""
 
 SECONDS_TO_WAIT_FOR_STORE = 0.2
 """How long the end of a run waits for the tracker, which otherwise goes on in the background."""
