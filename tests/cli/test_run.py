@@ -247,7 +247,7 @@ def test_a_changed_study_file_is_refused_and_fresh_starts_over(tmp_path):
 def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_space(tmp_path):
     home = tmp_path / "small"
     home.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=500k", "tmpfs", home], check=False)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", home], check=False)
     if mounted.returncode:
         pytest.skip("mounting is not allowed here")
     arguments = ["run", TINY, "--no-track", "--json"]
