@@ -145,7 +145,9 @@ class _ListeningCommand:
 
     def started(self, run: "RunFolder") -> None:
         self._run = run
-        if self._tracked:
+        if self._tracked and self._settings.tracking_uri:
+            self._start()  # at once, so that a server out of reach is known when the run ends
+        elif self._tracked:
             self._later.start()
 
     def trial_ended(self, run: "RunFolder") -> None:  # noqa: ARG002
@@ -157,7 +159,7 @@ class _ListeningCommand:
         """Nothing: the tracker is closed when the command ends, whatever the reason."""
 
     def _start(self) -> None:
-        """Start the tracker, once; called from the study or from the timer."""
+        """Start the tracker, once; called by the timer, or when the command ends."""
         from fortydays.track.tracker import start
 
         with self._starting:
