@@ -179,6 +179,8 @@ class _ListeningCommand:
         if self._tracker is None:
             return []
         outcome = self._tracker.close(seconds_to_wait)
+        if outcome.state == "sending" and self._settings.tracking_uri and not outcome.message:
+            return ["The tracking server has not taken everything yet. To see that it does: forty sync"]
         return [outcome.message] if outcome.message else []
 
 
