@@ -21,7 +21,7 @@ SHOW_SOME := { n=0; while IFS= read -r line; do case "$$line" in \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev demo test test-slow check format bench readme lock clean
+.PHONY: help setup setup-dev setup-jax demo test test-jax test-slow check format bench readme lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-18s %s\n' "$$name" "$$text"; done
@@ -32,12 +32,18 @@ setup: $(STAMPS)/package ## Install what the studies need into .venv (2 minutes,
 setup-dev: $(STAMPS)/dev ## The same, and what the tests and checks need
 	@echo "Ready. make test and make check can run"
 
+setup-jax: $(STAMPS)/jax ## Add the JAX backend (then KERAS_BACKEND=jax chooses it)
+	@echo "Ready. KERAS_BACKEND=jax .venv/bin/forty run 1 trains on it"
+
 demo: $(STAMPS)/package ## Run day 1 from data to report (DAY=2 for another day)
 	@$(VENV_PYTHON) -m fortydays run "$(DAY)" && $(VENV_PYTHON) -m fortydays report "$(DAY)"
 	@echo "Wherever a message says forty, type .venv/bin/forty"
 
 test: $(STAMPS)/dev ## Run the tests that take seconds (PYTEST_ARGS="-n 2 tests/data" for others)
 	@$(VENV_PYTHON) -m pytest $(PYTEST_ARGS)
+
+test-jax: $(STAMPS)/dev ## Run the engine's tests on the JAX backend
+	@KERAS_BACKEND=jax $(VENV_PYTHON) -m pytest tests/train tests/models $(PYTEST_ARGS)
 
 test-slow: $(STAMPS)/dev ## Run the tests that train for minutes or fetch real data
 	@$(VENV_PYTHON) -m pytest -m slow $(PYTEST_ARGS)
@@ -60,9 +66,10 @@ readme: $(STAMPS)/package ## Write the results in the README anew from evidence/
 
 lock: ## Renew the locks; needs uv (UPGRADE=--upgrade takes newer versions)
 	@command -v uv > /dev/null || { echo "make lock needs uv. Install it (pip install uv) and run make lock again." >&2; exit 1; }
-	@# The run lock first: the other two may not disagree with it.
+	@# The run lock first: the others may not disagree with it.
 	$(LOCK) --quiet pyproject.toml -o locks/run.txt
-	$(LOCK) --quiet pyproject.toml --group dev --constraint locks/run.txt -o locks/dev.txt
+	$(LOCK) --quiet pyproject.toml --extra jax --constraint locks/run.txt -o locks/jax.txt
+	$(LOCK) --quiet pyproject.toml --extra jax --group dev --constraint locks/jax.txt -o locks/dev.txt
 	$(LOCK) --quiet --group build --constraint locks/dev.txt -o locks/build.txt
 
 clean: ## Remove .venv and every cache; runs and datasets are kept elsewhere and stay
@@ -90,6 +97,11 @@ $(STAMPS)/run: locks/run.txt $(STAMPS)/venv
 $(STAMPS)/package: pyproject.toml locks/build.txt $(STAMPS)/run
 	@$(PIP_INSTALL) --quiet $(LOCKED) -r locks/build.txt
 	@$(PIP_INSTALL) --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(STAMPS)/jax: locks/jax.txt $(STAMPS)/package
+	@echo "Installing the JAX backend"
+	@set -o pipefail; PYTHONUNBUFFERED=1 $(PIP_INSTALL) $(LOCKED) -r locks/jax.txt | $(SHOW_SOME)
 	@touch $@
 
 $(STAMPS)/dev: locks/dev.txt $(STAMPS)/package

@@ -37,9 +37,10 @@ def shipped(tmp_path, monkeypatch):
         "created": "2026-11-22T10:00:00Z",
         "dataset": {"name": "mnist", "digest": dataset.digest, "split_version": dataset.split_version},
         "seeds": [0],
+        "backend": "tensorflow",
         "code": {
             "study": documents.code_digest([folder(find_day("1")) / "study.py"]),
-            "engine": documents.code_digest(documents.engine_files()),
+            "engine": documents.code_digest(documents.engine_files(folder(find_day("1")) / "study.py", "tensorflow")),
         },
         "trials": [TRIAL],
         "variants": documents.summarize([TRIAL]),
@@ -123,3 +124,48 @@ def test_where_nothing_is_published_it_says_so(shipped, capsys, tmp_path):
     (tmp_path / "day01.json").unlink()
     assert execute(["verify"]) == 0
     assert "No evidence is published yet." in capsys.readouterr().out
+
+
+@pytest.fixture
+def rerun(shipped, monkeypatch):
+    """A fresh run of the day that gives what the test says; how it was asked for is noted."""
+    from fortydays.study import runner
+
+    _, current = shipped
+    asked = []
+
+    def with_trials(*trials):
+        found = {
+            **current,
+            "trials": list(trials),
+            "variants": documents.summarize(trials),
+            "results_digest": documents.results_digest(trials),
+        }
+
+        def run_study(source, request, settings, *, progress, fresh):
+            asked.append((source.day, request, fresh))
+            return None, found
+
+        monkeypatch.setattr(runner, "run_study", run_study)
+        return asked
+
+    return with_trials
+
+
+def test_a_rerun_is_of_the_whole_study_and_from_the_beginning(rerun, capsys):
+    from fortydays.study.runner import Request
+
+    asked = rerun(TRIAL)
+    assert execute(["verify", "1", "--rerun", "--json"]) == 0
+    (day,) = json.loads(capsys.readouterr().out)["days"]
+    assert asked == [(1, Request(), True)]
+    assert (day["agrees"], day["same_bits"]) == (True, True)
+    assert day["agreement"] == "a fresh run gave the same bits"
+
+
+def test_a_rerun_that_does_not_agree_is_told_apart_from_stale_evidence(rerun, capsys):
+    rerun({**TRIAL, "metrics": {"test_accuracy": 0.4}})
+    assert execute(["verify", "1", "--rerun"]) == 3
+    printed = capsys.readouterr().out
+    assert "current" in printed
+    assert "a fresh run does not agree" in printed

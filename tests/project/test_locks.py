@@ -12,6 +12,7 @@ from packaging.version import Version
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("run", "dev", "build")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+OPTIONAL = PROJECT["project"]["optional-dependencies"]
 
 
 def lock_text(name: str) -> str:
@@ -64,7 +65,8 @@ def test_the_tests_run_with_the_versions_that_studies_run_with() -> None:
     ("lock", "requirements"),
     [
         ("run", PROJECT["project"]["dependencies"]),
-        ("dev", PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]),
+        ("jax", PROJECT["project"]["dependencies"] + OPTIONAL["jax"]),
+        ("dev", PROJECT["project"]["dependencies"] + OPTIONAL["jax"] + PROJECT["dependency-groups"]["dev"]),
         ("build", PROJECT["build-system"]["requires"]),
     ],
 )
@@ -86,5 +88,6 @@ def test_every_dependency_has_its_reason() -> None:
     page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
     told = {name for row in re.findall(r"^\| ([a-z][a-z0-9, -]*) \|", page, re.MULTILINE) for name in row.split(", ")}
     groups = PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]
+    groups += [requirement for extra in OPTIONAL.values() for requirement in extra]
     needed = {Requirement(requirement).name for requirement in groups}
     assert told - {"package"} == needed

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = {"bench", "check", "clean", "demo", "format", "help", "lock", "readme", "setup", "setup-dev", "test"}
-TARGETS |= {"test-slow"}
+TARGETS = {"bench", "check", "clean", "demo", "format", "help", "lock", "readme", "setup", "setup-dev"}
+TARGETS |= {"setup-jax", "test", "test-jax", "test-slow"}
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
@@ -91,6 +91,6 @@ def test_lock_without_uv_says_what_to_install(folder: Path) -> None:
 def test_ci_runs_the_commands_of_contributing() -> None:
     commands = re.findall(r"^make (\S+)$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
     contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    section = contributing.split("## Three commands")[1].split("\n## ")[0]
-    assert commands == ["test", "check", "test-slow"]
+    section = contributing.split("## Four commands")[1].split("\n## ")[0]
+    assert commands == ["test", "check", "test-jax", "test-slow"]
     assert re.findall(r"^    make (\S+)", section, re.MULTILINE) == commands

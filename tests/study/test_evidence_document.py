@@ -225,10 +225,18 @@ def test_the_digest_of_several_files_depends_on_their_names_and_not_on_their_ord
         code_digest([one, two])
 
 
-def test_the_engine_is_all_that_a_trials_numbers_come_from() -> None:
-    names = {"/".join(path.parts[-2:]) for path in documents.engine_files()}
-    assert {"train/trainer.py", "models/dense.py", "data/splits.py", "study/trial.py"} <= names
-    assert not names & {"study/claims.py", "study/runner.py", "study/exhibits.py"}
+def test_the_engine_is_all_that_a_trials_numbers_come_from(tmp_path: Path) -> None:
+    study = tmp_path / "study.py"
+    study.write_text("from fortydays.models.dense import dense_network\n")
+    names = {"/".join(path.parts[-2:]) for path in documents.engine_files(study, "tensorflow")}
+    assert {"train/trainer.py", "backends/tensorflow_layers.py", "models/dense.py", "study/trial.py"} <= names
+    assert not names & {"study/claims.py", "study/runner.py", "backends/jax.py", "train/keras_fit.py"}
+
+
+def test_a_model_that_the_study_does_not_import_is_not_part_of_its_engine(tmp_path: Path) -> None:
+    study = tmp_path / "study.py"
+    study.write_text("import keras\n")
+    assert not [path for path in documents.engine_files(study, "jax") if path.parent.name == "models"]
 
 
 def test_the_outline_leaves_out_histories_and_exhibits() -> None:

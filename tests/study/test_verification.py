@@ -35,9 +35,10 @@ def made_up(study: Path, accuracies: dict[str, list[float]]) -> dict[str, Any]:
     digits = find("digits")
     return {
         "dataset": {"name": "digits", "digest": digits.digest, "split_version": digits.split_version},
+        "backend": "tensorflow",
         "code": {
             "study": documents.code_digest([study]),
-            "engine": documents.code_digest(documents.engine_files()),
+            "engine": documents.code_digest(documents.engine_files(study, "tensorflow")),
         },
         "trials": trials,
         "variants": summarize(trials),
@@ -195,3 +196,5 @@ def test_noise_by_hand() -> None:
     # With a spread on one side only, that side's 4 degrees of freedom count, t = 2.776: sqrt(5) / sqrt(5) = 1.
     assert within_noise(mean_of_five(0, 0.0), mean_of_five(2.77, 5**0.5), confidence=0.95)
     assert not within_noise(mean_of_five(0, 0.0), mean_of_five(2.78, 5**0.5), confidence=0.95)
+    assert within_noise(mean_of_five(2.77, 5**0.5), mean_of_five(0, 0.0), confidence=0.95)
+    assert not within_noise(mean_of_five(2.78, 5**0.5), mean_of_five(0, 0.0), confidence=0.95)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from tiny_training import CLASSES, SIZE, linear, plain_convolutional
 
@@ -13,6 +14,7 @@ from fortydays.train.framework import (
     has_convolutions,
     load_keras,
     resolve_precision,
+    set_variables,
 )
 from fortydays.train.recipe import OPTIMIZERS, Recipe
 
@@ -26,6 +28,9 @@ OTHER_VALUES = {
     "beta_2": 0.375,
     "amsgrad": True,
     "initial_accumulator_value": 0.5,
+    "rest_rate": 2.0,
+    "output_rate": 3.0,
+    "rest_momentum": 0.25,
 }
 
 
@@ -34,15 +39,34 @@ def test_another_number_of_threads_needs_another_process(keras: Any) -> None:
     assert load_keras(threads=1) is keras
     with pytest.raises(FortydaysError) as raised:
         load_keras(threads=7)
-    assert raised.value.message == "TensorFlow already computes with 1 threads in this process; 7 were asked for."
+    name = {"tensorflow": "TensorFlow", "jax": "JAX"}[keras.backend.backend()]
+    assert raised.value.message == f"{name} already computes with 1 threads in this process; 7 were asked for."
     assert raised.value.hint == "Use another process."
 
 
-def test_another_backend_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KERAS_BACKEND", "jax")
-    with pytest.raises(UsageError, match="KERAS_BACKEND is 'jax'") as raised:
+def test_a_backend_that_training_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    with pytest.raises(UsageError, match="There is no KERAS_BACKEND 'torch'") as raised:
         load_keras(threads=1)
-    assert "Unset KERAS_BACKEND" in raised.value.hint
+    assert "tensorflow, jax" in raised.value.hint
+
+
+def test_a_backend_that_is_not_installed_names_the_one_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(FortydaysError, match="KERAS_BACKEND is 'jax', which is not installed here") as raised:
+        load_keras(threads=1)
+    assert "Install it: make setup-jax" in raised.value.hint
+
+
+def test_another_backend_than_the_running_one_needs_another_process(
+    keras: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = keras.backend.backend()
+    other = {"tensorflow": "jax", "jax": "tensorflow"}[running]
+    monkeypatch.setenv("KERAS_BACKEND", other)
+    with pytest.raises(FortydaysError, match=f"Keras already runs on '{running}' in this process; '{other}' was"):
+        load_keras(threads=1)
 
 
 @pytest.mark.parametrize(("optimizer", "option"), [(o, option) for o, known in OPTIMIZERS.items() for option in known])
@@ -70,8 +94,6 @@ def test_what_keras_refuses_is_told_as_the_users_mistake(keras: Any) -> None:
 
 
 def test_losses_by_hand(keras: Any) -> None:
-    import numpy as np
-
     labels = np.array([0, 2], np.int32)
     probabilities = np.array([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]], np.float32)
     recipe = Recipe(epochs=1)
@@ -106,6 +128,60 @@ def test_bfloat16_is_taken_where_it_gains_or_where_it_is_asked_for(
 ) -> None:
     recipe = Recipe(epochs=1, precision=precision)
     assert resolve_precision(recipe, convolutions=convolutions, bfloat16_is_fast=fast) == expected
+
+
+def test_images_that_pooling_reduces_to_nothing_are_told_with_the_layer(keras: Any) -> None:
+    layers = keras.layers
+
+    def build() -> Any:
+        poolings = [layers.MaxPooling2D(2, name=f"pool_{i}") for i in range(3)]
+        return keras.Sequential([keras.Input((6, 6, 1)), *poolings, layers.Flatten(), layers.Dense(3)])
+
+    with pytest.raises(UsageError) as raised:
+        build_model(build, seed=0, precision="float32")
+    assert raised.value.message == (
+        "The images are too small for the model: the layer 'pool_2' (MaxPooling2D), which gets 1 x 1 x 1, "
+        "has nothing left of them to give on."
+    )
+    assert raised.value.hint == "Use larger images, fewer poolings, or padding='same'."
+
+
+def test_layers_that_do_not_fit_together_are_told_with_the_layers_name(keras: Any) -> None:
+    def build() -> Any:
+        return keras.Sequential([keras.Input((6, 6)), keras.layers.Conv2D(2, 3, name="first")])
+
+    with pytest.raises(UsageError, match=r"cannot be built at the layer 'first' \(Conv2D\): .*expected min_ndim"):
+        build_model(build, seed=0, precision="float32")
+
+
+def normalized() -> Any:
+    from keras import Input, Sequential, layers
+
+    return Sequential([Input((2,)), layers.Normalization(), layers.Dense(CLASSES, activation="softmax")])
+
+
+def test_layers_that_adapt_see_the_training_images_as_the_network_does(keras: Any) -> None:
+    images = np.array([[0, 255], [255, 255]], np.uint8)  # as numbers from 0 to 1: means 0.5 and 1
+    model = build_model(normalized, seed=0, precision="float32", images=images)
+    assert np.array(model.layers[0](np.array([[0.5, 1.0], [1.0, 1.0]], np.float32))) == pytest.approx(
+        np.array([[0, 0], [1, 0]])
+    )
+
+
+def test_variables_given_later_carry_what_a_layer_adapted_to(keras: Any) -> None:
+    images = np.array([[0, 255], [255, 255]], np.uint8)
+    adapted = build_model(normalized, seed=0, precision="float32", images=images)
+    fresh = build_model(normalized, seed=1, precision="float32")
+    set_variables(fresh, [np.array(v) for v in adapted.variables])
+    inputs = np.array([[0.25, 0.75]], np.float32)
+    assert np.array_equal(np.array(fresh(inputs)), np.array(adapted(inputs)))
+
+
+def test_in_bfloat16_the_last_layer_gives_float32_probabilities(keras: Any) -> None:
+    model = build_model(plain_convolutional, seed=0, precision="bfloat16")
+    images = np.zeros((2, SIZE, SIZE, 1), np.float32)
+    assert keras.backend.standardize_dtype(model.layers[0](images).dtype) == "bfloat16"
+    assert keras.backend.standardize_dtype(model(images).dtype) == "float32"
 
 
 def test_convolutions_are_found_also_inside_another_model(keras: Any) -> None:

@@ -36,8 +36,17 @@ def reference(builder: Any, recipe: Recipe, data: TrainingData) -> FitTrainer:
             },
         ),
         (plain_convolutional, {"batch_size": 50}),  # five batches and six images that are left out
+        (plain_convolutional, {"flip": "alternating", "shift": 2, "cutout": 2, "test_views": "flip and shift"}),
+        (plain_convolutional, {"optimizer": "muon", "learning_rate": 0.05, "flip": "random"}),
     ],
-    ids=["l2 penalty", "squared error, weight decay, warmup", "smoothing, momentum, cosine", "convolution"],
+    ids=[
+        "l2 penalty",
+        "squared error, weight decay, warmup",
+        "smoothing, momentum, cosine",
+        "convolution",
+        "augmentation",
+        "muon",
+    ],
 )
 def test_histories_agree(
     builder: Any, changes: dict[str, Any], trainer_of: TrainerOf, data: TrainingData, pictures: TrainingData

@@ -188,6 +188,13 @@ def test_parameters_are_the_numbers_the_optimizer_may_change(trainer_of: Trainer
     assert trainer_of(convolutional, RECIPE, pictures).num_parameters == 40 + 8 + 195
 
 
+def test_a_shift_that_leaves_nothing_of_an_image_is_refused(data: TrainingData, keras: Any) -> None:
+    recipe = RECIPE.replace(shift=SIZE)
+    with pytest.raises(UsageError, match="shifts images by up to 6 pixels, but they are 6 x 6") as raised:
+        Trainer(builder=linear, recipe=recipe, data=data)
+    assert raised.value.hint == "Set shift to at most 5."
+
+
 def test_evaluation_is_that_of_numpy_also_where_the_last_batch_is_not_full(
     trainer_of: TrainerOf, data: TrainingData
 ) -> None:
@@ -198,8 +205,8 @@ def test_evaluation_is_that_of_numpy_also_where_the_last_batch_is_not_full(
     split = made_up_split(25, seed=9)
     logits = split.images.reshape(25, -1) / 255 @ matrix + shift
     answers = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    evaluator = Evaluator(model=trainer.model, loss=trainer.loss, batch_size=10, xla=True)
-    kept = Evaluator(model=trainer.model, loss=trainer.loss, batch_size=10, xla=True)
+    evaluator = Evaluator(model=trainer.model, loss=trainer.loss, batch_size=10, test_views="none", convolutions=False)
+    kept = Evaluator(model=trainer.model, loss=trainer.loss, batch_size=10, test_views="none", convolutions=False)
     kept.keep_on_device(split)
     for found in (trainer.evaluate(split), evaluator.evaluate(split), kept.evaluate(split)):
         assert found.probabilities.shape == (25, CLASSES)

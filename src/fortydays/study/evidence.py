@@ -19,7 +19,7 @@ SCHEMA_VERSION = 1
 SCHEMA_FILE = Path(__file__).with_name("evidence.v1.schema.json")
 
 # The packages a result can depend on.
-PACKAGES = ("keras", "numpy", "tensorflow-cpu", "tensorflow", "scipy", "pillow")
+PACKAGES = ("keras", "numpy", "scipy", "pillow")
 
 
 def summarize(trials: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, float | int | None]]]:
@@ -98,10 +98,10 @@ def results_digest(trials: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def package_versions() -> dict[str, str]:
-    """The installed versions of the packages a result can depend on."""
+def package_versions(of_backend: Sequence[str] = ()) -> dict[str, str]:
+    """The installed versions of the packages a result can depend on, those of the backend included."""
     versions = {}
-    for name in PACKAGES:
+    for name in (*PACKAGES, *of_backend):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -126,12 +126,58 @@ def code_digest(paths: Iterable[Path]) -> str:
     return files.sha256_of_json(parts)
 
 
-def engine_files() -> list[Path]:
-    """The modules whose code a trial's numbers are a function of."""
+def engine_files(study_file: Path, backend: str) -> list[Path]:
+    """The modules of this program whose code a study's numbers are a function of.
+
+    That is the compiled engine on one backend, and of the shared models those that the study imports, directly or
+    through each other: a model added for one day leaves the evidence of the others as true as it was, and so does a
+    change of another backend, or of the reference engine, whose runs are not published.
+
+    Args:
+        study_file: the study.
+        backend: what it was, or is to be, trained on.
+
+    Raises:
+        StorageError: a file cannot be read.
+    """
     package = Path(__file__).parent.parent
-    found = [*sorted((package / "train").glob("*.py")), *sorted((package / "models").glob("*.py"))]
-    others = ("data/splits.py", "data/arrays.py", "base/machine.py", "study/trial.py", "study/search.py")
-    return [*found, *(package / name for name in others)]
+    found = [path for path in sorted((package / "train").glob("*.py")) if path.stem != "keras_fit"]
+    found += [package / "train/backends/__init__.py", *sorted((package / "train/backends").glob(f"{backend}*.py"))]
+    found += [package / f"{name}.py" for name in _NUMBERS_DEPEND_ON]
+    found += [package / "models" / f"{name}.py" for name in sorted(_models_imported_by(study_file, package))]
+    return found
+
+
+_NUMBERS_DEPEND_ON = ("data/splits", "data/arrays", "base/machine", "study/trial", "study/search")
+
+_MODELS = "fortydays.models."
+
+
+def _models_imported_by(path: Path, package: Path) -> set[str]:
+    found: set[str] = set()
+    waiting = [path]
+    while waiting:
+        reading = waiting.pop()
+        with files.storage_errors("read", reading):
+            source = reading.read_text("utf-8")
+        try:
+            tree = ast.parse(source)
+        except SyntaxError:  # said where the study is loaded
+            continue
+        for name in _imports(tree):
+            model = name.removeprefix(_MODELS).partition(".")[0]
+            if name.startswith(_MODELS) and model not in found and (package / "models" / f"{model}.py").is_file():
+                found.add(model)
+                waiting.append(package / "models" / f"{model}.py")
+    return found
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 # Tokens that can hold line ends of their own; from Python 3.12 on an f-string is several tokens.

@@ -33,14 +33,15 @@ from fortydays.study.design import Shown, Study, Variant
 from fortydays.study.runs import RunFolder, RunState, TrialFolder, create_run, damaged_runs, unfinished_run
 from fortydays.study.search import Search, choose
 from fortydays.study.trial import AnyTrainer, digest_of_arrays, failed_trial, run_trial
+from fortydays.train import backends
 from fortydays.train import checkpoint as checkpoints
 from fortydays.train.checkpoint import Checkpoint
 from fortydays.train.framework import numerical_switches
 from fortydays.train.recipe import Recipe
-from fortydays.train.trainer import check_batch_fits
+from fortydays.train.trainer import check_recipe_fits
 
-ENGINES = ("compiled", "fit")
-BACKEND = "tensorflow"
+ENGINES = ("compiled", "plain", "fit")
+"""How trials are trained: the compiled epoch; the same with Keras's own layers, without substitutes; the reference."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,7 @@ class Request:
         seeds: how many trials of each variant, or None for the study's own seeds. More than it has are counted on.
         only: variants or groups; empty for all.
         settings: ``FIELD=VALUE`` for every variant's recipe.
-        engine: "compiled", or "fit" for the reference.
+        engine: one of :data:`ENGINES`.
     """
 
     seeds: int | None = None
@@ -192,18 +193,18 @@ def _plan(source: StudySource, request: Request, settings: Settings, progress: P
     variants = tuple(_with_settings(variant, request.settings) for variant in study.select(request.only))
     dataset = store.load(study.dataset, settings, progress)
     for variant in variants:
-        check_batch_fits(variant.recipe, dataset.training)
+        check_recipe_fits(variant.recipe, dataset.training)
     machine = describe_machine()
     identity = {
         "study": documents.code_digest([source.path]),
-        "engine": documents.code_digest(documents.engine_files()),
+        "engine": documents.code_digest(documents.engine_files(source.path, backends.wanted())),
         "dataset": dataset.digest,
         "split_version": dataset.split_version,
         "recipes": {v.name: v.recipe.as_dict() for v in variants},
         "searches": {v.name: v.search.as_dict() if v.search else None for v in variants},
-        "packages": documents.package_versions(),
+        "packages": documents.package_versions(backends.backend().PACKAGES),
         "threads": settings.threads,
-        "backend": BACKEND,
+        "backend": backends.wanted(),
         # The same code in other instructions adds in another order, and "auto" may choose another precision.
         "processor": [machine.cpu_model, *machine.flags],
         "python": machine.python,
@@ -287,11 +288,10 @@ def _held(run: RunFolder) -> Iterator[None]:
 
 
 def _work(plan: _Plan, run: RunFolder, progress: Progress, listener: Listener | None) -> dict[str, Any]:
-    from fortydays.train.framework import accelerator_is_fast_at_bfloat16, load_keras
+    from fortydays.train.framework import load_keras
 
     load_keras(threads=plan.settings.threads)
     machine = describe_machine()
-    on_accelerator = accelerator_is_fast_at_bfloat16()
     trials: list[dict[str, Any]] = []
     details: dict[str, Any] = {}
     compile_seconds = 0.0
@@ -305,7 +305,7 @@ def _work(plan: _Plan, run: RunFolder, progress: Progress, listener: Listener | 
             variant=variant,
             progress=progress,
             steps=steps,
-            bfloat16_is_fast=machine.bfloat16_is_fast if on_accelerator is None else on_accelerator,
+            bfloat16_is_fast=backends.backend().bfloat16_is_fast(on_processor=machine.bfloat16_is_fast),
             shared=shared,
         )
         recipe, search = work.choose_recipe()
@@ -343,7 +343,7 @@ def _work(plan: _Plan, run: RunFolder, progress: Progress, listener: Listener | 
         "packages": plan.identity["packages"],
         "machine": {**dataclasses.asdict(machine), "flags": list(machine.flags)},
         "threads": plan.settings.threads,
-        "backend": BACKEND,
+        "backend": backends.wanted(),
         "details": details,
         "trials": trials,
         "variants": documents.summarize(trials),
@@ -443,6 +443,7 @@ class _VariantWork:
 
     def details(self, recipe: Recipe, search: dict[str, Any] | None) -> dict[str, Any]:
         """What the evidence says of the variant besides its numbers."""
+        from fortydays.models.cost import multiply_adds
         from fortydays.train.framework import build_model, has_convolutions, resolve_precision
 
         model = build_model(self._variant.model, seed=0, precision="float32")
@@ -450,6 +451,7 @@ class _VariantWork:
             "description": self._variant.description,
             "group": self._variant.group,
             "parameters": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
+            "multiply_adds": multiply_adds(model),
             "precision": resolve_precision(
                 recipe, convolutions=has_convolutions(model), bfloat16_is_fast=self._bfloat16_is_fast
             ),
@@ -521,13 +523,21 @@ class _VariantWork:
 
                 self._trainer = FitTrainer(**arguments)
             else:
-                from fortydays.train.compiled_epoch import on_device
-                from fortydays.train.trainer import Trainer, check_batch_fits
+                from fortydays.train.trainer import Trainer, check_recipe_fits
 
-                check_batch_fits(self._variant.recipe, self._plan.dataset.training)
+                check_recipe_fits(self._variant.recipe, self._plan.dataset.training)
                 if "train" not in self._shared:
-                    self._shared["train"] = on_device(self._plan.dataset.training.train)
-                self._trainer = Trainer(**arguments, device_train=self._shared["train"])
+                    self._shared["train"] = backends.backend().on_device(self._plan.dataset.training.train)
+                self._trainer = Trainer(
+                    **arguments,
+                    device_train=self._shared["train"],
+                    substitutes=self._plan.request.engine == "compiled",
+                )
+            if self._trainer.precision == "bfloat16" and not self._bfloat16_is_fast:
+                self._progress.warn(
+                    f"{self._variant.name} trains in bfloat16, which this processor only emulates: "
+                    "expect two to four times the time of float32. The recipe's precision=auto would not."
+                )
         return self._trainer
 
     def _report(self, task: str) -> Any:
@@ -587,8 +597,7 @@ def _exhibits(
     plan: _Plan, run: RunFolder, progress: Progress, trials: Sequence[dict[str, Any]], details: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """The exhibits of the study, and the best trial's model kept as a file."""
-    from fortydays.train.framework import build_model
-    from fortydays.train.trainer import assign
+    from fortydays.train.framework import build_model, set_variables
 
     finished = [t for t in trials if t["status"] == "finished"]
     builders = {v.name: v.model for v in plan.variants}
@@ -597,7 +606,7 @@ def _exhibits(
         name = trial["variant"]
         model = build_model(builders[name], seed=trial["seed"], precision=details[name]["precision"])
         folder = _folder_of(plan, run, trial)
-        assign(model.variables, load_arrays(folder.weights))
+        set_variables(model, load_arrays(folder.weights))
         return model
 
     if finished:

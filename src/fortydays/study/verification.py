@@ -22,7 +22,7 @@ def stale_parts(evidence: Mapping[str, Any], study_file: Path, claims: Sequence[
     reasons = []
     if evidence["code"]["study"] != documents.code_digest([study_file]):
         reasons.append("the day's study has changed")
-    if evidence["code"]["engine"] != documents.code_digest(documents.engine_files()):
+    if evidence["code"]["engine"] != documents.code_digest(documents.engine_files(study_file, evidence["backend"])):
         reasons.append("the training engine has changed")
     dataset = find(evidence["dataset"]["name"])
     if evidence["dataset"]["digest"] != dataset.digest:

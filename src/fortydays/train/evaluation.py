@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.data.arrays import Split
-from fortydays.train.compiled_epoch import scaled
-from fortydays.train.framework import Loss
+from fortydays.train.backends import Loss, backend
 
 if TYPE_CHECKING:
     import keras
@@ -36,21 +35,19 @@ class Evaluator:
         model: evaluated in inference mode, with the weights it has at each call.
         loss: one value for each example.
         batch_size: images in one call; the last batch is filled up and the filling cut off again.
-        xla: whether XLA compiles the graph.
+        test_views: the views of an image whose probabilities are averaged, as a recipe names them.
+        convolutions: whether the model has any, which decides how a backend compiles it.
     """
 
-    def __init__(self, *, model: "keras.Model", loss: Loss, batch_size: int, xla: bool) -> None:
-        import tensorflow as tf
-
+    def __init__(
+        self, *, model: "keras.Model", loss: Loss, batch_size: int, test_views: str, convolutions: bool
+    ) -> None:
+        self._backend = backend()
+        self._run = self._backend.compile_evaluation(
+            model=model, loss=loss, test_views=test_views, convolutions=convolutions
+        )
         self._batch_size = batch_size
         self._on_device: dict[int, tuple[Split, list[tuple[Any, Any]]]] = {}
-
-        @tf.function(jit_compile=xla, autograph=False)  # type: ignore[untyped-decorator]
-        def run(images: Any, labels: Any) -> tuple[Any, Any]:
-            probabilities = tf.cast(model(scaled(images), training=False), tf.float32)
-            return loss(tf.cast(labels, tf.int32), probabilities), probabilities
-
-        self._run = run
 
     def keep_on_device(self, split: Split) -> None:
         """Copy a split to the device once, because it will be evaluated often."""
@@ -62,8 +59,8 @@ class Evaluator:
         losses, probabilities = [], []
         for images, labels in kept[1] if kept else self._batches(split):
             batch_losses, batch_probabilities = self._run(images, labels)
-            losses.append(batch_losses.numpy())
-            probabilities.append(batch_probabilities.numpy())
+            losses.append(batch_losses)
+            probabilities.append(batch_probabilities)
         n = len(split)
         answers = np.concatenate(probabilities)[:n]
         return Evaluation(
@@ -73,8 +70,6 @@ class Evaluator:
         )
 
     def _batches(self, split: Split) -> Any:
-        import tensorflow as tf
-
         for start in range(0, len(split), self._batch_size):
             images = split.images[start : start + self._batch_size]
             labels = split.labels[start : start + self._batch_size]
@@ -82,4 +77,4 @@ class Evaluator:
             if missing:
                 images = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
                 labels = np.concatenate([labels, np.zeros(missing, labels.dtype)])
-            yield tf.constant(images), tf.constant(labels)
+            yield self._backend.batch_on_device(images), self._backend.batch_on_device(labels)

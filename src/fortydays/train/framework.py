@@ -1,15 +1,22 @@
-"""How the program meets Keras and TensorFlow: loading them, their threads, models, losses and optimizers."""
+"""How the program meets Keras: loading it on a backend, its threads, models, losses and optimizers."""
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.train import backends
+from fortydays.train.backends import Loss
+from fortydays.train.muon import muon
 from fortydays.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -17,6 +24,8 @@ if TYPE_CHECKING:
 
 _NUMERICAL_SWITCHES = (
     "CUDA_VISIBLE_DEVICES",
+    "JAX_DEFAULT_MATMUL_PRECISION",
+    "JAX_ENABLE_X64",
     "ONEDNN_DEFAULT_FPMATH_MODE",
     "ONEDNN_MAX_CPU_ISA",
     "TF_DETERMINISTIC_OPS",
@@ -27,7 +36,7 @@ _NUMERICAL_SWITCHES = (
 
 
 def numerical_switches() -> dict[str, str]:
-    """The environment variables that are set and that change in which bits TensorFlow computes."""
+    """The environment variables that are set and that change in which bits a backend computes."""
     return {name: os.environ[name] for name in _NUMERICAL_SWITCHES if name in os.environ}
 
 
@@ -40,7 +49,7 @@ _HIDDEN_FROM_KERAS = ("sklearn", "pandas", "matplotlib", "matplotlib.pyplot", "I
 
 
 def load_keras(*, threads: int) -> Any:
-    """Import Keras on its TensorFlow backend and pin the number of threads it computes with.
+    """Import Keras on the backend that ``KERAS_BACKEND`` asks for and pin the number of threads it computes with.
 
     The number of threads is part of what a trial is a function of: another number adds in another order.
 
@@ -51,41 +60,29 @@ def load_keras(*, threads: int) -> Any:
         The module ``keras``.
 
     Raises:
-        UsageError: ``KERAS_BACKEND`` asks for another backend.
-        FortydaysError: TensorFlow already computes with another number of threads in this process.
+        UsageError: ``KERAS_BACKEND`` asks for a backend that training does not know.
+        FortydaysError: that backend is not installed, or already computes with another number of threads.
     """
-    wanted = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    if wanted != "tensorflow":
-        raise UsageError(
-            f"KERAS_BACKEND is {wanted!r}; this version of fortydays trains on 'tensorflow'.",
-            hint="Unset KERAS_BACKEND and run the command again.",
+    chosen = backends.backend()
+    if "keras" in sys.modules and sys.modules["keras"].backend.backend() != chosen.NAME:
+        raise FortydaysError(
+            f"Keras already runs on {sys.modules['keras'].backend.backend()!r} in this process; "
+            f"{chosen.NAME!r} was asked for.",
+            hint="Use another process.",
         )
+    os.environ["KERAS_BACKEND"] = chosen.NAME
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    chosen.prepare(threads=threads)
     if "keras" not in sys.modules:
         with _interrupts_deferred(), _hidden(_HIDDEN_FROM_KERAS), _quiet_standard_error():
             import keras
     import keras
-    import tensorflow as tf
 
-    # Every trainer compiles functions of its own, which TensorFlow warns of as if one were compiled again and again.
-    tf.get_logger().setLevel("ERROR")
     # A reader's own ~/.keras/keras.json must not change what a trial gives.
     keras.config.set_floatx("float32")
     keras.config.set_epsilon(1e-7)
     keras.config.set_image_data_format("channels_last")
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-    except RuntimeError:
-        within = tf.config.threading.get_intra_op_parallelism_threads()
-        between = tf.config.threading.get_inter_op_parallelism_threads()
-        running = within if within == between else 0
-        if running != threads:
-            raise FortydaysError(
-                f"TensorFlow already computes with {running or 'all'} threads in this process; "
-                f"{threads} were asked for.",
-                hint="Use another process.",
-            ) from None
+    chosen.pin_threads(threads=threads)
     return keras
 
 
@@ -159,17 +156,6 @@ def has_convolutions(model: "keras.Model") -> bool:
     return any("convolutional" in type(layer).__module__.split(".") for layer in model._flatten_layers())
 
 
-def accelerator_is_fast_at_bfloat16() -> bool | None:
-    """Whether the GPU that TensorFlow computes on has fast bfloat16 (Ampere or later); None where it has no GPU."""
-    import tensorflow as tf
-
-    devices = tf.config.list_physical_devices("GPU")
-    if not devices:
-        return None
-    capability = tf.config.experimental.get_device_details(devices[0]).get("compute_capability", (0, 0))
-    return bool(capability >= (8, 0))
-
-
 def resolve_precision(recipe: Recipe, *, convolutions: bool, bfloat16_is_fast: bool) -> str:
     """The arithmetic a trial computes in: "float32" or "bfloat16".
 
@@ -181,21 +167,95 @@ def resolve_precision(recipe: Recipe, *, convolutions: bool, bfloat16_is_fast: b
     return "bfloat16" if convolutions and bfloat16_is_fast else "float32"
 
 
-def build_model(builder: ModelBuilder, *, seed: int, precision: str) -> "keras.Model":
-    """A fresh model whose weights, and whose layers' random generators, derive from the seed."""
+def build_model(
+    builder: ModelBuilder, *, seed: int, precision: str, images: NDArray[np.uint8] | None = None
+) -> "keras.Model":
+    """A fresh model whose weights, and whose layers' random generators, derive from the seed.
+
+    Args:
+        builder: builds it.
+        seed: of the weights.
+        precision: "float32" or "bfloat16".
+        images: training images, uint8, that layers with an ``adapt`` method (Keras's ``Normalization``, or a
+            whitening) take their statistics from; None leaves them as they are, for weights that are given later.
+
+    Raises:
+        UsageError: the layers do not fit together, as where pooling leaves nothing of an image.
+    """
     import keras
 
     keras.utils.set_random_seed(seed)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    filtering = keras.config.is_traceback_filtering_enabled()
+    keras.config.disable_traceback_filtering()  # what is filtered out is where the layer's name is
     try:
-        return builder()
+        model = builder()
+    except ValueError as error:
+        raise _does_not_fit(error) from error
     finally:
         keras.config.set_dtype_policy(policy)
+        if filtering:
+            keras.config.enable_traceback_filtering()
+    if precision == "bfloat16":
+        # Probabilities with two or three digits would spoil the loss; Keras advises the same for every last layer.
+        model.layers[-1].dtype_policy = "float32"
+    if images is not None:
+        _adapt(model, images)
+    return model
+
+
+IMAGES_ADAPTED_TO = 5000
+"""How many training images, evenly spaced, the layers that adapt are shown."""
+
+
+def _adapt(model: "keras.Model", images: NDArray[np.uint8]) -> None:
+    waiting = [layer for layer in model._flatten_layers() if _adapts(layer)]
+    if not waiting:
+        return
+    some = images[:: max(1, len(images) // IMAGES_ADAPTED_TO)][:IMAGES_ADAPTED_TO].astype(np.float32) / np.float32(255)
+    for layer in waiting:
+        layer.adapt(some)
+
+
+def _adapts(layer: Any) -> bool:
+    # Keras's Normalization adapts only where it was given no mean.
+    return hasattr(layer, "adapt") and getattr(layer, "input_mean", None) is None
+
+
+def set_variables(model: "keras.Model", values: Sequence[NDArray[Any]]) -> None:
+    """Give a model's variables these values, in order."""
+    for variable, value in zip(model.variables, values, strict=True):
+        variable.assign(value)
+    for layer in model._flatten_layers():
+        if _adapts(layer) and hasattr(layer, "finalize_state"):  # what Keras derives from its variables
+            layer.finalize_state()
+
+
+def _does_not_fit(error: ValueError) -> UsageError:
+    """What Keras says of layers that cannot be joined, with the layer's name, as one sentence."""
+    from keras import Model, layers
+
+    said = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())
+    found: list[Any] = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        found.append(traceback.tb_frame.f_locals.get("self"))
+        traceback = traceback.tb_next
+    layer = next((x for x in reversed(found) if isinstance(x, layers.Layer) and not isinstance(x, Model)), None)
+    where = f"the layer {layer.name!r} ({type(layer).__name__})" if layer is not None else "a layer"
+    if "zero or negative" in said:
+        shape = re.search(r"inputs[. ]shape=[(\[]None,? ([\d, ]+)[)\]]", said)
+        gets = f", which gets {shape.group(1).replace(',', '').strip().replace(' ', ' x ')}" if shape else ""
+        return UsageError(
+            f"The images are too small for the model: {where}{gets}, has nothing left of them to give on.",
+            hint="Use larger images, fewer poolings, or padding='same'.",
+        )
+    return UsageError(f"The model cannot be built at {where}: {said[:400]}")
 
 
 def build_optimizer(recipe: Recipe) -> Any:
-    """The Keras optimizer a recipe names, with its rate at the peak (the engine sets it anew at every step).
+    """The optimizer a recipe names, with its rate at the peak (the engine sets it anew at every step).
 
     Raises:
         UsageError: Keras refuses a value of its options.
@@ -210,6 +270,7 @@ def build_optimizer(recipe: Recipe) -> Any:
         "nadam": keras.optimizers.Nadam,
         "adagrad": keras.optimizers.Adagrad,
         "lion": keras.optimizers.Lion,
+        "muon": muon,
     }
     # Keras leaves the step for weight decay out where it is None, which its AdamW alone refuses.
     decay = recipe.weight_decay if recipe.weight_decay or recipe.optimizer == "adamw" else None
@@ -219,13 +280,6 @@ def build_optimizer(recipe: Recipe) -> Any:
         )
     except ValueError as error:
         raise UsageError(f"Keras refuses the optimizer {recipe.optimizer!r} as the recipe has it: {error}") from error
-
-
-class Loss(Protocol):
-    """A loss for each example, from its label and the model's probabilities."""
-
-    def __call__(self, labels: Any, probabilities: Any) -> Any:
-        """Labels int32 (n,), probabilities float (n, classes); returns float32 (n,)."""
 
 
 def build_loss(recipe: Recipe, num_classes: int) -> Loss:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fortydays.base import clock
 from fortydays.base.errors import TrainingFailedError
 from fortydays.data.arrays import Split, TrainingData
+from fortydays.train.augmentation import draws_of_epoch, mean_colour, shown
 from fortydays.train.checkpoint import Checkpoint
 from fortydays.train.evaluation import Evaluation, Evaluator
 from fortydays.train.framework import (
@@ -22,6 +23,7 @@ from fortydays.train.framework import (
     build_optimizer,
     has_convolutions,
     resolve_precision,
+    set_variables,
 )
 from fortydays.train.history import History, Point
 from fortydays.train.order import batches_of_epoch
@@ -29,10 +31,9 @@ from fortydays.train.recipe import Recipe
 from fortydays.train.trainer import (
     Report,
     Trained,
-    assign,
-    check_batch_fits,
     check_finite,
     check_model_fits,
+    check_recipe_fits,
     evaluation_steps,
     monitored,
     rates_of,
@@ -48,12 +49,11 @@ class FitTrainer:
     """
 
     def __init__(self, *, builder: ModelBuilder, recipe: Recipe, data: TrainingData, bfloat16_is_fast: bool) -> None:
-        check_batch_fits(recipe, data)
+        check_recipe_fits(recipe, data)
         self._builder, self._recipe, self._data = builder, recipe, data
         self.model = build_model(builder, seed=0, precision="float32")
-        self.precision = resolve_precision(
-            recipe, convolutions=has_convolutions(self.model), bfloat16_is_fast=bfloat16_is_fast
-        )
+        self.convolutions = has_convolutions(self.model)
+        self.precision = resolve_precision(recipe, convolutions=self.convolutions, bfloat16_is_fast=bfloat16_is_fast)
         check_model_fits(self.model, data)
         self.loss = build_loss(recipe, data.num_classes)
         self.steps_per_epoch = len(data.train) // recipe.batch_size
@@ -66,10 +66,11 @@ class FitTrainer:
 
     def evaluate(self, split: Split) -> Evaluation:
         """Evaluate the model as it is now."""
-        return self._evaluator().evaluate(split)
+        return self._evaluator(self._recipe.test_views).evaluate(split)
 
-    def _evaluator(self) -> Evaluator:
-        return Evaluator(model=self.model, loss=self.loss, batch_size=1000, xla=False)
+    def _evaluator(self, test_views: str) -> Evaluator:
+        # As a graph of plain kernels, whatever the layers: the reference differs where it can.
+        return Evaluator(model=self.model, loss=self.loss, batch_size=1000, test_views=test_views, convolutions=True)
 
     def train(
         self,
@@ -89,17 +90,21 @@ class FitTrainer:
 
         used = recipe or self._recipe
         data, steps, loss = self._data, self.steps_per_epoch, self.loss
-        model = self.model = build_model(self._builder, seed=seed, precision=self.precision)
-        evaluator = self._evaluator()
+        train = data.train
+        model = self.model = build_model(self._builder, seed=seed, precision=self.precision, images=train.images)
+        evaluator = self._evaluator("none")
+        fill = mean_colour(train.images)
         rates = rates_of(used, steps)
 
         def batches() -> Iterator[tuple[NDArray[np.float32], NDArray[np.int32]]]:
             for epoch in range(used.epochs):
-                for chosen in batches_of_epoch(
-                    seed=seed, epoch=epoch, examples=len(data.train), batch_size=used.batch_size
-                ):
-                    images = data.train.images[chosen].astype(np.float32) / np.float32(255)
-                    yield images, data.train.labels[chosen].astype(np.int32)
+                order = batches_of_epoch(seed=seed, epoch=epoch, examples=len(train), batch_size=used.batch_size)
+                drawn = draws_of_epoch(
+                    used, seed=seed, epoch=epoch, order=order, examples=len(train), image_shape=train.images.shape[1:]
+                )
+                for batch, of_batch in zip(order, drawn, strict=True):
+                    images = keras.ops.convert_to_numpy(shown(train.images[batch], of_batch, used, fill=fill))
+                    yield images, train.labels[batch].astype(np.int32)
 
         points: list[Point] = []
         stopping = stopping_of(used)
@@ -107,7 +112,7 @@ class FitTrainer:
         began = clock.seconds()
 
         class Watch(keras.callbacks.Callback):  # type: ignore[misc]
-            """Sets the rate of each step; looks at the validation split where the recipe says so."""
+            """Looks at the validation split where the recipe says so."""
 
             step = 0  # of the trial
             epoch = 0  # whole ones done
@@ -116,9 +121,6 @@ class FitTrainer:
 
             def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
                 self.epoch, self.looked_at, self.loss_sum, self.accuracy_sum = epoch, 0, 0.0, 0.0
-
-            def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-                model.optimizer.learning_rate.assign(rates[self.step])
 
             def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
                 self.step += 1
@@ -161,15 +163,23 @@ class FitTrainer:
                 if stopping.should_stop:
                     model.stop_training = True
 
+        class Rates(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+            """The recipe's rates, looked up by step; Keras's own loop may keep its state where no callback sees it."""
+
+            def __call__(self, step: Any) -> Any:
+                return keras.ops.take(keras.ops.convert_to_tensor(rates), step)
+
+        optimizer = build_optimizer(used)
+        optimizer.learning_rate = Rates()
         model.compile(
-            optimizer=build_optimizer(used),
-            loss=lambda labels, probabilities: loss(labels, probabilities),  # noqa: PLW0108 - Keras asks for more of a Loss
+            optimizer=optimizer,
+            loss=lambda labels, probabilities: loss(keras.ops.cast(labels, "int32"), probabilities),
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         )
         # One generator for all epochs: Keras reads ahead, so data that changes at an epoch's end would change early.
         model.fit(batches(), shuffle=False, steps_per_epoch=steps, epochs=used.epochs, callbacks=[Watch()], verbose=0)
         if best:
-            assign(model.variables, best)
+            set_variables(model, best)
         return Trained(
             history=History(points=tuple(points), steps_per_epoch=steps),
             variables=values_of(model.variables),

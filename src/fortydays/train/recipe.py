@@ -18,17 +18,23 @@ OPTIMIZERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "nadam": ("beta_1", "beta_2", "epsilon"),
         "adagrad": ("initial_accumulator_value", "epsilon"),
         "lion": ("beta_1", "beta_2"),
+        "muon": ("momentum", "rest_rate", "output_rate", "rest_momentum"),
     }
 )
-"""The Keras optimizers a recipe can name, each with the options it takes besides the learning rate."""
+"""The optimizers a recipe can name, each with the options it takes besides the learning rate.
+
+All are Keras's own but "muon", whose Keras namesake knows no filters; see :func:`fortydays.train.muon.muon`.
+"""
 
 # What kind of value an option takes; those in neither are numbers from 0 up.
 _SWITCHES = ("nesterov", "centered", "amsgrad")
-_SHARES = ("momentum", "rho", "beta_1", "beta_2")
+_SHARES = ("momentum", "rest_momentum", "rho", "beta_1", "beta_2")
 
 LOSSES = ("crossentropy", "mean_squared_error")
 SCHEDULES = ("constant", "linear", "cosine")
 PRECISIONS = ("auto", "float32", "bfloat16")
+FLIPS = ("none", "random", "alternating")
+TEST_VIEWS = ("none", "flip", "flip and shift")
 MONITORS = ("validation_loss", "validation_accuracy")
 
 
@@ -40,7 +46,7 @@ class Recipe:
         epochs: passes over the training split. Images left over when it is cut into whole batches are left out of
             that epoch; which ones they are changes from epoch to epoch with the order.
         batch_size: images in one step.
-        optimizer: one of :data:`OPTIMIZERS`, as Keras has it.
+        optimizer: one of :data:`OPTIMIZERS`.
         learning_rate: the peak learning rate.
         optimizer_options: the optimizer's own options, such as ``{"momentum": 0.9}``.
         schedule: how the learning rate falls from its peak: "constant", "linear" or "cosine" (both to zero).
@@ -55,6 +61,13 @@ class Recipe:
             None looks once an epoch.
         precision: "float32", "bfloat16" (mixed: bfloat16 arithmetic, float32 weights), or "auto": bfloat16 where
             the processor computes it fast and the model has convolutions.
+        flip: whether training shows images mirrored: "none", "random" (each time drawn anew), or "alternating"
+            (each image changes its side from epoch to epoch; Jordan, 2024).
+        shift: pixels by which training moves images, at most, each way; edges are reflected.
+        cutout: side in pixels of a square that training covers (DeVries and Taylor, 2017); 0 covers nothing.
+        test_views: the views of an image whose probabilities are averaged after training, in all that is reported:
+            "none" (the image as it is), "flip" (also mirrored), "flip and shift" (also moved by a pixel, six in all).
+            Looks at the validation split during training take the image as it is.
     """
 
     epochs: int
@@ -71,6 +84,10 @@ class Recipe:
     monitor: str = "validation_loss"
     evaluate_every: int | None = None
     precision: str = "auto"
+    flip: str = "none"
+    shift: int = 0
+    cutout: int = 0
+    test_views: str = "none"
 
     def __post_init__(self) -> None:
         _whole("epochs", self.epochs, 1, 100_000)
@@ -94,6 +111,10 @@ class Recipe:
         if self.evaluate_every is not None:
             _whole("evaluate_every", self.evaluate_every, 1, 1_000_000_000)
         _choice("precision", self.precision, PRECISIONS)
+        _choice("flip", self.flip, FLIPS)
+        _whole("shift", self.shift, 0, 1000)
+        _whole("cutout", self.cutout, 0, 1000)
+        _choice("test_views", self.test_views, TEST_VIEWS)
         self._check_optimizer_options()
 
     def _check_optimizer_options(self) -> None:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from fortydays.base import clock
 from fortydays.base.errors import TrainingFailedError, UsageError
 from fortydays.data.arrays import Split, TrainingData
+from fortydays.train.augmentation import draws_of_epoch
+from fortydays.train.backends import LONGEST_CHUNK, DeviceSplit, backend
 from fortydays.train.checkpoint import Checkpoint
-from fortydays.train.compiled_epoch import LONGEST_CHUNK, CompiledEpoch, DeviceSplit, on_device
 from fortydays.train.evaluation import Evaluation, Evaluator
 from fortydays.train.framework import (
     ModelBuilder,
@@ -26,6 +27,7 @@ from fortydays.train.framework import (
     build_optimizer,
     has_convolutions,
     resolve_precision,
+    set_variables,
 )
 from fortydays.train.history import History, Point, points_from_columns
 from fortydays.train.order import batches_of_epoch
@@ -93,14 +95,14 @@ class Trainer:
         bfloat16_is_fast: bool = False,
         substitutes: bool = True,
     ) -> None:
-        check_batch_fits(recipe, data)
+        check_recipe_fits(recipe, data)
         began = clock.seconds()
         self._builder, self._recipe, self._data = builder, recipe, data
         self._substitutes = substitutes
         model = build_model(builder, seed=0, precision="float32")
         self.convolutions = has_convolutions(model)
         self.precision = resolve_precision(recipe, convolutions=self.convolutions, bfloat16_is_fast=bfloat16_is_fast)
-        self._xla = not self.convolutions
+        self._backend = backend()
         check_model_fits(model, data)
         model = self._build(seed=0)
         self.model = model
@@ -108,22 +110,23 @@ class Trainer:
         self.optimizer.build(model.trainable_variables)
         self._fresh_optimizer = values_of(self.optimizer.variables)
         self.loss = build_loss(recipe, data.num_classes)
-        self.evaluator = Evaluator(
-            model=model, loss=self.loss, batch_size=1000 if self.convolutions else 5000, xla=self._xla
-        )
-        self.evaluator.keep_on_device(data.validation)
+        self._looks = self._evaluator("none")
+        self._looks.keep_on_device(data.validation)
+        self._reports = self._looks if recipe.test_views == "none" else self._evaluator(recipe.test_views)
         self.steps_per_epoch = len(data.train) // recipe.batch_size
-        self._epoch = CompiledEpoch(
+        self._epoch = self._backend.compile_epoch(
             model=model,
             optimizer=self.optimizer,
             loss=self.loss,
-            train=device_train or on_device(data.train),
-            xla=self._xla,
+            train=device_train or self._backend.on_device(data.train),
+            recipe=recipe,
+            convolutions=self.convolutions,
         )
         # Compile outside the clock of any trial: a call that does no step, and one look at the validation split.
         order = np.zeros((self.steps_per_epoch, recipe.batch_size), np.int32)
-        self._epoch.run(order, np.zeros(self.steps_per_epoch, np.float32), 0, 0)
-        check_probabilities(self.evaluator.evaluate(data.validation))
+        drawn = self._drawn(recipe, seed=0, epoch=0, order=order)
+        self._epoch.run(order, drawn, np.zeros(self.steps_per_epoch, np.float32), 0, 0)
+        check_probabilities(self._looks.evaluate(data.validation))
         self.compile_seconds = clock.seconds() - began
 
     @property
@@ -132,22 +135,39 @@ class Trainer:
         return int(sum(np.prod(v.shape) for v in self.model.trainable_variables))
 
     def evaluate(self, split: Split) -> Evaluation:
-        """Evaluate the model as it is now."""
-        return self.evaluator.evaluate(split)
+        """Evaluate the model as it is now, over the recipe's test views."""
+        return self._reports.evaluate(split)
+
+    def _evaluator(self, test_views: str) -> Evaluator:
+        return Evaluator(
+            model=self.model,
+            loss=self.loss,
+            batch_size=1000 if self.convolutions else 5000,
+            test_views=test_views,
+            convolutions=self.convolutions,
+        )
+
+    def _drawn(self, recipe: Recipe, *, seed: int, epoch: int, order: NDArray[np.int32]) -> NDArray[np.int32]:
+        train = self._data.train
+        return draws_of_epoch(
+            recipe, seed=seed, epoch=epoch, order=order, examples=len(train), image_shape=train.images.shape[1:]
+        )
 
     def restore(self, variables: Sequence[NDArray[Any]]) -> None:
         """Give the model the variables of a finished trial."""
-        assign(self.model.variables, variables)
+        set_variables(self.model, variables)
 
     def reset(self, seed: int) -> None:
         """Give model and optimizer the state of a fresh trial with this seed, without compiling again."""
         fresh = self._build(seed=seed)
-        assign(self.model.variables, values_of(fresh.variables))
+        set_variables(self.model, values_of(fresh.variables))
         assign(self.optimizer.variables, self._fresh_optimizer)
 
     def _build(self, *, seed: int) -> "keras.Model":
-        model = build_model(self._builder, seed=seed, precision=self.precision)
-        return substituted(model) if self._xla and self._substitutes else model
+        model = build_model(self._builder, seed=seed, precision=self.precision, images=self._data.train.images)
+        if not self._substitutes:
+            return model
+        return substituted(model, replacements=self._backend.replacements(convolutions=self.convolutions))
 
     def check_shares_program(self, recipe: Recipe) -> None:
         """Raise ValueError unless the recipe can be trained with what is compiled."""
@@ -196,7 +216,7 @@ class Trainer:
                 state = dataclasses.replace(state, seconds=state.seconds + clock.seconds() - began)
         best_epoch = state.epoch
         if recipe.patience is not None and state.best:
-            assign(self.model.variables, state.best)
+            set_variables(self.model, state.best)
             best_epoch = state.stopping.best_epoch
         return Trained(
             history=History(points=state.points, steps_per_epoch=self.steps_per_epoch),
@@ -214,6 +234,7 @@ class Trainer:
         order = batches_of_epoch(
             seed=seed, epoch=state.epoch, examples=len(self._data.train), batch_size=recipe.batch_size
         )
+        drawn = self._drawn(recipe, seed=seed, epoch=state.epoch, order=order)
         before = state.epoch * self.steps_per_epoch
         total = recipe.epochs * self.steps_per_epoch
         points = list(state.points)
@@ -225,7 +246,7 @@ class Trainer:
             while done < stop:
                 end = min(done + chunk, stop)
                 started = clock.seconds()
-                chunk_losses, chunk_accuracies = self._epoch.run(order, rates, done, end)
+                chunk_losses, chunk_accuracies = self._epoch.run(order, drawn, rates, done, end)
                 if not np.isfinite(chunk_losses).all():
                     raise _diverged(chunk_losses, before + done, rates[done:end])
                 losses.append(chunk_losses)
@@ -234,7 +255,7 @@ class Trainer:
                 done = end
                 if report:
                     report(before + done, total, float(chunk_losses.mean()), float(chunk_accuracies.mean()))
-            evaluation = self.evaluate(self._data.validation)
+            evaluation = self._looks.evaluate(self._data.validation)
             check_finite(evaluation, step=before + done, rate=float(rates[done - 1]))
             points.append(
                 Point(
@@ -275,7 +296,7 @@ class Trainer:
         )
 
     def _resume(self, found: Checkpoint) -> "_State":
-        assign(self.model.variables, found.variables)
+        set_variables(self.model, found.variables)
         assign(self.optimizer.variables, found.optimizer)
         return _State(
             epoch=found.state["epoch"],
@@ -372,8 +393,14 @@ def check_model_fits(model: "keras.Model", data: TrainingData) -> None:
         )
 
 
-def check_batch_fits(recipe: Recipe, data: TrainingData) -> None:
-    """Raise UsageError where a batch is larger than the training split."""
+def check_recipe_fits(recipe: Recipe, data: TrainingData) -> None:
+    """Raise UsageError where a batch is larger than the training split, or a shift leaves nothing of an image."""
+    height, width = data.train.images.shape[1:3]
+    if recipe.shift >= min(height, width):
+        raise UsageError(
+            f"The recipe shifts images by up to {recipe.shift} pixels, but they are {height} x {width}.",
+            hint=f"Set shift to at most {min(height, width) - 1}.",
+        )
     if recipe.batch_size > len(data.train):
         raise UsageError(
             f"The batch size is {recipe.batch_size}, but the training split has {len(data.train)} images.",
@@ -398,6 +425,6 @@ def values_of(variables: Sequence[Any]) -> list[NDArray[Any]]:
 
 
 def assign(variables: Sequence[Any], values: Sequence[NDArray[Any]]) -> None:
-    """Give some Keras variables these values, in order."""
+    """Give an optimizer's variables these values, in order."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -1,0 +1,146 @@
+"""The backends that training runs on, each in one file: TensorFlow, and JAX for accelerators.
+
+A backend compiles what is described here once, in plain Keras and ``keras.ops``. Nothing outside this folder asks
+which backend it runs on.
+"""
+
+import importlib.util
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.base.errors import FortydaysError, unknown_name
+
+if TYPE_CHECKING:
+    import keras
+
+    from fortydays.data.arrays import Split
+    from fortydays.train.recipe import Recipe
+
+LONGEST_CHUNK = 2048
+"""Most steps one call can do: the length of the buffers that bring losses and accuracies back."""
+
+BACKENDS = ("tensorflow", "jax")
+
+
+class Loss(Protocol):
+    """A loss for each example, from its label and the model's probabilities."""
+
+    def __call__(self, labels: Any, probabilities: Any) -> Any:
+        """Labels int32 (n,), probabilities float (n, classes); returns float32 (n,)."""
+
+
+class DeviceSplit(Protocol):
+    """A split copied to the device once, to be shared by all programs that train on it.
+
+    Attributes:
+        images: uint8 tensor, shape (n, height, width) or (n, height, width, channels).
+        labels: uint8 tensor, shape (n,).
+        fill: what covered squares show, float32, shape () or (channels,).
+    """
+
+    images: Any
+    labels: Any
+    fill: NDArray[np.float32]
+
+
+class CompiledEpoch(Protocol):
+    """Training steps of one model and optimizer on one training split, compiled once."""
+
+    def run(
+        self, order: NDArray[np.int32], drawn: NDArray[np.int32], rates: NDArray[np.float32], start: int, stop: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Do the steps from ``start`` to before ``stop`` of an epoch; model and optimizer are changed in place.
+
+        Args:
+            order: int32, shape (steps, batch): the epoch's batches.
+            drawn: int32, shape (steps, batch, 5) or (steps, batch, 0): what augmentation drew.
+            rates: float32, shape (steps,): the learning rate of each step.
+            start: first step; with ``stop == start`` nothing is done but to compile.
+            stop: at most :data:`LONGEST_CHUNK` after ``start``.
+
+        Returns:
+            Loss (penalties included) and accuracy of each step done, float32, shape (stop - start,).
+        """
+
+
+CompiledEvaluation = Callable[[Any, Any], tuple[NDArray[np.float32], NDArray[np.float32]]]
+"""From a batch on the device, images and labels, to the loss and the probabilities of each image."""
+
+Replacements = Mapping[type, Callable[[Any], Any]]
+"""For a type of Keras layer, what makes its substitute from it; see :mod:`fortydays.train.substitutes`."""
+
+
+class Backend(Protocol):
+    """What a backend's module offers."""
+
+    NAME: str
+    PACKAGES: tuple[str, ...]
+
+    def prepare(self, *, threads: int) -> None:
+        """Settle what must be settled before Keras is imported."""
+
+    def pin_threads(self, *, threads: int) -> None:
+        """Compute with this number of threads. Raises FortydaysError where another number is already used."""
+
+    def on_device(self, split: "Split") -> DeviceSplit:
+        """Copy a split to the device."""
+
+    def batch_on_device(self, array: NDArray[np.uint8]) -> Any:
+        """Copy one array to the device."""
+
+    def compile_epoch(
+        self,
+        *,
+        model: "keras.Model",
+        optimizer: Any,
+        loss: Loss,
+        train: DeviceSplit,
+        recipe: "Recipe",
+        convolutions: bool,
+    ) -> CompiledEpoch:
+        """Compile training; ``recipe`` says how images are augmented."""
+
+    def compile_evaluation(
+        self, *, model: "keras.Model", loss: Loss, test_views: str, convolutions: bool
+    ) -> CompiledEvaluation:
+        """Compile the evaluation of one batch shape."""
+
+    def replacements(self, *, convolutions: bool) -> Replacements:
+        """The layers that can be computed faster than Keras does, in a program with or without convolutions."""
+
+    def accelerator(self) -> str | None:
+        """The name of the accelerator computed on; None on a processor."""
+
+    def bfloat16_is_fast(self, *, on_processor: bool) -> bool:
+        """Whether bfloat16 gains time where this backend computes; ``on_processor`` is what the processor offers."""
+
+
+def wanted() -> str:
+    """The backend that ``KERAS_BACKEND`` asks for, "tensorflow" unless set.
+
+    Raises:
+        UsageError: it is not one of :data:`BACKENDS`.
+    """
+    name = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if name not in BACKENDS:
+        raise unknown_name("KERAS_BACKEND", name, BACKENDS)
+    return name
+
+
+def backend(name: str | None = None) -> Backend:
+    """A backend by name, or the one that ``KERAS_BACKEND`` asks for.
+
+    Raises:
+        FortydaysError: it is not installed.
+    """
+    name = name or wanted()
+    if name != "tensorflow" and importlib.util.find_spec(name) is None:
+        raise FortydaysError(
+            f"KERAS_BACKEND is {name!r}, which is not installed here.",
+            hint=f"Install it: make setup-{name} (or pip install 'fortydays[{name}]'), or unset KERAS_BACKEND.",
+        )
+    return cast(Backend, importlib.import_module(f"fortydays.train.backends.{name}"))

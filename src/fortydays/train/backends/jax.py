@@ -1,0 +1,199 @@
+"""The compiled epoch on JAX: the same steps as one XLA program, for accelerators.
+
+The state of model and optimizer goes into the program and comes out of it, through Keras's stateless calls, and is put
+back into their variables after each call: to all others they look as on TensorFlow. The loop over steps is a
+``fori_loop`` and not a ``scan``, whose length is part of the program: another number of steps would compile again.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.base.errors import FortydaysError
+from fortydays.data.arrays import Split
+from fortydays.train import augmentation
+from fortydays.train.backends import LONGEST_CHUNK, CompiledEvaluation, Loss, Replacements
+from fortydays.train.backends import DeviceSplit as AnyDeviceSplit
+from fortydays.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+NAME = "jax"
+PACKAGES = ("jax", "jaxlib")
+
+_THREADS_VARIABLE = "NPROC"  # what XLA's own thread pool on a CPU is sized by, once, when it starts
+
+
+def prepare(*, threads: int) -> None:
+    """Set the number of threads of XLA's pool, which reads it when JAX starts, and keep JAX's memory modest.
+
+    Raises:
+        FortydaysError: it already computes with another number in this process.
+    """
+    import sys
+
+    if "jax" in sys.modules and os.environ.get(_THREADS_VARIABLE) != str(threads):
+        raise FortydaysError(
+            f"JAX already computes with {os.environ.get(_THREADS_VARIABLE, 'all')} threads in this process; "
+            f"{threads} were asked for.",
+            hint="Use another process.",
+        )
+    os.environ[_THREADS_VARIABLE] = str(threads)
+
+
+def pin_threads(*, threads: int) -> None:
+    """The number was settled before JAX was imported."""
+
+
+def accelerator() -> str | None:
+    """The name of the accelerator that JAX computes on; None on a processor."""
+    import jax
+
+    device = jax.devices()[0]
+    return None if device.platform == "cpu" else str(device.device_kind)
+
+
+def bfloat16_is_fast(*, on_processor: bool) -> bool:  # noqa: ARG001
+    """Whether the accelerator has fast bfloat16. On a processor XLA computes such convolutions in float32 anyway."""
+    import jax
+
+    device = jax.devices()[0]
+    if device.platform in ("cpu", "tpu"):
+        return bool(device.platform == "tpu")
+    return float(getattr(device, "compute_capability", 0)) >= 8.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DeviceSplit:
+    """A split as JAX's arrays; the attributes are those of the protocol."""
+
+    images: Any
+    labels: Any
+    fill: NDArray[np.float32]
+
+
+def on_device(split: Split) -> DeviceSplit:
+    """Copy a split to the device."""
+    return DeviceSplit(
+        images=batch_on_device(split.images),
+        labels=batch_on_device(split.labels),
+        fill=augmentation.mean_colour(split.images),
+    )
+
+
+def batch_on_device(array: NDArray[np.uint8]) -> Any:
+    """Copy one array to the device."""
+    import jax.numpy as jnp
+
+    return jnp.asarray(array)
+
+
+def replacements(*, convolutions: bool) -> Replacements:  # noqa: ARG001 - XLA fuses Keras's own layers well
+    """None: JAX compiles Keras's layers as they are."""
+    return {}
+
+
+class _CompiledEpoch:
+    """One XLA program for training steps; see the protocol."""
+
+    def __init__(
+        self, *, model: "keras.Model", optimizer: Any, loss: Loss, train: AnyDeviceSplit, recipe: Recipe
+    ) -> None:
+        import jax
+        import jax.numpy as jnp
+
+        self._model, self._optimizer, self._train = model, optimizer, train
+        (rate_at,) = (i for i, v in enumerate(optimizer.variables) if v is optimizer.learning_rate)
+        self._rate_at = rate_at
+
+        def objective(trainable: Any, fixed: Any, images: Any, labels: Any) -> tuple[Any, Any]:
+            probabilities, fixed, penalties = model.stateless_call(
+                trainable, fixed, images, training=True, return_losses=True
+            )
+            value = jnp.mean(loss(labels, probabilities))
+            for penalty in penalties:
+                value += penalty.astype(value.dtype)
+            right = jnp.argmax(probabilities, -1).astype(jnp.int32) == labels
+            return value, (fixed, right.astype(jnp.float32).mean())
+
+        def step(state: Any, images: Any, labels: Any, drawn: Any, rate: Any) -> tuple[Any, Any, Any]:
+            trainable, fixed, of_optimizer = state
+            batch = augmentation.shown(images, drawn, recipe, fill=train.fill)
+            (value, (fixed, accuracy)), gradients = jax.value_and_grad(objective, has_aux=True)(
+                trainable, fixed, batch, labels.astype(jnp.int32)
+            )
+            of_optimizer = [*of_optimizer[:rate_at], rate, *of_optimizer[rate_at + 1 :]]
+            trainable, of_optimizer = optimizer.stateless_apply(of_optimizer, gradients, trainable)
+            return (list(trainable), list(fixed), list(of_optimizer)), value.astype(jnp.float32), accuracy
+
+        @jax.jit  # type: ignore[untyped-decorator]
+        def run(
+            state: Any, images: Any, labels: Any, order: Any, drawn: Any, rates: Any, start: Any, stop: Any
+        ) -> tuple[Any, Any, Any]:
+            def body(i: Any, carried: Any) -> Any:
+                state, losses, accuracies = carried
+                batch = order[i]
+                state, value, accuracy = step(state, images[batch], labels[batch], drawn[i], rates[i])
+                return state, losses.at[i - start].set(value), accuracies.at[i - start].set(accuracy)
+
+            empty = jnp.zeros([LONGEST_CHUNK])
+            return jax.lax.fori_loop(start, stop, body, (state, empty, empty))  # type: ignore[no-any-return]
+
+        self._run = run
+
+    def run(
+        self, order: NDArray[np.int32], drawn: NDArray[np.int32], rates: NDArray[np.float32], start: int, stop: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        groups = (self._model.trainable_variables, self._model.non_trainable_variables, self._optimizer.variables)
+        state = tuple([v.value for v in group] for group in groups)
+        state, losses, accuracies = self._run(
+            state, self._train.images, self._train.labels, order, drawn, rates, np.int32(start), np.int32(stop)
+        )
+        for group, values in zip(groups, state, strict=True):
+            for variable, value in zip(group, values, strict=True):
+                variable.assign(value)
+        return np.asarray(losses)[: stop - start], np.asarray(accuracies)[: stop - start]
+
+
+def compile_epoch(
+    *,
+    model: "keras.Model",
+    optimizer: Any,
+    loss: Loss,
+    train: AnyDeviceSplit,
+    recipe: Recipe,
+    convolutions: bool,  # noqa: ARG001 - one compiler for both
+) -> _CompiledEpoch:
+    """Training steps as one XLA program."""
+    return _CompiledEpoch(model=model, optimizer=optimizer, loss=loss, train=train, recipe=recipe)
+
+
+def compile_evaluation(
+    *,
+    model: "keras.Model",
+    loss: Loss,
+    test_views: str,
+    convolutions: bool,  # noqa: ARG001
+) -> CompiledEvaluation:
+    """The evaluation of one batch as one XLA program."""
+    import jax
+    import jax.numpy as jnp
+
+    @jax.jit  # type: ignore[untyped-decorator]
+    def run(trainable: Any, fixed: Any, images: Any, labels: Any) -> tuple[Any, Any]:
+        probabilities = jnp.zeros(())
+        for view, weight in augmentation.views(images, test_views):
+            answer, _ = model.stateless_call(trainable, fixed, view, training=False)
+            probabilities = probabilities + weight * answer.astype(jnp.float32)
+        return loss(labels.astype(jnp.int32), probabilities), probabilities
+
+    def evaluate(images: Any, labels: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        values = ([v.value for v in group] for group in (model.trainable_variables, model.non_trainable_variables))
+        losses, probabilities = run(*values, images, labels)
+        return np.asarray(losses), np.asarray(probabilities)
+
+    return evaluate

@@ -1,0 +1,190 @@
+"""The compiled epoch on TensorFlow: many training steps in one call, with nothing crossing to Python between them.
+
+The images lie on the device as uint8. A call is given the order of the epoch, the learning rate of each step and
+which steps to do; gathering, augmenting, scaling, the model, the gradients and the optimizer all run inside one graph.
+Nets of dense layers are compiled by XLA, which fuses their many small operations; convolutions run as a plain graph,
+because oneDNN's convolutions are faster on a CPU than XLA's.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.base.errors import FortydaysError
+from fortydays.data.arrays import Split
+from fortydays.train import augmentation
+from fortydays.train.backends import LONGEST_CHUNK, CompiledEvaluation, Loss, Replacements
+from fortydays.train.backends import DeviceSplit as AnyDeviceSplit
+from fortydays.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+NAME = "tensorflow"
+PACKAGES = ("tensorflow-cpu", "tensorflow")
+
+
+def prepare(*, threads: int) -> None:
+    """Nothing has to be settled before TensorFlow is imported."""
+
+
+def pin_threads(*, threads: int) -> None:
+    """Pin the number of threads that TensorFlow computes with, for one operation and between operations.
+
+    Raises:
+        FortydaysError: it already computes with another number in this process.
+    """
+    import tensorflow as tf
+
+    # Every trainer compiles functions of its own, which TensorFlow warns of as if one were compiled again and again.
+    tf.get_logger().setLevel("ERROR")
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    except RuntimeError:
+        within = tf.config.threading.get_intra_op_parallelism_threads()
+        between = tf.config.threading.get_inter_op_parallelism_threads()
+        running = within if within == between else 0
+        if running != threads:
+            raise FortydaysError(
+                f"TensorFlow already computes with {running or 'all'} threads in this process; "
+                f"{threads} were asked for.",
+                hint="Use another process.",
+            ) from None
+
+
+def accelerator() -> str | None:
+    """The name of the GPU that TensorFlow computes on; None without one."""
+    details = _gpu()
+    return None if details is None else str(details.get("device_name", "GPU"))
+
+
+def bfloat16_is_fast(*, on_processor: bool) -> bool:
+    """Whether the GPU has fast bfloat16 (Ampere or later), or, without a GPU, the processor."""
+    details = _gpu()
+    return on_processor if details is None else bool(details.get("compute_capability", (0, 0)) >= (8, 0))
+
+
+def _gpu() -> dict[str, Any] | None:
+    import tensorflow as tf
+
+    devices = tf.config.list_physical_devices("GPU")
+    return dict(tf.config.experimental.get_device_details(devices[0])) if devices else None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DeviceSplit:
+    """A split as TensorFlow's tensors; the attributes are those of the protocol."""
+
+    images: Any
+    labels: Any
+    fill: NDArray[np.float32]
+
+
+def on_device(split: Split) -> DeviceSplit:
+    """Copy a split to the device."""
+    import tensorflow as tf
+
+    return DeviceSplit(
+        images=tf.constant(split.images),
+        labels=tf.constant(split.labels),
+        fill=augmentation.mean_colour(split.images),
+    )
+
+
+def batch_on_device(array: NDArray[np.uint8]) -> Any:
+    """Copy one array to the device."""
+    import tensorflow as tf
+
+    return tf.constant(array)
+
+
+def replacements(*, convolutions: bool) -> Replacements:
+    """The layers that TensorFlow can compute faster than Keras asks it to."""
+    from fortydays.train.backends import tensorflow_layers
+
+    return tensorflow_layers.replacements(xla=not convolutions)
+
+
+class _CompiledEpoch:
+    """One graph for training steps; see the protocol."""
+
+    def __init__(
+        self, *, model: "keras.Model", optimizer: Any, loss: Loss, train: AnyDeviceSplit, recipe: Recipe, xla: bool
+    ) -> None:
+        import tensorflow as tf
+
+        def step(batch: Any, drawn: Any, rate: Any) -> tuple[Any, Any]:
+            images = augmentation.shown(tf.gather(train.images, batch), drawn, recipe, fill=train.fill)
+            labels = tf.cast(tf.gather(train.labels, batch), tf.int32)
+            with tf.GradientTape() as tape:
+                probabilities = model(images, training=True)
+                objective = tf.reduce_mean(loss(labels, probabilities))
+                for penalty in model.losses:
+                    objective += tf.cast(penalty, objective.dtype)
+            gradients = tape.gradient(objective, model.trainable_variables)
+            optimizer.learning_rate.assign(rate)
+            optimizer.apply(gradients, model.trainable_variables)
+            right = tf.equal(tf.argmax(probabilities, -1, output_type=tf.int32), labels)
+            return tf.cast(objective, tf.float32), tf.reduce_mean(tf.cast(right, tf.float32))
+
+        @tf.function(jit_compile=xla, autograph=False)  # type: ignore[untyped-decorator]
+        def run(order: Any, drawn: Any, rates: Any, start: Any, stop: Any) -> tuple[Any, Any]:
+            def body(i: Any, losses: Any, accuracies: Any) -> tuple[Any, Any, Any]:
+                objective, accuracy = step(order[i], drawn[i], rates[i])
+                at = [[i - start]]
+                losses = tf.tensor_scatter_nd_update(losses, at, [objective])
+                return i + 1, losses, tf.tensor_scatter_nd_update(accuracies, at, [accuracy])
+
+            empty = tf.zeros([LONGEST_CHUNK])
+            _, losses, accuracies = tf.while_loop(lambda i, *_: i < stop, body, (start, empty, empty))
+            return losses, accuracies
+
+        self._run = run
+
+    def run(
+        self, order: NDArray[np.int32], drawn: NDArray[np.int32], rates: NDArray[np.float32], start: int, stop: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        import tensorflow as tf
+
+        losses, accuracies = self._run(
+            tf.constant(order), tf.constant(drawn), tf.constant(rates), tf.constant(start), tf.constant(stop)
+        )
+        return losses.numpy()[: stop - start], accuracies.numpy()[: stop - start]
+
+
+def compile_epoch(
+    *,
+    model: "keras.Model",
+    optimizer: Any,
+    loss: Loss,
+    train: AnyDeviceSplit,
+    recipe: Recipe,
+    convolutions: bool,
+) -> _CompiledEpoch:
+    """Training steps as one graph: through XLA for nets of dense layers, oneDNN's kernels for convolutions."""
+    return _CompiledEpoch(
+        model=model, optimizer=optimizer, loss=loss, train=train, recipe=recipe, xla=not convolutions
+    )
+
+
+def compile_evaluation(*, model: "keras.Model", loss: Loss, test_views: str, convolutions: bool) -> CompiledEvaluation:
+    """The evaluation of one batch as one graph, through XLA for nets of dense layers."""
+    import tensorflow as tf
+
+    @tf.function(jit_compile=not convolutions, autograph=False)  # type: ignore[untyped-decorator]
+    def run(images: Any, labels: Any) -> tuple[Any, Any]:
+        answers = [
+            weight * tf.cast(model(view, training=False), tf.float32)
+            for view, weight in augmentation.views(images, test_views)
+        ]
+        probabilities = tf.add_n(answers)
+        return loss(tf.cast(labels, tf.int32), probabilities), probabilities
+
+    def evaluate(images: Any, labels: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        losses, probabilities = run(images, labels)
+        return losses.numpy(), probabilities.numpy()
+
+    return evaluate
