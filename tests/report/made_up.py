@@ -73,6 +73,25 @@ def evidence(*, seeds: tuple[int, ...] = (0, 1, 2, 3, 4), **changes: Any) -> dic
     return document | changes
 
 
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+def evidence_of_costs(costs: dict[str, tuple[int | None, float]]) -> dict[str, Any]:
+    """A document with a variant of each name, of so many multiply-adds and about such a test accuracy."""
+    trials, details = [], {}
+    for name, (multiply_adds, accuracy) in costs.items():
+        details[name] = detail("network") | {"group": "", "multiply_adds": multiply_adds}
+        if multiply_adds is None:
+            del details[name]["multiply_adds"]
+        for seed in range(3):
+            made = trial("network", seed) | {"variant": name, "train_seconds": 20.0 + seed}
+            made["metrics"] = {"test_accuracy": accuracy + (seed - 1) / 1000, "test_loss": 0.5}
+            trials.append(made)
+    return evidence(
+        seeds=(0, 1, 2), details=details, trials=trials, variants=summarize(trials), claims=[], exhibits=[]
+    )
+
+
 def detail(name: str) -> dict[str, Any]:
     group, _, _, _, rate = VARIANTS[name]
     sgd = name.startswith("sgd")

@@ -48,6 +48,13 @@ def test_placeholders_become_numbers_of_the_evidence(evidence: dict[str, Any], p
     assert render_notes(f"Here: {{{{ {placeholder} }}}}.", evidence) == f"Here: {text}."
 
 
+def test_multiply_adds_are_told_in_three_digits_or_missed(evidence: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="does not say how many multiply-adds 'network' does"):
+        render_notes('{{ multiply_adds("network") }}', evidence)
+    evidence["details"]["network"]["multiply_adds"] = 26_543_104
+    assert render_notes('{{ multiply_adds("network") }}', evidence) == "26.5 M"
+
+
 def test_a_difference_is_by_hand_what_the_seeds_give(evidence: dict[str, Any]) -> None:
     for trial in evidence["trials"]:
         if trial["variant"] == "network with dropout":

@@ -1,5 +1,6 @@
 """The page of a day: complete, harmless, and dependent on nothing."""
 
+import base64
 import copy
 import html.parser
 import json
@@ -133,6 +134,37 @@ def test_figures_and_pictures_have_words_for_those_who_do_not_see_them(page: str
 
 def test_the_same_evidence_gives_the_same_page(page: str) -> None:
     assert page == make_page(made_up.evidence(), notes_html="<p>The lesson.</p>", source="published")
+
+
+def test_costs_have_a_table_and_a_picture_where_they_differ(page: str) -> None:
+    costs = {"lenet": (651_720, 0.65), "network": (4_311_000, 0.74)}
+    text = words(costly := make_page(made_up.evidence_of_costs(costs), source="published"))
+    assert "variant parameters multiply-adds seconds test accuracy lenet 101,770 652 k 21.0 65.00% ± 0.25" in text
+    drawings = [str(a["aria-label"]) for tag, a in outline(costly).elements if tag == "svg"]
+    assert any(d.startswith("Test accuracy against multiply-adds") and "network 4.31 M 74.00%" in d for d in drawings)
+    assert "multiply-adds" not in words(page)
+
+
+def test_pictures_are_enlarged_without_blur_by_one_whole_number(page: str) -> None:
+    assert "image-rendering: pixelated" in page
+    assert page.count('<img style="--width:112px"') == 10  # 28 pixels, four times
+    rows = made_up.exhibits()[1] | {"columns": 1}
+    rows["pictures"] = [{"png": made_up.png(size, 1), "label": f"{size}"} for size in (32, 270)]
+    page = make_page(made_up.evidence(exhibits=[rows]), source="published")
+    assert '<ul class="pictures rows" style="--columns:1;--widest:810px">' in page
+    assert re.findall(r"--width:(\d+)px", page) == ["96", "810"]
+
+
+def test_a_picture_larger_than_its_room_is_made_smaller_and_a_false_header_does_no_harm() -> None:
+    pictures = made_up.exhibits()[1] | {"columns": 1}
+    pictures["pictures"] = [{"png": made_up.png(1000, 1), "label": ""}]
+    assert "--width:704px" in make_page(made_up.evidence(exhibits=[pictures]), source="published")
+    huge = base64.b64decode(made_up.png(8, 1))
+    huge = huge[:16] + b"\xff\xff\xff\xff" + huge[20:]
+    pictures["pictures"] = [{"png": base64.b64encode(huge).decode(), "label": ""}, {"png": "no", "label": ""}]
+    assert "--widest:704px" in make_page(made_up.evidence(exhibits=[pictures]), source="published")
+    pictures["pictures"] = []
+    assert "--widest:0px" in make_page(made_up.evidence(exhibits=[pictures]), source="published")
 
 
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}{% raw %}"

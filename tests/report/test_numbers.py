@@ -121,3 +121,15 @@ def test_settings_in_words() -> None:
 def test_seeds_and_durations_in_words() -> None:
     assert [numbers.seeds_in_words(s) for s in ((0, 1, 2), (0, 2), (7,), ())] == ["0 to 2", "0, 2", "7", "none"]
     assert [numbers.duration(s) for s in (12.34, 250, 7500)] == ["12.3 s", "4 min 10 s", "2 h 5 min"]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0"), (7_840, "7,840"), (9_999, "9,999"), (10_000, "10.0 k"), (101_632, "102 k"), (651_720, "652 k"),
+        (999_499, "999 k"), (999_500, "1.00 M"), (4_311_000, "4.31 M"), (26_543_104, "26.5 M"),
+        (3_858_000_000, "3.86 G"), (2**63, "9,220,000 T"), (-26_543_104, "−26.5 M"),
+    ],
+)  # fmt: skip
+def test_large_counts_have_three_digits_and_a_prefix(count: int, text: str) -> None:
+    assert numbers.large(count) == text

@@ -2,6 +2,7 @@
 
 import copy
 import re
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
@@ -11,6 +12,11 @@ import pytest
 from fortydays.report import plots
 from fortydays.report.palette import COLORS, look
 from fortydays.report.results import Line, Lines, Matrix, Results, read_results
+
+COSTS = {
+    "lenet": (650_000, 0.65), "network": (4_300_000, 0.74), "alexnet": (26_500_000, 0.78),
+    "googlenet": (88_400_000, 0.843), "resnet": (40_500_000, 0.846), "older": (None, 0.7),
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +45,7 @@ def all_figures(results: Results) -> list[str]:
         plots.search(search, 2),
         plots.matrix(exhibit(results, Matrix)),
         plots.lines(exhibit(results, Lines)),
+        plots.accuracy_against_cost(read_results(made_up.evidence_of_costs(COSTS)).variants),
     ]
     assert None not in drawn
     return [svg for svg in drawn if svg is not None]
@@ -143,3 +150,51 @@ def test_more_variants_than_colors_differ_in_their_dashes() -> None:
     looks = [look(index) for index in range(28)]
     assert len({(a.color, a.dash) for a in looks}) == 28
     assert looks[0].rgb == (0, 114, 178)
+
+
+def drawn_against_cost(costs: dict[str, tuple[int | None, float]]) -> str | None:
+    return plots.accuracy_against_cost(read_results(made_up.evidence_of_costs(costs)).variants)
+
+
+def places(svg: str) -> dict[str, tuple[float, float]]:
+    """Where each text of a figure stands: x and y in points, y from the top."""
+    found = re.findall(r'<text[^>]* x="([\d.-]+)" y="([\d.-]+)"[^>]*>([^<]*)</text>', svg)
+    assert found
+    return {name: (float(x), float(y)) for x, y, name in found}
+
+
+def test_accuracy_against_cost_names_every_variant_that_has_one() -> None:
+    svg = drawn_against_cost(COSTS)
+    shown = texts(svg)
+    assert set(COSTS) - set(shown) == {"older"}
+    assert {"1 M", "10 M", "100 M", "multiply-adds for one image (logarithmic)", "test accuracy", "80%"} <= set(shown)
+    assert svg is not None
+    assert all(look(index).color.lower() in svg for index in range(5))
+
+
+def test_without_two_unlike_costs_there_is_nothing_to_draw() -> None:
+    assert drawn_against_cost({"a": (1000, 0.5), "b": (1000, 0.6), "c": (None, 0.7)}) is None
+    assert drawn_against_cost({"a": (0, 0.5), "b": (1000, 0.6)}) is None
+
+
+def test_names_of_points_at_one_place_stand_in_a_column_in_their_order() -> None:
+    close = {f"close {k}": (40_000_000 + k, 0.84 + 0.0001 * k) for k in range(8)}
+    svg = drawn_against_cost({"lenet": (650_000, 0.65), **close})
+    assert svg is not None
+    found = places(svg)
+    column = [found[name] for name in close]
+    assert len({round(x) for x, _ in column}) == 1
+    assert all(lower - higher >= 9 for (_, lower), (_, higher) in pairwise(column))
+
+
+def test_costs_close_to_each_other_still_have_a_number_on_their_axis() -> None:
+    svg = drawn_against_cost({"a": (27_000_000, 0.5), "b": (27_100_000, 0.6)})
+    assert {"20 M", "50 M"} & set(texts(svg))
+
+
+def test_a_confusion_matrix_of_long_names_shows_them_whole() -> None:
+    values = tuple(tuple(float(100 * r + c) for c in range(10)) for r in range(10))
+    matrix = Matrix(
+        title="", caption="", variant="", seed=None, rows=made_up.CIFAR10, columns=made_up.CIFAR10, values=values
+    )
+    assert texts(plots.matrix(matrix)).count("automobile") == 2

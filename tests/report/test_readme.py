@@ -52,6 +52,18 @@ def test_a_missed_target_is_said():
     assert "missed" not in readme.speed_table({"a": {**found, "met": True}})
 
 
+def test_large_numbers_are_written_out():
+    found = {
+        "question": "Memory",
+        "target": "at most 1,229 MiB",
+        "met": True,
+        "figures": {"MiB": {"min": 999.6, "median": 1018.7, "max": 1234567.0}},
+        "machine": {"cpu_model": "A processor", "cores": 2},
+        "measured": "2026-11-22T10:00:00Z",
+    }
+    assert "| 1,019 MiB (1,000 to 1,234,567) |" in readme.speed_table({"a": found})
+
+
 def test_a_readme_without_its_markers_is_refused():
     with pytest.raises(FortydaysError, match="no part marked 'results'"):
         readme.fill("nothing to fill", [], {})

@@ -40,6 +40,16 @@ def test_a_target_that_not_every_seed_reached_is_told_as_a_count() -> None:
     assert read_results(document).variants[0].reached("steps_to_0.95") == (4, 5)
 
 
+def test_multiply_adds_are_read_where_they_are_told() -> None:
+    costs = {"small": (1_000, 0.6), "large": (26_543_104, 0.8), "older": (None, 0.7)}
+    results = read_results(made_up.evidence_of_costs(costs))
+    assert [v.multiply_adds for v in results.variants] == [1_000, 26_543_104, None]
+    assert results.differ_in_cost
+    del costs["large"]
+    assert not read_results(made_up.evidence_of_costs(costs)).differ_in_cost
+    assert not read_results(made_up.evidence()).differ_in_cost
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
@@ -54,6 +64,7 @@ def test_a_target_that_not_every_seed_reached_is_told_as_a_count() -> None:
         (("trials", 0, "history", "step"), [1, 2], r"trials\[0\].history has lists of different lengths"),
         (("variants", "network"), [], r"variants\['network'\] is \[\]; expected an object"),
         (("claims", 0, "verdict"), "true", r"claims\[0\].verdict is 'true'; expected one of supported, refuted"),
+        (("details", "network", "multiply_adds"), 1.5, r"\['network'\].multiply_adds is 1.5; expected a whole number"),
         (("exhibits", 0, "kind"), "video", r"exhibits\[0\].kind is 'video'; expected one of matrix"),
         (("exhibits", 0, "rows"), ["0"], r"exhibits\[0\].values has another shape"),
         (("exhibits", 2, "lines", 0, "x"), [1.0], r"exhibits\[2\].lines\[0\] has 1 x and 60 y"),

@@ -72,6 +72,48 @@ def test_claims_tell_verdict_by_sign_and_word_value_and_what_would_decide(docume
     assert "about 280 seeds would probably decide" in text
 
 
+COSTS = {"lenet": (651_720, 0.65), "network": (4_311_000, 0.74), "older": (None, 0.7)}
+
+
+def test_costs_stand_beside_what_they_buy() -> None:
+    table = printed(made_up.evidence_of_costs(COSTS)).split("Accuracy against cost\n")[1].split("\n\n")[0]
+    assert re.match(r"variant +parameters +multiply-adds +seconds +test accuracy *\n", table)
+    assert re.search(r"^lenet +101,770 +652 k +21\.0 +65\.00% ± 0\.25 *$", table, re.MULTILINE)
+    assert re.search(r"^network +101,770 +4\.31 M +21\.0 +74\.00% ± 0\.25 *$", table, re.MULTILINE)
+    assert re.search(r"^older +101,770 +– +21\.0 +70\.00% ± 0\.25 *$", table, re.MULTILINE)
+
+
+def test_alike_costs_are_not_worth_a_table(document: dict[str, Any]) -> None:
+    assert "Accuracy against cost" not in printed(document)
+    assert "Accuracy against cost" not in printed(made_up.evidence_of_costs({"a": (5, 0.6), "b": (5, 0.7)}))
+
+
+def confusions(classes: tuple[str, ...]) -> dict[str, Any]:
+    values = [[987 if r == c else (r + c) % 3 for c in range(len(classes))] for r in range(len(classes))]
+    values[1][0] = 321
+    names = list(classes)
+    return made_up.exhibits()[0] | {"rows": names, "columns": names, "values": values}
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_a_confusion_matrix_fits_though_its_classes_have_long_names(document: dict[str, Any], width: int) -> None:
+    document["exhibits"] = [confusions(made_up.CIFAR10)]
+    text = printed(document, width=width)
+    assert "Confusion matrix on the test split  network, seed 2" in text
+    heads = r"^ +airp\w* +auto\w* +bird +cat +deer +dog +frog +hors\w* +ship +truc\w* *$"
+    assert re.search(heads, text, re.MULTILINE)
+    assert re.search(r"^automobile +321 +987 +0 +1 +2 +0 +1 +2 +0 +1 *$", text, re.MULTILINE)
+    assert max(len(line) for line in text.splitlines()) <= width
+
+
+def test_of_a_matrix_too_wide_for_the_screen_the_largest_mistakes_are_told(document: dict[str, Any]) -> None:
+    document["exhibits"] = [confusions(tuple(f"class {k}" for k in range(40)))]
+    text = printed(document)
+    assert "The largest values:\nclass 1 → class 0  321\nclass 0 → class 2  2\n" in re.sub(r" +\n", "\n", text)
+    assert text.count(" → class") == 8
+    assert max(len(line) for line in text.splitlines()) <= 80
+
+
 def test_a_search_tells_what_was_tried_and_warns_at_its_edge(document: dict[str, Any]) -> None:
     assert "learning_rate 0.1  0.01 (92.1%), 0.1 (95.6%), 0.5 (95.1%), 1 (90.2%)" in printed(document)
     document["details"]["sgd fair"]["search"]["chosen"] = 1.0

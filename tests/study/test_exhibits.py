@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fortydays.base.errors import UsageError
 from fortydays.data.arrays import Split
 from fortydays.study.design import Shown
 from fortydays.study.exhibits import (
     confident_mistakes,
     confusion_matrix,
     count_confusions,
+    feature_maps,
+    first_filters,
     first_layer_weights,
     png,
 )
@@ -36,8 +39,9 @@ class Model:
         self.layers = layers
 
 
-def shown(model: Any = None, probabilities: np.ndarray = PROBABILITIES) -> Shown:
-    images = np.arange(5 * 4, dtype=np.uint8).reshape(5, 2, 2)
+def shown(model: Any = None, probabilities: np.ndarray = PROBABILITIES, images: np.ndarray | None = None) -> Shown:
+    if images is None:
+        images = np.arange(5 * 4, dtype=np.uint8).reshape(5, 2, 2)
     return Shown(
         variant="a",
         seed=7,
@@ -65,7 +69,7 @@ def test_a_confusion_matrix() -> None:
     assert (found["kind"], found["variant"], found["seed"]) == ("matrix", "a", 7)
     assert found["rows"] == found["columns"] == ["cat", "dog", "cow"]
     assert found["values"] == [[1, 1, 0], [1, 1, 0], [0, 0, 1]]
-    assert found["caption"].endswith("The commonest mistake: cat taken for dog, 1 times.")
+    assert found["caption"].endswith("The commonest mistake: cat taken for dog, 1 time.")
     perfect = confusion_matrix(variant="a").make(shown(probabilities=np.eye(3, dtype=np.float32)[LABELS]))
     assert perfect["caption"].endswith("There is no mistake.")
 
@@ -94,6 +98,183 @@ def test_weights_are_shown_from_the_largest_with_grey_for_zero() -> None:
 def test_weights_that_are_all_zero_are_grey() -> None:
     found = first_layer_weights(variant="a", count=1).make(shown(Model(Layer(np.zeros((4, 3), np.float32)))))
     assert pixels(found["pictures"][0]["png"]) == [[128, 128], [128, 128]]
+
+
+def test_color_filters_are_color_pictures_enlarged_each_on_its_own_scale() -> None:
+    kernel = np.zeros((2, 2, 3, 3), np.float32)
+    kernel[0, 0, :, 0] = 0.1, 0.0, -0.1  # the weak filter: red against blue, in one corner
+    kernel[1, 1, 1, 2] = -4.0  # the strong one: against green
+    found = first_filters(variant="a").make(shown(Model(Layer(), Layer(kernel, np.zeros(3)))))
+    assert (found["kind"], found["columns"], found["seed"]) == ("pictures", 8, 7)
+    assert found["caption"].startswith("All 3 filters, those with the largest weights first, 2 × 2 pixels each")
+    strong, weak, silent = (np.array(pixels(p["png"])) for p in found["pictures"])
+    assert strong.shape == (24, 24, 3)
+    grey = [128, 128, 128]
+    assert (strong[:12, :12] == grey).all()
+    assert (strong[12:, 12:] == [128, 0, 128]).all()
+    assert (weak[:12, :12] == [255, 128, 0]).all()
+    assert (weak[12:, 12:] == grey).all()
+    assert (silent == grey).all()
+
+
+def test_grey_filters_are_grey_pictures_and_the_weakest_may_be_left_out() -> None:
+    kernel = np.zeros((1, 2, 1, 2), np.float32)
+    kernel[0, :, 0, 1] = 1.0, -1.0
+    found = first_filters(variant="a", count=1).make(shown(Model(Layer(kernel))))
+    assert found["caption"].startswith("The 1 of 2 filters with the largest weights, 1 × 2 pixels each")
+    (picture,) = found["pictures"]
+    assert pixels(picture["png"]) == [[255] * 12 + [0] * 12] * 12
+
+
+def test_filters_of_a_model_inside_a_model_are_found() -> None:
+    inner = Model(Layer(np.ones((1, 1, 3, 2), np.float32)))
+    assert len(first_filters(variant="a").make(shown(Model(Layer(), inner)))["pictures"]) == 2
+
+
+def test_filters_that_cannot_be_shown_are_refused_with_the_reason() -> None:
+    dense = Model(Layer(np.ones((4, 3), np.float32)))
+    with pytest.raises(UsageError, match="The model of 'a' has no convolution") as caught:
+        first_filters(variant="a").make(shown(dense))
+    assert "first_layer_weights" in caught.value.hint
+    with pytest.raises(UsageError, match="first convolution of 'a' looks at 24 channels"):
+        first_filters(variant="a").make(shown(Model(Layer(np.ones((3, 3, 24, 2), np.float32)))))
+
+
+# Five images of one color each, 4 x 4: the third is the only one that is all red.
+COLORS = np.zeros((5, 4, 4, 3), np.uint8)
+COLORS[2, :, :, 0] = 255
+COLORS[:, 0, 0, 1] = 102
+
+
+def taking_colors_apart(keras: Any, *, name: str | None = None) -> Any:
+    """A convolution whose maps are red, green, and the negative of all three colors together."""
+    kernel = np.array([[[[1, 0, -1], [0, 1, -1], [0, 0, -1]]]], np.float32)
+
+    def initial(shape: Any, dtype: Any = None) -> Any:
+        return keras.ops.convert_to_tensor(kernel)
+
+    return keras.layers.Conv2D(3, 1, name=name, kernel_initializer=initial)
+
+
+def labels_of(found: dict[str, Any]) -> list[str]:
+    return [p["label"] for p in found["pictures"]]
+
+
+def maps_of(found: dict[str, Any], row: int, *, maps: int) -> list[np.ndarray]:
+    """The maps in a row of pictures, each 32 pixels wide with gaps of 2."""
+    strip = np.array(pixels(found["pictures"][row]["png"]))
+    assert strip.shape == (32, 34 * maps - 2)
+    return [strip[:, 34 * k : 34 * k + 32] for k in range(maps)]
+
+
+def test_feature_maps_are_shown_layer_by_layer_from_the_strongest(keras: Any) -> None:
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((4, 4, 3)),
+            taking_colors_apart(keras),
+            layers.ReLU(),
+            layers.MaxPooling2D(2, name="shrink"),
+            layers.Conv2D(5, 1, activation="relu"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    found = feature_maps(variant="a", image=2, maps=3).make(shown(model, images=COLORS))
+    assert labels_of(found) == [
+        "the photograph",
+        "convolution 1: 4 × 4, 3 maps",
+        "shrink: 2 × 2, 3 maps",
+        "convolution 2: 2 × 2, 5 maps",
+    ]
+    assert found["columns"] == 1
+    assert "Test image 2, dog; the model says dog, 95% sure." in found["caption"]
+    assert "mid-grey" not in found["caption"]
+    assert np.array(pixels(found["pictures"][0]["png"])).shape == (8, 8, 3)
+    red, green, none = maps_of(found, 1, maps=3)
+    assert (red == 255).all()
+    assert (green[:8, :8] == 255).all()  # a scale of its own, though green is 0.4 of red
+    assert (green[8:] == 1).all()
+    assert (none == 1).all()
+    _, green, _ = maps_of(found, 2, maps=3)
+    assert (green[:16, :16] == 255).all()
+
+
+def test_without_an_activation_maps_may_be_negative_and_zero_is_grey(keras: Any) -> None:
+    model = keras.Sequential([keras.Input((4, 4, 3)), taking_colors_apart(keras), keras.layers.Flatten()])
+    found = feature_maps(variant="a", image=2).make(shown(model, images=COLORS))
+    assert "in a layer that has negative values, zero is mid-grey" in found["caption"]
+    red, green, together = maps_of(found, 1, maps=3)
+    assert (red == 255).all()
+    assert (green[8:] == 128).all()
+    assert together.min() == 1  # stands for black; 0 is what lets the page through
+
+
+def test_the_activation_is_looked_for_behind_normalization_and_the_sum_of_a_block(keras: Any) -> None:
+    layers = keras.layers
+    inputs = keras.Input((4, 4, 3))
+    x = layers.BatchNormalization()(taking_colors_apart(keras, name="long way")(inputs))
+    short = layers.Conv2D(3, 1, name="short way", kernel_initializer="zeros")(inputs)
+    x = layers.Activation("relu")(layers.Add()([x, short]))
+    x = layers.AveragePooling2D(4)(x)
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.Flatten()(x)))
+    found = feature_maps(variant="a", image=2).make(shown(model, images=COLORS))
+    # Both ways end in one activation, which is shown once.
+    assert labels_of(found)[1:] == ["long way: 4 × 4, 3 maps", "pooling 1: 1 × 1, 3 maps"]
+    assert "mid-grey" not in found["caption"]
+
+
+def test_models_inside_models_are_gone_through(keras: Any) -> None:
+    layers = keras.layers
+    block = keras.Sequential(
+        [keras.Input((4, 4, 3)), taking_colors_apart(keras), layers.ReLU(), layers.MaxPooling2D()]
+    )
+    model = keras.Sequential([keras.Input((4, 4, 3)), block, layers.Conv2D(2, 1, activation="relu"), layers.Flatten()])
+    assert labels_of(feature_maps(variant="a").make(shown(model, images=COLORS)))[1:] == [
+        "convolution 1: 4 × 4, 3 maps",
+        "pooling 1: 2 × 2, 3 maps",
+        "convolution 2: 2 × 2, 2 maps",
+    ]
+
+
+def test_the_photograph_is_the_first_that_the_model_names_rightly(keras: Any) -> None:
+    model = keras.Sequential([keras.Input((4, 4, 3)), taking_colors_apart(keras), keras.layers.Flatten()])
+    probabilities = PROBABILITIES[[1, 1, 2, 3, 4]]  # the first two are wrong
+    found = feature_maps(variant="a").make(shown(model, probabilities, images=COLORS))
+    assert found["pictures"][0]["index"] == 2
+    with pytest.raises(UsageError, match="There is no test image 5; the split has 5, counted from 0"):
+        feature_maps(variant="a", image=5).make(shown(model, images=COLORS))
+
+
+def test_of_many_layers_some_are_shown_with_the_first_and_the_last(keras: Any) -> None:
+    model = keras.Sequential([keras.Input((4, 4, 3)), *(keras.layers.Conv2D(1, 1, name=f"c{k}") for k in range(7))])
+    found = feature_maps(variant="a", layers=3).make(shown(model, images=COLORS))
+    assert labels_of(found)[1:] == ["c0: 4 × 4, 1 map", "c3: 4 × 4, 1 map", "c6: 4 × 4, 1 map"]
+    assert found["caption"].endswith("3 of 7 layers are shown.")
+
+
+def test_grey_images_have_feature_maps_too(keras: Any) -> None:
+    layers = keras.layers
+    model = keras.Sequential(
+        [keras.Input((4, 4)), layers.Reshape((4, 4, 1)), layers.Conv2D(2, 1, activation="relu"), layers.Flatten()]
+    )
+    found = feature_maps(variant="a").make(shown(model, images=COLORS[..., 0]))
+    assert labels_of(found) == ["the photograph", "convolution 1: 4 × 4, 2 maps"]
+
+
+def test_a_model_without_convolutions_has_no_feature_maps(keras: Any) -> None:
+    model = keras.Sequential([keras.Input((2, 2)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    with pytest.raises(UsageError, match="The model of 'a' has no convolution, so there are no feature maps to show"):
+        feature_maps(variant="a").make(shown(model))
+
+
+def test_a_model_without_a_graph_is_refused(keras: Any) -> None:
+    class Own(keras.Model):  # type: ignore[misc, name-defined]
+        def call(self, images: Any) -> Any:
+            return images
+
+    with pytest.raises(UsageError, match="are not joined as a Sequential or functional model"):
+        feature_maps(variant="a").make(shown(Own(name="own"), images=COLORS))
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (2, 3, 1), (2, 3, 3)])

@@ -123,6 +123,13 @@ class Numbers:
             raise UsageError(f"The evidence does not say how many parameters {variant!r} has.")
         return f"{found:,}"
 
+    def multiply_adds(self, variant: str) -> str:
+        """How many multiplications, each with its addition, a variant's model does for one image: "26.5 M"."""
+        found = self._variant(variant).multiply_adds
+        if found is None:
+            raise UsageError(f"The evidence does not say how many multiply-adds {variant!r} does.")
+        return numbers.large(found)
+
     def chosen(self, variant: str) -> str:
         """The setting that a variant's search chose: "0.1"."""
         search = self._variant(variant).search

@@ -12,6 +12,7 @@ from fortydays.study.statistics import Interval
 
 MINUS = "−"
 
+_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _WORDS = {"steps": " steps", "seconds": " s", "ratio": "×"}
 
 
@@ -91,6 +92,16 @@ def setting(value: Setting) -> str:
     if isinstance(value, int):
         return f"{value:,}".replace("-", MINUS)
     return f"{value:g}".replace("-", MINUS, 1 if value < 0 else 0) if isinstance(value, float) else value
+
+
+def large(count: int) -> str:
+    """A large count in three digits with the prefix of its size, such as "26.5 M"; below 10,000 as it is."""
+    if abs(count) < 10_000:
+        return f"{count:,}".replace("-", MINUS)
+    rounded = float(f"{count:.3g}")  # before the prefix is chosen: 999,900 is 1.00 M
+    size, sign = next((size, sign) for size, sign in _PREFIXES if abs(rounded) >= size)
+    value = rounded / size
+    return f"{value:,.{max(0, 2 - math.floor(math.log10(abs(value))))}f} {sign}".replace("-", MINUS)
 
 
 def field_title(field: str) -> str:

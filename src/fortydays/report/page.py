@@ -5,6 +5,7 @@ Whatever comes from the evidence is escaped by the template engine; the only mar
 our own figures and of notes made by :func:`fortydays.report.notes.to_html`.
 """
 
+import base64
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,16 @@ from markupsafe import Markup
 
 from fortydays.report import lookup, numbers, plots, terminal
 from fortydays.report.palette import SIGNS, look
-from fortydays.report.results import ExhibitResult, Lines, Matrix, Results, Setting, VariantResults, read_results
+from fortydays.report.results import (
+    ExhibitResult,
+    Lines,
+    Matrix,
+    Pictures,
+    Results,
+    Setting,
+    VariantResults,
+    read_results,
+)
 from fortydays.study.claims import Verdict
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -70,6 +80,7 @@ def make_page(evidence: Mapping[str, Any], *, notes_html: str | None = None, sou
         columns=_columns(results),
         group_curves=[(group, _curves(variants, group, figures)) for group, variants in results.groups],
         comparisons=_comparisons(results, figures),
+        cost=_cost(results, figures),
         searches=_searches(results, figures),
         exhibits=[_exhibit(exhibit, figures) for exhibit in results.exhibits],
         differing=differing_fields(results.variants),
@@ -210,6 +221,23 @@ def _comparisons(results: Results, figures: _Figures) -> list[Figure]:
     return found
 
 
+def _cost(results: Results, figures: _Figures) -> dict[str, Any] | None:
+    """The table of costs and its picture, or None where the variants' models are alike in multiply-adds."""
+    if not results.differ_in_cost:
+        return None
+    columns = [{"title": title, "cells": cells} for title, cells in terminal.cost(results)]
+    svg = plots.accuracy_against_cost(results.variants)
+    if svg is None:
+        return {"columns": columns, "figure": None}
+    caption = "Test accuracy against multiply-adds for one image. Dot: mean over seeds; line: its 95% interval."
+    told = ", ".join(
+        f"{v.name} {numbers.large(v.multiply_adds)} {terminal.metric_cell(v, 'test_accuracy')}"
+        for v in results.variants
+        if v.multiply_adds is not None
+    )
+    return {"columns": columns, "figure": figures.add(svg, alt=f"{caption} {told}.", caption=caption)}
+
+
 def _searches(results: Results, figures: _Figures) -> list[dict[str, Any]]:
     found = []
     for v in results.variants:
@@ -229,12 +257,37 @@ def _searches(results: Results, figures: _Figures) -> list[dict[str, Any]]:
 
 def _exhibit(exhibit: ExhibitResult, figures: _Figures) -> dict[str, Any]:
     kind = type(exhibit).__name__.lower()
-    figure = None
+    figure, widths = None, []
     if isinstance(exhibit, Matrix) and exhibit.rows and exhibit.columns:
         figure = figures.add(plots.matrix(exhibit), alt=f"{exhibit.title}. {exhibit.caption}")
     elif isinstance(exhibit, Lines) and exhibit.lines:
         figure = figures.add(plots.lines(exhibit), alt=f"{exhibit.title}. {exhibit.caption}")
-    return {"kind": kind, "figure": figure, "content": exhibit}
+    elif isinstance(exhibit, Pictures):
+        widths = picture_widths(exhibit)
+    return {"kind": kind, "figure": figure, "content": exhibit, "widths": widths}
+
+
+COLUMN_OF_PICTURES = 704
+"""How wide pictures beside each other are together, in pixels of the page."""
+
+
+def picture_widths(exhibit: Pictures) -> list[int]:
+    """How wide to show each picture, in pixels of the page.
+
+    All are enlarged by one factor, and by a whole number: otherwise some of their pixels would become larger squares
+    than others.
+    """
+    widths = [_pixels_wide(png) for png, _ in exhibit.pictures]
+    room = min(104.0, COLUMN_OF_PICTURES / exhibit.columns - 12) if exhibit.columns > 1 else float(COLUMN_OF_PICTURES)
+    factor = room / max(widths, default=1)
+    factor = round(factor) if factor > 1 else factor
+    return [max(1, round(factor * width)) for width in widths]
+
+
+def _pixels_wide(png: str) -> int:
+    """The width that the header of a PNG file tells, 1 for what is none."""
+    header = base64.b64decode(png[:32]) if png else b""
+    return max(1, int.from_bytes(header[16:20], "big")) if len(header) >= 20 else 1
 
 
 def _setting(variant: VariantResults, field: str) -> str:

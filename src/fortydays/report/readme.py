@@ -58,7 +58,7 @@ def speed_table(benchmarks: Mapping[str, Any]) -> str:
         missed = "" if found["met"] else " **(missed)**"
         lines.append(
             f"| {_cell(found['question'])} | {found['target']}{missed} | "
-            f"{figure['median']:.3g}{unit} ({figure['min']:.3g} to {figure['max']:.3g}) |"
+            f"{_number(figure['median'])}{unit} ({_number(figure['min'])} to {_number(figure['max'])}) |"
         )
         machines.add(f"{found['machine']['cpu_model']}, {found['machine']['cores']} cores, {found['measured'][:10]}")
         methods.add(str(found.get("method", "")))
@@ -106,6 +106,11 @@ def _between(text: str, name: str, content: str) -> str:
     if not pattern.search(text):
         raise FortydaysError(f"The README has no part marked {name!r}.")
     return pattern.sub(lambda found: f"{found[1]}{content}\n{found[2]}", text)
+
+
+def _number(value: float) -> str:
+    """Three digits, but never the form 1e+03."""
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
 def _cell(text: str) -> str:

@@ -103,6 +103,7 @@ class VariantResults:
         description: what is different about it.
         group: variants of one group are shown together.
         parameters: how many numbers its model learns, or None if it never could be built.
+        multiply_adds: multiplications with their additions that its model does for one image, or None if not told.
         precision: the arithmetic it was trained in.
         recipe: its recipe field by field; an optimizer's options are fields of their own.
         search: how a setting was chosen, or None.
@@ -115,6 +116,7 @@ class VariantResults:
     description: str
     group: str
     parameters: int | None
+    multiply_adds: int | None
     precision: str
     recipe: Mapping[str, Setting]
     search: SearchResult | None
@@ -208,7 +210,7 @@ class Results:
         seeds: of the trials.
         only: the variants or groups that were asked for; all where it is empty.
         settings: recipe fields that were set from the command line.
-        engine: "compiled" or "fit".
+        engine: "compiled", "plain" or "fit".
         code: digests of the study and the engine, and the version of this package.
         packages: versions of the libraries.
         machine: facts about the machine, in words.
@@ -247,6 +249,11 @@ class Results:
         """The variants by group, groups in the order in which they first appear."""
         names = dict.fromkeys(v.group for v in self.variants)
         return tuple((name, tuple(v for v in self.variants if v.group == name)) for name in names)
+
+    @property
+    def differ_in_cost(self) -> bool:
+        """Whether the variants' models do unlike numbers of multiply-adds, against which accuracy is to be seen."""
+        return len({v.multiply_adds for v in self.variants} - {None}) > 1
 
     @property
     def failed(self) -> tuple[Trial, ...]:
@@ -339,6 +346,7 @@ def _variants(root: Mapping[str, Any]) -> tuple[VariantResults, ...]:
                 description=_text(detail.get("description", ""), f"{where}.description"),
                 group=_text(detail.get("group", ""), f"{where}.group"),
                 parameters=_optional(_whole, detail.get("parameters"), f"{where}.parameters"),
+                multiply_adds=_optional(_whole, detail.get("multiply_adds"), f"{where}.multiply_adds"),
                 precision=_text(detail.get("precision", ""), f"{where}.precision"),
                 recipe=_recipe(detail.get("recipe", {}), f"{where}.recipe"),
                 search=None if search is None else _search(search, f"{where}.search"),

@@ -17,12 +17,18 @@ from rich.text import Text
 
 from fortydays.report import curves, numbers
 from fortydays.report.palette import SIGNS, look
-from fortydays.report.results import Results, VariantResults, read_results
+from fortydays.report.results import Matrix, Results, VariantResults, read_results
 from fortydays.study.claims import Judgement, Verdict
 
 MOST_COLUMNS = 80
 ABSENT = "–"
 CURVE_ROWS = 15
+MOST_LETTERS = 12
+"""Longer names of a matrix's rows are cut."""
+
+MOST_VALUES = 8
+"""How many values are told of a matrix that is too wide for the screen."""
+
 MOST_CURVES = 12
 """More lines than this in one picture of characters cannot be told apart."""
 
@@ -85,7 +91,8 @@ def print_evidence(evidence: Mapping[str, Any], console: Console, *, source: str
     """
     results, screen = read_results(evidence), Screen.of(console)
     parts: list[RenderableType] = [header(results, screen, source=source)]
-    parts += [*learning_curves(results, screen), *results_tables(results, screen), *search_table(results, screen)]
+    parts += [*learning_curves(results, screen), *matrices(results, screen), *results_tables(results, screen)]
+    parts += [*cost_tables(results, screen), *search_table(results, screen)]
     parts += [*failures(results, screen), *claims_table(results, screen)]
     for part in parts:
         console.print(part, width=screen.width, highlight=False)
@@ -116,7 +123,8 @@ def machine_line(results: Results) -> str:
     parts = [results.machine.get("cpu_model", "")]
     if results.threads is not None:
         parts.append(f"{results.threads} thread{'s' if results.threads != 1 else ''}")
-    parts += [f"{name} {version}" for name, version in results.packages.items() if name in ("keras", "tensorflow-cpu")]
+    computing = ("keras", "tensorflow-cpu", "tensorflow", "jax")
+    parts += [f"{name} {version}" for name, version in results.packages.items() if name in computing]
     return " · ".join(part for part in parts if part)
 
 
@@ -141,6 +149,31 @@ def results_tables(results: Results, screen: Screen) -> Iterator[RenderableType]
     columns = [_column(results, screen, title, metric) for title, metric in main_columns(results)]
     columns.append(_Column(title="n", cells=tuple(str(len(v.finished)) for v in results.variants)))
     columns += [_column(results, screen, numbers.metric_title(m), m) for m in other_metrics(results)]
+    yield from _tables(results, screen, columns)
+
+
+def cost_tables(results: Results, screen: Screen) -> Iterator[RenderableType]:
+    """What each variant costs and what it gets for it, where their models are unlike in multiply-adds."""
+    if not results.differ_in_cost:
+        return
+    columns = [_Column(title=title, cells=tuple(map(screen.characters, cells))) for title, cells in cost(results)]
+    first, *others = _tables(results, screen, columns)
+    yield Group(screen.text("Accuracy against cost", "bold"), first)
+    yield from others
+
+
+def cost(results: Results) -> list[tuple[str, list[str]]]:
+    """The columns of the table of costs: a title, and a cell for each variant."""
+    variants = results.variants
+    return [
+        ("parameters", [ABSENT if v.parameters is None else f"{v.parameters:,}" for v in variants]),
+        ("multiply-adds", [ABSENT if v.multiply_adds is None else numbers.large(v.multiply_adds) for v in variants]),
+        ("seconds", [metric_cell(v, "train_seconds") for v in variants]),
+        ("test accuracy", [metric_cell(v, "test_accuracy") for v in variants]),
+    ]
+
+
+def _tables(results: Results, screen: Screen, columns: Sequence[_Column]) -> Iterator[Table]:
     name_width = min(max(len(v.name) for v in results.variants), 28)
     start = 0
     while start < len(columns):
@@ -282,6 +315,53 @@ def failures(results: Results, screen: Screen) -> Iterator[RenderableType]:
                 for t in results.failed
             )
         )
+
+
+def matrices(results: Results, screen: Screen) -> Iterator[RenderableType]:
+    """The matrices among the exhibits; of one that is too wide, the largest values beside its diagonal."""
+    for exhibit in results.exhibits:
+        if isinstance(exhibit, Matrix) and exhibit.rows and exhibit.columns:
+            about = f"{exhibit.variant}, seed {exhibit.seed}" if exhibit.seed is not None else exhibit.variant
+            title = screen.text(exhibit.title, "bold").append(f"  {screen.characters(about)}", style="not bold dim")
+            yield Group(title, screen.text(exhibit.caption, "dim"), _matrix(exhibit, screen))
+
+
+def _matrix(exhibit: Matrix, screen: Screen) -> RenderableType:
+    names = [screen.characters(name[:MOST_LETTERS]) for name in exhibit.rows]
+    cells = [[screen.characters(numbers.plain(value, "")) for value in row] for row in exhibit.values]
+    needed = max(len(cell) for row in cells for cell in row)
+    room = (screen.width - max(map(len, names))) // len(exhibit.columns) - 1
+    if room < max(needed, 3):
+        return _largest_beside_diagonal(exhibit, screen)
+    # Cut names still tell the columns apart, because these stand in the order of the rows.
+    heads = [screen.characters(name[:room]) for name in exhibit.columns]
+    square = exhibit.rows == exhibit.columns
+    first = max(map(len, names))
+    shown = [screen.text(" ".join(["".ljust(first), *(head.rjust(max(needed, len(head))) for head in heads)]), "dim")]
+    for row, name in enumerate(names):
+        line = screen.text(name.ljust(first))
+        for column, text in enumerate(cells[row]):
+            style = "bold" if square and row == column else "dim" if exhibit.values[row][column] == 0 else ""
+            line.append(" ").append(text.rjust(max(needed, len(heads[column]))), style=style)
+        shown.append(line)
+    return Group(*shown)
+
+
+def _largest_beside_diagonal(exhibit: Matrix, screen: Screen) -> RenderableType:
+    """The largest values of a matrix, without the right answers where it is one of confusions."""
+    square = exhibit.rows == exhibit.columns
+    found = sorted(
+        (
+            (-value, row, column)
+            for row, values in enumerate(exhibit.values)
+            for column, value in enumerate(values)
+            if value and not (square and row == column)
+        )
+    )[:MOST_VALUES]
+    told = [
+        f"{exhibit.rows[row]} → {exhibit.columns[column]}  {numbers.plain(-value, '')}" for value, row, column in found
+    ]
+    return Group(screen.text("The largest values:", "dim"), *map(screen.text, told or ["none"]))
 
 
 def footnote(screen: Screen) -> RenderableType:
