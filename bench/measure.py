@@ -19,6 +19,7 @@ import psutil
 from fortydays.base import clock, files
 from fortydays.base.machine import describe_machine
 from fortydays.study.evidence import package_versions
+from fortydays.train.backends import backend
 
 RESULTS = Path(__file__).with_name("results.json")
 TABLE = Path(__file__).with_name("RESULTS.md")
@@ -133,7 +134,7 @@ def record(name: str, *, question: str, target: str, met: bool, method: str, fig
         "figures": dict(figures),
         "measured": clock.timestamp(),
         "machine": {**machine, "flags": list(machine["flags"])},
-        "packages": package_versions(),
+        "packages": package_versions(backend().PACKAGES),
     }
     files.write_json(RESULTS, results)
     files.write_text(TABLE, _table(results))
@@ -161,5 +162,7 @@ def _table(results: Mapping[str, Any]) -> str:
 
 def _show(value: Any) -> str:
     if isinstance(value, dict):
-        return f"{value['median']:.3g} ({value['min']:.3g} to {value['max']:.3g})"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+        return f"{_show(value['median'])} ({_show(value['min'])} to {_show(value['max'])})"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
+    return str(value)

@@ -52,6 +52,7 @@ def test_json_gives_the_states_by_name(capsys: pytest.CaptureFixture[str]) -> No
     assert len(days) == 40
     assert [d["state"] for d in days[:4]] == ["ready", "to come", "to come", "run by you"]
     assert (days[0]["number"], days[0]["slug"], days[0]["data"]) == (1, "first-network", "MNIST")
+    assert days[0]["promise"] == "About 97% of the test digits are named correctly."
 
 
 @pytest.mark.parametrize("width", [80, 50])
@@ -65,10 +66,12 @@ def test_the_map_fits_narrow_screens_and_ascii(width: int) -> None:
     assert " 4 * Overfitting and regularization" in text
 
 
-def test_the_list_loads_no_heavy_library() -> None:
+@pytest.mark.parametrize("arguments", [[], ["list"], ["list", "--json"]])
+def test_the_list_loads_no_heavy_library(arguments: list[str]) -> None:
     code = (
-        "import sys; from fortydays.cli.main import execute; execute(['list']); "
-        "heavy = {'tensorflow', 'keras', 'mlflow', 'matplotlib', 'plotext', 'jinja2', 'scipy', 'numpy', 'PIL'}; "
+        f"import sys; from fortydays.cli.main import execute; execute({arguments}); "
+        "heavy = {'tensorflow', 'keras', 'mlflow', 'matplotlib', 'plotext', 'jinja2', 'scipy', 'numpy', 'PIL',"
+        "  'pydantic'}; "
         "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

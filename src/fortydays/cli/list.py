@@ -41,6 +41,7 @@ def list_days(
             "title": day.title,
             "data": day.data,
             "summary": day.summary,
+            "promise": day.promise,
             "state": state,
         }
         for day, state in states

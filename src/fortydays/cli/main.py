@@ -14,7 +14,21 @@ from typer.exceptions import Abort, TyperException
 from fortydays import __version__
 from fortydays.base.errors import ExitCode, FortydaysError
 from fortydays.base.files import storage_error
-from fortydays.cli import compare, data, doctor, read, report, run, runs, show, sync, ui, verify
+from fortydays.cli import (
+    compare,
+    data,
+    doctor,
+    profile,
+    read,
+    report,
+    run,
+    runs,
+    show,
+    speedrun,
+    sync,
+    ui,
+    verify,
+)
 from fortydays.cli import list as list_command
 from fortydays.cli.stopping import TERMINATED, leave
 
@@ -24,7 +38,12 @@ app = typer.Typer(
     epilog="Begin with: forty run 1",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        # Typer's own switches have no default. To make "not given" a truth value it would load pydantic, which takes
+        # longer than all else that the list needs.
+        "default_map": {"help": False, "install_completion": False, "show_completion": False, "list": {"help": False}},
+    },
 )
 
 _LEARN, _KEEP, _TOOLS = "The days", "Results", "The machine"
@@ -40,6 +59,8 @@ app.command("verify", rich_help_panel=_KEEP)(verify.verify)
 app.command("ui", rich_help_panel=_KEEP)(ui.ui)
 app.command("sync", rich_help_panel=_KEEP)(sync.sync)
 app.add_typer(data.app, name="data", rich_help_panel=_TOOLS)
+app.command("speedrun", rich_help_panel=_TOOLS)(speedrun.speedrun)
+app.command("profile", rich_help_panel=_TOOLS)(profile.profile)
 app.command("doctor", rich_help_panel=_TOOLS)(doctor.doctor)
 
 
