@@ -169,3 +169,22 @@ def test_a_rerun_that_does_not_agree_is_told_apart_from_stale_evidence(rerun, ca
     printed = capsys.readouterr().out
     assert "current" in printed
     assert "a fresh run does not agree" in printed
+
+
+def test_renewing_writes_what_the_same_bits_allow(shipped, monkeypatch, capsys):
+    ship, current = shipped
+    ship(day=1, code=current["code"] | {"engine": "0" * 64})
+    monkeypatch.setattr("fortydays.study.renewal.renewed", lambda evidence, *_, **__: evidence | {"code": current["code"]})
+    assert execute(["verify", "1", "--renew", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["days"]
+    assert found["state"] == "current"
+    assert documents.published().read(1)["code"] == current["code"]
+
+
+def test_what_is_stale_for_another_reason_is_not_renewed(shipped, monkeypatch, capsys):
+    ship, current = shipped
+    ship(day=1, code=current["code"] | {"engine": "0" * 64, "study": "0" * 64})
+    monkeypatch.setattr("fortydays.study.renewal.renewed", lambda *_, **__: pytest.fail("trained"))
+    assert execute(["verify", "1", "--renew", "--json"]) == 3
+    (found,) = json.loads(capsys.readouterr().out)["days"]
+    assert found["reasons"] == ["the day's study has changed", "the training engine has changed"]

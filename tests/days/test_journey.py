@@ -91,3 +91,11 @@ def test_a_day_is_ready_when_its_folder_holds_a_study(tmp_path, monkeypatch) -> 
     assert not is_ready(second)
     assert folder(third) is None
     assert not is_ready(third)
+
+
+def test_a_draft_is_still_to_come(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(journey, "__file__", str(tmp_path / "journey.py"))
+    (tmp_path / "day01_first_network").mkdir()
+    (tmp_path / "day01_first_network" / "study.py").touch()
+    (tmp_path / "day01_first_network" / "DRAFT").touch()
+    assert not is_ready(JOURNEY[0])

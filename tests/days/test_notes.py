@@ -34,6 +34,9 @@ NOT_MEASURED = {
     2: {"95%"},
     3: {"98%", "97.5%"},
     4: {"98%"},
+    5: {"70%"},
+    6: {"80%"},
+    7: {"82%"},
 }
 PERCENTAGE = re.compile(r"\d+(?:\.\d+)?%")
 OTHER_MEASUREMENT = re.compile(r"\d+(?:\.\d+)? (?:percent|points?)\b|\b0\.[6-9]\d+")
@@ -133,6 +136,7 @@ def made_up_evidence(day: Day, verdicts: Mapping[int, str], *, default: str) -> 
                 "description": variant.description,
                 "group": variant.group,
                 "parameters": 1234,
+                "multiply_adds": 5678,
                 "precision": "float32",
                 "recipe": variant.recipe.as_dict(),
                 "search": variant.search

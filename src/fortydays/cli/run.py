@@ -2,7 +2,6 @@
 
 import json
 import sys
-import threading
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,25 +15,12 @@ if TYPE_CHECKING:
     from fortydays.base.progress import Progress
     from fortydays.study.runner import Request, StudySource
     from fortydays.study.runs import RunFolder
-    from fortydays.track.tracker import Tracker
-
-SECONDS_BEFORE_TRACKING = 30.0
-"""The tracker starts after so long, or when the run has ended: starting takes seconds and would slow a short run."""
-
-SECONDS_TO_WAIT_FOR_STORE = 0.2
-"""How long the end of a run waits for the tracker, which otherwise goes on in the background."""
-
-SECONDS_TO_WAIT_FOR_SERVER = 3.0
-"""The same where it sends to a server, which may turn out to be out of reach; the reader is to hear of that."""
-
-SECONDS_TO_WAIT_WHEN_STOPPED = 0.1
-"""The same where the reader has stopped the run and wants the prompt back."""
 
 
 def run(
     day: Annotated[str, typer.Argument(metavar="DAY", help="A day (1, day1, first-network) or a study file (.py).")],
     seeds: Annotated[
-        int | None, typer.Option("--seeds", metavar="N", help="Trials of each variant [the study's own: 5].")
+        int | None, typer.Option("--seeds", metavar="N", help="Trials of each variant [as many as the study has].")
     ] = None,
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="VARIANT", help="This variant or group; repeat for more.")
@@ -44,7 +30,12 @@ def run(
         typer.Option("--set", metavar="FIELD=VALUE", help="A recipe field for every variant; repeat for more."),
     ] = None,
     engine: Annotated[
-        str, typer.Option("--engine", metavar="ENGINE", help="compiled, or fit (Keras's own loop, the reference).")
+        str,
+        typer.Option(
+            "--engine",
+            metavar="ENGINE",
+            help="compiled, plain (without substituted layers), or fit (Keras's own loop).",
+        ),
     ] = "compiled",
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 unless every claim is supported.")] = False,
     fresh: Annotated[
@@ -104,23 +95,24 @@ def _run(
     command: str,
 ) -> "tuple[RunFolder, dict[str, Any], list[str]]":
     from fortydays.study.runner import StudyInterruptedError, run_study
+    from fortydays.track.listener import TrackingListener
 
     files.make_folder(settings.workspace)
     again = f"Continue with: forty {command}"
-    listener = _ListeningCommand(settings, tracked=not no_track)
-    with stopping_in_time(lambda: f"Stopped. {listener.kept()}\n{again}"):
-        seconds_to_wait = SECONDS_TO_WAIT_FOR_SERVER if settings.tracking_uri else SECONDS_TO_WAIT_FOR_STORE
+    listener = TrackingListener(settings, enabled=not no_track)
+    with stopping_in_time(lambda: f"Stopped. {_kept(listener.run)}\n{again}"):
+        stopped = False
         try:
             source = _load(day, settings, progress)
             folder, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=fresh)
         except StudyInterruptedError as error:
-            seconds_to_wait = SECONDS_TO_WAIT_WHEN_STOPPED
+            stopped = True
             raise StudyInterruptedError(error.message, hint=again) from error.__cause__
         except KeyboardInterrupt as interrupt:
-            seconds_to_wait = SECONDS_TO_WAIT_WHEN_STOPPED
-            raise StudyInterruptedError(f"Stopped. {listener.kept()}", hint=again) from interrupt
+            stopped = True
+            raise StudyInterruptedError(f"Stopped. {_kept(listener.run)}", hint=again) from interrupt
         finally:
-            notes = listener.close(seconds_to_wait)
+            notes = listener.close(stopped=stopped)
     return folder, evidence, notes
 
 
@@ -132,56 +124,10 @@ def _load(day: str, settings: Settings, progress: "Progress") -> "StudySource":
     return load_study(file, threads=settings.threads)
 
 
-class _ListeningCommand:
-    """The command's part while the study runs: it starts the tracker and tells it of trials."""
-
-    def __init__(self, settings: Settings, *, tracked: bool) -> None:
-        self._settings, self._tracked = settings, tracked
-        self._tracker: Tracker | None = None
-        self._run: RunFolder | None = None
-        self._starting = threading.Lock()
-        self._later = threading.Timer(SECONDS_BEFORE_TRACKING, self._start)
-        self._later.daemon = True
-
-    def started(self, run: "RunFolder") -> None:
-        self._run = run
-        if self._tracked and self._settings.tracking_uri:
-            self._start()  # at once, so that a server out of reach is known when the run ends
-        elif self._tracked:
-            self._later.start()
-
-    def trial_ended(self, run: "RunFolder") -> None:  # noqa: ARG002
-        with self._starting:
-            if self._tracker:
-                self._tracker.poke()
-
-    def ended(self, run: "RunFolder") -> None:
-        """Nothing: the tracker is closed when the command ends, whatever the reason."""
-
-    def _start(self) -> None:
-        """Start the tracker, once; called by the timer, or when the command ends."""
-        from fortydays.track.tracker import start
-
-        with self._starting:
-            if self._tracker is None and self._run is not None:
-                self._tracker = start(self._run, self._settings)
-
-    def kept(self) -> str:
-        """What a reader who stops now keeps."""
-        done = sum(t.result.exists() for t in self._run.trials()) if self._run else 0
-        return f"{done} trials are done and kept."
-
-    def close(self, seconds_to_wait: float) -> list[str]:
-        """End the tracker; lines for the reader where there is something to say."""
-        self._later.cancel()
-        if self._tracked:
-            self._start()
-        if self._tracker is None:
-            return []
-        outcome = self._tracker.close(seconds_to_wait)
-        if outcome.state == "sending" and self._settings.tracking_uri and not outcome.message:
-            return ["The tracking server has not taken everything yet. To see that it does: forty sync"]
-        return [outcome.message] if outcome.message else []
+def _kept(run: "RunFolder | None") -> str:
+    """What a reader who stops now keeps."""
+    done = sum(t.result.exists() for t in run.trials()) if run else 0
+    return f"{done} trials are done and kept."
 
 
 def _again(arguments: list[str]) -> str:
@@ -207,9 +153,8 @@ def _check_publishable(day: str, request: "Request") -> None:
 
 
 def _publish(evidence: dict[str, Any]) -> None:
-    from fortydays.study.evidence import published
+    from fortydays.study.evidence import publish
 
     if any(t["status"] == "failed" for t in evidence["trials"]):
         raise FortydaysError("Evidence with failed trials is not published.", hint="The run is kept: forty runs")
-    text = json.dumps(evidence, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    files.write_text(published().path(evidence["day"]), text + "\n")
+    publish(evidence)

@@ -16,9 +16,15 @@ if TYPE_CHECKING:
 
 def verify(
     days: Annotated[
-        list[str] | None, typer.Argument(metavar="[DAY]...", help="Days to verify; every published one if none.")
+        list[str] | None, typer.Argument(metavar="DAY", help="Days to verify; every published one if none.")
     ] = None,
     rerun: Annotated[bool, typer.Option("--rerun", help="Train again and compare.")] = False,
+    renew: Annotated[
+        bool,
+        typer.Option(
+            "--renew", help="Where only the engine has changed, train one seed again: the same bits renew it."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Say which published evidence is stale, and with --rerun whether a fresh run agrees with it.
@@ -28,6 +34,9 @@ def verify(
     file is damaged.
     """
     settings = read_settings()
+    if renew:
+        for day in _chosen(days or []):
+            _renew(day, settings)
     findings = [_verify(day, settings, rerun=rerun) for day in _chosen(days or [])]
     if as_json:
         typer.echo(json.dumps({"days": findings}, ensure_ascii=False))
@@ -71,6 +80,29 @@ def _verify(day: "Day", settings: Settings, *, rerun: bool) -> dict[str, Any]:
     if rerun:
         found |= agreement(evidence, _run_again(source, settings))
     return found
+
+
+def _renew(day: "Day", settings: Settings) -> None:
+    import rich.console
+
+    from fortydays.cli.progress import console_progress
+    from fortydays.days.loading import find_study, load_study
+    from fortydays.study.evidence import publish, published
+    from fortydays.study.renewal import renewed
+    from fortydays.study.verification import ENGINE_CHANGED, stale_parts
+
+    evidence = published().read(day.number)
+    if evidence is None:
+        return
+    source = load_study(find_study(str(day.number)), threads=settings.threads)
+    if stale_parts(evidence, source.path, source.study.claims) != [ENGINE_CHANGED]:
+        return  # current, or stale for more than can be renewed: what is printed afterwards says so
+    with (
+        console_progress(rich.console.Console(stderr=True)) as progress,
+        stopping_in_time(lambda: "Stopped. The published evidence is as it was."),
+    ):
+        progress.say(f"Day {source.day}: training one seed of each variant again")
+        publish(renewed(evidence, source, settings, progress=progress))
 
 
 def _run_again(source: "StudySource", settings: Settings) -> dict[str, Any]:

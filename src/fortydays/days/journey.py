@@ -392,9 +392,12 @@ def folder(day: Day) -> Path | None:
 
 
 def is_ready(day: Day) -> bool:
-    """Whether a day has a study to run."""
+    """Whether a day has a study to run, which is no draft any more.
+
+    A study is a draft, and its folder has a file ``DRAFT`` that says what is missing, until its evidence is published.
+    """
     path = folder(day)
-    return path is not None and (path / "study.py").is_file()
+    return path is not None and (path / "study.py").is_file() and not (path / "DRAFT").exists()
 
 
 def _names_to_suggest() -> list[str]:

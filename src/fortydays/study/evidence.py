@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import io
+import json
 import tokenize
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -255,6 +256,12 @@ def published() -> Published:
     package = Path(__file__).parent.parent
     installed = package / "evidence"
     return Published(folder=installed if installed.is_dir() else package.parent.parent / "evidence")
+
+
+def publish(evidence: Mapping[str, Any]) -> None:
+    """Write a day's evidence to the place of the published one, atomically. Raises StorageError."""
+    text = json.dumps(evidence, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    files.write_text(published().path(evidence["day"]), text + "\n")
 
 
 def read_evidence(path: Path) -> dict[str, Any]:

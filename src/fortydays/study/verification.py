@@ -10,6 +10,8 @@ from fortydays.study import evidence as documents
 from fortydays.study.claims import Claim, unit_of
 from fortydays.study.statistics import CONFIDENCE, student_t
 
+ENGINE_CHANGED = "the training engine has changed"
+
 
 def stale_parts(evidence: Mapping[str, Any], study_file: Path, claims: Sequence[Claim] | None = None) -> list[str]:
     """What has changed since the evidence was made; empty where nothing has.
@@ -23,7 +25,7 @@ def stale_parts(evidence: Mapping[str, Any], study_file: Path, claims: Sequence[
     if evidence["code"]["study"] != documents.code_digest([study_file]):
         reasons.append("the day's study has changed")
     if evidence["code"]["engine"] != documents.code_digest(documents.engine_files(study_file, evidence["backend"])):
-        reasons.append("the training engine has changed")
+        reasons.append(ENGINE_CHANGED)
     dataset = find(evidence["dataset"]["name"])
     if evidence["dataset"]["digest"] != dataset.digest:
         reasons.append(f"the dataset {dataset.name} has changed")

@@ -1,0 +1,1 @@
+"""Day 6 of the journey."""

@@ -1,0 +1,93 @@
+"""Day 6. Deeper convolutional networks: what does depth buy, and what did four famous networks pay for it?"""
+
+from collections.abc import Callable
+
+import keras
+from keras import layers
+
+from fortydays.models.history import alexnet, googlenet, lenet, resnet
+from fortydays.study.claims import Comparison, Threshold
+from fortydays.study.design import Study, Variant
+from fortydays.study.exhibits import confident_mistakes, confusion_matrix, first_filters
+from fortydays.train.recipe import Recipe
+
+JOURNAL = Recipe(epochs=15, batch_size=64, optimizer="adam", learning_rate=0.001)
+RECIPE = JOURNAL.replace(batch_size=128, learning_rate=0.002, schedule="cosine", warmup=0.1, flip="alternating")
+
+
+def blocks(*, normalized: bool) -> Callable[[], keras.Model]:
+    """The journal's network: two blocks of convolution, convolution, pooling, dropout, and a dense head."""
+
+    def build() -> keras.Model:
+        model = keras.Sequential([keras.Input((32, 32, 3))])
+        if normalized:
+            model.add(layers.Normalization())
+        for filters in (32, 64):
+            model.add(layers.Conv2D(filters, 3, padding="same", activation="relu"))
+            model.add(layers.Conv2D(filters, 3, padding="same", activation="relu"))
+            model.add(layers.MaxPooling2D(2))
+            model.add(layers.Dropout(0.25))
+        model.add(layers.Flatten())
+        model.add(layers.Dense(512, activation="relu"))
+        model.add(layers.Dropout(0.5))
+        model.add(layers.Dense(10, activation="softmax"))
+        return model
+
+    return build
+
+
+study = Study(
+    title="Deeper convolutional networks",
+    dataset="cifar10",
+    variants=(
+        Variant(
+            name="blocks",
+            model=blocks(normalized=True),
+            recipe=RECIPE,
+            description="conv-conv-pool-dropout twice, with a recipe for 15 epochs",
+        ),
+        Variant(
+            name="journal",
+            model=blocks(normalized=False),
+            recipe=JOURNAL,
+            description="the journal's setting: the same blocks, a constant rate",
+        ),
+        Variant(name="lenet", model=lenet, recipe=RECIPE, group="history", description="1998: pooled maps"),
+        Variant(name="alexnet", model=alexnet, recipe=RECIPE, group="history", description="2012: ReLU and dropout"),
+        Variant(name="googlenet", model=googlenet, recipe=RECIPE, group="history", description="2014: parallel paths"),
+        Variant(name="resnet", model=resnet, recipe=RECIPE, group="history", description="2015: residual blocks"),
+    ),
+    claims=(
+        Threshold(
+            sentence="Blocks of two convolutions reach 80.0% after 15 epochs",
+            variant="blocks",
+            metric="test_accuracy",
+            at_least=0.8,
+        ),
+        Threshold(
+            sentence="The journal's setting reaches about 80% (at least 79.5%)",
+            variant="journal",
+            metric="test_accuracy",
+            at_least=0.795,
+        ),
+        Comparison(
+            sentence="The small AlexNet is more accurate than LeNet-5, fourteen years older",
+            metric="test_accuracy",
+            variant="alexnet",
+            than="lenet",
+            direction="above",
+        ),
+        Comparison(
+            sentence="The small ResNet is more accurate than the small AlexNet",
+            metric="test_accuracy",
+            variant="resnet",
+            than="alexnet",
+            direction="above",
+        ),
+    ),
+    exhibits=(
+        first_filters(variant="blocks"),
+        confusion_matrix(variant="blocks"),
+        confident_mistakes(variant="blocks"),
+    ),
+)
