@@ -12,6 +12,8 @@ import pytest
 from fortydays.base.files import read_json
 from fortydays.base.settings import read_settings
 from fortydays.cli.main import execute
+from fortydays.days import loading
+from fortydays.study import runner
 from fortydays.study.runs import RunState, list_runs
 
 TINY = Path(__file__).parent / "studies" / "tiny.py"
@@ -189,6 +191,26 @@ def test_without_data_network_or_clients_every_source_is_named(workspace, capsys
     assert code == 1
     assert "mnist" in err
     assert "FORTYDAYS_OFFLINE" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "again"),
+    [
+        (["--seeds", "2", "--only", "sgd fair"], "forty run 1 --no-track --seeds 2 --only 'sgd fair'"),
+        (["--fresh"], "forty run 1 --no-track"),  # which would begin anew
+    ],
+)
+def test_a_stopped_run_says_with_which_command_it_goes_on(workspace, capsys, monkeypatch, arguments, again):
+    def stopped(*_, **__):
+        raise runner.StudyInterruptedError("Stopped. 1 of 4 trials are done and kept.")
+
+    monkeypatch.setattr(loading, "load_study", lambda file, threads: None)
+    monkeypatch.setattr(runner, "run_study", stopped)
+    given = ["run", "1", "--no-track", *arguments]
+    monkeypatch.setattr(sys, "argv", ["forty", *given])
+    code, out, err = forty(capsys, *given)
+    assert (code, out) == (130, "")
+    assert err.endswith(f"Stopped. 1 of 4 trials are done and kept.\nContinue with: {again}\n")
 
 
 @pytest.mark.slow

@@ -102,3 +102,19 @@ def test_a_run_whose_evidence_was_set_aside_is_not_shown_as_finished(
     assert "finished" not in printed.out
     assert longest_line(printed.out) <= 80
     assert f"The evidence of {BEEF} was damaged. It must be trained again, with: forty run 4 --seeds 5" in printed.err
+
+
+def test_a_run_that_could_not_be_tracked_says_why_and_how_to_send_it(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_run(workspace, BEEF, evidence=made_up.evidence())
+    sender = {"state": "failed", "error": "The disk is full.", "hint": "Send it later with: forty sync", "notes": []}
+    record = {"schema_version": 1, "destinations": {}, "sender": sender}
+    (folder / "track.json").write_text(json.dumps(record))
+    assert execute(["runs"]) == 0
+    printed = capsys.readouterr()
+    assert f"{BEEF}  finished" in printed.out
+    told = "Not tracked: The disk is full.\nSend it later with: forty sync"
+    assert printed.err == f"Warning: {BEEF}: {told}\n"
+    assert execute(["runs", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"][0]["tracking"] == told

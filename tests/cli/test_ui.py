@@ -18,12 +18,14 @@ APP.command()(ui)
 def test_the_address_is_printed_when_the_page_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FORTYDAYS_HOME", str(tmp_path))
 
-    def serve(settings: Any, *, port: int, ready: Any) -> None:
+    def serve(settings: Any, *, port: int, ready: Any, note: Any) -> None:
         assert settings.workspace == tmp_path
+        note("The store was damaged.")
         ready(f"http://127.0.0.1:{port}")
 
     monkeypatch.setattr(page, "serve_page", serve)
     done = CliRunner().invoke(APP, ["--port", "5011"], catch_exceptions=False)
+    assert "The store was damaged.\n" in done.stderr
     assert done.stdout == "The runs are shown at http://127.0.0.1:5011. Ctrl-C ends it.\n"
 
 

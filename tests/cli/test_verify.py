@@ -174,7 +174,9 @@ def test_a_rerun_that_does_not_agree_is_told_apart_from_stale_evidence(rerun, ca
 def test_renewing_writes_what_the_same_bits_allow(shipped, monkeypatch, capsys):
     ship, current = shipped
     ship(day=1, code=current["code"] | {"engine": "0" * 64})
-    monkeypatch.setattr("fortydays.study.renewal.renewed", lambda evidence, *_, **__: evidence | {"code": current["code"]})
+    monkeypatch.setattr(
+        "fortydays.study.renewal.renewed", lambda evidence, *_, **__: evidence | {"code": current["code"]}
+    )
     assert execute(["verify", "1", "--renew", "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)["days"]
     assert found["state"] == "current"

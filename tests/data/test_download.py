@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from faulty_server import FaultyServer, Listener
 from tiny_dataset import IMPATIENT
 
@@ -80,6 +81,21 @@ def test_a_broken_download_is_continued_where_it_stopped(
     assert 0 < start <= len(CONTENT) // 2
     assert len(listener.said) == 1
     assert re.fullmatch(said, listener.said[0])
+
+
+def test_bytes_are_counted_also_where_the_http_library_does_not(
+    download: Download, server: FaultyServer, listener: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = urllib3.HTTPResponse.__init__
+
+    def as_before_version_2(self: Any, *args: Any, **more: Any) -> None:
+        original(self, *args, **{**more, "enforce_content_length": False})
+
+    monkeypatch.setattr(urllib3.HTTPResponse, "__init__", as_before_version_2)
+    server.faults["file"] = ["truncate"]
+    download()
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    assert listener.said == ["file: the server sent 125,500 of 251,000 bytes; try 2 of 3."]
 
 
 @pytest.mark.parametrize("second", ["ignore range", "changed", "wrong range"])

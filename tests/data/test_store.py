@@ -177,6 +177,20 @@ def test_a_damaged_file_is_set_aside_and_fetched_again_with_a_warning(
     assert len([name for name in folders_beside(folder) if ".damaged-" in name]) == 1
 
 
+@pytest.mark.parametrize("name", ["test_images.npy", "test_labels.npy"])
+def test_a_test_split_that_was_damaged_after_loading_is_refused_when_it_is_opened(
+    spec: DatasetSpec, settings: Settings, name: str
+) -> None:
+    folder = store.get(spec, settings)
+    dataset = store.load(spec, settings)
+    os.utime(folder / name)  # a new time of change alone is no damage
+    assert len(dataset.test.open()) == 20
+    flip_byte(folder / name, 140, keep_time=False)
+    with pytest.raises(DataError, match=r"'tiny' in .* is damaged: the arrays have digest") as caught:
+        dataset.test.open()
+    assert caught.value.hint == "Set it aside and fetch it again with: forty data get tiny"
+
+
 def test_get_repairs_what_only_verify_can_find(spec: DatasetSpec, settings: Settings, listener: Listener) -> None:
     folder = store.get(spec, settings)
     flip_byte(folder / "test_images.npy", 4000)

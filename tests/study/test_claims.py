@@ -17,6 +17,7 @@ from fortydays.study.claims import (
     InEverySeed,
     Judgement,
     Threshold,
+    ThresholdOfBest,
     Verdict,
     paired_differences,
     unit_of,
@@ -267,6 +268,43 @@ def test_the_best_says_which_seeds_it_left_out() -> None:
 
 def test_a_rival_without_trials_leaves_the_best_undecided() -> None:
     assert judge(BEST, trials(a=[0.98, 0.97], b=[0.9, 0.89])).verdict is UNDECIDED
+
+
+CHOSEN = ThresholdOfBest(sentence="the best is good", among=("a", "b", "c"), metric=ACCURACY, at_least=0.98)
+
+
+def both(validation: list[float], test: list[float]) -> dict[int, dict[str, float | None]]:
+    return {
+        seed: {"validation_accuracy": v, ACCURACY: t} for seed, (v, t) in enumerate(zip(validation, test, strict=True))
+    }
+
+
+def test_the_best_is_chosen_on_the_validation_split_and_judged_on_the_test_split() -> None:
+    """The variant that is luckiest on the test split would meet the bound; the chosen one does not."""
+    found = {
+        "a": both([0.97, 0.97], [0.99, 0.99]),
+        "b": both([0.98, 0.98], [0.97, 0.97]),
+        "c": both([0.96, 0.96], [0.95, 0.95]),
+    }
+    judged = judge(CHOSEN, found)
+    assert (judged.verdict, judged.value, judged.n) == (REFUTED, 0.97, 2)
+    assert judged.note == "chosen: b"
+    assert judged.condition == "mean test_accuracy of the best of a, b, c by mean validation_accuracy ≥ 98%"
+    found["b"] = both([0.98, 0.98], [0.981, 0.981])
+    assert judge(CHOSEN, found).verdict is SUPPORTED
+    found["b"] = both([0.98, 0.98], [0.97, 0.99])
+    assert judge(CHOSEN, found).verdict is UNDECIDED
+
+
+def test_of_equals_the_first_is_chosen() -> None:
+    found = {"c": both([0.5], [0.3]), "b": both([0.5], [0.2]), "a": both([0.5], [0.1])}
+    assert judge(CHOSEN, found).value == 0.1
+
+
+def test_without_trials_of_one_variant_there_is_no_choice() -> None:
+    judged = judge(CHOSEN, {"a": both([0.97, 0.97], [0.99, 0.99]), "c": both([0.9, 0.9], [0.9, 0.9])})
+    assert (judged.verdict, judged.value) == (UNDECIDED, None)
+    assert judged.note == "no trial of b, so there is no choice"
 
 
 @pytest.mark.parametrize(

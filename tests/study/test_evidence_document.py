@@ -233,10 +233,39 @@ def test_the_engine_is_all_that_a_trials_numbers_come_from(tmp_path: Path) -> No
     assert not names & {"study/claims.py", "study/runner.py", "backends/jax.py", "train/keras_fit.py"}
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from fortydays.models.dense import dense_network",
+        "from fortydays.models import dense",
+        "import fortydays.models.dense",
+        "from fortydays import models",
+        "from . import helper",
+        "import helper",
+        "from helper import network",
+    ],
+)
+def test_what_a_study_imports_is_part_of_its_engine(tmp_path: Path, line: str) -> None:
+    (tmp_path / "helper.py").write_text("import fortydays.models.dense\n")
+    study = tmp_path / "study.py"
+    study.write_text(line + "\n")
+    found = documents.engine_files(study, "tensorflow")
+    assert "models/dense.py" in {"/".join(path.parts[-2:]) for path in found}
+    assert (tmp_path / "helper.py" in found) == ("helper" in line)
+
+
+def test_another_days_study_is_part_of_the_engine_of_one_that_imports_it(tmp_path: Path) -> None:
+    study = tmp_path / "study.py"
+    study.write_text("from fortydays.days.day02_activations.study import one_layer\n")
+    names = {"/".join(path.parts[-2:]) for path in documents.engine_files(study, "tensorflow")}
+    assert {"day02_activations/study.py", "models/dense.py"} <= names
+
+
 def test_a_model_that_the_study_does_not_import_is_not_part_of_its_engine(tmp_path: Path) -> None:
     study = tmp_path / "study.py"
     study.write_text("import keras\n")
-    assert not [path for path in documents.engine_files(study, "jax") if path.parent.name == "models"]
+    found = documents.engine_files(study, "jax")
+    assert [path.name for path in found if path.parent.name == "models"] == ["cost.py"]  # whose numbers are published
 
 
 def test_the_outline_leaves_out_histories_and_exhibits() -> None:

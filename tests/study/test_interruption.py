@@ -113,7 +113,18 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "the dataset": ("dataset", "0" * 64),
     "the installed packages": ("packages", {"keras": "3.0.0"}),
     "the number of threads": ("threads", 64),
+    "the rule of the splits": ("split_version", 0),
+    "the recipes": ("recipes", {}),
+    "what is searched": ("searches", {}),
+    "the backend": ("backend", "another"),
+    "the processor": ("processor", ["Another CPU"]),
+    "the version of Python": ("python", "3.0.0"),
+    "an environment variable that changes how TensorFlow computes": ("switches", {"TF_ANOTHER": "1"}),
 }
+
+
+def test_everything_that_a_trial_is_a_function_of_is_compared(interrupted_copy: Copy, finished_pair: Any) -> None:
+    assert {name for name, _ in CHANGES.values()} == set(interrupted_copy(finished_pair).read()["identity"])
 
 
 @pytest.mark.parametrize("what", CHANGES)

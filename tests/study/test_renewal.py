@@ -31,7 +31,9 @@ def test_the_same_bits_make_it_the_evidence_of_todays_engine(finished_pair: Any)
 def test_other_bits_leave_it_stale(finished_pair: Any) -> None:
     evidence = before_the_change(finished_pair)
     evidence["trials"][0]["weights_digest"] = "f" * 64
-    with pytest.raises(NotRenewedError, match="one hidden with seed 0 gives other bits than the evidence has") as raised:
+    with pytest.raises(
+        NotRenewedError, match="one hidden with seed 0 gives other bits than the evidence has"
+    ) as raised:
         renewed(evidence, finished_pair.source, finished_pair.settings, progress=Watch())
     assert "--publish" in raised.value.hint
     assert raised.value.exit_code == 3

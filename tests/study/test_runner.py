@@ -12,6 +12,7 @@ from tiny_study import PLAIN, SEARCHED, Watch, linear, source
 
 from fortydays.base.errors import StorageError, UsageError
 from fortydays.base.settings import Settings
+from fortydays.data.arrays import SealedSplit, Split
 from fortydays.study.design import Study, Variant
 from fortydays.study.evidence import judge, results_digest, summarize
 from fortydays.study.runner import Request, load_arrays, run_study, save_arrays
@@ -180,6 +181,43 @@ def test_a_setting_takes_the_place_of_the_search_for_it(keras: Any, settings: Se
     _, evidence = run_study(source(study), request, settings, progress=Watch())
     assert evidence["details"]["one hidden"]["search"] is None
     assert evidence["trials"][0]["history"]["learning_rate"] == [0.03]
+
+
+def test_the_test_split_is_opened_once_for_each_trial_and_never_for_a_search(
+    keras: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress = Watch()
+    busy_with: list[list[str]] = []
+    really_open = SealedSplit.open
+
+    def noted_open(split: SealedSplit) -> Split:
+        busy_with.append([task for task in progress.running if task != "study"])
+        return really_open(split)
+
+    monkeypatch.setattr(SealedSplit, "open", noted_open)
+    run_study(source(small(SEARCHED, seeds=(0, 1))), Request(settings=("epochs=1",)), settings, progress=progress)
+    assert len([task for task in progress.tasks if "learning_rate" in task]) == 6
+    # Afterwards, when all networks are chosen and trained, it is counted and shown.
+    assert busy_with[:2] == [["one hidden, seed 0"], ["one hidden, seed 1"]]
+    assert [tasks for tasks in busy_with[2:] if tasks] == []
+
+
+@pytest.mark.parametrize("best", [0, 1])
+def test_the_model_that_is_kept_is_chosen_on_the_validation_split(
+    best: int, keras: Any, settings: Settings, interrupted_copy: Any, finished_pair: Any
+) -> None:
+    copied = interrupted_copy(finished_pair)
+    weights = []
+    for seed in (0, 1):
+        folder = copied.trial(f"one-hidden-seed{seed}")
+        result = json.loads(folder.result.read_text("utf-8"))
+        result["metrics"]["validation_accuracy"] = 0.9 if seed == best else 0.8
+        result["metrics"]["test_accuracy"] = 0.8 if seed == best else 0.9
+        folder.result.write_text(json.dumps(result), "utf-8")
+        weights.append([w for w in load_arrays(folder.weights) if w.dtype == np.float32])
+    run, _ = run_study(finished_pair.source, Request(), settings, progress=Watch())
+    model = keras.saving.load_model(run.best_model)
+    assert digest_of_arrays(model.get_weights()) == digest_of_arrays(weights[best])
 
 
 def test_a_search_over_words_and_at_its_edge(keras: Any, settings: Settings) -> None:

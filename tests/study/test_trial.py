@@ -62,7 +62,7 @@ class MadeUpTrainer:
     """Learns nothing; tells what it was asked to do, in order."""
 
     precision, compile_seconds, steps_per_epoch, num_parameters = "float32", 0.0, 4, 1
-    model = "the model"
+    model = "the model with substitutes"
 
     def __init__(self, losses: dict[int, float] | None = None) -> None:
         self.asked: list[str] = []
@@ -79,6 +79,9 @@ class MadeUpTrainer:
             train_seconds=3.0,
             resumed_from_epoch=1,
         )
+
+    def reader_model(self) -> Any:
+        return "the model"
 
     def evaluate(self, split: Split) -> Evaluation:
         self.asked.append(f"evaluate {len(split)}")

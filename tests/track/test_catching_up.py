@@ -29,6 +29,23 @@ def test_what_is_missing_is_sent_once(settings: Settings, store: Store) -> None:
     assert statuses(store) == ["FINISHED"] * 8
 
 
+def test_what_went_wrong_is_told_until_it_is_made_good(settings: Settings, store: Store) -> None:
+    run = finished_run(settings)
+    assert records.trouble(run) == ""
+    told = {"state": "failed", "error": "It broke.", "hint": "Send it.", "notes": ["A store was set aside."], "pid": 1}
+    records.write(run, {**records.read(run), "sender": told})
+    assert records.trouble(run) == "A store was set aside.\nNot tracked: It broke.\nSend it."
+    assert [each.outcome for each in sync([run], store)] == ["sent"]
+    assert records.trouble(run) == ""
+
+
+@pytest.mark.parametrize("notes", [None, "x", 7])
+def test_a_damaged_account_of_it_tells_nothing_wrong(settings: Settings, notes: object) -> None:
+    run = begin_run(settings)
+    records.write(run, {**records.read(run), "sender": {"state": "sending", "error": "", "notes": notes}})
+    assert records.trouble(run) == ""
+
+
 def test_a_run_that_is_being_sent_is_left_to_its_sender(settings: Settings, store: Store) -> None:
     run = finished_run(settings)
     with records.sending(run, timeout=0):

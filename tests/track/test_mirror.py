@@ -295,16 +295,32 @@ def test_names_that_mlflow_refuses_are_made_fit(settings: Settings, store: Store
     assert children_of(store)["relu-seed0"].data.metrics["share of dead units ___"] == 0.5
 
 
-def test_a_long_history_is_sent_whole(settings: Settings, store: Store) -> None:
+def test_a_long_history_is_sent_whole_in_calls_that_a_server_takes(
+    settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.utils.validation import MAX_METRICS_PER_BATCH
+
+    sent: list[int] = []
+    really_log = store.client.log_batch
+
+    def log_batch(run_id: str, *, metrics: list[Any], **words: Any) -> None:
+        sent.append(len(metrics))
+        really_log(run_id, metrics=metrics, **words)
+
+    # Only a server has the limit; the store of this test would take more.
+    monkeypatch.setattr(store.client, "log_batch", log_batch)
     run = begin_run(settings)
     trial = made_up_trial("relu", 0)
-    count = 450  # times five columns is more than MLflow takes at once
+    count = 450
     trial["history"] = {name: [float(i) for i in range(count)] for name in trial["history"]}
     trial["history"]["step"] = list(range(count))
     files.write_json(run.trial("relu-seed0").result, trial)
     mirror(run, store)
     child = children_of(store)["relu-seed0"]
     assert points_of(store, child, "learning_rate") == [(i, float(i)) for i in range(count)]
+    assert sum(sent) > 5 * count > 2 * MAX_METRICS_PER_BATCH
+    assert max(sent) <= MAX_METRICS_PER_BATCH
+    assert len(sent) < 10  # and not one by one
 
 
 @pytest.mark.slow

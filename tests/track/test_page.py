@@ -18,6 +18,7 @@ from tracked_runs import finished_run, made_up_settings, with_uri
 
 from fortydays.base.errors import UsageError
 from fortydays.base.settings import Settings
+from fortydays.track import page as module
 from fortydays.track import record as records
 from fortydays.track.mirror import Mirrored, mirror
 from fortydays.track.page import serve_page, server_command
@@ -43,6 +44,12 @@ def taken() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 def test_the_server_listens_here_alone_with_its_guard_on() -> None:
     command = server_command(5000, Path("/workspace/mlartifacts"))
     assert command[command.index("--host") + 1] == "127.0.0.1"
@@ -54,22 +61,39 @@ def test_the_server_listens_here_alone_with_its_guard_on() -> None:
 
 def test_a_port_in_use_is_told_with_another_to_try(settings: Settings, taken: int) -> None:
     with pytest.raises(UsageError, match=f"The port {taken} cannot be used: Address already in use") as caught:
-        serve_page(settings, port=taken, ready=lambda _: None)
+        serve_page(settings, port=taken, ready=lambda _: None, note=lambda _: None)
     assert caught.value.hint == f"Name another one: forty ui --port {taken + 1}"
 
 
 def test_a_tracking_server_has_its_own_page(settings: Settings) -> None:
     with pytest.raises(UsageError, match="server http://tracking:5000, which has its own page") as caught:
-        serve_page(with_uri(settings, "http://me:hunter2@tracking:5000"), port=5000, ready=lambda _: None)
+        serve_page(
+            with_uri(settings, "http://me:hunter2@tracking:5000"), port=5000, ready=lambda _: None, note=lambda _: None
+        )
     assert "Open http://tracking:5000" in caught.value.hint
     assert "hunter2" not in caught.value.message + caught.value.hint
 
 
+def test_a_damaged_store_is_named_before_the_page_shows_a_new_one(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (settings.workspace / "mlflow.db").write_bytes(b"this is no database")
+    said: list[str] = []
+
+    def not_started(*_: object) -> None:
+        raise InterruptedError
+
+    monkeypatch.setattr(module, "_running", not_started)
+    with pytest.raises(InterruptedError):
+        serve_page(settings, port=free_port(), ready=said.append, note=said.append)
+    (line,) = said
+    assert line.startswith(f"The tracking store {settings.workspace / 'mlflow.db'} was damaged (")
+    assert line.endswith("Send them again with: forty sync")
+
+
 @pytest.fixture
 def page(settings: Settings) -> Iterator[Page]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {
         **os.environ,
         "FORTYDAYS_HOME": str(settings.workspace),

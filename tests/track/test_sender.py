@@ -1,6 +1,8 @@
 import contextlib
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -45,6 +47,19 @@ def test_the_end_of_a_finished_run_is_told(settings: Settings, pipe: tuple[int, 
     assert status_of(run, settings) == "FINISHED"
     assert told(run)["state"] == "sent"
     assert "Sent 1 trials and the evidence; FINISHED." in (run.path / "track.log").read_text("utf-8")
+
+
+def test_it_takes_what_training_leaves_also_where_time_is_shared_by_session() -> None:
+    code = (
+        "import os; from pathlib import Path; from fortydays.track import sender\n"
+        "sender.take_what_training_leaves()\n"
+        "shares = Path('/proc/self/autogroup')\n"
+        "print(os.nice(0) >= 15, shares.read_text().split()[-1] if shares.exists() else 15)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, start_new_session=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("True 15\n", "")
 
 
 def test_a_pipe_that_breaks_means_that_the_run_was_killed(settings: Settings, pipe: tuple[int, int]) -> None:

@@ -68,6 +68,11 @@ def test_no_message_holds_credentials(secret: str) -> None:
     assert "failed" in scrubbed(said, SECRET)
 
 
+def test_credentials_of_another_address_are_not_shown_either() -> None:
+    said = scrubbed("no answer from the proxy http://reader:hunter2@proxy:3128", "http://127.0.0.1:5000")
+    assert said == "no answer from the proxy http://proxy:3128"
+
+
 def test_a_token_in_the_environment_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "s3cr3t")
     assert scrubbed("Bearer s3cr3t refused", "http://host") == "Bearer ... refused"

@@ -168,6 +168,27 @@ def test_layers_that_adapt_see_the_training_images_as_the_network_does(keras: An
     )
 
 
+def test_a_layer_that_adapts_behind_others_sees_what_they_give(keras: Any) -> None:
+    def build() -> Any:
+        layers = keras.layers
+        return keras.Sequential(
+            [keras.Input((2,)), layers.Rescaling(2.0, offset=-1.0), layers.Normalization(), layers.Dense(3)]
+        )
+
+    images = np.array([[0, 255], [255, 255]], np.uint8)  # rescaled: means 0 and 1
+    model = build_model(build, seed=0, precision="float32", images=images)
+    assert np.array(model.layers[1].mean).ravel() == pytest.approx([0, 1])
+
+
+def test_a_layer_inside_another_model_cannot_adapt_and_is_named(keras: Any) -> None:
+    def build() -> Any:
+        inner = keras.Sequential([keras.Input((2,)), keras.layers.Normalization(name="scale")])
+        return keras.Sequential([keras.Input((2,)), inner, keras.layers.Dense(3)])
+
+    with pytest.raises(UsageError, match=r"The layer 'scale' \(Normalization\) cannot be adapted"):
+        build_model(build, seed=0, precision="float32", images=np.zeros((4, 2), np.uint8))
+
+
 def test_variables_given_later_carry_what_a_layer_adapted_to(keras: Any) -> None:
     images = np.array([[0, 255], [255, 255]], np.uint8)
     adapted = build_model(normalized, seed=0, precision="float32", images=images)
@@ -182,6 +203,10 @@ def test_in_bfloat16_the_last_layer_gives_float32_probabilities(keras: Any) -> N
     images = np.zeros((2, SIZE, SIZE, 1), np.float32)
     assert keras.backend.standardize_dtype(model.layers[0](images).dtype) == "bfloat16"
     assert keras.backend.standardize_dtype(model(images).dtype) == "float32"
+    nested = build_model(
+        lambda: keras.Sequential([keras.Input((SIZE, SIZE, 1)), plain_convolutional()]), seed=0, precision="bfloat16"
+    )
+    assert keras.backend.standardize_dtype(nested(images).dtype) == "float32"
 
 
 def test_convolutions_are_found_also_inside_another_model(keras: Any) -> None:

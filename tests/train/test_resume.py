@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_training import RECIPE, bits, convolutional, made_up_data, with_dropout, without_times
+from tiny_training import CLASSES, RECIPE, SIZE, bits, convolutional, made_up_data, with_dropout, without_times
 
 from fortydays.data.arrays import TrainingData
 from fortydays.train import checkpoint as checkpoints
@@ -24,6 +24,40 @@ LONG = RECIPE.replace(
 
 def kept_on_disk(folder: Path) -> Callable[[Checkpoint], None]:
     return lambda state: checkpoints.save(folder / f"{state.state['epoch']}.npz", state, identity="trial")
+
+
+AUGMENTED = LONG.replace(
+    optimizer="muon", learning_rate=0.02, flip="alternating", shift=1, cutout=2, patience=None, epochs=3
+)
+
+
+def everything() -> Any:
+    """What has a state or numbers of its own: adapted statistics, averages, random numbers."""
+    from keras import Input, Sequential, layers
+
+    return Sequential(
+        [
+            Input((SIZE, SIZE, 1)),
+            layers.Normalization(),
+            layers.Conv2D(4, 3, padding="same"),
+            layers.BatchNormalization(),
+            layers.Activation("relu"),
+            layers.MaxPooling2D(),
+            layers.Dropout(0.25),
+            layers.Conv2D(4, 3, activation="gelu"),
+            layers.Flatten(),
+            layers.Dense(CLASSES, activation="softmax"),
+        ]
+    )
+
+
+def test_with_augmentation_muon_and_adapted_layers(pictures: TrainingData, keras: Any) -> None:
+    trainer = Trainer(builder=everything, recipe=AUGMENTED, data=pictures)
+    states: list[Checkpoint] = []
+    whole = trainer.train(seed=7, keep=states.append)
+    another = Trainer(builder=everything, recipe=AUGMENTED, data=pictures)  # as in a new process
+    for state in states[:-1]:
+        assert shown(another.train(seed=7, resume=state)) == shown(whole)
 
 
 def shown(trained: Trained) -> dict[str, Any]:

@@ -30,6 +30,18 @@ def precision(request: pytest.FixtureRequest, keras: Any) -> Iterator[str]:
     keras.config.set_dtype_policy("float32")
 
 
+def operations_of(model: Any) -> set[str]:
+    """The types of TensorFlow's operations that a model trains by."""
+    import tensorflow as tf
+
+    @tf.function(autograph=False)
+    def run(inputs: Any) -> Any:
+        return model(inputs, training=True)
+
+    graph = run.get_concrete_function(tf.TensorSpec((6, *model.input_shape[1:]), model.compute_dtype)).graph
+    return {operation.type for operation in graph.get_operations()}
+
+
 def fast_of(model: Any, *, xla: bool = False) -> Any:
     return substituted(model, replacements=replacements(xla=xla))
 
@@ -176,6 +188,7 @@ def normalization(request: pytest.FixtureRequest, keras: Any, precision: str) ->
 def test_batch_normalization_learns_as_keras_does(normalization: Any, precision: str) -> None:
     fast = fast_of(normalization)
     assert kinds(fast) == ["FusedBatchNormalization"]
+    assert "FusedBatchNormV3" in operations_of(fast)
     assert bits(fast.get_weights()) == bits(normalization.get_weights())
     inputs = 3 * normal(6, 4, 5, 3) + 1
     within = 2 * BFLOAT16 if "bfloat16" in precision else 1e-5
@@ -338,13 +351,44 @@ def averaged(keras: Any) -> Any:
     return keras.Sequential([keras.Input((6, 6, 2)), keras.layers.ReLU(), keras.layers.AveragePooling2D(2)])
 
 
-@pytest.mark.parametrize("build", [used_elsewhere, given_out, pooling_used_twice, penalized_outputs, capped, averaged])
+def relu_used_twice_in_a_row(keras: Any) -> Any:
+    relu = keras.layers.ReLU()
+    return keras.Sequential(
+        [keras.Input((6, 6, 2)), relu, keras.layers.MaxPooling2D(), keras.layers.Conv2D(2, 1), relu]
+    )
+
+
+def pooling_used_twice_in_a_row(keras: Any) -> Any:
+    pooling = keras.layers.MaxPooling2D()
+    return keras.Sequential([keras.Input((8, 8, 2)), keras.layers.ReLU(), pooling, keras.layers.Conv2D(2, 1), pooling])
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        used_elsewhere,
+        given_out,
+        pooling_used_twice,
+        penalized_outputs,
+        capped,
+        averaged,
+        relu_used_twice_in_a_row,
+        pooling_used_twice_in_a_row,
+    ],
+)
 def test_relu_stays_where_moving_it_would_change_something(keras: Any, build: Any) -> None:
     model = build(keras)
     assert fast_of(model) is model
 
 
 # Models
+
+
+def test_models_that_share_a_layer_with_one_inside_them_stay_as_they_are(keras: Any) -> None:
+    normalization = keras.layers.BatchNormalization()
+    inner = keras.Sequential([keras.Input((4, 4, 2)), normalization])
+    model = keras.Sequential([keras.Input((4, 4, 2)), inner, keras.layers.Conv2D(2, 1), normalization])
+    assert fast_of(model) is model
 
 
 def test_its_model_has_the_variables_and_the_layers_of_the_plain_one(keras: Any) -> None:

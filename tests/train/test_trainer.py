@@ -70,7 +70,7 @@ def test_the_model_has_the_weights_of_the_trial_and_gets_them_back(trainer_of: T
 def test_how_the_work_is_cut_changes_no_bit(
     trainer_of: TrainerOf, data: TrainingData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = RECIPE.replace(epochs=1, batch_size=2)  # 128 steps; the first call does 64
+    recipe = RECIPE.replace(epochs=1, batch_size=2)  # 128 steps; the first call does 4, the next eight times as many
     trainer = trainer_of(with_dropout, recipe, data)
 
     def told() -> tuple[Trained, list[int]]:
@@ -80,25 +80,31 @@ def test_how_the_work_is_cut_changes_no_bit(
 
     monkeypatch.setattr(engine, "SECONDS_BETWEEN_REPORTS", 1e9)
     whole, steps = told()
-    assert steps == [64, 128]
+    assert steps == [4, 36, 128]
     monkeypatch.setattr(engine, "SECONDS_BETWEEN_REPORTS", 0.0)
     singly, steps = told()
-    assert steps == [64, *range(65, 129)]
+    assert steps == [4, *range(5, 129)]
     assert same(whole, singly)
     monkeypatch.setattr(engine, "SECONDS_BETWEEN_REPORTS", 1e9)
     monkeypatch.setattr(engine, "LONGEST_CHUNK", 20)
     by_twenty, steps = told()
-    assert steps == [64, 84, 104, 124, 128]
+    assert steps == [4, 24, 44, 64, 84, 104, 124, 128]
     assert same(whole, by_twenty)
 
 
-def test_reports_tell_the_steps_the_loss_and_the_accuracy(trainer_of: TrainerOf, data: TrainingData) -> None:
+def test_reports_tell_the_steps_the_loss_and_the_accuracy(
+    trainer_of: TrainerOf, data: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "SECONDS_BETWEEN_REPORTS", 1e9)
     told: list[tuple[int, int, float, float]] = []
     found = trainer_of(linear, RECIPE, data).train(seed=0, recipe=RECIPE, report=lambda *state: told.append(state))
-    assert [state[:2] for state in told] == [(8, 16), (16, 16)]
-    for (_, _, loss, accuracy), point in zip(told, found.history.points, strict=True):
-        assert loss == pytest.approx(point.train_loss, rel=1e-6)
-        assert accuracy == pytest.approx(point.train_accuracy, rel=1e-6)
+    assert [state[:2] for state in told] == [(4, 16), (8, 16), (16, 16)]
+    first, second = found.history.points
+    halves, (_, _, loss, accuracy) = told[:2], told[2]
+    assert sum(half[2] for half in halves) / 2 == pytest.approx(first.train_loss, rel=1e-6)
+    assert sum(half[3] for half in halves) / 2 == pytest.approx(first.train_accuracy, rel=1e-6)
+    assert loss == pytest.approx(second.train_loss, rel=1e-6)
+    assert accuracy == pytest.approx(second.train_accuracy, rel=1e-6)
 
 
 def test_a_trial_that_was_stopped_leaves_no_trace_in_the_next(trainer_of: TrainerOf, data: TrainingData) -> None:
@@ -193,6 +199,22 @@ def test_a_shift_that_leaves_nothing_of_an_image_is_refused(data: TrainingData, 
     with pytest.raises(UsageError, match="shifts images by up to 6 pixels, but they are 6 x 6") as raised:
         Trainer(builder=linear, recipe=recipe, data=data)
     assert raised.value.hint == "Set shift to at most 5."
+
+
+def test_a_square_that_covers_every_image_is_refused(data: TrainingData, keras: Any) -> None:
+    with pytest.raises(UsageError, match="covers a square of 6 pixels, but the images are 6 x 6") as raised:
+        Trainer(builder=linear, recipe=RECIPE.replace(cutout=SIZE), data=data)
+    assert raised.value.hint == "Set cutout to at most 5."
+
+
+def test_the_readers_model_has_keras_layers_and_the_trained_weights(
+    trainer_of: TrainerOf, pictures: TrainingData
+) -> None:
+    trainer = trainer_of(convolutional, RECIPE, pictures)
+    found = trained(trainer, 0)
+    model = trainer.reader_model()
+    assert {type(layer).__module__.split(".")[0] for layer in model.layers} == {"keras"}
+    assert bits([v.numpy() for v in model.variables]) == bits(found.variables)
 
 
 def test_evaluation_is_that_of_numpy_also_where_the_last_batch_is_not_full(

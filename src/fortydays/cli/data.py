@@ -71,7 +71,7 @@ def get_dataset(name: _Name, as_json: _Json = False) -> None:
 
 @app.command("verify")
 def verify_datasets(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="One dataset; all in the cache if left out.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One dataset; all in the cache if left out.")] = "",
     as_json: _Json = False,
 ) -> None:
     """Read every byte of the cached datasets and compare with what is published; change nothing."""

@@ -1,7 +1,6 @@
 """The entry of the command ``forty``: its commands, and what every error looks like to a reader."""
 
 import json
-import os
 import signal
 import sys
 from pathlib import Path
@@ -120,10 +119,6 @@ def execute(arguments: list[str]) -> int:
         return int(error.exit_code)
     except (KeyboardInterrupt, Abort) as interrupt:
         return _stopped(terminated=isinstance(interrupt, _Terminated) or bool(asked))
-    except BrokenPipeError:
-        # The reader of our output (a pager, `head`) has gone; there is no one to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(ExitCode.FAILED)
     except OSError as error:
         # A folder that may not even be looked into, or a disk that fails: nobody closer to it knew what to say.
         found = storage_error("use", Path(error.filename or "a file"), error)

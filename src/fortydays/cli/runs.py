@@ -36,6 +36,7 @@ class RunLine:
         verdicts: how many claims have which verdict; empty before there is evidence.
         problem: what is wrong with its evidence, or "".
         command: what begins or continues it.
+        tracking: what went wrong with sending it to the tracker, or "".
     """
 
     run_id: str
@@ -48,6 +49,7 @@ class RunLine:
     verdicts: dict[str, int]
     problem: str
     command: str
+    tracking: str
 
 
 def runs(
@@ -76,6 +78,7 @@ def runs(
 
 def _line(run: "RunFolder") -> RunLine:
     from fortydays.report.lookup import command_of, is_without_evidence, train_again
+    from fortydays.track import record
 
     document = run.read()
     verdicts, problem = _verdicts(run)
@@ -94,6 +97,7 @@ def _line(run: "RunFolder") -> RunLine:
         verdicts=verdicts,
         problem=problem,
         command=command_of(document.get("request"), day=day, name=name),
+        tracking=record.trouble(run),
     )
 
 
@@ -158,6 +162,8 @@ def _print(lines: list[RunLine], console: "Console") -> None:
             )
         if line.problem:
             typer.echo(f"Warning: {line.problem}", err=True)
+        if line.tracking:
+            typer.echo(f"Warning: {line.run_id}: {line.tracking}", err=True)
     if any(line.verdicts for line in lines):
         console.print()
         console.print(screen.text("Claims: ✓ supported, ✗ refuted, ? undecided.", "dim"), width=screen.width)

@@ -11,7 +11,7 @@ from fortydays.base.settings import read_settings
 
 def sync(
     run_id: Annotated[
-        str, typer.Argument(metavar="[RUN_ID]", help="One run, or the beginning of its name; all if left out.")
+        str, typer.Argument(metavar="RUN", help="A run's id or its beginning; every run if left out.")
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of lines.")] = False,
 ) -> None:

@@ -23,4 +23,4 @@ def ui(
             typer.launch(address)
 
     typer.echo("Starting the tracker's page ...", err=True)
-    serve_page(read_settings(), port=port, ready=ready)
+    serve_page(read_settings(), port=port, ready=ready, note=lambda line: typer.echo(line, err=True))

@@ -127,36 +127,38 @@ def code_digest(paths: Iterable[Path]) -> str:
     return files.sha256_of_json(parts)
 
 
-def engine_files(study_file: Path, backend: str) -> list[Path]:
+def engine_files(study_file: Path, backend: str, engine: str = "compiled") -> list[Path]:
     """The modules of this program whose code a study's numbers are a function of.
 
-    That is the compiled engine on one backend, and of the shared models those that the study imports, directly or
-    through each other: a model added for one day leaves the evidence of the others as true as it was, and so does a
-    change of another backend, or of the reference engine, whose runs are not published.
+    That is the compiled engine on one backend, and what the study imports of shared models, of other days and from its
+    own folder, directly or through each other: a model added for one day leaves the evidence of the others as true as
+    it was, and so does a change of another backend, or of the reference engine, whose runs are not published.
 
     Args:
         study_file: the study.
         backend: what it was, or is to be, trained on.
+        engine: "fit" adds the reference engine.
 
     Raises:
         StorageError: a file cannot be read.
     """
-    package = Path(__file__).parent.parent
-    found = [path for path in sorted((package / "train").glob("*.py")) if path.stem != "keras_fit"]
-    found += [package / "train/backends/__init__.py", *sorted((package / "train/backends").glob(f"{backend}*.py"))]
-    found += [package / f"{name}.py" for name in _NUMBERS_DEPEND_ON]
-    found += [package / "models" / f"{name}.py" for name in sorted(_models_imported_by(study_file, package))]
-    return found
+    train = _PACKAGE / "train"
+    found = [path for path in sorted(train.glob("*.py")) if path.stem != "keras_fit" or engine == "fit"]
+    found += [train / "backends/__init__.py", *sorted((train / "backends").glob(f"{backend}*.py"))]
+    found += [_PACKAGE / f"{name}.py" for name in _NUMBERS_DEPEND_ON]
+    return [*found, *sorted(_imported_by(study_file) - set(found))]
 
 
-_NUMBERS_DEPEND_ON = ("data/splits", "data/arrays", "base/machine", "study/trial", "study/search")
+_PACKAGE = Path(__file__).parent.parent
+_NUMBERS_DEPEND_ON = (
+    "data/splits", "data/arrays", "base/machine", "study/trial", "study/search", "models/cost",
+)  # fmt: skip
 
-_MODELS = "fortydays.models."
 
-
-def _models_imported_by(path: Path, package: Path) -> set[str]:
-    found: set[str] = set()
-    waiting = [path]
+def _imported_by(study_file: Path) -> set[Path]:
+    """The files a study is made of besides its own: shared models, other days, and modules beside it."""
+    found: set[Path] = set()
+    waiting = [study_file]
     while waiting:
         reading = waiting.pop()
         with files.storage_errors("read", reading):
@@ -165,20 +167,42 @@ def _models_imported_by(path: Path, package: Path) -> set[str]:
             tree = ast.parse(source)
         except SyntaxError:  # said where the study is loaded
             continue
-        for name in _imports(tree):
-            model = name.removeprefix(_MODELS).partition(".")[0]
-            if name.startswith(_MODELS) and model not in found and (package / "models" / f"{model}.py").is_file():
-                found.add(model)
-                waiting.append(package / "models" / f"{model}.py")
+        new = {path for folder, name in _imports(tree, reading) for path in _files_of(folder, name)}
+        new -= {*found, study_file}
+        found |= new
+        waiting += new
     return found
 
 
-def _imports(tree: ast.AST) -> Iterator[str]:
+def _imports(tree: ast.AST, path: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """What a file imports, each as the folder to look in and the names from there."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names = [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [[*(node.module or "").split("."), alias.name] for alias in node.names]
+        else:
+            continue
+        level = getattr(node, "level", 0)
+        for name in names:
+            parts = tuple(part for part in name if part)
+            if level:
+                yield path.parents[level - 1], parts
+            elif parts[0] == _PACKAGE.name:
+                yield _PACKAGE, parts[1:]
+            else:
+                yield path.parent, parts
+
+
+def _files_of(folder: Path, name: tuple[str, ...]) -> list[Path]:
+    """The file of a module, or of the one that a name is in; all models where their package itself is meant."""
+    inside = [_PACKAGE / "models", *sorted((_PACKAGE / "days").glob("day*_*"))]
+    for length in range(len(name), 0, -1):
+        path = folder.joinpath(*name[:length]).with_suffix(".py")
+        if path.is_file():
+            return [path] if path.parent in inside or not path.is_relative_to(_PACKAGE) else []
+    package = folder.joinpath(*name)
+    return sorted(package.glob("*.py")) if package == _PACKAGE / "models" else []
 
 
 # Tokens that can hold line ends of their own; from Python 3.12 on an f-string is several tokens.

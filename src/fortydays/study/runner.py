@@ -194,10 +194,13 @@ def _plan(source: StudySource, request: Request, settings: Settings, progress: P
     dataset = store.load(study.dataset, settings, progress)
     for variant in variants:
         check_recipe_fits(variant.recipe, dataset.training)
+    from fortydays.train.framework import load_keras
+
+    load_keras(threads=settings.threads)  # an accelerator shows only to the backend, whose threads are pinned first
     machine = describe_machine()
     identity = {
         "study": documents.code_digest([source.path]),
-        "engine": documents.code_digest(documents.engine_files(source.path, backends.wanted())),
+        "engine": documents.code_digest(documents.engine_files(source.path, backends.wanted(), request.engine)),
         "dataset": dataset.digest,
         "split_version": dataset.split_version,
         "recipes": {v.name: v.recipe.as_dict() for v in variants},
@@ -205,6 +208,7 @@ def _plan(source: StudySource, request: Request, settings: Settings, progress: P
         "packages": documents.package_versions(backends.backend().PACKAGES),
         "threads": settings.threads,
         "backend": backends.wanted(),
+        "accelerator": backends.backend().accelerator(),
         # The same code in other instructions adds in another order, and "auto" may choose another precision.
         "processor": [machine.cpu_model, *machine.flags],
         "python": machine.python,
@@ -270,6 +274,7 @@ def _in_words(changed: Sequence[str]) -> str:
         "packages": "the installed packages",
         "threads": "the number of threads",
         "backend": "the backend",
+        "accelerator": "the accelerator",
     }
     return " and ".join(words.get(name, name) for name in changed)
 
@@ -341,7 +346,11 @@ def _work(plan: _Plan, run: RunFolder, progress: Progress, listener: Listener | 
             "version": __version__,
         },
         "packages": plan.identity["packages"],
-        "machine": {**dataclasses.asdict(machine), "flags": list(machine.flags)},
+        "machine": {
+            **dataclasses.asdict(machine),
+            "flags": list(machine.flags),
+            "accelerator": plan.identity["accelerator"],
+        },
         "threads": plan.settings.threads,
         "backend": backends.wanted(),
         "details": details,

@@ -43,6 +43,9 @@ class AnyTrainer(Protocol):
     def evaluate(self, split: Split) -> Evaluation:
         """Evaluate the model as it is now."""
 
+    def reader_model(self) -> Any:
+        """The reader's own model, of Keras's layers, with the variables as they are now."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrialOutcome:
@@ -102,9 +105,10 @@ def run_trial(
                 f"The {name.replace('_', ' ')} is {number} after training.",
                 hint="Try a lower learning rate: --set learning_rate=...",
             )
-    for measure in study.measures:
-        if variant in measure.variants:
-            metrics[measure.name] = _measured(measure, trainer.model, dataset.training.validation.images)
+    measures = [measure for measure in study.measures if variant in measure.variants]
+    model = trainer.reader_model() if measures else None
+    for measure in measures:
+        metrics[measure.name] = _measured(measure, model, dataset.training.validation.images)
     return TrialOutcome(
         result={
             "variant": variant,

@@ -39,7 +39,7 @@ def server_command(port: int, artifacts: Path) -> list[str]:
     return [sys.executable, "-P", "-m", "mlflow", "server", *options]
 
 
-def serve_page(settings: Settings, *, port: int, ready: Callable[[str], None]) -> None:
+def serve_page(settings: Settings, *, port: int, ready: Callable[[str], None], note: Callable[[str], None]) -> None:
     """Show the tracker's page until Ctrl-C (or what the caller turns into a ``KeyboardInterrupt``) ends the block.
 
     No process is left behind, however it ends, except by SIGKILL.
@@ -48,6 +48,7 @@ def serve_page(settings: Settings, *, port: int, ready: Callable[[str], None]) -
         settings: whose tracking store to show.
         port: where to listen on the loopback address, 1024 to 65535.
         ready: called with the page's address as soon as it answers.
+        note: called with what the reader should know besides, such as that a damaged store was set aside.
 
     Raises:
         KeyboardInterrupt: always, unless one of the following comes first.
@@ -62,7 +63,8 @@ def serve_page(settings: Settings, *, port: int, ready: Callable[[str], None]) -
             hint=f"Open {where.shown} in a browser, or unset MLFLOW_TRACKING_URI to see the workspace's store.",
         )
     _refuse_taken_port(port)
-    prepare(where)
+    for line in prepare(where):
+        note(line)
     address = f"http://{HOST}:{port}"
     with (
         files.temporary_folder(settings.workspace, "page") as scratch,

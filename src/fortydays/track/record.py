@@ -6,7 +6,7 @@ recognizes. Only the process that holds the run's ``track.lock`` writes.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fortydays.base import clock, files
@@ -49,6 +49,43 @@ def read(run: RunFolder) -> dict[str, Any]:
 def write(run: RunFolder, record: dict[str, Any]) -> None:
     """Keep a record. Raises StorageError."""
     files.write_json(run.tracking, {**record, "updated": clock.timestamp()})
+
+
+def in_words(*, failed: bool, reason: str, hint: str, notes: Sequence[str]) -> str:
+    """What a reader is to hear of the sending of a run, a line each; "" where all is well.
+
+    Args:
+        failed: whether it has ended without success, rather than not had any so far.
+        reason: what went wrong, or "".
+        hint: what to do about it, or "".
+        notes: what else there is to know, such as that a damaged store was set aside.
+    """
+    lines = list(notes)
+    if reason:
+        lines += [f"{'Not tracked' if failed else 'Not tracked so far'}: {reason}", hint]
+    return "\n".join(line for line in lines if line)
+
+
+def trouble(run: RunFolder) -> str:
+    """What went wrong with the sending of a run and was not made good since, in words; "" where nothing did.
+
+    The tracker of a short run works when the command has already ended, so this is where its reader hears of it.
+    """
+    told = read(run)["sender"]
+    notes = told.get("notes", ())
+    return in_words(
+        failed=told.get("state") == "failed",
+        reason=str(told.get("error", "")),
+        hint=str(told.get("hint", "")),
+        notes=[str(note) for note in notes] if isinstance(notes, list) else [],
+    )
+
+
+def made_good(run: RunFolder) -> None:
+    """Forget what went wrong, now that the tracker has it all. Raises StorageError."""
+    record = read(run)
+    if trouble(run):
+        write(run, {**record, "sender": {**record["sender"], "state": "sent", "error": "", "hint": "", "notes": []}})
 
 
 def entry(record: dict[str, Any], shown: str) -> dict[str, Any]:

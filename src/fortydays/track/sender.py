@@ -27,13 +27,14 @@ END = b"end\n"
 
 _SECONDS_FOR_PREDECESSOR = 600.0
 _LINES_OF_LOG = 200
+# The lowest, 19, would starve for as long as the machine is busy, and the tracker's page with it.
+_NICENESS = 15
 
 
 def main(arguments: list[str]) -> int:
     """Mirror the run in the folder ``arguments[0]`` until the input ends. Returns the exit status."""
     (folder,) = arguments
-    # Training comes first: this process takes what it leaves.
-    os.nice(10)
+    take_what_training_leaves()
     settings = read_settings()
     sender = Sender(RunFolder(path=Path(folder)), settings)
     try:
@@ -44,6 +45,15 @@ def main(arguments: list[str]) -> int:
     except FortydaysError as error:
         sender.log(f"{error.message} {error.hint}")
     return 1
+
+
+def take_what_training_leaves() -> None:
+    """Give this process a low priority: where training keeps a core busy, it gets about a thirtieth of it."""
+    os.nice(_NICENESS)
+    # Linux may share time among sessions first and heed niceness within each alone (autogroup in sched(7)); this
+    # process has a session of its own, which then is made nice as well.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(_NICENESS), "ascii")
 
 
 class Sender:

@@ -45,6 +45,7 @@ def sync(runs: Iterable[RunFolder], store: Store) -> Iterator[Synced]:
         try:
             with records.sending(run, timeout=0):
                 done = mirror(run, store)
+                records.made_good(run)
         except TimeoutError:
             yield Synced(run_id=run.run_id, outcome="being sent by another process")
         except UnreachableError:

@@ -40,11 +40,7 @@ class TrackingOutcome:
     @property
     def message(self) -> str:
         """What to tell the reader, a line each; "" where all is well."""
-        lines = list(self.notes)
-        if self.reason:
-            beginning = "Not tracked" if self.state == "failed" else "Not tracked so far"
-            lines += [f"{beginning}: {self.reason}", self.hint]
-        return "\n".join(line for line in lines if line)
+        return records.in_words(failed=self.state == "failed", reason=self.reason, hint=self.hint, notes=self.notes)
 
 
 class Tracker:

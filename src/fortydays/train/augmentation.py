@@ -62,7 +62,7 @@ def draws_of_epoch(
     elif recipe.flip == "alternating":
         # Every image has its own first side and then shows the other one each time (Jordan, 2024): two epochs show
         # both sides of all images, where independent draws would show half of them the same side twice.
-        first = np.random.default_rng([seed, _FIRST_FLIPS]).integers(0, 2, examples)
+        first = np.random.default_rng([seed, 0, _FIRST_FLIPS]).integers(0, 2, examples)
         drawn[..., 0] = (first[order] + epoch) % 2
     if recipe.shift:
         drawn[..., 1:3] = random.integers(-recipe.shift, recipe.shift + 1, (*order.shape, 2))
@@ -150,7 +150,17 @@ def views(images: Any, test_views: str) -> list[tuple[Any, float]]:
     return found
 
 
+ENOUGH = 5000
+"""How many training images statistics are taken from."""
+
+
+def some_of(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """At most :data:`ENOUGH` of the images, evenly spaced."""
+    if len(images) <= ENOUGH:
+        return images
+    return np.take(images, np.linspace(0, len(images) - 1, ENOUGH).astype(np.intp), axis=0)
+
+
 def mean_colour(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The mean of up to 5,000 images, from 0 to 1, float32, shape () or (channels,): what cutout covers with."""
-    some = images[:: max(1, len(images) // 5000)][:5000]
-    return np.asarray(some.mean(axis=(0, 1, 2), dtype=np.float64) / 255, np.float32)
+    """The mean of :func:`some_of` the images, from 0 to 1, float32, shape () or (channels,): what cutout shows."""
+    return np.asarray(some_of(images).mean(axis=(0, 1, 2), dtype=np.float64) / 255, np.float32)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.train import backends
+from fortydays.train.augmentation import some_of
 from fortydays.train.backends import Loss
 from fortydays.train.muon import muon
 from fortydays.train.recipe import Recipe
@@ -26,6 +27,7 @@ _NUMERICAL_SWITCHES = (
     "CUDA_VISIBLE_DEVICES",
     "JAX_DEFAULT_MATMUL_PRECISION",
     "JAX_ENABLE_X64",
+    "JAX_PLATFORMS",
     "ONEDNN_DEFAULT_FPMATH_MODE",
     "ONEDNN_MAX_CPU_ISA",
     "TF_DETERMINISTIC_OPS",
@@ -184,7 +186,7 @@ def build_model(
     """
     import keras
 
-    keras.utils.set_random_seed(seed)
+    backends.backend().seed(seed)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
     filtering = keras.config.is_traceback_filtering_enabled()
@@ -199,23 +201,33 @@ def build_model(
             keras.config.enable_traceback_filtering()
     if precision == "bfloat16":
         # Probabilities with two or three digits would spoil the loss; Keras advises the same for every last layer.
-        model.layers[-1].dtype_policy = "float32"
+        last = model.layers[-1]
+        while isinstance(last, keras.Model):
+            last = last.layers[-1]
+        last.dtype_policy = "float32"
     if images is not None:
         _adapt(model, images)
     return model
 
 
-IMAGES_ADAPTED_TO = 5000
-"""How many training images, evenly spaced, the layers that adapt are shown."""
-
-
 def _adapt(model: "keras.Model", images: NDArray[np.uint8]) -> None:
+    import keras
+
     waiting = [layer for layer in model._flatten_layers() if _adapts(layer)]
     if not waiting:
         return
-    some = images[:: max(1, len(images) // IMAGES_ADAPTED_TO)][:IMAGES_ADAPTED_TO].astype(np.float32) / np.float32(255)
+    some = some_of(images).astype(np.float32) / np.float32(255)
     for layer in waiting:
-        layer.adapt(some)
+        try:
+            before = keras.Model(model.inputs[0], layer.input)
+        except (AttributeError, ValueError) as error:
+            raise UsageError(
+                f"The layer {layer.name!r} ({type(layer).__name__}) cannot be adapted to the training images: "
+                "it is inside another model or used more than once.",
+                hint="Put it into the outer model, or give it its numbers when it is made.",
+            ) from error
+        seen = some if len(before.layers) == 1 else keras.ops.convert_to_numpy(before(some, training=False))
+        layer.adapt(seen)
 
 
 def _adapts(layer: Any) -> bool:

@@ -68,6 +68,10 @@ class FitTrainer:
         """Evaluate the model as it is now."""
         return self._evaluator(self._recipe.test_views).evaluate(split)
 
+    def reader_model(self) -> Any:
+        """The model itself: it has Keras's layers."""
+        return self.model
+
     def _evaluator(self, test_views: str) -> Evaluator:
         # As a graph of plain kernels, whatever the layers: the reference differs where it can.
         return Evaluator(model=self.model, loss=self.loss, batch_size=1000, test_views=test_views, convolutions=True)

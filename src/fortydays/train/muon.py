@@ -22,6 +22,8 @@ def muon(
     near one, by a few Newton-Schulz iterations. The bank is first scaled to the Frobenius norm √filters, as it is
     followed by a normalization that does not see its size. All else takes steps of SGD with Nesterov momentum.
 
+    Kernels of four axes are taken for filters as Conv2D has them, filters last; it is not for Conv2DTranspose.
+
     Args:
         learning_rate: of filters, at its peak.
         weight_decay: decoupled, of all but filters; None or 0 for none.
@@ -52,10 +54,11 @@ def muon(
             velocity = self.momentums[self._get_variable_index(variable)]
             rate = ops.cast(learning_rate, variable.dtype)
             gradient = ops.cast(gradient, variable.dtype)
-            share = momentum if len(variable.shape) == 4 else rest_momentum
+            bank = len(variable.shape) == 4 and variable.shape[-1] > 1  # a depthwise kernel is no bank of filters
+            share = momentum if bank else rest_momentum
             self.assign(velocity, velocity * share + gradient)
             direction = gradient + velocity * share
-            if len(variable.shape) == 4:
+            if bank:
                 *window, filters = variable.shape
                 size = ops.sqrt(ops.sum(ops.square(variable))) + 1e-7
                 rows = ops.transpose(ops.reshape(direction, (-1, filters)))

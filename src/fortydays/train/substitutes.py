@@ -24,13 +24,19 @@ def substituted(model: "keras.Model", *, replacements: Replacements) -> "keras.M
     the same places in ``variables`` and with the same values. Random generators start from seeds of their own.
 
     Only Sequential and functional models can be taken apart, those nested in one another included. One that is
-    code (a subclass), or whose layers Keras cannot make again from their configuration, is given back as it is; so
-    is one in which there is nothing to replace.
+    code (a subclass), whose parts share a layer, or whose layers Keras cannot make again from their configuration, is
+    given back as it is; so is one in which there is nothing to replace.
 
     Args:
         model: the reader's model.
         replacements: for a type of Keras layer, what makes the substitute; a layer that it gives back stays.
     """
+    if not _can_be_taken_apart(model) or _shares_layers_between_models(model):
+        return model
+    return _substituted(model, replacements)
+
+
+def _substituted(model: Any, replacements: Replacements) -> Any:
     import keras
 
     if not _can_be_taken_apart(model):
@@ -40,7 +46,7 @@ def substituted(model: "keras.Model", *, replacements: Replacements) -> "keras.M
         instead: dict[int, Any] = {}
         for layer in model.layers:
             if isinstance(layer, keras.Model):
-                found = substituted(layer, replacements=replacements)
+                found = _substituted(layer, replacements)
             else:
                 make = reordered.get(id(layer)) or replacements.get(type(layer))
                 found = make(layer) if make else layer
@@ -62,6 +68,21 @@ def _can_be_taken_apart(model: Any) -> bool:
     import keras
 
     return type(model) is keras.Sequential or type(model) is _functional()
+
+
+def _shares_layers_between_models(model: Any) -> bool:
+    """Whether a layer is part of two models that are nested in one another, whose copies would go separate ways."""
+    uses = Counter(id(layer) for layers in _layers_by_model(model) for layer in layers)
+    return any(count > 1 for count in uses.values())
+
+
+def _layers_by_model(model: Any) -> Iterator[list[Any]]:
+    import keras
+
+    yield model.layers
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _layers_by_model(layer)
 
 
 @functools.cache
@@ -94,7 +115,10 @@ def _used_once(model: Any) -> Iterator[tuple[Any, Any]]:
     import keras
 
     if type(model) is keras.Sequential:
-        yield from zip(model.layers, model.layers[1:], strict=False)
+        times = Counter(map(id, model.layers))  # the same ReLU may stand in two places
+        for first, second in zip(model.layers, model.layers[1:], strict=False):
+            if times[id(first)] == times[id(second)] == 1:
+                yield first, second
         return
     nodes = [node for level in model._nodes_by_depth.values() for node in level]
     calls = Counter(id(node.operation) for node in nodes)

@@ -45,6 +45,9 @@ Report = Callable[[int, int, float, float], None]
 SECONDS_BETWEEN_REPORTS = 0.25
 """How long one call into the graph aims to take: an interrupt is noticed after it."""
 
+FIRST_CHUNK = 4
+"""Steps of a trial's first call; the next ones do as many as take that long."""
+
 FREE_FIELDS = ("learning_rate", "schedule", "warmup", "epochs", "patience", "monitor", "evaluate_every")
 """What may differ between two recipes that share one compiled program."""
 
@@ -58,7 +61,8 @@ class Trained:
         variables: the model's variables, as kept (the best epoch's with early stopping, else the last).
         epochs: epochs trained.
         best_epoch: the epoch whose weights were kept.
-        train_seconds: of the training loop, looks at the validation split included, compilation not.
+        train_seconds: of the training loop, looks at the validation split included; compilation, and the making of
+            the trial's initial weights, not.
         resumed_from_epoch: epochs that an earlier process had done, or 0.
     """
 
@@ -99,6 +103,7 @@ class Trainer:
         began = clock.seconds()
         self._builder, self._recipe, self._data = builder, recipe, data
         self._substitutes = substitutes
+        self._chunk = FIRST_CHUNK
         model = build_model(builder, seed=0, precision="float32")
         self.convolutions = has_convolutions(model)
         self.precision = resolve_precision(recipe, convolutions=self.convolutions, bfloat16_is_fast=bfloat16_is_fast)
@@ -137,6 +142,12 @@ class Trainer:
     def evaluate(self, split: Split) -> Evaluation:
         """Evaluate the model as it is now, over the recipe's test views."""
         return self._reports.evaluate(split)
+
+    def reader_model(self) -> "keras.Model":
+        """The reader's own model, of Keras's layers, with the variables as they are now."""
+        model = build_model(self._builder, seed=0, precision=self.precision)
+        set_variables(model, values_of(self.model.variables))
+        return model
 
     def _evaluator(self, test_views: str) -> Evaluator:
         return Evaluator(
@@ -203,6 +214,7 @@ class Trainer:
         recipe = recipe or self._recipe
         self.check_shares_program(recipe)
         self.reset(seed)
+        self._chunk = FIRST_CHUNK
         state = _State(stopping=stopping_of(recipe))
         if resume is not None:
             state = self._resume(resume)
@@ -239,19 +251,19 @@ class Trainer:
         total = recipe.epochs * self.steps_per_epoch
         points = list(state.points)
         evaluation: Evaluation | None = None
-        done, chunk = 0, 64
+        done = 0
         for stop in evaluation_steps(before, self.steps_per_epoch, recipe.evaluate_every):
             losses: list[NDArray[np.float32]] = []
             accuracies: list[NDArray[np.float32]] = []
             while done < stop:
-                end = min(done + chunk, stop)
+                end = min(done + self._chunk, stop)
                 started = clock.seconds()
                 chunk_losses, chunk_accuracies = self._epoch.run(order, drawn, rates, done, end)
                 if not np.isfinite(chunk_losses).all():
                     raise _diverged(chunk_losses, before + done, rates[done:end])
                 losses.append(chunk_losses)
                 accuracies.append(chunk_accuracies)
-                chunk = _next_chunk(end - done, clock.seconds() - started)
+                self._chunk = _next_chunk(end - done, clock.seconds() - started)
                 done = end
                 if report:
                     report(before + done, total, float(chunk_losses.mean()), float(chunk_accuracies.mean()))
@@ -394,12 +406,17 @@ def check_model_fits(model: "keras.Model", data: TrainingData) -> None:
 
 
 def check_recipe_fits(recipe: Recipe, data: TrainingData) -> None:
-    """Raise UsageError where a batch is larger than the training split, or a shift leaves nothing of an image."""
+    """Raise UsageError where a batch is larger than the training split, or a shift or square than an image."""
     height, width = data.train.images.shape[1:3]
     if recipe.shift >= min(height, width):
         raise UsageError(
             f"The recipe shifts images by up to {recipe.shift} pixels, but they are {height} x {width}.",
             hint=f"Set shift to at most {min(height, width) - 1}.",
+        )
+    if recipe.cutout >= min(height, width):
+        raise UsageError(
+            f"The recipe covers a square of {recipe.cutout} pixels, but the images are {height} x {width}.",
+            hint=f"Set cutout to at most {min(height, width) - 1}.",
         )
     if recipe.batch_size > len(data.train):
         raise UsageError(

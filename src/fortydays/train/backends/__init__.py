@@ -86,6 +86,9 @@ class Backend(Protocol):
     def pin_threads(self, *, threads: int) -> None:
         """Compute with this number of threads. Raises FortydaysError where another number is already used."""
 
+    def seed(self, seed: int) -> None:
+        """Start all random numbers that building a model draws from this seed."""
+
     def on_device(self, split: "Split") -> DeviceSplit:
         """Copy a split to the device."""
 

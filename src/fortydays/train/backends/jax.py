@@ -6,6 +6,7 @@ back into their variables after each call: to all others they look as on TensorF
 """
 
 import os
+import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ _THREADS_VARIABLE = "NPROC"  # what XLA's own thread pool on a CPU is sized by, 
 
 
 def prepare(*, threads: int) -> None:
-    """Set the number of threads of XLA's pool, which reads it when JAX starts, and keep JAX's memory modest.
+    """Set the number of threads of XLA's pool, which reads it when JAX starts.
 
     Raises:
         FortydaysError: it already computes with another number in this process.
@@ -47,6 +48,15 @@ def prepare(*, threads: int) -> None:
 
 def pin_threads(*, threads: int) -> None:
     """The number was settled before JAX was imported."""
+
+
+def seed(seed: int) -> None:
+    """Start all random numbers that building a model draws from this seed.
+
+    Keras's own function for it would import TensorFlow, where it is installed; layers draw their seeds from here.
+    """
+    random.seed(seed)
+    np.random.seed(seed)
 
 
 def accelerator() -> str | None:

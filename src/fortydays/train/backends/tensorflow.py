@@ -55,6 +55,13 @@ def pin_threads(*, threads: int) -> None:
             ) from None
 
 
+def seed(seed: int) -> None:
+    """Start all random numbers that building a model draws from this seed."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+
+
 def accelerator() -> str | None:
     """The name of the GPU that TensorFlow computes on; None without one."""
     details = _gpu()

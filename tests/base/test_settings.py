@@ -1,0 +1,53 @@
+"""What the environment decides."""
+
+from pathlib import Path
+
+import pytest
+
+from fortydays.base.errors import UsageError
+from fortydays.base.settings import available_cores, read_settings
+
+
+def test_everything_has_a_place_without_any_variable() -> None:
+    settings = read_settings({})
+    assert settings.workspace.name == "fortydays"
+    assert settings.workspace.is_absolute()
+    assert settings.datasets == settings.workspace / "datasets"
+    assert settings.runs == settings.workspace / "runs"
+    assert (settings.mirror, settings.offline, settings.tracking_uri) == (None, False, "")
+    assert settings.threads == available_cores()
+
+
+def test_each_variable_is_heeded(tmp_path: Path) -> None:
+    settings = read_settings(
+        {
+            "FORTYDAYS_HOME": str(tmp_path / "home"),
+            "FORTYDAYS_DATASETS": str(tmp_path / "data"),
+            "FORTYDAYS_MIRROR": str(tmp_path / "mirror"),
+            "FORTYDAYS_OFFLINE": "1",
+            "FORTYDAYS_THREADS": "3",
+            "MLFLOW_TRACKING_URI": "http://127.0.0.1:5000",
+        }
+    )
+    assert settings.workspace == tmp_path / "home"
+    assert settings.datasets == tmp_path / "data"
+    assert settings.mirror == tmp_path / "mirror"
+    assert (settings.offline, settings.threads, settings.tracking_uri) == (True, 3, "http://127.0.0.1:5000")
+
+
+@pytest.mark.parametrize(("value", "offline"), [("", False), ("0", False), ("1", True), ("yes", True)])
+def test_offline_is_off_when_empty_or_zero(value: str, offline: bool) -> None:
+    assert read_settings({"FORTYDAYS_OFFLINE": value}).offline is offline
+
+
+def test_a_relative_folder_is_one_of_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read_settings({"FORTYDAYS_HOME": "here"}).workspace == tmp_path / "here"
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "many", "1025"])
+def test_a_number_of_threads_that_cannot_be_is_refused(value: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_settings({"FORTYDAYS_THREADS": value})
+    assert caught.value.message == f"FORTYDAYS_THREADS is {value!r}; expected a whole number from 1 to 1024."
+    assert caught.value.hint == "Unset it to use every core this process may use."

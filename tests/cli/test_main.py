@@ -1,0 +1,54 @@
+"""The entry of the command: what every command does alike."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+import fortydays
+from fortydays.cli import list as list_command
+from fortydays.cli.main import execute
+
+
+def fails_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Let ``forty list`` end with an error that nobody closer to it handles."""
+
+    def print_map() -> None:
+        raise error
+
+    monkeypatch.setattr(list_command, "print_map", print_map)
+
+
+def test_an_interrupt_is_told_in_one_word(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    fails_with(monkeypatch, KeyboardInterrupt())
+    assert execute(["list"]) == 130
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.strip()) == ("", "Stopped.")
+
+
+def test_a_file_that_the_system_refuses_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fails_with(monkeypatch, PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/there/file"))
+    assert execute(["list"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("Error: Could not use /there/file: Permission denied.\nNo permission. Change the folder's")
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["list", "--json"], ["--help"]])
+def test_a_reader_of_the_output_who_has_gone_is_not_told_anything(arguments: list[str]) -> None:
+    """As in ``forty list | head -0``: no traceback, now or when the interpreter ends."""
+    gone, pipe = os.pipe()
+    os.close(gone)
+    done = subprocess.run(
+        [sys.executable, "-m", "fortydays", *arguments], stdout=pipe, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(pipe)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["--version"]) == 0
+    assert capsys.readouterr().out == f"fortydays {fortydays.__version__}\n"
