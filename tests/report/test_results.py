@@ -34,6 +34,20 @@ def test_a_document_is_read_with_everything_in_it() -> None:
     assert results.machine["flags"] == "avx2 avx512f"
 
 
+def test_evidence_that_was_renewed_says_when_and_by_how_many_trials() -> None:
+    checked = [{"variant": "network", "seed": 0}, {"variant": "sgd fair", "seed": 0}]
+    entry = {"engine": "0" * 64, "at": "2026-11-22T18:00:00Z", "checked": checked}
+    assert read_results(changed("code", "renewed", to=[entry])).renewed == (("2026-11-22T18:00:00Z", 2),)
+    assert read_results(made_up.evidence()).renewed == ()
+    with pytest.raises(StorageError, match="code.renewed is 'yes'"):
+        read_results(changed("code", "renewed", to="yes"))
+
+
+def test_a_processor_is_no_accelerator() -> None:
+    assert "accelerator" not in read_results(changed("machine", "accelerator", to=None)).machine
+    assert read_results(changed("machine", "accelerator", to="A card")).machine["accelerator"] == "A card"
+
+
 def test_a_target_that_not_every_seed_reached_is_told_as_a_count() -> None:
     document = made_up.evidence()
     document["trials"][0]["metrics"]["steps_to_0.95"] = None

@@ -129,10 +129,15 @@ def provenance(results: Results, *, source: str) -> list[tuple[str, str]]:
         ("dataset digest", dataset.digest),
         ("study digest", results.code.get("study", "")),
         ("engine digest", results.code.get("engine", "")),
+        (
+            "renewed",
+            "; ".join(f"{at[:10]}, as {count} trials gave the same bits again" for at, count in results.renewed),
+        ),
         ("results digest", results.results_digest),
         ("fortydays", results.code.get("version", "")),
         ("packages", ", ".join(f"{name} {version}" for name, version in results.packages.items())),
         ("backend", ", ".join(filter(None, [results.backend, results.engine and f"engine {results.engine}"]))),
+        ("accelerator", machine.get("accelerator", "")),
         ("processor", machine.get("cpu_model", "")),
         ("instructions", machine.get("flags", "")),
         (

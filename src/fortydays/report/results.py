@@ -212,6 +212,7 @@ class Results:
         settings: recipe fields that were set from the command line.
         engine: "compiled", "plain" or "fit".
         code: digests of the study and the engine, and the version of this package.
+        renewed: when the engine had changed and trials were trained again with the same bits: the time, and how many.
         packages: versions of the libraries.
         machine: facts about the machine, in words.
         threads: how many threads computed.
@@ -234,6 +235,7 @@ class Results:
     settings: tuple[str, ...]
     engine: str
     code: Mapping[str, str]
+    renewed: tuple[tuple[str, int], ...]
     packages: Mapping[str, str]
     machine: Mapping[str, str]
     threads: int | None
@@ -281,6 +283,7 @@ def read_results(document: Mapping[str, Any]) -> Results:
     root = _mapping(document, "the document")
     request = _mapping(root.get("request", {}), "request")
     machine = _mapping(root.get("machine", {}), "machine")
+    code = _mapping(root.get("code", {}), "code")
     return Results(
         day=_optional(_whole, root.get("day"), "day"),
         name=_text(root.get("name", ""), "name"),
@@ -292,9 +295,10 @@ def read_results(document: Mapping[str, Any]) -> Results:
         only=_tuple(_text, request.get("only", []), "request.only", most=MOST_VARIANTS),
         settings=_tuple(_text, request.get("settings", []), "request.settings", most=MOST_ROWS),
         engine=_text(request.get("engine", ""), "request.engine"),
-        code=_texts(root.get("code", {}), "code"),
+        code=_texts({k: v for k, v in code.items() if k != "renewed"}, "code"),
+        renewed=_renewed(code.get("renewed", [])),
         packages=_texts(root.get("packages", {}), "packages"),
-        machine=_texts({k: _joined(v) for k, v in machine.items()}, "machine"),
+        machine=_texts({k: _joined(v) for k, v in machine.items() if v is not None}, "machine"),
         threads=_optional(_whole, root.get("threads"), "threads"),
         backend=_text(root.get("backend", ""), "backend"),
         variants=_variants(root),
@@ -579,6 +583,17 @@ def _texts(value: object, where: str) -> Mapping[str, str]:
 
 def _numbers(value: object, where: str) -> Mapping[str, float]:
     return MappingProxyType({clean(str(k)): _number(v, f"{where}.{k}") for k, v in _mapping(value, where).items()})
+
+
+def _renewed(value: object) -> tuple[tuple[str, int], ...]:
+    entries = _tuple(_mapping, value, "code.renewed", most=MOST_ROWS)
+    return tuple(
+        (
+            _text(e.get("at"), "code.renewed.at"),
+            len(_tuple(_mapping, e.get("checked"), "code.renewed", most=MOST_TRIALS)),
+        )
+        for e in entries
+    )
 
 
 def _joined(value: object) -> object:
