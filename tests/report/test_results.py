@@ -39,7 +39,7 @@ def test_evidence_that_was_renewed_says_when_and_by_how_many_trials() -> None:
     entry = {"engine": "0" * 64, "at": "2026-11-22T18:00:00Z", "checked": checked}
     assert read_results(changed("code", "renewed", to=[entry])).renewed == (("2026-11-22T18:00:00Z", 2),)
     assert read_results(made_up.evidence()).renewed == ()
-    with pytest.raises(StorageError, match="code.renewed is 'yes'"):
+    with pytest.raises(StorageError, match=r"code\.renewed is 'yes'"):
         read_results(changed("code", "renewed", to="yes"))
 
 

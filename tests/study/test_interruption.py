@@ -117,9 +117,10 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "the recipes": ("recipes", {}),
     "what is searched": ("searches", {}),
     "the backend": ("backend", "another"),
+    "the accelerator": ("accelerator", "A card"),
     "the processor": ("processor", ["Another CPU"]),
     "the version of Python": ("python", "3.0.0"),
-    "an environment variable that changes how TensorFlow computes": ("switches", {"TF_ANOTHER": "1"}),
+    "an environment variable that changes how the backend computes": ("switches", {"TF_ANOTHER": "1"}),
 }
 
 

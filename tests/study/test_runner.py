@@ -11,14 +11,17 @@ import tiny_study
 from tiny_study import PLAIN, SEARCHED, Watch, linear, source
 
 from fortydays.base.errors import StorageError, UsageError
+from fortydays.base.machine import describe_machine
 from fortydays.base.settings import Settings
 from fortydays.data.arrays import SealedSplit, Split
+from fortydays.study import runner
 from fortydays.study.design import Study, Variant
 from fortydays.study.evidence import judge, results_digest, summarize
 from fortydays.study.runner import Request, load_arrays, run_study, save_arrays
 from fortydays.study.runs import RunState
 from fortydays.study.search import TUNING_SEEDS, Search
 from fortydays.study.trial import digest_of_arrays
+from fortydays.train import trainer
 
 
 def small(*variants: Variant, **fields: Any) -> Study:
@@ -298,3 +301,46 @@ def test_damaged_arrays_are_told(tmp_path: Path) -> None:
         path.write_bytes(damaged)
         with pytest.raises(StorageError, match=r"a\.npz is damaged"):
             load_arrays(path)
+
+
+# ------------------------------------------------------------------------------------------ engines and precision
+
+
+def test_bfloat16_that_the_processor_only_emulates_is_warned_of(settings: Settings, monkeypatch: Any) -> None:
+    slow = dataclasses.replace(describe_machine(), flags=("avx2",))
+    monkeypatch.setattr(runner, "describe_machine", lambda: slow)
+    progress = Watch()
+    request = Request(seeds=1, settings=("precision=bfloat16", "epochs=1"))
+    _, evidence = run_study(source(small(PLAIN)), request, settings, progress=progress)
+    assert evidence["details"]["linear"]["precision"] == "bfloat16"
+    (warned,) = progress.warned
+    assert warned.startswith("linear trains in bfloat16, which this processor only emulates")
+    assert "precision=auto would not" in warned
+
+
+def test_where_the_processor_has_bfloat16_nothing_is_warned_of(settings: Settings, monkeypatch: Any) -> None:
+    fast = dataclasses.replace(describe_machine(), flags=("avx512_bf16",))
+    monkeypatch.setattr(runner, "describe_machine", lambda: fast)
+    progress = Watch()
+    request = Request(seeds=1, settings=("precision=bfloat16", "epochs=1"))
+    run_study(source(small(PLAIN)), request, settings, progress=progress)
+    assert progress.warned == []
+
+
+@pytest.mark.parametrize(("engine", "substituted"), [("compiled", True), ("plain", False)])
+def test_the_plain_engine_trains_keras_own_layers(
+    engine: str, substituted: bool, settings: Settings, monkeypatch: Any
+) -> None:
+    seen: list[bool] = []
+    original = trainer.Trainer.__init__
+
+    def watched(self: Any, **arguments: Any) -> None:
+        seen.append(arguments["substitutes"])
+        original(self, **arguments)
+
+    monkeypatch.setattr(trainer.Trainer, "__init__", watched)
+    request = Request(seeds=1, settings=("epochs=1",), engine=engine)
+    _, evidence = run_study(source(small(PLAIN)), request, settings, progress=Watch())
+    assert seen == [substituted]
+    assert evidence["request"]["engine"] == engine
+    assert evidence["details"]["linear"]["multiply_adds"] == 64 * 10

@@ -194,9 +194,6 @@ def _plan(source: StudySource, request: Request, settings: Settings, progress: P
     dataset = store.load(study.dataset, settings, progress)
     for variant in variants:
         check_recipe_fits(variant.recipe, dataset.training)
-    from fortydays.train.framework import load_keras
-
-    load_keras(threads=settings.threads)  # an accelerator shows only to the backend, whose threads are pinned first
     machine = describe_machine()
     identity = {
         "study": documents.code_digest([source.path]),
@@ -270,7 +267,7 @@ def _in_words(changed: Sequence[str]) -> str:
         "searches": "what is searched",
         "processor": "the processor",
         "python": "the version of Python",
-        "switches": "an environment variable that changes how TensorFlow computes",
+        "switches": "an environment variable that changes how the backend computes",
         "packages": "the installed packages",
         "threads": "the number of threads",
         "backend": "the backend",
