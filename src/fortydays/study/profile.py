@@ -486,7 +486,8 @@ def part_of(operation: Operation, names: Names) -> tuple[str, str]:
         return _by_kind_in_layer(kind) or names.layers[layer], layer
     if "IteratorGetNext" in kind:
         return "input", ""
-    if any(_without_number(word) == names.optimizer for word in words):
+    # Keras numbers what a process makes a second time: adam, adam_1.
+    if any(_without_number(word) == _without_number(names.optimizer) for word in words):
         return "optimizer", ""
     if any("loss" in word or "crossentropy" in word or word.startswith("mean_squared_error") for word in words):
         return "loss", ""
