@@ -542,7 +542,7 @@ class _VariantWork:
             if self._trainer.precision == "bfloat16" and not self._bfloat16_is_fast:
                 self._progress.warn(
                     f"{self._variant.name} trains in bfloat16, which this processor only emulates: "
-                    "expect two to four times the time of float32. The recipe's precision=auto would not."
+                    "expect it to take about twice as long as float32. The recipe's precision=auto would not."
                 )
         return self._trainer
 
