@@ -113,3 +113,8 @@ def test_test_views_weigh_one_together(name: str, count: int, keras: Any) -> Non
     assert np.array(found[0][0]) == pytest.approx(PICTURE[None] / 255)
     if count > 1:
         assert np.array(found[1][0])[0, 0] == pytest.approx(PICTURE[0, ::-1] / 255)
+
+
+def test_the_shifted_test_views_look_one_pixel_up_and_one_down(keras: Any) -> None:
+    middles = [round(255 * float(np.array(view)[0, 1, 1])) for view, _ in views(PICTURE[None], "flip and shift")]
+    assert middles == [5, 5, 9, 7, 1, 3]
