@@ -11,25 +11,25 @@ from fortydays.study.exhibits import confident_mistakes, confusion_matrix
 from fortydays.train.recipe import Recipe
 
 RECIPE = Recipe(
-    epochs=8,
-    batch_size=64,
+    epochs=10,
+    batch_size=128,
     optimizer="adam",
-    learning_rate=0.002,
+    learning_rate=0.003,
     schedule="cosine",
     warmup=0.1,
     flip="alternating",
-    evaluate_every=176,  # four looks in an epoch: a target reached is seen within a quarter of one
+    evaluate_every=176,  # two looks in an epoch: a target reached is seen within half of one
 )
 TENFOLD = RECIPE.replace(learning_rate=10 * RECIPE.learning_rate)
 JOURNAL = Recipe(epochs=10, batch_size=64, optimizer="adam", learning_rate=0.001)
 
 
 def network(*, normalized: bool, dropout: float) -> Callable[[], keras.Model]:
-    """Four convolutions in three blocks, each convolution with or without normalization, and a dense head."""
+    """Five convolutions in four blocks, each convolution with or without normalization, and a dense head."""
 
     def build() -> keras.Model:
         model = keras.Sequential([keras.Input((32, 32, 3)), layers.Normalization()])
-        for filters in ((32,), (64, 64), (128,)):
+        for filters in ((32,), (64,), (128,), (128, 128)):
             for count in filters:
                 model.add(layers.Conv2D(count, 3, padding="same"))
                 if normalized:
@@ -102,7 +102,7 @@ study = Study(
     ),
     claims=(
         Threshold(
-            sentence="Convolutions with batch normalization and dropout reach 82% in 8 epochs",
+            sentence="Convolutions with batch normalization and dropout reach 82% in 10 epochs",
             variant="both",
             metric="test_accuracy",
             at_least=0.82,
