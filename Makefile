@@ -69,7 +69,8 @@ lock: ## Renew the locks; needs uv (UPGRADE=--upgrade takes newer versions)
 	@# The run lock first: the others may not disagree with it.
 	$(LOCK) --quiet pyproject.toml -o locks/run.txt
 	$(LOCK) --quiet pyproject.toml --extra jax --constraint locks/run.txt -o locks/jax.txt
-	$(LOCK) --quiet pyproject.toml --extra jax --group dev --constraint locks/jax.txt -o locks/dev.txt
+	$(LOCK) --quiet pyproject.toml --extra data --constraint locks/jax.txt -o locks/data.txt
+	$(LOCK) --quiet pyproject.toml --extra jax --extra data --group dev --constraint locks/jax.txt --constraint locks/data.txt -o locks/dev.txt
 	$(LOCK) --quiet --group build --constraint locks/dev.txt -o locks/build.txt
 
 clean: ## Remove .venv and every cache; runs and datasets are kept elsewhere and stay

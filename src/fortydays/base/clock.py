@@ -18,6 +18,11 @@ def timestamp() -> str:
     return utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def iso(seconds_since_1970: float) -> str:
+    """A moment as ISO 8601 text, as :func:`timestamp` writes it."""
+    return datetime.fromtimestamp(int(seconds_since_1970), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def seconds() -> float:
     """A clock for durations, in seconds, that never goes back."""
     return time.perf_counter()

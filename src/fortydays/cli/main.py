@@ -14,11 +14,16 @@ from fortydays import __version__
 from fortydays.base.errors import ExitCode, FortydaysError
 from fortydays.base.files import storage_error
 from fortydays.cli import (
+    bundle,
     compare,
     data,
     doctor,
+    lineage,
+    models,
     profile,
+    promote,
     read,
+    register,
     report,
     run,
     runs,
@@ -45,7 +50,7 @@ app = typer.Typer(
     },
 )
 
-_LEARN, _KEEP, _TOOLS = "The days", "Results", "The machine"
+_LEARN, _KEEP, _MODELS, _TOOLS = "The days", "Results", "Models", "The machine"
 
 app.command("list", rich_help_panel=_LEARN)(list_command.list_days)
 app.command("read", rich_help_panel=_LEARN)(read.read)
@@ -57,6 +62,14 @@ app.command("compare", rich_help_panel=_KEEP)(compare.compare)
 app.command("verify", rich_help_panel=_KEEP)(verify.verify)
 app.command("ui", rich_help_panel=_KEEP)(ui.ui)
 app.command("sync", rich_help_panel=_KEEP)(sync.sync)
+app.command("register", rich_help_panel=_MODELS)(register.register)
+app.add_typer(models.app, name="models", rich_help_panel=_MODELS)
+app.command("promote", rich_help_panel=_MODELS)(promote.promote)
+app.command("rollback", rich_help_panel=_MODELS)(promote.rollback)
+app.command("retire", rich_help_panel=_MODELS)(promote.retire)
+app.command("lineage", rich_help_panel=_MODELS)(lineage.lineage)
+app.command("reproduce", rich_help_panel=_MODELS)(lineage.reproduce)
+app.command("bundle", rich_help_panel=_MODELS)(bundle.bundle)
 app.add_typer(data.app, name="data", rich_help_panel=_TOOLS)
 app.command("speedrun", rich_help_panel=_TOOLS)(speedrun.speedrun)
 app.command("profile", rich_help_panel=_TOOLS)(profile.profile)

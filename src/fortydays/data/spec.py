@@ -104,6 +104,8 @@ class DatasetSpec:
         citation: whom to cite.
         download_bytes: about how much the first remote source sends; 0 if nothing is downloaded.
         sources: where it can be had, in the order to try.
+        strokes: whether its images are light strokes on a dark ground, centred by their mass, as MNIST's digits are;
+            what is drawn dark on light has to be turned into that before a model of it is asked.
     """
 
     name: str
@@ -120,6 +122,7 @@ class DatasetSpec:
     citation: str
     download_bytes: int
     sources: tuple[Source, ...]
+    strokes: bool = False
 
     @property
     def count(self) -> int:

@@ -25,6 +25,7 @@ from fortydays.base.errors import (
 )
 from fortydays.base.machine import describe_machine
 from fortydays.base.progress import Progress
+from fortydays.base.revision import revision
 from fortydays.base.settings import Settings
 from fortydays.data import store
 from fortydays.data.arrays import Dataset
@@ -341,6 +342,7 @@ def _work(plan: _Plan, run: RunFolder, progress: Progress, listener: Listener | 
             "study": plan.identity["study"],
             "engine": plan.identity["engine"],
             "version": __version__,
+            **_revision(),
         },
         "packages": plan.identity["packages"],
         "machine": {
@@ -361,6 +363,11 @@ def _work(plan: _Plan, run: RunFolder, progress: Progress, listener: Listener | 
         },
         "results_digest": documents.results_digest(trials),
     }
+
+
+def _revision() -> dict[str, Any]:
+    found = revision()
+    return dataclasses.asdict(found) if found else {}
 
 
 _STUDY_TASK = "study"

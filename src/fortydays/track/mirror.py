@@ -16,12 +16,12 @@ from datetime import datetime
 from typing import Any
 
 from fortydays.base import files
-from fortydays.base.errors import StorageError, TrackingError
+from fortydays.base.errors import StorageError
 from fortydays.study.evidence import read_evidence
 from fortydays.study.runs import RunFolder, RunState, TrialFolder
 from fortydays.track import record as records
 from fortydays.track.curves import draw_learning_curves
-from fortydays.track.store import Destination, Store, using_mlflow
+from fortydays.track.store import Store, experiment_id, using_mlflow
 
 RUN_TAG = "fortydays.run_id"
 """The tag that holds a run's id, on the parent and on its trials."""
@@ -107,7 +107,7 @@ def _mirror(run: RunFolder, store: Store, state: RunState) -> Mirrored:
     unsent = [name for name, (digest, _) in results.items() if entry["trials"].get(name, {}).get("digest") != digest]
     known: dict[str, str] = {}
     if not entry["parent"]:
-        entry["experiment_id"] = _experiment(client, store.destination, experiment_name(document))
+        entry["experiment_id"] = experiment_id(store, experiment_name(document))
     if not entry["parent"] or unsent:
         known = _known_runs(client, entry["experiment_id"], run.run_id)
     if not entry["parent"]:
@@ -160,29 +160,6 @@ def _standing(client: Any, run_id: str) -> str:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             return ""
         raise
-
-
-def _experiment(client: Any, where: Destination, name: str) -> str:
-    from mlflow.exceptions import MlflowException
-
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None:
-        # A server knows where it keeps artifacts; with a database it is for us to say.
-        is_database = not where.is_server and not where.uri.startswith("databricks")
-        location = where.artifacts.joinpath(*name.split("/")).as_uri() if is_database else None
-        try:
-            return str(client.create_experiment(name, artifact_location=location))
-        except MlflowException:  # another run of this day may have made it just now
-            experiment = client.get_experiment_by_name(name)
-            if experiment is None:
-                raise
-    if experiment.lifecycle_stage != "active":
-        raise TrackingError(
-            f"The experiment {name!r} has been deleted in {where.shown}, so no run can be added to it.",
-            hint=f"Restore it: MLFLOW_TRACKING_URI={where.shown} mlflow experiments restore "
-            f"--experiment-id {experiment.experiment_id}",
-        )
-    return str(experiment.experiment_id)
 
 
 def _known_runs(client: Any, experiment_id: str, run_id: str) -> dict[str, str]:

@@ -33,6 +33,7 @@ _ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
     # Else the end of each run prints its address, with the password that may be in it.
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 _ENVIRONMENT_UNLESS_SET = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -143,11 +144,18 @@ def scrubbed(text: str, uri: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
+_SEND_LATER = f"The run itself is not affected. Send it later with: {SYNC_COMMAND}"
+
+
 @contextlib.contextmanager
-def using_mlflow(where: Destination) -> Iterator[None]:
+def using_mlflow(where: Destination, *, hint: str = _SEND_LATER) -> Iterator[None]:
     """Turn what MLflow and the libraries below it raise inside the block into :class:`TrackingError`.
 
     Their warnings are about their own code, and nothing that a reader could do something about.
+
+    Args:
+        where: what is used.
+        hint: what to do where it cannot be reached, or refuses.
     """
     import requests
     import sqlalchemy.exc
@@ -162,7 +170,7 @@ def using_mlflow(where: Destination) -> Iterator[None]:
     except FortydaysError:
         raise
     except (MlflowException, requests.RequestException, sqlalchemy.exc.SQLAlchemyError, OSError) as error:
-        raise _tracking_error(where, error) from error
+        raise _tracking_error(where, error, hint) from error
 
 
 def quiet_mlflow() -> None:
@@ -189,21 +197,54 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def open_store(where: Destination) -> Store:
+def open_store(where: Destination, *, hint: str = _SEND_LATER) -> Store:
     """Make a destination ready and open it.
+
+    Args:
+        where: what to open.
+        hint: what to do where it cannot be reached, or refuses.
 
     Raises:
         TrackingError: it cannot be reached, or refuses.
         StorageError: the workspace cannot be written.
     """
     notes = prepare(where)
-    with _no_garbage_collection(), using_mlflow(where):
+    with _no_garbage_collection(), using_mlflow(where, hint=hint):
         from mlflow.tracking import MlflowClient
 
         client = MlflowClient(tracking_uri=where.uri)
         # A client is made without asking the server; ask, so that a wrong address shows here.
         client.search_experiments(max_results=1)
     return Store(destination=where, client=client, notes=tuple(notes))
+
+
+def experiment_id(store: Store, name: str) -> str:
+    """MLflow's id of an experiment, which is made where it is missing.
+
+    Raises:
+        TrackingError: it has been deleted there, or the store refuses.
+    """
+    from mlflow.exceptions import MlflowException
+
+    client, where = store.client, store.destination
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        # A server knows where it keeps artifacts; with a database it is for us to say.
+        is_database = not where.is_server and not where.uri.startswith("databricks")
+        location = where.artifacts.joinpath(*name.split("/")).as_uri() if is_database else None
+        try:
+            return str(client.create_experiment(name, artifact_location=location))
+        except MlflowException:  # another process may have made it just now
+            experiment = client.get_experiment_by_name(name)
+            if experiment is None:
+                raise
+    if experiment.lifecycle_stage != "active":
+        raise TrackingError(
+            f"The experiment {name!r} has been deleted in {where.shown}, so no run can be added to it.",
+            hint=f"Restore it: MLFLOW_TRACKING_URI={where.shown} mlflow experiments restore "
+            f"--experiment-id {experiment.experiment_id}",
+        )
+    return str(experiment.experiment_id)
 
 
 def prepare(where: Destination) -> list[str]:
@@ -291,20 +332,19 @@ def _make(where: Destination, database: Path) -> None:
     files.complete_part(database)
 
 
-def _tracking_error(where: Destination, error: BaseException) -> TrackingError:
+def _tracking_error(where: Destination, error: BaseException, hint: str) -> TrackingError:
     import requests
 
     chain = [error]
     while (before := chain[-1].__cause__ or chain[-1].__context__) is not None and before not in chain:
         chain.append(before)
-    again = f"The run itself is not affected. Send it later with: {SYNC_COMMAND}"
     if any(isinstance(e, requests.Timeout) for e in chain):
         seconds = os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"]
         return UnreachableError(
-            f"The tracking server {where.shown} cannot be reached: nothing came within {seconds} s.", hint=again
+            f"The tracking server {where.shown} cannot be reached: nothing came within {seconds} s.", hint=hint
         )
     if any(isinstance(e, requests.ConnectionError) for e in chain):
-        return UnreachableError(f"The tracking server {where.shown} cannot be reached: no connection.", hint=again)
+        return UnreachableError(f"The tracking server {where.shown} cannot be reached: no connection.", hint=hint)
     reason = scrubbed(str(error), where.uri)
     if "out-of-date database schema" in reason:
         return TrackingError(
@@ -314,4 +354,4 @@ def _tracking_error(where: Destination, error: BaseException) -> TrackingError:
     if len(reason) > 300:
         reason = f"{reason[:297]}..."
     kind = "server" if where.is_server else "store"
-    return TrackingError(f"The tracking {kind} {where.shown} refused: {reason}", hint=again)
+    return TrackingError(f"The tracking {kind} {where.shown} refused: {reason}", hint=hint)

@@ -1,0 +1,57 @@
+"""Which commit of this program's source runs, where it runs from a Git checkout."""
+
+import functools
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+_SECONDS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision:
+    """A state of a Git checkout.
+
+    Attributes:
+        commit: of the checkout, in hexadecimal.
+        clean: whether nothing in it differs from that commit, files that Git ignores aside.
+    """
+
+    commit: str
+    clean: bool
+
+
+@functools.cache
+def revision(folder: Path = Path(__file__).parent.parent) -> Revision | None:
+    """The revision of the checkout that a folder belongs to; of this program's own source by default.
+
+    Looked up once for each folder of a process.
+
+    Returns:
+        None where there is no Git, or where the folder is not part of a checkout: an installed package may well lie
+        inside some other project's.
+    """
+    git = shutil.which("git")
+    if git is None:
+        return None
+
+    def ask(*arguments: str) -> str | None:
+        try:
+            said = subprocess.run(
+                [git, "-C", str(folder), "--no-optional-locks", *arguments],
+                capture_output=True,
+                text=True,
+                timeout=_SECONDS,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return said.stdout.strip() if said.returncode == 0 else None
+
+    commit = ask("rev-parse", "HEAD")
+    if not commit or not ask("ls-files", "."):
+        return None
+    changes = ask("status", "--porcelain", "--untracked-files=normal")
+    return None if changes is None else Revision(commit=commit, clean=not changes)

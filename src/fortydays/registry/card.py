@@ -1,0 +1,314 @@
+"""The card of a model version: what it is, what it can do and cannot, and how to call it. All of it from evidence."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.base import files
+from fortydays.base.settings import Settings
+from fortydays.data.arrays import Split
+from fortydays.study.design import Shown
+from fortydays.study.exhibits import confident_mistakes
+from fortydays.track.curves import keep_matplotlib_in_workspace
+
+if TYPE_CHECKING:
+    from fortydays.registry.catalog import Catalog, Version
+
+CARD_FILE, PICTURE_FILE = "README.md", "mistakes.png"
+_PICTURES = 15
+_COLUMNS = 5
+
+_TEMPLATE = """---
+{{ card_data }}
+---
+
+# {{ name }}, version {{ version }}
+
+It takes a picture of {{ shape }} and gives the probability of each of {{ classes | length }} classes. It has
+{{ trial.parameters | thousands }} parameters and was trained by the study *{{ study.title }}*
+{%- if study.day %} of day {{ study.day }}{% endif %}, variant *{{ study.variant }}*
+{%- if study.description %} ({{ study.description }}){% endif %}, with seed {{ trial.seed }}: the best on the
+validation split of those it was chosen from.
+
+## Numbers
+
+| what | on | value |
+|---|---|---|
+{% for row in numbers -%}
+| {{ row | join(" | ") }} |
+{% endfor %}
+It was trained in {{ trial.precision }} and computes in {{ evaluation.onnx.precision }}. On
+{{ evaluation.onnx.images | thousands }} validation images
+{%- if evaluation.onnx.precision == "int8" %} it gives the same class as Keras in
+{{ evaluation.onnx.agreement | percent }} of the cases.
+{%- else %} no probability differs from Keras's by more than {{ "%.1e" | format(evaluation.onnx.difference) }}.
+{%- endif %}
+
+## Each class
+
+| class | test images | right |
+|---|---|---|
+{% for row in per_class -%}
+| {{ row.name }} | {{ row.images | thousands }} | {{ row.right | percent }} |
+{% endfor %}
+## What the study claims
+
+{% for claim in claims -%}
+- {{ claim.claim }}: **{{ claim.verdict }}**
+{% else -%}
+Nothing.
+{% endfor %}
+## Where it fails
+
+Of {{ dataset.test | thousands }} test images, {{ mistakes | thousands }} are answered wrongly.
+{%- if has_pictures %} Those it was surest about, each with what it is → what the model said:
+
+![The most confident mistakes]({{ picture }})
+{%- endif %}
+
+## Limits
+
+- It knows {{ classes | length }} classes and answers with one of them whatever it is shown:
+  {{ classes | join(", ") }}.
+- It has learned {{ dataset.train | thousands }} images of {{ dataset.name }} and nothing else. On pictures of
+  another origin, expect less than the numbers above.
+{% if worst -%}
+- It is least reliable on *{{ worst.name }}*: {{ worst.right | percent }} right.
+{% endif -%}
+- The spread above is that of training. How much the numbers depend on the choice of test images is not in it.
+
+## How to call it
+
+```python
+import numpy as np, onnxruntime
+
+session = onnxruntime.InferenceSession("model.onnx")
+images = np.zeros((1, {{ evaluation_shape | join(", ") }}), np.uint8)  # pixels from 0 to 255, any number of images
+(probabilities,) = session.run(["probabilities"], {"image": images})
+```
+
+`labels.json` has the classes in the order of the probabilities; `preprocessing.json` says how any picture becomes
+such an image.
+{%- if strokes %} Strokes are light on dark here: draw dark on light, and it has to be inverted first.{% endif %}
+
+## What it is made of
+
+| | |
+|---|---|
+{% for row in parts -%}
+| {{ row | join(" | ") }} |
+{% endfor %}
+All of it, and every package, is in `lineage.json`.
+"""
+
+
+def write_card(
+    folder: Path,
+    *,
+    name: str,
+    version: int,
+    lineage: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
+    claims: Sequence[Mapping[str, Any]],
+    probabilities: NDArray[np.float32],
+    test: Split,
+    classes: Sequence[str],
+) -> None:
+    """Write ``README.md``, a model card as model hubs know it, and the picture it shows, into a folder.
+
+    Args:
+        folder: where to.
+        name: of the model.
+        version: its number.
+        lineage: what it is made of.
+        evaluation: what was measured on validation data.
+        claims: of the study, with their verdicts.
+        probabilities: the trial's answers on the test split, kept since it was trained, shape (n, classes).
+        test: the test split, for the classes and pictures of what was answered.
+        classes: names of the labels.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    labels = np.asarray(test.labels)
+    right = probabilities.argmax(axis=1) == labels
+    per_class: list[dict[str, Any]] = [
+        {"name": each, "images": int(np.sum(labels == k)), "right": float(right[labels == k].mean())}
+        for k, each in enumerate(classes)
+        if np.any(labels == k)
+    ]
+    exhibit = confident_mistakes(variant=lineage["study"]["variant"], count=_PICTURES).make(
+        Shown(
+            variant=lineage["study"]["variant"],
+            seed=lineage["trial"]["seed"],
+            model=None,  # this exhibit looks at the answers alone
+            test=test,
+            probabilities=probabilities,
+            classes=tuple(classes),
+        )
+    )
+    pictures = exhibit["pictures"]
+    if pictures:
+        files.write_bytes(folder / PICTURE_FILE, _sheet(pictures))
+    shape = np.asarray(test.images).shape[1:]
+    text = _render(
+        name=name,
+        version=version,
+        shape=f"{' x '.join(map(str, shape[:2]))} {'color' if len(shape) == 3 else 'grey'} pixels",
+        study=lineage["study"],
+        trial=lineage["trial"],
+        metrics=lineage["trial"]["metrics"],
+        dataset=lineage["dataset"],
+        evaluation=evaluation,
+        evaluation_shape=shape,
+        per_class=per_class,
+        claims=claims,
+        mistakes=int(np.sum(~right)),
+        has_pictures=bool(pictures),
+        numbers=_numbers(lineage, evaluation),
+        parts=_parts(lineage),
+        picture=PICTURE_FILE,
+        classes=classes,
+        worst=min(per_class, key=lambda row: row["right"]) if per_class else None,
+        strokes=_is_strokes(lineage["dataset"]["name"]),
+    )
+    files.write_text(folder / CARD_FILE, text)
+
+
+def read_card(version: "Version", catalog: "Catalog", settings: Settings) -> str:
+    """The card of a registered version, after checking its files.
+
+    Raises:
+        NotWholeError: they are missing or altered.
+    """
+    with files.temporary_folder(settings.workspace / "registry", version.name) as scratch:
+        catalog.fetch(version, scratch / "version")
+        path = scratch / "version" / CARD_FILE
+        with files.storage_errors("read", path):
+            return path.read_text("utf-8")
+
+
+def _numbers(lineage: Mapping[str, Any], evaluation: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """What, on which images, and how much."""
+    metrics, over = lineage["trial"]["metrics"], lineage["trial"]["over_seeds"].get("test_accuracy")
+    rows = [
+        (
+            "accuracy of this model",
+            f"{lineage['dataset']['test']:,} test images, opened once",
+            _percent(metrics["test_accuracy"]),
+        )
+    ]
+    if over and over["n"] > 1:
+        what = f"accuracy over {over['n']} seeds, mean ± standard deviation"
+        rows.append((what, "the same", f"{100 * over['mean']:.2f} ± {_percent(over['std'])}"))
+    rows += [
+        ("accuracy of this file", f"{evaluation['images']:,} validation images", _percent(evaluation["accuracy"])),
+        ("cross-entropy", "the same", f"{evaluation['loss']:.4f}"),
+        ("expected calibration error", "the same", f"{evaluation['calibration_error']:.4f}"),
+    ]
+    for behaviour in evaluation["behaviours"]:
+        what = f"the same answer when {behaviour['change']}"
+        rows.append((what, f"{behaviour['images']:,} of them", _percent(behaviour["same"])))
+    return [
+        *rows,
+        ("time for one image", "one thread of the machine that registered it", f"{evaluation['milliseconds']:.2f} ms"),
+        ("size of the model's file", "", f"{evaluation['bytes'] / 1e6:.2f} MB"),
+    ]
+
+
+def _parts(lineage: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What it is made of, in words."""
+    dataset, code, run, machine = lineage["dataset"], lineage["code"], lineage["run"], lineage["machine"]
+    commit = f", commit {code['commit']}{'' if code['clean'] else ' with changes'}" if "commit" in code else ""
+    return [
+        ("dataset", f"{dataset['name']}, version {dataset['version']}, splits {dataset['split_version']}"),
+        ("its SHA-256", dataset["digest"]),
+        ("its licence", dataset["licence"]),
+        ("run", f"{run['id']}, ended {run['ended']}"),
+        ("code", f"fortydays {code['version']}{commit}"),
+        ("study and engine", f"{code['study'][:16]}, {code['engine'][:16]}"),
+        ("weights", lineage["trial"]["weights_digest"]),
+        (
+            "machine",
+            f"{machine['cpu_model']}, {machine['system']}, {machine['backend']} on {machine['threads']} threads",
+        ),
+    ]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}%"
+
+
+def _is_strokes(dataset: str) -> bool:
+    from fortydays.data.catalog import find
+
+    return find(dataset).strokes
+
+
+def _render(**values: Any) -> str:
+    """The card's text. The front matter, in the words of model hubs, is written by their own library."""
+    from huggingface_hub import EvalResult, ModelCardData
+
+    metrics, dataset = values["metrics"], values["dataset"]
+    data = ModelCardData(
+        model_name=f"{values['name']} version {values['version']}",
+        library_name="onnx",
+        pipeline_tag="image-classification",
+        tags=["image-classification", "keras", "fortydays"],
+        datasets=[dataset["name"]],
+        metrics=["accuracy"],
+        eval_results=[
+            EvalResult(
+                task_type="image-classification",
+                dataset_type=dataset["name"],
+                dataset_name=dataset["name"],
+                dataset_split="test",
+                dataset_revision=dataset["digest"],
+                metric_type="accuracy",
+                metric_value=round(metrics["test_accuracy"], 6),
+            )
+        ],
+    )
+    text: str = _environment().from_string(_TEMPLATE).render(card_data=data.to_yaml(), **values)
+    return f"{text.strip()}\n"
+
+
+def _environment() -> Any:
+    import jinja2
+
+    # The card is Markdown for a file; nothing of it is HTML.
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701
+    environment.filters |= {"percent": _percent, "thousands": lambda value: f"{value:,}"}
+    return environment
+
+
+def _sheet(pictures: Sequence[Mapping[str, Any]]) -> bytes:
+    """Pictures with their labels under them, as one PNG file."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    keep_matplotlib_in_workspace()
+    rows = -(-len(pictures) // _COLUMNS)
+    figure = Figure(figsize=(1.7 * _COLUMNS, 1.95 * rows), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    for number, axes in enumerate(figure.subplots(rows, _COLUMNS, squeeze=False).flat):
+        axes.axis("off")
+        if number < len(pictures):
+            image = _pixels(pictures[number]["png"])
+            axes.imshow(image, cmap="gray" if image.ndim == 2 else None, interpolation="nearest")
+            axes.set_title(pictures[number]["label"].replace(" → ", " →\n"), y=-0.32, fontsize=8)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _pixels(png: str) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(base64.b64decode(png)), formats=("PNG",)) as image:
+        return np.asarray(image)

@@ -1,0 +1,192 @@
+"""A model measured as a service would run it: from its ONNX file, on validation images, which it has not learned."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.base import clock
+from fortydays.data.arrays import Split
+from fortydays.registry.inference import OnnxModel
+
+BINS = 15
+"""Of the calibration error: intervals of confidence of equal width (Guo et al., 2017)."""
+
+BRIGHTER = 1.1
+"""What pixels are multiplied with, and divided by, to see whether a small change of brightness changes the answer."""
+
+MOST_FOR_BEHAVIOUR = 2_000
+_TIMED = 100
+_UNTIMED = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Behaviour:
+    """Whether the answers stay when the images change in a way that means nothing.
+
+    Attributes:
+        change: what was done to the images.
+        images: how many.
+        same: share of (image, change) pairs whose most probable class stayed, from 0 to 1.
+    """
+
+    change: str
+    images: int
+    same: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measured:
+    """What a model does on validation data.
+
+    Attributes:
+        images: how many.
+        accuracy: share of right answers.
+        loss: mean cross-entropy.
+        calibration_error: expected calibration error, from 0 to 1.
+        class_accuracy: share of right answers for each class, in the order of the labels; NaN where it has no image.
+        right: bool, shape (images,), whether each was answered rightly.
+        behaviours: how stable the answers are.
+        milliseconds: median time for one image on one thread.
+        bytes: size of the model's file.
+    """
+
+    images: int
+    accuracy: float
+    loss: float
+    calibration_error: float
+    class_accuracy: tuple[float, ...]
+    right: NDArray[np.bool_]
+    behaviours: tuple[Behaviour, ...]
+    milliseconds: float
+    bytes: int
+
+    @property
+    def worst_class(self) -> int:
+        """The label whose images are answered rightly least often."""
+        return int(np.nanargmin(self.class_accuracy))
+
+    def as_dict(self, classes: Sequence[str]) -> dict[str, Any]:
+        """As JSON values, without the answers to single images."""
+        return {
+            "images": self.images,
+            "accuracy": self.accuracy,
+            "loss": self.loss,
+            "calibration_error": self.calibration_error,
+            "class_accuracy": {
+                name: None if np.isnan(value) else value
+                for name, value in zip(classes, self.class_accuracy, strict=True)
+            },
+            "behaviours": [{"change": b.change, "images": b.images, "same": b.same} for b in self.behaviours],
+            "milliseconds": self.milliseconds,
+            "bytes": self.bytes,
+        }
+
+
+def measure(content: bytes, validation: Split, *, threads: int) -> Measured:
+    """Measure an ONNX model.
+
+    Args:
+        content: the file.
+        validation: images and labels.
+        threads: to compute with; the time of one image is always taken on one.
+
+    Raises:
+        UnsafeModelError: the file is not one to run.
+    """
+    model = OnnxModel(content, threads=threads)
+    images = np.asarray(validation.images)
+    probabilities = model.predict(images)
+    labels = np.asarray(validation.labels).astype(np.intp)
+    answers = probabilities.argmax(axis=1)
+    right = answers == labels
+    some = _spread(images, MOST_FOR_BEHAVIOUR)
+    told = _spread(answers, MOST_FOR_BEHAVIOUR)
+    return Measured(
+        images=len(labels),
+        accuracy=float(right.mean()),
+        loss=cross_entropy(probabilities, labels),
+        calibration_error=calibration_error(probabilities, labels),
+        class_accuracy=tuple(
+            float(right[labels == label].mean()) if np.any(labels == label) else float("nan")
+            for label in range(probabilities.shape[1])
+        ),
+        right=right,
+        behaviours=(
+            _behaviour(model, "shifted by one pixel", shifted_by_one(some), told),
+            _behaviour(model, "a tenth brighter or darker", brighter_and_darker(some), told),
+        ),
+        milliseconds=_milliseconds(OnnxModel(content, threads=1), images),
+        bytes=len(content),
+    )
+
+
+def cross_entropy(probabilities: NDArray[np.float32], labels: NDArray[np.intp]) -> float:
+    """Mean negative logarithm of the probability of the right class; no probability counts as less than 1e-7."""
+    chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.clip(chosen, 1e-7, 1.0)).mean())
+
+
+def calibration_error(probabilities: NDArray[np.float32], labels: NDArray[np.intp], *, bins: int = BINS) -> float:
+    """Expected calibration error: how far confidence is from accuracy, on average over the images (Guo et al., 2017).
+
+    Images are put into intervals of equal width by the probability of their most probable class; within each, the
+    mean of these is compared with the share of right answers.
+
+    Args:
+        probabilities: float32, shape (n, classes).
+        labels: shape (n,).
+        bins: how many intervals.
+
+    Returns:
+        From 0 to 1.
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    # An interval holds its upper end, so that a probability of exactly 1 is in the last one.
+    which = np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
+    count = np.bincount(which, minlength=bins)
+    gaps = np.abs(np.bincount(which, confidence, minlength=bins) - np.bincount(which, right, minlength=bins))
+    return float(gaps.sum() / max(1, count.sum()))
+
+
+def shifted_by_one(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """The images moved by one pixel up, down, left and right; the edge that is left over is repeated."""
+    padding = [(0, 0), (1, 1), (1, 1), *((0, 0) for _ in images.shape[3:])]
+    padded = np.pad(images, padding, mode="edge")
+    height, width = images.shape[1:3]
+    for top, left in ((2, 1), (0, 1), (1, 2), (1, 0)):
+        yield padded[:, top : top + height, left : left + width]
+
+
+def brighter_and_darker(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """The images with every pixel multiplied with, and divided by, :data:`BRIGHTER`; white stays white."""
+    for factor in (BRIGHTER, 1 / BRIGHTER):
+        yield np.clip(np.rint(images * np.float32(factor)), 0, 255).astype(np.uint8)
+
+
+def _behaviour(
+    model: OnnxModel, change: str, changed: Iterator[NDArray[np.uint8]], answers: NDArray[np.intp]
+) -> Behaviour:
+    same = [float(np.mean(model.predict(images).argmax(axis=1) == answers)) for images in changed]
+    return Behaviour(change=change, images=len(answers), same=statistics.fmean(same))
+
+
+def _spread(rows: NDArray[Any], most: int) -> NDArray[Any]:
+    """At most so many rows, evenly spaced."""
+    if len(rows) <= most:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, most).astype(np.intp)]
+
+
+def _milliseconds(model: OnnxModel, images: NDArray[np.uint8]) -> float:
+    times = []
+    for turn in range(_UNTIMED + _TIMED):
+        one = images[turn % len(images)][None]
+        began = clock.seconds()
+        model.predict(one)
+        times.append(clock.seconds() - began)
+    return 1000 * statistics.median(times[_UNTIMED:])

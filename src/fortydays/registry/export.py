@@ -1,0 +1,223 @@
+"""From a trained trial to an ONNX file, in a process of its own.
+
+``python -m fortydays.registry.export REQUEST.json`` builds the variant's model from the study, gives it the trial's
+weights and writes it down. It always computes on TensorFlow in float32, whatever the trial was trained on: of Keras's
+backends, TensorFlow alone exports every layer of this journey to a graph that ONNX Runtime takes. A process of its own
+keeps the caller free of training frameworks, and on the backend that it has.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fortydays.base import files
+from fortydays.base.errors import FortydaysError, StorageError
+from fortydays.registry.inference import INPUT, OUTPUT, read_signature
+from fortydays.study.runner import load_arrays, save_arrays
+
+if TYPE_CHECKING:
+    import keras
+
+OPSET = 18
+"""Version of the ONNX operators: the newest that the exporter writes."""
+
+ONNX_FILE, KERAS_FILE = "model.onnx", "model.keras"
+ANSWERS_FILE, CLAIMS_FILE = "keras_answers.npz", "claims.json"
+_LONGEST_SECONDS = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest:
+    """What to export.
+
+    Attributes:
+        study: a day's number, or the path of a study file.
+        variant: the variant's name.
+        seed: the trial's seed.
+        test_views: the views whose answers the recipe averages; they become part of the graph.
+        weights: file of the trial's variables.
+        images: ``.npz`` file of uint8 images that Keras is to answer too, for comparison.
+        folder: where to write.
+        threads: to compute with.
+    """
+
+    study: str
+    variant: str
+    seed: int
+    test_views: str
+    weights: str
+    images: str
+    folder: str
+    threads: int
+
+
+class ExportFailedError(FortydaysError):
+    """A trained model could not be written as ONNX."""
+
+
+def export(request: ExportRequest) -> None:
+    """Write a trial's model as ``model.onnx`` and ``model.keras`` into a folder.
+
+    Beside them: Keras's answers, and the sentences of the claims that the study makes about the variant.
+
+    Raises:
+        ExportFailedError: it cannot be built, or not be exported; the message says why.
+        StorageError: the folder cannot be written.
+    """
+    folder = Path(request.folder)
+    files.make_folder(folder)
+    with files.temporary_folder(folder, "export") as scratch:
+        files.write_json(scratch / "request.json", asdict(request))
+        try:
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", "fortydays.registry.export", str(scratch / "request.json")],
+                env={**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"},
+                capture_output=True,
+                text=True,
+                timeout=_LONGEST_SECONDS,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+        except subprocess.TimeoutExpired:
+            raise ExportFailedError(
+                f"The export of {request.variant!r} took more than {_LONGEST_SECONDS} s."
+            ) from None
+        if done.returncode == 0:
+            return
+        try:
+            said = files.read_json(scratch / "failure.json")
+        except StorageError:
+            last = " ".join(done.stderr.split())[-300:]
+            raise ExportFailedError(
+                f"The process that exports {request.variant!r} ended with status {done.returncode}: {last}"
+            ) from None
+        raise ExportFailedError(
+            f"{request.variant!r} cannot be exported to ONNX: {said['message']}", hint=str(said["hint"])
+        )
+
+
+def to_onnx(model: "keras.Model", *, test_views: str = "none") -> bytes:
+    """A Keras model of float32, on TensorFlow, as an ONNX file that takes uint8 pixels.
+
+    Scaling, and the averaging over views where there are any, are part of the graph, so that whoever runs it has to
+    know nothing but the size of the images.
+
+    Args:
+        model: takes float32 images from 0 to 1 and gives probabilities.
+        test_views: the views, as a recipe names them.
+
+    Raises:
+        ExportFailedError: the graph has a part that ONNX does not know.
+    """
+    import onnx
+    import tensorflow as tf
+    import tf2onnx
+
+    from fortydays.train.augmentation import views
+
+    # Tensors that layers computed for themselves would become further inputs of the graph; arrays become constants.
+    for layer in model._flatten_layers():
+        for name, value in list(vars(layer).items()):
+            if isinstance(value, tf.Tensor):
+                setattr(layer, name, value.numpy())
+    signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8, name=INPUT)]
+
+    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
+    def answer(images: Any) -> Any:
+        weighted = [weight * model(view, training=False) for view, weight in views(images, test_views)]
+        return tf.identity(tf.add_n(weighted) if len(weighted) > 1 else weighted[0], name=OUTPUT)
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            proto, _ = tf2onnx.convert.from_function(answer, input_signature=signature, opset=OPSET)
+    except Exception as error:  # the exporter raises whatever it stumbles on
+        raise ExportFailedError(" ".join(str(error).split())[:300]) from error
+    _rename_output(proto)
+    given = proto.graph.input[0].type.tensor_type.shape.dim[0]
+    answered = proto.graph.output[0].type.tensor_type.shape.dim[0]
+    given.dim_param = answered.dim_param = "images"
+    del proto.graph.value_info[:]  # shapes on the way, in which the number of images has other names
+    proto.producer_name, proto.doc_string = "fortydays", ""
+    onnx.checker.check_model(proto, full_check=True)
+    content: bytes = proto.SerializeToString(deterministic=True)
+    read_signature(content)
+    return content
+
+
+def _rename_output(proto: Any) -> None:
+    """Give the graph's output its name; the exporter takes the one of a TensorFlow operation."""
+    (output,) = proto.graph.output
+    before = output.name
+    for node in proto.graph.node:
+        for names in (node.input, node.output):
+            for position, name in enumerate(names):
+                if name == before:
+                    names[position] = OUTPUT
+    output.name = OUTPUT
+
+
+def _work(request: ExportRequest) -> None:
+    from fortydays.days.loading import find_study, load_study
+    from fortydays.train.framework import build_model, set_variables
+
+    source = load_study(find_study(request.study), threads=request.threads)
+    variant = next(v for v in source.study.variants if v.name == request.variant)
+    model = build_model(variant.model, seed=request.seed, precision="float32")
+    try:
+        set_variables(model, load_arrays(Path(request.weights)))
+    except ValueError as error:
+        raise ExportFailedError(
+            "the trial's weights do not fit the model that the study builds today.", hint="Run the study again."
+        ) from error
+    folder = Path(request.folder)
+    (images,) = load_arrays(Path(request.images))
+    answers = _answers(model, images, request.test_views)
+    with files.storage_errors("write", folder / KERAS_FILE):
+        model.save(folder / KERAS_FILE)
+    files.write_bytes(folder / ONNX_FILE, to_onnx(model, test_views=request.test_views))
+    save_arrays(folder / ANSWERS_FILE, [answers])
+    # A claim that sets others against a variant is about those others.
+    about = [c for c in source.study.claims if variant.name in _subjects(c)]
+    files.write_json(folder / CLAIMS_FILE, [claim.sentence for claim in about])
+
+
+def _subjects(claim: Any) -> tuple[str, ...]:
+    return (claim.variant,) if hasattr(claim, "variant") else tuple(claim.variants)
+
+
+def _answers(model: "keras.Model", images: Any, test_views: str) -> Any:
+    from keras import ops
+
+    from fortydays.train.augmentation import views
+
+    answers = []
+    for start in range(0, len(images), 250):
+        weighted = [
+            weight * ops.convert_to_numpy(model(view, training=False))
+            for view, weight in views(images[start : start + 250], test_views)
+        ]
+        answers.append(sum(weighted))
+    return np.concatenate(answers).astype(np.float32)
+
+
+def main(arguments: list[str]) -> int:
+    """Export what the file ``arguments[0]`` asks for. Returns the exit status; failures are told beside that file."""
+    (path,) = map(Path, arguments)
+    try:
+        _work(ExportRequest(**json.loads(path.read_text("utf-8"))))
+    except FortydaysError as error:
+        files.write_json(path.with_name("failure.json"), {"message": error.message, "hint": error.hint})
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

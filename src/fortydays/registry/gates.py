@@ -1,0 +1,244 @@
+"""The gates: conditions that a model version must pass before an alias moves to it, each with its numbers.
+
+Where there is a champion, the candidate is set against it on the same validation images; where there is none, against
+limits that hold for any model. The limits are stated in :class:`Limits` and shown with each result.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.registry.evaluation import Measured
+
+RESAMPLES = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What the gates ask for.
+
+    Attributes:
+        confidence: of the interval of the difference to the champion.
+        calibration_error: the most that a first model's may be, from 0 to 1.
+        calibration_margin: how much more than the champion's it may be.
+        class_spread: how far a first model's worst class may be below its accuracy, from 0 to 1.
+        class_margin: how far the worst class may be below the champion's worst.
+        onnx_difference: the most that a probability from ONNX may differ from Keras's.
+        int8_agreement: share of images whose most probable class an int8 model must share with Keras.
+        milliseconds: the most that one image may take on one thread, in the median.
+        megabytes: the most that the model's file may have.
+        same_answers: share of images whose answer must stay when the image changes in a way that means nothing.
+    """
+
+    confidence: float = 0.95
+    calibration_error: float = 0.1
+    calibration_margin: float = 0.02
+    class_spread: float = 0.3
+    class_margin: float = 0.03
+    onnx_difference: float = 1e-4
+    int8_agreement: float = 0.98
+    milliseconds: float = 50.0
+    megabytes: float = 100.0
+    same_answers: float = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateResult:
+    """What one gate says.
+
+    Attributes:
+        gate: its name.
+        passed: whether the version may pass.
+        found: what was measured, in words and numbers.
+        asked: what was asked for.
+    """
+
+    gate: str
+    passed: bool
+    found: str
+    asked: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"gate": self.gate, "passed": self.passed, "found": self.found, "asked": self.asked}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Champion:
+    """The version that the candidate would replace.
+
+    Attributes:
+        version: its number.
+        measured: what it does on the candidate's validation data.
+        problem: why the two cannot be compared, or "".
+    """
+
+    version: int
+    measured: Measured | None
+    problem: str = ""
+
+
+def judge(
+    measured: Measured,
+    *,
+    facts: Mapping[str, Any],
+    classes: Sequence[str],
+    champion: Champion | None,
+    limits: Limits,
+) -> list[GateResult]:
+    """Set a candidate against all gates.
+
+    Args:
+        measured: what it does on validation data.
+        facts: what was found when it was registered: its study's ``claims`` and how its ``onnx`` compares with Keras.
+        classes: names of the labels.
+        champion: the version it would replace, or None if there is none.
+        limits: what is asked for.
+
+    Returns:
+        A result for each gate, in the order to show them.
+    """
+    return [
+        _claims(facts["claims"]),
+        _accuracy(measured, champion, limits),
+        _calibration(measured, champion, limits),
+        _worst_class(measured, champion, limits, classes),
+        _onnx(facts["onnx"], limits),
+        _latency(measured, limits),
+        _size(measured, limits),
+        *_behaviours(measured, limits),
+    ]
+
+
+def difference_interval(
+    candidate: NDArray[np.bool_], champion: NDArray[np.bool_], *, confidence: float
+) -> tuple[float, float, float]:
+    """The difference in accuracy of two models on the same images, with its paired bootstrap interval.
+
+    Images are drawn with replacement (Efron, 1979), each with what both models made of it. All that matters of an
+    image is whether the candidate alone was right, the champion alone, or neither alone; so the counts of these three
+    are drawn, which is the same.
+
+    Args:
+        candidate: bool, shape (n,), which images the candidate answers rightly.
+        champion: likewise.
+        confidence: of the interval.
+
+    Returns:
+        Candidate minus champion: the difference, the lower and the upper end of its interval.
+    """
+    n = len(candidate)
+    gained = int(np.sum(candidate & ~champion))
+    lost = int(np.sum(champion & ~candidate))
+    # The seed is part of the method: the same two models always get the same interval.
+    drawn = np.random.default_rng(0).multinomial(n, [gained / n, lost / n, 1 - (gained + lost) / n], size=RESAMPLES)
+    differences = (drawn[:, 0] - drawn[:, 1]) / n
+    low, high = np.quantile(differences, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return (gained - lost) / n, float(low), float(high)
+
+
+def _claims(claims: Sequence[Mapping[str, str]]) -> GateResult:
+    open_claims = [c for c in claims if c["verdict"] != "supported"]
+    if not claims:
+        found = "the study makes no claim about this variant"
+    elif open_claims:
+        found = "; ".join(f"{c['verdict']}: {c['claim']}" for c in open_claims)
+    else:
+        found = f"{len(claims)} of {len(claims)} supported"
+    return GateResult(
+        gate="claims", passed=not open_claims, found=found, asked="the study's claims about the variant are supported"
+    )
+
+
+def _accuracy(measured: Measured, champion: Champion | None, limits: Limits) -> GateResult:
+    here = f"{100 * measured.accuracy:.2f}% of {measured.images:,} images"
+    asked = "better than the champion, or within noise of it"
+    if champion is None:
+        return GateResult(gate="accuracy", passed=True, found=f"{here}; there is no champion yet", asked=asked)
+    if champion.measured is None:
+        return GateResult(gate="accuracy", passed=False, found=champion.problem, asked=asked)
+    difference, low, high = difference_interval(measured.right, champion.measured.right, confidence=limits.confidence)
+    found = (
+        f"{here}, {100 * difference:+.2f} points against version {champion.version} "
+        f"({100 * limits.confidence:.0f}% interval {100 * low:+.2f} to {100 * high:+.2f})"
+    )
+    return GateResult(gate="accuracy", passed=high >= 0, found=found, asked=asked)
+
+
+def _calibration(measured: Measured, champion: Champion | None, limits: Limits) -> GateResult:
+    most, asked = limits.calibration_error, "the expected calibration error is at most {:.3f}"
+    if champion is not None and champion.measured is not None:
+        most = champion.measured.calibration_error + limits.calibration_margin
+        asked += f", the champion's and {limits.calibration_margin:g}"
+    return GateResult(
+        gate="calibration",
+        passed=measured.calibration_error <= most,
+        found=f"{measured.calibration_error:.3f}",
+        asked=asked.format(most),
+    )
+
+
+def _worst_class(measured: Measured, champion: Champion | None, limits: Limits, classes: Sequence[str]) -> GateResult:
+    least = measured.accuracy - limits.class_spread
+    asked = f"at most {100 * limits.class_spread:.0f} points below the accuracy"
+    if champion is not None and champion.measured is not None:
+        least = champion.measured.class_accuracy[champion.measured.worst_class] - limits.class_margin
+        asked = f"at least the champion's worst class less {100 * limits.class_margin:.0f} points"
+    worst = measured.worst_class
+    value = measured.class_accuracy[worst]
+    return GateResult(
+        gate="worst class",
+        passed=value >= least,
+        found=f"{classes[worst]}: {100 * value:.1f}%",
+        asked=f"at least {100 * least:.1f}%: {asked}",
+    )
+
+
+def _onnx(onnx: Mapping[str, Any], limits: Limits) -> GateResult:
+    images = f"{onnx['images']:,} images"
+    if onnx["precision"] == "int8":
+        return GateResult(
+            gate="onnx is keras",
+            passed=onnx["agreement"] >= limits.int8_agreement,
+            found=f"int8: the same class on {100 * onnx['agreement']:.1f}% of {images}",
+            asked=f"the same class on at least {100 * limits.int8_agreement:.0f}%",
+        )
+    return GateResult(
+        gate="onnx is keras",
+        passed=onnx["difference"] <= limits.onnx_difference,
+        found=f"largest difference {onnx['difference']:.1e} on {images}",
+        asked=f"at most {limits.onnx_difference:.0e}",
+    )
+
+
+def _latency(measured: Measured, limits: Limits) -> GateResult:
+    return GateResult(
+        gate="latency",
+        passed=measured.milliseconds <= limits.milliseconds,
+        found=f"{measured.milliseconds:.2f} ms for one image on one thread",
+        asked=f"at most {limits.milliseconds:g} ms",
+    )
+
+
+def _size(measured: Measured, limits: Limits) -> GateResult:
+    return GateResult(
+        gate="size",
+        passed=measured.bytes <= limits.megabytes * 1e6,
+        found=f"{measured.bytes / 1e6:.2f} MB",
+        asked=f"at most {limits.megabytes:g} MB",
+    )
+
+
+def _behaviours(measured: Measured, limits: Limits) -> list[GateResult]:
+    return [
+        GateResult(
+            gate=f"stable, {behaviour.change}",
+            passed=behaviour.same >= limits.same_answers,
+            found=f"the same answer for {100 * behaviour.same:.1f}% of {behaviour.images:,} images",
+            asked=f"at least {100 * limits.same_answers:.0f}%",
+        )
+        for behaviour in measured.behaviours
+    ]

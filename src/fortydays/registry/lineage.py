@@ -1,0 +1,119 @@
+"""What a model version is made of: everything its training was a function of, and where each part can be found."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fortydays.base import clock, files
+from fortydays.data.spec import DatasetSpec
+from fortydays.study.evidence import results_digest
+
+SCHEMA_VERSION = 1
+
+
+def lineage_of(
+    evidence: Mapping[str, Any],
+    trial: Mapping[str, Any],
+    *,
+    dataset: DatasetSpec,
+    claims: Sequence[Mapping[str, str]],
+    study_file: str,
+) -> dict[str, Any]:
+    """The birth certificate of one trial's model, as JSON values.
+
+    Args:
+        evidence: of the run that trained it.
+        trial: its entry in the evidence.
+        dataset: what is pinned about the data.
+        claims: the study's claims about the variant, each with its verdict.
+        study_file: the path of a study of one's own, or "" for a day.
+
+    Returns:
+        A document with the fields ``schema_version``, ``dataset``, ``study``, ``recipe``, ``trial``, ``code``,
+        ``packages``, ``machine``, ``run``, ``evidence``, ``claims`` and ``registered``.
+    """
+    details = evidence["details"][trial["variant"]]
+    summary = evidence["variants"][trial["variant"]]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "dataset": {**evidence["dataset"], "version": dataset.version, "licence": dataset.licence},
+        "study": {
+            "day": evidence["day"],
+            "name": evidence["name"],
+            "title": evidence["title"],
+            "file": study_file,
+            "variant": trial["variant"],
+            "description": details["description"],
+            "searched": details["search"]["field"] if details["search"] else "",
+        },
+        "recipe": details["recipe"],
+        "trial": {
+            "seed": trial["seed"],
+            "precision": details["precision"],
+            "parameters": details["parameters"],
+            "multiply_adds": details.get("multiply_adds"),
+            "epochs": trial["epochs"],
+            "train_seconds": trial["train_seconds"],
+            "metrics": trial["metrics"],
+            "over_seeds": {
+                name: summary[name] for name in ("test_accuracy", "validation_accuracy") if name in summary
+            },
+            "weights_digest": trial["weights_digest"],
+        },
+        "code": evidence["code"],
+        "packages": evidence["packages"],
+        "machine": {**evidence["machine"], "threads": evidence["threads"], "backend": evidence["backend"]},
+        "run": {"id": evidence["run_id"], "request": evidence["request"], "ended": evidence["created"]},
+        "evidence": {
+            "digest": files.sha256_of_json(dict(evidence)),
+            "results_digest": results_digest(evidence["trials"]),
+        },
+        "claims": [dict(claim) for claim in claims],
+        "registered": clock.timestamp(),
+    }
+
+
+def best_by_validation(trials: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The finished trial that is best on the validation split; of equals the one with the smaller loss there."""
+    finished = [t for t in trials if t["status"] == "finished"]
+    if not finished:
+        return None
+    return max(finished, key=lambda t: (t["metrics"]["validation_accuracy"], -t["metrics"]["validation_loss"]))
+
+
+def changed_since(lineage: Mapping[str, Any], today: Mapping[str, Any]) -> list[str]:
+    """In what a training today would differ from the one that made a model, one sentence each; empty where in nothing.
+
+    Args:
+        lineage: of the model.
+        today: the same fields as far as they are known now: ``dataset``, ``recipe``, ``code``, ``packages``,
+            ``machine``.
+    """
+    found = []
+    for group, field, said in (
+        ("dataset", "digest", "the dataset has changed"),
+        ("dataset", "split_version", "the splits of the dataset have changed"),
+        ("code", "study", "the study has changed"),
+        ("code", "engine", "the training engine has changed"),
+        ("machine", "backend", "the backend is {now} and was {then}"),
+        ("machine", "threads", "it computes on {now} threads and did on {then}"),
+        ("machine", "cpu_model", "the processor is {now} and was {then}"),
+        ("machine", "flags", "the processor has other instructions"),
+        ("machine", "accelerator", "the accelerator is {now} and was {then}"),
+        ("machine", "python", "Python is {now} and was {then}"),
+    ):
+        then, now = lineage[group].get(field), today[group].get(field)
+        if then != now:
+            found.append(said.format(then=then or "none", now=now or "none"))
+    if lineage["recipe"] != today["recipe"]:
+        then, now = lineage["recipe"], today["recipe"]
+        fields = sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
+        found.append(f"the recipe has changed in {', '.join(fields)}")
+    for name in sorted({*lineage["packages"], *today["packages"]}):
+        then, now = lineage["packages"].get(name, "absent"), today["packages"].get(name, "absent")
+        if then != now:
+            found.append(f"{name} is {now} and was {then}")
+    if lineage["code"].get("clean") is False:
+        found.append("it was trained from a checkout with changes that were not committed")
+    if today["code"].get("clean") is False:
+        found.append("today's checkout has changes that are not committed")
+    return found

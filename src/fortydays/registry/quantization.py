@@ -1,0 +1,77 @@
+"""A model in whole numbers of 8 bits: a quarter of the size, and faster where a processor has instructions for it."""
+
+import contextlib
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.registry.inference import INPUT
+
+CALIBRATED_WITH = 500
+"""Training images that the ranges of the numbers inside the network are taken from."""
+
+
+@contextlib.contextmanager
+def _quiet_root_logger() -> Iterator[None]:
+    """ONNX Runtime's quantization tells its advice to the root logger, as if it were the program itself."""
+    logger = logging.getLogger()
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def to_int8(content: bytes, images: NDArray[np.uint8]) -> bytes:
+    """An ONNX model whose weights and products are int8 (static quantization; Jacob et al., 2018).
+
+    Args:
+        content: the model in float32, with uint8 images as input.
+        images: training images, of which some are used.
+
+    Returns:
+        The model with the same input and output.
+    """
+    import onnx
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    rows = np.linspace(0, len(images) - 1, min(CALIBRATED_WITH, len(images))).astype(np.intp)
+    waiting = iter(np.array_split(images[rows], max(1, len(rows) // 50)))
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        def get_next(self) -> dict[str, Any] | None:
+            some = next(waiting, None)
+            return None if some is None else {INPUT: np.ascontiguousarray(some)}
+
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings(), _quiet_root_logger():
+        warnings.simplefilter("ignore")
+        given, prepared, made = (Path(scratch) / f"{name}.onnx" for name in ("given", "prepared", "made"))
+        given.write_bytes(content)
+        quant_pre_process(given, prepared, skip_symbolic_shape=True)
+        quantize_static(
+            prepared,
+            made,
+            Reader(),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            # The scaling of pixels and the probabilities at the end stay as they are.
+            op_types_to_quantize=["Conv", "MatMul", "Gemm", "Add", "MaxPool", "Relu"],
+        )
+        model = onnx.load_model(made)
+    # It names every set of operators that it knows, used or not.
+    used = {node.domain for node in model.graph.node}
+    kept = [each for each in model.opset_import if each.domain in used or not each.domain]
+    del model.opset_import[:]
+    model.opset_import.extend(kept)
+    content_of_int8: bytes = model.SerializeToString(deterministic=True)
+    return content_of_int8

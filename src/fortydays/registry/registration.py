@@ -1,0 +1,337 @@
+"""From a finished run to a registered version: its best trial is exported, measured, described, sealed, uploaded."""
+
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fortydays import __version__
+from fortydays.base import files
+from fortydays.base.errors import FortydaysError, UsageError, unknown_name
+from fortydays.base.progress import Progress
+from fortydays.base.settings import Settings
+from fortydays.data import catalog as datasets
+from fortydays.data import store as arrays
+from fortydays.data.arrays import Dataset
+from fortydays.registry import package
+from fortydays.registry.card import write_card
+from fortydays.registry.catalog import Catalog, Version
+from fortydays.registry.evaluation import Measured, measure
+from fortydays.registry.export import ANSWERS_FILE, CLAIMS_FILE, ONNX_FILE, ExportRequest, export
+from fortydays.registry.inference import INPUT, OUTPUT, OnnxModel
+from fortydays.registry.lineage import best_by_validation, lineage_of
+from fortydays.registry.names import check_name
+from fortydays.registry.quantization import to_int8
+from fortydays.study import evidence as documents
+from fortydays.study.runner import load_arrays, save_arrays
+from fortydays.study.runs import RunFolder, find_run, latest_evidence
+from fortydays.study.trial import digest_of_arrays
+
+COMPARED = 1_000
+"""Validation images on which ONNX is compared with Keras."""
+
+GOLDEN = 8
+"""Validation images that go with a model, so that whoever loads it can see that it answers as it did here."""
+
+LINEAGE_FILE, EVALUATION_FILE = "lineage.json", "evaluation.json"
+LABELS_FILE, SIGNATURE_FILE, PREPROCESSING_FILE = "labels.json", "signature.json", "preprocessing.json"
+GOLDEN_FILE = "golden.npz"
+
+_LARGEST_LOSS = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registered:
+    """A version that was made.
+
+    Attributes:
+        version: it, as the registry has it.
+        evaluation: what was measured on validation data, as JSON values.
+        lineage: what it is made of.
+    """
+
+    version: Version
+    evaluation: Mapping[str, Any]
+    lineage: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chosen:
+    """A trial of a run, about to be registered."""
+
+    run: RunFolder
+    evidence: Mapping[str, Any]
+    trial: Mapping[str, Any]
+    weights: Path
+    predictions: Path
+    study: str
+    study_file: str
+
+
+def register(
+    study: str,
+    catalog: Catalog,
+    settings: Settings,
+    *,
+    progress: Progress,
+    variant: str = "",
+    name: str = "",
+    run_id: str = "",
+    int8: bool = False,
+) -> Registered:
+    """Register the model of a run's best trial by validation accuracy.
+
+    Args:
+        study: a day, or the path of a study file.
+        catalog: where to.
+        settings: the workspace, and threads.
+        progress: told of the work.
+        variant: whose trials to choose from; all of the study's if empty.
+        name: of the model; the dataset's if empty.
+        run_id: which run; the study's newest with evidence if empty.
+        int8: whether to store weights and compute in whole numbers of 8 bits.
+
+    Raises:
+        UsageError: there is no such study, run or variant, or the name is none.
+        FortydaysError: the run's files are damaged or do not fit today's study, or the model cannot be exported.
+        BusyError: someone else is changing the same model.
+        TrackingError: the registry cannot be reached, or refuses.
+    """
+    if name:
+        check_name(name)
+    chosen = _choose(study, settings, variant=variant, run_id=run_id)
+    spec = datasets.find(chosen.evidence["dataset"]["name"])
+    if spec.digest != chosen.evidence["dataset"]["digest"]:
+        raise FortydaysError(
+            f"The run {chosen.run.run_id} was made with another version of the dataset {spec.name!r}.",
+            hint=f"Run the study again: forty run {study}",
+        )
+    dataset = arrays.load(spec, settings, progress)
+    name = name or spec.name.replace("_", "-")
+    check_name(name)
+    with files.temporary_folder(settings.workspace / "registry", name) as scratch:
+        folder = files.make_folder(scratch / "model")
+        progress.say(f"Exporting {chosen.trial['variant']}, seed {chosen.trial['seed']}, to ONNX")
+        claims, compared = _export(chosen, dataset, folder, scratch, settings, int8=int8)
+        progress.say("Measuring on validation data")
+        content = (folder / ONNX_FILE).read_bytes()
+        measured = measure(content, dataset.training.validation, threads=settings.threads)
+        if not int8:
+            _check_fits(chosen, measured)
+        evaluation = {"schema_version": 1, **measured.as_dict(dataset.classes), "onnx": compared}
+        lineage = lineage_of(chosen.evidence, chosen.trial, dataset=spec, claims=claims, study_file=chosen.study_file)
+        files.write_json(folder / LINEAGE_FILE, lineage)
+        files.write_json(folder / EVALUATION_FILE, evaluation)
+        files.write_json(folder / LABELS_FILE, {"classes": list(dataset.classes)})
+        model = OnnxModel(content, threads=1)
+        files.write_json(folder / SIGNATURE_FILE, model.signature.as_dict())
+        files.write_json(folder / PREPROCESSING_FILE, _preprocessing(model, strokes=spec.strokes))
+        _golden(model, dataset, folder / GOLDEN_FILE)
+        _mlflow_files(content, folder, model)
+        return _publish(catalog, name, folder, chosen, dataset, evaluation, lineage, progress)
+
+
+def _choose(study: str, settings: Settings, *, variant: str, run_id: str) -> _Chosen:
+    from fortydays.days.loading import find_study
+
+    file = find_study(study)
+    if run_id:
+        run: RunFolder | None = find_run(settings.runs, run_id)
+        assert run is not None
+        document = run.read()
+        if (document["day"], document["name"]) != (file.day, file.name):
+            raise UsageError(f"The run {run.run_id} is not one of {study}.", hint="List them with: forty runs")
+        if not run.evidence.exists():
+            raise UsageError(f"The run {run.run_id} has not ended.", hint=f"Continue it with: forty run {study}")
+    else:
+        run = latest_evidence(settings.runs, file.name, day=file.day)
+    if run is None:
+        raise UsageError(
+            f"{study} has no finished run in this workspace, so there is no model to register.",
+            hint=f"Run it first: forty run {study}",
+        )
+    evidence = documents.read_evidence(run.evidence)
+    if variant and variant not in evidence["variants"] and variant not in evidence["details"]:
+        raise unknown_name(f"variant in the run {run.run_id}", variant, list(evidence["details"]))
+    trial = best_by_validation([t for t in evidence["trials"] if variant in ("", t["variant"])])
+    if trial is None:
+        raise FortydaysError(
+            f"No trial {f'of {variant!r} ' if variant else ''}in {run.run_id} was trained to its end, "
+            "so there is nothing to register."
+        )
+    if evidence["code"]["study"] != documents.code_digest([file.path]):
+        raise FortydaysError(
+            f"{study} has changed since the run {run.run_id}: its models cannot be built again from today's study.",
+            hint=f"Run it again: forty run {study}",
+        )
+    folder = run.trial(f"{trial['variant'].replace(' ', '-')}-seed{trial['seed']}")
+    if digest_of_arrays(load_arrays(folder.weights)) != trial["weights_digest"]:
+        raise FortydaysError(
+            f"{folder.weights} is damaged: its digest is not the one in the evidence.",
+            hint=f"Train it again: forty run {study} --fresh",
+        )
+    return _Chosen(
+        run=run,
+        evidence=evidence,
+        trial=trial,
+        weights=folder.weights,
+        predictions=folder.predictions,
+        study=str(file.day) if file.day is not None else str(file.path),
+        study_file="" if file.day is not None else str(file.path),
+    )
+
+
+def _export(
+    chosen: _Chosen, dataset: Dataset, folder: Path, scratch: Path, settings: Settings, *, int8: bool
+) -> tuple[list[dict[str, str]], dict[str, Any]]:
+    """Write the model's files; the study's claims about the variant, and how ONNX compares with Keras."""
+    validation = dataset.training.validation
+    rows = np.linspace(0, len(validation) - 1, min(COMPARED, len(validation))).astype(np.intp)
+    images = np.asarray(validation.images)[rows]
+    save_arrays(scratch / "images.npz", [images])
+    variant = chosen.trial["variant"]
+    export(
+        ExportRequest(
+            study=chosen.study,
+            variant=variant,
+            seed=chosen.trial["seed"],
+            test_views=chosen.evidence["details"][variant]["recipe"]["test_views"],
+            weights=str(chosen.weights),
+            images=str(scratch / "images.npz"),
+            folder=str(folder),
+            threads=settings.threads,
+        )
+    )
+    (answers,) = load_arrays(folder / ANSWERS_FILE)
+    sentences = json.loads((folder / CLAIMS_FILE).read_text("utf-8"))
+    for passing in (ANSWERS_FILE, CLAIMS_FILE):
+        files.remove(folder / passing)
+    if int8:
+        some = np.asarray(dataset.training.train.images)
+        files.write_bytes(folder / ONNX_FILE, to_int8((folder / ONNX_FILE).read_bytes(), some))
+    onnx = OnnxModel((folder / ONNX_FILE).read_bytes(), threads=settings.threads).predict(images)
+    compared = {
+        "precision": "int8" if int8 else "float32",
+        "images": len(images),
+        "difference": float(np.abs(onnx - answers).max()),
+        "agreement": float(np.mean(onnx.argmax(axis=1) == answers.argmax(axis=1))),
+    }
+    verdicts = {c["claim"]: c["verdict"] for c in chosen.evidence["claims"]}
+    return [{"claim": s, "verdict": verdicts[s]} for s in sentences if s in verdicts], compared
+
+
+def _check_fits(chosen: _Chosen, measured: Measured) -> None:
+    """Weights that were trained as another model would fill the same shapes and answer nonsense."""
+    trained = chosen.trial["metrics"]["validation_accuracy"]
+    if abs(measured.accuracy - trained) > _LARGEST_LOSS:
+        raise FortydaysError(
+            f"The exported model has a validation accuracy of {100 * measured.accuracy:.2f}%, "
+            f"but the trial had {100 * trained:.2f}%: the model that is built today is not the one that was trained.",
+            hint="Run the study again.",
+        )
+
+
+def _preprocessing(model: OnnxModel, *, strokes: bool) -> dict[str, Any]:
+    height, width = model.signature.image[:2]
+    return {
+        "height": height,
+        "width": width,
+        "channels": model.signature.image[2] if len(model.signature.image) == 3 else 1,
+        "layout": "height, width, channels" if len(model.signature.image) == 3 else "height, width",
+        "strokes": strokes,
+        "inside_the_model": ["uint8 pixels as float32", "divided by 255"],
+    }
+
+
+def _golden(model: OnnxModel, dataset: Dataset, path: Path) -> None:
+    validation = dataset.training.validation
+    rows = np.linspace(0, len(validation) - 1, GOLDEN).astype(np.intp)
+    images = np.asarray(validation.images)[rows]
+    save_arrays(path, [images, model.predict(images)])
+
+
+def _mlflow_files(content: bytes, folder: Path, model: OnnxModel) -> None:
+    """What MLflow's own tools need to load the version: ``mlflow.pyfunc.load_model("models:/NAME@champion")``."""
+    from fortydays.track.store import quiet_mlflow
+
+    quiet_mlflow()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they are about MLflow's own code
+        import mlflow.onnx
+        import onnx
+        from mlflow.models import ModelSignature
+        from mlflow.types import Schema, TensorSpec
+
+        signature = model.signature
+        with files.temporary_folder(folder.parent, "flavor") as scratch:
+            mlflow.onnx.save_model(
+                onnx.load_model_from_string(content),
+                str(scratch / "model"),
+                pip_requirements=[f"{each}=={metadata.version(each)}" for each in ("onnx", "onnxruntime")],
+                signature=ModelSignature(
+                    inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *signature.image), INPUT)]),
+                    outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, signature.classes), OUTPUT)]),
+                ),
+                save_as_external_data=False,
+                metadata={"fortydays": __version__},
+            )
+            for path in sorted((scratch / "model").iterdir()):
+                if path.name != ONNX_FILE:
+                    files.write_bytes(folder / path.name, path.read_bytes())
+
+
+def _publish(
+    catalog: Catalog,
+    name: str,
+    folder: Path,
+    chosen: _Chosen,
+    dataset: Dataset,
+    evaluation: Mapping[str, Any],
+    lineage: Mapping[str, Any],
+    progress: Progress,
+) -> Registered:
+    with catalog.locked(name, doing="registering a version"):
+        number = catalog.next_version(name)
+        progress.say(f"Registering {name}@{number}")
+        (probabilities,) = load_arrays(chosen.predictions)
+        write_card(
+            folder,
+            name=name,
+            version=number,
+            lineage=lineage,
+            evaluation=evaluation,
+            claims=chosen.evidence["claims"],
+            probabilities=probabilities,
+            test=dataset.test.open(),
+            classes=dataset.classes,
+        )
+        manifest = package.seal(folder, kind="version", facts={"name": name, "version": number})
+        measured = chosen.trial["metrics"]
+        version = catalog.add(
+            name,
+            folder,
+            manifest,
+            facts={
+                "study": chosen.evidence["name"],
+                "day": str(chosen.evidence["day"] or ""),
+                "variant": chosen.trial["variant"],
+                "seed": str(chosen.trial["seed"]),
+                "dataset": dataset.name,
+                "precision": evaluation["onnx"]["precision"],
+                "validation_accuracy": f"{evaluation['accuracy']:.6f}",
+                "test_accuracy": f"{measured['test_accuracy']:.6f}",
+                "run": chosen.run.run_id,
+            },
+        )
+        if version.version != number:  # someone who does not know our lock was faster
+            catalog.retire(version, f"its card says version {number}")
+            raise FortydaysError(
+                f"Another program registered {name}@{number} at the same moment; {version} was retired.",
+                hint="Register again.",
+            )
+    return Registered(version=version, evaluation=evaluation, lineage=lineage)

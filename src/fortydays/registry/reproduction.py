@@ -1,0 +1,171 @@
+"""Training a version's model again: the same weights where all is the same, the same numbers where it is not."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fortydays.base import files
+from fortydays.base.errors import FortydaysError
+from fortydays.base.machine import describe_machine
+from fortydays.base.progress import Progress
+from fortydays.base.revision import revision
+from fortydays.base.settings import Settings
+from fortydays.data import store
+from fortydays.registry.catalog import Catalog, Version
+from fortydays.registry.lineage import changed_since
+from fortydays.registry.names import Reference
+from fortydays.registry.promotion import documents_of
+from fortydays.study import evidence as documents
+from fortydays.study.trial import run_trial
+from fortydays.train import backends
+from fortydays.train.recipe import Recipe
+
+COMPARED = ("validation_accuracy", "test_accuracy")
+
+LEAST_TOLERANCE = 0.005
+"""By how much an accuracy may differ at least, where bits do: half a point."""
+
+_DEVIATIONS = 4.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction:
+    """What training a version's model again gave.
+
+    Attributes:
+        version: which.
+        same_bits: whether the weights are the same, bit for bit.
+        agrees: whether each accuracy is within its tolerance; true where the bits are the same.
+        changed: in what the two trainings differ, one sentence each.
+        metrics: for each accuracy: what it was, what it is, and by how much it may differ.
+        weights_digest: of the new weights.
+    """
+
+    version: Version
+    same_bits: bool
+    agrees: bool
+    changed: tuple[str, ...]
+    metrics: Mapping[str, tuple[float, float, float]]
+    weights_digest: str
+
+
+def reproduce(reference: Reference, catalog: Catalog, settings: Settings, *, progress: Progress) -> Reproduction:
+    """Train the model of a version again, with its own recipe and seed, on this machine, by today's program.
+
+    Where the bits differ, each accuracy may differ by four standard deviations over the study's seeds, and by half a
+    point at least: training adds up rounding errors, and another machine rounds in another order.
+
+    Raises:
+        UsageError: there is no such version, or its study is no more.
+        FortydaysError: the study does not have the variant any more.
+        NotWholeError: the version's files are missing or altered.
+        TrainingFailedError: the loss stopped being a number.
+    """
+    version = catalog.find(reference)
+    with files.temporary_folder(settings.workspace / "registry", version.name) as scratch:
+        catalog.fetch(version, scratch / "version")
+        lineage, _ = documents_of(scratch / "version", version)
+    from fortydays.days.loading import find_study, load_study
+
+    study, trial = lineage["study"], lineage["trial"]
+    source = load_study(find_study(study["file"] or str(study["day"])), threads=settings.threads)
+    variant = next((v for v in source.study.variants if v.name == study["variant"]), None)
+    if variant is None:
+        raise FortydaysError(
+            f"{version} is of the variant {study['variant']!r}, which the study {source.study.title!r} has no more.",
+            hint=f"It was trained by fortydays {lineage['code']['version']}"
+            + (f", commit {lineage['code']['commit']}." if "commit" in lineage["code"] else "."),
+        )
+    recipe = Recipe(**lineage["recipe"])
+    dataset = store.load(source.study.dataset, settings, progress)
+    changed = changed_since(lineage, _today(source.path, dataset, recipe, variant.recipe, settings, lineage))
+    for sentence in changed:
+        progress.warn(f"Not as it was: {sentence}.")
+    from fortydays.train.trainer import Trainer
+
+    progress.say(f"Compiling {variant.name}")
+    trainer = Trainer(
+        builder=variant.model,
+        recipe=recipe,
+        data=dataset.training,
+        bfloat16_is_fast=backends.backend().bfloat16_is_fast(on_processor=describe_machine().bfloat16_is_fast),
+        substitutes=lineage["run"]["request"]["engine"] != "plain",
+    )
+    task = f"{variant.name}, seed {trial['seed']}, again"
+    progress.start(task, total=float(recipe.epochs * trainer.steps_per_epoch), unit="steps")
+
+    def report(done: int, total: int, loss: float, accuracy: float) -> None:  # noqa: ARG001
+        progress.advance(task, done=float(done), note=f"loss {loss:.3f}  accuracy {100 * accuracy:.1f}%")
+
+    outcome = run_trial(
+        study=source.study,
+        variant=variant.name,
+        seed=trial["seed"],
+        recipe=recipe,
+        trainer=trainer,
+        dataset=dataset,
+        resume=None,
+        keep=None,
+        report=report,
+    )
+    progress.finish(task)
+    return judge(version, lineage, outcome.result, changed=changed)
+
+
+def judge(
+    version: Version, lineage: Mapping[str, Any], result: Mapping[str, Any], *, changed: list[str]
+) -> Reproduction:
+    """Compare a trial with the one a version was made from.
+
+    Args:
+        version: which.
+        lineage: what it is made of.
+        result: of the new trial, as in evidence.
+        changed: in what the two trainings differ.
+    """
+    trial = lineage["trial"]
+    same = result["weights_digest"] == trial["weights_digest"]
+    metrics = {}
+    for name in COMPARED:
+        deviation = (trial["over_seeds"].get(name) or {}).get("std") or 0.0
+        tolerance = max(LEAST_TOLERANCE, _DEVIATIONS * deviation)
+        metrics[name] = (trial["metrics"][name], result["metrics"][name], tolerance)
+    return Reproduction(
+        version=version,
+        same_bits=same,
+        agrees=same or all(abs(now - then) <= tolerance for then, now, tolerance in metrics.values()),
+        changed=tuple(changed),
+        metrics=metrics,
+        weights_digest=result["weights_digest"],
+    )
+
+
+def _today(
+    study: Path, dataset: Any, recipe: Recipe, of_study: Recipe, settings: Settings, lineage: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What :func:`~fortydays.registry.lineage.changed_since` compares with."""
+    machine, engine = describe_machine(), lineage["run"]["request"]["engine"]
+    found = revision()
+    # A searched field, and what a reader had set, are part of the version's recipe and not of the study's.
+    own = {s.partition("=")[0].split(".")[0].strip() for s in lineage["run"]["request"]["settings"]}
+    own |= {lineage["study"]["searched"]}
+    then, now = recipe.as_dict(), of_study.as_dict()
+    return {
+        "dataset": {"digest": dataset.digest, "split_version": dataset.split_version},
+        "recipe": {name: then[name] if name in own else now[name] for name in now},
+        "code": {
+            "study": documents.code_digest([study]),
+            "engine": documents.code_digest(documents.engine_files(study, backends.wanted(), engine)),
+            **(dataclasses.asdict(found) if found else {}),
+        },
+        "packages": documents.package_versions(backends.backend().PACKAGES),
+        "machine": {
+            **dataclasses.asdict(machine),
+            "flags": list(machine.flags),
+            "accelerator": backends.backend().accelerator(),
+            "threads": settings.threads,
+            "backend": backends.wanted(),
+        },
+    }

@@ -1,0 +1,66 @@
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fortydays.base.revision import revision
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=A Reader", "-c", "user.email=reader@example.org", "-c", "commit.gpgsign=false")
+    done = subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    if shutil.which("git") is None:
+        pytest.skip("there is no Git here")
+    folder = tmp_path / "a checkout"
+    folder.mkdir()
+    git(folder, "init", "--quiet")
+    (folder / "code.py").write_text("x = 1\n")
+    git(folder, "add", "code.py")
+    git(folder, "commit", "--quiet", "-m", "Begin")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def ask_anew() -> None:
+    revision.cache_clear()
+
+
+def test_a_checkout_without_changes_is_clean(checkout: Path) -> None:
+    found = revision(checkout)
+
+    assert found is not None
+    assert (found.commit, found.clean) == (git(checkout, "rev-parse", "HEAD"), True)
+
+
+@pytest.mark.parametrize("name", ["code.py", "new.py"])
+def test_a_changed_or_new_file_makes_it_unclean(checkout: Path, name: str) -> None:
+    (checkout / name).write_text("x = 2\n")
+
+    found = revision(checkout)
+
+    assert found is not None
+    assert (found.commit, found.clean) == (git(checkout, "rev-parse", "HEAD"), False)
+
+
+def test_a_folder_that_a_checkout_ignores_is_no_part_of_it(checkout: Path) -> None:
+    (checkout / ".gitignore").write_text("packages/\n")
+    (checkout / "packages").mkdir()
+    (checkout / "packages" / "library.py").write_text("")
+
+    assert revision(checkout / "packages") is None
+
+
+def test_outside_a_checkout_and_without_git_there_is_none(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert revision(tmp_path) is None
+
+    revision.cache_clear()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert revision(checkout) is None

@@ -1,0 +1,214 @@
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_up_versions import AddVersion
+
+from fortydays.base.errors import TrackingError, UsageError
+from fortydays.base.settings import Settings
+from fortydays.registry.catalog import BusyError, Catalog, NotWholeError
+from fortydays.registry.names import parse_reference
+from fortydays.track.store import destination, open_store
+
+
+def ended_process() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_versions_are_numbered_from_one_and_come_back_byte_for_byte(
+    catalog: Catalog, add_version: AddVersion, tmp_path: Path
+) -> None:
+    first, second = add_version(), add_version()
+
+    assert [str(v) for v in catalog.versions("digits")] == ["digits@1", "digits@2"]
+    assert (first.facts["variant"], first.aliases, first.retired) == ("linear", (), "")
+    manifest = catalog.fetch(catalog.find(parse_reference("digits@2")), tmp_path / "fetched")
+    assert manifest.digest == second.digest
+    assert (tmp_path / "fetched" / "README.md").read_text() == "# A card\n"
+    assert catalog.names() == ["digits"]
+
+
+def test_a_model_alone_is_its_champion_or_else_its_newest_version(catalog: Catalog, add_version: AddVersion) -> None:
+    for _ in range(3):
+        add_version()
+
+    assert catalog.find(parse_reference("digits")).version == 3
+    with catalog.locked("digits", doing="testing"):
+        catalog.move("digits", "champion", 2, kind="promote", forced=(), reason="")
+    found = catalog.find(parse_reference("digits"))
+    assert (found.version, found.aliases) == (2, ("champion",))
+    assert catalog.find(parse_reference("digits@champion")) == found
+    assert catalog.find(parse_reference("digits@3")).aliases == ()
+
+
+def test_what_does_not_exist_is_said_with_what_does(catalog: Catalog, add_version: AddVersion) -> None:
+    add_version()
+
+    with pytest.raises(UsageError) as model:
+        catalog.find(parse_reference("digit@1"))
+    with pytest.raises(UsageError) as version:
+        catalog.find(parse_reference("digits@2"))
+    with pytest.raises(UsageError) as alias:
+        catalog.find(parse_reference("digits@challenger"))
+
+    assert (model.value.message, model.value.hint) == (
+        "There is no model 'digit'. Did you mean 'digits'?", "Known: digits."
+    )  # fmt: skip
+    assert (version.value.message, version.value.hint) == ("There is no version 'digits@2'.", "Known: 1.")
+    assert alias.value.message == "'digits' has no challenger yet."
+    assert alias.value.hint == "Make one with: forty promote digits@VERSION --to challenger"
+
+
+def test_each_move_is_kept_with_its_reason(catalog: Catalog, add_version: AddVersion) -> None:
+    add_version()
+    add_version()
+    with catalog.locked("digits", doing="testing"):
+        catalog.move("digits", "champion", 1, kind="promote", forced=(), reason="")
+        catalog.move("digits", "champion", 2, kind="promote", forced=("size",), reason="ein Grund, ünïcode")
+
+    first, second = catalog.moves("digits")
+
+    assert (first.number, first.version, first.before, first.forced) == (1, 1, None, ())
+    assert (second.number, second.version, second.before) == (2, 2, 1)
+    assert (second.forced, second.reason) == (("size",), "ein Grund, ünïcode")
+
+
+@pytest.mark.parametrize("harm", ["altered", "missing", "gone"])
+def test_files_that_were_altered_or_are_missing_are_never_given_out(
+    catalog: Catalog, add_version: AddVersion, tmp_path: Path, harm: str
+) -> None:
+    version = add_version()
+    stored = Path(version.source.removeprefix("file://"))
+    if harm == "altered":
+        content = bytearray((stored / "model.onnx").read_bytes())
+        content[100] ^= 1
+        (stored / "model.onnx").write_bytes(content)
+    elif harm == "missing":
+        (stored / "labels.json").unlink()
+    else:
+        shutil.rmtree(stored)
+
+    with pytest.raises(NotWholeError, match="The files of digits@1 are not those that were registered") as caught:
+        catalog.fetch(version, tmp_path / "fetched")
+
+    assert "forty rollback digits" in caught.value.hint
+
+
+def test_a_version_with_another_versions_files_is_found(
+    catalog: Catalog, add_version: AddVersion, tmp_path: Path, weights: Any
+) -> None:
+    one, other = add_version(), add_version(of=weights * 2)
+    stored, others = (Path(v.source.removeprefix("file://")) for v in (one, other))
+    shutil.rmtree(stored)
+    shutil.copytree(others, stored)
+
+    with pytest.raises(NotWholeError, match="they are those of another version"):
+        catalog.fetch(one, tmp_path / "fetched")
+
+
+def test_a_version_made_by_mlflow_alone_is_not_given_out(
+    catalog: Catalog, add_version: AddVersion, settings: Settings, tmp_path: Path
+) -> None:
+    add_version()
+    client = open_store(destination(settings)).client
+    client.create_model_version("digits", source=str(tmp_path))
+
+    with pytest.raises(NotWholeError, match="digits@2 was not registered by this program, or its registration was"):
+        catalog.fetch(catalog.find(parse_reference("digits@2")), tmp_path / "fetched")
+
+
+def test_models_of_other_programs_are_not_listed(
+    catalog: Catalog, add_version: AddVersion, settings: Settings
+) -> None:
+    add_version()
+    open_store(destination(settings)).client.create_registered_model("Someone's Model")
+
+    assert catalog.names() == ["digits"]
+
+
+def test_an_upload_that_fails_leaves_no_version(
+    catalog: Catalog, add_version: AddVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_version()
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(catalog._client, "log_artifacts", fail)
+    with pytest.raises(TrackingError, match="No space left on device"):
+        add_version()
+    monkeypatch.undo()
+
+    assert [v.version for v in catalog.versions("digits")] == [1]
+    assert add_version().version == 2
+
+
+def test_only_one_can_hold_a_models_lock_and_the_other_is_told_who(catalog: Catalog, settings: Settings) -> None:
+    other = Catalog(open_store(destination(settings)))
+
+    with (
+        catalog.locked("digits", doing="promoting digits@2 to champion"),
+        pytest.raises(BusyError) as caught,
+        other.locked("digits", doing="rolling back"),
+    ):
+        pytest.fail("two hold the lock")
+
+    assert f"promoting digits@2 to champion, process {os.getpid()} on {socket.gethostname()}" in caught.value.message
+    assert "forty models unlock digits" in caught.value.hint
+    with other.locked("digits", doing="rolling back"):
+        assert other.names() == []  # a lock is no model
+
+
+def test_locks_of_other_models_do_not_matter(catalog: Catalog) -> None:
+    with catalog.locked("digits", doing="testing"), catalog.locked("digits-2", doing="testing"):
+        pass
+
+
+def test_a_lock_is_given_back_also_after_an_error(catalog: Catalog) -> None:
+    with pytest.raises(ZeroDivisionError), catalog.locked("digits", doing="testing"):
+        raise ZeroDivisionError
+
+    with catalog.locked("digits", doing="testing"):
+        pass
+
+
+def lock_of(catalog: Catalog, holder: dict[str, Any]) -> None:
+    catalog._client.create_registered_model("digits.lock", tags={"fortydays.lock": json.dumps(holder)})
+
+
+def test_the_lock_of_a_process_that_died_here_is_taken_over(catalog: Catalog) -> None:
+    lock_of(catalog, {"host": socket.gethostname(), "pid": ended_process(), "since": "then", "doing": "dying"})
+
+    with catalog.locked("digits", doing="testing"):
+        pass
+
+
+def test_a_lock_from_another_machine_stays_until_someone_removes_it(catalog: Catalog) -> None:
+    lock_of(catalog, {"host": "elsewhere", "pid": ended_process(), "since": "then", "doing": "\x1b[2Jdying"})
+
+    with pytest.raises(BusyError) as caught, catalog.locked("digits", doing="testing"):
+        pytest.fail("two hold the lock")
+    assert caught.value.message.isprintable()
+
+    assert catalog.unlock("digits")
+    assert not catalog.unlock("digits")
+    with catalog.locked("digits", doing="testing"):
+        pass
+
+
+def test_a_damaged_history_is_named_and_nothing_moves(catalog: Catalog, add_version: AddVersion) -> None:
+    add_version()
+    catalog._client.set_registered_model_tag("digits", "fortydays.move.000001", "{")
+
+    with pytest.raises(NotWholeError, match=r"The history of 'digits' is damaged: its entry fortydays\.move\.000001"):
+        catalog.move("digits", "champion", 1, kind="promote", forced=(), reason="")
+
+    assert catalog.versions("digits")[0].aliases == ()

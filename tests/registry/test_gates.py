@@ -1,0 +1,150 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fortydays.registry.evaluation import Behaviour, Measured
+from fortydays.registry.gates import Champion, GateResult, Limits, difference_interval, judge
+
+CLASSES = ("cat", "dog")
+FACTS: dict[str, Any] = {
+    "claims": [{"claim": "It works", "verdict": "supported"}],
+    "onnx": {"precision": "float32", "images": 1000, "difference": 3e-7, "agreement": 1.0},
+}
+
+
+def measured(right: int = 900, of: int = 1000, **changes: Any) -> Measured:
+    values: dict[str, Any] = {
+        "images": of,
+        "accuracy": right / of,
+        "loss": 0.3,
+        "calibration_error": 0.02,
+        "class_accuracy": (0.8, 0.95),
+        "right": np.arange(of) < right,
+        "behaviours": (Behaviour(change="shifted", images=1000, same=0.97),),
+        "milliseconds": 1.0,
+        "bytes": 400_000,
+    }
+    return Measured(**{**values, **changes})
+
+
+def results(candidate: Measured, champion: Champion | None = None, **facts: Any) -> dict[str, GateResult]:
+    found = judge(candidate, facts={**FACTS, **facts}, classes=CLASSES, champion=champion, limits=Limits())
+    return {result.gate: result for result in found}
+
+
+def failed(found: dict[str, GateResult]) -> list[str]:
+    return [name for name, result in found.items() if not result.passed]
+
+
+def test_a_good_first_model_passes_every_gate_with_its_numbers_shown() -> None:
+    found = results(measured())
+
+    assert failed(found) == []
+    assert {name: result.found for name, result in found.items()} == {
+        "claims": "1 of 1 supported",
+        "accuracy": "90.00% of 1,000 images; there is no champion yet",
+        "calibration": "0.020",
+        "worst class": "cat: 80.0%",
+        "onnx is keras": "largest difference 3.0e-07 on 1,000 images",
+        "latency": "1.00 ms for one image on one thread",
+        "size": "0.40 MB",
+        "stable, shifted": "the same answer for 97.0% of 1,000 images",
+    }
+    assert found["worst class"].asked == "at least 60.0%: at most 30 points below the accuracy"
+
+
+@pytest.mark.parametrize(
+    ("gate", "changes"),
+    [
+        ("calibration", {"calibration_error": 0.101}),
+        ("worst class", {"class_accuracy": (0.59, 0.95)}),
+        ("latency", {"milliseconds": 50.1}),
+        ("size", {"bytes": 100_000_001}),
+        ("stable, shifted", {"behaviours": (Behaviour(change="shifted", images=1000, same=0.949),)}),
+    ],
+)
+def test_each_gate_stops_alone_what_is_just_beyond_its_limit(gate: str, changes: dict[str, Any]) -> None:
+    assert failed(results(measured(**changes))) == [gate]
+
+
+@pytest.mark.parametrize("verdict", ["undecided", "refuted"])
+def test_a_claim_about_the_variant_that_is_not_supported_stops_it_by_name(verdict: str) -> None:
+    found = results(measured(), claims=[*FACTS["claims"], {"claim": "It flies", "verdict": verdict}])
+
+    assert failed(found) == ["claims"]
+    assert found["claims"].found == f"{verdict}: It flies"
+
+
+def test_a_variant_that_no_claim_is_about_is_not_stopped() -> None:
+    found = results(measured(), claims=[])
+
+    assert failed(found) == []
+    assert found["claims"].found == "the study makes no claim about this variant"
+
+
+def test_onnx_that_differs_from_keras_is_stopped() -> None:
+    onnx = {"precision": "float32", "images": 1000, "difference": 1.1e-4, "agreement": 1.0}
+
+    assert failed(results(measured(), onnx=onnx)) == ["onnx is keras"]
+
+
+@pytest.mark.parametrize(("agreement", "expected"), [(0.98, []), (0.979, ["onnx is keras"])])
+def test_int8_must_give_the_same_class_since_it_cannot_give_the_same_numbers(
+    agreement: float, expected: list[str]
+) -> None:
+    onnx = {"precision": "int8", "images": 1000, "difference": 0.2, "agreement": agreement}
+
+    assert failed(results(measured(), onnx=onnx)) == expected
+
+
+def test_a_candidate_within_noise_of_the_champion_passes_and_a_worse_one_does_not() -> None:
+    champion = Champion(version=3, measured=measured(900))
+
+    # One of 1,000 images is answered wrongly that the champion has right: a draw may well miss it.
+    close, worse = results(measured(899), champion), results(measured(880), champion)
+
+    assert failed(close) == []
+    assert close["accuracy"].found == (
+        "89.90% of 1,000 images, -0.10 points against version 3 (95% interval -0.30 to +0.00)"
+    )
+    assert failed(worse) == ["accuracy"]
+    assert failed(results(measured(920), champion)) == []
+
+
+def test_calibration_and_worst_class_are_set_against_the_champion_where_there_is_one() -> None:
+    champion = Champion(version=3, measured=measured(calibration_error=0.3, class_accuracy=(0.4, 0.9)))
+
+    lenient = results(measured(calibration_error=0.319, class_accuracy=(0.38, 0.9)), champion)
+    strict = results(measured(calibration_error=0.321, class_accuracy=(0.36, 0.9)), champion)
+
+    assert failed(lenient) == []
+    assert failed(strict) == ["calibration", "worst class"]
+    assert strict["calibration"].asked == ("the expected calibration error is at most 0.320, the champion's and 0.02")
+
+
+def test_a_champion_that_cannot_be_compared_stops_the_candidate_and_says_why() -> None:
+    champion = Champion(version=3, measured=None, problem="version 3 was trained on other splits")
+
+    found = results(measured(), champion)
+
+    assert failed(found) == ["accuracy"]
+    assert found["accuracy"].found == "version 3 was trained on other splits"
+
+
+def test_the_bootstrap_interval_is_that_of_images_drawn_one_by_one() -> None:
+    draw = np.random.default_rng(1)
+    first, second = draw.random(300) < 0.8, draw.random(300) < 0.75
+    images = draw.integers(0, 300, size=(10_000, 300))
+    one_by_one = (first[images].mean(axis=1) - second[images].mean(axis=1)).astype(float)
+
+    difference, low, high = difference_interval(first, second, confidence=0.95)
+
+    assert difference == pytest.approx(first.mean() - second.mean())
+    assert (low, high) == pytest.approx(np.quantile(one_by_one, [0.025, 0.975]), abs=0.004)
+
+
+def test_equal_answers_differ_by_nothing_with_certainty() -> None:
+    right = np.arange(100) < 90
+
+    assert difference_interval(right, right, confidence=0.95) == (0.0, 0.0, 0.0)

@@ -1,0 +1,115 @@
+from collections.abc import Callable
+from typing import Any
+
+import made_up_versions
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from fortydays.registry.inference import OnnxModel, Signature, UnsafeModelError, load_model, read_signature
+
+WEIGHTS = np.zeros((64, 10), np.float32)
+WEIGHTS[0, 3] = 1.0  # the brighter the first pixel, the more it is a three
+
+
+def test_a_model_answers_with_probabilities_for_any_number_of_images() -> None:
+    model = OnnxModel(made_up_versions.onnx_of(WEIGHTS), threads=1)
+    images = np.zeros((7, 8, 8), np.uint8)
+    images[5, 0, 0] = 255
+
+    answers = model.predict(images, at_once=3)
+
+    assert model.signature == Signature(image=(8, 8), classes=10, opset=18)
+    assert answers.shape == (7, 10)
+    assert answers.dtype == np.float32
+    np.testing.assert_allclose(answers[0], 0.1, atol=1e-6)
+    # softmax of nine zeros and a one
+    assert answers[5, 3] == pytest.approx(np.e / (np.e + 9), abs=1e-6)
+    assert model.predict(images[:0]).shape == (0, 10)
+
+
+def test_the_signature_speaks_the_words_of_the_open_inference_protocol() -> None:
+    assert Signature(image=(32, 32, 3), classes=10, opset=18).as_dict() == {
+        "inputs": [{"name": "image", "datatype": "UINT8", "shape": [-1, 32, 32, 3]}],
+        "outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]}],
+        "opset": 18,
+    }
+
+
+@pytest.mark.parametrize(
+    "images", [np.zeros((1, 8, 8), np.float32), np.zeros((1, 9, 8), np.uint8), np.zeros((8, 8), np.uint8)]
+)
+def test_images_of_another_type_or_shape_are_refused(images: Any) -> None:
+    with pytest.raises(ValueError, match=r"expected uint8 of \(8, 8\)"):
+        OnnxModel(made_up_versions.onnx_of(WEIGHTS), threads=1).predict(images)
+
+
+def _external(tensor: TensorProto) -> None:
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", "../../../etc/passwd"
+
+
+def _initializer(model: onnx.ModelProto) -> None:
+    _external(model.graph.initializer[2])
+
+
+def _constant(model: onnx.ModelProto) -> None:
+    node = helper.make_node("Constant", [], ["more"], value=helper.make_tensor("v", TensorProto.FLOAT, [1], [1.0]))
+    _external(node.attribute[0].t)
+    model.graph.node.append(node)
+
+
+def _inside_a_branch(model: onnx.ModelProto) -> None:
+    inner = helper.make_graph([], "inner", [], [], [helper.make_tensor("v", TensorProto.FLOAT, [1], [1.0])])
+    _external(inner.initializer[0])
+    model.graph.node.append(helper.make_node("If", ["c"], ["o"], then_branch=inner, else_branch=inner))
+
+
+def _sparse(model: onnx.ModelProto) -> None:
+    sparse = model.graph.sparse_initializer.add()
+    sparse.values.CopyFrom(helper.make_tensor("v", TensorProto.FLOAT, [1], [1.0]))
+    _external(sparse.values)
+
+
+@pytest.mark.parametrize("hide", [_initializer, _constant, _inside_a_branch, _sparse])
+def test_numbers_kept_in_another_file_are_refused_wherever_they_hide(hide: Callable[[onnx.ModelProto], None]) -> None:
+    model = made_up_versions.loaded(made_up_versions.onnx_of(WEIGHTS))
+    hide(model)
+
+    with pytest.raises(UnsafeModelError, match="keeps numbers in other files, which is refused"):
+        read_signature(model.SerializeToString())
+
+
+def test_operators_that_are_not_in_the_standard_are_refused() -> None:
+    node = helper.make_node("Run", ["image"], ["more"], domain="evil")
+
+    with pytest.raises(UnsafeModelError, match="operator 'Run' of 'evil'"):
+        read_signature(made_up_versions.onnx_of(WEIGHTS, nodes=[node]))
+
+    model = made_up_versions.loaded(made_up_versions.onnx_of(WEIGHTS))
+    model.opset_import.append(helper.make_opsetid("evil", 1))
+    with pytest.raises(UnsafeModelError, match="not in the standard"):
+        read_signature(model.SerializeToString())
+
+
+@pytest.mark.parametrize("changes", [{"input": "x"}, {"kind": TensorProto.FLOAT}])
+def test_another_input_is_refused_with_what_was_expected(changes: dict[str, Any]) -> None:
+    with pytest.raises(UnsafeModelError, match="expected one input 'image' of uint8 and one output 'probabilities'"):
+        read_signature(made_up_versions.onnx_of(WEIGHTS, **changes))
+
+
+@pytest.mark.parametrize("content", [b"", b"no model", b"\x00" * 1000])
+def test_what_is_no_onnx_file_is_refused(content: bytes) -> None:
+    with pytest.raises(UnsafeModelError):
+        OnnxModel(content, threads=1)
+
+
+def test_a_truncated_model_is_refused_at_every_length(tmp_path: Any) -> None:
+    whole = made_up_versions.onnx_of(WEIGHTS)
+    for length in range(1, len(whole), 97):
+        (tmp_path / "model.onnx").write_bytes(whole[:length])
+        with pytest.raises(UnsafeModelError):
+            load_model(tmp_path / "model.onnx", threads=1)

@@ -1,0 +1,122 @@
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from fortydays.base.errors import FortydaysError, StorageError
+from fortydays.registry.package import MANIFEST, DamagedPackageError, check, read, seal
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    whole = tmp_path / "a bundle"
+    (whole / "pictures").mkdir(parents=True)
+    (whole / "model.onnx").write_bytes(bytes(range(256)))
+    (whole / "labels.json").write_text('["näb", "b"]')
+    (whole / "pictures" / "mistakes.png").write_bytes(b"png")
+    seal(whole, kind="bundle", facts={"name": "mnist", "version": 1})
+    return whole
+
+
+def test_a_package_says_what_is_in_it(folder: Path) -> None:
+    manifest = check(folder)
+
+    assert (manifest.kind, manifest.facts) == ("bundle", {"name": "mnist", "version": 1})
+    assert list(manifest.files) == ["labels.json", "model.onnx", "pictures/mistakes.png"]
+    assert manifest.files["model.onnx"][1] == 256
+    assert manifest == read(folder)
+
+
+def test_the_same_files_and_facts_have_the_same_digest_and_others_another(folder: Path, tmp_path: Path) -> None:
+    first = read(folder)
+
+    assert seal(folder, kind="bundle", facts={"name": "mnist", "version": 1}) == first
+    assert seal(folder, kind="bundle", facts={"name": "mnist", "version": 2}).digest != first.digest
+    (folder / "labels.json").write_text("[]")
+    assert seal(folder, kind="bundle", facts={"name": "mnist", "version": 1}).digest != first.digest
+
+
+def test_one_flipped_byte_anywhere_is_found(folder: Path) -> None:
+    chosen = random.Random(0)
+    paths = [p for p in sorted(folder.rglob("*")) if p.is_file()]
+    assert folder / MANIFEST in paths
+    # Every file in turn, and every byte of the manifest, where a change could also stay valid JSON.
+    places = [(chosen.choice(paths), None) for _ in range(100)]
+    places += [(folder / MANIFEST, at) for at in range((folder / MANIFEST).stat().st_size)]
+    for path, at in places:
+        before = path.read_bytes()
+        changed = bytearray(before)
+        changed[chosen.randrange(len(before)) if at is None else at] ^= 1 << chosen.randrange(8)
+        path.write_bytes(changed)
+        with pytest.raises(DamagedPackageError, match="is damaged"):
+            check(folder)
+        path.write_bytes(before)
+    check(folder)
+
+
+def test_what_is_wrong_is_named(folder: Path) -> None:
+    (folder / "model.onnx").write_bytes(bytes(256))
+    (folder / "labels.json").unlink()
+    (folder / "pictures" / "mistakes.png").write_bytes(b"a longer png")
+    (folder / "extra.sh").write_text("echo")
+
+    with pytest.raises(DamagedPackageError) as caught:
+        check(folder)
+
+    assert caught.value.message == (
+        f"{folder} is damaged: labels.json is missing; extra.sh does not belong to it; "
+        "the content of model.onnx has changed; pictures/mistakes.png has 12 bytes instead of 3."
+    )
+
+
+def test_a_manifest_that_means_the_same_in_other_bytes_is_refused(folder: Path) -> None:
+    document = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps(document))
+
+    with pytest.raises(DamagedPackageError, match="not what its own digest says"):
+        check(folder)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "null", "{}", '{"digest": 1}', "{" * 100_000, "x" * 1_000_001])
+def test_a_manifest_that_is_none_is_refused(folder: Path, content: str) -> None:
+    (folder / MANIFEST).write_text(content)
+
+    with pytest.raises(DamagedPackageError, match="is damaged"):
+        check(folder)
+
+
+@pytest.mark.parametrize("name", ["../out", "/etc/passwd", "a/../../out", "", "a//b", "."])
+def test_a_manifest_with_names_that_lead_out_of_the_folder_is_refused(folder: Path, name: str) -> None:
+    from fortydays.registry import package
+
+    entry = {"sha256": "0" * 64, "bytes": 1}
+    content = {"schema_version": 1, "kind": "bundle", "facts": {}, "files": {name: entry}}
+    (folder / MANIFEST).write_bytes(package._text(content))
+
+    with pytest.raises(DamagedPackageError, match="is damaged"):
+        read(folder)
+
+
+def test_a_manifest_of_another_schema_is_not_called_damaged(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fortydays.registry.package.SCHEMA_VERSION", 2)
+    seal(folder, kind="bundle", facts={})
+    monkeypatch.undo()
+
+    with pytest.raises(FortydaysError, match="has schema version 2; this version of fortydays reads 1"):
+        check(folder)
+
+
+def test_a_link_is_refused_whatever_it_leads_to(folder: Path, tmp_path: Path) -> None:
+    content = (folder / "model.onnx").read_bytes()
+    (folder / "model.onnx").unlink()
+    (tmp_path / "elsewhere").write_bytes(content)
+    (folder / "model.onnx").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(DamagedPackageError, match=r"model\.onnx is neither a file nor a folder"):
+        check(folder)
+
+
+def test_where_there_is_no_package_the_path_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"Could not read .*manifest\.json"):
+        check(tmp_path)

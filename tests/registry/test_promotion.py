@@ -1,0 +1,239 @@
+import threading
+from pathlib import Path
+from typing import Any
+
+import made_up_versions
+import numpy as np
+import pytest
+from made_up_versions import AddVersion
+from numpy.typing import NDArray
+
+from fortydays.base.errors import UsageError
+from fortydays.base.progress import SILENT
+from fortydays.base.settings import Settings
+from fortydays.registry.catalog import BusyError, Catalog, Move, NotWholeError
+from fortydays.registry.gates import Limits
+from fortydays.registry.names import parse_reference
+from fortydays.registry.promotion import GateClosedError, Promotion, before, promote, retire, roll_back
+from fortydays.track.store import destination, open_store
+
+# On pictures of 8 x 8, one pixel is much; and a few hundred images say little of calibration.
+LENIENT = Limits(same_answers=0.2, calibration_error=1.0, class_spread=1.0)
+
+
+def to(catalog: Catalog, settings: Settings, text: str, alias: str = "champion", **changes: Any) -> Promotion:
+    arguments = {"limits": LENIENT, **changes}
+    return promote(parse_reference(text), alias, catalog, settings, progress=SILENT, **arguments)
+
+
+def worse(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A model that never says 0 or 1."""
+    changed = weights.copy()
+    changed[:, :2] = -100
+    return changed
+
+
+def test_a_version_that_passes_every_gate_becomes_the_champion(
+    catalog: Catalog, settings: Settings, add_version: AddVersion
+) -> None:
+    add_version()
+
+    done = to(catalog, settings, "digits@1")
+
+    assert all(gate.passed for gate in done.gates)
+    assert len(done.gates) == 9
+    assert done.move is not None
+    assert (done.move.version, done.move.before, done.move.forced) == (1, None, ())
+    assert catalog.find(parse_reference("digits@champion")).version == 1
+    assert to(catalog, settings, "digits@1").already
+
+
+def test_a_worse_model_is_stopped_and_the_champion_stays(
+    catalog: Catalog, settings: Settings, add_version: AddVersion, weights: NDArray[np.float32]
+) -> None:
+    add_version()
+    add_version(of=worse(weights))
+    to(catalog, settings, "digits@1")
+
+    done = to(catalog, settings, "digits@2")
+
+    assert done.move is None
+    assert {"accuracy", "worst class"} <= {gate.gate for gate in done.closed}
+    assert catalog.find(parse_reference("digits@champion")).version == 1
+    assert len(catalog.moves("digits")) == 1
+
+
+def test_force_moves_it_with_the_reason_and_the_gates_written_down(
+    catalog: Catalog, settings: Settings, add_version: AddVersion, weights: NDArray[np.float32]
+) -> None:
+    add_version()
+    add_version(of=worse(weights))
+    to(catalog, settings, "digits@1")
+
+    done = to(catalog, settings, "digits@2", force=True, reason=" a drill ")
+
+    assert catalog.find(parse_reference("digits@champion")).version == 2
+    assert done.move == catalog.moves("digits")[-1]
+    assert done.move is not None
+    assert "accuracy" in done.move.forced
+    assert done.move.reason == "a drill"
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_force_without_a_reason_is_refused(
+    catalog: Catalog, settings: Settings, add_version: AddVersion, reason: str
+) -> None:
+    add_version()
+
+    with pytest.raises(UsageError, match="--force needs a reason"):
+        to(catalog, settings, "digits@1", force=True, reason=reason)
+
+
+@pytest.mark.parametrize("missing", ["evaluation.json", "lineage.json"])
+def test_what_was_never_evaluated_is_not_promoted_even_by_force(
+    catalog: Catalog, settings: Settings, add_version: AddVersion, missing: str
+) -> None:
+    add_version(leave_out=[missing])
+
+    with pytest.raises(NotWholeError, match=f"digits@1 has no {missing}: it was never evaluated"):
+        to(catalog, settings, "digits@1", force=True, reason="I want it")
+
+    assert catalog.find(parse_reference("digits@1")).aliases == ()
+
+
+def test_altered_files_are_not_promoted_even_by_force(
+    catalog: Catalog, settings: Settings, add_version: AddVersion
+) -> None:
+    stored = Path(add_version().source.removeprefix("file://"))
+    (stored / "labels.json").write_text('{"classes": []}')
+
+    with pytest.raises(NotWholeError, match="are not those that were registered"):
+        to(catalog, settings, "digits@1", force=True, reason="I want it")
+
+
+def test_a_model_of_other_data_cannot_be_judged(
+    catalog: Catalog, settings: Settings, add_version: AddVersion, data: Any
+) -> None:
+    other = {**made_up_versions.lineage(data)["dataset"], "split_version": 2}
+    add_version(dataset=other)
+
+    with pytest.raises(NotWholeError, match="the splits of digits have changed"):
+        to(catalog, settings, "digits@1", force=True, reason="I want it")
+
+
+def test_a_champion_of_other_splits_or_with_broken_files_stops_the_candidate(
+    catalog: Catalog, settings: Settings, add_version: AddVersion
+) -> None:
+    broken = add_version()
+    add_version()
+    to(catalog, settings, "digits@1")
+    (Path(broken.source.removeprefix("file://")) / "README.md").unlink()
+
+    done = to(catalog, settings, "digits@2")
+
+    assert [gate.gate for gate in done.closed] == ["accuracy"]
+    assert done.closed[0].found.startswith("not comparable: The files of digits@1 are not those")
+
+
+def test_rolling_back_goes_through_the_champions_one_by_one(
+    catalog: Catalog, settings: Settings, add_version: AddVersion
+) -> None:
+    for number in (1, 2, 3):
+        add_version()
+        to(catalog, settings, f"digits@{number}")
+
+    first = roll_back("digits", "champion", catalog, settings, reason="slow")
+    second = roll_back("digits", "champion", catalog, settings)
+
+    assert [(m.kind, m.version, m.before, m.reason) for m in (first, second)] == [
+        ("rollback", 2, 3, "slow"),
+        ("rollback", 1, 2, ""),
+    ]
+    assert catalog.find(parse_reference("digits@champion")).version == 1
+    with pytest.raises(UsageError, match="nothing to go back to: version 1 is the first champion"):
+        roll_back("digits", "champion", catalog, settings)
+    with pytest.raises(UsageError, match="it has no challenger"):
+        roll_back("digits", "challenger", catalog, settings)
+
+
+def test_rolling_back_leaves_out_the_retired_and_refuses_broken_files(
+    catalog: Catalog, settings: Settings, add_version: AddVersion
+) -> None:
+    first = add_version()
+    for number in (1, 2, 3):
+        add_version()
+        to(catalog, settings, f"digits@{number}")
+    retire(parse_reference("digits@2"), catalog, reason="leaks")
+
+    assert roll_back("digits", "champion", catalog, settings).version == 1
+    to(catalog, settings, "digits@3")
+    (Path(first.source.removeprefix("file://")) / "README.md").unlink()
+    with pytest.raises(NotWholeError, match="digits@1"):
+        roll_back("digits", "champion", catalog, settings)
+    assert catalog.find(parse_reference("digits@champion")).version == 3
+
+
+def test_a_retired_version_is_never_promoted_and_one_in_use_never_retired(
+    catalog: Catalog, settings: Settings, add_version: AddVersion
+) -> None:
+    add_version()
+    add_version()
+    to(catalog, settings, "digits@1")
+
+    assert retire(parse_reference("digits@2"), catalog, reason="worse").retired == "worse"
+    with pytest.raises(GateClosedError, match=r"digits@2 was retired \(worse\) and cannot be promoted"):
+        to(catalog, settings, "digits@2", force=True, reason="please")
+    with pytest.raises(UsageError, match="digits@1 is the champion and cannot be retired"):
+        retire(parse_reference("digits@1"), catalog, reason="old")
+    with pytest.raises(UsageError, match="retired for a reason"):
+        retire(parse_reference("digits@1"), catalog, reason=" ")
+
+
+def test_two_promotions_at_once_end_with_one_told_about_the_other(
+    catalog: Catalog, settings: Settings, add_version: AddVersion
+) -> None:
+    add_version()
+    add_version()
+    start, outcomes = threading.Barrier(2), list[str]()
+
+    def work(text: str) -> None:
+        own = Catalog(open_store(destination(settings)))
+        start.wait()
+        try:
+            outcomes.append("moved" if to(own, settings, text).move else "stopped")
+        except BusyError as error:
+            outcomes.append("told" if "is being changed by another process" in error.message else error.message)
+
+    threads = [threading.Thread(target=work, args=(f"digits@{n}",)) for n in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["moved", "told"]
+    assert len(catalog.moves("digits")) == 1
+
+
+def history(*moves: tuple[str, int]) -> list[Move]:
+    return [
+        Move(number=n, kind=kind, alias="champion", version=v, before=None, time="", forced=(), reason="")
+        for n, (kind, v) in enumerate(moves, start=1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("moves", "now", "expected"),
+    [
+        ((), None, []),
+        ((("promote", 1),), 1, []),
+        ((("promote", 1), ("promote", 2)), 2, [1]),
+        ((("promote", 1), ("promote", 2), ("promote", 1)), 1, [2, 1]),
+        ((("promote", 1), ("promote", 2), ("promote", 3), ("rollback", 2)), 2, [1]),
+        # Written down, but the process died before the alias moved.
+        ((("promote", 1), ("promote", 2)), 1, []),
+        # Someone moved the alias in MLflow.
+        ((("promote", 1), ("promote", 2)), 7, [2, 1]),
+    ],
+)
+def test_what_an_alias_can_go_back_to(moves: Any, now: int | None, expected: list[int]) -> None:
+    assert before(history(*moves), "champion", now) == expected

@@ -1,0 +1,252 @@
+"""From a trained study to a registered version, its bundle, its card, and back to the same weights."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import made_up_versions
+import numpy as np
+import pytest
+
+from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.base.progress import SILENT
+from fortydays.base.settings import Settings
+from fortydays.days.loading import find_study, load_study
+from fortydays.registry.bundle import check_bundle, make_bundle
+from fortydays.registry.card import read_card
+from fortydays.registry.catalog import Catalog
+from fortydays.registry.inference import load_model
+from fortydays.registry.names import parse_reference
+from fortydays.registry.package import DamagedPackageError
+from fortydays.registry.registration import Registered, register
+from fortydays.registry.reproduction import judge, reproduce
+from fortydays.study.runner import Request, load_arrays, run_study
+from fortydays.study.runs import RunFolder
+from fortydays.track.store import destination, open_store
+
+STUDY = str(Path(__file__).with_name("registered_study.py"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A finished run, and its best model registered."""
+
+    run: RunFolder
+    evidence: dict[str, Any]
+    settings: Settings
+    catalog: Catalog
+    registered: Registered
+
+
+@pytest.fixture(scope="module")
+def trained(keras: Any, datasets: Path, empty_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    home = tmp_path_factory.mktemp("trained")
+    shutil.copy(empty_workspace / "mlflow.db", home / "mlflow.db")
+    settings = made_up_versions.settings(home, datasets=datasets)
+    source = load_study(find_study(STUDY), threads=1)
+    run, evidence = run_study(source, Request(), settings, progress=SILENT)
+    catalog = Catalog(open_store(destination(settings)))
+    made = register(STUDY, catalog, settings, progress=SILENT, variant="convolution")
+    return Trained(run=run, evidence=evidence, settings=settings, catalog=catalog, registered=made)
+
+
+def fetched(trained: Trained, folder: Path) -> Path:
+    trained.catalog.fetch(trained.registered.version, folder)
+    return folder
+
+
+def test_the_trial_that_is_best_on_validation_is_registered(trained: Trained) -> None:
+    of_variant = [t for t in trained.evidence["trials"] if t["variant"] == "convolution"]
+    best = max(of_variant, key=lambda t: t["metrics"]["validation_accuracy"])
+
+    version, lineage = trained.registered.version, trained.registered.lineage
+
+    assert str(version) == "digits@1"
+    assert (lineage["study"]["variant"], lineage["trial"]["seed"]) == (best["variant"], best["seed"])
+    assert lineage["trial"]["weights_digest"] == best["weights_digest"]
+    assert version.facts["run"] == trained.run.run_id
+    assert trained.registered.evaluation["accuracy"] == pytest.approx(
+        best["metrics"]["validation_accuracy"], abs=0.006
+    )
+
+
+def test_its_onnx_file_answers_as_keras_does_views_and_scaling_included(
+    trained: Trained, data: Any, tmp_path: Path
+) -> None:
+    import keras
+
+    folder = fetched(trained, tmp_path / "version")
+    images = np.asarray(data.training.validation.images)
+    model = keras.models.load_model(folder / "model.keras")
+    scaled = images.astype(np.float32) / 255
+    mirrored = scaled[:, :, ::-1]
+    both = (np.asarray(model(scaled)) + np.asarray(model(mirrored))) / 2
+
+    answers = load_model(folder / "model.onnx", threads=1).predict(images)
+
+    np.testing.assert_allclose(answers, both, atol=1e-5)
+    onnx = trained.registered.evaluation["onnx"]
+    assert (onnx["precision"], onnx["images"]) == ("float32", 200)
+    assert onnx["difference"] < 1e-4
+    golden_images, golden_answers = load_arrays(folder / "golden.npz")
+    assert len(golden_images) == 8
+    np.testing.assert_array_equal(load_model(folder / "model.onnx", threads=1).predict(golden_images), golden_answers)
+
+
+def test_claims_about_others_are_not_those_of_the_variant(trained: Trained) -> None:
+    assert [c["claim"] for c in trained.registered.lineage["claims"]] == [
+        "It beats guessing",
+        "It beats a linear model",
+    ]
+
+
+def test_mlflow_itself_can_load_the_version_which_stays_whole(
+    trained: Trained, data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow.pyfunc
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", destination(trained.settings).uri)
+    images = np.asarray(data.training.validation.images)[:5]
+    model = mlflow.pyfunc.load_model("models:/digits/1")
+
+    answers = model.predict(images)
+
+    np.testing.assert_allclose(np.asarray(answers["probabilities"]).sum(axis=1), 1.0, atol=1e-5)
+    # It writes a file beside ours.
+    assert (fetched(trained, tmp_path / "version") / "model.onnx").is_file()
+
+
+def test_the_card_has_the_numbers_of_the_evidence(trained: Trained) -> None:
+    from huggingface_hub import ModelCard
+
+    text = read_card(trained.registered.version, trained.catalog, trained.settings)
+    metrics = trained.registered.lineage["trial"]["metrics"]
+    over = trained.evidence["variants"]["convolution"]["test_accuracy"]
+
+    assert "# digits, version 1" in text
+    assert f"| accuracy of this model | 300 test images, opened once | {100 * metrics['test_accuracy']:.2f}% |" in text
+    assert f"| {100 * over['mean']:.2f} ± {100 * over['std']:.2f}% |" in text
+    assert "- It beats guessing: **supported**" in text
+    assert trained.evidence["dataset"]["digest"] in text
+    data = ModelCard(text).data
+    assert data.pipeline_tag == "image-classification"
+    assert data.eval_results[0].metric_value == pytest.approx(metrics["test_accuracy"], abs=1e-6)
+    assert max(len(line) for line in text.splitlines() if not line.startswith("|")) < 200
+
+
+def test_a_bundle_has_what_a_service_needs_and_is_always_the_same(trained: Trained, tmp_path: Path) -> None:
+    reference = parse_reference("digits@1")
+    first = make_bundle(reference, tmp_path / "a folder" / "one", trained.catalog, trained.settings)
+    second = make_bundle(reference, tmp_path / "two", trained.catalog, trained.settings)
+
+    assert first == second == check_bundle(tmp_path / "two")
+    assert set(first.files) == {
+        "model.onnx", "labels.json", "signature.json", "preprocessing.json", "golden.npz", "lineage.json",
+        "README.md", "mistakes.png",
+    }  # fmt: skip
+    assert first.facts["name"] == "digits"
+    assert json.loads((tmp_path / "two" / "preprocessing.json").read_text())["strokes"] is True
+    with pytest.raises(UsageError, match="two is there already"):
+        make_bundle(reference, tmp_path / "two", trained.catalog, trained.settings)
+
+
+def test_a_version_is_no_bundle_and_a_bundle_without_a_model_neither(trained: Trained, tmp_path: Path) -> None:
+    from fortydays.registry import package
+
+    with pytest.raises(DamagedPackageError, match="is no bundle: it is a 'version'"):
+        check_bundle(fetched(trained, tmp_path / "version"))
+
+    make_bundle(parse_reference("digits"), tmp_path / "bundle", trained.catalog, trained.settings)
+    (tmp_path / "bundle" / "model.onnx").unlink()
+    package.seal(tmp_path / "bundle", kind="bundle", facts={})
+    with pytest.raises(DamagedPackageError, match=r"is no bundle: it has no model\.onnx"):
+        check_bundle(tmp_path / "bundle")
+
+
+def test_training_again_gives_the_same_bits(trained: Trained) -> None:
+    done = reproduce(parse_reference("digits@1"), trained.catalog, trained.settings, progress=SILENT)
+
+    assert done.same_bits
+    assert done.agrees
+    assert [said for said in done.changed if "checkout" not in said] == []
+
+
+def test_other_bits_are_judged_by_the_spread_over_seeds(trained: Trained) -> None:
+    lineage = json.loads(json.dumps(dict(trained.registered.lineage)))
+    lineage["trial"]["metrics"] = {"validation_accuracy": 0.9, "test_accuracy": 0.9}
+    lineage["trial"]["over_seeds"] = {"test_accuracy": {"std": 0.01}}
+    result = {"weights_digest": "other", "metrics": {"validation_accuracy": 0.904, "test_accuracy": 0.865}}
+
+    near = judge(trained.registered.version, lineage, result, changed=["Python is 3.12 and was 3.11"])
+    result["metrics"] = {"validation_accuracy": 0.906, "test_accuracy": 0.9}
+    far = judge(trained.registered.version, lineage, result, changed=[])
+
+    assert (near.same_bits, near.agrees, near.changed) == (False, True, ("Python is 3.12 and was 3.11",))
+    assert near.metrics["test_accuracy"] == (0.9, 0.865, pytest.approx(0.04))
+    assert near.metrics["validation_accuracy"] == (0.9, 0.904, 0.005)
+    assert not far.agrees
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"variant": "linear"}, "There is no variant in the run .* 'linear'. Did you mean 'linear model'?"),
+        ({"name": "../digits"}, "'../digits' is no name of a model"),
+        ({"run_id": "nowhere"}, "There is no run 'nowhere'"),
+    ],
+)
+def test_what_is_not_there_is_refused_before_any_work(trained: Trained, changes: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message.replace("?", r"\?").replace("..", r"\.\.")):
+        register(STUDY, trained.catalog, trained.settings, progress=SILENT, **changes)
+
+
+def test_a_study_that_was_never_run_is_told_how(trained: Trained, settings: Settings) -> None:
+    with pytest.raises(UsageError, match="has no finished run in this workspace") as caught:
+        register(STUDY, trained.catalog, settings, progress=SILENT)
+
+    assert caught.value.hint == f"Run it first: forty run {STUDY}"
+
+
+def copied(trained: Trained, settings: Settings) -> RunFolder:
+    run = RunFolder(path=settings.runs / trained.run.run_id)
+    shutil.copytree(trained.run.path, run.path)
+    return run
+
+
+def test_damaged_weights_are_not_registered(trained: Trained, settings: Settings, catalog: Catalog) -> None:
+    run = copied(trained, settings)
+    trial = trained.registered.lineage["trial"]["seed"]
+    weights = run.trial(f"convolution-seed{trial}").weights
+    other = run.trial(f"convolution-seed{1 - trial}").weights
+    weights.write_bytes(other.read_bytes())
+
+    with pytest.raises(FortydaysError, match=r"weights\.npz is damaged: its digest is not the one in the evidence"):
+        register(STUDY, catalog, settings, progress=SILENT, variant="convolution")
+
+    assert catalog.names() == []
+
+
+def test_a_study_that_has_changed_since_is_not_registered(
+    trained: Trained, settings: Settings, catalog: Catalog, tmp_path: Path
+) -> None:
+    copied(trained, settings)
+    changed = tmp_path / "registered_study.py"
+    changed.write_text(Path(STUDY).read_text().replace("Conv2D(8, 3", "Conv2D(9, 3"))
+
+    with pytest.raises(FortydaysError, match="has changed since the run"):
+        register(str(changed), catalog, settings, progress=SILENT)
+
+
+@pytest.mark.slow
+def test_int8_is_smaller_and_still_right(trained: Trained, settings: Settings, catalog: Catalog) -> None:
+    copied(trained, settings)
+
+    made = register(STUDY, catalog, settings, progress=SILENT, int8=True, name="small-digits")
+
+    onnx = made.evaluation["onnx"]
+    assert onnx["precision"] == "int8"
+    assert onnx["agreement"] > 0.95
+    assert made.evaluation["accuracy"] > trained.registered.evaluation["accuracy"] - 0.03
+    assert made.version.facts["precision"] == "int8"
