@@ -21,7 +21,7 @@ SHOW_SOME := { n=0; while IFS= read -r line; do case "$$line" in \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev setup-jax demo test test-jax test-slow check format bench readme lock clean
+.PHONY: help setup setup-dev setup-jax setup-data demo test test-jax test-slow check format bench readme lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-18s %s\n' "$$name" "$$text"; done
@@ -34,6 +34,9 @@ setup-dev: $(STAMPS)/dev ## The same, and what the tests and checks need
 
 setup-jax: $(STAMPS)/jax ## Add the JAX backend (then KERAS_BACKEND=jax chooses it)
 	@echo "Ready. KERAS_BACKEND=jax .venv/bin/forty run 1 trains on it"
+
+setup-data: $(STAMPS)/data ## Add versions of your own folders of data (DVC)
+	@echo "Ready. .venv/bin/forty data add FOLDER --name NAME makes a first version"
 
 demo: $(STAMPS)/package ## Run day 1 from data to report (DAY=2 for another day)
 	@$(VENV_PYTHON) -m fortydays run "$(DAY)" && $(VENV_PYTHON) -m fortydays report "$(DAY)"
@@ -103,6 +106,11 @@ $(STAMPS)/package: pyproject.toml locks/build.txt $(STAMPS)/run
 $(STAMPS)/jax: locks/jax.txt $(STAMPS)/package
 	@echo "Installing the JAX backend"
 	@set -o pipefail; PYTHONUNBUFFERED=1 $(PIP_INSTALL) $(LOCKED) -r locks/jax.txt | $(SHOW_SOME)
+	@touch $@
+
+$(STAMPS)/data: locks/data.txt $(STAMPS)/package
+	@echo "Installing DVC"
+	@set -o pipefail; PYTHONUNBUFFERED=1 $(PIP_INSTALL) $(LOCKED) -r locks/data.txt | $(SHOW_SOME)
 	@touch $@
 
 $(STAMPS)/dev: locks/dev.txt $(STAMPS)/package

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("run", "dev", "build")
+LOCKS = ("run", "jax", "data", "dev", "build")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 OPTIONAL = PROJECT["project"]["optional-dependencies"]
 
@@ -66,7 +66,14 @@ def test_the_tests_run_with_the_versions_that_studies_run_with() -> None:
     [
         ("run", PROJECT["project"]["dependencies"]),
         ("jax", PROJECT["project"]["dependencies"] + OPTIONAL["jax"]),
-        ("dev", PROJECT["project"]["dependencies"] + OPTIONAL["jax"] + PROJECT["dependency-groups"]["dev"]),
+        ("data", PROJECT["project"]["dependencies"] + OPTIONAL["data"]),
+        (
+            "dev",
+            PROJECT["project"]["dependencies"]
+            + OPTIONAL["jax"]
+            + OPTIONAL["data"]
+            + PROJECT["dependency-groups"]["dev"],
+        ),
         ("build", PROJECT["build-system"]["requires"]),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = {"bench", "check", "clean", "demo", "format", "help", "lock", "readme", "setup", "setup-dev"}
-TARGETS |= {"setup-jax", "test", "test-jax", "test-slow"}
+TARGETS |= {"setup-jax", "setup-data", "test", "test-jax", "test-slow"}
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 

@@ -78,7 +78,7 @@ def lineage(data: Dataset, **changes: Any) -> dict[str, Any]:
         "recipe": {"epochs": 1},
         "trial": {
             "seed": 0, "precision": "float32", "parameters": 640, "multiply_adds": 640, "epochs": 1,
-            "train_seconds": 1.0, "metrics": {"validation_accuracy": 0.9, "test_accuracy": 0.9},
+            "train_seconds": 1.0, "metrics": {"train_accuracy": 0.9, "validation_accuracy": 0.9, "test_accuracy": 0.9},
             "over_seeds": {}, "weights_digest": "0" * 64,
         },
         "code": {"study": "1" * 64, "engine": "2" * 64, "version": "0.1.0"},

@@ -326,17 +326,18 @@ class Catalog:
         self._acquire(name, mine)
         try:
             yield
-        finally:
-            with self._mlflow():
-                self._client.delete_registered_model(_lock_name(name))
+        except BaseException:
+            with contextlib.suppress(FortydaysError):  # what went wrong first is what matters
+                self._release(name)
+            raise
+        self._release(name)
 
     def unlock(self, name: str) -> bool:
         """Remove the lock of a model whose holder is gone. Returns whether there was one."""
         check_name(name)
         if not self._exists(_lock_name(name)):
             return False
-        with self._mlflow():
-            self._client.delete_registered_model(_lock_name(name))
+        self._release(name)
         return True
 
     def _acquire(self, name: str, mine: Mapping[str, Any]) -> None:
@@ -364,6 +365,10 @@ class Catalog:
             if holder:
                 self.unlock(name)
         raise BusyError(f"{name!r} is being changed by other processes.", hint="Try again.")
+
+    def _release(self, name: str) -> None:
+        with self._mlflow():
+            self._client.delete_registered_model(_lock_name(name))
 
     def _holder(self, name: str) -> dict[str, Any] | None:
         """Who holds a lock; None where nobody does any more."""
