@@ -120,6 +120,11 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
+def sync_all() -> None:
+    """Flush everything that was written to disk: for thousands of small files faster than one after the other."""
+    os.sync()
+
+
 @contextlib.contextmanager
 def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
     """A new folder ``parent/.NAME.XXXX.part`` that is removed when the block ends.

@@ -1,4 +1,4 @@
-"""``forty data``: which datasets there are, getting them, and checking what is in the cache."""
+"""``forty data``: which datasets there are, getting them, and checking what is kept; and a reader's own data."""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,11 +7,13 @@ import typer
 
 from fortydays.base.errors import DataError
 from fortydays.base.settings import Settings, read_settings
+from fortydays.cli import data_versions
 
 if TYPE_CHECKING:
     from fortydays.data.spec import DatasetSpec
+    from fortydays.data.store import Verification
 
-app = typer.Typer(no_args_is_help=True, help="List, get and check the datasets.")
+app = typer.Typer(no_args_is_help=True, help="List, get and check the datasets; keep versions of your own data.")
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="A dataset, as `forty data list` names it.")]
@@ -71,22 +73,26 @@ def get_dataset(name: _Name, as_json: _Json = False) -> None:
 
 @app.command("verify")
 def verify_datasets(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="One dataset; all in the cache if left out.")] = "",
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="A dataset or data of your own; all that is here if left out.")
+    ] = "",
     as_json: _Json = False,
 ) -> None:
-    """Read every byte of the cached datasets and compare with what is published; change nothing."""
+    """Read every byte of what is kept and compare with what it should be; change nothing."""
     from fortydays.data import store
     from fortydays.data.catalog import DATASETS
+    from fortydays.data.version_documents import names as own_names
 
     settings = read_settings()
-    names = [name] if name else [known for known in DATASETS if store.cached(known, settings)]
-    found = [store.verify(each, settings) for each in names]
+    own = own_names(settings)
+    names = [name] if name else [*(known for known in DATASETS if store.cached(known, settings)), *own]
+    found = [_verification(each, own, settings) for each in names]
     if as_json:
         checks = [
             {"name": each.name, "path": str(each.path), "right": each.right, "problems": list(each.problems)}
             for each in found
         ]
-        _print_json({"datasets": checks})
+        _print_json({"schema_version": 1, "datasets": checks})
     elif not found:
         typer.echo(f"No dataset is in the cache {settings.datasets}.")
     else:
@@ -96,10 +102,25 @@ def verify_datasets(
                 typer.echo(f"  {problem}")
     wrong = [each.name for each in found if not each.right]
     if wrong:
-        commands = ", ".join(f"forty data get {each}" for each in wrong)
+        commands = [f"forty data pull {each} REMOTE" if each in own else f"forty data get {each}" for each in wrong]
         raise DataError(
-            f"Damaged in the cache: {', '.join(wrong)}.", hint=f"Set aside and fetch again with: {commands}"
+            f"Damaged in the cache: {', '.join(wrong)}.",
+            hint=f"Set aside and fetch again with: {', '.join(commands)}",
         )
+
+
+def _verification(name: str, own: list[str], settings: Settings) -> "Verification":
+    from fortydays.base.errors import unknown_name
+    from fortydays.data import store
+    from fortydays.data.catalog import DATASETS
+
+    if name in DATASETS:
+        return store.verify(name, settings)
+    if name not in own:
+        raise unknown_name("dataset", name, [*DATASETS, *own])
+    from fortydays.data.versions import verify_versions
+
+    return verify_versions(name, settings)
 
 
 @app.command("path")
@@ -117,6 +138,14 @@ def path_of_dataset(name: _Name, as_json: _Json = False) -> None:
         _print_json(_description(spec, settings))
     else:
         typer.echo(store.path(spec, settings))
+
+
+app.command("add")(data_versions.add)
+app.command("versions")(data_versions.list_versions)
+app.command("diff")(data_versions.diff)
+app.command("checkout")(data_versions.checkout)
+app.command("push")(data_versions.push)
+app.command("pull")(data_versions.pull)
 
 
 def _description(spec: "DatasetSpec", settings: Settings) -> dict[str, Any]:
