@@ -56,6 +56,21 @@ def test_a_folder_that_a_checkout_ignores_is_no_part_of_it(checkout: Path) -> No
     assert revision(checkout / "packages") is None
 
 
+def test_a_hook_of_another_repository_changes_nothing(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    git(other, "init", "--quiet")
+    commit = git(checkout, "rev-parse", "HEAD")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+
+    found = revision(checkout)
+
+    assert found is not None
+    assert found.commit == commit
+
+
 def test_outside_a_checkout_and_without_git_there_is_none(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,12 @@ import pytest
 
 @pytest.mark.parametrize(
     ("line", "expected"),
-    [("forty re", ["read", "report"]), ("forty data ver", ["verify"]), ("forty list --j", ["--json"])],
+    [
+        ("forty rea", ["read"]),
+        ("forty rep", ["report", "reproduce"]),
+        ("forty data ver", ["verify", "versions"]),
+        ("forty list --j", ["--json"]),
+    ],
 )
 def test_commands_and_options_are_completed(line: str, expected: list[str]) -> None:
     asked = {"_FORTY_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)}

@@ -42,9 +42,8 @@ def add(workspace: Path, *, harm: float = 0.0, times: int = 1) -> None:
     folder = workspace / f"version-{harm}"
     manifest = made_up_versions.version_folder(folder, data, weights)
     facts = {"day": "1", "variant": "linear", "seed": "0", "validation_accuracy": "0.935"}
-    with catalog.locked("digits", doing="testing"):
-        for _ in range(times):
-            catalog.add("digits", folder, manifest, facts=facts)
+    for _ in range(times):
+        catalog.add("digits", folder, manifest, facts=facts)
 
 
 def test_without_models_the_next_command_is_named(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,7 +96,7 @@ def test_a_card_a_lineage_and_a_bundle_are_shown(workspace: Path, capsys: pytest
     add(workspace)
 
     assert execute(["models", "show", "digits@1"]) == 0
-    assert capsys.readouterr().out == "# A card\n\n"
+    assert "\n# digits, version 1\n" in capsys.readouterr().out
     assert execute(["lineage", "digits"]) == 0
     tree = capsys.readouterr().out
     assert tree.startswith("digits@1\n")
@@ -106,7 +105,7 @@ def test_a_card_a_lineage_and_a_bundle_are_shown(workspace: Path, capsys: pytest
     assert json.loads(capsys.readouterr().out)["lineage"]["run"]["id"] == "by-hand-1"
 
     folder = workspace / "a bundle"
-    assert execute(["bundle", "digits", "-o", str(folder)]) == 0
+    assert execute(["bundle", "digits@1", "-o", str(folder)]) == 0
     assert "7 files" in capsys.readouterr().out
     assert execute(["bundle", "--verify", str(folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["facts"]["name"] == "digits"
@@ -148,6 +147,40 @@ def test_wrong_use_is_said_without_a_traceback(
     assert len(said) < 600
 
 
+def test_a_damaged_store_is_left_as_it_is_since_it_has_the_models(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add(workspace)
+    store = workspace / "home" / "mlflow.db"
+    content = bytearray(store.read_bytes())
+    content[:16] = b"x" * 16
+    store.write_bytes(content)
+
+    assert execute(["models"]) == 1
+
+    assert "which has the registered models, is damaged" in capsys.readouterr().err
+    assert store.read_bytes() == content
+
+
+def test_what_others_wrote_into_the_registry_is_shown_and_not_acted_on(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add(workspace)
+    client = open_store(destination(read_settings())).client
+    client.set_model_version_tag("digits", "1", "fortydays.variant", "conv [0.5] [/x] \x1b]0;owned\x07")
+    told = '{"kind": "promote", "alias": "champion", "version": 1, "before": null, "time": "2026", "forced": [], '
+    client.set_registered_model_tag(
+        "digits", "fortydays.move.000001", told + '"reason": "x\\n2026-11-22  promote: champion is 9", "gates": []}'
+    )
+
+    for command in (["models"], ["models", "show", "digits"], ["models", "show", "digits", "--all"]):
+        assert execute(command) == 0
+        out = capsys.readouterr().out
+        assert "conv [0.5] [/x]" in out.replace("\n", " ")
+        assert "\x1b" not in out
+        assert not [line for line in out.splitlines() if line.startswith("2026-11-22  promote")]
+
+
 def test_errors_are_json_where_it_is_asked_for(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["models", "show", "nothing", "--json"]) == 2
 
@@ -166,5 +199,5 @@ def test_a_server_that_is_not_there_is_said_and_nothing_is_lost(
 
     said = capsys.readouterr().err
     assert "The tracking server http://127.0.0.1:9 cannot be reached" in said
-    assert "Nothing was changed" in said
+    assert "See what there is with `forty models`" in said
     assert "hunter2" not in said

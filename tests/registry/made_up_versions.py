@@ -16,6 +16,7 @@ from fortydays.data.arrays import Dataset
 from fortydays.registry.catalog import Version
 from fortydays.registry.inference import OnnxModel
 from fortydays.registry.package import Manifest, seal
+from fortydays.study.runner import save_arrays
 
 AddVersion = Callable[..., Version]
 
@@ -85,9 +86,11 @@ def lineage(data: Dataset, **changes: Any) -> dict[str, Any]:
         "packages": {"numpy": "2"},
         "machine": {"cpu_model": "x", "flags": [], "system": "Linux", "python": "3", "threads": 1,
                     "backend": "tensorflow", "accelerator": None},
-        "run": {"id": "by-hand-1", "request": {"settings": [], "engine": "compiled"}, "ended": "2026-11-22T00:00:00Z"},
+        "run": {"id": "by-hand-1", "tracker": "", "request": {"settings": [], "engine": "compiled"},
+                "ended": "2026-11-22T00:00:00Z"},
         "evidence": {"digest": "3" * 64, "results_digest": "4" * 64},
-        "claims": [],
+        "claims": [{"claim": "It is linear", "verdict": "supported"}],
+        "export": {"onnx": "1"},
         "registered": "2026-11-22T00:00:00Z",
     }  # fmt: skip
     return {**found, **changes}
@@ -114,13 +117,14 @@ def version_folder(
         "preprocessing.json": {"height": 8, "width": 8},
     }
     (folder / "model.onnx").write_bytes(content)
-    (folder / "README.md").write_text("# A card\n")
-    (folder / "golden.npz").write_bytes(b"golden")
+    (folder / "README.md").write_text("---\n---\n\n# digits\n\nA card.\n")
+    golden = np.asarray(data.training.validation.images)[:8]
+    save_arrays(folder / "golden.npz", [golden, OnnxModel(content, threads=1).predict(golden)])
     for name, document in documents.items():
         (folder / name).write_text(json.dumps(document))
     for name in leave_out:
         (folder / name).unlink()
-    return seal(folder, kind="version", facts={"name": "digits", "version": 1})
+    return seal(folder, kind="version", facts={"name": "digits"})
 
 
 def loaded(content: bytes) -> Any:

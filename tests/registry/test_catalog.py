@@ -4,6 +4,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 from made_up_versions import AddVersion
 
 from fortydays.base.errors import TrackingError, UsageError
+from fortydays.base.process import identity
 from fortydays.base.settings import Settings
-from fortydays.registry.catalog import BusyError, Catalog, NotWholeError
+from fortydays.registry.catalog import BusyError, Catalog, NotWholeError, check_reason
 from fortydays.registry.names import parse_reference
 from fortydays.track.store import destination, open_store
 
@@ -32,7 +34,7 @@ def test_versions_are_numbered_from_one_and_come_back_byte_for_byte(
     assert (first.facts["variant"], first.aliases, first.retired) == ("linear", (), "")
     manifest = catalog.fetch(catalog.find(parse_reference("digits@2")), tmp_path / "fetched")
     assert manifest.digest == second.digest
-    assert (tmp_path / "fetched" / "README.md").read_text() == "# A card\n"
+    assert (tmp_path / "fetched" / "README.md").read_text().endswith("A card.\n")
     assert catalog.names() == ["digits"]
 
 
@@ -42,7 +44,7 @@ def test_a_model_alone_is_its_champion_or_else_its_newest_version(catalog: Catal
 
     assert catalog.find(parse_reference("digits")).version == 3
     with catalog.locked("digits", doing="testing"):
-        catalog.move("digits", "champion", 2, kind="promote", forced=(), reason="")
+        catalog.move("digits", "champion", 2, kind="promote")
     found = catalog.find(parse_reference("digits"))
     assert (found.version, found.aliases) == (2, ("champion",))
     assert catalog.find(parse_reference("digits@champion")) == found
@@ -71,14 +73,18 @@ def test_each_move_is_kept_with_its_reason(catalog: Catalog, add_version: AddVer
     add_version()
     add_version()
     with catalog.locked("digits", doing="testing"):
-        catalog.move("digits", "champion", 1, kind="promote", forced=(), reason="")
-        catalog.move("digits", "champion", 2, kind="promote", forced=("size",), reason="ein Grund, ünïcode")
+        catalog.move("digits", "champion", 1, kind="promote")
+        gates = ({"gate": "size", "passed": False, "found": "1 MB", "asked": "0 MB"},)
+        catalog.move(
+            "digits", "champion", 2, kind="promote", forced=("size",), reason="ein\nGrund,\x1b[2J ünïcode", gates=gates
+        )
 
     first, second = catalog.moves("digits")
 
     assert (first.number, first.version, first.before, first.forced) == (1, 1, None, ())
     assert (second.number, second.version, second.before) == (2, 2, 1)
-    assert (second.forced, second.reason) == (("size",), "ein Grund, ünïcode")
+    assert (second.forced, second.reason) == (("size",), "ein Grund,?[2J ünïcode")
+    assert second.gates == gates
 
 
 @pytest.mark.parametrize("harm", ["altered", "missing", "gone"])
@@ -134,6 +140,40 @@ def test_models_of_other_programs_are_not_listed(
     assert catalog.names() == ["digits"]
 
 
+def test_a_version_whose_answer_was_lost_is_found(
+    catalog: Catalog, add_version: AddVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = catalog._client.create_model_version
+
+    def make_and_lose(*arguments: Any, **named: Any) -> Any:
+        make(*arguments, **named)
+        raise OSError("the line is dead")
+
+    monkeypatch.setattr(catalog._client, "create_model_version", make_and_lose)
+
+    assert str(add_version()) == "digits@1"
+    assert [v.version for v in catalog.versions("digits")] == [1]
+
+
+def test_a_version_that_names_another_place_is_not_fetched_from_there(
+    catalog: Catalog, add_version: AddVersion, settings: Settings, tmp_path: Path
+) -> None:
+    version = add_version()
+    client = open_store(destination(settings)).client
+    client.create_model_version(
+        "digits", source=str(tmp_path), run_id=version.run_id, tags={"fortydays.digest": version.digest}
+    )
+
+    with pytest.raises(NotWholeError, match="it says that they are somewhere else"):
+        catalog.fetch(catalog.find(parse_reference("digits@2")), tmp_path / "fetched")
+
+
+@pytest.mark.parametrize("reason", ["x" * 501, "\n" * 10_000])
+def test_a_reason_that_is_too_long_is_refused_not_cut(reason: str) -> None:
+    with pytest.raises(UsageError, match="characters; expected at most 500"):
+        check_reason(reason)
+
+
 def test_an_upload_that_fails_leaves_no_version(
     catalog: Catalog, add_version: AddVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,25 +220,97 @@ def test_a_lock_is_given_back_also_after_an_error(catalog: Catalog) -> None:
         pass
 
 
-def lock_of(catalog: Catalog, holder: dict[str, Any]) -> None:
+def lock_of(catalog: Catalog, **changes: Any) -> None:
+    holder = {**identity(), "pid": ended_process(), "since": "then", "doing": "\x1b[2Jdying", "token": "x", **changes}
     catalog._client.create_registered_model("digits.lock", tags={"fortydays.lock": json.dumps(holder)})
 
 
 def test_the_lock_of_a_process_that_died_here_is_taken_over(catalog: Catalog) -> None:
-    lock_of(catalog, {"host": socket.gethostname(), "pid": ended_process(), "since": "then", "doing": "dying"})
+    lock_of(catalog)
 
     with catalog.locked("digits", doing="testing"):
         pass
 
 
+def test_of_many_that_find_a_dead_holder_only_one_takes_over(catalog: Catalog, settings: Settings) -> None:
+    lock_of(catalog)
+    held, outcomes = threading.Event(), list[str]()
+    start = threading.Barrier(4)
+
+    def take() -> None:
+        own = Catalog(open_store(destination(settings)))
+        start.wait()
+        try:
+            with own.locked("digits", doing="testing"):
+                outcomes.append("held")
+                held.wait(60)
+        except BusyError:
+            outcomes.append("told")
+            if outcomes.count("told") == 3:
+                held.set()
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["held", "told", "told", "told"]
+
+
+def test_a_lock_that_was_made_though_the_answer_was_lost_is_held(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = catalog._client.create_registered_model
+
+    def make_twice(*arguments: Any, **named: Any) -> Any:  # as a client that asks again after a time-out
+        make(*arguments, **named)
+        return make(*arguments, **named)
+
+    monkeypatch.setattr(catalog._client, "create_registered_model", make_twice)
+
+    with catalog.locked("digits", doing="testing"):
+        pass
+
+
+def test_who_has_lost_the_lock_moves_nothing(catalog: Catalog, add_version: AddVersion, settings: Settings) -> None:
+    add_version()
+
+    with (
+        pytest.raises(BusyError, match="Someone has taken the lock of 'digits' away; nothing was moved"),
+        catalog.locked("digits", doing="testing"),
+    ):
+        Catalog(open_store(destination(settings))).unlock("digits", force=True)
+        catalog.move("digits", "champion", 1, kind="promote")
+
+    assert catalog.versions("digits")[0].aliases == ()
+    assert catalog.moves("digits") == []
+
+
+def test_another_programs_model_is_neither_a_lock_nor_ours(
+    catalog: Catalog, add_version: AddVersion, settings: Settings
+) -> None:
+    client = open_store(destination(settings)).client
+    client.create_registered_model("digits.lock")
+    client.create_registered_model("theirs")
+
+    with pytest.raises(UsageError, match=r"model 'digits\.lock' that another program made"):
+        catalog.unlock("digits", force=True)
+    with pytest.raises(UsageError, match="a model 'theirs', but another program made it"):
+        add_version("theirs")
+    assert client.search_model_versions("name='theirs'") == []
+
+
 def test_a_lock_from_another_machine_stays_until_someone_removes_it(catalog: Catalog) -> None:
-    lock_of(catalog, {"host": "elsewhere", "pid": ended_process(), "since": "then", "doing": "\x1b[2Jdying"})
+    lock_of(catalog, host="elsewhere")
 
     with pytest.raises(BusyError) as caught, catalog.locked("digits", doing="testing"):
         pytest.fail("two hold the lock")
     assert caught.value.message.isprintable()
 
-    assert catalog.unlock("digits")
+    with pytest.raises(BusyError, match="'digits' is locked"):
+        catalog.unlock("digits")
+    assert catalog.unlock("digits", force=True)
     assert not catalog.unlock("digits")
     with catalog.locked("digits", doing="testing"):
         pass
@@ -209,6 +321,6 @@ def test_a_damaged_history_is_named_and_nothing_moves(catalog: Catalog, add_vers
     catalog._client.set_registered_model_tag("digits", "fortydays.move.000001", "{")
 
     with pytest.raises(NotWholeError, match=r"The history of 'digits' is damaged: its entry fortydays\.move\.000001"):
-        catalog.move("digits", "champion", 1, kind="promote", forced=(), reason="")
+        catalog.move("digits", "champion", 1, kind="promote")
 
     assert catalog.versions("digits")[0].aliases == ()

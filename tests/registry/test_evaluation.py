@@ -5,6 +5,7 @@ from fortydays.registry.evaluation import (
     brighter_and_darker,
     calibration_error,
     cross_entropy,
+    in_turn,
     shifted_by_one,
 )
 
@@ -52,6 +53,12 @@ def test_a_shift_moves_by_one_pixel_each_way_and_repeats_the_edge(channels: tupl
     assert down == [[0, 1, 2], [0, 1, 2], [3, 4, 5]]
     assert left == [[1, 2, 2], [4, 5, 5], [7, 8, 8]]
     assert right == [[0, 0, 1], [3, 3, 4], [6, 6, 7]]
+
+
+def test_each_image_is_changed_once_in_one_of_the_ways_in_turn() -> None:
+    ways = [np.full((5, 1, 1), way, np.uint8) for way in (10, 20)]
+
+    assert in_turn(ways).ravel().tolist() == [10, 20, 10, 20, 10]
 
 
 def test_brightness_changes_by_a_tenth_and_stays_within_a_byte() -> None:

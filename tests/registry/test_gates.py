@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fortydays.registry.evaluation import Behaviour, Measured
-from fortydays.registry.gates import Champion, GateResult, Limits, difference_interval, judge
+from fortydays.registry.gates import Champion, GateResult, Limits, difference_interval, judge, share_interval
 
 CLASSES = ("cat", "dog")
 FACTS: dict[str, Any] = {
@@ -21,6 +21,7 @@ def measured(right: int = 900, of: int = 1000, **changes: Any) -> Measured:
         "calibration_error": 0.02,
         "class_accuracy": (0.8, 0.95),
         "right": np.arange(of) < right,
+        "largest_share": 0.5,
         "behaviours": (Behaviour(change="shifted", images=1000, same=0.97),),
         "milliseconds": 1.0,
         "bytes": 400_000,
@@ -49,9 +50,10 @@ def test_a_good_first_model_passes_every_gate_with_its_numbers_shown() -> None:
         "onnx is keras": "largest difference 3.0e-07 on 1,000 images",
         "latency": "1.00 ms for one image on one thread",
         "size": "0.40 MB",
-        "stable, shifted": "the same answer for 97.0% of 1,000 images",
+        "stable, shifted": "the same answer for 97.0% of 1,000 images, each changed once",
     }
-    assert found["worst class"].asked == "at least 60.0%: at most 30 points below the accuracy"
+    assert found["accuracy"].asked == "clearly more than the 50.0% that naming one class always would get"
+    assert found["worst class"].asked == "at least 60.0%: 30 points below the accuracy"
 
 
 @pytest.mark.parametrize(
@@ -76,10 +78,10 @@ def test_a_claim_about_the_variant_that_is_not_supported_stops_it_by_name(verdic
     assert found["claims"].found == f"{verdict}: It flies"
 
 
-def test_a_variant_that_no_claim_is_about_is_not_stopped() -> None:
+def test_a_variant_that_no_claim_is_about_has_none_that_is_supported() -> None:
     found = results(measured(), claims=[])
 
-    assert failed(found) == []
+    assert failed(found) == ["claims"]
     assert found["claims"].found == "the study makes no claim about this variant"
 
 
@@ -113,14 +115,43 @@ def test_a_candidate_within_noise_of_the_champion_passes_and_a_worse_one_does_no
 
 
 def test_calibration_and_worst_class_are_set_against_the_champion_where_there_is_one() -> None:
-    champion = Champion(version=3, measured=measured(calibration_error=0.3, class_accuracy=(0.4, 0.9)))
+    champion = Champion(version=3, measured=measured(calibration_error=0.03, class_accuracy=(0.8, 0.9)))
 
-    lenient = results(measured(calibration_error=0.319, class_accuracy=(0.38, 0.9)), champion)
-    strict = results(measured(calibration_error=0.321, class_accuracy=(0.36, 0.9)), champion)
+    lenient = results(measured(calibration_error=0.049, class_accuracy=(0.78, 0.9)), champion)
+    strict = results(measured(calibration_error=0.051, class_accuracy=(0.76, 0.9)), champion)
 
     assert failed(lenient) == []
     assert failed(strict) == ["calibration", "worst class"]
-    assert strict["calibration"].asked == ("the expected calibration error is at most 0.320, the champion's and 0.02")
+    assert strict["calibration"].asked == ("an expected calibration error of at most 0.050: the champion's and 0.02")
+    assert strict["worst class"].asked == "at least 77.0%: the champion's worst class less 3 points"
+
+
+def test_a_bad_champion_does_not_lower_what_is_asked_of_any_model() -> None:
+    champion = Champion(version=3, measured=measured(calibration_error=0.4, class_accuracy=(0.3, 0.9)))
+
+    found = results(measured(calibration_error=0.11, class_accuracy=(0.59, 0.95)), champion)
+
+    assert failed(found) == ["calibration", "worst class"]
+
+
+def test_a_model_that_has_learned_nothing_is_stopped_though_it_is_calibrated_and_stable() -> None:
+    always_cat = measured(
+        100,
+        1000,
+        largest_share=0.1,
+        calibration_error=0.0,
+        class_accuracy=(1.0, *(0.0,) * 9),
+        behaviours=(Behaviour(change="shifted", images=1000, same=1.0),),
+    )
+    found = judge(always_cat, facts=FACTS, classes=tuple("0123456789"), champion=None, limits=Limits(class_spread=1.0))
+
+    assert [result.gate for result in found if not result.passed] == ["accuracy", "worst class"]
+
+
+def test_the_interval_of_a_share_is_wilsons() -> None:
+    # The textbook's example: 10 of 100, 95%.
+    assert share_interval(10, 100, confidence=0.95) == pytest.approx((0.0552, 0.1744), abs=1e-4)
+    assert share_interval(0, 10, confidence=0.95)[0] == pytest.approx(0.0, abs=1e-12)
 
 
 def test_a_champion_that_cannot_be_compared_stops_the_candidate_and_says_why() -> None:

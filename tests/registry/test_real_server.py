@@ -65,8 +65,7 @@ def catalog(settings: Settings) -> Catalog:
 
 def added(catalog: Catalog, name: str, folder: Path, data: Any, weights: NDArray[np.float32]) -> Version:
     manifest = made_up_versions.version_folder(folder, data, weights)
-    with catalog.locked(name, doing="testing"):
-        return catalog.add(name, folder, manifest, facts={"variant": "linear"})
+    return catalog.add(name, folder, manifest, facts={"variant": "linear"})
 
 
 def test_a_study_goes_all_the_way_to_a_champion_and_back(
@@ -186,7 +185,6 @@ def test_a_server_that_dies_while_registering_leaves_no_version(
     server.start()
 
     assert name not in catalog.names() or catalog.versions(name) == []
-    catalog.unlock(name)
     made = added(catalog, name, tmp_path / "two", data, weights)
     assert made.version == 1
     catalog.fetch(made, tmp_path / "fetched")

@@ -22,7 +22,7 @@ from fortydays.registry.names import parse_reference
 from fortydays.registry.package import DamagedPackageError
 from fortydays.registry.registration import Registered, register
 from fortydays.registry.reproduction import judge, reproduce
-from fortydays.study.runner import Request, load_arrays, run_study
+from fortydays.study.runner import Request, load_arrays, run_study, save_arrays
 from fortydays.study.runs import RunFolder
 from fortydays.track.store import destination, open_store
 
@@ -125,7 +125,7 @@ def test_the_card_has_the_numbers_of_the_evidence(trained: Trained) -> None:
     metrics = trained.registered.lineage["trial"]["metrics"]
     over = trained.evidence["variants"]["convolution"]["test_accuracy"]
 
-    assert "# digits, version 1" in text
+    assert "\n# digits, version 1\n" in text
     assert f"| accuracy of this model | 300 test images, opened once | {100 * metrics['test_accuracy']:.2f}% |" in text
     assert f"| {100 * over['mean']:.2f} ± {100 * over['std']:.2f}% |" in text
     assert "- It beats guessing: **supported**" in text
@@ -146,7 +146,8 @@ def test_a_bundle_has_what_a_service_needs_and_is_always_the_same(trained: Train
         "model.onnx", "labels.json", "signature.json", "preprocessing.json", "golden.npz", "lineage.json",
         "README.md", "mistakes.png",
     }  # fmt: skip
-    assert first.facts["name"] == "digits"
+    assert (first.facts["name"], first.facts["version"]) == ("digits", 1)
+    assert "\n# digits, version 1\n" in (tmp_path / "two" / "README.md").read_text()
     assert json.loads((tmp_path / "two" / "preprocessing.json").read_text())["strokes"] is True
     with pytest.raises(UsageError, match="two is there already"):
         make_bundle(reference, tmp_path / "two", trained.catalog, trained.settings)
@@ -158,11 +159,45 @@ def test_a_version_is_no_bundle_and_a_bundle_without_a_model_neither(trained: Tr
     with pytest.raises(DamagedPackageError, match="is no bundle: it is a 'version'"):
         check_bundle(fetched(trained, tmp_path / "version"))
 
-    make_bundle(parse_reference("digits"), tmp_path / "bundle", trained.catalog, trained.settings)
-    (tmp_path / "bundle" / "model.onnx").unlink()
-    package.seal(tmp_path / "bundle", kind="bundle", facts={})
-    with pytest.raises(DamagedPackageError, match=r"is no bundle: it has no model\.onnx"):
-        check_bundle(tmp_path / "bundle")
+    bundle = tmp_path / "bundle"
+    make_bundle(parse_reference("digits@1"), bundle, trained.catalog, trained.settings)
+    whole = {path: path.read_bytes() for path in bundle.iterdir()}
+    facts = {"name": "digits", "version": 1}
+    images, answers = load_arrays(bundle / "golden.npz")
+
+    def resealed(message: str, *, facts: dict[str, Any] = facts) -> None:
+        package.seal(bundle, kind="bundle", facts=facts)
+        with pytest.raises(DamagedPackageError, match=f"is no bundle: {message}"):
+            check_bundle(bundle)
+        for path, content in whole.items():
+            path.write_bytes(content)
+
+    (bundle / "model.onnx").unlink()
+    resealed(r"it has no model\.onnx")
+    (bundle / "labels.json").write_text('{"classes": ["one"]}')
+    resealed(r"labels\.json does not name 10 classes")
+    (bundle / "signature.json").write_text("{}")
+    resealed(r"signature\.json is not the model's")
+    save_arrays(bundle / "golden.npz", [images, answers[::-1]])
+    resealed("the model does not answer as it did where it was registered")
+    resealed("its manifest does not name a model", facts={"name": "\x1b[2J", "version": 1})
+    resealed("its manifest does not say which version it is", facts={"name": "digits"})
+    package.seal(bundle, kind="bundle", facts=facts)
+    check_bundle(bundle)
+
+
+def test_a_bundle_is_of_the_champion_or_of_a_version_that_was_named(
+    catalog: Catalog, settings: Settings, add_version: Any, tmp_path: Path
+) -> None:
+    from fortydays.registry.promotion import retire
+
+    add_version()
+    with pytest.raises(UsageError, match="'digits' has no champion yet"):
+        make_bundle(parse_reference("digits"), tmp_path / "bundle", catalog, settings)
+    make_bundle(parse_reference("digits@1"), tmp_path / "bundle", catalog, settings)
+    retire(parse_reference("digits@1"), catalog, reason="leaks")
+    with pytest.raises(UsageError, match=r"digits@1 was retired \(leaks\) and is not to be used"):
+        make_bundle(parse_reference("digits@1"), tmp_path / "another", catalog, settings)
 
 
 def test_training_again_gives_the_same_bits(trained: Trained) -> None:
@@ -180,9 +215,11 @@ def test_other_bits_are_judged_by_the_spread_over_seeds(trained: Trained) -> Non
     result = {"weights_digest": "other", "metrics": {"validation_accuracy": 0.904, "test_accuracy": 0.865}}
 
     near = judge(trained.registered.version, lineage, result, changed=["Python is 3.12 and was 3.11"])
+    nothing_changed = judge(trained.registered.version, lineage, result, changed=[])
     result["metrics"] = {"validation_accuracy": 0.906, "test_accuracy": 0.9}
-    far = judge(trained.registered.version, lineage, result, changed=[])
+    far = judge(trained.registered.version, lineage, result, changed=["Python is 3.12 and was 3.11"])
 
+    assert not nothing_changed.agrees  # the bits should have been the same
     assert (near.same_bits, near.agrees, near.changed) == (False, True, ("Python is 3.12 and was 3.11",))
     assert near.metrics["test_accuracy"] == (0.9, 0.865, pytest.approx(0.04))
     assert near.metrics["validation_accuracy"] == (0.9, 0.904, 0.005)
@@ -228,6 +265,31 @@ def test_damaged_weights_are_not_registered(trained: Trained, settings: Settings
     assert catalog.names() == []
 
 
+def test_predictions_of_another_trial_are_not_described(
+    trained: Trained, settings: Settings, catalog: Catalog
+) -> None:
+    run = copied(trained, settings)
+    trial = trained.registered.lineage["trial"]["seed"]
+    predictions = run.trial(f"convolution-seed{trial}").predictions
+    (answers,) = load_arrays(predictions)
+    save_arrays(predictions, [answers[::-1]])
+
+    with pytest.raises(FortydaysError, match=r"predictions\.npz is damaged: its answers are not those"):
+        register(STUDY, catalog, settings, progress=SILENT, variant="convolution")
+
+
+def test_a_study_that_is_another_one_now_is_not_run(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = tmp_path / "registered_study.py"
+    changed.write_text("raise SystemExit('it was run')\n")
+
+    with pytest.raises(FortydaysError, match="is not the study that digits@1 was made with, so it is not run"):
+        reproduce(
+            parse_reference("digits@1"), trained.catalog, trained.settings, progress=SILENT, study_file=str(changed)
+        )
+
+
 def test_a_study_that_has_changed_since_is_not_registered(
     trained: Trained, settings: Settings, catalog: Catalog, tmp_path: Path
 ) -> None:
@@ -248,5 +310,8 @@ def test_int8_is_smaller_and_still_right(trained: Trained, settings: Settings, c
     onnx = made.evaluation["onnx"]
     assert onnx["precision"] == "int8"
     assert onnx["agreement"] > 0.95
+    card = read_card(made.version, catalog, settings)
+    assert "| accuracy of the float32 model it was made from | 300 test images" in card
+    assert "test_accuracy" not in made.version.facts
     assert made.evaluation["accuracy"] > trained.registered.evaluation["accuracy"] - 0.03
     assert made.version.facts["precision"] == "int8"

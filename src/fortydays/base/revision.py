@@ -1,6 +1,7 @@
 """Which commit of this program's source runs, where it runs from a Git checkout."""
 
 import functools
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ def revision(folder: Path = Path(__file__).parent.parent) -> Revision | None:
     if git is None:
         return None
 
+    # Inside a hook of Git's, these lead to the repository that the hook is of.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+
     def ask(*arguments: str) -> str | None:
         try:
             said = subprocess.run(
@@ -45,6 +49,7 @@ def revision(folder: Path = Path(__file__).parent.parent) -> Revision | None:
                 timeout=_SECONDS,
                 check=False,
                 stdin=subprocess.DEVNULL,
+                env=environment,
             )
         except (OSError, subprocess.TimeoutExpired):
             return None

@@ -43,6 +43,7 @@ def bundle(
     total = sum(size for _, size in manifest.files.values())
     what = "is whole" if verify is not None else "is written"
     typer.echo(f"The bundle of {name} in {folder} {what}: {len(manifest.files)} files, {total / 1e6:.2f} MB.")
+    typer.echo(f"Its digest is {manifest.digest}")
 
 
 def _document(manifest: "Manifest", folder: Path) -> dict[str, object]:

@@ -17,17 +17,17 @@ _Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 def lineage(model: _Model, as_json: _Json = False) -> None:
     """Print what a version is made of, as a tree: data, recipe, code, packages, run, evidence."""
-    from fortydays.base import files
     from fortydays.registry.names import parse_reference
     from fortydays.registry.promotion import documents_of
+    from fortydays.registry.scratch import scratch
 
     settings = read_settings()
     reference = parse_reference(model)
     catalog = opened(settings)
     version = catalog.find(reference)
-    with files.temporary_folder(settings.workspace / "registry", version.name) as scratch:
-        catalog.fetch(version, scratch / "version")
-        found, _ = documents_of(scratch / "version", version)
+    with scratch(settings) as folder:
+        catalog.fetch(version, folder / "version")
+        found, _ = documents_of(folder / "version", version)
     if as_json:
         document = {"schema_version": 1, "version": version.as_dict(), "lineage": found}
         typer.echo(json.dumps(document, ensure_ascii=False))
@@ -44,10 +44,14 @@ def lineage(model: _Model, as_json: _Json = False) -> None:
     rich.console.Console().print(tree)
 
 
-def reproduce(model: _Model, as_json: _Json = False) -> int:
-    """Train a version's model again: are the weights the same bits, or at least the accuracies the same?
+def reproduce(
+    model: _Model,
+    study: Annotated[str, typer.Option("--study", metavar="FILE", help="The study, if it is one of your own.")] = "",
+    as_json: _Json = False,
+) -> int:
+    """Train a version's model again: are the weights the same bits?
 
-    Exit code 3 where they are neither.
+    Where machine or program differ, they cannot be; then the accuracies are compared. Exit code 3 where neither holds.
     """
     import rich.console
 
@@ -61,7 +65,7 @@ def reproduce(model: _Model, as_json: _Json = False) -> int:
         console_progress(rich.console.Console(stderr=True)) as progress,
         stopping_in_time(lambda: "Stopped. The version is as it was."),
     ):
-        done = again(reference, opened(settings, progress), settings, progress=progress)
+        done = again(reference, opened(settings, progress), settings, progress=progress, study_file=study)
     if as_json:
         document = {
             "schema_version": 1,
@@ -79,16 +83,17 @@ def reproduce(model: _Model, as_json: _Json = False) -> int:
     elif done.same_bits:
         typer.echo(f"{done.version} is reproduced: the weights are the same, bit for bit.")
     else:
-        typer.echo(
-            f"{done.version}: other weights, {'and the accuracies agree' if done.agrees else 'other accuracies'}."
-        )
+        within = all(abs(now - then) <= tolerance for then, now, tolerance in done.metrics.values())
+        typer.echo(f"{done.version}: other weights; the accuracies {'agree' if within else 'do not agree'}.")
         for name, (then, now, tolerance) in done.metrics.items():
             typer.echo(
                 f"  {name.replace('_', ' ')}: {100 * then:.2f}% then, {100 * now:.2f}% now "
                 f"(within {100 * tolerance:.2f} points: {'yes' if abs(now - then) <= tolerance else 'no'})"
             )
         if not done.changed:
-            typer.echo("  Nothing that is known of the two trainings differs.")
+            typer.echo("  Nothing that is known of the two trainings differs, so the weights should be the same.")
+        for sentence in done.changed:
+            typer.echo(f"  {sentence}")
     return int(ExitCode.DONE if done.agrees else ExitCode.NOT_MET)
 
 
@@ -121,7 +126,7 @@ def _branches(found: Mapping[str, Any]) -> dict[str, list[str]]:
             f"study {code['study']}",
             f"engine {code['engine']}",
         ],
-        "packages": [f"{name} {version}" for name, version in found["packages"].items()],
+        "packages": [f"{name} {version}" for name, version in {**found["packages"], **found["export"]}.items()],
         f"machine {machine['cpu_model'] or 'unknown'}": [
             f"{machine['system']}, Python {machine['python']}",
             f"{machine['backend']} on {machine['threads']} threads"

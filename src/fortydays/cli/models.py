@@ -32,6 +32,7 @@ def list_models(context: typer.Context, as_json: _Json = False) -> None:
         return
     import rich.console
     import rich.table
+    import rich.text
 
     console = rich.console.Console()
     if not found:
@@ -45,11 +46,11 @@ def list_models(context: typer.Context, as_json: _Json = False) -> None:
     for name, versions in found.items():
         pointing = {alias: str(v.version) for v in versions for alias in v.aliases}
         table.add_row(
-            name,
+            rich.text.Text(name),
             f"{len(versions):,}",
             pointing.get("champion", ""),
             pointing.get("challenger", ""),
-            _described(versions[-1]) if versions else "",
+            rich.text.Text(_described(versions[-1]) if versions else ""),
         )
     console.print(table)
 
@@ -61,6 +62,7 @@ def show_model(
     as_json: _Json = False,
 ) -> None:
     """Show a model's versions and how its aliases moved, or the card of one version."""
+    from fortydays.base.text import printable
     from fortydays.registry.names import parse_reference
 
     settings = read_settings()
@@ -75,7 +77,7 @@ def show_model(
             document = {"schema_version": 1, "version": version.as_dict(), "card": card}
             typer.echo(json.dumps(document, ensure_ascii=False))
         else:
-            typer.echo(card)
+            typer.echo("\n".join(map(printable, card.splitlines())))
         return
     versions, moves = catalog.versions(reference.name), catalog.moves(reference.name)
     if as_json:
@@ -103,7 +105,7 @@ def show_model(
         accuracy = v.facts.get("validation_accuracy", "")
         table.add_row(
             str(v.version),
-            ", ".join(v.aliases) or ("retired" if v.retired else ""),
+            rich.text.Text(", ".join(v.aliases) or ("retired" if v.retired else "")),
             f"{100 * float(accuracy):.2f}%" if _is_number(accuracy) else "",
             v.created[:16].replace("T", " "),
             rich.text.Text(_made_of(v)),
@@ -117,15 +119,21 @@ def show_model(
         reason = f": {move.reason}" if move.reason else ""
         console.print(
             rich.text.Text(
-                f"{move.time[:16].replace('T', ' ')}  {move.kind}: {move.alias} is {move.version}{was}{forced}{reason}"
+                printable(
+                    f"{move.time[:16].replace('T', ' ')}  {move.kind}: {move.alias} is {move.version}"
+                    f"{was}{forced}{reason}"
+                )
             )
         )
 
 
 @app.command("unlock")
-def unlock_model(name: _Name) -> None:
-    """Remove the lock that a process left on a model when it died on another machine."""
-    if opened(read_settings()).unlock(name):
+def unlock_model(
+    name: _Name,
+    force: Annotated[bool, typer.Option("--force", help="Also where its holder may still be at work.")] = False,
+) -> None:
+    """Remove the lock that a process left on a model when it died."""
+    if opened(read_settings()).unlock(name, force=force):
         typer.echo(f"The lock of {name} is removed.")
     else:
         typer.echo(f"{name} was not locked.")

@@ -36,7 +36,7 @@ def promote(
     reference = parse_version(version)
     with (
         console_progress(rich.console.Console(stderr=True)) as progress,
-        stopping_in_time(lambda: "Stopped. No alias was moved."),
+        stopping_in_time(lambda: f"Stopped. See where the aliases are: forty models show {reference.name}"),
     ):
         catalog = opened(settings, progress)
         done = move(reference, to, catalog, settings, progress=progress, reason=reason, force=force)

@@ -30,7 +30,7 @@ def register(
     settings = read_settings()
     with (
         console_progress(rich.console.Console(stderr=True)) as progress,
-        stopping_in_time(lambda: "Stopped. No version was made."),
+        stopping_in_time(lambda: "Stopped. See which versions there are: forty models"),
     ):
         made = make(
             day,

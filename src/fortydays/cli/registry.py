@@ -24,8 +24,9 @@ def opened(settings: Settings, progress: "Progress | None" = None) -> "Catalog":
     from fortydays.registry.catalog import Catalog
     from fortydays.track.store import destination, open_store
 
-    store = open_store(destination(settings), hint="Nothing was changed. Without MLFLOW_TRACKING_URI, the registry "
-                       "in the workspace is used.")  # fmt: skip
+    hint = "See what there is with `forty models`. Without MLFLOW_TRACKING_URI, the workspace has the registry."
+    # A damaged store holds more than runs could fill again; a reader decides what becomes of it.
+    store = open_store(destination(settings), hint=hint, set_aside=False)
     for note in store.notes:
         if progress is not None:
             progress.warn(note)

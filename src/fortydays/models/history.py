@@ -39,7 +39,7 @@ def lenet() -> "keras.Model":
 def alexnet() -> "keras.Model":
     """AlexNet (Krizhevsky, Sutskever and Hinton, 2012): ReLU, overlapping max-pooling, dropout, wide dense layers.
 
-    Five convolutions and three dense layers, as there; an eighth to a quarter of their widths, and no response
+    Five convolutions and three dense layers, as there; a sixteenth to a quarter of their widths, and no response
     normalization, which later work found to add nothing.
     """
     import keras
@@ -49,18 +49,18 @@ def alexnet() -> "keras.Model":
         [
             keras.Input(SHAPE),
             layers.Normalization(),
-            layers.Conv2D(32, 5, strides=2, padding="same", activation="relu"),
-            layers.Conv2D(64, 5, padding="same", activation="relu"),
+            layers.Conv2D(24, 5, strides=2, padding="same", activation="relu"),
+            layers.Conv2D(48, 5, padding="same", activation="relu"),
             layers.MaxPooling2D(3, strides=2),
-            layers.Conv2D(96, 3, padding="same", activation="relu"),
-            layers.Conv2D(96, 3, padding="same", activation="relu"),
             layers.Conv2D(64, 3, padding="same", activation="relu"),
+            layers.Conv2D(64, 3, padding="same", activation="relu"),
+            layers.Conv2D(48, 3, padding="same", activation="relu"),
             layers.MaxPooling2D(3, strides=2),
             layers.Flatten(),
             layers.Dropout(0.5),
-            layers.Dense(512, activation="relu"),
+            layers.Dense(256, activation="relu"),
             layers.Dropout(0.5),
-            layers.Dense(512, activation="relu"),
+            layers.Dense(256, activation="relu"),
             layers.Dense(10, activation="softmax"),
         ]
     )
@@ -78,11 +78,11 @@ def googlenet() -> "keras.Model":
     inputs = keras.Input(SHAPE)
     x = _convolution(layers.Normalization()(inputs), 32, 3)
     x = layers.MaxPooling2D(2)(x)
-    x = _inception(x, one=16, three=(24, 32), five=(8, 12), pooled=8)
-    x = _inception(x, one=24, three=(32, 48), five=(12, 16), pooled=12)
+    x = _inception(x, one=12, three=(16, 24), five=(4, 8), pooled=4)
+    x = _inception(x, one=16, three=(24, 32), five=(6, 12), pooled=4)
     x = layers.MaxPooling2D(2)(x)
-    x = _inception(x, one=32, three=(48, 64), five=(16, 24), pooled=16)
-    x = _inception(x, one=48, three=(56, 80), five=(16, 32), pooled=24)
+    x = _inception(x, one=24, three=(32, 48), five=(8, 16), pooled=8)
+    x = _inception(x, one=32, three=(48, 64), five=(12, 24), pooled=8)
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(0.2)(x)
     return keras.Model(inputs, layers.Dense(10, activation="softmax")(x))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fortydays.base import files
 from fortydays.base.settings import Settings
 from fortydays.data.arrays import Split
+from fortydays.registry.scratch import scratch
 from fortydays.study.design import Shown
 from fortydays.study.exhibits import confident_mistakes
 from fortydays.track.curves import keep_matplotlib_in_workspace
@@ -27,7 +28,7 @@ _TEMPLATE = """---
 {{ card_data }}
 ---
 
-# {{ name }}, version {{ version }}
+# {{ name }}
 
 It takes a picture of {{ shape }} and gives the probability of each of {{ classes | length }} classes. It has
 {{ trial.parameters | thousands }} parameters and was trained by the study *{{ study.title }}*
@@ -51,6 +52,10 @@ It was trained in {{ trial.precision }} and computes in {{ evaluation.onnx.preci
 
 ## Each class
 
+{% if evaluation.onnx.precision == "int8" -%}
+Of the float32 model it was made from:
+
+{% endif -%}
 | class | test images | right |
 |---|---|---|
 {% for row in per_class -%}
@@ -65,7 +70,8 @@ Nothing.
 {% endfor %}
 ## Where it fails
 
-Of {{ dataset.test | thousands }} test images, {{ mistakes | thousands }} are answered wrongly.
+Of {{ dataset.test | thousands }} test images, {{ mistakes | thousands }} are answered wrongly
+{%- if evaluation.onnx.precision == "int8" %} by the float32 model{% endif %}.
 {%- if has_pictures %} Those it was surest about, each with what it is → what the model said:
 
 ![The most confident mistakes]({{ picture }})
@@ -111,7 +117,6 @@ def write_card(
     folder: Path,
     *,
     name: str,
-    version: int,
     lineage: Mapping[str, Any],
     evaluation: Mapping[str, Any],
     claims: Sequence[Mapping[str, Any]],
@@ -124,7 +129,6 @@ def write_card(
     Args:
         folder: where to.
         name: of the model.
-        version: its number.
         lineage: what it is made of.
         evaluation: what was measured on validation data.
         claims: of the study, with their verdicts.
@@ -158,7 +162,6 @@ def write_card(
     shape = np.asarray(test.images).shape[1:]
     text = _render(
         name=name,
-        version=version,
         shape=f"{' x '.join(map(str, shape[:2]))} {'color' if len(shape) == 3 else 'grey'} pixels",
         study=lineage["study"],
         trial=lineage["trial"],
@@ -186,19 +189,27 @@ def read_card(version: "Version", catalog: "Catalog", settings: Settings) -> str
     Raises:
         NotWholeError: they are missing or altered.
     """
-    with files.temporary_folder(settings.workspace / "registry", version.name) as scratch:
-        catalog.fetch(version, scratch / "version")
-        path = scratch / "version" / CARD_FILE
-        with files.storage_errors("read", path):
-            return path.read_text("utf-8")
+    with scratch(settings) as folder:
+        catalog.fetch(version, folder / "version")
+        return with_version(folder / "version", version)
+
+
+def with_version(folder: Path, version: "Version") -> str:
+    """The card in a version's folder, with the number that the version got when its files were sealed already."""
+    path = folder / CARD_FILE
+    with files.storage_errors("read", path):
+        text = path.read_text("utf-8")
+    return text.replace(f"\n# {version.name}\n", f"\n# {version.name}, version {version.version}\n", 1)
 
 
 def _numbers(lineage: Mapping[str, Any], evaluation: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """What, on which images, and how much."""
     metrics, over = lineage["trial"]["metrics"], lineage["trial"]["over_seeds"].get("test_accuracy")
+    # A file in int8 is another model; the test split was opened for the one that was trained, and only once.
+    of_int8 = evaluation["onnx"]["precision"] == "int8"
     rows = [
         (
-            "accuracy of this model",
+            f"accuracy of {'the float32 model it was made from' if of_int8 else 'this model'}",
             f"{lineage['dataset']['test']:,} test images, opened once",
             _percent(metrics["test_accuracy"]),
         )
@@ -256,7 +267,7 @@ def _render(**values: Any) -> str:
 
     metrics, dataset = values["metrics"], values["dataset"]
     data = ModelCardData(
-        model_name=f"{values['name']} version {values['version']}",
+        model_name=values["name"],
         library_name="onnx",
         pipeline_tag="image-classification",
         tags=["image-classification", "keras", "fortydays"],

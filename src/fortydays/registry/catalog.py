@@ -4,23 +4,23 @@ A version comes to be in one order: its files are uploaded, then MLflow makes th
 files' manifest among its tags, in one call. Whatever dies in between leaves files without a version; a version without
 that tag was made by something else, and is never promoted. Aliases move under a lock, and each move is written down
 first, so that it can be undone. MLflow has no locks; but no two models of it can have the same name, so the one who
-makes the model ``NAME.lock`` holds the lock of NAME.
+makes the model ``NAME.lock`` holds the lock of NAME, for as long as the model bears his token.
 """
 
 import contextlib
 import json
-import os
-import socket
+import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fortydays.base import clock, files
+from fortydays.base import clock, files, process
 from fortydays.base.errors import FortydaysError, UsageError, unknown_name
-from fortydays.registry.names import CHAMPION, Reference, check_name, printable
+from fortydays.base.text import printable
+from fortydays.registry.names import CHAMPION, Reference, check_name
 from fortydays.registry.package import MANIFEST, DamagedPackageError, Manifest, check, read
-from fortydays.track.store import Store, experiment_id, using_mlflow
+from fortydays.track.store import Store, UnreachableError, experiment_id, using_mlflow
 
 EXPERIMENT = "fortydays/models"
 """The tracker's experiment under which the versions' files are kept."""
@@ -31,7 +31,11 @@ _MOVE_TAG = "fortydays.move."
 _DIGEST_TAG = "fortydays.digest"
 _RETIRED_TAG = "fortydays.retired"
 _LONGEST_REASON = 500
+_LONGEST_TAG = 4_800
+_LARGEST_FILE = 2**31
 _AT_ONCE = 1_000
+_ARTIFACTS = "model"
+_SECONDS_FOR_LOCK = 60.0
 _NOT_REACHED = "See what there is with: forty models"
 
 
@@ -90,6 +94,7 @@ class Move:
         time: when, ISO 8601.
         forced: the gates that had failed and were passed by force.
         reason: why, in the words of who moved it.
+        gates: what each gate said, as JSON values; empty for a rollback, which asks none.
     """
 
     number: int
@@ -100,10 +105,11 @@ class Move:
     time: str
     forced: tuple[str, ...]
     reason: str
+    gates: tuple[Mapping[str, Any], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return {**asdict(self), "forced": list(self.forced)}
+        return {**asdict(self), "forced": list(self.forced), "gates": [dict(gate) for gate in self.gates]}
 
 
 class Catalog:
@@ -116,6 +122,7 @@ class Catalog:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._client = store.client
+        self._tokens: dict[str, str] = {}  # of the locks that are held, by model
 
     def names(self) -> list[str]:
         """The models that this program has registered, by name."""
@@ -190,7 +197,8 @@ class Catalog:
             try:
                 told = json.loads(value)
                 number = int(key.removeprefix(_MOVE_TAG))
-                found.append(Move(**{**told, "number": number, "forced": tuple(told["forced"])}))
+                lists = {key: tuple(told.get(key, ())) for key in ("forced", "gates")}
+                found.append(Move(**{**told, **lists, "number": number}))
             except (ValueError, TypeError, KeyError) as error:
                 raise NotWholeError(
                     f"The history of {name!r} is damaged: its entry {printable(key)} cannot be read.",
@@ -198,15 +206,8 @@ class Catalog:
                 ) from error
         return sorted(found, key=lambda move: move.number)
 
-    def next_version(self, name: str) -> int:
-        """The number that the next version will have, if nobody else makes one before."""
-        if not self._exists(name):
-            return 1
-        versions = self.versions(name)
-        return versions[-1].version + 1 if versions else 1
-
     def add(self, name: str, folder: Path, manifest: Manifest, *, facts: Mapping[str, str]) -> Version:
-        """Upload a sealed folder and make a version of it. The caller holds the model's lock.
+        """Upload a sealed folder and make a version of it.
 
         Args:
             name: of the model, which is made where it is missing.
@@ -215,31 +216,50 @@ class Catalog:
             facts: what lists of versions show.
 
         Raises:
-            TrackingError: the registry cannot be reached, or refuses; no version was made.
+            UsageError: the registry has a model of that name which another program made.
+            TrackingError: the registry cannot be reached, or refuses; no version was made, or it is not known whether.
         """
         check_name(name)
         tags = {_DIGEST_TAG: manifest.digest, **{f"fortydays.{key}": value for key, value in facts.items()}}
+        self._make_model(name)
         with self._mlflow():
-            if not self._exists(name):
-                self._client.create_registered_model(name, tags={_MODEL_TAG: "1"})
-            elif _MODEL_TAG not in self._client.get_registered_model(name).tags:
-                self._client.set_registered_model_tag(name, _MODEL_TAG, "1")
             run = self._client.create_run(
                 experiment_id(self._store, EXPERIMENT),
                 run_name=f"register {name}",
                 tags={"mlflow.source.name": "fortydays", "mlflow.source.type": "LOCAL", _DIGEST_TAG: manifest.digest},
             )
             try:
-                self._client.log_artifacts(run.info.run_id, str(folder), "model")
+                self._client.log_artifacts(run.info.run_id, str(folder), _ARTIFACTS)
             except BaseException:
                 with contextlib.suppress(Exception):  # what went wrong first is what matters
                     self._client.set_terminated(run.info.run_id, "FAILED")
                 raise
             self._client.set_terminated(run.info.run_id, "FINISHED")
-            made = self._client.create_model_version(
-                name, source=f"{run.info.artifact_uri}/model", run_id=run.info.run_id, tags=tags
-            )
+        try:
+            with self._mlflow():
+                made = self._client.create_model_version(
+                    name, source=f"{run.info.artifact_uri}/{_ARTIFACTS}", run_id=run.info.run_id, tags=tags
+                )
+        except FortydaysError:
+            # The version may have been made and the answer lost on its way.
+            with contextlib.suppress(FortydaysError):
+                for version in self.versions(name):
+                    if version.run_id == run.info.run_id:
+                        return version
+            raise
         return _version(made, ())
+
+    def _make_model(self, name: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            with self._mlflow():
+                self._client.create_registered_model(name, tags={_MODEL_TAG: "1"})
+        except FortydaysError as error:
+            cause = error.__cause__
+            if not isinstance(cause, MlflowException) or cause.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            self._model(name)  # which tells, if it is another program's
 
     def fetch(self, version: Version, folder: Path) -> Manifest:
         """Copy a version's files into a new folder and check every byte of them.
@@ -253,35 +273,47 @@ class Catalog:
                 f"{version} was not registered by this program, or its registration was not completed.",
                 hint=f"Register the model anew: forty register DAY --name {version.name}",
             )
-        import requests
-        from mlflow.exceptions import MlflowException
-
         try:
             with files.temporary_folder(folder.parent, folder.name) as scratch:
-                with self._mlflow():
-                    fetched = Path(self._download(version.source, scratch))
-                manifest = read(fetched)
+                self._check_source(version)
+                self._download(version, MANIFEST, scratch, folder)
+                manifest = read(folder)
                 if manifest.digest != version.digest:
                     raise self._not_whole(version, "they are those of another version.")
-                # MLflow's own loading of a model leaves a file of its own beside ours.
-                for name in (*manifest.files, MANIFEST):
-                    with files.storage_errors("read", fetched / name):
-                        content = (fetched / name).read_bytes()
-                    files.write_bytes(folder / name, content)
+                # What else lies there is left there: MLflow's own loading of a model puts a file beside ours.
+                for name, (_, size) in manifest.files.items():
+                    if size > _LARGEST_FILE:
+                        raise self._not_whole(version, f"{name} is said to have {size:,} bytes.")
+                    self._download(version, name, scratch, folder)
             return check(folder)
+        except UnreachableError:
+            raise
         except FortydaysError as error:
-            gone = (MlflowException, FileNotFoundError, NotADirectoryError, requests.HTTPError)
             if isinstance(error, DamagedPackageError):
                 raise self._not_whole(version, error.message.replace(str(folder), "their folder")) from error
-            if isinstance(error.__cause__, gone):
+            if _is_absent(error.__cause__):
                 raise self._not_whole(version, f"they cannot be had. {error.message}") from error
             raise
 
-    def move(self, name: str, alias: str, version: int, *, kind: str, forced: tuple[str, ...], reason: str) -> Move:
+    def move(
+        self,
+        name: str,
+        alias: str,
+        version: int,
+        *,
+        kind: str,
+        forced: tuple[str, ...] = (),
+        reason: str = "",
+        gates: tuple[Mapping[str, Any], ...] = (),
+    ) -> Move:
         """Write down that an alias moves, then move it. The caller holds the model's lock.
 
-        Should the process die between the two, the history tells of a move that the alias does not show; moving again
-        repairs that.
+        Should the process die between the two, the history tells of a move that the alias does not show; the next
+        move says where the alias was in truth.
+
+        Raises:
+            UsageError: the reason is too long.
+            BusyError: someone has taken the lock away.
         """
         moves = self.moves(name)
         before = self._model(name).aliases.get(alias)
@@ -293,26 +325,28 @@ class Catalog:
             before=int(before) if before else None,
             time=clock.timestamp(),
             forced=forced,
-            reason=reason[:_LONGEST_REASON],
+            reason=check_reason(reason),
+            gates=gates,
         )
         told = {key: value for key, value in move.as_dict().items() if key != "number"}
+        text = json.dumps(told, ensure_ascii=False)
+        if len(text) > _LONGEST_TAG:  # of a database's column; the names of closed gates are kept in any case
+            text = json.dumps({**told, "gates": []}, ensure_ascii=False)
+        self._check_held(name)
         with self._mlflow():
-            self._client.set_registered_model_tag(
-                name, f"{_MOVE_TAG}{move.number:06}", json.dumps(told, ensure_ascii=False)
-            )
+            self._client.set_registered_model_tag(name, f"{_MOVE_TAG}{move.number:06}", text)
             self._client.set_registered_model_alias(name, alias, str(version))
         return move
 
     def retire(self, version: Version, reason: str) -> None:
         """Mark a version as never to be used again; its files stay. The caller holds the model's lock."""
+        self._check_held(version.name)
         with self._mlflow():
-            self._client.set_model_version_tag(
-                version.name, str(version.version), _RETIRED_TAG, reason[:_LONGEST_REASON]
-            )
+            self._client.set_model_version_tag(version.name, str(version.version), _RETIRED_TAG, check_reason(reason))
 
     @contextlib.contextmanager
     def locked(self, name: str, *, doing: str) -> Iterator[None]:
-        """Hold the lock of a model, whether it exists yet or not. Nobody waits: the second one is told.
+        """Hold the lock of a model. Nobody waits: the second one is told.
 
         Args:
             name: of the model.
@@ -322,73 +356,146 @@ class Catalog:
             BusyError: someone else holds it.
         """
         check_name(name)
-        mine = {"host": socket.gethostname(), "pid": os.getpid(), "since": clock.timestamp(), "doing": doing}
+        token = secrets.token_hex(8)
+        mine = {**process.identity(), "since": clock.timestamp(), "doing": doing, "token": token}
         self._acquire(name, mine)
+        self._tokens[name] = token
         try:
             yield
-        except BaseException:
-            with contextlib.suppress(FortydaysError):  # what went wrong first is what matters
-                self._release(name)
-            raise
-        self._release(name)
+        finally:
+            del self._tokens[name]
+            # What was done is done. A lock that stays behind is taken over when this process has ended.
+            with contextlib.suppress(FortydaysError):
+                if (self._holder(name) or {}).get("token") == token:
+                    self._release(name)
 
-    def unlock(self, name: str) -> bool:
-        """Remove the lock of a model whose holder is gone. Returns whether there was one."""
+    def unlock(self, name: str, *, force: bool = False) -> bool:
+        """Remove the lock of a model whose holder is gone.
+
+        Args:
+            name: of the model.
+            force: remove it also where its holder may still be at work.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            BusyError: its holder is at work on this machine, or on another one, of which nothing is known here.
+        """
         check_name(name)
-        if not self._exists(_lock_name(name)):
+        holder = self._holder(name)
+        if holder is None:
             return False
+        if not force and not process.has_ended(holder):
+            raise BusyError(
+                f"{name!r} is locked: {_in_words(holder)}.",
+                hint=f"If you know that it is gone: forty models unlock {name} --force",
+            )
         self._release(name)
         return True
 
     def _acquire(self, name: str, mine: Mapping[str, Any]) -> None:
         from mlflow.exceptions import MlflowException
 
-        for _ in range(2):
-            try:
-                with self._mlflow():
-                    self._client.create_registered_model(_lock_name(name), tags={_LOCK_TAG: json.dumps(mine)})
-                return
-            except FortydaysError as error:
-                cause = error.__cause__
-                if not isinstance(cause, MlflowException) or cause.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
-            holder = self._holder(name)
-            if holder and not _is_gone(holder):
-                raise BusyError(
-                    f"{name!r} is being changed by another process: {printable(str(holder.get('doing')))}, "
-                    f"process {holder.get('pid')} on {printable(str(holder.get('host')))}, "
-                    f"since {printable(str(holder.get('since')))}.",
-                    hint="Wait until it has ended and try again. "
-                    f"If it is gone and left this behind: forty models unlock {name}",
-                )
-            # Left behind by a process of this machine that died, or given back in between.
-            if holder:
-                self.unlock(name)
+        # Of two on this machine that find the same dead holder, one takes over and the other finds it alive.
+        with self._alone_on_this_machine():
+            for _ in range(3):
+                try:
+                    with self._mlflow():
+                        self._client.create_registered_model(_lock_name(name), tags={_LOCK_TAG: json.dumps(mine)})
+                    return
+                except FortydaysError as error:
+                    cause = error.__cause__
+                    if not isinstance(cause, MlflowException) or cause.error_code != "RESOURCE_ALREADY_EXISTS":
+                        raise
+                holder = self._holder(name)
+                if holder is not None and holder.get("token") == mine["token"]:
+                    return  # made the first time it was asked for; only the answer was lost
+                if holder is not None and not process.has_ended(holder):
+                    raise BusyError(
+                        f"{name!r} is being changed by another process: {_in_words(holder)}.",
+                        hint="Wait until it has ended and try again. "
+                        f"If it is gone and left this behind: forty models unlock {name} --force",
+                    )
+                if holder is not None:
+                    self._release(name)
         raise BusyError(f"{name!r} is being changed by other processes.", hint="Try again.")
+
+    @contextlib.contextmanager
+    def _alone_on_this_machine(self) -> Iterator[None]:
+        path = self._store.destination.artifacts.parent / "registry" / "lock"
+        try:
+            with files.locked(path, timeout=_SECONDS_FOR_LOCK):
+                yield
+        except TimeoutError:
+            raise BusyError("Another process of this machine has held up the registry for too long.") from None
+
+    def _check_held(self, name: str) -> None:
+        holder = self._holder(name)
+        if name not in self._tokens or holder is None or holder.get("token") != self._tokens[name]:
+            raise BusyError(
+                f"Someone has taken the lock of {name!r} away; nothing was moved.",
+                hint="See what there is, and try again: forty models show " + name,
+            )
 
     def _release(self, name: str) -> None:
         with self._mlflow():
             self._client.delete_registered_model(_lock_name(name))
 
     def _holder(self, name: str) -> dict[str, Any] | None:
-        """Who holds a lock; None where nobody does any more."""
-        try:
-            tags = self._model(_lock_name(name), is_lock=True).tags
-        except UsageError:
+        """Who holds a lock; None where nobody does.
+
+        Raises:
+            UsageError: another program has made a model of that name, which is no lock.
+        """
+        found = self._get_model(_lock_name(name))
+        if found is None:
             return None
+        if _LOCK_TAG not in found.tags:
+            raise UsageError(
+                f"The registry has a model {_lock_name(name)!r} that another program made, so {name!r} cannot be "
+                "locked.",
+                hint="Register under another name: --name NAME",
+            )
         try:
-            told = json.loads(tags.get(_LOCK_TAG, ""))
+            told = json.loads(found.tags[_LOCK_TAG])
         except ValueError:
             told = {}
         return told if isinstance(told, dict) and told else {"doing": "something unknown"}
 
-    def _download(self, source: str, scratch: Path) -> str:
-        from mlflow.artifacts import download_artifacts
+    def _check_source(self, version: Version) -> None:
+        """A version's files are where this program has put them: under the version's own run."""
+        with self._mlflow():
+            run = self._client.get_run(version.run_id) if version.run_id else None
+        if run is None or version.source != f"{run.info.artifact_uri}/{_ARTIFACTS}":
+            raise self._not_whole(version, "it says that they are somewhere else.")
 
-        uri = self._store.destination.uri
-        return str(download_artifacts(artifact_uri=source, dst_path=str(scratch), tracking_uri=uri))
+    def _download(self, version: Version, name: str, scratch: Path, folder: Path) -> None:
+        """Copy one of a version's files into a folder."""
+        with self._mlflow():
+            from mlflow.artifacts import download_artifacts
 
-    def _model(self, name: str, *, is_lock: bool = False) -> Any:
+            uri = self._store.destination.uri
+            fetched = Path(
+                download_artifacts(artifact_uri=f"{version.source}/{name}", dst_path=str(scratch), tracking_uri=uri)
+            )
+        with files.storage_errors("read", fetched):
+            content = fetched.read_bytes()
+        files.write_bytes(folder / name, content)
+
+    def _model(self, name: str) -> Any:
+        found = self._get_model(name)
+        if found is None:
+            raise unknown_name("model", name, self.names())
+        if _MODEL_TAG not in found.tags:
+            raise UsageError(
+                f"The registry has a model {name!r}, but another program made it.",
+                hint="Register under another name: --name NAME",
+            )
+        return found
+
+    def _get_model(self, name: str) -> Any:
+        """MLflow's model, or None."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -396,18 +503,9 @@ class Catalog:
                 return self._client.get_registered_model(name)
         except FortydaysError as error:
             cause = error.__cause__
-            if not isinstance(cause, MlflowException) or cause.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-        if is_lock:
-            raise UsageError(f"There is no lock {name!r}.")
-        raise unknown_name("model", name, self.names(), hint="") from None
-
-    def _exists(self, name: str) -> bool:
-        try:
-            self._model(name, is_lock=True)
-        except UsageError:
-            return False
-        return True
+            if isinstance(cause, MlflowException) and cause.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise
 
     def _get_version(self, name: str, version: int) -> Any:
         from mlflow.exceptions import MlflowException
@@ -436,18 +534,32 @@ def _lock_name(name: str) -> str:
     return f"{name}.lock"  # a dot is in no model's name
 
 
-def _is_gone(holder: Mapping[str, Any]) -> bool:
-    """Whether a lock's holder was a process of this machine and runs no more."""
-    pid = holder.get("pid")
-    if holder.get("host") != socket.gethostname() or not isinstance(pid, int) or pid <= 0:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:  # it runs, as another user
-        return False
-    return False
+def _in_words(holder: Mapping[str, Any]) -> str:
+    doing, pid, host, since = (printable(str(holder.get(key, "?")))[:100] for key in ("doing", "pid", "host", "since"))
+    return f"{doing}, process {pid} on {host}, since {since}"
+
+
+def check_reason(reason: str) -> str:
+    """A reason for the history, in one printable line.
+
+    Raises:
+        UsageError: it is too long.
+    """
+    if len(reason) > _LONGEST_REASON:
+        raise UsageError(f"The reason has {len(reason):,} characters; expected at most {_LONGEST_REASON}.")
+    return printable(" ".join(reason.split()))
+
+
+def _is_absent(cause: BaseException | None) -> bool:
+    """Whether an error says that something is not there, rather than that it could not be asked for."""
+    import requests
+    from mlflow.exceptions import MlflowException
+
+    if isinstance(cause, requests.HTTPError):
+        return cause.response is not None and cause.response.status_code == 404
+    if isinstance(cause, MlflowException):
+        return cause.error_code == "RESOURCE_DOES_NOT_EXIST" or isinstance(cause.__cause__, FileNotFoundError)
+    return isinstance(cause, FileNotFoundError | NotADirectoryError)
 
 
 def _version(entry: Any, aliases: tuple[str, ...]) -> Version:
@@ -459,10 +571,12 @@ def _version(entry: Any, aliases: tuple[str, ...]) -> Version:
         created=clock.iso(entry.creation_timestamp / 1000),
         digest=tags.get(_DIGEST_TAG, ""),
         facts={
-            k.removeprefix("fortydays."): v for k, v in tags.items() if k.startswith("fortydays.") and k not in own
+            printable(key.removeprefix("fortydays.")): printable(value)
+            for key, value in tags.items()
+            if key.startswith("fortydays.") and key not in own
         },
-        aliases=aliases,
-        retired=tags.get(_RETIRED_TAG, ""),
+        aliases=tuple(map(printable, aliases)),
+        retired=printable(tags.get(_RETIRED_TAG, "")),
         run_id=entry.run_id or "",
         source=entry.source,
     )

@@ -18,7 +18,6 @@ BINS = 15
 BRIGHTER = 1.1
 """What pixels are multiplied with, and divided by, to see whether a small change of brightness changes the answer."""
 
-MOST_FOR_BEHAVIOUR = 2_000
 _TIMED = 100
 _UNTIMED = 10
 
@@ -28,9 +27,9 @@ class Behaviour:
     """Whether the answers stay when the images change in a way that means nothing.
 
     Attributes:
-        change: what was done to the images.
-        images: how many.
-        same: share of (image, change) pairs whose most probable class stayed, from 0 to 1.
+        change: what was done to each image.
+        images: how many; each was changed once, in one of the ways in turn.
+        same: share of them whose most probable class stayed, from 0 to 1.
     """
 
     change: str
@@ -49,6 +48,7 @@ class Measured:
         calibration_error: expected calibration error, from 0 to 1.
         class_accuracy: share of right answers for each class, in the order of the labels; NaN where it has no image.
         right: bool, shape (images,), whether each was answered rightly.
+        largest_share: share of the images that the most frequent class has: what always naming it would get.
         behaviours: how stable the answers are.
         milliseconds: median time for one image on one thread.
         bytes: size of the model's file.
@@ -60,6 +60,7 @@ class Measured:
     calibration_error: float
     class_accuracy: tuple[float, ...]
     right: NDArray[np.bool_]
+    largest_share: float
     behaviours: tuple[Behaviour, ...]
     milliseconds: float
     bytes: int
@@ -95,7 +96,7 @@ def measure(content: bytes, validation: Split, *, threads: int) -> Measured:
         threads: to compute with; the time of one image is always taken on one.
 
     Raises:
-        UnsafeModelError: the file is not one to run.
+        UnsafeModelError: the file is not one to run, or its answers are no probabilities.
     """
     model = OnnxModel(content, threads=threads)
     images = np.asarray(validation.images)
@@ -103,8 +104,6 @@ def measure(content: bytes, validation: Split, *, threads: int) -> Measured:
     labels = np.asarray(validation.labels).astype(np.intp)
     answers = probabilities.argmax(axis=1)
     right = answers == labels
-    some = _spread(images, MOST_FOR_BEHAVIOUR)
-    told = _spread(answers, MOST_FOR_BEHAVIOUR)
     return Measured(
         images=len(labels),
         accuracy=float(right.mean()),
@@ -115,9 +114,10 @@ def measure(content: bytes, validation: Split, *, threads: int) -> Measured:
             for label in range(probabilities.shape[1])
         ),
         right=right,
+        largest_share=float(np.bincount(labels).max() / len(labels)),
         behaviours=(
-            _behaviour(model, "shifted by one pixel", shifted_by_one(some), told),
-            _behaviour(model, "a tenth brighter or darker", brighter_and_darker(some), told),
+            _behaviour(model, "shifted by one pixel", in_turn(list(shifted_by_one(images))), answers),
+            _behaviour(model, "a tenth brighter or darker", in_turn(list(brighter_and_darker(images))), answers),
         ),
         milliseconds=_milliseconds(OnnxModel(content, threads=1), images),
         bytes=len(content),
@@ -168,18 +168,15 @@ def brighter_and_darker(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]
         yield np.clip(np.rint(images * np.float32(factor)), 0, 255).astype(np.uint8)
 
 
-def _behaviour(
-    model: OnnxModel, change: str, changed: Iterator[NDArray[np.uint8]], answers: NDArray[np.intp]
-) -> Behaviour:
-    same = [float(np.mean(model.predict(images).argmax(axis=1) == answers)) for images in changed]
-    return Behaviour(change=change, images=len(answers), same=statistics.fmean(same))
+def in_turn(ways: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Each image changed in one way: the first in the first, the second in the second, and so on from the start."""
+    rows = np.arange(len(ways[0]))
+    return np.stack(ways)[rows % len(ways), rows]
 
 
-def _spread(rows: NDArray[Any], most: int) -> NDArray[Any]:
-    """At most so many rows, evenly spaced."""
-    if len(rows) <= most:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, most).astype(np.intp)]
+def _behaviour(model: OnnxModel, change: str, changed: NDArray[np.uint8], answers: NDArray[np.intp]) -> Behaviour:
+    same = float(np.mean(model.predict(changed).argmax(axis=1) == answers))
+    return Behaviour(change=change, images=len(answers), same=same)
 
 
 def _milliseconds(model: OnnxModel, images: NDArray[np.uint8]) -> float:

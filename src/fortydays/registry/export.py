@@ -6,10 +6,12 @@ backends, TensorFlow alone exports every layer of this journey to a graph that O
 keeps the caller free of training frameworks, and on the backend that it has.
 """
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import threading
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -65,7 +67,7 @@ class ExportFailedError(FortydaysError):
 def export(request: ExportRequest) -> None:
     """Write a trial's model as ``model.onnx`` and ``model.keras`` into a folder.
 
-    Beside them: Keras's answers, and the sentences of the claims that the study makes about the variant.
+    Beside them: Keras's answers, and the study's claims, each with the variants it is about.
 
     Raises:
         ExportFailedError: it cannot be built, or not be exported; the message says why.
@@ -75,6 +77,8 @@ def export(request: ExportRequest) -> None:
     files.make_folder(folder)
     with files.temporary_folder(folder, "export") as scratch:
         files.write_json(scratch / "request.json", asdict(request))
+        # Nothing is ever written: the end of its input tells the other process that this one is gone.
+        reading, writing = os.pipe()
         try:
             done = subprocess.run(
                 [sys.executable, "-P", "-m", "fortydays.registry.export", str(scratch / "request.json")],
@@ -83,12 +87,15 @@ def export(request: ExportRequest) -> None:
                 text=True,
                 timeout=_LONGEST_SECONDS,
                 check=False,
-                stdin=subprocess.DEVNULL,
+                stdin=reading,
             )
         except subprocess.TimeoutExpired:
             raise ExportFailedError(
                 f"The export of {request.variant!r} took more than {_LONGEST_SECONDS} s."
             ) from None
+        finally:
+            os.close(reading)
+            os.close(writing)
         if done.returncode == 0:
             return
         try:
@@ -184,9 +191,9 @@ def _work(request: ExportRequest) -> None:
         model.save(folder / KERAS_FILE)
     files.write_bytes(folder / ONNX_FILE, to_onnx(model, test_views=request.test_views))
     save_arrays(folder / ANSWERS_FILE, [answers])
-    # A claim that sets others against a variant is about those others.
-    about = [c for c in source.study.claims if variant.name in _subjects(c)]
-    files.write_json(folder / CLAIMS_FILE, [claim.sentence for claim in about])
+    # A claim that sets others against a variant is about those others; one about the best of some, about that one.
+    about = [{"claim": c.sentence, "about": list(_subjects(c))} for c in source.study.claims]
+    files.write_json(folder / CLAIMS_FILE, {"claims": about})
 
 
 def _subjects(claim: Any) -> tuple[str, ...]:
@@ -208,9 +215,16 @@ def _answers(model: "keras.Model", images: Any, test_views: str) -> Any:
     return np.concatenate(answers).astype(np.float32)
 
 
+def _end_with_parent() -> None:
+    with contextlib.suppress(OSError):
+        os.read(0, 1)
+    os._exit(1)
+
+
 def main(arguments: list[str]) -> int:
     """Export what the file ``arguments[0]`` asks for. Returns the exit status; failures are told beside that file."""
     (path,) = map(Path, arguments)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         _work(ExportRequest(**json.loads(path.read_text("utf-8"))))
     except FortydaysError as error:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 INPUT = "image"
 OUTPUT = "probabilities"
+LARGEST = 2**30
+"""Bytes of a model's file: more is not even looked into."""
+
 _STANDARD = {"", "ai.onnx"}
 _MOST_NESTED = 8
 _UINT8, _FLOAT32 = 2, 1  # as ONNX numbers its types
@@ -61,6 +64,8 @@ def read_signature(content: bytes) -> Signature:
     Raises:
         UnsafeModelError: it is no ONNX file, not one with this program's input and output, or refers to other files.
     """
+    if len(content) > LARGEST:
+        raise UnsafeModelError(f"The ONNX model has {len(content):,} bytes; expected at most {LARGEST:,}.")
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -68,8 +73,8 @@ def read_signature(content: bytes) -> Signature:
         model = onnx.load_model_from_string(content)
     except (DecodeError, ValueError) as error:
         raise UnsafeModelError("The model is no ONNX file.") from error
-    if {d.domain for d in model.opset_import} - {"ai.onnx.ml"} - _STANDARD or len(model.functions):
-        raise UnsafeModelError("The ONNX model uses operators or functions that are not in the standard.")
+    if {d.domain for d in model.opset_import} - {"ai.onnx.ml"} - _STANDARD or model.functions or model.training_info:
+        raise UnsafeModelError("The ONNX model has operators, functions or trainings that are not in the standard.")
     for node in _nodes(model.graph):
         if node.domain not in _STANDARD:
             raise UnsafeModelError(f"The ONNX model uses the operator {node.op_type!r} of {node.domain!r}.")
@@ -83,6 +88,8 @@ def read_signature(content: bytes) -> Signature:
     answer = [d.dim_value for d in answered.shape.dim]
     if (given.elem_type, answered.elem_type) != (_UINT8, _FLOAT32) or len(shape) not in (3, 4) or len(answer) != 2:
         raise UnsafeModelError(f"The ONNX model has an input or output of another type; {expected}")
+    if shape[0] or answer[0]:
+        raise UnsafeModelError("The ONNX model takes a fixed number of images; expected any number.")
     if min(shape[1:]) < 1 or answer[1] < 1:
         raise UnsafeModelError("The ONNX model does not say the size of its images or its number of classes.")
     return Signature(image=tuple(shape[1:]), classes=answer[1], opset=opset)
@@ -147,6 +154,7 @@ class OnnxModel:
 
         Raises:
             ValueError: the images have another type or shape.
+            UnsafeModelError: the model fails, or its answers are no probabilities.
         """
         if images.dtype != np.uint8 or images.shape[1:] != self.signature.image:
             raise ValueError(
@@ -154,7 +162,14 @@ class OnnxModel:
             )
         answers = [np.zeros((0, self.signature.classes), np.float32)]
         for start in range(0, len(images), at_once):
-            (some,) = self._session.run([OUTPUT], {INPUT: np.ascontiguousarray(images[start : start + at_once])})
+            given = np.ascontiguousarray(images[start : start + at_once])
+            try:
+                (some,) = self._session.run([OUTPUT], {INPUT: given})
+            except Exception as error:  # as above
+                raise UnsafeModelError(f"The model fails: {' '.join(str(error).split())[:300]}") from error
+            # Comparisons with a NaN are false.
+            if some.shape != (len(given), self.signature.classes) or not np.all((some >= -1e-3) & (some <= 1.001)):
+                raise UnsafeModelError("The model gives numbers that are no probabilities.")
             answers.append(some)
         return np.concatenate(answers)
 

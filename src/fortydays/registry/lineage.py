@@ -1,6 +1,7 @@
 """What a model version is made of: everything its training was a function of, and where each part can be found."""
 
 from collections.abc import Mapping, Sequence
+from importlib import metadata
 from typing import Any
 
 from fortydays.base import clock, files
@@ -17,6 +18,7 @@ def lineage_of(
     dataset: DatasetSpec,
     claims: Sequence[Mapping[str, str]],
     study_file: str,
+    tracker_run: str,
 ) -> dict[str, Any]:
     """The birth certificate of one trial's model, as JSON values.
 
@@ -26,6 +28,7 @@ def lineage_of(
         dataset: what is pinned about the data.
         claims: the study's claims about the variant, each with its verdict.
         study_file: the path of a study of one's own, or "" for a day.
+        tracker_run: the tracker's id of the run, or "" where it has none there.
 
     Returns:
         A document with the fields ``schema_version``, ``dataset``, ``study``, ``recipe``, ``trial``, ``code``,
@@ -62,7 +65,13 @@ def lineage_of(
         "code": evidence["code"],
         "packages": evidence["packages"],
         "machine": {**evidence["machine"], "threads": evidence["threads"], "backend": evidence["backend"]},
-        "run": {"id": evidence["run_id"], "request": evidence["request"], "ended": evidence["created"]},
+        "run": {
+            "id": evidence["run_id"],
+            "tracker": tracker_run,
+            "request": evidence["request"],
+            "ended": evidence["created"],
+        },
+        "export": {name: metadata.version(name) for name in ("tf2onnx", "onnx", "onnxruntime")},
         "evidence": {
             "digest": files.sha256_of_json(dict(evidence)),
             "results_digest": results_digest(evidence["trials"]),
@@ -104,6 +113,9 @@ def changed_since(lineage: Mapping[str, Any], today: Mapping[str, Any]) -> list[
         then, now = lineage[group].get(field), today[group].get(field)
         if then != now:
             found.append(said.format(then=then or "none", now=now or "none"))
+    commits = [each["code"].get("commit", "") for each in (lineage, today)]
+    if all(commits) and commits[0] != commits[1]:
+        found.append(f"the commit is {commits[1][:12]} and was {commits[0][:12]}")
     if lineage["recipe"] != today["recipe"]:
         then, now = lineage["recipe"], today["recipe"]
         fields = sorted(name for name in {*then, *now} if then.get(name) != now.get(name))

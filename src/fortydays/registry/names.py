@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from fortydays.base.errors import UsageError, unknown_name
+from fortydays.base.text import printable, shown
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -12,7 +13,6 @@ ALIASES = (CHAMPION, CHALLENGER)
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
-_LONGEST_SHOWN = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,14 +91,3 @@ def parse_version(text: str) -> Reference:
             hint=f"List the versions with: forty models show {reference.name}",
         )
     return reference
-
-
-def printable(text: str) -> str:
-    """A text from outside in one line, without characters that a terminal would act on."""
-    return "".join(c if c.isprintable() else "?" for c in text)
-
-
-def shown(text: str) -> str:
-    """A text from outside as a message quotes it: printable, and not longer than a line."""
-    clean = printable(text)
-    return repr(clean if len(clean) <= _LONGEST_SHOWN else clean[: _LONGEST_SHOWN - 3] + "...")

@@ -12,14 +12,20 @@ from fortydays.base.settings import Settings
 from fortydays.data import catalog as datasets
 from fortydays.data import store as arrays
 from fortydays.data.arrays import Dataset
-from fortydays.registry.catalog import Catalog, Move, NotWholeError, Version
+from fortydays.registry.catalog import Catalog, Move, NotWholeError, Version, check_reason
 from fortydays.registry.evaluation import measure
 from fortydays.registry.export import ONNX_FILE
 from fortydays.registry.gates import Champion, GateResult, Limits, judge
+from fortydays.registry.inference import UnsafeModelError
 from fortydays.registry.names import CHAMPION, Reference, check_alias
 from fortydays.registry.registration import EVALUATION_FILE, LINEAGE_FILE
+from fortydays.registry.scratch import scratch
 
 _LIMITS = Limits()
+_NEEDED = {
+    LINEAGE_FILE: ("dataset", "study", "recipe", "trial", "code", "packages", "machine", "run", "claims"),
+    EVALUATION_FILE: ("onnx",),
+}
 
 
 class GateClosedError(FortydaysError):
@@ -37,7 +43,7 @@ class Promotion:
         alias: what was to move.
         gates: what each gate said; empty where the alias was there already.
         move: what was written into the history, or None where the alias stayed.
-        already: whether the alias pointed to the version before.
+        already: whether the alias pointed to the version before; its files are whole.
     """
 
     version: Version
@@ -87,6 +93,7 @@ def promote(
     check_alias(alias)
     if force and not reason.strip():
         raise UsageError("--force needs a reason.", hint='Say why: --force --reason "..."')
+    check_reason(reason)
     # Asked before the lock is taken, so that a wrong name is said as such, and again under it.
     catalog.find(reference)
     with catalog.locked(reference.name, doing=f"promoting {reference} to {alias}"):
@@ -96,15 +103,22 @@ def promote(
                 f"{version} was retired ({version.retired}) and cannot be promoted.",
                 hint=f"List the others with: forty models show {version.name}",
             )
-        if alias in version.aliases:
-            return Promotion(version=version, alias=alias, gates=(), move=None, already=True)
-        with files.temporary_folder(settings.workspace / "registry", version.name) as scratch:
-            gates = _gates(version, catalog, settings, scratch, progress, limits)
+        with scratch(settings) as folder:
+            if alias in version.aliases:
+                catalog.fetch(version, folder / "candidate")
+                return Promotion(version=version, alias=alias, gates=(), move=None, already=True)
+            gates = _gates(version, catalog, settings, folder, progress, limits)
         closed = [gate.gate for gate in gates if not gate.passed]
         if closed and not force:
             return Promotion(version=version, alias=alias, gates=tuple(gates), move=None)
         move = catalog.move(
-            version.name, alias, version.version, kind="promote", forced=tuple(closed), reason=reason.strip()
+            version.name,
+            alias,
+            version.version,
+            kind="promote",
+            forced=tuple(closed),
+            reason=reason,
+            gates=tuple(gate.as_dict() for gate in gates),
         )
     return Promotion(version=version, alias=alias, gates=tuple(gates), move=move)
 
@@ -127,6 +141,7 @@ def roll_back(name: str, alias: str, catalog: Catalog, settings: Settings, *, re
         BusyError: someone else is changing the same model.
     """
     check_alias(alias)
+    check_reason(reason)
     catalog.moves(name)
     with catalog.locked(name, doing=f"rolling back the {alias}"):
         known = {v.version: v for v in catalog.versions(name)}
@@ -138,30 +153,39 @@ def roll_back(name: str, alias: str, catalog: Catalog, settings: Settings, *, re
             if earlier:
                 at = f"every {alias} before version {now} was retired"
             raise UsageError(f"{name!r} has nothing to go back to: {at}.", hint=f"See: forty models show {name}")
-        with files.temporary_folder(settings.workspace / "registry", name) as scratch:
-            catalog.fetch(known[usable[0]], scratch / "before")
-        return catalog.move(name, alias, usable[0], kind="rollback", forced=(), reason=reason.strip())
+        with scratch(settings) as folder:
+            catalog.fetch(known[usable[0]], folder / "before")
+        return catalog.move(name, alias, usable[0], kind="rollback", reason=reason)
 
 
 def before(moves: Sequence[Move], alias: str, now: int | None) -> list[int]:
     """The versions an alias can go back to, the last one first.
 
-    A promotion puts a version on top of those before it; going back takes away what lay above. Where the alias points
-    to a version that no move brought it to, someone moved it by other means, and all of the history is before it.
+    A promotion puts a version on top of those before it; going back takes away what lay above. Each move tells where
+    the alias was in truth. Where that is not where the last one had put it, that last one was written down and never
+    made, or else someone moved the alias by other means, to a version that then counts as well.
     """
     stack: list[int] = []
+
+    def was_at(version: int | None) -> None:
+        if version is None or (stack and stack[-1] == version):
+            return
+        if len(stack) > 1 and stack[-2] == version:
+            stack.pop()
+        else:
+            stack.append(version)
+
     for move in moves:
         if move.alias != alias:
             continue
+        was_at(move.before)
         if move.kind == "rollback" and move.version in stack:
             while stack[-1] != move.version:
                 stack.pop()
         elif not stack or stack[-1] != move.version:
             stack.append(move.version)
-    if now in stack:
-        while stack and stack.pop() != now:
-            pass
-    return stack[::-1]
+    was_at(now)
+    return stack[-2::-1] if now is not None else stack[::-1]
 
 
 def retire(reference: Reference, catalog: Catalog, *, reason: str) -> Version:
@@ -173,24 +197,27 @@ def retire(reference: Reference, catalog: Catalog, *, reason: str) -> Version:
     """
     if not reason.strip():
         raise UsageError("A version is retired for a reason.", hint='Say why: --reason "..."')
+    check_reason(reason)
     catalog.find(reference)
     with catalog.locked(reference.name, doing=f"retiring {reference}"):
         version = catalog.find(reference)
+        if version.retired:
+            raise UsageError(f"{version} was retired before: {version.retired}")
         if version.aliases:
             raise UsageError(
                 f"{version} is the {' and the '.join(version.aliases)} and cannot be retired.",
                 hint=f"Promote another version first, or go back: forty rollback {version.name}",
             )
-        catalog.retire(version, reason.strip())
+        catalog.retire(version, reason)
         return catalog.find(Reference(name=version.name, version=version.version))
 
 
 def _gates(
-    version: Version, catalog: Catalog, settings: Settings, scratch: Path, progress: Progress, limits: Limits
+    version: Version, catalog: Catalog, settings: Settings, folder: Path, progress: Progress, limits: Limits
 ) -> list[GateResult]:
     progress.say(f"Measuring {version}")
-    catalog.fetch(version, scratch / "candidate")
-    lineage, evaluation = documents_of(scratch / "candidate", version)
+    catalog.fetch(version, folder / "candidate")
+    lineage, evaluation = documents_of(folder / "candidate", version)
     spec = datasets.find(lineage["dataset"]["name"])
     dataset = arrays.load(spec, settings, progress)
     problem = different_data(lineage, dataset)
@@ -199,9 +226,9 @@ def _gates(
             f"{version} was trained on other data than there is now: {problem}.",
             hint="What it was validated on cannot be told from what it has learned. Run the study again and register.",
         )
-    content = (scratch / "candidate" / ONNX_FILE).read_bytes()
+    content = _model_in(folder / "candidate")
     measured = measure(content, dataset.training.validation, threads=settings.threads)
-    champion = _champion(version, lineage, catalog, dataset, settings, scratch, progress)
+    champion = _champion(version, lineage, catalog, dataset, settings, folder, progress)
     return judge(
         measured,
         facts={"claims": lineage["claims"], "onnx": evaluation["onnx"]},
@@ -217,7 +244,7 @@ def _champion(
     catalog: Catalog,
     dataset: Dataset,
     settings: Settings,
-    scratch: Path,
+    folder: Path,
     progress: Progress,
 ) -> Champion | None:
     """The champion on the candidate's validation data; None where there is no other."""
@@ -226,16 +253,23 @@ def _champion(
         return None
     progress.say(f"Measuring the champion, {champion}")
     try:
-        catalog.fetch(champion, scratch / "champion")
-        theirs, _ = documents_of(scratch / "champion", champion)
+        catalog.fetch(champion, folder / "champion")
+        theirs, _ = documents_of(folder / "champion", champion)
     except NotWholeError as error:
         return Champion(version=champion.version, measured=None, problem=f"not comparable: {error.message}")
     if theirs["dataset"]["name"] != lineage["dataset"]["name"] or different_data(theirs, dataset):
         problem = f"not comparable: version {champion.version} was trained on other data or other splits"
         return Champion(version=champion.version, measured=None, problem=problem)
-    content = (scratch / "champion" / ONNX_FILE).read_bytes()
-    measured = measure(content, dataset.training.validation, threads=settings.threads)
+    try:
+        measured = measure(_model_in(folder / "champion"), dataset.training.validation, threads=settings.threads)
+    except UnsafeModelError as error:
+        return Champion(version=champion.version, measured=None, problem=f"not comparable: {error.message}")
     return Champion(version=champion.version, measured=measured)
+
+
+def _model_in(folder: Path) -> bytes:
+    with files.storage_errors("read", folder / ONNX_FILE):
+        return (folder / ONNX_FILE).read_bytes()
 
 
 def different_data(lineage: Mapping[str, Any], dataset: Dataset) -> str:
@@ -253,13 +287,24 @@ def documents_of(folder: Path, version: Version) -> tuple[dict[str, Any], dict[s
 
     Raises:
         NotWholeError: one of them is not there: it was never evaluated.
+        FortydaysError: another version of this program wrote them.
     """
     found = []
-    for name in (LINEAGE_FILE, EVALUATION_FILE):
+    for name, needed in _NEEDED.items():
         if not (folder / name).is_file():
             raise NotWholeError(
                 f"{version} has no {name}: it was never evaluated.", hint="Register the model anew: forty register DAY"
             )
-        found.append(files.read_json(folder / name))
+        document = files.read_json(folder / name)
+        if document.get("schema_version") != 1:
+            raise FortydaysError(
+                f"{name} of {version} has schema version {document.get('schema_version')!r}; "
+                "this version of fortydays reads 1.",
+                hint="Use the version of fortydays that registered it, or register the model anew.",
+            )
+        missing = [field for field in needed if field not in document]
+        if missing:
+            raise NotWholeError(f"{name} of {version} has no {', '.join(missing)}.", hint="Register the model anew.")
+        found.append(document)
     lineage, evaluation = found
     return lineage, evaluation

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fortydays.base import files
+from fortydays.registry.export import ExportFailedError
 from fortydays.registry.inference import INPUT
 
 CALIBRATED_WITH = 500
@@ -29,15 +30,20 @@ def _quiet_root_logger() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def to_int8(content: bytes, images: NDArray[np.uint8]) -> bytes:
+def to_int8(content: bytes, images: NDArray[np.uint8], folder: Path) -> bytes:
     """An ONNX model whose weights and products are int8 (static quantization; Jacob et al., 2018).
 
     Args:
         content: the model in float32, with uint8 images as input.
         images: training images, of which some are used.
+        folder: for what is needed on the way.
 
     Returns:
         The model with the same input and output.
+
+    Raises:
+        ExportFailedError: it has a part that cannot be quantized.
+        StorageError: the folder cannot be written.
     """
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
@@ -51,23 +57,30 @@ def to_int8(content: bytes, images: NDArray[np.uint8]) -> bytes:
             some = next(waiting, None)
             return None if some is None else {INPUT: np.ascontiguousarray(some)}
 
-    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings(), _quiet_root_logger():
+    given, prepared, made = (folder / f"{name}.onnx" for name in ("given", "prepared", "made"))
+    files.write_bytes(given, content)
+    with warnings.catch_warnings(), _quiet_root_logger():
         warnings.simplefilter("ignore")
-        given, prepared, made = (Path(scratch) / f"{name}.onnx" for name in ("given", "prepared", "made"))
-        given.write_bytes(content)
-        quant_pre_process(given, prepared, skip_symbolic_shape=True)
-        quantize_static(
-            prepared,
-            made,
-            Reader(),
-            quant_format=QuantFormat.QDQ,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            per_channel=True,
-            # The scaling of pixels and the probabilities at the end stay as they are.
-            op_types_to_quantize=["Conv", "MatMul", "Gemm", "Add", "MaxPool", "Relu"],
-        )
-        model = onnx.load_model(made)
+        try:
+            quant_pre_process(given, prepared, skip_symbolic_shape=True)
+            quantize_static(
+                prepared,
+                made,
+                Reader(),
+                quant_format=QuantFormat.QDQ,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                per_channel=True,
+                # The scaling of pixels and the probabilities at the end stay as they are.
+                op_types_to_quantize=["Conv", "MatMul", "Gemm", "Add", "MaxPool", "Relu"],
+            )
+        except OSError as error:
+            raise files.storage_error("write", made, error) from error
+        except Exception as error:  # the library raises whatever it stumbles on
+            said = " ".join(str(error).split())[:300]
+            raise ExportFailedError(f"The model cannot be turned into int8: {said}") from error
+    with files.storage_errors("read", made):
+        model = onnx.load_model_from_string(made.read_bytes())
     # It names every set of operators that it knows, used or not.
     used = {node.domain for node in model.graph.node}
     kept = [each for each in model.opset_import if each.domain in used or not each.domain]

@@ -1,14 +1,14 @@
 """From a finished run to a registered version: its best trial is exported, measured, described, sealed, uploaded."""
 
-import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fortydays import __version__
 from fortydays.base import files
@@ -17,20 +17,24 @@ from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
 from fortydays.data import catalog as datasets
 from fortydays.data import store as arrays
-from fortydays.data.arrays import Dataset
+from fortydays.data.arrays import Dataset, Split
+from fortydays.data.spec import DatasetSpec
 from fortydays.registry import package
 from fortydays.registry.card import write_card
 from fortydays.registry.catalog import Catalog, Version
-from fortydays.registry.evaluation import Measured, measure
+from fortydays.registry.evaluation import measure
 from fortydays.registry.export import ANSWERS_FILE, CLAIMS_FILE, ONNX_FILE, ExportRequest, export
 from fortydays.registry.inference import INPUT, OUTPUT, OnnxModel
 from fortydays.registry.lineage import best_by_validation, lineage_of
 from fortydays.registry.names import check_name
 from fortydays.registry.quantization import to_int8
+from fortydays.registry.scratch import scratch
 from fortydays.study import evidence as documents
 from fortydays.study.runner import load_arrays, save_arrays
 from fortydays.study.runs import RunFolder, find_run, latest_evidence
 from fortydays.study.trial import digest_of_arrays
+from fortydays.track import record as records
+from fortydays.track.store import destination
 
 COMPARED = 1_000
 """Validation images on which ONNX is compared with Keras."""
@@ -38,11 +42,12 @@ COMPARED = 1_000
 GOLDEN = 8
 """Validation images that go with a model, so that whoever loads it can see that it answers as it did here."""
 
-LINEAGE_FILE, EVALUATION_FILE = "lineage.json", "evaluation.json"
+LINEAGE_FILE, EVALUATION_FILE, EVIDENCE_FILE = "lineage.json", "evaluation.json", "evidence.json"
 LABELS_FILE, SIGNATURE_FILE, PREPROCESSING_FILE = "labels.json", "signature.json", "preprocessing.json"
 GOLDEN_FILE = "golden.npz"
 
 _LARGEST_LOSS = 0.01
+"""By how much the accuracy in float32 may differ from that of a trial in bfloat16."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +73,10 @@ class _Chosen:
     evidence: Mapping[str, Any]
     trial: Mapping[str, Any]
     weights: Path
-    predictions: Path
+    probabilities: NDArray[np.float32]
+    dataset: Dataset
+    spec: DatasetSpec
+    tracker_run: str
     study: str
     study_file: str
 
@@ -99,32 +107,31 @@ def register(
     Raises:
         UsageError: there is no such study, run or variant, or the name is none.
         FortydaysError: the run's files are damaged or do not fit today's study, or the model cannot be exported.
-        BusyError: someone else is changing the same model.
         TrackingError: the registry cannot be reached, or refuses.
     """
     if name:
         check_name(name)
-    chosen = _choose(study, settings, variant=variant, run_id=run_id)
-    spec = datasets.find(chosen.evidence["dataset"]["name"])
-    if spec.digest != chosen.evidence["dataset"]["digest"]:
-        raise FortydaysError(
-            f"The run {chosen.run.run_id} was made with another version of the dataset {spec.name!r}.",
-            hint=f"Run the study again: forty run {study}",
-        )
-    dataset = arrays.load(spec, settings, progress)
+    chosen = _choose(study, settings, progress, variant=variant, run_id=run_id)
+    spec, dataset = chosen.spec, chosen.dataset
     name = name or spec.name.replace("_", "-")
     check_name(name)
-    with files.temporary_folder(settings.workspace / "registry", name) as scratch:
-        folder = files.make_folder(scratch / "model")
+    with scratch(settings) as place:
+        folder = files.make_folder(place / "model")
         progress.say(f"Exporting {chosen.trial['variant']}, seed {chosen.trial['seed']}, to ONNX")
-        claims, compared = _export(chosen, dataset, folder, scratch, settings, int8=int8)
+        claims, compared = _export(chosen, dataset, folder, place, settings, progress, int8=int8)
         progress.say("Measuring on validation data")
         content = (folder / ONNX_FILE).read_bytes()
         measured = measure(content, dataset.training.validation, threads=settings.threads)
-        if not int8:
-            _check_fits(chosen, measured)
         evaluation = {"schema_version": 1, **measured.as_dict(dataset.classes), "onnx": compared}
-        lineage = lineage_of(chosen.evidence, chosen.trial, dataset=spec, claims=claims, study_file=chosen.study_file)
+        lineage = lineage_of(
+            chosen.evidence,
+            chosen.trial,
+            dataset=spec,
+            claims=claims,
+            study_file=chosen.study_file,
+            tracker_run=chosen.tracker_run,
+        )
+        files.write_json(folder / EVIDENCE_FILE, dict(chosen.evidence))
         files.write_json(folder / LINEAGE_FILE, lineage)
         files.write_json(folder / EVALUATION_FILE, evaluation)
         files.write_json(folder / LABELS_FILE, {"classes": list(dataset.classes)})
@@ -136,7 +143,7 @@ def register(
         return _publish(catalog, name, folder, chosen, dataset, evaluation, lineage, progress)
 
 
-def _choose(study: str, settings: Settings, *, variant: str, run_id: str) -> _Chosen:
+def _choose(study: str, settings: Settings, progress: Progress, *, variant: str, run_id: str) -> _Chosen:
     from fortydays.days.loading import find_study
 
     file = find_study(study)
@@ -169,10 +176,28 @@ def _choose(study: str, settings: Settings, *, variant: str, run_id: str) -> _Ch
             f"{study} has changed since the run {run.run_id}: its models cannot be built again from today's study.",
             hint=f"Run it again: forty run {study}",
         )
+    spec = datasets.find(evidence["dataset"]["name"])
+    if spec.digest != evidence["dataset"]["digest"] or spec.split_version != evidence["dataset"]["split_version"]:
+        raise FortydaysError(
+            f"The run {run.run_id} was made with other content or splits of the dataset {spec.name!r}.",
+            hint=f"Run the study again: forty run {study}",
+        )
+    engine = documents.engine_files(file.path, evidence["backend"], evidence["request"]["engine"])
+    if evidence["code"]["engine"] != documents.code_digest(engine):
+        progress.warn(f"The training engine has changed since the run {run.run_id}.")
+    dataset = arrays.load(spec, settings, progress)
     folder = run.trial(f"{trial['variant'].replace(' ', '-')}-seed{trial['seed']}")
     if digest_of_arrays(load_arrays(folder.weights)) != trial["weights_digest"]:
         raise FortydaysError(
             f"{folder.weights} is damaged: its digest is not the one in the evidence.",
+            hint=f"Train it again: forty run {study} --fresh",
+        )
+    (probabilities,) = load_arrays(folder.predictions)
+    labels = np.asarray(dataset.test.open().labels)
+    right = float(np.mean(probabilities.argmax(axis=1) == labels)) if len(probabilities) == len(labels) else -1.0
+    if abs(right - trial["metrics"]["test_accuracy"]) > 1e-9:
+        raise FortydaysError(
+            f"{folder.predictions} is damaged: its answers are not those that the evidence tells of.",
             hint=f"Train it again: forty run {study} --fresh",
         )
     return _Chosen(
@@ -180,20 +205,30 @@ def _choose(study: str, settings: Settings, *, variant: str, run_id: str) -> _Ch
         evidence=evidence,
         trial=trial,
         weights=folder.weights,
-        predictions=folder.predictions,
+        probabilities=probabilities,
+        dataset=dataset,
+        spec=spec,
+        tracker_run=str(records.entry(records.read(run), destination(settings).shown).get("parent") or ""),
         study=str(file.day) if file.day is not None else str(file.path),
         study_file="" if file.day is not None else str(file.path),
     )
 
 
 def _export(
-    chosen: _Chosen, dataset: Dataset, folder: Path, scratch: Path, settings: Settings, *, int8: bool
+    chosen: _Chosen,
+    dataset: Dataset,
+    folder: Path,
+    place: Path,
+    settings: Settings,
+    progress: Progress,
+    *,
+    int8: bool,
 ) -> tuple[list[dict[str, str]], dict[str, Any]]:
     """Write the model's files; the study's claims about the variant, and how ONNX compares with Keras."""
     validation = dataset.training.validation
     rows = np.linspace(0, len(validation) - 1, min(COMPARED, len(validation))).astype(np.intp)
     images = np.asarray(validation.images)[rows]
-    save_arrays(scratch / "images.npz", [images])
+    save_arrays(place / "images.npz", [images])
     variant = chosen.trial["variant"]
     export(
         ExportRequest(
@@ -202,18 +237,20 @@ def _export(
             seed=chosen.trial["seed"],
             test_views=chosen.evidence["details"][variant]["recipe"]["test_views"],
             weights=str(chosen.weights),
-            images=str(scratch / "images.npz"),
+            images=str(place / "images.npz"),
             folder=str(folder),
             threads=settings.threads,
         )
     )
     (answers,) = load_arrays(folder / ANSWERS_FILE)
-    sentences = json.loads((folder / CLAIMS_FILE).read_text("utf-8"))
+    claims = files.read_json(folder / CLAIMS_FILE)["claims"]
     for passing in (ANSWERS_FILE, CLAIMS_FILE):
         files.remove(folder / passing)
+    _check_fits(chosen, (folder / ONNX_FILE).read_bytes(), validation, settings)
     if int8:
+        progress.say("Turning it into int8")
         some = np.asarray(dataset.training.train.images)
-        files.write_bytes(folder / ONNX_FILE, to_int8((folder / ONNX_FILE).read_bytes(), some))
+        files.write_bytes(folder / ONNX_FILE, to_int8((folder / ONNX_FILE).read_bytes(), some, place))
     onnx = OnnxModel((folder / ONNX_FILE).read_bytes(), threads=settings.threads).predict(images)
     compared = {
         "precision": "int8" if int8 else "float32",
@@ -221,16 +258,37 @@ def _export(
         "difference": float(np.abs(onnx - answers).max()),
         "agreement": float(np.mean(onnx.argmax(axis=1) == answers.argmax(axis=1))),
     }
-    verdicts = {c["claim"]: c["verdict"] for c in chosen.evidence["claims"]}
-    return [{"claim": s, "verdict": verdicts[s]} for s in sentences if s in verdicts], compared
+    return _claims_about(variant, claims, chosen.evidence), compared
 
 
-def _check_fits(chosen: _Chosen, measured: Measured) -> None:
+def _claims_about(
+    variant: str, claims: Sequence[Mapping[str, Any]], evidence: Mapping[str, Any]
+) -> list[dict[str, str]]:
+    """The study's claims about a variant, with their verdicts. One about several speaks of the best, by validation."""
+    verdicts = {c["claim"]: c["verdict"] for c in evidence["claims"]}
+    found = []
+    for claim in claims:
+        means = {
+            name: evidence["variants"][name]["validation_accuracy"]["mean"]
+            for name in claim["about"]
+            if name in evidence["variants"]
+        }
+        if variant not in means or means[variant] < max(means.values()):
+            continue
+        if claim["claim"] not in verdicts:
+            raise FortydaysError(f"The run's evidence has no verdict on {claim['claim']!r}.", hint="Run it again.")
+        found.append({"claim": claim["claim"], "verdict": verdicts[claim["claim"]]})
+    return found
+
+
+def _check_fits(chosen: _Chosen, content: bytes, validation: Split, settings: Settings) -> None:
     """Weights that were trained as another model would fill the same shapes and answer nonsense."""
     trained = chosen.trial["metrics"]["validation_accuracy"]
-    if abs(measured.accuracy - trained) > _LARGEST_LOSS:
+    answers = OnnxModel(content, threads=settings.threads).predict(np.asarray(validation.images)).argmax(axis=1)
+    accuracy = float(np.mean(answers == np.asarray(validation.labels)))
+    if abs(accuracy - trained) > _LARGEST_LOSS:
         raise FortydaysError(
-            f"The exported model has a validation accuracy of {100 * measured.accuracy:.2f}%, "
+            f"The exported model has a validation accuracy of {100 * accuracy:.2f}%, "
             f"but the trial had {100 * trained:.2f}%: the model that is built today is not the one that was trained.",
             hint="Run the study again.",
         )
@@ -268,10 +326,10 @@ def _mlflow_files(content: bytes, folder: Path, model: OnnxModel) -> None:
         from mlflow.types import Schema, TensorSpec
 
         signature = model.signature
-        with files.temporary_folder(folder.parent, "flavor") as scratch:
+        with files.temporary_folder(folder.parent, "flavor") as flavor:
             mlflow.onnx.save_model(
                 onnx.load_model_from_string(content),
-                str(scratch / "model"),
+                str(flavor / "model"),
                 pip_requirements=[f"{each}=={metadata.version(each)}" for each in ("onnx", "onnxruntime")],
                 signature=ModelSignature(
                     inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *signature.image), INPUT)]),
@@ -280,7 +338,7 @@ def _mlflow_files(content: bytes, folder: Path, model: OnnxModel) -> None:
                 save_as_external_data=False,
                 metadata={"fortydays": __version__},
             )
-            for path in sorted((scratch / "model").iterdir()):
+            for path in sorted((flavor / "model").iterdir()):
                 if path.name != ONNX_FILE:
                     files.write_bytes(folder / path.name, path.read_bytes())
 
@@ -295,43 +353,27 @@ def _publish(
     lineage: Mapping[str, Any],
     progress: Progress,
 ) -> Registered:
-    with catalog.locked(name, doing="registering a version"):
-        number = catalog.next_version(name)
-        progress.say(f"Registering {name}@{number}")
-        (probabilities,) = load_arrays(chosen.predictions)
-        write_card(
-            folder,
-            name=name,
-            version=number,
-            lineage=lineage,
-            evaluation=evaluation,
-            claims=chosen.evidence["claims"],
-            probabilities=probabilities,
-            test=dataset.test.open(),
-            classes=dataset.classes,
-        )
-        manifest = package.seal(folder, kind="version", facts={"name": name, "version": number})
-        measured = chosen.trial["metrics"]
-        version = catalog.add(
-            name,
-            folder,
-            manifest,
-            facts={
-                "study": chosen.evidence["name"],
-                "day": str(chosen.evidence["day"] or ""),
-                "variant": chosen.trial["variant"],
-                "seed": str(chosen.trial["seed"]),
-                "dataset": dataset.name,
-                "precision": evaluation["onnx"]["precision"],
-                "validation_accuracy": f"{evaluation['accuracy']:.6f}",
-                "test_accuracy": f"{measured['test_accuracy']:.6f}",
-                "run": chosen.run.run_id,
-            },
-        )
-        if version.version != number:  # someone who does not know our lock was faster
-            catalog.retire(version, f"its card says version {number}")
-            raise FortydaysError(
-                f"Another program registered {name}@{number} at the same moment; {version} was retired.",
-                hint="Register again.",
-            )
+    progress.say(f"Registering {name}")
+    write_card(
+        folder,
+        name=name,
+        lineage=lineage,
+        evaluation=evaluation,
+        claims=chosen.evidence["claims"],
+        probabilities=chosen.probabilities,
+        test=dataset.test.open(),
+        classes=dataset.classes,
+    )
+    manifest = package.seal(folder, kind="version", facts={"name": name})
+    facts = {
+        "study": chosen.evidence["name"],
+        "day": str(chosen.evidence["day"] or ""),
+        "variant": chosen.trial["variant"],
+        "seed": str(chosen.trial["seed"]),
+        "dataset": dataset.name,
+        "precision": evaluation["onnx"]["precision"],
+        "validation_accuracy": f"{evaluation['accuracy']:.6f}",
+        "run": chosen.run.run_id,
+    }
+    version = catalog.add(name, folder, manifest, facts=facts)
     return Registered(version=version, evaluation=evaluation, lineage=lineage)

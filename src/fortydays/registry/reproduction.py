@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fortydays.base import files
 from fortydays.base.errors import FortydaysError
 from fortydays.base.machine import describe_machine
 from fortydays.base.progress import Progress
@@ -17,10 +16,11 @@ from fortydays.registry.catalog import Catalog, Version
 from fortydays.registry.lineage import changed_since
 from fortydays.registry.names import Reference
 from fortydays.registry.promotion import documents_of
+from fortydays.registry.scratch import scratch
 from fortydays.study import evidence as documents
 from fortydays.study.trial import run_trial
 from fortydays.train import backends
-from fortydays.train.recipe import Recipe
+from fortydays.train.recipe import FIELDS, Recipe
 
 COMPARED = ("validation_accuracy", "test_accuracy")
 
@@ -37,7 +37,8 @@ class Reproduction:
     Attributes:
         version: which.
         same_bits: whether the weights are the same, bit for bit.
-        agrees: whether each accuracy is within its tolerance; true where the bits are the same.
+        agrees: whether the bits are the same or, where the two trainings differ in something, each accuracy is within
+            its tolerance. Where nothing differs, other bits are no agreement.
         changed: in what the two trainings differ, one sentence each.
         metrics: for each accuracy: what it was, what it is, and by how much it may differ.
         weights_digest: of the new weights.
@@ -51,26 +52,44 @@ class Reproduction:
     weights_digest: str
 
 
-def reproduce(reference: Reference, catalog: Catalog, settings: Settings, *, progress: Progress) -> Reproduction:
+def reproduce(
+    reference: Reference, catalog: Catalog, settings: Settings, *, progress: Progress, study_file: str = ""
+) -> Reproduction:
     """Train the model of a version again, with its own recipe and seed, on this machine, by today's program.
 
     Where the bits differ, each accuracy may differ by four standard deviations over the study's seeds, and by half a
     point at least: training adds up rounding errors, and another machine rounds in another order.
 
+    A study of one's own is a program. It is run only if it is the very one that the version was made with, so that
+    nobody who can write to the registry chooses what is run here.
+
+    Args:
+        reference: which version.
+        catalog: the registry.
+        settings: the workspace, and threads.
+        progress: told of the work.
+        study_file: where the study is, if it is not a day and not where it was.
+
     Raises:
-        UsageError: there is no such version, or its study is no more.
-        FortydaysError: the study does not have the variant any more.
+        UsageError: there is no such version, or its study is not there.
+        FortydaysError: the study is another one, or does not have the variant any more.
         NotWholeError: the version's files are missing or altered.
         TrainingFailedError: the loss stopped being a number.
     """
     version = catalog.find(reference)
-    with files.temporary_folder(settings.workspace / "registry", version.name) as scratch:
-        catalog.fetch(version, scratch / "version")
-        lineage, _ = documents_of(scratch / "version", version)
+    with scratch(settings) as folder:
+        catalog.fetch(version, folder / "version")
+        lineage, _ = documents_of(folder / "version", version)
     from fortydays.days.loading import find_study, load_study
 
     study, trial = lineage["study"], lineage["trial"]
-    source = load_study(find_study(study["file"] or str(study["day"])), threads=settings.threads)
+    file = find_study(str(study["day"]) if study["day"] else study_file or study["file"])
+    if file.day is None and documents.code_digest([file.path]) != lineage["code"]["study"]:
+        raise FortydaysError(
+            f"{file.path} is not the study that {version} was made with, so it is not run.",
+            hint="Name the right one with: --study FILE",
+        )
+    source = load_study(file, threads=settings.threads)
     variant = next((v for v in source.study.variants if v.name == study["variant"]), None)
     if variant is None:
         raise FortydaysError(
@@ -78,9 +97,11 @@ def reproduce(reference: Reference, catalog: Catalog, settings: Settings, *, pro
             hint=f"It was trained by fortydays {lineage['code']['version']}"
             + (f", commit {lineage['code']['commit']}." if "commit" in lineage["code"] else "."),
         )
-    recipe = Recipe(**lineage["recipe"])
+    unknown = sorted(set(lineage["recipe"]) - set(FIELDS))
+    recipe = Recipe(**{name: value for name, value in lineage["recipe"].items() if name in FIELDS})
     dataset = store.load(source.study.dataset, settings, progress)
     changed = changed_since(lineage, _today(source.path, dataset, recipe, variant.recipe, settings, lineage))
+    changed += [f"recipes have no {name} any more" for name in unknown]
     for sentence in changed:
         progress.warn(f"Not as it was: {sentence}.")
     from fortydays.train.trainer import Trainer
@@ -135,7 +156,8 @@ def judge(
     return Reproduction(
         version=version,
         same_bits=same,
-        agrees=same or all(abs(now - then) <= tolerance for then, now, tolerance in metrics.values()),
+        agrees=same
+        or (bool(changed) and all(abs(now - then) <= tolerance for then, now, tolerance in metrics.values())),
         changed=tuple(changed),
         metrics=metrics,
         weights_digest=result["weights_digest"],
@@ -154,7 +176,7 @@ def _today(
     then, now = recipe.as_dict(), of_study.as_dict()
     return {
         "dataset": {"digest": dataset.digest, "split_version": dataset.split_version},
-        "recipe": {name: then[name] if name in own else now[name] for name in now},
+        "recipe": {name: then[name] if name in own else now[name] for name in now if name in lineage["recipe"]},
         "code": {
             "study": documents.code_digest([study]),
             "engine": documents.code_digest(documents.engine_files(study, backends.wanted(), engine)),

@@ -196,6 +196,7 @@ def _plan(source: StudySource, request: Request, settings: Settings, progress: P
     for variant in variants:
         check_recipe_fits(variant.recipe, dataset.training)
     machine = describe_machine()
+    revision()  # as it is now, when the code has just been loaded; looked up once for a process
     identity = {
         "study": documents.code_digest([source.path]),
         "engine": documents.code_digest(documents.engine_files(source.path, backends.wanted(), request.engine)),

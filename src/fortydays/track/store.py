@@ -197,18 +197,19 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def open_store(where: Destination, *, hint: str = _SEND_LATER) -> Store:
+def open_store(where: Destination, *, hint: str = _SEND_LATER, set_aside: bool = True) -> Store:
     """Make a destination ready and open it.
 
     Args:
         where: what to open.
         hint: what to do where it cannot be reached, or refuses.
+        set_aside: whether the workspace's own store, where it is damaged, gives way to a new one.
 
     Raises:
         TrackingError: it cannot be reached, or refuses.
         StorageError: the workspace cannot be written.
     """
-    notes = prepare(where)
+    notes = prepare(where, set_aside=set_aside)
     with _no_garbage_collection(), using_mlflow(where, hint=hint):
         from mlflow.tracking import MlflowClient
 
@@ -247,7 +248,7 @@ def experiment_id(store: Store, name: str) -> str:
     return str(experiment.experiment_id)
 
 
-def prepare(where: Destination) -> list[str]:
+def prepare(where: Destination, *, set_aside: bool = True) -> list[str]:
     """Check an SQLite store and make it where it is missing; anything else is left as it is.
 
     A damaged store of the workspace is set aside. Several processes may do this at once: one of them makes the store.
@@ -270,6 +271,12 @@ def prepare(where: Destination) -> list[str]:
                     raise TrackingError(
                         f"The tracking store {database} is damaged: {damage}.",
                         hint="Move it away or point MLFLOW_TRACKING_URI to another one.",
+                    )
+                if damage and not set_aside:
+                    raise TrackingError(
+                        f"The tracking store {database}, which has the registered models, is damaged: {damage}.",
+                        hint="Put a copy of yours in its place. Without one, move it away and register the models "
+                        f"anew; the runs are whole and are sent again with: {SYNC_COMMAND}",
                     )
                 if damage:
                     notes.append(_set_aside(database, damage))
@@ -315,7 +322,8 @@ def _set_aside(database: Path, damage: str) -> str:
     aside = files.set_aside(database)
     return (
         f"The tracking store {database} was damaged ({damage}). It is kept as {aside.name} and a new one was made; "
-        f"the runs themselves are whole. Send them again with: {SYNC_COMMAND}"
+        f"the runs themselves are whole. Send them again with: {SYNC_COMMAND} "
+        "Models that were registered in it have to be registered anew."
     )
 
 
