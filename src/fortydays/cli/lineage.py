@@ -126,7 +126,9 @@ def _branches(found: Mapping[str, Any]) -> dict[str, list[str]]:
             f"study {code['study']}",
             f"engine {code['engine']}",
         ],
-        "packages": [f"{name} {version}" for name, version in {**found["packages"], **found.get("export", {})}.items()],
+        "packages": [
+            f"{name} {version}" for name, version in {**found["packages"], **found.get("export", {})}.items()
+        ],
         f"machine {machine['cpu_model'] or 'unknown'}": [
             f"{machine['system']}, Python {machine['python']}",
             f"{machine['backend']} on {machine['threads']} threads"
