@@ -166,3 +166,10 @@ def test_digests_are_those_of_other_programs(tmp_path: Path) -> None:
 def test_the_digest_of_a_value_depends_on_its_content_and_not_on_the_order_of_its_fields() -> None:
     assert files.sha256_of_json({"a": 1, "b": [2]}) == files.sha256_of_json({"b": [2], "a": 1})
     assert files.sha256_of_json({"a": [1, 2]}) != files.sha256_of_json({"a": [2, 1]})
+
+
+def test_a_private_folder_is_for_its_owner_only_and_one_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    made = files.make_private_folder(tmp_path / "above" / "own")
+    assert made.stat().st_mode & 0o777 == 0o700
+    made.chmod(0o750)
+    assert files.make_private_folder(made).stat().st_mode & 0o777 == 0o750

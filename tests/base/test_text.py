@@ -1,4 +1,6 @@
-from fortydays.base.text import printable, shown
+import pytest
+
+from fortydays.base.text import printable, shown, without_credentials
 
 
 def test_what_a_terminal_would_act_on_becomes_a_question_mark() -> None:
@@ -10,3 +12,21 @@ def test_a_text_from_outside_is_quoted_in_one_line() -> None:
     assert shown("it's\n") == '"it\'s?"'
     assert shown("a" * 60) == f"'{'a' * 60}'"
     assert shown("a" * 10_000) == f"'{'a' * 57}...'"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("s3://me:secret@bucket/folder", "s3://bucket/folder"),
+        ("ssh://me@host:22/folder", "ssh://host:22/folder"),
+        ("https://token@host/a@b", "https://host/a@b"),
+        ("http://host:8080/a@b", "http://host:8080/a@b"),
+        ("http://me:with/slash@host/a", "http://host/a"),
+        ("http://me:with@sign@host/a", "http://host/a"),
+        ("Cannot reach http://me:secret@host/a, nor http://you:hidden@host/b", None),
+        ("/mnt/me:secret@backup", "/mnt/me:secret@backup"),
+        ("s3://bucket/a@b", "s3://bucket/a@b"),
+    ],
+)
+def test_users_and_passwords_are_left_out_of_addresses(text: str, expected: str | None) -> None:
+    assert without_credentials(text) == (expected or "Cannot reach http://host/a, nor http://host/b")

@@ -99,6 +99,41 @@ def test_versions_of_everything_and_of_one_name(capsys: pytest.CaptureFixture[st
     assert document(capsys, "versions")["data"] == [own]
 
 
+def test_a_damaged_version_does_not_hide_the_others(capsys: pytest.CaptureFixture[str], workspace: Path) -> None:
+    second_version(capsys)
+    forty(capsys, "add", "flowers", "--name", "more")
+    place = workspace / "data" / "versions" / "flowers" / "v1" / "version.json"
+    place.write_text("{")
+    output, errors = forty(capsys, "versions", "flowers", code=ExitCode.FAILED)
+    assert "v2 " in output
+    assert errors.startswith(f"Error: {place} is no document of version 1 of 'flowers': ")
+    output, _ = forty(capsys, "versions", code=ExitCode.FAILED)
+    assert re.search(r"^flowers +1 .*^more +1 ", output, re.MULTILINE | re.DOTALL)
+    output, errors = forty(capsys, "versions", "--json", code=ExitCode.FAILED)
+    first, second = json.loads(output)["data"]
+    assert [version["number"] for version in first["versions"]] == [2]
+    assert first["problems"][0].startswith(str(place))
+    assert (second["name"], second["problems"]) == ("more", [])
+    (workspace / "data" / "versions" / "flowers" / "v2" / "version.json").unlink()
+    output, errors = forty(capsys, "versions", code=ExitCode.FAILED)
+    assert re.search(r"^more +1 ", output, re.MULTILINE)
+    assert ", and 1 more." in errors
+
+
+def test_a_password_in_an_address_is_not_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fortydays.data import versions
+
+    forty(capsys, "add", "flowers", "--name", "flowers")
+    monkeypatch.setattr(
+        versions, "push", lambda name, _remote, settings, **_: tuple(versions.versions(name, settings))
+    )
+    address = "s3://me:secret@bucket/folder"
+    assert forty(capsys, "push", "flowers", address)[0] == "New in s3://bucket/folder: flowers v1.\n"
+    assert document(capsys, "push", "flowers", address)["remote"] == "s3://bucket/folder"
+
+
 def test_a_difference_shows_counts_a_few_names_and_the_classes(capsys: pytest.CaptureFixture[str]) -> None:
     second_version(capsys)
     lines = [line.rstrip() for line in forty(capsys, "diff", "flowers", "v1", "v2")[0].splitlines()]
@@ -182,6 +217,16 @@ def test_verify_knows_own_data_beside_the_datasets(capsys: pytest.CaptureFixture
     assert found["schema_version"] == 1
     assert found["datasets"][0]["problems"] == ["roses/2.png (v1) is missing from the cache"]
     assert json.loads(errors)["error"]["code"] == ExitCode.FAILED
+
+
+def test_verify_looks_at_own_data_that_is_older_than_a_dataset_of_its_name(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fortydays.data import catalog
+
+    forty(capsys, "add", "flowers", "--name", "flowers")
+    monkeypatch.setattr(catalog, "DATASETS", {**catalog.DATASETS, "flowers": catalog.DATASETS["mnist"]})
+    assert forty(capsys, "verify", "flowers")[0] == "flowers: right\n"
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,43 @@ def test_nothing_can_be_pushed_that_is_not_there(own_workspace: Settings, remote
     assert not remote.exists()
 
 
+# --------------------------------------------------------------------------------------------------------- two at once
+
+
+def test_two_pushes_to_one_folder_take_turns(
+    own_workspace: Settings, other_workspace: Settings, flowers: Path, remote: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fortydays.data import version_remote
+
+    mine, _ = add_version(flowers, "flowers", own_workspace)
+    fill(flowers, {"roses/3.png": b"pink"})
+    add_version(flowers, "flowers", other_workspace)
+    real, waiting = version_remote.send, threading.Event()
+    listener, refused = Meddler(), []
+    listener.say = lambda message: (listener.said.append(message), waiting.set())  # type: ignore[method-assign]
+
+    def push_other() -> None:
+        try:
+            push("flowers", str(remote), other_workspace, progress=listener)
+        except DataError as error:
+            refused.append(error.message)
+
+    thread = threading.Thread(target=push_other, daemon=True)
+
+    def send(*arguments: object) -> None:
+        if not thread.ident:
+            thread.start()
+            assert waiting.wait(30)
+        real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(version_remote, "send", send)
+    assert push("flowers", str(remote), own_workspace) == (mine,)
+    thread.join(60)
+    assert listener.said == [f"Waiting for another push to {remote}."]
+    assert [message[: len(str(remote)) + 27] for message in refused] == [f"{remote} has another v1 of 'flowers"]
+    assert json.loads((remote / "fortydays" / "flowers" / "v1.json").read_text())["digest"] == mine.digest
+
+
 # ---------------------------------------------------------------------------------------------------------- full disks
 
 
@@ -221,7 +258,7 @@ def test_a_full_remote_is_told_and_a_second_push_completes(
     assert len(copied) == 2
     assert content_of(own_workspace.workspace / "data" / "versions") == here
     assert verify_versions("flowers", own_workspace).right
-    assert [path for path in content_of(remote) if not path.startswith("files/md5/")] == []
+    assert [path for path in content_of(remote) if not path.startswith("files/md5/")] == ["fortydays/.lock"]
     assert [path for path in content_of(remote) if path.endswith(".tmp")] == []
     with pytest.raises(DataError, match="holds no version of 'flowers'"):
         pull("flowers", str(remote), other_workspace)
@@ -259,6 +296,13 @@ def test_a_disk_that_is_really_full(own_workspace: Settings, flowers: Path, smal
     subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
     assert len(push("flowers", str(small_disk / "remote"), own_workspace)) == 1
     assert len(pull("flowers", str(small_disk / "remote"), full)) == 1
+
+
+@pytest.mark.skipif(not shutil.which("mount"), reason="there is no mount here")
+def test_an_empty_disk_can_be_filled(own_workspace: Settings, flowers: Path, small_disk: Path) -> None:
+    add_version(flowers, "flowers", own_workspace)
+    check_out("flowers", 1, small_disk, own_workspace)
+    assert content_of(small_disk) == FLOWERS
 
 
 def test_a_full_disk_here_is_not_blamed_on_the_remote(
@@ -324,6 +368,88 @@ def test_a_damaged_document_in_the_remote_is_refused_and_written_again(
     assert len(pull("flowers", str(remote), other_workspace)) == 1
 
 
+def test_a_document_that_a_newer_program_made_is_not_overwritten(pushed: Settings, remote: Path) -> None:
+    document = remote / "fortydays" / "flowers" / "v1.json"
+    document.write_text(json.dumps(json.loads(document.read_text()) | {"schema_version": 2}))
+    before = document.read_bytes()
+    for command in (push, pull):
+        with pytest.raises(DataError) as caught:
+            command("flowers", str(remote), pushed)
+        assert caught.value.message == (
+            f"{document} was made by a newer fortydays: its schema_version is '2', expected 1."
+        )
+    assert document.read_bytes() == before
+
+
+@pytest.fixture
+def three_pushed(pushed: Settings, flowers: Path, remote: Path) -> Settings:
+    for color in (b"pink", b"blue"):
+        fill(flowers, {"roses/3.png": color})
+        add_version(flowers, "flowers", pushed)
+    push("flowers", str(remote), pushed)
+    return pushed
+
+
+@pytest.mark.parametrize("damage", ["document", "no document", "list", "file"])
+def test_a_pull_goes_past_a_version_that_is_damaged_or_missing(
+    three_pushed: Settings, other_workspace: Settings, remote: Path, damage: str
+) -> None:
+    document = remote / "fortydays" / "flowers" / "v2.json"
+    second = versions("flowers", three_pushed)[1]
+    if damage == "document":
+        document.write_text("{")
+        reason = f"{document} is no document of version 2 of 'flowers': "
+    elif damage == "no document":
+        document.unlink()
+        reason = f"{remote} has no v2 of 'flowers'."
+    elif damage == "list":
+        (remote / "files" / "md5" / second.md5[:2] / second.md5[2:]).unlink()
+        reason = f"{remote} does not hold all of flowers v2: the list of files is missing."
+    else:
+        in_remote(remote, b"pink").unlink()
+        reason = f"{remote} does not hold all of flowers v2: roses/3.png is missing."
+    with pytest.raises(DataError) as caught:
+        pull("flowers", str(remote), other_workspace)
+    assert caught.value.message.startswith(
+        f"Not every version of 'flowers' came from {remote}. Came: v1, v3. Did not come: v2. {reason}"
+    )
+    assert [version.number for version in versions("flowers", other_workspace)] == [1, 3]
+    assert verify_versions("flowers", other_workspace).right
+    push("flowers", str(remote), three_pushed)
+    assert pull("flowers", str(remote), other_workspace) == (second,)
+
+
+def test_a_version_that_is_here_may_be_missing_in_the_remote(three_pushed: Settings, remote: Path) -> None:
+    (remote / "fortydays" / "flowers" / "v2.json").unlink()
+    assert pull("flowers", str(remote), three_pushed) == ()
+
+
+@pytest.mark.parametrize("damage", ["altered", "removed"])
+def test_a_pull_sets_a_damaged_document_here_aside(three_pushed: Settings, remote: Path, damage: str) -> None:
+    own = versions("flowers", three_pushed)
+    place = three_pushed.workspace / "data" / "versions" / "flowers" / "v2"
+    if damage == "altered":
+        (place / "version.json").write_text("{")
+    else:
+        (place / "version.json").unlink()
+    listener = Meddler()
+    assert pull("flowers", str(remote), three_pushed, progress=listener) == (own[1],)
+    assert versions("flowers", three_pushed) == own
+    (said,) = listener.said
+    aside = Path(said.split(" was moved to ")[1].rstrip("."))
+    assert said.startswith("Warning: The damaged v2 of flowers was moved to ")
+    assert (aside / "content.dvc").exists()
+
+
+def test_a_damaged_document_here_stays_where_the_remote_is_damaged_too(three_pushed: Settings, remote: Path) -> None:
+    place = three_pushed.workspace / "data" / "versions" / "flowers" / "v2" / "version.json"
+    place.write_text("{")
+    (remote / "fortydays" / "flowers" / "v2.json").write_text("{")
+    with pytest.raises(DataError, match=r"Came: v1, v3\. Did not come: v2"):
+        pull("flowers", str(remote), three_pushed)
+    assert place.read_text() == "{"
+
+
 def rewrite_list(remote: Path, entries: list[object]) -> None:
     """Give the remote's version 1 another list of files, and a document that agrees with it."""
     text = json.dumps(entries).encode()
@@ -337,7 +463,11 @@ def rewrite_list(remote: Path, entries: list[object]) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["../../evil", "/tmp/evil", "a/../../evil", "a//b", "./a", "", "a\0b", "\ud800", 7, None]
+    "path",
+    [
+        *("../../evil", "/tmp/evil", "a/../../evil", "a//b", "./a", "", "a\0b", "\ud800", 7, None),
+        *(".dvcignore", "a/.dvcignore", ".dvcignore/a", "a" * 256, "a/" + "ü" * 128),
+    ],
 )
 def test_a_list_that_leads_out_of_the_folder_is_refused(
     pushed: Settings, other_workspace: Settings, remote: Path, path: object
@@ -345,6 +475,18 @@ def test_a_list_that_leads_out_of_the_folder_is_refused(
     rewrite_list(remote, [{"relpath": path, "md5": hashlib.md5(b"red").hexdigest()}])
     message = pull_refused(other_workspace, remote).message
     assert message.startswith(f"The list of files of flowers v1 in {remote} is altered: it names a file ")
+    assert cached_objects(other_workspace) == []
+
+
+@pytest.mark.parametrize("paths", [("a", "a/b"), ("a/b/c", "a")])
+def test_a_list_in_which_a_file_is_a_folder_too_is_refused(
+    pushed: Settings, other_workspace: Settings, remote: Path, paths: tuple[str, str]
+) -> None:
+    rewrite_list(remote, [{"relpath": path, "md5": hashlib.md5(b"red").hexdigest()} for path in paths])
+    message = pull_refused(other_workspace, remote).message
+    assert message == (
+        f"The list of files of flowers v1 in {remote} is altered: it names 'a' as a file and as a folder."
+    )
     assert cached_objects(other_workspace) == []
 
 
@@ -403,7 +545,7 @@ def test_what_is_damaged_here_is_not_pushed(own_workspace: Settings, flowers: Pa
     with pytest.raises(DataError) as caught:
         push("flowers", str(remote), own_workspace)
     assert caught.value.message == ("Nothing was pushed: roses/1.png (v1) is missing from the cache, and 1 more.")
-    assert content_of(remote) == {}
+    assert list(content_of(remote)) == ["fortydays/.lock"]
 
 
 def test_a_pull_mends_what_is_damaged_here(pushed: Settings, remote: Path, tmp_path: Path) -> None:
@@ -485,6 +627,64 @@ def test_versions_travel_over_http(
     assert push("flowers", address, own_workspace) == ()
     assert len(pull("flowers", address, other_workspace)) == 1
     assert verify_versions("flowers", other_workspace).right
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_push_to_an_address_sees_that_another_was_first(
+    own_workspace: Settings,
+    other_workspace: Settings,
+    flowers: Path,
+    shelf: tuple[str, dict[str, bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+) -> None:
+    from fortydays.data import version_documents, version_remote
+
+    address, kept = shelf
+    add_version(flowers, "flowers", own_workspace)
+    fill(flowers, {"roses/3.png": b"pink"})
+    theirs, _ = add_version(flowers, "flowers", other_workspace)
+    text = version_documents.to_bytes(theirs)
+    name = "send" if moment == "before" else "_write_document"
+    real = getattr(version_remote, name)
+
+    def then_theirs(*arguments: object) -> None:
+        real(*arguments)
+        kept["/shelf/fortydays/flowers/v1.json"] = text
+
+    monkeypatch.setattr(version_remote, name, then_theirs)
+    with pytest.raises(DataError, match="has another v1 of 'flowers'"):
+        push("flowers", address, own_workspace)
+    assert kept["/shelf/fortydays/flowers/v1.json"] == text
+
+
+def test_a_pull_from_an_address_goes_past_a_missing_version(
+    three_pushed: Settings, other_workspace: Settings, shelf: tuple[str, dict[str, bytes]]
+) -> None:
+    address, kept = shelf
+    push("flowers", address, three_pushed)
+    del kept["/shelf/fortydays/flowers/v2.json"]
+    with pytest.raises(DataError, match=r"Came: v1, v3\. Did not come: v2"):
+        pull("flowers", address, other_workspace)
+
+
+def test_users_and_passwords_in_addresses_are_not_told(own_workspace: Settings, flowers: Path) -> None:
+    add_version(flowers, "flowers", own_workspace)
+    refusals = {
+        "s3://me:secret@bucket/folder": own_workspace,
+        "gopher://me:secret@hole/1": own_workspace,
+        "http://me:secret@127.0.0.1:9/shelf": own_workspace,
+        "http://me:sec/ret@127.0.0.1:9/shelf": dataclasses.replace(own_workspace, offline=True),
+        "http://me:secret@host/\n": own_workspace,
+    }
+    for address, settings in refusals.items():
+        for command in (push, pull):
+            with pytest.raises((DataError, UsageError)) as caught:
+                command("flowers", address, settings)
+            said = caught.value.message + caught.value.hint
+            assert address[: address.index("://")] in said
+            assert "me:" not in said
+            assert "ret@" not in said
 
 
 def test_a_server_that_does_not_answer_is_told(

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from own_folder import FLOWERS, Meddler, cached_objects, content_of, fill, object_of, overwrite
+from own_folder import FLOWERS, Meddler, cached_objects, content_of, fill, object_of, overwrite, settings_of
 
 from fortydays.base.errors import DataError, UsageError
 from fortydays.base.settings import Settings
 from fortydays.data.version_documents import names
-from fortydays.data.versions import add_version, check_out, difference, verify_versions, versions
+from fortydays.data.versions import add_version, check_out, difference, pull, push, verify_versions, versions
 
 
 def test_the_first_version_says_what_is_in_it(own_workspace: Settings, flowers: Path) -> None:
@@ -111,6 +111,44 @@ def test_what_is_checked_out_can_be_changed_without_changing_what_is_kept(
     file.write_bytes(b"eaten")
     (flowers / "roses" / "2.png").write_bytes(b"eaten")
     assert verify_versions("flowers", own_workspace).right
+
+
+@pytest.mark.parametrize("folder", ["out", "."])
+def test_an_empty_folder_is_filled_and_stays_the_one_it_is(
+    own_workspace: Settings, flowers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    add_version(flowers, "flowers", own_workspace)
+    (tmp_path / "out").mkdir(mode=0o750)
+    before = (tmp_path / "out").stat()
+    monkeypatch.chdir(tmp_path / "out" if folder == "." else tmp_path)
+    check_out("flowers", 1, Path(folder), own_workspace)
+    after = (tmp_path / "out").stat()
+    assert content_of(Path(folder)) == FLOWERS
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+    assert [path.name for path in tmp_path.rglob("*.part")] == []
+
+
+@pytest.mark.parametrize(("mask", "folders", "documents"), [(0o077, 0o700, 0o600), (0o002, 0o775, 0o664)])
+def test_what_is_checked_out_has_the_modes_of_new_files(
+    own_workspace: Settings, flowers: Path, tmp_path: Path, mask: int, folders: int, documents: int
+) -> None:
+    add_version(flowers, "flowers", own_workspace)
+    old = os.umask(mask)
+    try:
+        check_out("flowers", 1, tmp_path / "out", own_workspace)
+    finally:
+        os.umask(old)
+    for path, mode in {"": folders, "roses": folders, "roses/1.png": documents, "readme.txt": documents}.items():
+        assert (tmp_path / "out" / path).stat().st_mode & 0o777 == mode, path
+
+
+def test_only_its_owner_can_enter_what_is_kept(own_workspace: Settings, flowers: Path) -> None:
+    add_version(flowers, "flowers", own_workspace)
+    assert (own_workspace.workspace / "data").stat().st_mode & 0o777 == 0o700
+    (own_workspace.workspace / "data").chmod(0o750)  # a reader may decide otherwise
+    fill(flowers, {"roses/3.png": b"pink"})
+    add_version(flowers, "flowers", own_workspace)
+    assert (own_workspace.workspace / "data").stat().st_mode & 0o777 == 0o750
 
 
 def test_without_a_number_the_newest_is_checked_out(own_workspace: Settings, flowers: Path, tmp_path: Path) -> None:
@@ -256,12 +294,34 @@ def test_adding_the_same_files_again_mends_what_is_kept(two_versions: Settings, 
     overwrite(object_of(two_versions, b"white"), b"wHite")
     object_of(two_versions, b"red").unlink()
     listener = Meddler()
-    fill(flowers, {"roses/3.png": b"pink"})
-    assert add_version(flowers, "flowers", two_versions, progress=listener)[0].number == 3
+    newest = versions("flowers", two_versions)[-1]
+    assert add_version(flowers, "flowers", two_versions, progress=listener) == (newest, False)
     assert verify_versions("flowers", two_versions).right
     (said,) = listener.said
     assert said.startswith("Warning: An altered file of the cache was moved to ")
     assert Path(said.split(" moved to ")[1].rstrip(".")).read_bytes() == b"wHite"
+
+
+@pytest.mark.parametrize("damage", ["alter", "remove"])
+def test_adding_the_same_files_again_mends_the_list_of_files(
+    two_versions: Settings, flowers: Path, damage: str
+) -> None:
+    newest = versions("flowers", two_versions)[-1]
+    path = two_versions.workspace / "data" / ".dvc" / "cache" / "files" / "md5" / newest.md5[:2] / newest.md5[2:]
+    if damage == "alter":
+        overwrite(path, b"[]")
+    else:
+        path.unlink()
+    assert not verify_versions("flowers", two_versions).right
+    assert add_version(flowers, "flowers", two_versions) == (newest, False)
+    assert verify_versions("flowers", two_versions).right
+
+
+def test_adding_other_files_mends_those_that_are_in_an_earlier_version(two_versions: Settings, flowers: Path) -> None:
+    object_of(two_versions, b"red").unlink()
+    fill(flowers, {"roses/3.png": b"pink"})
+    assert add_version(flowers, "flowers", two_versions)[0].number == 3
+    assert verify_versions("flowers", two_versions).right
 
 
 def test_a_damaged_document_is_told_with_the_way_out(two_versions: Settings, flowers: Path) -> None:
@@ -271,7 +331,7 @@ def test_a_damaged_document_is_told_with_the_way_out(two_versions: Settings, flo
         versions("flowers", two_versions)
     assert caught.value.message.startswith(f"{place / 'version.json'} is no document of version 1 of 'flowers': ")
     assert caught.value.hint == (
-        f"Where it was pushed, it can be had back: move {place} away, then forty data pull flowers REMOTE"
+        "Where it was pushed, get it back with: forty data pull flowers REMOTE (which sets this one aside)"
     )
     (place / "version.json").unlink()
     with pytest.raises(DataError, match=r"Could not read .*version\.json"):
@@ -284,7 +344,7 @@ def test_a_damaged_document_is_told_with_the_way_out(two_versions: Settings, flo
 @pytest.mark.parametrize(
     "change",
     [
-        {"schema_version": 2},
+        {"schema_version": None},
         {"name": "roses"},
         {"number": 2},
         {"number": True},
@@ -303,6 +363,54 @@ def test_a_document_with_a_wrong_field_is_refused(two_versions: Settings, change
     place.write_text(json.dumps(json.loads(place.read_text()) | change))
     with pytest.raises(DataError, match="is no document of version 1 of 'flowers': its "):
         versions("flowers", two_versions)
+
+
+def test_a_document_that_a_newer_program_made_is_told(two_versions: Settings) -> None:
+    place = two_versions.workspace / "data" / "versions" / "flowers" / "v1" / "version.json"
+    place.write_text(json.dumps({"schema_version": 2, "name": "flowers"}))
+    with pytest.raises(DataError) as caught:
+        versions("flowers", two_versions)
+    assert caught.value.message == f"{place} was made by a newer fortydays: its schema_version is '2', expected 1."
+    assert caught.value.hint == "Update fortydays. The document was left as it is."
+
+
+def test_verify_goes_on_after_an_object_that_cannot_be_read(two_versions: Settings) -> None:
+    unreadable = object_of(two_versions, b"white")
+    unreadable.unlink()
+    unreadable.mkdir()
+    object_of(two_versions, b"second").unlink()
+    assert verify_versions("flowers", two_versions).problems == (
+        "readme.txt (v2) is missing from the cache",
+        f"roses/2.png (v1, v2) cannot be read: Could not read {unreadable}: Is a directory",
+    )
+
+
+def test_verify_goes_on_after_a_list_that_cannot_be_read(two_versions: Settings) -> None:
+    first, _ = versions("flowers", two_versions)
+    unreadable = two_versions.workspace / "data" / ".dvc" / "cache" / "files" / "md5" / first.md5[:2] / first.md5[2:]
+    unreadable.unlink()
+    unreadable.mkdir()
+    object_of(two_versions, b"second").unlink()
+    assert verify_versions("flowers", two_versions).problems == (
+        f"Could not read {unreadable}: Is a directory",
+        "readme.txt (v2) is missing from the cache",
+    )
+
+
+def test_a_name_that_was_used_before_there_was_such_a_dataset_stays_usable(
+    two_versions: Settings, flowers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fortydays.data import catalog
+
+    monkeypatch.setattr(catalog, "DATASETS", {**catalog.DATASETS, "flowers": catalog.DATASETS["mnist"]})
+    fill(flowers, {"roses/3.png": b"pink"})
+    assert add_version(flowers, "flowers", two_versions)[0].number == 3
+    assert len(versions("flowers", two_versions)) == 3
+    assert len(push("flowers", str(tmp_path / "remote"), two_versions)) == 3
+    assert pull("flowers", str(tmp_path / "remote"), two_versions) == ()
+    assert verify_versions("flowers", two_versions).right
+    with pytest.raises(UsageError, match="'flowers' is a dataset that fortydays brings along"):
+        add_version(flowers, "flowers", settings_of(tmp_path / "another home"))
 
 
 def test_an_unknown_name_or_version_is_told(two_versions: Settings, tmp_path: Path) -> None:

@@ -331,6 +331,27 @@ def test_a_full_disk_leaves_nothing_behind(
     assert add_version(flowers, "flowers", own_workspace)[0].number == 1
 
 
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), OSError(errno.EIO, os.strerror(errno.EIO))])
+def test_what_goes_wrong_after_a_version_is_listed_takes_nothing_from_it(
+    own_workspace: Settings, flowers: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
+) -> None:
+    from fortydays.base import files
+
+    place, real = own_workspace.workspace / "data" / "versions" / "flowers", files.sync_folder
+
+    def sync(path: Path) -> None:
+        if path == place and (place / "v1").exists():
+            raise failure
+        real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "sync_folder", sync)
+        with pytest.raises((KeyboardInterrupt, StorageError)):
+            add_version(flowers, "flowers", own_workspace)
+    assert names(own_workspace) == ["flowers"]
+    assert verify_versions("flowers", own_workspace).right
+
+
 @pytest.mark.parametrize(("fit", "reason"), [(2, "No space left on device"), (0, "DVC cannot copy a file there")])
 def test_a_full_disk_at_checkout_leaves_nothing_behind(
     own_workspace: Settings, flowers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fit: int, reason: str
@@ -370,6 +391,38 @@ def test_a_place_that_is_taken_is_left_as_it_is(own_workspace: Settings, flowers
     assert content_of(tmp_path / "full") == {"mine": b"mine"}
 
 
+def test_an_empty_folder_that_cannot_be_filled_is_empty_again(
+    own_workspace: Settings, flowers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_version(flowers, "flowers", own_workspace)
+    (tmp_path / "out").mkdir()
+    real = Path.rename
+
+    def rename(self: Path, target: Path) -> Path:
+        if self.name == "tulips":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", rename)
+        with pytest.raises(StorageError, match=r"Could not write .*out: Input/output error"):
+            check_out("flowers", 1, tmp_path / "out", own_workspace)
+    assert list((tmp_path / "out").iterdir()) == []
+    check_out("flowers", 1, tmp_path / "out", own_workspace)
+    assert content_of(tmp_path / "out") == FLOWERS
+
+
+def test_what_appears_in_the_folder_meanwhile_is_left_as_it_is(
+    own_workspace: Settings, flowers: Path, tmp_path: Path
+) -> None:
+    add_version(flowers, "flowers", own_workspace)
+    (tmp_path / "out").mkdir()
+    listener = Meddler(ends={"Checking flowers v1": lambda: fill(tmp_path, {"out/roses/mine": b"mine"})})
+    with pytest.raises(StorageError, match=r"out/roses: something was put there meanwhile\."):
+        check_out("flowers", 1, tmp_path / "out", own_workspace, progress=listener)
+    assert content_of(tmp_path / "out") == {"roses/mine": b"mine"}
+
+
 IN_ANOTHER_PROCESS = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
@@ -390,7 +443,7 @@ if moment == "half copied":
 elif moment == "unlisted":
     files.sync_all = die
 elif moment == "read":
-    version_content.Content.hash_folder = die
+    version_content.Content.copy_in = die
 version, made = add_version(Path({folder!r}), "flowers", settings_of(Path({home!r})))
 print(version.number, made)
 """

@@ -87,6 +87,18 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def make_private_folder(path: Path) -> Path:
+    """Create a folder that only its owner can enter, and its parents, where missing; one that is there stays as it is.
+
+    Raises:
+        StorageError: the folder cannot be created.
+    """
+    make_folder(path.parent)
+    with storage_errors("create the folder", path):
+        path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Call ``write`` on a temporary file beside ``path``, flush it to disk and rename it to ``path``.
 

@@ -86,7 +86,7 @@ def verify_datasets(
     settings = read_settings()
     own = own_names(settings)
     names = [name] if name else [*(known for known in DATASETS if store.cached(known, settings)), *own]
-    found = [_verification(each, own, settings) for each in names]
+    found = [each for known in dict.fromkeys(names) for each in _verifications(known, own, settings)]
     if as_json:
         checks = [
             {"name": each.name, "path": str(each.path), "right": each.right, "problems": list(each.problems)}
@@ -100,7 +100,7 @@ def verify_datasets(
             typer.echo(f"{each.name}: {'right' if each.right else 'damaged'}")
             for problem in each.problems:
                 typer.echo(f"  {problem}")
-    wrong = [each.name for each in found if not each.right]
+    wrong = list(dict.fromkeys(each.name for each in found if not each.right))
     if wrong:
         commands = [f"forty data pull {each} REMOTE" if each in own else f"forty data get {each}" for each in wrong]
         raise DataError(
@@ -109,18 +109,22 @@ def verify_datasets(
         )
 
 
-def _verification(name: str, own: list[str], settings: Settings) -> "Verification":
+def _verifications(name: str, own: list[str], settings: Settings) -> "list[Verification]":
+    # A reader's name may be older than the dataset of that name; then both are looked at, as far as they are there.
     from fortydays.base.errors import unknown_name
     from fortydays.data import store
     from fortydays.data.catalog import DATASETS
 
-    if name in DATASETS:
-        return store.verify(name, settings)
-    if name not in own:
-        raise unknown_name("dataset", name, [*DATASETS, *own])
-    from fortydays.data.versions import verify_versions
+    found = []
+    if name in DATASETS and (name not in own or store.cached(DATASETS[name], settings)):
+        found.append(store.verify(name, settings))
+    if name in own:
+        from fortydays.data.versions import verify_versions
 
-    return verify_versions(name, settings)
+        found.append(verify_versions(name, settings))
+    if not found:
+        raise unknown_name("dataset", name, [*DATASETS, *own])
+    return found
 
 
 @app.command("path")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fortydays.base.errors import DataError
 from fortydays.base.settings import read_settings
-from fortydays.base.text import printable
+from fortydays.base.text import printable, without_credentials
 
 if TYPE_CHECKING:
     import rich.console
@@ -51,12 +52,17 @@ def list_versions(
 ) -> None:
     """Show the versions of your own data, oldest first."""
     from fortydays.data.version_documents import names
-    from fortydays.data.versions import versions
+    from fortydays.data.versions import readable_versions
 
     settings = read_settings()
-    found = {each: versions(each, settings) for each in ([name] if name else names(settings))}
+    read = {each: readable_versions(each, settings) for each in ([name] if name else names(settings))}
+    found = {each: own for each, (own, _) in read.items()}
+    problems = {each: wrong for each, (_, wrong) in read.items() if wrong}
     if as_json:
-        data = [{"name": each, "versions": [_document(version) for version in own]} for each, own in found.items()]
+        data = [
+            {"name": each, "versions": [_document(version) for version in own], "problems": problems.get(each, [])}
+            for each, own in found.items()
+        ]
         _print_json({"data": data})
     elif not found:
         typer.echo("There is no data of your own yet. Begin with: forty data add FOLDER --name NAME")
@@ -64,6 +70,14 @@ def list_versions(
         _print_versions(found[name])
     else:
         _print_names(found)
+    if problems:
+        first = next(iter(problems))
+        count = sum(map(len, problems.values()))
+        raise DataError(
+            f"{problems[first][0]}{f', and {count - 1:,} more' if count > 1 else ''}.",
+            hint=f"See all that is wrong with: forty data verify {first}. Where it was pushed, mend it with: "
+            f"forty data pull {first} REMOTE",
+        )
 
 
 def diff(
@@ -120,7 +134,7 @@ def push(name: _Own, remote: _Remote, as_json: _Json = False) -> None:
 
     with _progress() as progress:
         new = push_versions(name, remote, read_settings(), progress=progress)
-    _print_exchange(name, remote, new, f"New in {printable(remote)}", as_json=as_json)
+    _print_exchange(name, remote, new, f"New in {printable(without_credentials(remote))}", as_json=as_json)
 
 
 def pull(name: _Own, remote: _Remote, as_json: _Json = False) -> None:
@@ -180,7 +194,9 @@ def _size(version: "DataVersion") -> str:
 
 def _print_exchange(name: str, remote: str, new: "Sequence[DataVersion]", what: str, *, as_json: bool) -> None:
     if as_json:
-        _print_json({"name": name, "remote": remote, "new": [_document(version) for version in new]})
+        _print_json(
+            {"name": name, "remote": without_credentials(remote), "new": [_document(version) for version in new]}
+        )
     elif new:
         typer.echo(f"{what}: {', '.join(_named(version) for version in new)}.")
     else:
@@ -207,6 +223,8 @@ def _print_names(found: "dict[str, list[DataVersion]]") -> None:
         pad_edge=False,
     )
     for name, own in found.items():
+        if not own:
+            continue
         newest = own[-1]
         amounts = (f"{len(own):,}", f"{newest.files:,}", f"{_count_classes(newest):,}", _size(newest))
         table.add_row(name, *amounts, _moment(newest))

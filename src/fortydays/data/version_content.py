@@ -21,20 +21,26 @@ from fortydays.base.settings import Settings
 from fortydays.base.text import printable
 from fortydays.data import version_documents as documents
 from fortydays.data.version_documents import DataVersion
-from fortydays.data.version_folder import FileDigests, digests_of_file
+from fortydays.data.version_folder import DVCS_OWN, FileDigests, digests_of_file
 from fortydays.data.version_repository import REMOTE, opened_repository, silent
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
 
 _POINTER = "content.dvc"
+# Bytes of a file's or folder's own name: no usual file system takes more.
+_LONGEST_PART = 255
 
 
 @contextlib.contextmanager
 def opened(settings: Settings, *, remote: str = "") -> Iterator["Content"]:
     """What is kept in the workspace; the arguments and errors are those of :func:`opened_repository`."""
     with opened_repository(documents.root(settings), remote=remote) as repo:
-        yield Content(repo)
+        content = Content(repo)
+        try:
+            yield content
+        finally:
+            content.close()
 
 
 class Content:
@@ -52,6 +58,19 @@ class Content:
         self.cache = repo.cache.local
         # Hash what is there, not what a note says that was there when it had this size and time of change.
         self.cache.state = StateNoop()
+
+    def close(self) -> None:
+        """End the connections to a remote over HTTP: the library itself takes a tenth of a second and gives up."""
+        fs = getattr(vars(self).get("remote"), "fs", None)
+        client = vars(fs).get("fs") if fs is not None else None
+        session = getattr(client, "_session", None)
+        if client is None or session is None or not hasattr(session, "close"):
+            return
+        from fsspec.asyn import sync
+
+        with contextlib.suppress(Exception):  # whatever it is, the process goes on without that connection
+            sync(client.loop, session.close, timeout=5)
+            client._session = None
 
     @property
     def folder(self) -> Path:
@@ -134,14 +153,6 @@ class Content:
         return right
 
     # ---------------------------------------------------------------------------------------------------- in and out
-
-    def hash_folder(self, folder: Path) -> dict[str, str]:
-        """The MD5 that DVC finds for each file of a folder, by its path. Raises OSError."""
-        from dvc.fs import localfs
-        from dvc_data.hashfile.build import build
-
-        _, _, tree = build(self.cache, str(folder), localfs, "md5", dry_run=True)
-        return {"/".join(key): str(info.value) for key, _, info in tree}
 
     def copy_in(self, sources: Mapping[str, Path]) -> None:
         """Have DVC copy files into its cache.
@@ -320,7 +331,8 @@ def parse_listing(content: bytes, version: DataVersion) -> dict[str, str]:
         version: whose list it should be.
 
     Returns:
-        The MD5 of every file by its path, each path relative, without ``..`` and in UTF-8.
+        The MD5 of every file by its path, each path relative, without ``..``, in UTF-8, no name in it longer than 255
+        bytes, and none the folder of another.
 
     Raises:
         ValueError: it is another list, or none.
@@ -335,22 +347,32 @@ def parse_listing(content: bytes, version: DataVersion) -> dict[str, str]:
     if not isinstance(entries, list) or len(entries) != version.files:
         raise ValueError(f"it is no list of {version.files:,} files")
     listing: dict[str, str] = {}
+    folders: set[str] = set()
     for entry in entries:
         path, md5 = (entry.get("relpath"), entry.get("md5")) if isinstance(entry, dict) else (None, None)
         if not isinstance(path, str) or not _is_safe(path) or path in listing:
             raise ValueError(f"it names a file {printable(repr(path))[:80]}")
+        above = path
+        while above := above.rpartition("/")[0]:
+            if above in folders:
+                break
+            folders.add(above)
         if not isinstance(md5, str) or len(md5) != 32 or not set(md5) <= set("0123456789abcdef"):
             raise ValueError(f"it has no MD5 for {printable(path)[:80]!r}")
         listing[path] = md5
+    if both := folders & listing.keys():
+        raise ValueError(f"it names {printable(min(both))[:80]!r} as a file and as a folder")
     return listing
 
 
 def _is_safe(path: str) -> bool:
     try:
-        path.encode()
+        parts = path.encode().split(b"/")
     except UnicodeEncodeError:
         return False
-    return "\0" not in path and not any(part in ("", ".", "..") for part in path.split("/"))
+    return b"\0" not in path.encode() and not any(
+        part in (b"", b".", b"..", DVCS_OWN.encode()) or len(part) > _LONGEST_PART for part in parts
+    )
 
 
 def restore_hint(name: str) -> str:

@@ -39,6 +39,14 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
+class DamagedVersionError(DataError):
+    """A version whose document is missing or damaged."""
+
+
+class NewerVersionError(DataError):
+    """A document that a newer fortydays made: right as it may be, it cannot be read, and must not be replaced."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataVersion:
     """A version of a reader's own data.
@@ -71,12 +79,13 @@ class DataVersion:
         return f"v{self.number}"
 
 
-def check_name(name: str) -> str:
+def check_name(name: str, settings: Settings) -> str:
     """The name of a reader's own data, if it is one.
 
     Raises:
         UsageError: it has another form than 1 to 63 of a-z, 0-9, dashes and underscores, with a letter or a digit at
-            each end, or is the name of a dataset that the program brings along.
+            each end, or it is new and the name of a dataset that the program brings along.
+        StorageError: the workspace cannot be read.
     """
     if not _NAME.fullmatch(name):
         lower = name.lower()
@@ -85,7 +94,8 @@ def check_name(name: str) -> str:
             "with a letter or a digit first and last.",
             hint=f"Did you mean {lower!r}?" if _NAME.fullmatch(lower) else "",
         )
-    if name in catalog.DATASETS:
+    # A name that was used before the program brought such a dataset stays as good as it was.
+    if name in catalog.DATASETS and not numbers(name, settings):
         raise UsageError(
             f"{name!r} is a dataset that fortydays brings along; your own data needs another name.",
             hint=f"For instance: my-{name}",
@@ -160,12 +170,21 @@ def from_bytes(content: bytes, *, name: str, number: int, place: str) -> DataVer
         place: where it was found, for the message.
 
     Raises:
+        NewerVersionError: it has another schema version than this program knows.
         DataError: it is not such a document.
     """
     try:
         if len(content) > LARGEST_DOCUMENT:
             raise ValueError(f"it is larger than {LARGEST_DOCUMENT:,} bytes")
-        return _version(json.loads(content), name=name, number=number)
+        document = json.loads(content)
+        schema = document.get("schema_version") if isinstance(document, dict) else None
+        if schema is not None and schema != _SCHEMA_VERSION:
+            raise NewerVersionError(
+                f"{place} was made by a newer fortydays: its schema_version is {shown(str(schema))}, "
+                f"expected {_SCHEMA_VERSION}.",
+                hint="Update fortydays. The document was left as it is.",
+            )
+        return _version(document, name=name, number=number)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{place} is no document of version {number} of {name!r}: {error}.") from error
 
@@ -246,7 +265,7 @@ def known_numbers(name: str, settings: Settings) -> list[int]:
         UsageError: there is no data of that name.
         StorageError: the workspace cannot be read.
     """
-    found = numbers(check_name(name), settings)
+    found = numbers(check_name(name, settings), settings)
     if not found:
         raise unknown_name("data of your own", name, names(settings), hint="Make its first version with: "
                            f"forty data add FOLDER --name {name}")  # fmt: skip
@@ -257,7 +276,8 @@ def read(name: str, number: int, settings: Settings) -> DataVersion:
     """A version that is there.
 
     Raises:
-        DataError: its document is missing or damaged.
+        NewerVersionError: a newer fortydays made it.
+        DamagedVersionError: its document is missing or damaged.
         StorageError: it cannot be read.
     """
     place = folder(name, number, settings)
@@ -266,12 +286,14 @@ def read(name: str, number: int, settings: Settings) -> DataVersion:
         with files.storage_errors("read", path), path.open("rb") as file:
             content = file.read(LARGEST_DOCUMENT + 1)
         return from_bytes(content, name=name, number=number, place=str(path))
+    except NewerVersionError:
+        raise
     except (DataError, StorageError) as error:
         if isinstance(error, StorageError) and not isinstance(error.__cause__, FileNotFoundError):
             raise
-        raise DataError(
+        raise DamagedVersionError(
             error.message,
-            hint=f"Where it was pushed, it can be had back: move {place} away, then forty data pull {name} REMOTE",
+            hint=f"Where it was pushed, get it back with: forty data pull {name} REMOTE (which sets this one aside)",
         ) from error
 
 

@@ -13,8 +13,8 @@ from fortydays.base.text import printable
 from fortydays.data.version_documents import TOP_LEVEL
 
 _CHUNK_BYTES = 2**20
-# DVC takes a file of this name as an order about the files beside it, and keeps no folder that holds one.
-_DVCS_OWN = ".dvcignore"
+DVCS_OWN = ".dvcignore"
+"""DVC takes a file of this name as an order about the files beside it, and keeps no folder that holds one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +123,7 @@ def _problem(entry: "os.DirEntry[str]") -> tuple[str, str] | None:
         entry.name.encode()
     except UnicodeEncodeError:
         return "has a name that is not UTF-8", "Give it another name."
-    if entry.name == _DVCS_OWN:
+    if entry.name == DVCS_OWN:
         return "is a file of rules for DVC", "Take it away: every file of the folder becomes a part of the version."
     return None
 

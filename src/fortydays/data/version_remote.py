@@ -4,6 +4,7 @@ Content lies there as DVC lays it out, so that any DVC can use it. Beside it are
 
     REMOTE/files/md5/...                DVC's objects
     REMOTE/fortydays/NAME/v1.json       the document of version 1, written when all its content is there
+    REMOTE/fortydays/.lock              where it is a folder: held by whoever pushes
 
 Nothing that comes from there is trusted: documents and lists are bounded and checked before they are used, names of
 objects before anything is written under them, and bytes against the version's digest before it is listed.
@@ -11,6 +12,7 @@ objects before anything is written under them, and bytes against the version's d
 
 import contextlib
 import errno
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,9 +21,9 @@ from typing import Any
 
 from fortydays.base import clock, files
 from fortydays.base.errors import DataError, StorageError, UsageError
-from fortydays.base.progress import Progress
+from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
-from fortydays.base.text import printable, shown
+from fortydays.base.text import printable, shown, without_credentials
 from fortydays.data import version_documents as documents
 from fortydays.data.version_content import Content, parse_listing
 from fortydays.data.version_documents import DataVersion
@@ -33,6 +35,10 @@ _MISSING = re.compile(r"requires '(dvc-[a-z0-9-]+)' to be installed")
 _LONGEST_ADDRESS = 4_096
 _LARGEST_LISTING = 2**30
 _DOCUMENTS = "fortydays"
+_LOCK = ".lock"  # no name of data begins with a dot
+_NUMBERED = re.compile(r"v([1-9][0-9]{0,8})\.json")
+_LOOK_AHEAD = 8
+_MOST_MISSING = 100
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -49,7 +55,7 @@ class Remote:
     folder: Path | None
 
     def __str__(self) -> str:
-        return printable(self.address)
+        return printable(without_credentials(self.address))
 
 
 def parse_remote(text: str, settings: Settings) -> Remote:
@@ -60,11 +66,13 @@ def parse_remote(text: str, settings: Settings) -> Remote:
         DataError: it is an address, and the network is not to be used.
     """
     if not text.strip() or len(text) > _LONGEST_ADDRESS or not text.isprintable():
-        raise UsageError(f"{shown(text)} is no remote; expected a folder, or an address such as s3://bucket/folder.")
+        raise UsageError(
+            f"{shown(without_credentials(text))} is no remote; expected a folder, or an address such as s3://bucket/folder."
+        )
     if _ADDRESS.fullmatch(text):
         if settings.offline:
             raise DataError(
-                f"{printable(text)[:100]} was not tried, because FORTYDAYS_OFFLINE is set.",
+                f"{printable(without_credentials(text))[:100]} was not tried, because FORTYDAYS_OFFLINE is set.",
                 hint="Unset FORTYDAYS_OFFLINE, or name a folder.",
             )
         return Remote(address=text, folder=None)
@@ -135,6 +143,7 @@ def read_document(
         to_mend: a damaged document counts as none, because it is to be written again; this is warned of it.
 
     Raises:
+        NewerVersionError: a newer fortydays made the document.
         DataError: the document is damaged, or the remote cannot be reached.
     """
     place = f"{remote}/{_DOCUMENTS}/{name}/v{number}.json"
@@ -143,6 +152,8 @@ def read_document(
         return None
     try:
         return documents.from_bytes(text, name=name, number=number, place=place)
+    except documents.NewerVersionError:
+        raise
     except DataError as error:
         if to_mend is None:
             raise DataError(
@@ -152,13 +163,128 @@ def read_document(
         return None
 
 
-def write_document(content: Content, remote: Remote, version: DataVersion, settings: Settings) -> None:
-    """Write a version's document into a remote; its content has to be there.
+def read_documents(
+    content: Content, remote: Remote, name: str, own: Iterable[int]
+) -> tuple[list[DataVersion], dict[int, DataError]]:
+    """Every version of a name that a remote holds.
+
+    A folder is listed. Not every address can be, so its documents are asked for one after the other, past a few that
+    are missing.
+
+    Args:
+        content: opened with that remote.
+        remote: where to look.
+        name: of the data.
+        own: the numbers of the versions that are here already.
+
+    Returns:
+        The versions, in order, and why others cannot be read: damaged, or missing there and here.
+
+    Raises:
+        DataError: the remote cannot be reached.
+    """
+    found: dict[int, DataVersion] = {}
+    failed: dict[int, DataError] = {}
+
+    def look(number: int) -> bool:
+        try:
+            version = read_document(content, remote, name, number)
+        except DataError as error:
+            if remote.folder is None and error.__cause__ is not None and not _is_about_text(error):
+                raise
+            failed[number] = error
+            return True
+        if version:
+            found[number] = version
+        return version is not None
+
+    here = set(own)
+    if remote.folder is not None:
+        for number in _listed(remote.folder / _DOCUMENTS / name):
+            look(number)
+    else:
+        number = last = 0
+        while number <= last + _LOOK_AHEAD:
+            number += 1
+            if look(number):
+                last = number
+        for number in sorted(each for each in here if each > last + _LOOK_AHEAD):
+            look(number)
+    between = range(1, max((*found, *failed), default=0))
+    missing = (each for each in between if each not in found and each not in failed and each not in here)
+    for number in list(itertools.islice(missing, _MOST_MISSING)):
+        failed[number] = DataError(
+            f"{remote} has no v{number} of {name!r}.",
+            hint=f"Push it again from the workspace that made it: forty data push {name} REMOTE",
+        )
+    return [found[number] for number in sorted(found)], failed
+
+
+def _is_about_text(error: DataError) -> bool:
+    """Whether it was the text of a document that was wrong, and not the way to it."""
+    return isinstance(error, documents.NewerVersionError) or isinstance(error.__cause__, DataError)
+
+
+def _listed(folder: Path) -> list[int]:
+    if not files.is_folder(folder):
+        return []
+    with files.storage_errors("read", folder):
+        names = [_NUMBERED.fullmatch(entry.name) for entry in folder.iterdir()]
+    return sorted(int(each[1]) for each in names if each)
+
+
+@contextlib.contextmanager
+def alone(remote: Remote, progress: Progress) -> Iterator[None]:
+    """Keep other pushes to a remote that is a folder away while the block runs.
 
     Raises:
         DataError: the remote cannot be written.
+    """
+    if remote.folder is None:
+        yield  # see write_document
+        return
+    lock = remote.folder / _DOCUMENTS / _LOCK
+    with contextlib.ExitStack() as stack:
+        with _talking("write to", remote):
+            try:
+                stack.enter_context(files.locked(lock, timeout=0))
+            except TimeoutError:
+                progress.say(f"Waiting for another push to {remote}.")
+                stack.enter_context(files.locked(lock))
+        yield
+
+
+def write_document(content: Content, remote: Remote, version: DataVersion, settings: Settings) -> bool:
+    """Write a version's document into a remote; its content has to be there.
+
+    Where the remote is an address, nothing keeps other pushes away; so the document is read again before and after.
+
+    Returns:
+        Whether it was missing there.
+
+    Raises:
+        DataError: the remote cannot be written, or another push was first with another version of that number.
         StorageError: the workspace cannot be written.
     """
+    if remote.folder is None and _is_there(content, remote, version):
+        return False
+    _write_document(content, remote, version, settings)
+    if remote.folder is None and not _is_there(content, remote, version):
+        raise DataError(
+            f"{remote} did not keep the document of {version.name} {version.label}.",
+            hint="Run the command again: it does what is still to do.",
+        )
+    return True
+
+
+def _is_there(content: Content, remote: Remote, version: DataVersion) -> bool:
+    there = read_document(content, remote, version.name, version.number, to_mend=SILENT)
+    if there:
+        same_content(version, there, remote)
+    return there is not None
+
+
+def _write_document(content: Content, remote: Remote, version: DataVersion, settings: Settings) -> None:
     parts = (_DOCUMENTS, version.name, f"{version.label}.json")
     text = documents.to_bytes(version)
     with _talking("write to", remote):
@@ -347,7 +473,8 @@ def _remote_error(action: str, remote: Remote, error: Exception) -> DataError:
             hint=f"Install it: pip install {missing[1]}",
         )
     full = isinstance(cause, OSError) and cause.errno in _FULL
-    reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else first_line(cause or error)
+    told = cause.strerror if isinstance(cause, OSError) else None
+    reason = printable(without_credentials(told)) if told else first_line(cause or error)
     return DataError(
         f"Could not {action} {remote}: {reason.rstrip('.')}.",
         hint=f"{'Free some space there' if full else 'Mend that'} and run the command again: "

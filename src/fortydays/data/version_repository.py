@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fortydays.base import files
 from fortydays.base.errors import DataError, UsageError
-from fortydays.base.text import printable
+from fortydays.base.text import printable, without_credentials
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -50,6 +50,7 @@ def opened_repository(place: Path, *, remote: str = "") -> "Iterator[Repo]":
     require_dvc()
     own = place / ".dvc"
     # DVC would make the last of these for everyone to write in.
+    files.make_private_folder(place)
     files.make_folder(own / "site" / "repo")
     if not files.exists(own / "config"):
         files.write_text(own / "config", _CONFIG)
@@ -141,8 +142,9 @@ def _repository(place: Path, config: dict[str, Any]) -> "Repo":
             repo = Repo(str(place), config=config)
     except DvcException as error:
         if "Unsupported URL type" in str(error):
+            address = printable(without_credentials(str(config["remote"][REMOTE]["url"])))
             raise UsageError(
-                f"{printable(str(config['remote'][REMOTE]['url']))[:100]} is no remote that DVC knows.",
+                f"{address[:100]} is no remote that DVC knows.",
                 hint="Expected a folder, or an address such as s3://bucket/folder, ssh://host/folder, https://host/folder.",
             ) from error
         raise DataError(
@@ -152,6 +154,6 @@ def _repository(place: Path, config: dict[str, Any]) -> "Repo":
 
 
 def first_line(error: BaseException) -> str:
-    """What an exception of a library says, in one line that can be shown."""
+    """What an exception of a library says, in one line that can be shown, without users and passwords."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return printable(lines[0] if lines else type(error).__name__)[:300].rstrip(".")
+    return printable(without_credentials(lines[0]) if lines else type(error).__name__)[:300].rstrip(".")

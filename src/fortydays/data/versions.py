@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from fortydays.base import clock, files
-from fortydays.base.errors import DataError, FortydaysError, UsageError
+from fortydays.base.errors import DataError, FortydaysError, StorageError
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.base.text import printable
@@ -24,6 +24,9 @@ from fortydays.data.version_content import Content, opened, restore_hint
 from fortydays.data.version_documents import DataVersion
 from fortydays.data.version_folder import FileDigests, count_classes, digest_of_all, digests_of_folder
 from fortydays.data.version_repository import require_dvc
+from fortydays.data.version_target import filled_whole, find_target
+
+_MOST_LABELS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +59,32 @@ def versions(name: str, settings: Settings) -> list[DataVersion]:
     return [documents.read(name, number, settings) for number in documents.known_numbers(name, settings)]
 
 
+def readable_versions(name: str, settings: Settings) -> tuple[list[DataVersion], list[str]]:
+    """The versions of a name as far as they can be read, oldest first, and what is wrong with the others.
+
+    Returns:
+        The versions, and a sentence without its full stop for each version whose document cannot be read.
+
+    Raises:
+        UsageError: there is no data of that name.
+        StorageError: the workspace cannot be read.
+    """
+    found, problems = [], []
+    for number in documents.known_numbers(name, settings):
+        try:
+            found.append(documents.read(name, number, settings))
+        except (DataError, StorageError) as error:
+            problems.append(error.message.rstrip("."))
+    return found, problems
+
+
 def add_version(
     folder: Path, name: str, settings: Settings, *, message: str = "", progress: Progress = SILENT
 ) -> tuple[DataVersion, bool]:
     """Keep a folder as it is now as the next version of a name.
 
     Every file is read three times: before DVC copies it, as the copy, and once more where it lies. Only where all
-    agree is there a version.
+    agree is there a version. A folder with the content of the newest version mends what is kept of that version.
 
     Args:
         folder: what to keep; files and folders only, no links.
@@ -79,7 +101,7 @@ def add_version(
         DataError: the folder cannot become a version, changed meanwhile, or DVC is not installed.
         StorageError: a file cannot be read, or the workspace cannot be written.
     """
-    documents.check_name(name)
+    documents.check_name(name, settings)
     message = documents.check_message(message)
     require_dvc()
     source = _source(folder, settings)
@@ -88,23 +110,26 @@ def add_version(
         digest = digest_of_all({path: each.sha256 for path, each in before.items()})
         known = documents.numbers(name, settings)
         newest = documents.read(name, known[-1], settings) if known else None
-        if newest and newest.digest == digest:
-            return newest, False
-        with opened(settings) as content, _kept(content, before, progress) as missing:
-            _copy_in(content, source, before, missing)
-            after = digests_of_folder(source, task=f"Reading {name} again", progress=progress)
-            _require_same(source, before, after)
-            version = DataVersion(
-                name=name,
-                number=known[-1] + 1 if known else 1,
-                created=clock.timestamp(),
-                message=message,
-                files=len(before),
-                bytes=sum(each.size for each in before.values()),
-                classes=MappingProxyType(count_classes(before)),
-                md5=_store_listing(content, before),
-                digest=digest,
-            )
+        with opened(settings) as content:
+            with _kept(content, before, progress) as missing:
+                if newest and newest.digest == digest:
+                    _mend(newest, content, source, before, missing)
+                    return newest, False
+                _copy_in(content, source, before, missing)
+                after = digests_of_folder(source, task=f"Reading {name} again", progress=progress)
+                _require_same(source, before, after)
+                version = DataVersion(
+                    name=name,
+                    number=known[-1] + 1 if known else 1,
+                    created=clock.timestamp(),
+                    message=message,
+                    files=len(before),
+                    bytes=sum(each.size for each in before.values()),
+                    classes=MappingProxyType(count_classes(before)),
+                    md5=_store_listing(content, before),
+                    digest=digest,
+                )
+            # From here on the content stays, whatever happens: the version may be listed already.
             _publish(version, content, settings)
     return version, True
 
@@ -134,6 +159,8 @@ def check_out(
 ) -> DataVersion:
     """Bring a version's files back, byte for byte, into a folder that is new or empty. All of them or none.
 
+    An empty folder is filled and stays the folder it is; what is new in it has the modes that the process gives.
+
     Args:
         name: of the data.
         number: of the version; the newest if None.
@@ -150,10 +177,10 @@ def check_out(
         StorageError: the folder cannot be written.
     """
     version = documents.find(name, number, settings)
-    target = _target(folder, settings)
+    target = find_target(folder, settings)
     with opened(settings) as content:
         content.listing(version)  # refuses paths that lead out of the folder
-        with files.folder_built_whole(target) as building:
+        with filled_whole(target) as building:
             whole = content.copy_out(version, building, progress)
             found = (
                 digests_of_folder(building, task=f"Checking {name} {version.label}", progress=progress)
@@ -194,20 +221,21 @@ def push(name: str, remote: str, settings: Settings, *, progress: Progress = SIL
     with _alone(settings, progress), opened(settings, remote=place.address) as content:
         remotes.require_folder(place, make=True)
         own, new = versions(name, settings), []
-        for version in own:
-            there = remotes.read_document(content, place, name, version.number, to_mend=progress)
-            if there is None:
-                new.append(version)
-            else:
-                remotes.same_content(version, there, place)
-        remotes.send(content, place, own, progress)
-        for version in new:
-            remotes.write_document(content, place, version, settings)
-    return tuple(new)
+        with remotes.alone(place, progress):
+            for version in own:
+                there = remotes.read_document(content, place, name, version.number, to_mend=progress)
+                if there is None:
+                    new.append(version)
+                else:
+                    remotes.same_content(version, there, place)
+            remotes.send(content, place, own, progress)
+            return tuple(version for version in new if remotes.write_document(content, place, version, settings))
 
 
 def pull(name: str, remote: str, settings: Settings, *, progress: Progress = SILENT) -> tuple[DataVersion, ...]:
     """Bring every version of a name that a remote holds, and mend what is missing or altered of those here.
+
+    A version here whose document is damaged is set aside when the one from the remote is whole.
 
     Args:
         name: of the data.
@@ -220,11 +248,12 @@ def pull(name: str, remote: str, settings: Settings, *, progress: Progress = SIL
 
     Raises:
         UsageError: the name or the remote is none.
-        DataError: the remote cannot be reached, holds no such data, holds other versions than those here, or gives
-            other bytes than it promised; DVC is not installed.
+        DataError: the remote cannot be reached, holds no such data, or holds other versions than those here; or some
+            version there is damaged, missing or gives other bytes than it promised, which is told when all the
+            others are here; DVC is not installed.
         StorageError: the workspace cannot be written.
     """
-    documents.check_name(name)
+    documents.check_name(name, settings)
     place = remotes.parse_remote(remote, settings)
     require_dvc()
     with _alone(settings, progress), opened(settings, remote=place.address) as content:
@@ -232,21 +261,55 @@ def pull(name: str, remote: str, settings: Settings, *, progress: Progress = SIL
         content.remove_leftovers()
         files.remove_leftovers(documents.folder(name, 1, settings).parent)
         own = set(documents.numbers(name, settings))
-        found: list[DataVersion] = []
-        while (version := remotes.read_document(content, place, name, len(found) + 1)) is not None:
-            if version.number in own:
-                remotes.same_content(documents.read(name, version.number, settings), version, place)
-            found.append(version)
-        if not found:
+        found, failed = remotes.read_documents(content, place, name, own)
+        if not found and not failed:
             raise DataError(
                 f"{place} holds no version of {name!r}.", hint=f"Push it there first: forty data push {name} REMOTE"
             )
-        new = [version for version in found if version.number not in own]
+        wanted = {version.number for version in found} - own
         for version in found:
-            remotes.fetch(content, place, version, progress)
-            if version in new:
+            if version.number in own:
+                try:
+                    remotes.same_content(documents.read(name, version.number, settings), version, place)
+                except documents.NewerVersionError as error:
+                    failed[version.number] = error
+                except documents.DamagedVersionError:
+                    wanted.add(version.number)
+        came, new = [], []
+        for version in found:
+            if version.number in failed:
+                continue
+            try:
+                remotes.fetch(content, place, version, progress)
+            except DataError as error:
+                failed[version.number] = error
+                continue
+            came.append(version.number)
+            if version.number in wanted:
+                if version.number in own:
+                    aside = files.set_aside(documents.folder(name, version.number, settings))
+                    progress.warn(f"The damaged {version.label} of {name} was moved to {aside}.")
                 _publish(version, content, settings)
+                new.append(version)
+    if failed:
+        raise _not_all_came(name, place, came, failed)
     return tuple(new)
+
+
+def _not_all_came(name: str, place: remotes.Remote, came: Sequence[int], failed: Mapping[int, DataError]) -> DataError:
+    first = failed[min(failed)]
+    if not came and len(failed) == 1:
+        return first
+    return DataError(
+        f"Not every version of {name!r} came from {place}. Came: {_labels(came)}. Did not come: "
+        f"{_labels(sorted(failed))}. {first.message}",
+        hint=first.hint,
+    )
+
+
+def _labels(numbers: Sequence[int]) -> str:
+    shown = ", ".join(f"v{number}" for number in numbers[:_MOST_LABELS])
+    return (f"{shown} and {len(numbers) - _MOST_LABELS:,} more" if len(numbers) > _MOST_LABELS else shown) or "none"
 
 
 def verify_versions(name: str, settings: Settings) -> Verification:
@@ -257,12 +320,7 @@ def verify_versions(name: str, settings: Settings) -> Verification:
         DataError: DVC is not installed.
         StorageError: the workspace cannot be read.
     """
-    found, problems = [], []
-    for number in documents.known_numbers(name, settings):
-        try:
-            found.append(documents.read(name, number, settings))
-        except DataError as error:
-            problems.append(error.message.rstrip("."))
+    found, problems = readable_versions(name, settings)
     with opened(settings) as content:
         problems += _problems(content, found)
     return Verification(name=name, path=documents.folder(name, 1, settings).parent, problems=tuple(problems))
@@ -273,7 +331,7 @@ def verify_versions(name: str, settings: Settings) -> Verification:
 
 @contextlib.contextmanager
 def _alone(settings: Settings, progress: Progress) -> Iterator[None]:
-    lock = documents.root(settings) / "lock"
+    lock = files.make_private_folder(documents.root(settings)) / "lock"
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(files.locked(lock, timeout=0))
@@ -316,12 +374,23 @@ def _kept(content: Content, before: Mapping[str, FileDigests], progress: Progres
         raise
 
 
+def _mend(
+    version: DataVersion, content: Content, source: Path, before: Mapping[str, FileDigests], missing: set[str]
+) -> None:
+    """Put what is missing or altered of a version into the cache again, from a folder with the same content."""
+    if missing:
+        _copy_in(content, source, before, missing)
+    try:
+        content.listing(version)
+    except DataError:
+        _store_listing(content, before)
+        content.listing(version)
+
+
 def _copy_in(content: Content, source: Path, before: Mapping[str, FileDigests], missing: set[str]) -> None:
     """Copy what is missing into the cache and make sure that each copy has the bytes that were read before."""
+    paths = {each.md5: path for path, each in before.items() if each.md5 in missing}
     try:
-        md5s = content.hash_folder(source)
-        _require_same(source, {path: each.md5 for path, each in before.items()}, md5s)
-        paths = {each.md5: path for path, each in before.items() if each.md5 in missing}
         content.copy_in({md5: source / path for md5, path in paths.items()})
     except FileNotFoundError as error:
         gone = Path(str(error.filename))
@@ -366,51 +435,38 @@ def _publish(version: DataVersion, content: Content, settings: Settings) -> None
         files.sync_all()
 
 
-# ---------------------------------------------------------------------------------------------------- and back
-
-
-def _target(folder: Path, settings: Settings) -> Path:
-    """Where a version is to be checked out, if there is nothing."""
-    target, own = Path(os.path.realpath(folder)), Path(os.path.realpath(documents.root(settings)))
-    if target == own or own in target.parents:
-        raise UsageError(f"{printable(str(folder))} lies in the workspace's own folder of data; expected another one.")
-    if files.is_folder(target):
-        with files.storage_errors("read", target):
-            first = next(iter(target.iterdir()), None)
-        if first is not None:
-            raise UsageError(
-                f"{printable(str(folder))} is not empty: it holds {printable(first.name)}; "
-                "expected a new or an empty folder.",
-                hint="Nothing was changed.",
-            )
-    elif files.exists(target):
-        raise UsageError(f"{printable(str(folder))} is a file; expected a new or an empty folder.")
-    return target
+# --------------------------------------------------------------------------------------------------------- verifying
 
 
 def _problems(content: Content, chosen: Sequence[DataVersion]) -> list[str]:
     """What is wrong with what is kept of versions: a sentence for each file, without its full stop."""
-    known: dict[str, FileDigests | None] = {}
+    known: dict[str, FileDigests | StorageError | None] = {}
     wrong: dict[tuple[str, str], list[str]] = {}
     problems = []
     for version in chosen:
         try:
             listing = content.listing(version)
-        except DataError as error:
+        except (DataError, StorageError) as error:
             problems.append(error.message.rstrip("."))
             continue
         for path, md5 in listing.items():
             if md5 not in known:
-                known[md5] = content.digests(md5)
+                try:
+                    known[md5] = content.digests(md5)
+                except StorageError as error:  # such as a bad sector: what else is wrong is to be known too
+                    known[md5] = error
             found = known[md5]
             if found is None:
                 wrong.setdefault((path, "is missing from the cache"), []).append(version.label)
+            elif isinstance(found, StorageError):
+                state = f"cannot be read: {found.message.rstrip('.')}"
+                wrong.setdefault((path, state), []).append(version.label)
             elif found.md5 != md5:
                 state = f"is altered in the cache: it has MD5 {found.md5}, expected {md5}"
                 wrong.setdefault((path, state), []).append(version.label)
         if any(version.label in labels for labels in wrong.values()):
             continue
-        whole = {path: digests for path, md5 in listing.items() if (digests := known[md5])}
+        whole = {path: digests for path, md5 in listing.items() if isinstance(digests := known[md5], FileDigests)}
         digest = digest_of_all({path: each.sha256 for path, each in whole.items()})
         if digest != version.digest:
             problems.append(f"{version.label} has digest {digest}, expected {version.digest}")
