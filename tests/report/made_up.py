@@ -213,14 +213,14 @@ def exhibits() -> list[dict[str, Any]]:
 
 def png(size: int, turn: int) -> str:
     """A grey ring with a gap, as base64 of a PNG file."""
-    rows = b""
+    rows = bytearray()
     for row in range(size):
-        rows += b"\x00"
+        rows.append(0)
         for column in range(size):
             y, x = row - size / 2 + 0.5, column - size / 2 + 0.5
             ring = math.exp(-((math.hypot(x, y) - size / 3.2) ** 2) / 6)
             gap = abs(math.remainder(math.atan2(y, x) - turn * 0.63, 2 * math.pi)) < 0.6
-            rows += bytes([0 if gap else int(255 * ring)])
+            rows.append(0 if gap else int(255 * ring))
     header = struct.pack(">IIBBBBB", size, size, 8, 0, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     body = b"".join(struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks)

@@ -34,6 +34,14 @@ def test_a_document_is_read_with_everything_in_it() -> None:
     assert results.machine["flags"] == "avx2 avx512f"
 
 
+@pytest.mark.parametrize(("clean", "expected"), [(True, "a" * 40), (False, f"{'a' * 40} with changes")])
+def test_evidence_from_a_checkout_names_its_commit(clean: bool, expected: str) -> None:
+    document = made_up.evidence()
+    document["code"] |= {"commit": "a" * 40, "clean": clean}
+    assert read_results(document).code["commit"] == expected
+    assert "clean" not in read_results(document).code
+
+
 def test_evidence_that_was_renewed_says_when_and_by_how_many_trials() -> None:
     checked = [{"variant": "network", "seed": 0}, {"variant": "sgd fair", "seed": 0}]
     entry = {"engine": "0" * 64, "at": "2026-11-22T18:00:00Z", "checked": checked}

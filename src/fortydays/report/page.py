@@ -135,6 +135,7 @@ def provenance(results: Results, *, source: str) -> list[tuple[str, str]]:
         ),
         ("results digest", results.results_digest),
         ("fortydays", results.code.get("version", "")),
+        ("commit", results.code.get("commit", "")),
         ("packages", ", ".join(f"{name} {version}" for name, version in results.packages.items())),
         ("backend", ", ".join(filter(None, [results.backend, results.engine and f"engine {results.engine}"]))),
         ("accelerator", machine.get("accelerator", "")),

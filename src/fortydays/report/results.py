@@ -295,7 +295,7 @@ def read_results(document: Mapping[str, Any]) -> Results:
         only=_tuple(_text, request.get("only", []), "request.only", most=MOST_VARIANTS),
         settings=_tuple(_text, request.get("settings", []), "request.settings", most=MOST_ROWS),
         engine=_text(request.get("engine", ""), "request.engine"),
-        code=_texts({k: v for k, v in code.items() if k != "renewed"}, "code"),
+        code=_texts(_code(code), "code"),
         renewed=_renewed(code.get("renewed", [])),
         packages=_texts(root.get("packages", {}), "packages"),
         machine=_texts({k: _joined(v) for k, v in machine.items() if v is not None}, "machine"),
@@ -583,6 +583,14 @@ def _texts(value: object, where: str) -> Mapping[str, str]:
 
 def _numbers(value: object, where: str) -> Mapping[str, float]:
     return MappingProxyType({clean(str(k)): _number(v, f"{where}.{k}") for k, v in _mapping(value, where).items()})
+
+
+def _code(code: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told of the code, as texts: the commit says itself whether the checkout was just that."""
+    told = {name: value for name, value in code.items() if name not in ("renewed", "clean")}
+    if code.get("clean", True) is not True and "commit" in told:
+        told["commit"] = f"{told['commit']} with changes"
+    return told
 
 
 def _renewed(value: object) -> tuple[tuple[str, int], ...]:
