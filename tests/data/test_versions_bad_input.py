@@ -575,10 +575,6 @@ def test_dvcs_messages_and_bars_are_kept_off_and_its_failures_gathered(caplog: p
     screen = io.StringIO()
     screen.isatty = lambda: True  # type: ignore[method-assign]
     why = ValueError("why")
-    # Tests of two pushes in one process can leave this logger to itself, and then pytest listens to it directly.
-    logger = logging.getLogger("dvc_data.hashfile.transfer")
-    logger.handlers.clear()
-    logger.propagate = True
     with version_repository.silent() as failures:
         logging.getLogger("dvc.repo").warning("loud")
         logging.getLogger("dvc_objects.db").error("louder")

@@ -5,6 +5,7 @@ import importlib.util
 import logging
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,6 +89,11 @@ def require_dvc() -> None:
         raise DataError("Versions of your own data need DVC, which is not installed.", hint=f"Install it: {command}")
 
 
+_SILENCE = threading.Lock()
+_HELD: list[logging.Handler] = []
+_BEFORE: dict[logging.Logger, tuple[int, bool]] = {}
+
+
 @contextlib.contextmanager
 def silent() -> Iterator[list[BaseException]]:
     """Keep DVC's messages and progress bars off the screen while the block runs.
@@ -96,22 +102,28 @@ def silent() -> Iterator[list[BaseException]]:
         A list that gathers what made single files fail to travel: DVC only logs that.
     """
     failures: list[BaseException] = []
-    # Above "error", which is also what switches the bars off.
-    levels = {logging.getLogger(name): logging.getLogger(name).level for name in (*_LOGGERS, _FAILURES)}
     gathering, told = _Gathering(failures), logging.getLogger(_FAILURES)
-    propagate = told.propagate
-    for logger in levels:
-        logger.setLevel(logging.CRITICAL)
-    told.setLevel(logging.ERROR)
-    told.propagate = False
-    told.addHandler(gathering)
+    with _SILENCE:
+        if not _HELD:  # the first of several threads at once
+            loggers = [logging.getLogger(name) for name in (*_LOGGERS, _FAILURES)]
+            _BEFORE.update({logger: (logger.level, logger.propagate) for logger in loggers})
+            for logger in loggers:
+                logger.setLevel(logging.CRITICAL)  # above "error", which is also what switches the bars off
+            told.setLevel(logging.ERROR)
+            told.propagate = False
+        _HELD.append(gathering)
+        told.addHandler(gathering)
     try:
         yield failures
     finally:
-        told.removeHandler(gathering)
-        told.propagate = propagate
-        for logger, level in levels.items():
-            logger.setLevel(level)
+        with _SILENCE:
+            told.removeHandler(gathering)
+            _HELD.remove(gathering)
+            if not _HELD:  # and the last
+                for logger, (level, propagate) in _BEFORE.items():
+                    logger.setLevel(level)
+                    logger.propagate = propagate
+                _BEFORE.clear()
 
 
 class _Gathering(logging.Handler):
