@@ -315,3 +315,15 @@ def test_int8_is_smaller_and_still_right(trained: Trained, settings: Settings, c
     assert "test_accuracy" not in made.version.facts
     assert made.evaluation["accuracy"] > trained.registered.evaluation["accuracy"] - 0.03
     assert made.version.facts["precision"] == "int8"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["fit", "plain"])
+def test_a_model_is_reproduced_by_the_engine_that_trained_it(
+    keras: Any, engine: str, settings: Settings, catalog: Catalog
+) -> None:
+    request = Request(engine=engine, only=("convolution",), seeds=1)
+    run_study(load_study(find_study(STUDY), threads=1), request, settings, progress=SILENT)
+    register(STUDY, catalog, settings, progress=SILENT)
+
+    assert reproduce(parse_reference("digits@1"), catalog, settings, progress=SILENT).same_bits

@@ -186,7 +186,7 @@ def _choose(study: str, settings: Settings, progress: Progress, *, variant: str,
     if evidence["code"]["engine"] != documents.code_digest(engine):
         progress.warn(f"The training engine has changed since the run {run.run_id}.")
     dataset = arrays.load(spec, settings, progress)
-    folder = run.trial(f"{trial['variant'].replace(' ', '-')}-seed{trial['seed']}")
+    folder = run.trial_of(trial["variant"], trial["seed"])
     if digest_of_arrays(load_arrays(folder.weights)) != trial["weights_digest"]:
         raise FortydaysError(
             f"{folder.weights} is damaged: its digest is not the one in the evidence.",

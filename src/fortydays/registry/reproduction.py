@@ -18,6 +18,7 @@ from fortydays.registry.names import Reference
 from fortydays.registry.promotion import documents_of
 from fortydays.registry.scratch import scratch
 from fortydays.study import evidence as documents
+from fortydays.study.runner import make_trainer
 from fortydays.study.trial import run_trial
 from fortydays.train import backends
 from fortydays.train.recipe import FIELDS, Recipe
@@ -104,15 +105,13 @@ def reproduce(
     changed += [f"recipes have no {name} any more" for name in unknown]
     for sentence in changed:
         progress.warn(f"Not as it was: {sentence}.")
-    from fortydays.train.trainer import Trainer
-
     progress.say(f"Compiling {variant.name}")
-    trainer = Trainer(
+    trainer = make_trainer(
+        lineage["run"]["request"]["engine"],
         builder=variant.model,
         recipe=recipe,
         data=dataset.training,
         bfloat16_is_fast=backends.backend().bfloat16_is_fast(on_processor=describe_machine().bfloat16_is_fast),
-        substitutes=lineage["run"]["request"]["engine"] != "plain",
     )
     task = f"{variant.name}, seed {trial['seed']}, again"
     progress.start(task, total=float(recipe.epochs * trainer.steps_per_epoch), unit="steps")
@@ -120,18 +119,20 @@ def reproduce(
     def report(done: int, total: int, loss: float, accuracy: float) -> None:  # noqa: ARG001
         progress.advance(task, done=float(done), note=f"loss {loss:.3f}  accuracy {100 * accuracy:.1f}%")
 
-    outcome = run_trial(
-        study=source.study,
-        variant=variant.name,
-        seed=trial["seed"],
-        recipe=recipe,
-        trainer=trainer,
-        dataset=dataset,
-        resume=None,
-        keep=None,
-        report=report,
-    )
-    progress.finish(task)
+    try:
+        outcome = run_trial(
+            study=source.study,
+            variant=variant.name,
+            seed=trial["seed"],
+            recipe=recipe,
+            trainer=trainer,
+            dataset=dataset,
+            resume=None,
+            keep=None,
+            report=report,
+        )
+    finally:
+        progress.finish(task)
     return judge(version, lineage, outcome.result, changed=changed)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fortydays.base.errors import UsageError, unknown_name
 from fortydays.data.arrays import Split
 from fortydays.study.claims import Claim
+from fortydays.study.runs import variant_folder
 from fortydays.study.search import Search
 from fortydays.train.recipe import Recipe
 
@@ -66,7 +67,7 @@ class Variant:
     @property
     def folder(self) -> str:
         """The name as part of a file name."""
-        return self.name.replace(" ", "-")
+        return variant_folder(self.name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
 from fortydays.data import store
 from fortydays.study import evidence as documents
-from fortydays.study.runner import StudySource
+from fortydays.study.runner import StudySource, make_trainer
 from fortydays.study.trial import run_trial
 from fortydays.train import backends
 from fortydays.train.recipe import Recipe
@@ -48,8 +48,6 @@ def renewed(
         NotRenewedError: a trial gave other bits, or they cannot be compared because the machine is another one.
     """
     _check_comparable(evidence, settings)
-    from fortydays.train.trainer import Trainer
-
     engine = documents.code_digest(documents.engine_files(source.path, evidence["backend"]))
     dataset = store.load(source.study.dataset, settings, progress)
     machine = describe_machine()
@@ -58,7 +56,8 @@ def renewed(
     for variant in source.study.variants:
         task = f"{variant.name}, seed {seed}, again"
         recipe = Recipe(**evidence["details"][variant.name]["recipe"])
-        trainer = Trainer(
+        trainer = make_trainer(
+            "compiled",
             builder=variant.model,
             recipe=recipe,
             data=dataset.training,

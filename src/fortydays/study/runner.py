@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from fortydays.base.progress import Progress
 from fortydays.base.revision import revision
 from fortydays.base.settings import Settings
 from fortydays.data import store
-from fortydays.data.arrays import Dataset
+from fortydays.data.arrays import Dataset, TrainingData
 from fortydays.study import evidence as documents
 from fortydays.study.design import Shown, Study, Variant
 from fortydays.study.runs import RunFolder, RunState, TrialFolder, create_run, damaged_runs, unfinished_run
@@ -40,6 +40,9 @@ from fortydays.train.checkpoint import Checkpoint
 from fortydays.train.framework import numerical_switches
 from fortydays.train.recipe import Recipe
 from fortydays.train.trainer import check_recipe_fits
+
+if TYPE_CHECKING:
+    from fortydays.train.framework import ModelBuilder
 
 ENGINES = ("compiled", "plain", "fit")
 """How trials are trained: the compiled epoch; the same with Keras's own layers, without substitutes; the reference."""
@@ -278,6 +281,41 @@ def _in_words(changed: Sequence[str]) -> str:
     return " and ".join(words.get(name, name) for name in changed)
 
 
+def make_trainer(
+    engine: str,
+    *,
+    builder: "ModelBuilder",
+    recipe: Recipe,
+    data: TrainingData,
+    bfloat16_is_fast: bool,
+    device_train: Any = None,
+) -> AnyTrainer:
+    """What trains the trials of a variant.
+
+    Args:
+        engine: one of :data:`ENGINES`.
+        builder: builds the variant's model.
+        recipe: how it is trained.
+        data: what training may see.
+        bfloat16_is_fast: whether "auto" precision may be bfloat16.
+        device_train: the training split, where it is on the device already; the reference engine has no use for it.
+    """
+    if engine == "fit":
+        from fortydays.train.keras_fit import FitTrainer
+
+        return FitTrainer(builder=builder, recipe=recipe, data=data, bfloat16_is_fast=bfloat16_is_fast)
+    from fortydays.train.trainer import Trainer
+
+    return Trainer(
+        builder=builder,
+        recipe=recipe,
+        data=data,
+        bfloat16_is_fast=bfloat16_is_fast,
+        device_train=device_train,
+        substitutes=engine == "compiled",
+    )
+
+
 @contextmanager
 def _held(run: RunFolder) -> Iterator[None]:
     with ExitStack() as stack:
@@ -448,7 +486,7 @@ class _VariantWork:
 
     def trial(self, seed: int, recipe: Recipe) -> dict[str, Any]:
         """The result of one trial: from disk where it is done, else trained."""
-        folder = self._run.trial(f"{self._variant.folder}-seed{seed}")
+        folder = self._run.trial_of(self._variant.name, seed)
         result = self._read_result(folder)
         if result is None:
             result = self._train(folder, seed, recipe)
@@ -526,27 +564,16 @@ class _VariantWork:
     def _ready(self) -> AnyTrainer:
         if self._trainer is None:
             self._progress.say(f"Compiling {self._variant.name}")
-            arguments: dict[str, Any] = {
-                "builder": self._variant.model,
-                "recipe": self._variant.recipe,
-                "data": self._plan.dataset.training,
-                "bfloat16_is_fast": self._bfloat16_is_fast,
-            }
-            if self._plan.request.engine == "fit":
-                from fortydays.train.keras_fit import FitTrainer
-
-                self._trainer = FitTrainer(**arguments)
-            else:
-                from fortydays.train.trainer import Trainer, check_recipe_fits
-
-                check_recipe_fits(self._variant.recipe, self._plan.dataset.training)
-                if "train" not in self._shared:
-                    self._shared["train"] = backends.backend().on_device(self._plan.dataset.training.train)
-                self._trainer = Trainer(
-                    **arguments,
-                    device_train=self._shared["train"],
-                    substitutes=self._plan.request.engine == "compiled",
-                )
+            if "train" not in self._shared and self._plan.request.engine != "fit":
+                self._shared["train"] = backends.backend().on_device(self._plan.dataset.training.train)
+            self._trainer = make_trainer(
+                self._plan.request.engine,
+                builder=self._variant.model,
+                recipe=self._variant.recipe,
+                data=self._plan.dataset.training,
+                bfloat16_is_fast=self._bfloat16_is_fast,
+                device_train=self._shared.get("train"),
+            )
             if self._trainer.precision == "bfloat16" and not self._bfloat16_is_fast:
                 self._progress.warn(
                     f"{self._variant.name} trains in bfloat16, which this processor only emulates: "
@@ -619,7 +646,7 @@ def _exhibits(
     def restored(trial: dict[str, Any]) -> Any:
         name = trial["variant"]
         model = build_model(builders[name], seed=trial["seed"], precision=details[name]["precision"])
-        folder = _folder_of(plan, run, trial)
+        folder = run.trial_of(trial["variant"], trial["seed"])
         set_variables(model, load_arrays(folder.weights))
         return model
 
@@ -631,7 +658,7 @@ def _exhibits(
         if not of_variant:
             continue
         trial = _best(of_variant)
-        (probabilities,) = load_arrays(_folder_of(plan, run, trial).predictions)
+        (probabilities,) = load_arrays(run.trial_of(trial["variant"], trial["seed"]).predictions)
         shown = Shown(
             variant=trial["variant"],
             seed=trial["seed"],
@@ -650,11 +677,6 @@ def _exhibits(
 def _best(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The trial that is best on the validation split; the first of equals."""
     return max(trials, key=lambda t: t["metrics"]["validation_accuracy"])
-
-
-def _folder_of(plan: _Plan, run: RunFolder, trial: dict[str, Any]) -> TrialFolder:
-    variant = next(v for v in plan.variants if v.name == trial["variant"])
-    return run.trial(f"{variant.folder}-seed{trial['seed']}")
 
 
 def _save_model(model: Any, path: Path) -> None:

@@ -70,6 +70,10 @@ class RunFolder:
         """The folder of one trial."""
         return TrialFolder(path=self.path / "trials" / folder)
 
+    def trial_of(self, variant: str, seed: int) -> "TrialFolder":
+        """The folder of the trial of a variant, by its name, with a seed."""
+        return self.trial(f"{variant_folder(variant)}-seed{seed}")
+
     def trials(self) -> list["TrialFolder"]:
         """The trials begun so far, by name; damaged ones that were set aside are left out."""
         parent = self.path / "trials"
@@ -138,6 +142,11 @@ class TrialFolder:
     def predictions(self) -> Path:
         """The probabilities on the test split."""
         return self.path / "predictions.npz"
+
+
+def variant_folder(variant: str) -> str:
+    """The name of a variant as part of a file name."""
+    return variant.replace(" ", "-")
 
 
 def create_run(
