@@ -566,12 +566,16 @@ def test_a_readers_settings_of_dvc_do_not_make_links(
     assert len(cached_objects(own_workspace)) == len(FLOWERS) + 1
 
 
-def test_dvcs_messages_and_bars_are_kept_off_and_its_failures_gathered(caplog: pytest.LogCaptureFixture) -> None:
+def test_dvcs_messages_and_bars_are_kept_off_and_its_failures_gathered(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import io
     import logging
 
     from dvc.progress import Tqdm
 
+    # DVC's own handlers write to the screen that was there when it was imported: in an earlier test, and closed by now.
+    monkeypatch.setattr(logging.getLogger("dvc"), "handlers", [])
     screen = io.StringIO()
     screen.isatty = lambda: True  # type: ignore[method-assign]
     why = ValueError("why")
