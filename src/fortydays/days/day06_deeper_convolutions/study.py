@@ -13,6 +13,7 @@ from fortydays.train.recipe import Recipe
 
 JOURNAL = Recipe(epochs=15, batch_size=64, optimizer="adam", learning_rate=0.001)
 RECIPE = JOURNAL.replace(batch_size=128, learning_rate=0.002, schedule="cosine", warmup=0.1, flip="alternating")
+SHORT = RECIPE.replace(epochs=10)
 
 
 def blocks(*, normalized: bool) -> Callable[[], keras.Model]:
@@ -52,10 +53,10 @@ study = Study(
             recipe=JOURNAL,
             description="the journal's setting: the same blocks, a constant rate",
         ),
-        Variant(name="lenet", model=lenet, recipe=RECIPE, group="history", description="1998: pooled maps"),
-        Variant(name="alexnet", model=alexnet, recipe=RECIPE, group="history", description="2012: ReLU and dropout"),
-        Variant(name="googlenet", model=googlenet, recipe=RECIPE, group="history", description="2014: parallel paths"),
-        Variant(name="resnet", model=resnet, recipe=RECIPE, group="history", description="2015: residual blocks"),
+        Variant(name="lenet", model=lenet, recipe=SHORT, group="history", description="1998: pooled maps"),
+        Variant(name="alexnet", model=alexnet, recipe=SHORT, group="history", description="2012: ReLU and dropout"),
+        Variant(name="googlenet", model=googlenet, recipe=SHORT, group="history", description="2014: parallel paths"),
+        Variant(name="resnet", model=resnet, recipe=SHORT, group="history", description="2015: residual blocks"),
     ),
     claims=(
         Threshold(
