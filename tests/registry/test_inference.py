@@ -7,6 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from fortydays.registry import inference
 from fortydays.registry.inference import OnnxModel, Signature, UnsafeModelError, load_model, read_signature
 
 WEIGHTS = np.zeros((64, 10), np.float32)
@@ -113,3 +114,37 @@ def test_a_truncated_model_is_refused_at_every_length(tmp_path: Any) -> None:
         (tmp_path / "model.onnx").write_bytes(whole[:length])
         with pytest.raises(UnsafeModelError):
             load_model(tmp_path / "model.onnx", threads=1)
+
+
+def test_trainings_and_functions_inside_a_model_are_refused() -> None:
+    model = made_up_versions.loaded(made_up_versions.onnx_of(WEIGHTS))
+    model.training_info.add()
+
+    with pytest.raises(UnsafeModelError, match="functions or trainings that are not in the standard"):
+        read_signature(model.SerializeToString())
+
+
+@pytest.mark.parametrize("where", ["input", "output"])
+def test_a_model_for_a_fixed_number_of_images_is_refused(where: str) -> None:
+    model = made_up_versions.loaded(made_up_versions.onnx_of(WEIGHTS))
+    (value,) = getattr(model.graph, where)
+    value.type.tensor_type.shape.dim[0].dim_value = 1
+
+    with pytest.raises(UnsafeModelError, match="takes a fixed number of images; expected any number"):
+        read_signature(model.SerializeToString())
+
+
+def test_a_file_that_is_too_large_is_not_looked_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = made_up_versions.onnx_of(WEIGHTS)
+    monkeypatch.setattr(inference, "LARGEST", len(content) - 1)
+
+    with pytest.raises(UnsafeModelError, match=f"has {len(content):,} bytes; expected at most {len(content) - 1:,}"):
+        read_signature(content)
+
+
+def test_answers_that_are_no_probabilities_are_refused() -> None:
+    weights = WEIGHTS.copy()
+    weights[0, 3] = np.nan
+
+    with pytest.raises(UnsafeModelError, match="gives numbers that are no probabilities"):
+        OnnxModel(made_up_versions.onnx_of(weights), threads=1).predict(np.ones((1, 8, 8), np.uint8))
