@@ -574,7 +574,7 @@ def test_dvcs_messages_and_bars_are_kept_off_and_its_failures_gathered(
 
     from dvc.progress import Tqdm
 
-    # DVC's own handlers write to the screen that was there when it was imported: in an earlier test, and closed by now.
+    # DVC's own handlers write to the screen of the test that imported it, which is closed by now.
     monkeypatch.setattr(logging.getLogger("dvc"), "handlers", [])
     screen = io.StringIO()
     screen.isatty = lambda: True  # type: ignore[method-assign]

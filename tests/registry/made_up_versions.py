@@ -10,13 +10,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from fortydays.base.arrays import save_arrays
 from fortydays.base.settings import Settings
 from fortydays.data import store
 from fortydays.data.arrays import Dataset
 from fortydays.registry.catalog import Version
 from fortydays.registry.inference import OnnxModel
 from fortydays.registry.package import Manifest, seal
-from fortydays.study.runner import save_arrays
 
 AddVersion = Callable[..., Version]
 

@@ -10,19 +10,21 @@ import made_up_versions
 import numpy as np
 import pytest
 
+from fortydays.base.arrays import load_arrays, save_arrays
 from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.base.progress import SILENT
 from fortydays.base.settings import Settings
 from fortydays.days.loading import find_study, load_study
-from fortydays.registry.bundle import check_bundle, make_bundle
+from fortydays.registry.bundle import make_bundle
 from fortydays.registry.card import read_card
 from fortydays.registry.catalog import Catalog
+from fortydays.registry.contents import open_bundle
 from fortydays.registry.inference import load_model
 from fortydays.registry.names import parse_reference
 from fortydays.registry.package import DamagedPackageError
 from fortydays.registry.registration import Registered, register
 from fortydays.registry.reproduction import judge, reproduce
-from fortydays.study.runner import Request, load_arrays, run_study, save_arrays
+from fortydays.study.runner import Request, run_study
 from fortydays.study.runs import RunFolder
 from fortydays.track.store import destination, open_store
 
@@ -141,7 +143,7 @@ def test_a_bundle_has_what_a_service_needs_and_is_always_the_same(trained: Train
     first = make_bundle(reference, tmp_path / "a folder" / "one", trained.catalog, trained.settings)
     second = make_bundle(reference, tmp_path / "two", trained.catalog, trained.settings)
 
-    assert first == second == check_bundle(tmp_path / "two")
+    assert first == second == open_bundle(tmp_path / "two", threads=1).manifest
     assert set(first.files) == {
         "model.onnx", "labels.json", "signature.json", "preprocessing.json", "golden.npz", "lineage.json",
         "README.md", "mistakes.png",
@@ -157,7 +159,7 @@ def test_a_version_is_no_bundle_and_a_bundle_without_a_model_neither(trained: Tr
     from fortydays.registry import package
 
     with pytest.raises(DamagedPackageError, match="is no bundle: it is a 'version'"):
-        check_bundle(fetched(trained, tmp_path / "version"))
+        open_bundle(fetched(trained, tmp_path / "version"), threads=1)
 
     bundle = tmp_path / "bundle"
     make_bundle(parse_reference("digits@1"), bundle, trained.catalog, trained.settings)
@@ -168,7 +170,7 @@ def test_a_version_is_no_bundle_and_a_bundle_without_a_model_neither(trained: Tr
     def resealed(message: str, *, facts: dict[str, Any] = facts) -> None:
         package.seal(bundle, kind="bundle", facts=facts)
         with pytest.raises(DamagedPackageError, match=f"is no bundle: {message}"):
-            check_bundle(bundle)
+            open_bundle(bundle, threads=1)
         for path, content in whole.items():
             path.write_bytes(content)
 
@@ -183,7 +185,7 @@ def test_a_version_is_no_bundle_and_a_bundle_without_a_model_neither(trained: Tr
     resealed("its manifest does not name a model", facts={"name": "\x1b[2J", "version": 1})
     resealed("its manifest does not say which version it is", facts={"name": "digits"})
     package.seal(bundle, kind="bundle", facts=facts)
-    check_bundle(bundle)
+    open_bundle(bundle, threads=1)
 
 
 def test_a_bundle_is_of_the_champion_or_of_a_version_that_was_named(

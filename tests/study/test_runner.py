@@ -10,6 +10,7 @@ import pytest
 import tiny_study
 from tiny_study import PLAIN, SEARCHED, Watch, linear, source
 
+from fortydays.base.arrays import load_arrays, save_arrays
 from fortydays.base.errors import StorageError, UsageError
 from fortydays.base.machine import describe_machine
 from fortydays.base.settings import Settings
@@ -17,7 +18,7 @@ from fortydays.data.arrays import SealedSplit, Split
 from fortydays.study import runner
 from fortydays.study.design import Study, Variant
 from fortydays.study.evidence import judge, results_digest, summarize
-from fortydays.study.runner import Request, load_arrays, run_study, save_arrays
+from fortydays.study.runner import Request, run_study
 from fortydays.study.runs import RunState
 from fortydays.study.search import TUNING_SEEDS, Search
 from fortydays.study.trial import digest_of_arrays

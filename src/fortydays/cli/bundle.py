@@ -23,16 +23,18 @@ def bundle(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Write the bundle of a version into a new folder, or check one: model, labels, card, lineage, digests."""
-    from fortydays.registry.bundle import check_bundle, make_bundle
-    from fortydays.registry.names import parse_reference
-
     if verify is not None:
         if model or output:
             raise UsageError("--verify takes the folder of a bundle and nothing else.")
-        manifest, folder = check_bundle(verify), verify
+        from fortydays.registry.contents import open_bundle
+
+        manifest, folder = open_bundle(verify, threads=1).manifest, verify
     elif not model or output is None:
         raise UsageError("Name a model and a folder: forty bundle NAME -o FOLDER", hint="Or: --verify FOLDER")
     else:
+        from fortydays.registry.bundle import make_bundle
+        from fortydays.registry.names import parse_reference
+
         settings = read_settings()
         reference = parse_reference(model)
         manifest, folder = make_bundle(reference, output, opened(settings), settings), output

@@ -2,33 +2,16 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from fortydays.base import files
 from fortydays.base.errors import UsageError
 from fortydays.base.settings import Settings
 from fortydays.registry import package
-from fortydays.registry.card import CARD_FILE, PICTURE_FILE, with_version
+from fortydays.registry.card import with_version
 from fortydays.registry.catalog import Catalog
-from fortydays.registry.export import ONNX_FILE
-from fortydays.registry.inference import OnnxModel, load_model
-from fortydays.registry.names import CHAMPION, Reference, check_name
-from fortydays.registry.package import DamagedPackageError, Manifest
-from fortydays.registry.registration import (
-    GOLDEN_FILE,
-    LABELS_FILE,
-    LINEAGE_FILE,
-    PREPROCESSING_FILE,
-    SIGNATURE_FILE,
-)
+from fortydays.registry.contents import CARD_FILE, NEEDED, PICTURE_FILE
+from fortydays.registry.names import CHAMPION, Reference
+from fortydays.registry.package import Manifest
 from fortydays.registry.scratch import scratch
-from fortydays.study.runner import load_arrays
-
-NEEDED = (ONNX_FILE, LABELS_FILE, SIGNATURE_FILE, PREPROCESSING_FILE, GOLDEN_FILE, CARD_FILE, LINEAGE_FILE)
-"""The files of every bundle, besides its manifest."""
-
-GOLDEN_TOLERANCE = 1e-3
-"""By how much a probability may differ on another processor."""
 
 _WHERE_THERE = (PICTURE_FILE,)
 
@@ -69,50 +52,3 @@ def make_bundle(reference: Reference, folder: Path, catalog: Catalog, settings: 
             files.write_text(building / CARD_FILE, with_version(place / "version", version))
             facts = {"name": version.name, "version": version.version, "registered": version.digest}
             return package.seal(building, kind="bundle", facts=facts)
-
-
-def check_bundle(folder: Path) -> Manifest:
-    """Read every byte of a bundle, load its model as a service would, and ask it about the golden images.
-
-    This tells whether the bundle is whole, not who made it: for that, compare its digest with the one that its maker
-    tells.
-
-    Raises:
-        StorageError: there is none, or it cannot be read.
-        DamagedPackageError: something was changed, is missing, or was added, or its parts do not fit together.
-        UnsafeModelError: its model is not one to run.
-    """
-    manifest = package.check(folder)
-    missing = [name for name in NEEDED if name not in manifest.files]
-    if manifest.kind != "bundle" or missing:
-        what = f"it has no {', '.join(missing)}" if manifest.kind == "bundle" else f"it is a {manifest.kind!r}"
-        raise DamagedPackageError(f"{folder} is no bundle: {what}.", hint="Make one with: forty bundle NAME -o FOLDER")
-    model = load_model(folder / ONNX_FILE, threads=1)
-    problem = _problem(manifest, folder, model)
-    if problem:
-        raise DamagedPackageError(
-            f"{folder} is no bundle: {problem}.", hint="Make one with: forty bundle NAME -o FOLDER"
-        )
-    return manifest
-
-
-def _problem(manifest: Manifest, folder: Path, model: OnnxModel) -> str:
-    """What does not fit together in a bundle of which every byte is as its manifest says; "" if all does."""
-    try:
-        check_name(str(manifest.facts.get("name")))
-    except UsageError:
-        return "its manifest does not name a model"
-    if not isinstance(manifest.facts.get("version"), int):
-        return "its manifest does not say which version it is"
-    if files.read_json(folder / SIGNATURE_FILE) != model.signature.as_dict():
-        return f"{SIGNATURE_FILE} is not the model's"
-    labels = files.read_json(folder / LABELS_FILE).get("classes")
-    if not isinstance(labels, list) or len(labels) != model.signature.classes:
-        return f"{LABELS_FILE} does not name {model.signature.classes} classes"
-    arrays = load_arrays(folder / GOLDEN_FILE)
-    if len(arrays) != 2 or arrays[0].dtype != np.uint8 or arrays[0].shape[1:] != model.signature.image:
-        return f"{GOLDEN_FILE} has no images for the model"
-    answers = model.predict(arrays[0])
-    if arrays[1].shape != answers.shape or not np.allclose(arrays[1], answers, atol=GOLDEN_TOLERANCE):
-        return "the model does not answer as it did where it was registered"
-    return ""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fortydays.base import files
 from fortydays.base.settings import Settings
 from fortydays.data.arrays import Split
+from fortydays.registry.contents import CARD_FILE, PICTURE_FILE
 from fortydays.registry.scratch import scratch
 from fortydays.study.design import Shown
 from fortydays.study.exhibits import confident_mistakes
@@ -20,7 +21,6 @@ from fortydays.track.curves import keep_matplotlib_in_workspace
 if TYPE_CHECKING:
     from fortydays.registry.catalog import Catalog, Version
 
-CARD_FILE, PICTURE_FILE = "README.md", "mistakes.png"
 _PICTURES = 15
 _COLUMNS = 5
 

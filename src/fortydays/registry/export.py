@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fortydays.base import files
+from fortydays.base.arrays import load_arrays, save_arrays
 from fortydays.base.errors import FortydaysError, StorageError
+from fortydays.registry.contents import ONNX_FILE
 from fortydays.registry.inference import INPUT, OUTPUT, read_signature
-from fortydays.study.runner import load_arrays, save_arrays
 
 if TYPE_CHECKING:
     import keras
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 OPSET = 18
 """Version of the ONNX operators: the newest that the exporter writes."""
 
-ONNX_FILE, KERAS_FILE = "model.onnx", "model.keras"
+KERAS_FILE = "model.keras"
 ANSWERS_FILE, CLAIMS_FILE = "keras_answers.npz", "claims.json"
 _LONGEST_SECONDS = 600
 

@@ -123,6 +123,22 @@ def check(folder: Path) -> Manifest:
     return manifest
 
 
+def read_file(folder: Path, manifest: Manifest, name: str) -> bytes:
+    """The content of one file, which is the one that the manifest names.
+
+    Raises:
+        StorageError: it cannot be read.
+        DamagedPackageError: it was changed since the folder was checked.
+    """
+    digest, size = manifest.files[name]
+    path = folder / name
+    with files.storage_errors("read", path), path.open("rb") as file:
+        content = file.read(size + 1)
+    if files.sha256_of_bytes(content) != digest:
+        raise DamagedPackageError(f"{folder} is damaged: the content of {name} has changed.", hint=_AGAIN)
+    return content
+
+
 _AGAIN = "Make it again from the registry with `forty bundle`, or register the model again."
 
 

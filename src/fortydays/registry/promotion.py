@@ -13,12 +13,11 @@ from fortydays.data import catalog as datasets
 from fortydays.data import store as arrays
 from fortydays.data.arrays import Dataset
 from fortydays.registry.catalog import Catalog, Move, NotWholeError, Version, check_reason
+from fortydays.registry.contents import EVALUATION_FILE, LINEAGE_FILE, ONNX_FILE
 from fortydays.registry.evaluation import measure
-from fortydays.registry.export import ONNX_FILE
 from fortydays.registry.gates import Champion, GateResult, Limits, judge
 from fortydays.registry.inference import UnsafeModelError
 from fortydays.registry.names import CHAMPION, Reference, check_alias
-from fortydays.registry.registration import EVALUATION_FILE, LINEAGE_FILE
 from fortydays.registry.scratch import scratch
 
 _LIMITS = Limits()

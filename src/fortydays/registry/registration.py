@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fortydays import __version__
 from fortydays.base import files
+from fortydays.base.arrays import load_arrays, save_arrays
 from fortydays.base.errors import FortydaysError, UsageError, unknown_name
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
@@ -22,15 +23,24 @@ from fortydays.data.spec import DatasetSpec
 from fortydays.registry import package
 from fortydays.registry.card import write_card
 from fortydays.registry.catalog import Catalog, Version
+from fortydays.registry.contents import (
+    EVALUATION_FILE,
+    EVIDENCE_FILE,
+    GOLDEN_FILE,
+    LABELS_FILE,
+    LINEAGE_FILE,
+    ONNX_FILE,
+    PREPROCESSING_FILE,
+    SIGNATURE_FILE,
+)
 from fortydays.registry.evaluation import measure
-from fortydays.registry.export import ANSWERS_FILE, CLAIMS_FILE, ONNX_FILE, ExportRequest, export
+from fortydays.registry.export import ANSWERS_FILE, CLAIMS_FILE, ExportRequest, export
 from fortydays.registry.inference import INPUT, OUTPUT, OnnxModel
 from fortydays.registry.lineage import best_by_validation, lineage_of
 from fortydays.registry.names import check_name
 from fortydays.registry.quantization import to_int8
 from fortydays.registry.scratch import scratch
 from fortydays.study import evidence as documents
-from fortydays.study.runner import load_arrays, save_arrays
 from fortydays.study.runs import RunFolder, find_run, latest_evidence
 from fortydays.study.trial import digest_of_arrays
 from fortydays.track import record as records
@@ -41,10 +51,6 @@ COMPARED = 1_000
 
 GOLDEN = 8
 """Validation images that go with a model, so that whoever loads it can see that it answers as it did here."""
-
-LINEAGE_FILE, EVALUATION_FILE, EVIDENCE_FILE = "lineage.json", "evaluation.json", "evidence.json"
-LABELS_FILE, SIGNATURE_FILE, PREPROCESSING_FILE = "labels.json", "signature.json", "preprocessing.json"
-GOLDEN_FILE = "golden.npz"
 
 _LARGEST_LOSS = 0.01
 """By how much the accuracy in float32 may differ from that of a trial in bfloat16."""

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from fortydays.base import clock, files
+from fortydays.base.arrays import save_arrays
 from fortydays.base.errors import FortydaysError, UsageError, unknown_name
 from fortydays.base.machine import describe_machine
 from fortydays.base.progress import SILENT, Progress
@@ -27,7 +28,7 @@ from fortydays.base.settings import Settings
 from fortydays.data import catalog
 from fortydays.data.arrays import Dataset, TrainingData
 from fortydays.study.design import Study, Variant
-from fortydays.study.runner import ENGINES, save_arrays
+from fortydays.study.runner import ENGINES
 from fortydays.train import backends
 from fortydays.train import checkpoint as checkpoints
 from fortydays.train.augmentation import augments, draws_of_epoch

@@ -1,7 +1,6 @@
 """How the trials of a study are run, here and in this process: prepared, continued, kept, and gathered as evidence."""
 
 import dataclasses
-import io
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -10,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fortydays import __version__
 from fortydays.base import clock, files
+from fortydays.base.arrays import load_arrays, save_arrays
 from fortydays.base.errors import (
     ExitCode,
     FortydaysError,
@@ -688,24 +687,3 @@ def _save_model(model: Any, path: Path) -> None:
         files.write_bytes(path, temporary.read_bytes())
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def save_arrays(path: Path, arrays: Sequence[NDArray[Any]]) -> None:
-    """Write arrays to one ``.npz`` file, in order, atomically. Raises StorageError."""
-    named = {f"{i:05}": array for i, array in enumerate(arrays)}
-    files.write_atomically(path, lambda file: np.savez(file, **named))  # type: ignore[arg-type]
-
-
-def load_arrays(path: Path) -> list[NDArray[Any]]:
-    """Read the arrays of :func:`save_arrays`.
-
-    Raises:
-        StorageError: the file is missing or damaged.
-    """
-    with files.storage_errors("read", path):
-        content = path.read_bytes()
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return [archive[name] for name in sorted(archive.files)]
-    except Exception as error:  # whatever the parser stumbles on, the file is what is wrong
-        raise StorageError(f"{path} is damaged ({error}).") from error

@@ -1,0 +1,159 @@
+"""What lies in the folder of a model version and of a bundle; how a bundle is opened, without any training framework.
+
+A bundle is opened whole or not at all: every byte is the one its manifest names, its parts fit together, and its model
+answers the golden images as it did where it was registered.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fortydays.base.arrays import arrays_from
+from fortydays.base.errors import StorageError, UsageError
+from fortydays.registry import package
+from fortydays.registry.inference import OnnxModel
+from fortydays.registry.names import check_name
+from fortydays.registry.package import DamagedPackageError, Manifest
+
+ONNX_FILE = "model.onnx"
+LINEAGE_FILE, EVALUATION_FILE, EVIDENCE_FILE = "lineage.json", "evaluation.json", "evidence.json"
+LABELS_FILE, SIGNATURE_FILE, PREPROCESSING_FILE = "labels.json", "signature.json", "preprocessing.json"
+GOLDEN_FILE = "golden.npz"
+CARD_FILE, PICTURE_FILE = "README.md", "mistakes.png"
+
+NEEDED = (ONNX_FILE, LABELS_FILE, SIGNATURE_FILE, PREPROCESSING_FILE, GOLDEN_FILE, CARD_FILE, LINEAGE_FILE)
+"""The files of every bundle, besides its manifest."""
+
+GOLDEN_TOLERANCE = 1e-3
+"""By how much a probability may differ on another processor."""
+
+_LARGEST_SIDE = 4096
+"""Pixels of a model's input, upwards or sideways."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """A bundle that was opened: all that a service tells or needs.
+
+    Attributes:
+        manifest: its files and digest.
+        name: of the model.
+        version: its number in the registry.
+        classes: what its probabilities are of, in their order.
+        strokes: whether its images are light strokes on a dark ground, centred by their mass, as MNIST's digits are.
+        model: ready to answer.
+        card: the model card, Markdown with a front matter.
+        picture: the card's picture as PNG, or b"".
+        lineage: what it is made of, as JSON values.
+    """
+
+    manifest: Manifest
+    name: str
+    version: int
+    classes: tuple[str, ...]
+    strokes: bool
+    model: OnnxModel
+    card: str
+    picture: bytes
+    lineage: Mapping[str, Any]
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Height, width and channels of what the model takes."""
+        height, width, *channels = self.model.signature.image
+        return height, width, channels[0] if channels else 1
+
+
+def open_bundle(folder: Path, *, threads: int) -> Bundle:
+    """Read every byte of a bundle, load its model, and ask it about the golden images.
+
+    This tells whether the bundle is whole, not who made it: for that, compare its digest with the one that its maker
+    tells.
+
+    Args:
+        folder: of the bundle.
+        threads: for the model to compute with.
+
+    Raises:
+        StorageError: there is none, or it cannot be read.
+        DamagedPackageError: something was changed, is missing, or was added, or its parts do not fit together.
+        UnsafeModelError: its model is not one to run.
+    """
+    manifest = package.check(folder)
+    missing = [name for name in NEEDED if name not in manifest.files]
+    if manifest.kind != "bundle" or missing:
+        what = f"it has no {', '.join(missing)}" if manifest.kind == "bundle" else f"it is a {manifest.kind!r}"
+        raise _no_bundle(folder, what)
+    wanted = (*NEEDED, *(name for name in (PICTURE_FILE,) if name in manifest.files))
+    content = {name: package.read_file(folder, manifest, name) for name in wanted}
+    name, version = manifest.facts.get("name"), manifest.facts.get("version")
+    try:
+        check_name(str(name))
+    except UsageError:
+        raise _no_bundle(folder, "its manifest does not name a model") from None
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise _no_bundle(folder, "its manifest does not say which version it is")
+    documents = {name: _document(folder, name, content[name]) for name in NEEDED if name.endswith(".json")}
+    model = OnnxModel(content[ONNX_FILE], threads=threads)
+    shape = model.signature.image
+    if documents[SIGNATURE_FILE] != model.signature.as_dict():
+        raise _no_bundle(folder, f"{SIGNATURE_FILE} is not the model's")
+    if max(shape[:2]) > _LARGEST_SIDE or shape[2:] not in ((), (1,), (3,)):
+        raise _no_bundle(folder, f"its model takes {shape}, which is no grey or colour image of a usual size")
+    labels, strokes = documents[LABELS_FILE].get("classes"), documents[PREPROCESSING_FILE].get("strokes")
+    if not isinstance(labels, list) or len(labels) != model.signature.classes:
+        raise _no_bundle(folder, f"{LABELS_FILE} does not name {model.signature.classes} classes")
+    try:
+        card = content[CARD_FILE].decode("utf-8")
+    except UnicodeDecodeError:
+        raise _no_bundle(folder, f"{CARD_FILE} is no text") from None
+    _check_golden(folder, content[GOLDEN_FILE], model)
+    return Bundle(
+        manifest=manifest,
+        name=str(name),
+        version=version,
+        classes=tuple(map(str, labels)),
+        strokes=strokes is True,
+        model=model,
+        card=card,
+        picture=content.get(PICTURE_FILE, b""),
+        lineage=documents[LINEAGE_FILE],
+    )
+
+
+def _document(folder: Path, name: str, content: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        raise _no_bundle(folder, f"{name} is no JSON") from None
+    if not isinstance(document, dict):
+        raise _no_bundle(folder, f"{name} is no JSON object")
+    return document
+
+
+def _check_golden(folder: Path, content: bytes, model: OnnxModel) -> None:
+    try:
+        arrays = arrays_from(content)
+    except ValueError:
+        arrays = []
+    if len(arrays) != 2 or arrays[0].dtype != np.uint8 or arrays[0].shape[1:] != model.signature.image:
+        raise _no_bundle(folder, f"{GOLDEN_FILE} has no images for the model")
+    answers = model.predict(arrays[0])
+    if arrays[1].shape != answers.shape or not np.allclose(arrays[1], answers, atol=GOLDEN_TOLERANCE):
+        raise _no_bundle(folder, "the model does not answer as it did where it was registered")
+
+
+def _no_bundle(folder: Path, why: str) -> DamagedPackageError:
+    return DamagedPackageError(f"{folder} is no bundle: {why}.", hint="Make one with: forty bundle NAME -o FOLDER")
+
+
+def is_bundle(folder: Path) -> bool:
+    """Whether a folder says that it is a bundle; whether it is whole, :func:`open_bundle` tells."""
+    try:
+        return package.read(folder).kind == "bundle"
+    except (StorageError, DamagedPackageError):
+        return False
