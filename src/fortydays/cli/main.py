@@ -27,6 +27,7 @@ from fortydays.cli import (
     report,
     run,
     runs,
+    serve,
     show,
     speedrun,
     sync,
@@ -70,6 +71,8 @@ app.command("retire", rich_help_panel=_MODELS)(promote.retire)
 app.command("lineage", rich_help_panel=_MODELS)(lineage.lineage)
 app.command("reproduce", rich_help_panel=_MODELS)(lineage.reproduce)
 app.command("bundle", rich_help_panel=_MODELS)(bundle.bundle)
+app.command("serve", rich_help_panel=_MODELS)(serve.serve)
+app.command("reload", rich_help_panel=_MODELS)(serve.reload)
 app.add_typer(data.app, name="data", rich_help_panel=_TOOLS)
 app.command("speedrun", rich_help_panel=_TOOLS)(speedrun.speedrun)
 app.command("profile", rich_help_panel=_TOOLS)(profile.profile)

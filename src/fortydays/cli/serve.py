@@ -1,0 +1,162 @@
+"""``forty serve`` and ``forty reload``: a model behind a page and an API."""
+
+import json
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.base.settings import available_cores, read_settings
+
+if TYPE_CHECKING:
+    from fortydays.serve.server import Running
+
+_FOLDER = "serve"
+
+
+def serve(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="[NAME[@VERSION|@ALIAS]]",
+            help="A model of the registry (its champion), or the folder of a bundle. "
+            "Left away: the one model of the registry that has a champion.",
+        ),
+    ] = "",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; any but this machine's own needs FORTYDAYS_TOKEN.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that share the requests.")] = 1,
+    threads: Annotated[
+        int, typer.Option(min=0, max=64, help="For each model to compute with [cores / workers - 1].")
+    ] = 0,
+    shadow: Annotated[
+        str, typer.Option(metavar="MODEL", help="A second model that sees requests and is never heard: challenger.")
+    ] = "",
+    shadow_share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Of the requests, how many the shadow sees.")
+    ] = 1.0,
+    batch: Annotated[int, typer.Option(min=1, max=1024, help="Most images computed together.")] = 64,
+    batch_delay: Annotated[
+        float, typer.Option(min=0, max=1000, metavar="MS", help="Longest wait for others, in ms.")
+    ] = 2.0,
+    waiting: Annotated[int, typer.Option(min=1, max=100_000, help="Most images that wait; then 503.")] = 512,
+    deadline: Annotated[
+        float, typer.Option(min=0.1, max=600, metavar="S", help="In which a request is answered.")
+    ] = 10.0,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A name under which the service is called; repeat for more."),
+    ] = None,
+    keep_images: Annotated[bool, typer.Option("--keep-images", help="Keep what the model saw in the log.")] = False,
+    log_rows: Annotated[
+        int, typer.Option(min=0, max=100_000_000, help="How many requests the log keeps; 0 for no log.")
+    ] = 100_000,
+) -> None:
+    """Serve a model on a web page and an API until Ctrl-C. No training framework is loaded."""
+    from fortydays.serve.limits import Limits
+    from fortydays.serve.server import Launch, access_for, address_of, bound
+    from fortydays.serve.server import serve as run_service
+    from fortydays.serve.service import MAIN, SHADOW
+    from fortydays.serve.source import shadow_of, source_of
+
+    settings = read_settings()
+    access = access_for(host, token=os.environ.get("FORTYDAYS_TOKEN", ""), hosts=tuple(allow_host or ()))
+    folder = settings.workspace / _FOLDER
+    sources = {MAIN: source_of(model or _only_champion(), folder / "bundles")}
+    if shadow:
+        sources[SHADOW] = shadow_of(sources[MAIN], shadow)
+    listening = bound(host, port)
+    address = address_of(listening)
+    launch = Launch(
+        sources=sources,
+        state=folder / "running" / f"{os.getpid()}-{listening.getsockname()[1]}",
+        access=access,
+        limits=Limits(batch=batch, delay=batch_delay / 1000, waiting=max(waiting, batch), deadline=deadline),
+        threads=threads or max(1, available_cores() // workers - 1),
+        workers=workers,
+        share=shadow_share,
+        log=folder / "requests.sqlite" if log_rows else None,
+        log_rows=log_rows,
+        keep_images=keep_images,
+    )
+
+    def ready(names: str) -> None:
+        typer.echo(f"{names} answers at {address}. Ctrl-C ends it.")
+
+    run_service(launch, listening, ready=ready)
+
+
+def reload(
+    model: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="Services of this model only; all, if left away.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Tell the services that run in this workspace to serve what their aliases name now, without a pause."""
+    from fortydays.serve.server import running
+
+    found = [
+        each
+        for each in running(read_settings().workspace / _FOLDER / "running")
+        if not model or each.model.partition("@")[0] == model.partition("@")[0]
+    ]
+    if not found:
+        what = f" of {model}" if model else ""
+        raise FortydaysError(f"No service{what} runs in this workspace.", hint="Start one with: forty serve NAME")
+    results = [{"address": each.address, "served_as": each.model, **_reload(each)} for each in found]
+    if as_json:
+        typer.echo(json.dumps({"schema_version": 1, "services": results}, ensure_ascii=False))
+    for result in [] if as_json else results:
+        changes = [
+            f"{result[role]['model']} {'answers now' if result[role]['changed'] else 'still answers'}"
+            + (" in the shadow" if role == "shadow" else "")
+            for role in ("main", "shadow")
+            if role in result
+        ]
+        typer.echo(f"{result['address']}: {', '.join(changes) or result['problem']}")
+    problems = [result for result in results if "problem" in result]
+    if problems:
+        raise FortydaysError(f"{len(problems)} of {len(results)} services did not reload.")
+
+
+def _reload(service: "Running") -> dict[str, Any]:
+    import requests
+
+    try:
+        answer = requests.post(
+            f"{service.address}/admin/reload",
+            headers={"Authorization": f"Bearer {service.admin_token}"},
+            timeout=600,
+            allow_redirects=False,
+        )
+        document = answer.json()
+    except (requests.RequestException, ValueError) as error:
+        return {"problem": f"it cannot be reached ({type(error).__name__})"}
+    if answer.status_code != 200:
+        return {"problem": document["error"]["message"]}
+    return dict(document)
+
+
+def _only_champion() -> str:
+    """The one model that can be meant where none is named."""
+    import subprocess
+    import sys
+
+    # Another process asks the registry: what it loads for that would stay in the service's memory.
+    told = subprocess.run(
+        [sys.executable, "-m", "fortydays", "models", "--json"], capture_output=True, text=True, check=False
+    )
+    try:
+        document = json.loads(told.stdout)
+        names = [m["name"] for m in document["models"] if any("champion" in v["aliases"] for v in m["versions"])]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UsageError("Name a model or the folder of a bundle: forty serve NAME") from None
+    if len(names) != 1:
+        raise UsageError(
+            f"{len(names)} models have a champion{': ' + ', '.join(names) if names else ''}.",
+            hint="Name one: forty serve NAME. A champion is made with: forty promote NAME@VERSION --to champion",
+        )
+    return str(names[0])

@@ -1,0 +1,440 @@
+"""The routes of the service."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from enum import Enum
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from fortydays import __version__
+from fortydays.base import clock
+from fortydays.base.errors import FortydaysError
+from fortydays.serve import documents as shapes
+from fortydays.serve.card import card_page
+from fortydays.serve.errors import RequestError
+from fortydays.serve.guard import ARRIVED, REQUEST, Access, Guard, error_document
+from fortydays.serve.metrics import CONTENT_TYPE
+from fortydays.serve.protocol import JSON_LENGTH, parse_json, pixels_from, read_infer_request, write_infer_answer
+from fortydays.serve.service import Answer, Service, top
+
+if TYPE_CHECKING:
+    from starlette.datastructures import UploadFile
+
+Reload = Callable[[], Awaitable[dict[str, Any]]]
+
+PAGE = Path(__file__).parent / "page"
+TOP = 5
+_IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "application/octet-stream")
+_NO_STORE = {"cache-control": "no-store"}
+_DOCS_POLICY = (
+    "default-src 'self'; img-src 'self' data:; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def create_app(
+    service: Service,
+    *,
+    access: Access,
+    reload: Reload,
+    started: Callable[[], Awaitable[None]] | None = None,
+    stopped: Callable[[], Awaitable[None]] | None = None,
+) -> Guard:
+    """The application of one worker, for an ASGI server.
+
+    Args:
+        service: what answers.
+        access: who may ask.
+        reload: called to replace the models by what their aliases name now; gives what is served.
+        started: called when the server starts.
+        stopped: called after it answered its last request.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        if started is not None:
+            await started()
+        yield
+        await service.close()
+        if stopped is not None:
+            await stopped()
+
+    app = FastAPI(
+        title="fortydays service",
+        version=__version__,
+        description="Answers images with the probabilities of their classes.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        responses={
+            status: {"model": shapes.Refusal, "description": text}
+            for status, text in (
+                (401, "No valid token"), (403, "A page of another site asks"), (421, "Another host is named"),
+                (503, "Busy; come again"),
+            )
+        },
+    )  # fmt: skip
+    app.add_exception_handler(RequestError, _refused)
+    app.add_exception_handler(HTTPException, _not_there)
+    app.mount("/page/docs", StaticFiles(directory=Path(str(package_files("fastapi_offline"))) / "static"))
+    app.mount("/page", StaticFiles(directory=PAGE))
+    _add_pages(app, service)
+    _add_predict(app, service)
+    _add_protocol(app, service)
+    _add_health(app, service)
+
+    @app.post(
+        "/admin/reload",
+        tags=["administration"],
+        response_model=shapes.Reloaded,
+        responses={409: {"model": shapes.Refusal, "description": "Nothing was replaced"}},
+        openapi_extra={"security": [{"token": []}]},
+    )
+    async def reload_models() -> Response:
+        """Serve what the aliases name now. Ends when the new version answers; where it cannot, the old one stays."""
+        try:
+            return _json(await reload())
+        except RequestError:
+            raise
+        except FortydaysError as error:
+            raise RequestError(409, f"Nothing was replaced: {error.message}") from error
+
+    _name_the_token(app)
+    known = {getattr(route, "path", "") for route in app.routes}
+    model_routes = sorted((path for path in known if "{name}" in path), key=len, reverse=True)
+
+    def route_of(path: str) -> str:
+        if path in known:
+            return path
+        if path.startswith("/v2/models/"):
+            parts = path.split("/")
+            for route in model_routes:
+                pattern = route.split("/")
+                if len(pattern) == len(parts) and all(
+                    a == b or a[:1] == "{" for a, b in zip(pattern, parts, strict=True)
+                ):
+                    return route
+        return "/page" if path.startswith("/page/") else "other"
+
+    return Guard(
+        app,
+        access=access,
+        limits=service.limits,
+        metrics=service.metrics,
+        route_of=route_of,
+        closing=lambda: not service.ready,
+    )
+
+
+def _add_pages(app: FastAPI, service: Service) -> None:
+    @app.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return Response(
+            (PAGE / "index.html").read_bytes(), media_type="text/html", headers={"cache-control": "no-cache"}
+        )
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        html = get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="fortydays service",
+            swagger_js_url="/page/docs/swagger-ui-bundle.js",
+            swagger_css_url="/page/docs/swagger-ui.css",
+            swagger_favicon_url="/page/icon.svg",
+        )
+        html.headers["content-security-policy"] = _DOCS_POLICY
+        return html
+
+    @app.get("/model", tags=["model"], response_model=shapes.Model)
+    async def model() -> Response:
+        """Which models are loaded, and what the first one takes."""
+        found = service.main
+        height, width, channels = found.bundle.image
+        shadow = service.shadow
+        return _json(
+            {
+                "model": found.bundle.name,
+                "version": found.bundle.version,
+                "digest": found.bundle.manifest.digest,
+                "classes": [found.label(i) for i in range(len(found.bundle.classes))],
+                "height": height,
+                "width": width,
+                "channels": channels,
+                "strokes": found.bundle.strokes,
+                "shadow": shadow.reference if shadow else None,
+            }
+        )
+
+    @app.get("/model/card", tags=["model"], response_class=Response, responses={200: {"content": {"text/html": {}}}})
+    async def card() -> Response:
+        """The model card, as a page."""
+        return Response(card_page(service.main.bundle), media_type="text/html", headers=_NO_STORE)
+
+    @app.get(
+        "/model/picture",
+        tags=["model"],
+        response_class=Response,
+        responses={200: {"content": {"image/png": {}}}, 404: {"model": shapes.Refusal, "description": "It has none"}},
+    )
+    async def picture() -> Response:
+        """The card's picture."""
+        if not service.main.bundle.picture:
+            raise RequestError(404, "This model's card has no picture.")
+        return Response(service.main.bundle.picture, media_type="image/png", headers=_NO_STORE)
+
+
+def _add_predict(app: FastAPI, service: Service) -> None:
+    @app.post(
+        "/predict",
+        tags=["predict"],
+        response_model=shapes.Predictions,
+        responses={
+            status: {"model": shapes.Refusal, "description": text}
+            for status, text in (
+                (400, "No image, or no JSON"), (408, "The body came too slowly"), (413, "Too large"),
+                (415, "No PNG, JPEG or WebP"), (422, "Damaged image, or other pixels than the model takes"),
+            )
+        },
+        openapi_extra={"requestBody": shapes.PREDICT_BODY, "parameters": [shapes.TOP_PARAMETER]},
+    )  # fmt: skip
+    async def predict(request: Request) -> Response:
+        """The most probable classes of an image, or of several."""
+        count = _top(request.query_params.get("top"))
+        answer = await _answer(request, service)
+        model = answer.model
+        return _json(
+            {
+                "model": model.bundle.name,
+                "version": model.bundle.version,
+                "request_id": request.scope[REQUEST],
+                "milliseconds": round(1000 * (clock.seconds() - request.scope[ARRIVED]), 3),
+                "predictions": [{"top": top(model, row, count)} for row in answer.probabilities],
+            }
+        )
+
+    @app.post(
+        "/compare",
+        tags=["predict"],
+        response_model=shapes.Predictions,
+        responses={404: {"model": shapes.Refusal, "description": "There is no second model"}},
+        openapi_extra={"requestBody": shapes.IMAGE_BODY},
+    )
+    async def compare(request: Request) -> Response:
+        """What the second model, the one in the shadow, says of one image file."""
+        answer = await service.compare(await request.body(), arrived=request.scope[ARRIVED])
+        bundle = answer.model.bundle
+        return _json(
+            {
+                "model": bundle.name,
+                "version": bundle.version,
+                "request_id": request.scope[REQUEST],
+                "milliseconds": round(1000 * answer.seconds, 3),
+                "predictions": [{"top": top(answer.model, row, TOP)} for row in answer.probabilities],
+            }
+        )
+
+
+async def _answer(request: Request, service: Service) -> Answer:
+    kind = request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
+    told: dict[str, Any] = {"request": request.scope[REQUEST], "arrived": request.scope[ARRIVED]}
+    if kind == "application/json":
+        content = await _json_body(request, service)
+        images = pixels_from(parse_json(content).get("pixels"))
+        if images.ndim == len(service.main.shape):
+            images = images[None]
+        return await service.answer_pixels(images, **told)
+    if kind in _IMAGE_TYPES:
+        content = await request.body()
+        if not content:
+            raise RequestError(400, "The body is empty; expected an image file.")
+        return await service.answer_files([content], **told)
+    if kind == "multipart/form-data":
+        return await service.answer_files(await _uploads(request, service), **told)
+    raise RequestError(
+        415,
+        f"The body's type is not known; expected {', '.join(_IMAGE_TYPES[:3])}, "
+        "multipart/form-data or application/json.",
+    )
+
+
+async def _json_body(request: Request, service: Service) -> bytes:
+    content = await request.body()
+    if len(content) > service.limits.json_body:
+        raise RequestError(413, f"The JSON is too large; expected at most {service.limits.json_body:,} bytes.")
+    return content
+
+
+async def _uploads(request: Request, service: Service) -> list[bytes]:
+    """The files of a form."""
+    try:
+        parser = MultiPartParser(
+            request.headers,
+            request.stream(),
+            max_files=service.limits.images,
+            max_fields=service.limits.images,
+            max_part_size=service.limits.body,
+        )
+        parser.spool_max_size = service.limits.body + 1  # in memory: it is bounded already
+        form = await parser.parse()
+    except (MultiPartException, KeyError, ValueError):
+        raise RequestError(400, "The form cannot be read, or has too many parts.") from None
+    uploads: list[UploadFile] = [value for _, value in form.multi_items() if not isinstance(value, str)]
+    try:
+        contents = [await upload.read() for upload in uploads]
+    finally:
+        await form.close()
+    if not contents:
+        raise RequestError(400, "The form has no file.")
+    return contents
+
+
+def _add_protocol(app: FastAPI, service: Service) -> None:
+    tags: list[str | Enum] = ["Open Inference Protocol v2"]
+
+    def checked(name: str, version: str | None = None) -> None:
+        bundle = service.main.bundle
+        if name != bundle.name or version not in (None, "", str(bundle.version)):
+            raise RequestError(404, f"Another model or version is served: {service.main.reference}.")
+
+    @app.get("/v2", tags=tags, response_model=shapes.ServerMetadata)
+    async def server() -> Response:
+        """What this server is."""
+        return _json({"name": "fortydays", "version": __version__, "extensions": ["binary_tensor_data"]})
+
+    @app.get("/v2/health/live", tags=tags, response_model=shapes.Live)
+    async def live() -> Response:
+        """Whether the server runs."""
+        return _json({"live": True})
+
+    @app.get("/v2/health/ready", tags=tags, response_model=shapes.Ready)
+    async def ready() -> Response:
+        """Whether it takes requests."""
+        return _json({"ready": service.ready}, status=200 if service.ready else 503)
+
+    refusals: dict[int | str, dict[str, Any]] = {
+        status: {"model": shapes.ProtocolRefusal, "description": text}
+        for status, text in ((400, "A wrong request"), (404, "Another model"), (413, "Too large"), (503, "Busy"))
+    }
+
+    @app.get("/v2/models/{name}", tags=tags, response_model=shapes.ModelMetadata, responses=refusals)
+    @app.get(
+        "/v2/models/{name}/versions/{version}", tags=tags, response_model=shapes.ModelMetadata, responses=refusals
+    )
+    async def metadata(request: Request) -> Response:
+        """What the model takes and gives."""
+        checked(request.path_params["name"], request.path_params.get("version"))
+        bundle = service.main.bundle
+        found = bundle.model.signature.as_dict()
+        return _json(
+            {
+                "name": bundle.name,
+                "versions": [str(bundle.version)],
+                "platform": "onnx_onnxv1",
+                "inputs": found["inputs"],
+                "outputs": found["outputs"],
+            }
+        )
+
+    @app.get("/v2/models/{name}/ready", tags=tags, response_model=shapes.ModelReady, responses=refusals)
+    @app.get(
+        "/v2/models/{name}/versions/{version}/ready", tags=tags, response_model=shapes.ModelReady, responses=refusals
+    )
+    async def model_ready(request: Request) -> Response:
+        """Whether the model takes requests."""
+        checked(request.path_params["name"], request.path_params.get("version"))
+        return _json({"name": service.main.bundle.name, "ready": service.ready}, status=200 if service.ready else 503)
+
+    extra = {"requestBody": shapes.INFER_BODY}
+
+    @app.post(
+        "/v2/models/{name}/infer", tags=tags, response_model=shapes.Inferred, responses=refusals, openapi_extra=extra
+    )
+    @app.post(
+        "/v2/models/{name}/versions/{version}/infer",
+        tags=tags,
+        response_model=shapes.Inferred,
+        responses=refusals,
+        openapi_extra=extra,
+    )
+    async def infer(request: Request) -> Response:
+        """The probabilities of all classes, for any number of images."""
+        checked(request.path_params["name"], request.path_params.get("version"))
+        length = request.headers.get(JSON_LENGTH)
+        content = await (request.body() if length else _json_body(request, service))
+        asked = read_infer_request(content, length, service.main.shape)
+        answer = await service.answer_pixels(
+            asked.images, request=request.scope[REQUEST], arrived=request.scope[ARRIVED]
+        )
+        bundle = answer.model.bundle
+        body, headers = write_infer_answer(asked, answer.probabilities, name=bundle.name, version=bundle.version)
+        return Response(body, headers=headers)
+
+
+def _add_health(app: FastAPI, service: Service) -> None:
+    @app.get("/healthz", tags=["health"], response_model=shapes.Live)
+    async def healthz() -> Response:
+        """Whether the process lives."""
+        return _json({"live": True})
+
+    @app.get("/readyz", tags=["health"], response_model=shapes.Ready)
+    async def readyz() -> Response:
+        """Whether requests should be sent here."""
+        return _json({"ready": service.ready}, status=200 if service.ready else 503)
+
+    @app.get("/metrics", tags=["health"], response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    async def metrics() -> Response:
+        """For Prometheus."""
+        service.metrics.waiting.set(service.main.batcher.waiting)
+        return Response(service.metrics.text(), headers={"content-type": CONTENT_TYPE})
+
+
+def _name_the_token(app: FastAPI) -> None:
+    make = app.openapi
+
+    def described() -> dict[str, Any]:
+        document = make()
+        document.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        return document
+
+    app.openapi = described  # type: ignore[method-assign]
+
+
+def _top(text: str | None) -> int:
+    if text is None:
+        return TOP
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= 1000):
+        raise RequestError(422, "top is no whole number from 1 to 1000.")
+    return int(text)
+
+
+def _json(document: object, *, status: int = 200) -> Response:
+    return Response(orjson.dumps(document), status, _NO_STORE, "application/json")
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestError)
+    headers = {**_NO_STORE}
+    if error.retry_after:
+        headers["retry-after"] = str(error.retry_after)
+    if error.status in (408, 413):
+        headers["connection"] = "close"
+    return Response(
+        orjson.dumps(error_document(error.message, request.scope)), error.status, headers, "application/json"
+    )
+
+
+async def _not_there(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    what = {404: "There is no such page.", 405: "This page does not take that method."}
+    message = what.get(error.status_code, "The request was refused.")
+    return Response(
+        orjson.dumps(error_document(message, request.scope)), error.status_code, error.headers, "application/json"
+    )

@@ -1,0 +1,201 @@
+"""The shapes of the service's answers, for its OpenAPI document. The routes write JSON themselves, which is faster."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+
+class ErrorText(BaseModel):
+    """What was wrong."""
+
+    message: str
+    request_id: str
+
+
+class Refusal(BaseModel):
+    """The body of an answer that is none."""
+
+    error: ErrorText
+
+
+class ProtocolRefusal(BaseModel):
+    """The same, as the inference protocol has it."""
+
+    error: str
+
+
+class Class(BaseModel):
+    """One class and its probability."""
+
+    name: str = Field(alias="class")
+    index: int
+    probability: float
+
+
+class Prediction(BaseModel):
+    """The most probable classes of one image, the best first."""
+
+    top: list[Class]
+
+
+class Predictions(BaseModel):
+    """The answer to a request with images."""
+
+    model: str
+    version: int
+    request_id: str
+    milliseconds: float
+    predictions: list[Prediction]
+
+
+class Model(BaseModel):
+    """What is served."""
+
+    model: str
+    version: int
+    digest: str
+    classes: list[str]
+    height: int
+    width: int
+    channels: int
+    strokes: bool
+    shadow: str | None
+
+
+class Live(BaseModel):
+    """Whether it lives."""
+
+    live: bool
+
+
+class Ready(BaseModel):
+    """Whether it takes requests."""
+
+    ready: bool
+
+
+class ModelReady(Ready):
+    """Whether a model takes requests."""
+
+    name: str
+
+
+class Served(BaseModel):
+    """What a role has now."""
+
+    model: str
+    changed: bool
+
+
+class Reloaded(BaseModel):
+    """What is served after a reload."""
+
+    main: Served
+    shadow: Served | None = None
+    workers: int
+
+
+class ServerMetadata(BaseModel):
+    """What the server is."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class TensorMetadata(BaseModel):
+    """An input or an output."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class ModelMetadata(BaseModel):
+    """What a model takes and gives."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+class OutputTensor(TensorMetadata):
+    """Numbers."""
+
+    data: list[float] | None = None
+
+
+class Inferred(BaseModel):
+    """The answer of the inference protocol."""
+
+    model_name: str
+    model_version: str
+    id: str | None = None
+    outputs: list[OutputTensor]
+
+
+_FILE = {"schema": {"type": "string", "format": "binary"}}
+_PIXELS = {
+    "type": "object",
+    "required": ["pixels"],
+    "properties": {
+        "pixels": {
+            "type": "array",
+            "items": {},
+            "description": "One image as the model takes it, or several: nested lists of whole numbers from 0 to 255.",
+        }
+    },
+}
+_FORM = {
+    "type": "object",
+    "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+}
+IMAGE_BODY: dict[str, Any] = {
+    "required": True,
+    "content": dict.fromkeys(("image/png", "image/jpeg", "image/webp"), _FILE),
+}
+PREDICT_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        **IMAGE_BODY["content"],
+        "multipart/form-data": {"schema": _FORM},
+        "application/json": {"schema": _PIXELS},
+    },
+}
+TOP_PARAMETER: dict[str, Any] = {
+    "name": "top",
+    "in": "query",
+    "description": "How many classes to name.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 5},
+}
+INFER_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["inputs"],
+                "properties": {
+                    "id": {"type": "string", "maxLength": 256},
+                    "inputs": {
+                        "type": "array",
+                        "minItems": 1,
+                        "maxItems": 1,
+                        "items": {
+                            "type": "object",
+                            "required": ["name", "datatype", "shape", "data"],
+                            "properties": {
+                                "name": {"const": "image"},
+                                "datatype": {"const": "UINT8"},
+                                "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}},
+                                "data": {"type": "array", "items": {}},
+                            },
+                        },
+                    },
+                },
+            }
+        }
+    },
+}

@@ -1,0 +1,220 @@
+"""What every request passes first: who may ask, from where, how much and how long; and what every answer carries.
+
+A web page of somebody else, open in the same browser, can reach a service on this machine. Two headers that such a
+page cannot forge keep it out: Host (against names that are made to point here) and Origin (against what is sent from
+there).
+"""
+
+import asyncio
+import hmac
+import ipaddress
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from fortydays.base import clock
+from fortydays.base.errors import FortydaysError
+from fortydays.serve.errors import RequestError, busy
+from fortydays.serve.limits import Limits
+from fortydays.serve.metrics import Metrics
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+ARRIVED, REQUEST = "fortydays.arrived", "fortydays.request"
+"""Where a request's scope has its time of arrival and its id."""
+
+OPEN = ("/", "/healthz", "/readyz")
+"""Paths that need no token: the page asks for it, and probes have none."""
+_OPEN_BELOW = ("/page/",)
+ADMIN = "/admin/"
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_HOST = re.compile(r"(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9.-]{1,253}))(?::[0-9]{1,5})?")
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """Who may ask.
+
+    Attributes:
+        hosts: names under which the service is called, besides those of this machine's loopback.
+        token: that requests must carry, or "" where the service is for this machine alone.
+        admin_token: that requests to administrate must carry.
+    """
+
+    hosts: Collection[str] = ()
+    token: str = ""
+    admin_token: str = ""
+
+
+class Guard:
+    """The outermost part of the application.
+
+    Args:
+        app: what answers.
+        access: who may ask.
+        limits: of bodies and time.
+        metrics: told of every request.
+        route_of: from a path to the name that metrics have for it; a few, so that nobody can make new ones.
+        closing: whether the service is about to end, so that clients are to look for another.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        access: Access,
+        limits: Limits,
+        metrics: Metrics,
+        route_of: Callable[[str], str],
+        closing: Callable[[], bool],
+    ) -> None:
+        self._app = app
+        self._hosts = {*_LOOPBACK_NAMES, *(host.lower() for host in access.hosts)}
+        self._access = access
+        self._limits = limits
+        self._metrics = metrics
+        self._route_of = route_of
+        self._closing = closing
+        self._buffered = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or pass on what is none."""
+        if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
+                return
+            await self._app(scope, receive, send)
+            return
+        arrived = clock.seconds()
+        headers = dict(scope["headers"])  # of headers that come twice, the last
+        given = headers.get(b"x-request-id", b"")
+        request = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8).encode()
+        scope[ARRIVED], scope[REQUEST] = arrived, request.decode()
+        status, held = 500, 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                told = [*message.get("headers", ()), (b"x-request-id", request)]
+                names = {name for name, _ in told}
+                told += [header for header in _HEADERS if header[0] not in names]
+                if self._closing():
+                    told.append((b"connection", b"close"))
+                message["headers"] = told
+            await send(message)
+
+        async def take() -> Message:
+            nonlocal held
+            left = arrived + self._limits.body_deadline - clock.seconds()
+            try:
+                async with asyncio.timeout(max(left, 0)):
+                    message = await receive()
+            except TimeoutError:
+                raise RequestError(408, "The request's body did not arrive in time.") from None
+            size = len(message.get("body", b""))
+            held += size
+            self._buffered += size
+            if held > self._limits.body:
+                raise self._too_large()
+            if self._buffered > self._limits.bodies:
+                raise busy("The service holds as many requests as it can.")
+            return message
+
+        try:
+            try:
+                self._check(scope, headers)
+                await self._app(scope, take, answer)
+            except FortydaysError as error:
+                await refuse(error, scope, answer)
+        finally:
+            self._buffered -= held
+            route = self._route_of(scope["path"])
+            self._metrics.requests.labels(route, str(status)).inc()
+            self._metrics.seconds.labels(route).observe(clock.seconds() - arrived)
+
+    def _check(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
+        path = scope["path"]
+        host = headers.get(b"host", b"").decode("latin-1")
+        if path not in ("/healthz", "/readyz") and not self._is_ours(host):
+            raise RequestError(421, "The request names another host than this service is called by.")
+        origin = headers.get(b"origin")
+        if origin is not None and scope["method"] not in ("GET", "HEAD"):
+            sender = origin.decode("latin-1").partition("://")[2]
+            if sender.lower() != host.lower():
+                raise RequestError(403, "The request comes from a page of another site.")
+        admin = path.startswith(ADMIN)
+        token = self._access.admin_token if admin else self._access.token
+        if admin or (token and path not in OPEN and not path.startswith(_OPEN_BELOW)):
+            sent = headers.get(b"authorization", b"")
+            expected = b"Bearer " + token.encode()
+            if not token or not hmac.compare_digest(sent, expected):
+                raise RequestError(
+                    401, "The request has no valid token; send the header 'Authorization: Bearer TOKEN'."
+                )
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length[:20]) > self._limits.body:
+            raise self._too_large()
+        if headers.get(b"content-encoding", b"identity").lower() not in (b"identity", b""):
+            raise RequestError(415, "The body is compressed; send it as it is.")
+
+    def _is_ours(self, host: str) -> bool:
+        found = _HOST.fullmatch(host)
+        return bool(found) and (found[1] or found[2]).lower() in self._hosts  # type: ignore[index]
+
+    def _too_large(self) -> RequestError:
+        return RequestError(413, f"The request's body is too large; expected at most {self._limits.body:,} bytes.")
+
+
+async def refuse(error: FortydaysError, scope: Scope, send: Send) -> None:
+    """Tell a client what was wrong, in the form its protocol has for it."""
+    status, retry = 500, 0
+    message = "The service failed."
+    if isinstance(error, RequestError):
+        status, retry, message = error.status, error.retry_after, error.message
+    content = orjson.dumps(error_document(message, scope))
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    if retry:
+        headers.append((b"retry-after", str(retry).encode()))
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    if status in (408, 413):
+        headers.append((b"connection", b"close"))  # the rest of its body is not waited for
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+def error_document(message: str, scope: Scope) -> dict[str, Any]:
+    """The body of a refusal; the inference protocol wants the text alone."""
+    if scope["path"].startswith("/v2"):
+        return {"error": message}
+    return {"error": {"message": message, "request_id": scope.get(REQUEST, "")}}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on is reached from this machine alone."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,113 @@
+"""From an image file of anyone to the pixels a model takes: bounded, checked, and upright."""
+
+import io
+import threading
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.serve.digits import as_strokes
+from fortydays.serve.errors import RequestError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+"""What is decoded; each has a decoder that is fuzzed by its makers."""
+
+_LARGE = 2_000_000
+_one_large_at_a_time = threading.Lock()
+
+
+def decode(content: bytes, shape: tuple[int, int, int], *, strokes: bool, most_pixels: int) -> NDArray[np.uint8]:
+    """The pixels for a model from an image file.
+
+    A file of the model's own size is taken as it is. Others are turned upright by their EXIF orientation, cut to the
+    model's shape around the middle, and made smaller or larger; transparency is seen on white. For a model of strokes,
+    the drawing is found, made light on dark, and centred by its mass as MNIST's digits are.
+
+    Args:
+        content: a PNG, JPEG or WebP file; of an animation, the first picture.
+        shape: height, width and channels (1 or 3) of what the model takes.
+        strokes: whether it takes light strokes on a dark ground.
+        most_pixels: width times height of what is decoded at all.
+
+    Returns:
+        uint8, shape (height, width), or (height, width, 3) for three channels.
+
+    Raises:
+        RequestError: 415 where it is no such file, 413 where it has too many pixels, 422 where it is damaged.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged metadata, and of bombs, which are counted here
+            image = Image.open(io.BytesIO(content), formats=FORMATS)
+    except UnidentifiedImageError:
+        raise RequestError(415, f"This is no image that can be read; expected {_or(FORMATS)}.") from None
+    except Exception as error:  # whatever a decoder stumbles on, the file is what is wrong
+        raise _damaged(error) from None
+    width, height = image.size
+    if width * height > most_pixels or width < 1 or height < 1:
+        raise RequestError(
+            413, f"The image has {width:,} x {height:,} pixels; expected at most {most_pixels:,} in all."
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if width * height <= _LARGE:
+                return _pixels(image, shape, strokes=strokes)
+            # One after the other, so that a few large images at once do not take all memory.
+            with _one_large_at_a_time:
+                return _pixels(image, shape, strokes=strokes)
+    except Exception as error:  # as above
+        raise _damaged(error) from None
+
+
+def _pixels(image: "Image", shape: tuple[int, int, int], *, strokes: bool) -> NDArray[np.uint8]:
+    from PIL import Image, ImageOps
+
+    height, width, channels = shape
+    mode = "L" if channels == 1 else "RGB"
+    if image.format == "JPEG":
+        # Lets the decoder skip detail that would be thrown away: up to eight times smaller, still twice as large.
+        side = 512 if strokes else 2 * max(height, width)
+        image.draft(None, (side, side))
+    image = ImageOps.exif_transpose(image)
+    exact = image.size == (width, height)
+    image = _opaque(image).convert(mode)
+    if strokes and channels == 1:
+        pixels = np.asarray(image, dtype=np.uint8)
+        return as_strokes(pixels, (height, width), exact=exact)
+    if not exact:
+        shrinks = image.size[0] >= 2 * width and image.size[1] >= 2 * height
+        image = ImageOps.fit(image, (width, height), Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC)
+    return np.array(image, dtype=np.uint8)
+
+
+def _opaque(image: "Image") -> "Image":
+    """Without transparency: on white, as paper is. Sixteen bits of grey become eight."""
+    from PIL import Image
+
+    if image.mode.startswith("I") or image.mode == "F":
+        numbers = np.asarray(image, dtype=np.float64)
+        largest = 65535.0 if numbers.max(initial=0) > 255 else 255.0
+        return Image.fromarray((numbers * (255 / largest)).clip(0, 255).astype(np.uint8))
+    if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        ground = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(ground, layer).convert("RGB")
+    return image
+
+
+def _damaged(error: Exception) -> RequestError:
+    if isinstance(error, RequestError):
+        return error
+    return RequestError(422, "The image cannot be decoded: it is damaged or cut off.")
+
+
+def _or(names: tuple[str, ...]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,0 +1,34 @@
+"""How much of anything the service takes."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What bounds the memory and the time that requests can cost.
+
+    Attributes:
+        body: bytes of a request.
+        json_body: bytes of a request in JSON, which takes many times as much memory when read.
+        bodies: bytes of all requests that are being read or answered.
+        pixels: of an image before it is made smaller: width times height.
+        images: in one request.
+        waiting: images that wait for the model; the request that would exceed it is told to come again.
+        batch: images that are computed together.
+        delay: seconds that an image waits for others on their way, so that they are computed together.
+        deadline: seconds in which a request is answered.
+        body_deadline: seconds in which a request's body must have arrived.
+        drain: seconds in which accepted requests are answered when the service ends or a model is replaced.
+    """
+
+    body: int = 10_000_000
+    json_body: int = 2_000_000
+    bodies: int = 60_000_000
+    pixels: int = 20_000_000
+    images: int = 64
+    waiting: int = 512
+    batch: int = 64
+    delay: float = 0.002
+    deadline: float = 10.0
+    body_deadline: float = 20.0
+    drain: float = 15.0

@@ -1,0 +1,146 @@
+"""What the service saw: one row for each image, in a bounded SQLite file that drift can be read from later.
+
+Rows are written by a thread of their own, many at once; a request never waits for the disk. Where rows come faster
+than the disk takes them, or the disk is full, rows are dropped and counted, and requests are answered all the same.
+"""
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fortydays.base import files
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS requests (
+    id INTEGER PRIMARY KEY,
+    time TEXT NOT NULL,
+    request TEXT NOT NULL,
+    model TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    class TEXT NOT NULL,
+    confidence REAL NOT NULL,
+    mean REAL NOT NULL,
+    deviation REAL NOT NULL,
+    milliseconds REAL NOT NULL,
+    shadow_version INTEGER,
+    shadow_class TEXT,
+    shadow_confidence REAL,
+    image BLOB
+)
+"""
+_COLUMNS = (
+    "time", "request", "model", "version", "class", "confidence", "mean", "deviation", "milliseconds",
+    "shadow_version", "shadow_class", "shadow_confidence", "image",
+)  # fmt: skip
+_INSERT = f"INSERT INTO requests ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+_MOST_QUEUED = 20_000
+_SECONDS_BETWEEN = 0.5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One answered image.
+
+    Attributes:
+        time: when, as ISO 8601 text.
+        request: the id that its answer had.
+        model, version: which answered.
+        label: of the most probable class.
+        confidence: its probability.
+        mean, deviation: of the pixels that the model saw, from 0 to 255.
+        milliseconds: from the request's arrival to its answer.
+        shadow: version, label and confidence of the model in the shadow, if it was asked.
+        image: the pixels as the model saw them, or None where images are not kept.
+    """
+
+    time: str
+    request: str
+    model: str
+    version: int
+    label: str
+    confidence: float
+    mean: float
+    deviation: float
+    milliseconds: float
+    shadow: tuple[int, str, float] | None = None
+    image: bytes | None = None
+
+
+class RequestLog:
+    """The file and the thread that writes it.
+
+    Args:
+        path: of the SQLite file; made where there is none.
+        most_rows: how many of the newest rows are kept.
+        dropped: told how many rows were lost, each time some are.
+
+    Raises:
+        StorageError: the file cannot be made, or is no such log.
+    """
+
+    def __init__(self, path: Path, *, most_rows: int, dropped: Callable[[int], None] = lambda _count: None) -> None:
+        self._path = path
+        self._most_rows = most_rows
+        self._dropped = dropped
+        self._rows: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
+        self._ended = threading.Event()
+        files.make_private_folder(path.parent)
+        try:
+            with sqlite3.connect(path) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute(SCHEMA)
+            connection.close()
+        except sqlite3.Error as error:
+            raise files.storage_error("open", path, OSError(str(error))) from error
+        self._thread = threading.Thread(target=self._work, name="request log", daemon=True)
+        self._thread.start()
+
+    def add(self, row: Row) -> None:
+        """Keep a row, soon."""
+        if self._rows.qsize() >= _MOST_QUEUED:
+            self._dropped(1)
+            return
+        self._rows.put(row)
+
+    def close(self) -> None:
+        """Write what waits and end."""
+        self._rows.put(None)
+        self._ended.set()
+        self._thread.join(10)
+
+    def _work(self) -> None:
+        ended = False
+        while not ended:
+            rows = [self._rows.get()]
+            self._ended.wait(_SECONDS_BETWEEN)
+            while not self._rows.empty():
+                rows.append(self._rows.get())
+            ended = None in rows
+            kept = [row for row in rows if row is not None]
+            if kept:
+                try:
+                    self._write(kept)
+                except sqlite3.Error:
+                    self._dropped(len(kept))
+
+    def _write(self, rows: list[Row]) -> None:
+        connection = sqlite3.connect(self._path, timeout=5)
+        try:
+            with connection:
+                connection.executemany(_INSERT, [_values(row) for row in rows])
+                connection.execute(
+                    "DELETE FROM requests WHERE id <= (SELECT max(id) FROM requests) - ?", [self._most_rows]
+                )
+        finally:
+            connection.close()
+
+
+def _values(row: Row) -> tuple[object, ...]:
+    shadow = row.shadow or (None, None, None)
+    return (
+        row.time, row.request, row.model, row.version, row.label, row.confidence, row.mean, row.deviation,
+        row.milliseconds, *shadow, row.image,
+    )  # fmt: skip

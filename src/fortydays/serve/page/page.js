@@ -1,0 +1,236 @@
+"use strict";
+// The page of the service: draws or takes an image, asks /predict, shows bars. No library, nothing from elsewhere.
+(() => {
+  const $ = (id) => document.getElementById(id);
+  const canvas = $("canvas");
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  const TYPES = ["image/png", "image/jpeg", "image/webp"];
+  const state = { model: null, asking: false, next: null, inked: false, down: false, cursor: null, preview: "" };
+
+  const say = (text) => {
+    $("message").textContent = text;
+    $("message").hidden = !text;
+  };
+
+  const headers = (extra) => {
+    const token = sessionStorage.getItem("token");
+    return token ? { ...extra, Authorization: `Bearer ${token}` } : { ...extra };
+  };
+
+  // Gives the document of an answer; says what was wrong and gives null where there is none.
+  const ask = async (path, options = {}) => {
+    let answer;
+    try {
+      answer = await fetch(path, { ...options, headers: headers(options.headers) });
+    } catch {
+      say("The service does not answer. Is it still running? Try again when it is.");
+      return null;
+    }
+    if (answer.status === 401) {
+      $("token-form").hidden = false;
+      $("token").focus();
+      return null;
+    }
+    let body;
+    try {
+      body = await answer.json();
+    } catch {
+      say(`The service gave an answer that cannot be read (status ${answer.status}).`);
+      return null;
+    }
+    if (!answer.ok) {
+      say(body.error && body.error.message ? body.error.message : `The service refused (status ${answer.status}).`);
+      return null;
+    }
+    say("");
+    return body;
+  };
+
+  const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 0 : 1)}%`;
+
+  // The bars keep the order of the classes, so that the eye can follow one of them while the drawing changes.
+  const show = (list, top, many) => {
+    const shown = many ? top : [...top].sort((a, b) => a.index - b.index);
+    while (list.children.length > shown.length) list.lastChild.remove();
+    while (list.children.length < shown.length) {
+      const item = document.createElement("li");
+      for (const name of ["label", "track", "share"]) {
+        const part = document.createElement("span");
+        part.className = name;
+        item.append(part);
+      }
+      const fill = document.createElement("div");
+      fill.className = "fill";
+      item.children[1].append(fill);
+      list.append(item);
+    }
+    shown.forEach((entry, i) => {
+      const item = list.children[i];
+      item.classList.toggle("best", entry.index === top[0].index);
+      item.children[0].textContent = entry.class;
+      item.children[0].title = entry.class;
+      item.children[1].firstChild.style.width = `${100 * entry.probability}%`;
+      item.children[2].textContent = percent(entry.probability);
+    });
+  };
+
+  const send = async (blob) => {
+    state.next = blob;
+    if (state.asking) return; // what comes meanwhile is asked next, and only the newest of it
+    state.asking = true;
+    while (state.next) {
+      const content = state.next;
+      state.next = null;
+      const many = !state.model || state.model.classes.length > 12;
+      const options = { method: "POST", body: content, headers: { "Content-Type": content.type } };
+      const started = performance.now();
+      const [main, second] = await Promise.all([
+        ask(`/predict?top=${many ? 10 : 12}`, options),
+        state.model && state.model.shadow ? ask("/compare", options) : null,
+      ]);
+      if (main) {
+        const top = main.predictions[0].top;
+        show($("bars"), top, many);
+        $("answered-by").textContent = `${top[0].class}, says ${main.model}@${main.version}`;
+        const all = (performance.now() - started).toFixed(0);
+        $("took").textContent = `Answered in ${main.milliseconds.toFixed(1)} ms, here after ${all} ms.`;
+      }
+      if (second) {
+        $("second").hidden = false;
+        show($("second-bars"), second.predictions[0].top, many);
+        $("second-by").textContent = `${second.predictions[0].top[0].class}, says ${second.model}@${second.version}`;
+        $("second-took").textContent = `Answered in ${second.milliseconds.toFixed(1)} ms.`;
+      }
+    }
+    state.asking = false;
+  };
+
+  const sendDrawing = () => canvas.toBlob((blob) => blob && send(blob), "image/png");
+
+  const clear = () => {
+    pen.fillStyle = "#fff";
+    pen.fillRect(0, 0, canvas.width, canvas.height);
+    state.inked = false;
+    state.down = false;
+    state.cursor = null;
+    state.next = null;
+    $("bars").replaceChildren();
+    $("second-bars").replaceChildren();
+    $("answered-by").textContent = "Answer";
+    $("took").textContent = "Nothing was asked yet.";
+    say("");
+  };
+
+  const line = (from, to) => {
+    pen.lineWidth = 20;
+    pen.lineCap = "round";
+    pen.lineJoin = "round";
+    pen.strokeStyle = "#000";
+    pen.beginPath();
+    pen.moveTo(from.x, from.y);
+    pen.lineTo(to.x + 0.01, to.y);
+    pen.stroke();
+    state.inked = true;
+    sendDrawing();
+  };
+
+  const place = (event) => {
+    const box = canvas.getBoundingClientRect();
+    const scale = canvas.width / box.width;
+    return { x: (event.clientX - box.left) * scale, y: (event.clientY - box.top) * scale };
+  };
+
+  let last = null;
+  canvas.addEventListener("pointerdown", (event) => {
+    event.preventDefault();
+    canvas.focus();
+    canvas.setPointerCapture(event.pointerId);
+    last = place(event);
+    line(last, last);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!last) return;
+    const to = place(event);
+    line(last, to);
+    last = to;
+  });
+  for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { last = null; });
+
+  canvas.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    const from = state.cursor || { x: canvas.width / 2, y: canvas.height / 2 };
+    if (step) {
+      event.preventDefault();
+      const far = event.shiftKey ? 30 : 10;
+      const inside = (value) => Math.min(Math.max(value, 0), canvas.width);
+      state.cursor = { x: inside(from.x + far * step[0]), y: inside(from.y + far * step[1]) };
+      if (state.down) line(from, state.cursor);
+    } else if (event.key === " ") {
+      event.preventDefault();
+      state.down = !state.down;
+      state.cursor = from;
+      if (state.down) line(from, from);
+    } else if (event.key === "Delete" || event.key === "Backspace") {
+      event.preventDefault();
+      clear();
+    } else {
+      return;
+    }
+    const where = state.cursor ? ` at ${Math.round(state.cursor.x)}, ${Math.round(state.cursor.y)}` : "";
+    canvas.setAttribute("aria-label", `A field to draw in. Pen ${state.down ? "down" : "lifted"}${where}`);
+  });
+  $("clear").addEventListener("click", clear);
+
+  const take = (file) => {
+    if (!file) return;
+    if (!TYPES.includes(file.type)) {
+      say(`“${file.name || "That"}” is no image that can be read. Give a PNG, JPEG or WebP file.`);
+      return;
+    }
+    if (state.preview) URL.revokeObjectURL(state.preview);
+    state.preview = URL.createObjectURL(file);
+    $("preview").src = state.preview;
+    $("preview").hidden = false;
+    send(file);
+  };
+
+  $("file").addEventListener("change", () => take($("file").files[0]));
+  document.addEventListener("paste", (event) => {
+    const files = event.clipboardData ? event.clipboardData.files : [];
+    if (files.length) take(files[0]);
+  });
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    document.body.classList.add("dragging");
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) document.body.classList.remove("dragging");
+  });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    document.body.classList.remove("dragging");
+    take(event.dataTransfer.files[0]);
+  });
+
+  const begin = async () => {
+    const model = await ask("/model");
+    if (!model) return;
+    state.model = model;
+    $("token-form").hidden = true;
+    $("name").textContent = `${model.model}@${model.version}`;
+    document.title = `${model.model}@${model.version} · fortydays`;
+    $("drawing").hidden = !model.strokes;
+    $("drop-title").textContent = model.strokes ? "Or give an image" : "Give an image";
+    $("draw-title").textContent = model.classes.length === 10 && model.classes[9] === "9" ? "Draw a digit" : "Draw";
+    $("second").hidden = !model.shadow;
+    if (model.shadow) $("second-by").textContent = model.shadow;
+  };
+
+  $("token-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    sessionStorage.setItem("token", $("token").value);
+    begin();
+  });
+  clear();
+  begin();
+})();

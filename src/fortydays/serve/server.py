@@ -1,0 +1,405 @@
+"""The processes of a service: one or several workers behind one address, started, told to reload, ended in order."""
+
+import asyncio
+import contextlib
+import functools
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fortydays.base import clock, files
+from fortydays.base.errors import FortydaysError, StorageError, UsageError
+from fortydays.base.process import has_ended, identity
+from fortydays.serve.errors import busy
+from fortydays.serve.guard import Access, is_loopback
+from fortydays.serve.limits import Limits
+from fortydays.serve.service import MAIN, SHADOW, Service
+from fortydays.serve.source import Source, fetch
+
+if TYPE_CHECKING:
+    from fortydays.serve.guard import Guard
+
+_SECONDS_BETWEEN_LOOKS = 0.1
+_LAME_SECONDS = 0.3
+"""How long a service that is to end still takes requests: each is told that its connection closes."""
+_SECONDS_FOR_WORKERS = 60
+_MOST_CONNECTIONS = 2_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """All that a worker needs to know.
+
+    Attributes:
+        sources: of the models, by role.
+        state: a private folder for what the workers of this service tell each other.
+        access: who may ask.
+        limits: of everything.
+        threads: for each model to compute with.
+        workers: processes.
+        share: of requests that the shadow sees.
+        log: the file of the request log, or None.
+        log_rows: how many rows it keeps.
+        keep_images: whether it keeps what the model saw.
+    """
+
+    sources: Mapping[str, Source]
+    state: Path
+    access: Access
+    limits: Limits = field(default_factory=Limits)
+    threads: int = 1
+    workers: int = 1
+    share: float = 1.0
+    log: Path | None = None
+    log_rows: int = 100_000
+    keep_images: bool = False
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket that listens there.
+
+    Raises:
+        UsageError: another program does, or there is no such address here.
+    """
+    try:
+        (family, kind, protocol, _, address), *_ = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        listening = socket.socket(family, kind, protocol)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(2048)
+        except OSError:
+            listening.close()
+            raise
+    except OSError as error:
+        raise UsageError(
+            f"The service cannot listen on {host}, port {port}: {error.strerror or error}.",
+            hint="Choose another with --port, or --port 0 for any that is free.",
+        ) from error
+    listening.set_inheritable(True)
+    return listening
+
+
+def address_of(listening: socket.socket) -> str:
+    """Where a browser on this machine finds it."""
+    host, port, *_ = listening.getsockname()
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def access_for(host: str, *, token: str, hosts: tuple[str, ...]) -> Access:
+    """Who may ask a service that listens on an address.
+
+    Args:
+        host: the address.
+        token: the reader's, or "".
+        hosts: names under which it is called.
+
+    Raises:
+        UsageError: other machines can reach it and there is no token, or a short one.
+    """
+    if not is_loopback(host) and not token:
+        raise UsageError(
+            f"Other machines can reach {host}, and there is no token.",
+            hint="Set FORTYDAYS_TOKEN to a secret of at least 16 characters, or leave --host away.",
+        )
+    if token and (len(token) < 16 or not token.isascii() or not token.isprintable() or " " in token):
+        raise UsageError(
+            "FORTYDAYS_TOKEN is no token; expected at least 16 letters, digits and signs, without spaces."
+        )
+    own = () if host in ("0.0.0.0", "::") else (host,)  # noqa: S104
+    return Access(hosts=(*own, *hosts), token=token, admin_token=token or secrets.token_urlsafe(32))
+
+
+def serve(launch: Launch, listening: socket.socket, *, ready: Callable[[str], None]) -> None:
+    """Serve until the process is told to end.
+
+    Args:
+        launch: what and how.
+        listening: where.
+        ready: called with the models' names when the service answers.
+
+    Raises:
+        FortydaysError: a model cannot be had or is not one to serve.
+    """
+    import uvicorn
+
+    files.make_private_folder(launch.state)
+    folders = asyncio.run(_fetch_all(launch.sources))
+    _write_current(launch.state, folders, generation=1)
+    config = uvicorn.Config(
+        functools.partial(worker, launch),
+        factory=True,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=int(launch.limits.drain) + 1,
+        limit_concurrency=_MOST_CONNECTIONS,
+    )
+    _write_running(launch, listening)
+    try:
+        if launch.workers == 1:
+            # Made here, so that what is wrong with a model is told before anything listens.
+            config.app = functools.partial(_given, worker(launch, ready=ready))
+            uvicorn.Server(config).run([listening])
+        else:
+            _run_workers(config, launch, listening, ready)
+    finally:
+        listening.close()
+        files.remove(launch.state)
+
+
+def _given(app: "Guard") -> "Guard":
+    return app
+
+
+def _run_workers(config: Any, launch: Launch, listening: socket.socket, ready: Callable[[str], None]) -> None:
+    from uvicorn.supervisors import Multiprocess
+
+    from fortydays.registry.contents import open_bundle
+
+    current = _read_current(launch.state)
+    names = []
+    for role in launch.sources:
+        bundle = open_bundle(Path(current["folders"][role]), threads=1)
+        names.append(f"{bundle.name}@{bundle.version}")
+    # Where the library looks for the folder in which the workers add up their metrics.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(files.make_private_folder(launch.state / "metrics"))
+    ready(", ".join(names))
+    Multiprocess(config, sockets=[listening]).run()
+
+
+def worker(launch: Launch, *, ready: Callable[[str], None] | None = None) -> "Guard":
+    """The application of one worker process, its models loaded.
+
+    Args:
+        launch: what and how.
+        ready: called with the models' names when the server has started.
+    """
+    from fortydays.serve.app import create_app
+    from fortydays.serve.log import RequestLog
+    from fortydays.serve.metrics import Metrics
+    from fortydays.serve.served import load
+
+    metrics = Metrics()
+    current = _read_current(launch.state)
+    models = {
+        role: load(Path(folder), launch.limits, metrics, threads=launch.threads)
+        for role, folder in current["folders"].items()
+    }
+    log = None
+    if launch.log is not None:
+        log = RequestLog(launch.log, most_rows=launch.log_rows, dropped=metrics.dropped.inc)
+    service = Service(
+        models[MAIN],
+        models.get(SHADOW),
+        share=launch.share,
+        limits=launch.limits,
+        metrics=metrics,
+        log=log,
+        keep_images=launch.keep_images,
+        threads=launch.threads,
+    )
+    member = Member(launch, service, generation=current["generation"])
+
+    async def started() -> None:
+        member.start()
+        if ready is not None:
+            ready(", ".join(model.reference for model in models.values()))
+
+    return create_app(service, access=launch.access, reload=member.reload, started=started, stopped=member.stop)
+
+
+class Member:
+    """One worker among those of a service: whoever is told to reload has the others do the same.
+
+    What is to be served stands in one file with a number that grows. Each worker looks at it, loads what it names, and
+    writes down in a file of its own how that went. Where one cannot, all go back.
+    """
+
+    def __init__(self, launch: Launch, service: Service, *, generation: int) -> None:
+        self._launch = launch
+        self._service = service
+        self._generation = generation
+        self._watch: asyncio.Task[None] | None = None
+        self._leave: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Tell that this worker runs, watch the others, and end gently when asked to."""
+        self._tell("")
+        self._watch = asyncio.create_task(self._watching())
+        loop = asyncio.get_running_loop()
+        usual = signal.getsignal(signal.SIGTERM)
+
+        def leave() -> None:
+            if self._leave is None:
+                self._leave = asyncio.create_task(self._leaving(usual))
+
+        with contextlib.suppress(RuntimeError, ValueError):  # not the main thread: a test's
+            loop.add_signal_handler(signal.SIGTERM, leave)
+
+    async def stop(self) -> None:
+        """Watch no more."""
+        if self._watch is not None:
+            self._watch.cancel()
+        with contextlib.suppress(StorageError):
+            files.remove(self._own)
+
+    async def reload(self) -> dict[str, Any]:
+        """Serve what the sources name now, in every worker.
+
+        Returns:
+            By role what is served and whether it changed, and the number of workers.
+
+        Raises:
+            FortydaysError: it cannot be; every worker serves what it did.
+        """
+        try:
+            with files.locked(self._launch.state / "reload.lock", timeout=0):
+                return await self._reload()
+        except TimeoutError:
+            raise busy("Another reload is under way.") from None
+
+    async def _reload(self) -> dict[str, Any]:
+        folders = await _fetch_all(self._launch.sources)
+        before = _read_current(self._launch.state)
+        result = await self._service.reload(_finder(folders))
+        self._generation = before["generation"] + 1
+        _write_current(self._launch.state, folders, generation=self._generation)
+        self._tell("")
+        failures, workers = await self._others()
+        if failures:
+            old = {role: Path(folder) for role, folder in before["folders"].items()}
+            self._generation += 1
+            _write_current(self._launch.state, old, generation=self._generation)
+            await self._service.reload(_finder(old))
+            self._tell("")
+            raise FortydaysError(f"A worker could not load it: {failures[0]}")
+        return {**result, "workers": workers}
+
+    async def _others(self) -> tuple[list[str], int]:
+        """Wait until every worker has told how its reload went: what failed, and how many there are."""
+        end = clock.seconds() + _SECONDS_FOR_WORKERS
+        while True:
+            told = []
+            for path in sorted(self._launch.state.glob("worker-*.json")):
+                with contextlib.suppress(StorageError):  # it ended just now
+                    told.append(files.read_json(path))
+            told = [each for each in told if not has_ended(each["process"])]
+            late = [each for each in told if each["generation"] < self._generation]
+            failures = [each["problem"] for each in told if each["problem"]]
+            if failures or not late:
+                return failures, len(told)
+            if clock.seconds() > end:
+                return [f"a worker did not answer within {_SECONDS_FOR_WORKERS} seconds"], len(told)
+            await asyncio.sleep(_SECONDS_BETWEEN_LOOKS / 2)
+
+    async def _watching(self) -> None:
+        while True:
+            await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+            with contextlib.suppress(StorageError):
+                current = _read_current(self._launch.state)
+                if current["generation"] <= self._generation:
+                    continue
+                self._generation = current["generation"]
+                folders = {role: Path(folder) for role, folder in current["folders"].items()}
+                try:
+                    await self._service.reload(_finder(folders))
+                except FortydaysError as error:
+                    self._tell(error.message)
+                else:
+                    self._tell("")
+
+    async def _leaving(self, usual: Any) -> None:
+        self._service.ready = False
+        await asyncio.sleep(_LAME_SECONDS)
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, usual)
+        signal.raise_signal(signal.SIGTERM)
+
+    @property
+    def _own(self) -> Path:
+        return self._launch.state / f"worker-{os.getpid()}.json"
+
+    def _tell(self, problem: str) -> None:
+        files.write_json(self._own, {"process": identity(), "generation": self._generation, "problem": problem})
+
+
+def _finder(folders: Mapping[str, Path]) -> Callable[[str], Any]:
+    async def find(role: str) -> Path:
+        return folders[role]
+
+    return find
+
+
+async def _fetch_all(sources: Mapping[str, Source]) -> dict[str, Path]:
+    return {role: await fetch(source) for role, source in sources.items()}
+
+
+def _write_current(state: Path, folders: Mapping[str, Path], *, generation: int) -> None:
+    told = {role: str(folder) for role, folder in folders.items()}
+    files.write_json(state / "current.json", {"generation": generation, "folders": told})
+
+
+def _read_current(state: Path) -> dict[str, Any]:
+    return files.read_json(state / "current.json")
+
+
+def _write_running(launch: Launch, listening: socket.socket) -> None:
+    files.write_json(
+        launch.state / "service.json",
+        {
+            "process": identity(),
+            "address": address_of(listening),
+            "model": str(launch.sources[MAIN]),
+            "admin_token": launch.access.admin_token,
+        },
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A service that runs on this machine.
+
+    Attributes:
+        address: where it is.
+        model: what it was started with.
+        admin_token: with which it is told to reload.
+    """
+
+    address: str
+    model: str
+    admin_token: str
+
+
+def running(parent: Path) -> list[Running]:
+    """The services of a workspace that run now; what killed ones left behind goes.
+
+    Args:
+        parent: the folder of their states.
+    """
+    found = []
+    for path in sorted(parent.glob("*/service.json")):
+        try:
+            document = files.read_json(path)
+            if has_ended(document["process"]):
+                files.remove(path.parent)
+                continue
+            found.append(Running(**{name: document[name] for name in ("address", "model", "admin_token")}))
+        except (StorageError, KeyError):  # it ends just now, or is no such file
+            continue
+    return found

@@ -1,0 +1,324 @@
+"""What a service does with images, whatever way they came in: answers them, watches a shadow, replaces its model."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.base import clock
+from fortydays.base.errors import FortydaysError
+from fortydays.serve.errors import RequestError, busy
+from fortydays.serve.images import decode
+from fortydays.serve.limits import Limits
+from fortydays.serve.log import RequestLog, Row
+from fortydays.serve.metrics import Metrics
+from fortydays.serve.served import ServedModel, load
+
+MAIN, SHADOW = "main", "shadow"
+FindBundle = Callable[[str], Awaitable[Path]]
+"""From a role, "main" or "shadow", to the folder of the bundle that has it now."""
+
+_DECODERS = 2
+_MOST_WAITING_FOR_SHADOW = 64
+_SECONDS_BETWEEN_LOOKS = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What one request gets.
+
+    Attributes:
+        model: which answered, all of it.
+        probabilities: float32, shape (images, classes).
+        seconds: from the request's arrival.
+    """
+
+    model: ServedModel
+    probabilities: NDArray[np.float32]
+    seconds: float
+
+
+class Service:
+    """The models in use and the work on them. All methods but the constructor belong to one event loop.
+
+    Args:
+        main: what answers.
+        shadow: what answers beside it, unseen; or None.
+        share: of requests that the shadow sees too.
+        limits: of everything.
+        metrics: told of everything.
+        log: of requests, or None.
+        keep_images: whether the log keeps what the model saw.
+        threads: for each model to compute with.
+    """
+
+    def __init__(
+        self,
+        main: ServedModel,
+        shadow: ServedModel | None = None,
+        *,
+        share: float = 1.0,
+        limits: Limits,
+        metrics: Metrics,
+        log: RequestLog | None = None,
+        keep_images: bool = False,
+        threads: int = 1,
+    ) -> None:
+        self.limits = limits
+        self.metrics = metrics
+        self.ready = True
+        self._models: dict[str, ServedModel | None] = {MAIN: main, SHADOW: shadow}
+        self._share = share
+        self._log = log
+        self._keep_images = keep_images
+        self._threads = threads
+        self._decoders = ThreadPoolExecutor(_DECODERS, thread_name_prefix="decoder")
+        self._reloading = asyncio.Lock()
+        self._background: set[asyncio.Task[None]] = set()
+        self._random = random.Random(0)  # noqa: S311 - which requests the shadow sees is no secret
+        for role in (MAIN, SHADOW):
+            self._tell_model(role)
+
+    @property
+    def main(self) -> ServedModel:
+        """What answers now."""
+        found = self._models[MAIN]
+        assert found is not None
+        return found
+
+    @property
+    def shadow(self) -> ServedModel | None:
+        """What answers beside it, unseen."""
+        return self._models[SHADOW]
+
+    async def answer_files(self, contents: Sequence[bytes], *, request: str, arrived: float) -> Answer:
+        """Decode image files and answer them.
+
+        Args:
+            contents: the files, at least one.
+            request: its id, for the log.
+            arrived: when the request did, by :func:`fortydays.base.clock.seconds`.
+
+        Raises:
+            RequestError: a file is no image or too large, or the service is busy.
+        """
+        if len(contents) > self.limits.images:
+            raise RequestError(413, f"{len(contents):,} images in one request; expected at most {self.limits.images}.")
+        model = self.main
+        loop = asyncio.get_running_loop()
+        with model.batcher.expecting():
+            bundle = model.bundle
+            decoded = await asyncio.gather(
+                *(
+                    loop.run_in_executor(self._decoders, self._decoded, content, bundle.image, bundle.strokes)
+                    for content in contents
+                )
+            )
+        pixels = np.stack(decoded).reshape(-1, *model.shape)
+        return await self._answer(model, pixels, request=request, arrived=arrived)
+
+    async def answer_pixels(self, images: NDArray[np.uint8], *, request: str, arrived: float) -> Answer:
+        """Answer images that are as the model takes them.
+
+        Args:
+            images: uint8, shape (n, *image).
+            request: its id, for the log.
+            arrived: when the request did.
+
+        Raises:
+            RequestError: there are too many, they have another shape, or the service is busy.
+        """
+        model = self.main
+        if images.shape[1:] != model.shape:
+            raise RequestError(
+                422, f"The images have the shape {list(images.shape[1:])}; this model takes {list(model.shape)}."
+            )
+        if not 1 <= len(images) <= self.limits.waiting:
+            raise RequestError(413, f"{len(images):,} images in one request; expected 1 to {self.limits.waiting}.")
+        return await self._answer(model, images, request=request, arrived=arrived)
+
+    async def compare(self, content: bytes, *, arrived: float) -> Answer:
+        """What the shadow says of an image file, for a page that shows both.
+
+        Raises:
+            RequestError: there is no shadow, or as for :meth:`answer_files`.
+        """
+        model = self.shadow
+        if model is None:
+            raise RequestError(404, "No second model is loaded; start the service with --shadow challenger.")
+        loop = asyncio.get_running_loop()
+        pixels = await loop.run_in_executor(
+            self._decoders, self._decoded, content, model.bundle.image, model.bundle.strokes
+        )
+        images = pixels[None].reshape(-1, *model.shape)
+        probabilities = await model.batcher.answer(images, until=arrived + self.limits.deadline)
+        return Answer(model=model, probabilities=probabilities, seconds=clock.seconds() - arrived)
+
+    async def reload(self, find: FindBundle) -> dict[str, Any]:
+        """Replace what has changed: find, load, check and warm the new, let it answer, and let the old one finish.
+
+        Args:
+            find: where the bundles are.
+
+        Returns:
+            What is served by role: {"model", "changed"}.
+
+        Raises:
+            FortydaysError: a bundle cannot be found, is damaged, or answers wrongly; everything stays as it was.
+        """
+        if self._reloading.locked():
+            raise busy("Another reload is under way.")
+        async with self._reloading:
+            new: dict[str, ServedModel] = {}
+            try:
+                for role, model in self._models.items():
+                    if model is None:
+                        continue
+                    folder = await find(role)
+                    new[role] = await asyncio.to_thread(load, folder, self.limits, self.metrics, threads=self._threads)
+                    if role == MAIN and new[role].bundle.name != self.main.bundle.name:
+                        raise FortydaysError(f"{folder} is a bundle of another model, {new[role].bundle.name!r}.")
+            except FortydaysError:
+                self.metrics.reloads.labels("failed").inc()
+                for model in new.values():
+                    model.batcher.close(timeout=1)
+                raise
+            result = {}
+            for role, model in new.items():
+                old = self._models[role]
+                assert old is not None
+                changed = old.bundle.manifest.digest != model.bundle.manifest.digest
+                result[role] = {"model": model.reference, "changed": changed}
+                if not changed:
+                    model.batcher.close(timeout=1)
+                    continue
+                self._models[role] = model
+                self.metrics.model.remove(*_labels(role, old))
+                self._tell_model(role)
+                self._spawn(self._drain(old))
+            self.metrics.reloads.labels("done").inc()
+            return result
+
+    async def close(self) -> None:
+        """Answer what waits and end everything."""
+        self.ready = False
+        if self._background:
+            await asyncio.wait(self._background, timeout=self.limits.drain)
+        for model in self._models.values():
+            if model is not None:
+                await asyncio.to_thread(model.batcher.close, timeout=self.limits.drain)
+        self._decoders.shutdown(wait=False, cancel_futures=True)
+        if self._log is not None:
+            await asyncio.to_thread(self._log.close)
+
+    async def _answer(self, model: ServedModel, images: NDArray[np.uint8], *, request: str, arrived: float) -> Answer:
+        # A model that was replaced while the image was decoded still answers what it began with.
+        probabilities = await model.batcher.answer(images, until=arrived + self.limits.deadline)
+        seconds = clock.seconds() - arrived
+        best = probabilities.argmax(axis=1)
+        version = str(model.bundle.version)
+        for index in best.tolist():
+            self.metrics.classes.labels(version, model.bundle.classes[index]).inc()
+        shadow = self.shadow
+        if shadow is not None and self._random.random() < self._share:
+            self._spawn(self._with_shadow(shadow, model, images, probabilities, request, seconds))
+        elif self._log is not None:
+            self._keep(model, images, probabilities, request, seconds, None)
+        return Answer(model=model, probabilities=probabilities, seconds=seconds)
+
+    async def _with_shadow(
+        self,
+        shadow: ServedModel,
+        model: ServedModel,
+        images: NDArray[np.uint8],
+        probabilities: NDArray[np.float32],
+        request: str,
+        seconds: float,
+    ) -> None:
+        seen = None
+        if shadow.shape == model.shape and shadow.batcher.waiting < _MOST_WAITING_FOR_SHADOW:
+            try:
+                seen = await shadow.batcher.answer(images, until=clock.seconds() + self.limits.deadline)
+            except RequestError:
+                seen = None
+        if seen is not None:
+            for ours, theirs in zip(probabilities.argmax(axis=1), seen.argmax(axis=1), strict=True):
+                agreed = model.bundle.classes[ours] == shadow.bundle.classes[theirs]
+                self.metrics.shadow.labels("yes" if agreed else "no").inc()
+        if self._log is not None:
+            self._keep(model, images, probabilities, request, seconds, None if seen is None else (shadow, seen))
+
+    def _keep(
+        self,
+        model: ServedModel,
+        images: NDArray[np.uint8],
+        probabilities: NDArray[np.float32],
+        request: str,
+        seconds: float,
+        seen: tuple[ServedModel, NDArray[np.float32]] | None,
+    ) -> None:
+        assert self._log is not None
+        now = clock.timestamp()
+        for row, image in enumerate(images):
+            best = int(probabilities[row].argmax())
+            shadow = None
+            if seen is not None:
+                theirs = int(seen[1][row].argmax())
+                shadow = (seen[0].bundle.version, seen[0].bundle.classes[theirs], float(seen[1][row, theirs]))
+            self._log.add(
+                Row(
+                    time=now,
+                    request=request,
+                    model=model.bundle.name,
+                    version=model.bundle.version,
+                    label=model.bundle.classes[best],
+                    confidence=float(probabilities[row, best]),
+                    mean=float(image.mean()),
+                    deviation=float(image.std()),
+                    milliseconds=1000 * seconds,
+                    shadow=shadow,
+                    image=image.tobytes() if self._keep_images else None,
+                )
+            )
+
+    def _decoded(self, content: bytes, shape: tuple[int, int, int], strokes: bool) -> NDArray[np.uint8]:
+        return decode(content, shape, strokes=strokes, most_pixels=self.limits.pixels)
+
+    async def _drain(self, old: ServedModel) -> None:
+        end = clock.seconds() + self.limits.drain
+        while old.batcher.expected and clock.seconds() < end:  # requests that hold on to it may still be decoding
+            await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+        await asyncio.to_thread(old.batcher.close, timeout=self.limits.drain)
+
+    def _spawn(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def _tell_model(self, role: str) -> None:
+        model = self._models[role]
+        if model is not None:
+            self.metrics.model.labels(*_labels(role, model)).set(1)
+
+
+def _labels(role: str, model: ServedModel) -> tuple[str, str, str, str]:
+    bundle = model.bundle
+    return bundle.name, str(bundle.version), role, bundle.manifest.digest
+
+
+def top(model: ServedModel, probabilities: NDArray[np.float32], count: int) -> list[Mapping[str, Any]]:
+    """The most probable classes of one image, as JSON values; of equals, the first.
+
+    Args:
+        model: which answered.
+        probabilities: float32, shape (classes,).
+        count: how many.
+    """
+    order = np.argsort(-probabilities, kind="stable")[:count].tolist()
+    return [{"class": model.label(i), "index": i, "probability": round(float(probabilities[i]), 6)} for i in order]
