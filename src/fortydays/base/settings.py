@@ -22,6 +22,7 @@ class Settings:
         threads: how many threads a trial computes with (``FORTYDAYS_THREADS``). Part of a trial's identity,
             because another number of threads adds in another order and so gives other bits.
         tracking_uri: an MLflow server (``MLFLOW_TRACKING_URI``), or "" for the store in the workspace.
+        service_token: that requests to a service must carry (``FORTYDAYS_TOKEN``), or "".
     """
 
     workspace: Path
@@ -30,6 +31,7 @@ class Settings:
     offline: bool
     threads: int
     tracking_uri: str
+    service_token: str = ""
 
     @property
     def runs(self) -> Path:
@@ -56,6 +58,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         offline=env.get("FORTYDAYS_OFFLINE", "") not in ("", "0"),
         threads=_threads(env.get("FORTYDAYS_THREADS", "")),
         tracking_uri=env.get("MLFLOW_TRACKING_URI", ""),
+        service_token=env.get("FORTYDAYS_TOKEN", ""),
     )
 
 

@@ -63,7 +63,7 @@ def serve(
     from fortydays.serve.source import shadow_of, source_of
 
     settings = read_settings()
-    access = access_for(host, token=os.environ.get("FORTYDAYS_TOKEN", ""), hosts=tuple(allow_host or ()))
+    access = access_for(host, token=settings.service_token, hosts=tuple(allow_host or ()))
     folder = settings.workspace / _FOLDER
     sources = {MAIN: source_of(model or _only_champion(), folder / "bundles")}
     if shadow:

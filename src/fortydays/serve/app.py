@@ -225,10 +225,11 @@ def _add_predict(app: FastAPI, service: Service) -> None:
         tags=["predict"],
         response_model=shapes.Predictions,
         responses={404: {"model": shapes.Refusal, "description": "There is no second model"}},
-        openapi_extra={"requestBody": shapes.IMAGE_BODY},
+        openapi_extra={"requestBody": shapes.IMAGE_BODY, "parameters": [shapes.TOP_PARAMETER]},
     )
     async def compare(request: Request) -> Response:
         """What the second model, the one in the shadow, says of one image file."""
+        count = _top(request.query_params.get("top"))
         answer = await service.compare(await request.body(), arrived=request.scope[ARRIVED])
         bundle = answer.model.bundle
         return _json(
@@ -237,7 +238,7 @@ def _add_predict(app: FastAPI, service: Service) -> None:
                 "version": bundle.version,
                 "request_id": request.scope[REQUEST],
                 "milliseconds": round(1000 * answer.seconds, 3),
-                "predictions": [{"top": top(answer.model, row, TOP)} for row in answer.probabilities],
+                "predictions": [{"top": top(answer.model, row, count)} for row in answer.probabilities],
             }
         )
 

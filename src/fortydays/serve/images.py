@@ -46,6 +46,8 @@ def decode(content: bytes, shape: tuple[int, int, int], *, strokes: bool, most_p
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged metadata, and of bombs, which are counted here
             image = Image.open(io.BytesIO(content), formats=FORMATS)
+    except Image.DecompressionBombError:
+        raise RequestError(413, f"The image has far too many pixels; expected at most {most_pixels:,}.") from None
     except UnidentifiedImageError:
         raise RequestError(415, f"This is no image that can be read; expected {_or(FORMATS)}.") from None
     except Exception as error:  # whatever a decoder stumbles on, the file is what is wrong

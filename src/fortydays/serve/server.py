@@ -149,6 +149,7 @@ def serve(launch: Launch, listening: socket.socket, *, ready: Callable[[str], No
         timeout_keep_alive=75,
         timeout_graceful_shutdown=int(launch.limits.drain) + 1,
         limit_concurrency=_MOST_CONNECTIONS,
+        workers=launch.workers,
     )
     _write_running(launch, listening)
     try:
@@ -235,6 +236,7 @@ class Member:
         self._launch = launch
         self._service = service
         self._generation = generation
+        self._parent = os.getppid()
         self._watch: asyncio.Task[None] | None = None
         self._leave: asyncio.Task[None] | None = None
 
@@ -292,7 +294,11 @@ class Member:
         return {**result, "workers": workers}
 
     async def _others(self) -> tuple[list[str], int]:
-        """Wait until every worker has told how its reload went: what failed, and how many there are."""
+        """Wait until every worker, those that still start included, has told how its reload went.
+
+        Returns:
+            What failed, and how many workers there are.
+        """
         end = clock.seconds() + _SECONDS_FOR_WORKERS
         while True:
             told = []
@@ -302,7 +308,7 @@ class Member:
             told = [each for each in told if not has_ended(each["process"])]
             late = [each for each in told if each["generation"] < self._generation]
             failures = [each["problem"] for each in told if each["problem"]]
-            if failures or not late:
+            if failures or (not late and len(told) >= self._launch.workers):
                 return failures, len(told)
             if clock.seconds() > end:
                 return [f"a worker did not answer within {_SECONDS_FOR_WORKERS} seconds"], len(told)
@@ -311,6 +317,9 @@ class Member:
     async def _watching(self) -> None:
         while True:
             await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+            if self._launch.workers > 1 and os.getppid() != self._parent:
+                signal.raise_signal(signal.SIGTERM)  # whoever would restart or end this worker was killed
+                return
             with contextlib.suppress(StorageError):
                 current = _read_current(self._launch.state)
                 if current["generation"] <= self._generation:

@@ -177,13 +177,8 @@ class Service:
         async with self._reloading:
             new: dict[str, ServedModel] = {}
             try:
-                for role, model in self._models.items():
-                    if model is None:
-                        continue
-                    folder = await find(role)
-                    new[role] = await asyncio.to_thread(load, folder, self.limits, self.metrics, threads=self._threads)
-                    if role == MAIN and new[role].bundle.name != self.main.bundle.name:
-                        raise FortydaysError(f"{folder} is a bundle of another model, {new[role].bundle.name!r}.")
+                for role in [role for role, model in self._models.items() if model is not None]:
+                    new[role] = await self._loaded(role, await find(role))
             except FortydaysError:
                 self.metrics.reloads.labels("failed").inc()
                 for model in new.values():
@@ -204,6 +199,17 @@ class Service:
                 self._spawn(self._drain(old))
             self.metrics.reloads.labels("done").inc()
             return result
+
+    async def _loaded(self, role: str, folder: Path) -> ServedModel:
+        try:
+            model = await asyncio.to_thread(load, folder, self.limits, self.metrics, threads=self._threads)
+        except FortydaysError as error:
+            # Whoever asked over HTTP is not told where things lie.
+            raise FortydaysError(error.message.replace(str(folder), "the bundle")) from error
+        if role == MAIN and model.bundle.name != self.main.bundle.name:
+            model.batcher.close(timeout=1)
+            raise FortydaysError(f"the bundle is of another model, {model.bundle.name!r}.")
+        return model
 
     async def close(self) -> None:
         """Answer what waits and end everything."""

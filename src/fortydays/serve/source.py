@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fortydays.base import files
-from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.base.errors import FortydaysError, StorageError, UsageError
+from fortydays.base.text import shown
 from fortydays.registry.names import CHALLENGER, CHAMPION, parse_reference
 from fortydays.registry.package import read
 
@@ -42,15 +43,21 @@ def source_of(text: str, kept: Path) -> Source:
     Raises:
         UsageError: it is neither.
     """
-    folder = Path(text)
-    if "/" in text or files.is_folder(folder):
-        if not files.is_folder(folder):
-            raise UsageError(f"There is no folder {text}.", hint="Make a bundle with: forty bundle NAME -o FOLDER")
-        return Source(model="", folder=folder.absolute(), kept=kept)
+    if _is_folder(text):
+        return Source(model="", folder=Path(text).absolute(), kept=kept)
+    if "/" in text:
+        raise UsageError(f"There is no folder {shown(text)}.", hint="Make a bundle with: forty bundle NAME -o FOLDER")
     reference = parse_reference(text)
     if reference.version is None and reference.alias is None:
         text = f"{reference.name}@{CHAMPION}"
     return Source(model=text, folder=None, kept=kept)
+
+
+def _is_folder(text: str) -> bool:
+    try:
+        return bool(text) and files.is_folder(Path(text))
+    except (StorageError, ValueError):  # no name that a folder could have
+        return False
 
 
 def shadow_of(source: Source, text: str) -> Source:

@@ -86,7 +86,7 @@
       const started = performance.now();
       const [main, second] = await Promise.all([
         ask(`/predict?top=${many ? 10 : 12}`, options),
-        state.model && state.model.shadow ? ask("/compare", options) : null,
+        state.model && state.model.shadow ? ask(`/compare?top=${many ? 10 : 12}`, options) : null,
       ]);
       if (main) {
         const top = main.predictions[0].top;

@@ -1,0 +1,111 @@
+"""Bundles of a model that no study trained, and a service for them on a real port."""
+
+import contextlib
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import uvicorn
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "registry"))
+
+import made_up_versions
+
+from fortydays.base.arrays import save_arrays
+from fortydays.registry.inference import OnnxModel
+from fortydays.registry.package import Manifest, seal
+from fortydays.serve.app import create_app
+from fortydays.serve.guard import Access
+from fortydays.serve.limits import Limits
+from fortydays.serve.metrics import Metrics
+from fortydays.serve.served import load
+from fortydays.serve.service import MAIN, SHADOW, Service
+
+TOKEN = "a-token-of-a-test"
+
+
+def weights(*, favourite: int = 3) -> NDArray[np.float32]:
+    """Of a model that says ``favourite`` where the first pixel is bright, and nothing in particular elsewhere."""
+    found = np.zeros((64, 10), np.float32)
+    found[0, favourite] = 9.0
+    return found
+
+
+def bundle(
+    folder: Path, *, version: int = 1, favourite: int = 3, name: str = "digits", strokes: bool = False
+) -> Manifest:
+    """Write the bundle of a model of 8 x 8 grey pixels."""
+    folder.mkdir(parents=True)
+    content = made_up_versions.onnx_of(weights(favourite=favourite))
+    model = OnnxModel(content, threads=1)
+    golden = np.zeros((2, 8, 8), np.uint8)
+    golden[1, 0, 0] = 255
+    documents: dict[str, Any] = {
+        "labels.json": {"classes": list("0123456789")},
+        "signature.json": model.signature.as_dict(),
+        "preprocessing.json": {"height": 8, "width": 8, "channels": 1, "strokes": strokes},
+        "lineage.json": {"schema_version": 1},
+    }
+    for file, document in documents.items():
+        (folder / file).write_text(json.dumps(document))
+    (folder / "model.onnx").write_bytes(content)
+    (folder / "README.md").write_text(
+        f"---\nlicense: x\n---\n\n# {name}\n\nA card with <b>no</b> markup of its own.\n"
+    )
+    save_arrays(folder / "golden.npz", [golden, model.predict(golden)])
+    return seal(folder, kind="bundle", facts={"name": name, "version": version})
+
+
+class Running:
+    """A service in a thread of the test's process."""
+
+    def __init__(self, service: Service, address: str, folders: dict[str, Path]) -> None:
+        self.service = service
+        self.address = address
+        self.folders = folders
+
+
+@contextlib.contextmanager
+def served(
+    folder: Path,
+    *,
+    shadow: Path | None = None,
+    limits: Limits | None = None,
+    access: Access | None = None,
+    **options: Any,
+) -> Iterator[Running]:
+    limits, metrics = limits or Limits(), Metrics()
+    folders = {MAIN: folder, **({SHADOW: shadow} if shadow else {})}
+
+    async def find(role: str) -> Path:
+        return folders[role]
+
+    async def reload() -> dict[str, Any]:
+        return {**await service.reload(find), "workers": 1}
+
+    service = Service(
+        load(folder, limits, metrics, threads=1),
+        load(shadow, limits, metrics, threads=1) if shadow else None,
+        limits=limits,
+        metrics=metrics,
+        **options,
+    )
+    app = create_app(service, access=access or Access(admin_token=TOKEN), reload=reload)
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, ws="none", lifespan="on")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            threading.Event().wait(0.005)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield Running(service, f"http://127.0.0.1:{port}", folders)
+    finally:
+        server.should_exit = True
+        thread.join(20)

@@ -1,0 +1,150 @@
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fortydays.serve.errors import RequestError
+from fortydays.serve.images import decode
+
+COLOUR, GREY = (4, 4, 3), (4, 4, 1)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def pixels(content: bytes, shape: tuple[int, int, int] = COLOUR, *, strokes: bool = False) -> Any:
+    return decode(content, shape, strokes=strokes, most_pixels=1_000_000)
+
+
+def halves(size: tuple[int, int] = (8, 8)) -> Image.Image:
+    """Red on the left, blue on the right."""
+    image = Image.new("RGB", size, "red")
+    image.paste("blue", (size[0] // 2, 0, *size))
+    return image
+
+
+def test_an_image_of_the_models_size_keeps_every_pixel() -> None:
+    given = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+
+    assert (pixels(encoded(Image.fromarray(given))) == given).all()
+    assert (pixels(encoded(Image.fromarray(given), "WEBP", lossless=True)) == given).all()
+
+
+def test_a_larger_one_is_cut_around_its_middle_and_made_smaller() -> None:
+    found = pixels(encoded(halves((16, 8))))  # the middle 8 x 8 has four columns of each
+
+    assert found.shape == (4, 4, 3)
+    assert (found[:, :2] == [255, 0, 0]).all()
+    assert (found[:, 2:] == [0, 0, 255]).all()
+
+
+def test_a_smaller_one_is_made_larger() -> None:
+    assert pixels(encoded(Image.new("RGB", (1, 1), "red"))).tolist() == [[[255, 0, 0]] * 4] * 4
+
+
+def test_transparency_is_seen_on_white() -> None:
+    clear = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
+    assert (pixels(encoded(clear)) == 255).all()
+
+    half = Image.new("LA", (4, 4), (0, 128))
+    assert (pixels(encoded(half), GREY) == 127).all()
+
+    palette = Image.new("P", (4, 4), 0)
+    palette.putpalette([10, 20, 30])
+    assert (pixels(encoded(palette, transparency=0)) == 255).all()
+    assert (pixels(encoded(palette)) == [10, 20, 30]).all()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB", "CMYK", "P", "LA", "RGBA", "I;16"])
+def test_white_is_white_in_every_mode(mode: str) -> None:
+    if mode == "I;16":
+        image = Image.fromarray(np.full((9, 9), 65535, np.uint16))
+    else:
+        image = Image.new("RGB", (9, 9), "white").convert(mode)
+    content = encoded(image, "JPEG" if mode == "CMYK" else "PNG")
+
+    for shape in (COLOUR, GREY):
+        found = pixels(content, shape)
+        assert found.dtype == np.uint8
+        assert found.min() >= 253
+
+
+def test_a_photograph_taken_sideways_is_turned_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter clockwise
+
+    found = pixels(encoded(halves(), "PNG", exif=exif))
+
+    assert (found[:2] == [255, 0, 0]).all()  # what was left is above
+    assert (found[2:] == [0, 0, 255]).all()
+
+
+def test_a_model_of_strokes_gets_strokes() -> None:
+    paper = Image.new("L", (100, 100), 255)
+    paper.paste(0, (30, 30, 70, 70))
+
+    found = pixels(encoded(paper), (28, 28, 1), strokes=True)
+
+    assert found[14, 14] == 255
+    assert found[0, 0] == 0
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "ICO", "PPM"])
+def test_other_formats_are_refused_with_those_that_are_taken(kind: str) -> None:
+    with pytest.raises(RequestError, match="expected PNG, JPEG or WEBP") as caught:
+        pixels(encoded(halves(), kind))
+    assert caught.value.status == 415
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"%PDF-1.7", b"\x00" * 5000])
+def test_what_is_no_image_is_refused(content: bytes) -> None:
+    with pytest.raises(RequestError) as caught:
+        pixels(content)
+    assert caught.value.status in (415, 422)
+
+
+def test_an_image_that_is_cut_off_is_refused() -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+    for kind in ("PNG", "JPEG", "WEBP"):
+        whole = encoded(noise, kind)
+        with pytest.raises(RequestError, match=r"damaged or cut off|no image that can be read"):
+            pixels(whole[: len(whole) // 2])
+
+
+@pytest.mark.parametrize("side", [1_001, 10_000, 60_000, 2**31 - 1])
+def test_a_bomb_is_refused_before_it_is_unpacked(side: int) -> None:
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    bomb = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(bytes(100_000)))
+        + chunk(b"IEND", b"")
+    )
+
+    with pytest.raises(RequestError, match=r"pixels; expected at most 1,000,000") as caught:
+        pixels(bomb)
+    assert caught.value.status == 413
+
+
+def test_changed_bytes_give_pixels_or_a_refusal_and_nothing_else() -> None:
+    random = np.random.default_rng(1)
+    noise = Image.fromarray(random.integers(0, 256, (20, 20, 3), np.uint8))
+    originals = [encoded(noise, "PNG"), encoded(noise, "JPEG"), encoded(noise, "WEBP"), encoded(noise.convert("P"))]
+    for trial in range(400):
+        content = bytearray(originals[trial % len(originals)])
+        for place in random.integers(0, len(content), int(random.integers(1, 8))):
+            content[place] = int(random.integers(0, 256))
+        try:
+            assert pixels(bytes(content)).shape == COLOUR
+        except RequestError as error:
+            assert error.status in (413, 415, 422)
