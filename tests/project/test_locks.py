@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("run", "jax", "data", "dev", "build")
+LOCKS = ("run", "jax", "data", "serve", "dev", "build")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 OPTIONAL = PROJECT["project"]["optional-dependencies"]
 
@@ -74,6 +74,7 @@ def test_the_tests_run_with_the_versions_that_studies_run_with() -> None:
             + OPTIONAL["data"]
             + PROJECT["dependency-groups"]["dev"],
         ),
+        ("serve", PROJECT["dependency-groups"]["serve"]),
         ("build", PROJECT["build-system"]["requires"]),
     ],
 )
@@ -89,6 +90,15 @@ def test_a_lock_satisfies_the_ranges_it_was_made_from(lock: str, requirements: l
 
 def test_the_build_group_is_what_the_build_system_requires() -> None:
     assert PROJECT["dependency-groups"]["build"] == PROJECT["build-system"]["requires"]
+
+
+def test_a_service_alone_needs_nothing_that_is_not_needed_anyway() -> None:
+    all_of_it = {Requirement(requirement).name for requirement in PROJECT["project"]["dependencies"]}
+    assert set(PROJECT["dependency-groups"]["serve"]) <= all_of_it
+    locked = pins("serve")
+    assert not set(locked) & {"keras", "mlflow", "tensorflow", "tensorflow-cpu", "scipy", "matplotlib", "scikit-learn"}
+    for package, versions in pins("run").items():
+        assert locked.get(package, versions) <= versions, package
 
 
 def test_every_dependency_has_its_reason() -> None:
