@@ -96,7 +96,9 @@ def served(
         **options,
     )
     app = create_app(service, access=access or Access(admin_token=TOKEN), reload=reload)
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, ws="none", lifespan="on")
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, log_config=None, log_level="critical", ws="none", lifespan="on"
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -40,6 +40,15 @@ _DOCS_POLICY = (
 )
 
 
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": shapes.Refusal, "description": text}
+    for status, text in (
+        (400, "No image, or no JSON"), (408, "The body came too slowly"), (413, "Too large"),
+        (415, "No PNG, JPEG or WebP"), (422, "Damaged image, or other pixels than the model takes"),
+    )
+}  # fmt: skip
+
+
 def create_app(
     service: Service,
     *,
@@ -196,13 +205,7 @@ def _add_predict(app: FastAPI, service: Service) -> None:
         "/predict",
         tags=["predict"],
         response_model=shapes.Predictions,
-        responses={
-            status: {"model": shapes.Refusal, "description": text}
-            for status, text in (
-                (400, "No image, or no JSON"), (408, "The body came too slowly"), (413, "Too large"),
-                (415, "No PNG, JPEG or WebP"), (422, "Damaged image, or other pixels than the model takes"),
-            )
-        },
+        responses=_REFUSALS,
         openapi_extra={"requestBody": shapes.PREDICT_BODY, "parameters": [shapes.TOP_PARAMETER]},
     )  # fmt: skip
     async def predict(request: Request) -> Response:
@@ -224,7 +227,7 @@ def _add_predict(app: FastAPI, service: Service) -> None:
         "/compare",
         tags=["predict"],
         response_model=shapes.Predictions,
-        responses={404: {"model": shapes.Refusal, "description": "There is no second model"}},
+        responses={**_REFUSALS, 404: {"model": shapes.Refusal, "description": "There is no second model"}},
         openapi_extra={"requestBody": shapes.IMAGE_BODY, "parameters": [shapes.TOP_PARAMETER]},
     )
     async def compare(request: Request) -> Response:

@@ -8,6 +8,7 @@ there).
 import asyncio
 import hmac
 import ipaddress
+import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from starlette.requests import ClientDisconnect
 
 from fortydays.base import clock
 from fortydays.base.errors import FortydaysError
@@ -36,6 +38,10 @@ OPEN = ("/", "/healthz", "/readyz")
 _OPEN_BELOW = ("/page/",)
 ADMIN = "/admin/"
 
+_CLIENT_LEFT = 499
+"""What metrics count a request under whose client went away; the number that nginx made usual."""
+
+_LOG = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _HOST = re.compile(r"(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9.-]{1,253}))(?::[0-9]{1,5})?")
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -109,11 +115,12 @@ class Guard:
         given = headers.get(b"x-request-id", b"")
         request = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8).encode()
         scope[ARRIVED], scope[REQUEST] = arrived, request.decode()
-        status, held = 500, 0
+        status, held, began = 500, 0, False
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal status, began
             if message["type"] == "http.response.start":
+                began = True
                 status = message["status"]
                 told = [*message.get("headers", ()), (b"x-request-id", request)]
                 names = {name for name, _ in told}
@@ -146,6 +153,13 @@ class Guard:
                 await self._app(scope, take, answer)
             except FortydaysError as error:
                 await refuse(error, scope, answer)
+            except ClientDisconnect:
+                status = _CLIENT_LEFT  # nobody is there to be answered
+            except Exception:
+                if began:
+                    raise
+                _LOG.exception("A request failed: a defect of the service")
+                await refuse(RequestError(500, "The service failed."), scope, answer)
         finally:
             self._buffered -= held
             route = self._route_of(scope["path"])

@@ -143,6 +143,7 @@ def serve(launch: Launch, listening: socket.socket, *, ready: Callable[[str], No
         ws="none",
         lifespan="on",
         log_config=None,
+        log_level="critical",  # clients' mistakes are in the metrics; what goes wrong here, the guard and we tell
         access_log=False,
         server_header=False,
         proxy_headers=False,

@@ -1,0 +1,324 @@
+"""What a service has to stand: swaps under load, an end under load, hostile images, slow connections."""
+
+import concurrent.futures
+import contextlib
+import http.client
+import io
+import os
+import random
+import shutil
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import requests
+from made_up_bundles import TOKEN, bundle, served
+from PIL import Image
+from test_serve_command import service, swapped
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+ADMIN = {"Authorization": f"Bearer {TOKEN}"}
+BODY = b'{"pixels": [[255,0,0,0,0,0,0,0]' + b",[0,0,0,0,0,0,0,0]" * 7 + b"]}"
+KIND = {"Content-Type": "application/json"}
+
+
+class Client(threading.Thread):
+    """Asks again and again over one connection, and again over a new one where the service closed it between requests.
+
+    Attributes:
+        seen: how often each (version, class) was answered.
+        lost: requests that were sent and got no answer, or a wrong status.
+    """
+
+    def __init__(self, address: str, until: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self._host = address.removeprefix("http://")
+        self._until = until
+        self.seen: Counter[tuple[int, str]] = Counter()
+        self.lost: list[str] = []
+        self.refused = 0
+
+    def run(self) -> None:
+        connection = self._asking()
+        if connection is not None:
+            connection.close()
+
+    def _asking(self) -> http.client.HTTPConnection | None:
+        connection: http.client.HTTPConnection | None = None
+        while not self._until.is_set():
+            if connection is None:
+                connection = http.client.HTTPConnection(self._host, timeout=30)
+                try:
+                    connection.connect()
+                except OSError:
+                    self.refused += 1  # it was never accepted
+                    connection = None
+                    time.sleep(0.01)
+                    continue
+            try:
+                connection.request("POST", "/predict?top=1", BODY, KIND)
+                answer = connection.getresponse()
+                content = answer.read()
+            except (OSError, http.client.HTTPException) as error:
+                self.lost.append(f"{type(error).__name__}: {error}")
+                connection.close()
+                connection = None
+                continue
+            if answer.status == 200:
+                document = requests.models.complexjson.loads(content)
+                self.seen[document["version"], document["predictions"][0]["top"][0]["class"]] += 1
+            else:
+                self.lost.append(f"{answer.status} {content[:100]!r}")
+            if answer.getheader("connection") == "close":
+                connection.close()
+                connection = None
+        return connection
+
+
+@contextlib.contextmanager
+def load(address: str, clients: int = 8) -> Iterator[list[Client]]:
+    until = threading.Event()
+    threads = [Client(address, until) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield threads
+    finally:
+        until.set()
+        for thread in threads:
+            thread.join(30)
+
+
+def test_fifty_swaps_under_load_lose_nothing_and_mix_nothing(tmp_path: Path) -> None:
+    bundle(tmp_path / "one")
+    bundle(tmp_path / "two", version=2, favourite=7)
+    folders = [tmp_path / "one", tmp_path / "two"]
+    with served(folders[0]) as running, load(running.address) as clients:
+        for swap in range(50):
+            running.folders["main"] = folders[(swap + 1) % 2]
+            told = requests.post(f"{running.address}/admin/reload", headers=ADMIN, timeout=60)
+            assert told.json()["main"] == {"model": f"digits@{(swap + 1) % 2 + 1}", "changed": True}
+        threads = threading.active_count()
+    assert [client.lost for client in clients] == [[]] * len(clients)
+    seen = sum((client.seen for client in clients), Counter())
+    assert set(seen) == {(1, "3"), (2, "7")}
+    assert min(seen.values()) > 100
+    assert threads < 60  # the old models' threads have ended
+
+
+def test_an_end_under_load_loses_no_request_that_was_accepted(tmp_path: Path) -> None:
+    bundle(tmp_path / "now")
+    for _ in range(20):
+        with service(tmp_path / "home", str(tmp_path / "now")) as found, load(found.address) as clients:
+            time.sleep(0.4)
+            began = time.monotonic()
+            code, _ = found.end()
+            assert time.monotonic() - began < 16
+            assert code == 143
+        assert [client.lost for client in clients] == [[]] * len(clients)
+        assert sum(sum(client.seen.values()) for client in clients) > 50
+
+
+def _mutants() -> Iterator[bytes]:
+    chosen = random.Random(0)
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 24, 3), np.uint8))
+    originals = []
+    for kind, options in (
+        ("PNG", {}),
+        ("JPEG", {}),
+        ("JPEG", {"progressive": True}),
+        ("WEBP", {}),
+        ("WEBP", {"lossless": True}),
+    ):
+        for image in (
+            noise,
+            noise.convert("L"),
+            *([noise.convert("P"), noise.convert("RGBA")] if kind == "PNG" else []),
+        ):
+            file = io.BytesIO()
+            image.save(file, kind, **options)
+            originals.append(file.getvalue())
+    for _ in range(10_000):
+        content = bytearray(chosen.choice(originals))
+        way = chosen.randrange(4)
+        if way == 0:
+            del content[chosen.randrange(len(content)) :]
+        if way == 1:
+            start = chosen.randrange(len(content))
+            del content[start : start + chosen.randrange(1, 40)]
+        for _ in range(chosen.randrange(1, 12)):
+            if content:
+                content[chosen.randrange(len(content))] = chosen.choice((0, 255, chosen.randrange(256)))
+        yield bytes(content)
+
+
+def test_ten_thousand_mutated_images_are_answered_or_refused(tmp_path: Path) -> None:
+    bundle(tmp_path / "now")
+    with service(tmp_path / "home", str(tmp_path / "now")) as found:
+        local = threading.local()
+
+        def status(content: bytes) -> int:
+            if not hasattr(local, "session"):
+                local.session = requests.Session()
+            headers = {"Content-Type": "image/png"}
+            return int(
+                local.session.post(f"{found.address}/predict", data=content, headers=headers, timeout=60).status_code
+            )
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            seen = Counter(pool.map(status, _mutants()))
+        assert set(seen) <= {200, 400, 413, 415, 422, 503}
+        assert sum(seen.values()) == 10_000
+        assert found.process.poll() is None
+        assert psutil.Process(found.process.pid).memory_info().rss < 300 * 2**20
+        assert found.best() == (1, "3")
+
+
+def _hostile() -> dict[str, bytes]:
+    def saved(image: Image.Image, kind: str) -> bytes:
+        file = io.BytesIO()
+        image.save(file, kind)
+        return file.getvalue()
+
+    return {
+        "a PNG of 19 million white pixels": saved(Image.new("RGBA", (4400, 4400), "white"), "PNG"),
+        "a JPEG of 19 million pixels": saved(Image.new("RGB", (4400, 4400), "gray"), "JPEG"),
+        "a PNG that is too large": saved(Image.new("1", (10_000, 10_000)), "PNG"),
+        "a long thin PNG": saved(Image.new("L", (1_000_000, 1)), "PNG"),
+        "a GIF": saved(Image.new("P", (10, 10)), "GIF"),
+        "nine million zeros": bytes(9_000_000),
+        "a form of nothing": b"--b\r\n" * 100_000,
+        "deep JSON": b'{"pixels": ' + b"[" * 500_000 + b"]" * 500_000 + b"}",
+        "wide JSON": b'{"pixels": [' + b"[]," * 600_000 + b"[]]}",
+    }
+
+
+def test_hostile_requests_cost_bounded_memory_and_others_are_served(tmp_path: Path) -> None:
+    bundle(tmp_path / "now")
+    kinds: dict[str, str] = {"a form of nothing": "multipart/form-data; boundary=b", "deep JSON": "application/json"}
+    kinds["wide JSON"] = "application/json"
+    with service(tmp_path / "home", str(tmp_path / "now")) as found, load(found.address, clients=2) as clients:
+        process, most, stop = psutil.Process(found.process.pid), [0], threading.Event()
+
+        def watch() -> None:
+            while not stop.wait(0.02):
+                most[0] = max(most[0], process.memory_info().rss)
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        for _ in range(3):
+            with concurrent.futures.ThreadPoolExecutor(6) as pool:
+
+                def status(item: tuple[str, bytes]) -> int:
+                    headers = {"Content-Type": kinds.get(item[0], "image/png")}
+                    url = f"{found.address}/predict"
+                    return requests.post(url, data=item[1], headers=headers, timeout=120).status_code
+
+                for code in pool.map(status, list(_hostile().items()) * 2):
+                    assert code in (200, 400, 413, 415, 422, 503)
+        stop.set()
+        watcher.join()
+        assert most[0] < 700 * 2**20
+    assert [client.lost for client in clients] == [[], []]
+    assert all(sum(client.seen.values()) > 20 for client in clients)
+
+
+def test_two_hundred_slow_connections_keep_nobody_out(tmp_path: Path) -> None:
+    bundle(tmp_path / "now")
+    with service(tmp_path / "home", str(tmp_path / "now")) as found:
+        host, port = found.address.removeprefix("http://").split(":")
+        process = psutil.Process(found.process.pid)
+        before = process.memory_info().rss
+        head = (
+            b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 9000000\r\n\r\n"
+        )
+        slow = [socket.create_connection((host, int(port)), timeout=30) for _ in range(200)]
+        try:
+            for number, connection in enumerate(slow):
+                connection.sendall(head[: 40 + number % 60] if number % 2 else head + bytes(1000))
+            with load(found.address, clients=2) as clients:
+                for _ in range(20):
+                    for connection in slow[::2]:
+                        with contextlib.suppress(OSError):
+                            connection.sendall(bytes(2000))
+                    time.sleep(0.05)
+            assert [client.lost for client in clients] == [[], []]
+            assert all(sum(client.seen.values()) > 20 for client in clients)
+            assert process.memory_info().rss - before < 100 * 2**20
+        finally:
+            for connection in slow:
+                connection.close()
+        assert found.best() == (1, "3")
+
+
+def test_a_bundle_with_any_changed_byte_is_refused(tmp_path: Path) -> None:
+    from fortydays.base.errors import FortydaysError
+    from fortydays.registry.contents import open_bundle
+
+    bundle(tmp_path / "whole")
+    open_bundle(tmp_path / "whole", threads=1)
+    chosen = random.Random(0)
+    for path in sorted((tmp_path / "whole").iterdir()):
+        original = path.read_bytes()
+        places = range(len(original)) if len(original) < 300 else chosen.sample(range(len(original)), 60)
+        for place in places:
+            changed = bytearray(original)
+            changed[place] ^= 1 << chosen.randrange(8)
+            path.write_bytes(changed)
+            with pytest.raises(FortydaysError):
+                open_bundle(tmp_path / "whole", threads=1)
+        path.write_bytes(original)
+    open_bundle(tmp_path / "whole", threads=1)
+
+
+def test_a_killed_worker_is_replaced_and_the_others_answer(tmp_path: Path) -> None:
+    bundle(tmp_path / "now")
+    bundle(tmp_path / "next", version=2, favourite=7)
+    with service(tmp_path / "home", str(tmp_path / "now"), "--workers", "2") as found:
+        parent = psutil.Process(found.process.pid)
+
+        def workers() -> list[psutil.Process]:
+            return [child for child in parent.children() if "spawn_main" in " ".join(child.cmdline())]
+
+        _wait(lambda: len(workers()) == 2)
+        assert found.best() == (1, "3")
+        workers()[0].kill()
+        _wait(lambda: len(workers()) == 2 and all(w.status() != psutil.STATUS_ZOMBIE for w in workers()))
+        for _ in range(10):
+            assert found.best() == (1, "3")
+        swapped(tmp_path / "now", tmp_path / "next")
+        assert found.command("reload").returncode == 0
+        assert found.best() == (2, "7")
+
+
+def test_workers_end_where_the_parent_was_killed(tmp_path: Path) -> None:
+    bundle(tmp_path / "now")
+    with service(tmp_path / "home", str(tmp_path / "now"), "--workers", "2") as found:
+        children = psutil.Process(found.process.pid).children(recursive=True)
+        os.kill(found.process.pid, 9)
+        _, alive = psutil.wait_procs(children, timeout=30)
+        assert alive == []
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_full_disk_under_the_log_keeps_nobody_waiting(tmp_path: Path) -> None:
+    bundle(tmp_path / "now")
+    with service(tmp_path / "home", str(tmp_path / "now")) as found:
+        shutil.rmtree(tmp_path / "home" / "serve", ignore_errors=True)
+        for _ in range(20):
+            assert found.best() == (1, "3")
+        time.sleep(1.2)
+        assert found.best() == (1, "3")

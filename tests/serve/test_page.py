@@ -1,0 +1,212 @@
+"""The service's page in a real browser."""
+
+import io
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_up_bundles import TOKEN, Running, bundle, made_up_versions, served
+from PIL import Image
+
+from fortydays.registry.inference import OnnxModel
+from fortydays.registry.package import seal
+from fortydays.serve.guard import Access
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.fail("The tests of the page need Chromium: apt install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    made = browser.new_page(viewport={"width": 1000, "height": 800})
+    made.set_default_timeout(20_000)
+    problems: list[str] = []
+    made.on("pageerror", lambda error: problems.append(str(error)))
+    yield made
+    made.close()
+    assert problems == []
+
+
+def drawn_bundle(folder: Path, *, version: int = 1, favourite: int = 7) -> None:
+    """A model of strokes that says ``favourite`` where most of the ink is in the upper half, else a 2."""
+    bundle(folder, version=version, strokes=True)
+    weights = np.zeros((64, 10), np.float32)
+    weights[:32, favourite] = 1
+    weights[32:, 2] = 1
+    content = made_up_versions.onnx_of(weights)
+    (folder / "model.onnx").write_bytes(content)
+    golden = np.zeros((2, 8, 8), np.uint8)
+    golden[1, :4] = 255
+    from fortydays.base.arrays import save_arrays
+
+    save_arrays(folder / "golden.npz", [golden, OnnxModel(content, threads=1).predict(golden)])
+    seal(folder, kind="bundle", facts={"name": "digits", "version": version})
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("bundles")
+    drawn_bundle(folder / "one")
+    drawn_bundle(folder / "two", version=2, favourite=9)
+    with served(folder / "one", shadow=folder / "two") as found:
+        yield found
+
+
+def draw_a_seven(page: Any) -> None:
+    box = page.locator("#canvas").bounding_box()
+    page.mouse.move(box["x"] + 80, box["y"] + 70)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 70, steps=4)
+    page.mouse.move(box["x"] + 130, box["y"] + 210, steps=6)
+    page.mouse.up()
+
+
+def wait_for(page: Any, selector: str, text: str) -> None:
+    page.wait_for_function(
+        "([selector, text]) => document.querySelector(selector).textContent.includes(text)", arg=[selector, text]
+    )
+
+
+def dropped(page: Any, name: str, kind: str, content: bytes) -> None:
+    transfer = page.evaluate_handle(
+        "([name, kind, content]) => { const data = new DataTransfer();"
+        " data.items.add(new File([new Uint8Array(content)], name, { type: kind })); return data; }",
+        [name, kind, list(content)],
+    )
+    page.dispatch_event("body", "drop", {"dataTransfer": transfer})
+
+
+def png() -> bytes:
+    image = Image.new("L", (40, 40), 255)
+    image.paste(0, (10, 30, 30, 38))
+    image.paste(0, (18, 5, 22, 38))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_drawn_seven_is_answered_by_both_models_while_it_is_drawn(page: Any, running: Running) -> None:
+    page.goto(running.address)
+    assert page.text_content("#draw-title") == "Draw a digit"
+    draw_a_seven(page)
+    wait_for(page, "#answered-by", "7, says digits@1")
+    wait_for(page, "#second-by", "9, says digits@2")
+    assert page.locator("#bars li").count() == 10
+    assert page.locator("#bars li.best .label").text_content() == "7"
+    assert "ms" in page.text_content("#took")
+    page.click("#clear")
+    assert page.locator("#bars li").count() == 0
+
+
+def test_a_dropped_image_is_answered_and_a_text_file_is_told_what_was_expected(page: Any, running: Running) -> None:
+    page.goto(running.address)
+    page.wait_for_selector("#drawing:not([hidden])")
+    dropped(page, "two.png", "image/png", png())
+    wait_for(page, "#answered-by", "says digits@1")
+    assert page.is_visible("#preview")
+
+    dropped(page, "notes.txt", "text/plain", b"hello")
+    assert page.text_content("#message") == "“notes.txt” is no image that can be read. Give a PNG, JPEG or WebP file."
+    assert page.is_visible("#message")
+
+    dropped(page, "false.png", "image/png", b"hello")
+    wait_for(page, "#message", "This is no image that can be read; expected PNG, JPEG or WEBP.")
+
+
+def test_a_chosen_file_is_answered(page: Any, running: Running) -> None:
+    page.goto(running.address)
+    page.wait_for_selector("#drawing:not([hidden])")
+    page.set_input_files("#file", {"name": "a.png", "mimeType": "image/png", "buffer": png()})
+    wait_for(page, "#answered-by", "says digits@1")
+
+
+def test_it_can_be_drawn_with_the_keyboard_alone(page: Any, running: Running) -> None:
+    page.goto(running.address)
+    page.wait_for_selector("#drawing:not([hidden])")
+    for _ in range(10):
+        if page.evaluate("document.activeElement.id") == "canvas":
+            break
+        page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "canvas"
+    page.keyboard.press("Space")
+    for _ in range(8):
+        page.keyboard.press("ArrowRight")
+    wait_for(page, "#answered-by", "says digits@1")
+    assert "Pen down" in page.get_attribute("#canvas", "aria-label")
+    page.keyboard.press("Delete")
+    assert page.text_content("#answered-by") == "Answer"
+
+
+def test_a_service_that_is_gone_is_told_in_words(browser: Any, page: Any, tmp_path: Path) -> None:
+    drawn_bundle(tmp_path / "one")
+    with served(tmp_path / "one") as running:
+        page.goto(running.address)
+        page.wait_for_selector("#drawing:not([hidden])")
+    draw_a_seven(page)
+    wait_for(page, "#message", "The service does not answer. Is it still running?")
+
+
+def test_with_a_token_the_page_asks_for_it(page: Any, tmp_path: Path) -> None:
+    drawn_bundle(tmp_path / "one")
+    with served(tmp_path / "one", access=Access(token=TOKEN, admin_token=TOKEN)) as running:
+        page.goto(running.address)
+        page.wait_for_selector("#token-form:not([hidden])")
+        assert page.is_hidden("#drawing")
+        page.fill("#token", "wrong")
+        page.press("#token", "Enter")
+        page.wait_for_timeout(200)
+        assert page.is_visible("#token-form")
+        page.fill("#token", TOKEN)
+        page.press("#token", "Enter")
+        page.wait_for_selector("#drawing:not([hidden])")
+        draw_a_seven(page)
+        wait_for(page, "#answered-by", "7, says digits@1")
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_nothing_is_cut_off_on_any_screen(browser: Any, running: Running, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.goto(running.address)
+    page.wait_for_selector("#drawing:not([hidden])")
+    draw_a_seven(page)
+    wait_for(page, "#answered-by", "7, says digits@1")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for path in ("/model/card", "/docs"):
+        page.goto(running.address + path)
+        page.wait_for_load_state("networkidle")
+        if path == "/model/card":
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+def test_nothing_is_asked_of_anybody_else(browser: Any, running: Running) -> None:
+    page = browser.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    refused: list[str] = []
+    page.on(
+        "console", lambda message: refused.append(message.text) if "Content Security Policy" in message.text else None
+    )
+    for path in ("/", "/docs", "/model/card"):
+        page.goto(running.address + path)
+        page.wait_for_load_state("networkidle")
+    page.close()
+    assert asked
+    assert all(url.startswith((running.address, "data:", "blob:")) for url in asked)
+    assert refused == []
