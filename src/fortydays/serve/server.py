@@ -7,7 +7,7 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,14 +155,40 @@ def serve(launch: Launch, listening: socket.socket, *, ready: Callable[[str], No
     _write_running(launch, listening)
     try:
         if launch.workers == 1:
+            server = uvicorn.Server(config)
             # Made here, so that what is wrong with a model is told before anything listens.
-            config.app = functools.partial(_given, worker(launch, ready=ready))
-            uvicorn.Server(config).run([listening])
+            app = worker(launch, ready=ready, stop_listening=lambda: _stop_listening(server, listening))
+            config.app = functools.partial(_given, app)
+            server.run([listening])
         else:
             _run_workers(config, launch, listening, ready)
     finally:
         listening.close()
         files.remove(launch.state)
+
+
+async def _stop_listening(server: Any, listening: socket.socket) -> None:
+    """Take no more connections, and none that the system has taken already is dropped unheard."""
+    spare = listening.dup()
+    spare.setblocking(False)
+    for each in server.servers:
+        each.close()
+    spare.listen(0)  # who comes now is not let in, and told so when the socket is closed
+    connections = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            connections.append(spare.accept()[0])
+    spare.close()
+
+    def protocol() -> Any:
+        return server.config.http_protocol_class(
+            config=server.config, server_state=server.server_state, app_state=server.lifespan.state
+        )
+
+    for connection in connections:
+        connection.setblocking(False)
+        with contextlib.suppress(OSError):  # it left
+            await asyncio.get_running_loop().connect_accepted_socket(protocol, connection)
 
 
 def _given(app: "Guard") -> "Guard":
@@ -185,12 +211,18 @@ def _run_workers(config: Any, launch: Launch, listening: socket.socket, ready: C
     Multiprocess(config, sockets=[listening]).run()
 
 
-def worker(launch: Launch, *, ready: Callable[[str], None] | None = None) -> "Guard":
+def worker(
+    launch: Launch,
+    *,
+    ready: Callable[[str], None] | None = None,
+    stop_listening: Callable[[], Awaitable[None]] | None = None,
+) -> "Guard":
     """The application of one worker process, its models loaded.
 
     Args:
         launch: what and how.
         ready: called with the models' names when the server has started.
+        stop_listening: called when this worker is to end, before it does; nothing where another owns the socket.
     """
     from fortydays.serve.app import create_app
     from fortydays.serve.log import RequestLog
@@ -216,7 +248,7 @@ def worker(launch: Launch, *, ready: Callable[[str], None] | None = None) -> "Gu
         keep_images=launch.keep_images,
         threads=launch.threads,
     )
-    member = Member(launch, service, generation=current["generation"])
+    member = Member(launch, service, generation=current["generation"], stop_listening=stop_listening)
 
     async def started() -> None:
         member.start()
@@ -233,7 +265,15 @@ class Member:
     writes down in a file of its own how that went. Where one cannot, all go back.
     """
 
-    def __init__(self, launch: Launch, service: Service, *, generation: int) -> None:
+    def __init__(
+        self,
+        launch: Launch,
+        service: Service,
+        *,
+        generation: int,
+        stop_listening: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._stop_listening = stop_listening
         self._launch = launch
         self._service = service
         self._generation = generation
@@ -337,6 +377,9 @@ class Member:
     async def _leaving(self, usual: Any) -> None:
         self._service.ready = False
         await asyncio.sleep(_LAME_SECONDS)
+        if self._stop_listening is not None:
+            await self._stop_listening()
+            await asyncio.sleep(_LAME_SECONDS)  # who was let in has not all sent its request yet
         asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
         signal.signal(signal.SIGTERM, usual)
         signal.raise_signal(signal.SIGTERM)
