@@ -75,6 +75,7 @@ lock: ## Renew the locks; needs uv (UPGRADE=--upgrade takes newer versions)
 	$(LOCK) --quiet pyproject.toml --extra data --constraint locks/jax.txt -o locks/data.txt
 	$(LOCK) --quiet pyproject.toml --extra jax --extra data --group dev --constraint locks/jax.txt --constraint locks/data.txt -o locks/dev.txt
 	$(LOCK) --quiet --group serve --constraint locks/run.txt -o locks/serve.txt
+	$(LOCK) --quiet --group tracker --constraint locks/dev.txt -o locks/tracker.txt
 	$(LOCK) --quiet --group build --constraint locks/dev.txt -o locks/build.txt
 
 clean: ## Remove .venv and every cache; runs and datasets are kept elsewhere and stay

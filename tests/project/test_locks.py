@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("run", "jax", "data", "serve", "dev", "build")
+LOCKS = ("run", "jax", "data", "serve", "tracker", "dev", "build")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 OPTIONAL = PROJECT["project"]["optional-dependencies"]
 
@@ -75,6 +75,7 @@ def test_the_tests_run_with_the_versions_that_studies_run_with() -> None:
             + PROJECT["dependency-groups"]["dev"],
         ),
         ("serve", PROJECT["dependency-groups"]["serve"]),
+        ("tracker", PROJECT["dependency-groups"]["tracker"]),
         ("build", PROJECT["build-system"]["requires"]),
     ],
 )
