@@ -2,7 +2,9 @@
 
 import asyncio
 import concurrent.futures
+import http.client
 import io
+import itertools
 import json
 import socket
 import sqlite3
@@ -181,6 +183,30 @@ def test_what_is_not_there_is_told_so_without_a_path(running: Running, path: str
     assert answer.status_code == 404
     assert "error" in answer.json()
     assert "/" not in str(answer.json()).replace("/s", "")
+
+
+def test_hundreds_of_hostile_paths_lead_nowhere(running: Running, folder: Path) -> None:
+    (folder.parent / "secret").write_text("untouched")
+    ups = ("..", "%2e%2e", "%252e%252e", ".%2e", "%c0%ae%c0%ae", "..%00", "..;", "%5c..")
+    betweens = ("/", "%2f", "%5c", "//", "%252f", "/./")
+    ends = ("secret", "etc/passwd", "app.py")
+    connection = http.client.HTTPConnection(running.address.removeprefix("http://"), timeout=10)
+    asked = 0
+    try:
+        for up, between, depth, end in itertools.product(ups, betweens, (1, 5), ends):
+            for before in ("/", "/page/", "/page/docs/", "/v2/models/"):
+                connection.putrequest("GET", before + (up + between) * depth + end, skip_accept_encoding=True)
+                connection.endheaders()
+                answer = connection.getresponse()
+                content = answer.read()
+                assert answer.status in (400, 404, 405)
+                assert b"untouched" not in content
+                assert b"root:" not in content
+                assert b"import" not in content
+                asked += 1
+    finally:
+        connection.close()
+    assert asked > 1_000
 
 
 def test_another_method_is_refused(running: Running) -> None:
