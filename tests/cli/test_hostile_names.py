@@ -44,7 +44,7 @@ def payloads() -> list[str]:
     others = [
         "/etc/passwd", "C:\\Windows\\win.ini", "\\\\host\\share", "file:///etc/passwd", "~/canary", "~root", "$HOME",
         "a" * 10_000, "a\x00b", "\x1b[31m", "-rf", "--help-me", "nul", "con.png", "a\nb", "a\rb", "\u202ea", "é", " ",
-        ".", "..", "/", "mnist/", "mnist/../mnist", "Mnist", "mnist@", "@", "@@", "{}", "%s", "'; DROP TABLE models; --",
+        ".", "..", "/", "mnist/", "mnist/../mnist", "Mnist", "mnist@", "@", "@@", "%s", "'; DROP TABLE models; --",
     ]  # fmt: skip
     return [*climbing, *others]
 
