@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import socket
+import sqlite3
 import threading
 import time
 from collections import Counter
@@ -35,6 +36,9 @@ class Client(threading.Thread):
     Attributes:
         seen: how often each (version, class) was answered.
         lost: requests that were sent and got no answer, or a wrong status.
+        refused: connections that were not made.
+        unheard: connections that ended before their first request was answered: the system had made them, and whether
+            the service heard of them, its own count tells.
     """
 
     def __init__(self, address: str, until: threading.Event) -> None:
@@ -44,6 +48,7 @@ class Client(threading.Thread):
         self.seen: Counter[tuple[int, str]] = Counter()
         self.lost: list[str] = []
         self.refused = 0
+        self.unheard = 0
 
     def run(self) -> None:
         connection = self._asking()
@@ -52,6 +57,7 @@ class Client(threading.Thread):
 
     def _asking(self) -> http.client.HTTPConnection | None:
         connection: http.client.HTTPConnection | None = None
+        new = True
         while not self._until.is_set():
             if connection is None:
                 connection = http.client.HTTPConnection(self._host, timeout=30)
@@ -62,15 +68,20 @@ class Client(threading.Thread):
                     connection = None
                     time.sleep(0.01)
                     continue
+                new = True
             try:
                 connection.request("POST", "/predict?top=1", BODY, KIND)
                 answer = connection.getresponse()
                 content = answer.read()
             except (OSError, http.client.HTTPException) as error:
-                self.lost.append(f"{type(error).__name__}: {error}")
+                if isinstance(error, ConnectionResetError) and new:
+                    self.unheard += 1
+                else:
+                    self.lost.append(f"{type(error).__name__}: {error}")
                 connection.close()
                 connection = None
                 continue
+            new = False
             if answer.status == 200:
                 document = requests.models.complexjson.loads(content)
                 self.seen[document["version"], document["predictions"][0]["top"][0]["class"]] += 1
@@ -115,6 +126,7 @@ def test_fifty_swaps_under_load_lose_nothing_and_mix_nothing(tmp_path: Path) -> 
 
 def test_an_end_under_load_loses_no_request_that_was_accepted(tmp_path: Path) -> None:
     bundle(tmp_path / "now")
+    answered = 0
     for _ in range(20):
         with service(tmp_path / "home", str(tmp_path / "now")) as found, load(found.address) as clients:
             time.sleep(0.4)
@@ -124,6 +136,13 @@ def test_an_end_under_load_loses_no_request_that_was_accepted(tmp_path: Path) ->
             assert code == 143
         assert [client.lost for client in clients] == [[]] * len(clients)
         assert sum(sum(client.seen.values()) for client in clients) > 50
+        answered += sum(sum(client.seen.values()) for client in clients)
+        # Each request that the service took has a row in its log, and each has been answered.
+        with sqlite3.connect(tmp_path / "home" / "serve" / "requests.sqlite") as connection:
+            (rows,) = connection.execute("SELECT count(*) FROM requests").fetchone()
+        connection.close()
+        assert rows == answered
+        assert sum(client.unheard for client in clients) <= 2
 
 
 def _mutants() -> Iterator[bytes]:

@@ -558,7 +558,9 @@ def _is_absent(cause: BaseException | None) -> bool:
     if isinstance(cause, requests.HTTPError):
         return cause.response is not None and cause.response.status_code == 404
     if isinstance(cause, MlflowException):
-        return cause.error_code == "RESOURCE_DOES_NOT_EXIST" or isinstance(cause.__cause__, FileNotFoundError)
+        # Of several files that it was asked for, MLflow gathers what failed in words alone.
+        told = cause.error_code == "RESOURCE_DOES_NOT_EXIST" or "404 Client Error" in str(cause)
+        return told or isinstance(cause.__cause__, FileNotFoundError)
     return isinstance(cause, FileNotFoundError | NotADirectoryError)
 
 
