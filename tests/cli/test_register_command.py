@@ -39,5 +39,8 @@ def test_a_study_is_run_registered_and_reproduced(
     assert execute(["reproduce", "digits@1"]) == 0
     assert capsys.readouterr().out == "digits@1 is reproduced: the weights are the same, bit for bit.\n"
     assert execute(["lineage", "digits@1"]) == 0
-    assert "variant convolution, seed" in capsys.readouterr().out
+    tree = capsys.readouterr().out
+    assert "(one of your own), variant convolution, seed" in tree
+    assert f"file {STUDY}" in "".join(line.strip("│├─ ") for line in tree.splitlines())
+    assert all(len(line) <= 80 for line in tree.splitlines())
     assert not list((tmp_path / "home" / "registry").glob(".*.part"))

@@ -62,28 +62,53 @@ def test_transparency_is_seen_on_white() -> None:
     assert (pixels(encoded(palette)) == [10, 20, 30]).all()
 
 
+@pytest.mark.parametrize("side", [9, 1500])
 @pytest.mark.parametrize("mode", ["1", "L", "RGB", "CMYK", "P", "LA", "RGBA", "I;16"])
-def test_white_is_white_in_every_mode(mode: str) -> None:
+def test_white_is_white_in_every_mode(mode: str, side: int) -> None:
     if mode == "I;16":
-        image = Image.fromarray(np.full((9, 9), 65535, np.uint16))
+        image = Image.fromarray(np.full((side, side), 65535, np.uint16))
     else:
-        image = Image.new("RGB", (9, 9), "white").convert(mode)
+        image = Image.new("RGB", (side, side), "white").convert(mode)
     content = encoded(image, "JPEG" if mode == "CMYK" else "PNG")
 
     for shape in (COLOUR, GREY):
-        found = pixels(content, shape)
+        found = decode(content, shape, strokes=False, most_pixels=3_000_000)
         assert found.dtype == np.uint8
         assert found.min() >= 253
 
 
-def test_a_photograph_taken_sideways_is_turned_upright() -> None:
+@pytest.mark.parametrize("size", [(8, 8), (1600, 1600)])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_photograph_taken_sideways_is_turned_upright(size: tuple[int, int], kind: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned a quarter clockwise
+    options = {"quality": 100, "subsampling": 0} if kind == "JPEG" else {}
 
-    found = pixels(encoded(halves(), "PNG", exif=exif))
+    content = encoded(halves(size), kind, exif=exif, **options)
+    found = decode(content, COLOUR, strokes=False, most_pixels=3_000_000).astype(int)
+    found = np.rint(found / 5) * 5  # JPEG is not exact
 
     assert (found[:2] == [255, 0, 0]).all()  # what was left is above
     assert (found[2:] == [0, 0, 255]).all()
+
+
+def test_of_a_large_image_what_is_clear_stays_clear() -> None:
+    palette = Image.new("P", (1600, 1600), 0)
+    palette.putpalette([10, 20, 30])
+    clear = Image.new("RGBA", (1600, 1600), (0, 0, 0, 0))
+
+    for content in (encoded(palette, transparency=0), encoded(clear)):
+        assert (decode(content, COLOUR, strokes=False, most_pixels=3_000_000) == 255).all()
+
+
+def test_a_large_photograph_of_a_small_drawing_is_still_read() -> None:
+    paper = Image.new("L", (1600, 1600), 255)
+    paper.paste(0, (100, 100, 180, 180))
+
+    found = decode(encoded(paper), (28, 28, 1), strokes=True, most_pixels=3_000_000)
+
+    assert (found[5:23, 5:23] > 240).all()
+    assert (found[0] == 0).all()
 
 
 def test_a_model_of_strokes_gets_strokes() -> None:

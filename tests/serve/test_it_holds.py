@@ -244,7 +244,7 @@ def test_hostile_requests_cost_bounded_memory_and_others_are_served(tmp_path: Pa
                     assert code in (200, 400, 413, 415, 422, 503)
         stop.set()
         watcher.join()
-        assert most[0] < 700 * 2**20
+        assert most[0] < 450 * 2**20
     assert [client.lost for client in clients] == [[], []]
     assert all(sum(client.seen.values()) > 20 for client in clients)
 
@@ -304,12 +304,18 @@ def test_a_killed_worker_is_replaced_and_the_others_answer(tmp_path: Path) -> No
         parent = psutil.Process(found.process.pid)
 
         def workers() -> list[psutil.Process]:
-            return [child for child in parent.children() if "spawn_main" in " ".join(child.cmdline())]
+            alive = []
+            for child in parent.children():
+                with contextlib.suppress(psutil.NoSuchProcess):  # a zombie, or gone since it was listed
+                    if "spawn_main" in " ".join(child.cmdline()):
+                        alive.append(child)
+            return alive
 
         _wait(lambda: len(workers()) == 2)
         assert found.best() == (1, "3")
-        workers()[0].kill()
-        _wait(lambda: len(workers()) == 2 and all(w.status() != psutil.STATUS_ZOMBIE for w in workers()))
+        killed = workers()[0]
+        killed.kill()
+        _wait(lambda: len(workers()) == 2 and killed.pid not in {worker.pid for worker in workers()})
         for _ in range(10):
             assert found.best() == (1, "3")
         swapped(tmp_path / "now", tmp_path / "next")

@@ -351,7 +351,7 @@ def test_without_a_shadow_there_is_nothing_to_compare(running: Running) -> None:
 @pytest.mark.parametrize("keep", [False, True])
 def test_the_log_has_a_row_for_each_image_and_images_only_if_asked(folder: Path, tmp_path: Path, keep: bool) -> None:
     path = tmp_path / "log" / "requests.sqlite"
-    with served(folder, log=RequestLog(path, most_rows=3), keep_images=keep) as running:
+    with served(folder, log=RequestLog(path, most_rows=3, keep_images=keep)) as running:
         ids = [predict(running).json()["request_id"] for _ in range(5)]
     with sqlite3.connect(path) as connection:
         rows = connection.execute(

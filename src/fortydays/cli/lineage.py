@@ -102,7 +102,7 @@ def _branches(found: Mapping[str, Any]) -> dict[str, list[str]]:
     dataset, study, trial = found["dataset"], found["study"], found["trial"]
     code, machine, run = found["code"], found["machine"], found["run"]
     commit = f"commit {code['commit']}, {'clean' if code['clean'] else 'with changes'}" if "commit" in code else ""
-    day = f"day {study['day']}" if study["day"] else study["file"]
+    day = f"day {study['day']}" if study["day"] else "one of your own"
     return {
         f"dataset {dataset['name']}, version {dataset['version']}": [
             f"SHA-256 {dataset['digest']}",
@@ -110,6 +110,7 @@ def _branches(found: Mapping[str, Any]) -> dict[str, list[str]]:
             f"{dataset['test']:,} test",
         ],
         f"study {study['name']} ({day}), variant {study['variant']}, seed {trial['seed']}": [
+            *([] if study["day"] else [f"file {study['file']}"]),
             *(f"{claim['verdict']}: {claim['claim']}" for claim in found["claims"]),
         ],
         "recipe": [f"{name} {_value(value)}" for name, value in found["recipe"].items() if value not in (None, {}, 0)],
@@ -135,7 +136,8 @@ def _branches(found: Mapping[str, Any]) -> dict[str, list[str]]:
             + (f", {machine['accelerator']}" if machine.get("accelerator") else ""),
             f"instructions {', '.join(machine['flags'])}",
         ],
-        f"run {run['id']}": [f"ended {run['ended']}", f"evidence {found['evidence']['digest']}"],
+        f"run {run['id']}": [f"ended {run['ended']}"],
+        "evidence": [f"SHA-256 {found['evidence']['digest']}"],
     }
 
 

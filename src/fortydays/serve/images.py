@@ -18,6 +18,9 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 """What is decoded; each has a decoder that is fuzzed by its makers."""
 
 _LARGE = 2_000_000
+_SMALLEST_SIDE = 512
+"""A drawing may fill a small part of a photograph: pixels that are left of the shorter side, at least."""
+
 _one_large_at_a_time = threading.Lock()
 
 
@@ -76,8 +79,10 @@ def _pixels(image: "Image", shape: tuple[int, int, int], *, strokes: bool) -> ND
     mode = "L" if channels == 1 else "RGB"
     if image.format == "JPEG":
         # Lets the decoder skip detail that would be thrown away: up to eight times smaller, still twice as large.
-        side = 512 if strokes else 2 * max(height, width)
+        side = _SMALLEST_SIDE if strokes else 2 * max(height, width)
         image.draft(None, (side, side))
+    if image.size[0] * image.size[1] > _LARGE:
+        image = _reduced(image, _SMALLEST_SIDE if strokes else 2 * max(height, width))
     image = ImageOps.exif_transpose(image)
     exact = image.size == (width, height)
     image = _opaque(image).convert(mode)
@@ -88,6 +93,23 @@ def _pixels(image: "Image", shape: tuple[int, int, int], *, strokes: bool) -> ND
         shrinks = image.size[0] >= 2 * width and image.size[1] >= 2 * height
         image = ImageOps.fit(image, (width, height), Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC)
     return np.array(image, dtype=np.uint8)
+
+
+def _reduced(image: "Image", side: int) -> "Image":
+    """Made smaller by a whole number, by averages, before anything else makes copies: neither side below ``side``."""
+    factor = min(image.size) // side
+    if factor < 2:
+        return image
+    info = image.info
+    if image.mode in ("P", "PA") or "transparency" in info:
+        image = image.convert("RGBA")
+    elif image.mode == "1":
+        image = image.convert("L")
+    elif image.mode.startswith("I"):
+        image = image.convert("I")
+    small = image.reduce(factor)
+    small.info = {name: value for name, value in info.items() if name != "transparency"}
+    return small
 
 
 def _opaque(image: "Image") -> "Image":

@@ -7,9 +7,12 @@ than the disk takes them, or the disk is full, rows are dropped and counted, and
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fortydays.base import files
 
@@ -36,7 +39,7 @@ _COLUMNS = (
     "shadow_version", "shadow_class", "shadow_confidence", "image",
 )  # fmt: skip
 _INSERT = f"INSERT INTO requests ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
-_MOST_QUEUED = 20_000
+_MOST_QUEUED, _MOST_BYTES_QUEUED = 20_000, 40_000_000
 _SECONDS_BETWEEN = 0.5
 
 
@@ -50,10 +53,9 @@ class Row:
         model, version: which answered.
         label: of the most probable class.
         confidence: its probability.
-        mean, deviation: of the pixels that the model saw, from 0 to 255.
+        image: uint8, as the model saw it; its mean and deviation, from 0 to 255, are kept.
         milliseconds: from the request's arrival to its answer.
         shadow: version, label and confidence of the model in the shadow, if it was asked.
-        image: the pixels as the model saw them, or None where images are not kept.
     """
 
     time: str
@@ -62,11 +64,9 @@ class Row:
     version: int
     label: str
     confidence: float
-    mean: float
-    deviation: float
+    image: NDArray[np.uint8]
     milliseconds: float
     shadow: tuple[int, str, float] | None = None
-    image: bytes | None = None
 
 
 class RequestLog:
@@ -75,15 +75,24 @@ class RequestLog:
     Args:
         path: of the SQLite file; made where there is none.
         most_rows: how many of the newest rows are kept.
+        keep_images: whether the images themselves are.
         dropped: told how many rows were lost, each time some are.
 
     Raises:
         StorageError: the file cannot be made, or is no such log.
     """
 
-    def __init__(self, path: Path, *, most_rows: int, dropped: Callable[[int], None] = lambda _count: None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        most_rows: int,
+        keep_images: bool = False,
+        dropped: Callable[[int], None] = lambda _count: None,
+    ) -> None:
         self._path = path
         self._most_rows = most_rows
+        self._keep_images = keep_images
         self._dropped = dropped
         self._rows: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
         self._ended = threading.Event()
@@ -100,7 +109,7 @@ class RequestLog:
 
     def add(self, row: Row) -> None:
         """Keep a row, soon."""
-        if self._rows.qsize() >= _MOST_QUEUED:
+        if self._rows.qsize() >= min(_MOST_QUEUED, max(1, _MOST_BYTES_QUEUED // row.image.nbytes)):
             self._dropped(1)
             return
         self._rows.put(row)
@@ -130,7 +139,7 @@ class RequestLog:
         connection = sqlite3.connect(self._path, timeout=5)
         try:
             with connection:
-                connection.executemany(_INSERT, [_values(row) for row in rows])
+                connection.executemany(_INSERT, _values(rows, keep_images=self._keep_images))
                 connection.execute(
                     "DELETE FROM requests WHERE id <= (SELECT max(id) FROM requests) - ?", [self._most_rows]
                 )
@@ -138,9 +147,11 @@ class RequestLog:
             connection.close()
 
 
-def _values(row: Row) -> tuple[object, ...]:
-    shadow = row.shadow or (None, None, None)
-    return (
-        row.time, row.request, row.model, row.version, row.label, row.confidence, row.mean, row.deviation,
-        row.milliseconds, *shadow, row.image,
-    )  # fmt: skip
+def _values(rows: list[Row], *, keep_images: bool) -> Iterator[tuple[object, ...]]:
+    for row in rows:
+        shadow = row.shadow or (None, None, None)
+        image = row.image.tobytes() if keep_images else None
+        yield (
+            row.time, row.request, row.model, row.version, row.label, row.confidence, float(row.image.mean()),
+            float(row.image.std()), row.milliseconds, *shadow, image,
+        )  # fmt: skip

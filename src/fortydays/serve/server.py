@@ -46,6 +46,7 @@ class Launch:
         log: the file of the request log, or None.
         log_rows: how many rows it keeps.
         keep_images: whether it keeps what the model saw.
+        parent: the process that starts the workers. One that has another parent ends: it was killed, however early.
     """
 
     sources: Mapping[str, Source]
@@ -58,6 +59,7 @@ class Launch:
     log: Path | None = None
     log_rows: int = 100_000
     keep_images: bool = False
+    parent: int = field(default_factory=os.getpid)
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -237,7 +239,9 @@ def worker(
     }
     log = None
     if launch.log is not None:
-        log = RequestLog(launch.log, most_rows=launch.log_rows, dropped=metrics.dropped.inc)
+        log = RequestLog(
+            launch.log, most_rows=launch.log_rows, keep_images=launch.keep_images, dropped=metrics.dropped.inc
+        )
     service = Service(
         models[MAIN],
         models.get(SHADOW),
@@ -245,7 +249,6 @@ def worker(
         limits=launch.limits,
         metrics=metrics,
         log=log,
-        keep_images=launch.keep_images,
         threads=launch.threads,
     )
     member = Member(launch, service, generation=current["generation"], stop_listening=stop_listening)
@@ -277,7 +280,6 @@ class Member:
         self._launch = launch
         self._service = service
         self._generation = generation
-        self._parent = os.getppid()
         self._watch: asyncio.Task[None] | None = None
         self._leave: asyncio.Task[None] | None = None
 
@@ -358,7 +360,7 @@ class Member:
     async def _watching(self) -> None:
         while True:
             await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
-            if self._launch.workers > 1 and os.getppid() != self._parent:
+            if self._launch.workers > 1 and os.getppid() != self._launch.parent:
                 signal.raise_signal(signal.SIGTERM)  # whoever would restart or end this worker was killed
                 return
             with contextlib.suppress(StorageError):

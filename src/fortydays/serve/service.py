@@ -54,7 +54,6 @@ class Service:
         limits: of everything.
         metrics: told of everything.
         log: of requests, or None.
-        keep_images: whether the log keeps what the model saw.
         threads: for each model to compute with.
     """
 
@@ -67,7 +66,6 @@ class Service:
         limits: Limits,
         metrics: Metrics,
         log: RequestLog | None = None,
-        keep_images: bool = False,
         threads: int = 1,
     ) -> None:
         self.limits = limits
@@ -76,7 +74,6 @@ class Service:
         self._models: dict[str, ServedModel | None] = {MAIN: main, SHADOW: shadow}
         self._share = share
         self._log = log
-        self._keep_images = keep_images
         self._threads = threads
         self._decoders = ThreadPoolExecutor(_DECODERS, thread_name_prefix="decoder")
         self._reloading = asyncio.Lock()
@@ -285,11 +282,9 @@ class Service:
                     version=model.bundle.version,
                     label=model.bundle.classes[best],
                     confidence=float(probabilities[row, best]),
-                    mean=float(image.mean()),
-                    deviation=float(image.std()),
+                    image=image,
                     milliseconds=1000 * seconds,
                     shadow=shadow,
-                    image=image.tobytes() if self._keep_images else None,
                 )
             )
 
