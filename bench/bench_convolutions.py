@@ -13,7 +13,7 @@ from fortydays.base.machine import describe_machine
 
 HERE = Path(__file__).parent
 PROGRAM = [sys.executable, str(HERE / "keras_convolutions.py")]
-IMAGES = {"5": 12_800, "6": 6_400, "7": 6_400}
+IMAGES = {"5": 44_800, "6": 6_400, "7": 6_400}
 JOURNAL_BATCH, LARGE_BATCH = 64, 256
 TARGETS = {"5": (2.5, 1.3), "6": (2.5, 1.3), "7": (3.0, None)}
 TIMES = 5

@@ -16,7 +16,7 @@ import numpy as np
 from fortydays.base.settings import read_settings
 from fortydays.data import store
 from fortydays.data.arrays import Split, TrainingData
-from fortydays.days.loading import find_study
+from fortydays.days.loading import find_study, load_study
 from fortydays.train.framework import build_model, load_keras
 
 HEADLINES = {"5": "convolution", "6": "blocks", "7": "both"}
@@ -61,7 +61,7 @@ def main() -> None:
     batch, together, count, epochs = map(int, numbers)
     settings = read_settings()
     load_keras(threads=settings.threads)
-    study = find_study(day, threads=settings.threads).study
+    study = load_study(find_study(day), threads=settings.threads).study
     variant = next(v for v in study.variants if v.name == HEADLINES[day])
     train = store.load(study.dataset, settings).training.train
     images, labels = np.ascontiguousarray(train.images[:count]), train.labels[:count]

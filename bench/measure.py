@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,11 +42,11 @@ class Run:
     output: dict[str, Any]
 
 
-def run(command: Sequence[str], environment: Mapping[str, str]) -> Run:
+def run(command: Sequence[str], environment: Mapping[str, str], *, accepted: Collection[int] = (0,)) -> Run:
     """Run a command and wait for it.
 
     Raises:
-        RuntimeError: it did not end well.
+        RuntimeError: it ended with another exit code than those accepted.
     """
     began = time.perf_counter()
     process = subprocess.Popen(
@@ -57,7 +57,7 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Run:
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
+    if process.returncode not in accepted:
         raise RuntimeError(f"{' '.join(command)} ended with exit code {process.returncode}")
     lines = printed.decode().strip().splitlines()
     return Run(

@@ -132,3 +132,16 @@ def test_a_saved_network_answers_as_before(keras: Any, tmp_path: Path, precision
     model.save(tmp_path / "network.keras")
     loaded = keras.models.load_model(tmp_path / "network.keras", custom_objects=objects())
     np.testing.assert_array_equal(before, np.asarray(loaded(shown)))
+
+
+def test_whitening_may_leave_out_every_second_patch(keras: Any) -> None:
+    images = smooth_images(3).astype(np.float32)
+    whole, half = (objects()["Whitening"](use_bias=False, strides=strides) for strides in (1, 2))
+    for layer in (whole, half):
+        layer.build(images.shape)
+        layer.adapt(images)
+
+    found = np.asarray(half(images))
+
+    np.testing.assert_allclose(found, np.asarray(whole(images))[:, ::2, ::2], rtol=1e-5, atol=1e-6)
+    assert half.compute_output_shape(images.shape) == found.shape

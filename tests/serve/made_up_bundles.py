@@ -20,6 +20,7 @@ from fortydays.base.arrays import save_arrays
 from fortydays.registry.inference import OnnxModel
 from fortydays.registry.package import Manifest, seal
 from fortydays.serve.app import create_app
+from fortydays.serve.connections import Connection
 from fortydays.serve.guard import Access
 from fortydays.serve.limits import Limits
 from fortydays.serve.metrics import Metrics
@@ -97,7 +98,7 @@ def served(
     )
     app = create_app(service, access=access or Access(admin_token=TOKEN), reload=reload)
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, log_config=None, log_level="critical", ws="none", lifespan="on"
+        app, host="127.0.0.1", port=0, http=Connection, log_config=None, log_level="critical", ws="none", lifespan="on"
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

@@ -173,3 +173,20 @@ def test_changed_bytes_give_pixels_or_a_refusal_and_nothing_else() -> None:
             assert pixels(bytes(content)).shape == COLOUR
         except RequestError as error:
             assert error.status in (413, 415, 422)
+
+
+def scans(count: int, *, side: int = 64) -> bytes:
+    """A progressive JPEG with a scan repeated, each of which costs a pass over the whole image."""
+    content = encoded(Image.new("RGB", (side, side), "red"), "JPEG", progressive=True)
+    first = content.index(b"\xff\xda")
+    end = content.index(b"\xff", first + 2)
+    while content[end + 1] == 0:
+        end = content.index(b"\xff", end + 1)
+    return content[:first] + content[first:end] * count + content[end:]
+
+
+def test_a_jpeg_of_very_many_scans_is_refused() -> None:
+    assert pixels(encoded(Image.new("RGB", (64, 64)), "JPEG", progressive=True)).shape == COLOUR
+    with pytest.raises(RequestError, match=r"too many scans; expected at most 64") as caught:
+        pixels(scans(2_000))
+    assert caught.value.status == 422

@@ -21,6 +21,7 @@ import pytest
 import requests
 from made_up_bundles import TOKEN, bundle, served
 from PIL import Image
+from test_images import scans
 from test_serve_command import service, swapped
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -124,11 +125,13 @@ def test_fifty_swaps_under_load_lose_nothing_and_mix_nothing(tmp_path: Path) -> 
     assert threads < 60  # the old models' threads have ended
 
 
-def test_an_end_under_load_loses_no_request_that_was_accepted(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("workers", "times"), [("1", 20), ("2", 10)])
+def test_an_end_under_load_loses_no_request_that_was_accepted(tmp_path: Path, workers: str, times: int) -> None:
     bundle(tmp_path / "now")
     answered = 0
-    for _ in range(20):
-        with service(tmp_path / "home", str(tmp_path / "now")) as found, load(found.address) as clients:
+    for _ in range(times):
+        arguments = (str(tmp_path / "now"), "--workers", workers)
+        with service(tmp_path / "home", *arguments) as found, load(found.address) as clients:
             time.sleep(0.4)
             began = time.monotonic()
             code, _ = found.end()
@@ -295,6 +298,39 @@ def test_a_bundle_with_any_changed_byte_is_refused(tmp_path: Path) -> None:
                 open_bundle(tmp_path / "whole", threads=1)
         path.write_bytes(original)
     open_bundle(tmp_path / "whole", threads=1)
+
+
+def test_a_jpeg_of_endless_scans_holds_up_nobody_and_not_the_end(tmp_path: Path) -> None:
+    bundle(tmp_path / "now")
+    with service(tmp_path / "home", str(tmp_path / "now")) as found:
+
+        def ask(count: int) -> int:
+            url, kind = f"{found.address}/predict", {"Content-Type": "image/jpeg"}
+            return requests.post(url, data=scans(count, side=1400), headers=kind, timeout=60).status_code
+
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            hostile = [pool.submit(ask, count) for count in (60, 60, 60, 50_000, 50_000, 50_000)]
+            assert found.best() == (1, "3")
+            assert {each.result() for each in hostile} <= {200, 422, 503}
+        began = time.monotonic()
+        assert found.end()[0] == 143
+        assert time.monotonic() - began < 16
+
+
+def test_the_metrics_of_several_workers_are_of_all_of_them(tmp_path: Path) -> None:
+    bundle(tmp_path / "now")
+    bundle(tmp_path / "next", version=2, favourite=7)
+    with service(tmp_path / "home", str(tmp_path / "now"), "--workers", "2") as found:
+        for _ in range(20):
+            found.best()
+        swapped(tmp_path / "now", tmp_path / "next")
+        assert found.command("reload").returncode == 0
+        text = requests.get(f"{found.address}/metrics", timeout=20).text
+        assert 'fortydays_requests_total{route="/predict",status="200"} 20.0' in text
+        models = [line for line in text.splitlines() if line.startswith("fortydays_model_info{")]
+        assert {(line.partition('version="')[2][0], line[-3:]) for line in models} == {("1", "0.0"), ("2", "1.0")}
+        _, told = found.end()
+        assert told == "Stopped.\n"
 
 
 def test_a_killed_worker_is_replaced_and_the_others_answer(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ def request(**changes: Any) -> dict[str, Any]:
 
 
 def read(document: object, extra: bytes = b"", length: str | None = None) -> Any:
-    return read_infer_request(json.dumps(document).encode() + extra, length, (1, 2))
+    return read_infer_request(json.dumps(document).encode() + extra, length, (1, 2), most_json=5_000)
 
 
 def test_numbers_may_be_flat_or_nested() -> None:
@@ -33,7 +33,7 @@ def test_bytes_may_follow_the_json() -> None:
     document["outputs"] = [{"name": "probabilities", "parameters": {"binary_data": True}}]
     head = json.dumps(document).encode()
 
-    asked = read_infer_request(head + bytes([1, 2, 3, 4]), str(len(head)), (1, 2))
+    asked = read_infer_request(head + bytes([1, 2, 3, 4]), str(len(head)), (1, 2), most_json=5_000)
 
     assert asked.images.tolist() == [[[1, 2]], [[3, 4]]]
     assert asked.binary
@@ -75,7 +75,10 @@ def test_the_answer_is_json_or_bytes_as_it_was_asked() -> None:
         (request(data=[1, -1]), "whole numbers from 0 to 255"),
         (request(data=[1, 0.5]), "whole numbers from 0 to 255"),
         (request(data=[1, "2"]), "whole numbers from 0 to 255"),
-        (request(data=[1, True]), None),
+        (request(data=[1, True]), "whole numbers from 0 to 255"),
+        (request(data=["x" * 3000, *["y"] * 300]), "whole numbers from 0 to 255"),
+        (request(data=[[], []]), "whole numbers from 0 to 255"),
+        (request(data=[[[[[[[[[[7, 255]]]]]]]]]]), "whole numbers from 0 to 255"),
         (request(data=[1, [2]]), "whole numbers from 0 to 255"),
         (request(data=None), "whole numbers from 0 to 255"),
         (request(data=[2**70, 1]), "whole numbers from 0 to 255"),
@@ -83,14 +86,15 @@ def test_the_answer_is_json_or_bytes_as_it_was_asked() -> None:
         (request(parameters={"binary_data_size": 2}), "bytes after the JSON part are 0; expected 2"),
         ({**request(), "outputs": [{"name": "x"}]}, "another output than 'probabilities'"),
         ({**request(), "outputs": "x"}, "another output"),
+        (
+            {**request(), "outputs": [{"name": "probabilities", "parameters": {"classification": 3}}]},
+            "parameters have 'classification'; expected 'binary_data' alone",
+        ),
         ({**request(), "id": 5}, "id is no text of at most 256 characters"),
         ({**request(), "id": "x" * 257}, "id is no text"),
     ],
 )
-def test_what_is_wrong_is_said(document: Any, message: str | None) -> None:
-    if message is None:  # Python, and so NumPy, count True as a one
-        assert read(document).images.tolist() == [[[1, 1]]]
-        return
+def test_what_is_wrong_is_said(document: Any, message: str) -> None:
     with pytest.raises(RequestError, match=message) as caught:
         read(document)
     assert caught.value.status == 400
@@ -105,7 +109,7 @@ def test_a_length_of_the_json_part_that_is_none_is_refused(length: str) -> None:
 def test_bytes_that_no_input_lays_claim_to_are_refused() -> None:
     head = json.dumps(request()).encode()
     with pytest.raises(RequestError, match="no input lays claim to"):
-        read_infer_request(head + b"more", str(len(head)), (1, 2))
+        read_infer_request(head + b"more", str(len(head)), (1, 2), most_json=5_000)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"3", b"\xff", b"[" * 100_000])
@@ -121,3 +125,31 @@ def test_deep_lists_are_refused() -> None:
         values = [values]
     with pytest.raises(RequestError, match="whole numbers"):
         pixels_from(values)
+
+
+def test_json_is_bounded_whether_or_not_bytes_follow() -> None:
+    head = json.dumps({**request(), "more": "x" * 5000}).encode()
+    for length in (None, str(len(head))):
+        with pytest.raises(RequestError, match="JSON is too large; expected at most 5,000 bytes") as caught:
+            read_infer_request(head, length, (1, 2), most_json=5_000)
+        assert caught.value.status == 413
+
+
+def test_null_is_as_good_as_nothing() -> None:
+    document = {**request(parameters=None), "id": None, "parameters": None, "outputs": None}
+
+    asked = read(document)
+
+    assert (asked.images.tolist(), asked.id, asked.binary) == ([[[7, 255]]], "", False)
+
+
+def test_texts_among_pixels_cost_no_more_room_than_they_take() -> None:
+    import tracemalloc
+
+    values = ["x" * 100_000, *["y"] * 20_000]
+    tracemalloc.start()
+    with pytest.raises(RequestError, match="whole numbers"):
+        pixels_from(values)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 5_000_000

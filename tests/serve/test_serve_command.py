@@ -122,7 +122,7 @@ def test_no_training_framework_and_no_tracker_is_loaded(tmp_path: Path) -> None:
         "from fortydays.serve import server\n"
         "from fortydays.serve.source import source_of\n"
         "import fortydays.cli.main\n"
-        "launch = server.Launch(sources={'main': source_of(sys.argv[1], Path(sys.argv[2]))}, state=Path(sys.argv[2]),"
+        "launch = server.Launch(sources={'main': source_of(sys.argv[1])}, state=Path(sys.argv[2]),"
         " access=server.access_for('127.0.0.1', token='', hosts=()))\n"
         "server._write_current(launch.state, {'main': Path(sys.argv[1])}, generation=1)\n"
         "server.worker(launch)\n"
@@ -235,18 +235,18 @@ def test_an_address_is_written_as_a_browser_takes_it() -> None:
 def test_what_to_serve_is_a_folder_or_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mnist").mkdir()
-    assert source_of("mnist", tmp_path).folder == tmp_path / "mnist"
-    assert source_of("digits", tmp_path).model == "digits@champion"
-    assert source_of("digits@3", tmp_path).model == "digits@3"
-    assert shadow_of(source_of("digits@3", tmp_path), "challenger").model == "digits@challenger"
-    assert shadow_of(source_of("digits", tmp_path), str(tmp_path / "mnist")).folder == tmp_path / "mnist"
+    assert source_of("mnist").folder == tmp_path / "mnist"
+    assert source_of("digits").model == "digits@champion"
+    assert source_of("digits@3").model == "digits@3"
+    assert shadow_of(source_of("digits@3"), "challenger").model == "digits@challenger"
+    assert shadow_of(source_of("digits"), str(tmp_path / "mnist")).folder == tmp_path / "mnist"
     with pytest.raises(UsageError, match=r"There is no folder './none'"):
-        source_of("./none", tmp_path)
+        source_of("./none")
     with pytest.raises(UsageError, match=r"is an alias, and .* is a folder"):
-        shadow_of(source_of("mnist", tmp_path), "challenger")
+        shadow_of(source_of("mnist"), "challenger")
     for hostile in ("../x", "/etc/passwd", "A", "a" * 10_000, "a\x00b", "a@b", ""):
         with pytest.raises(UsageError):
-            source_of(hostile, tmp_path)
+            source_of(hostile)
 
 
 def test_what_a_killed_service_left_behind_goes(tmp_path: Path) -> None:

@@ -533,3 +533,113 @@ def test_a_websocket_is_closed(running: Running) -> None:
         return sent
 
     assert asyncio.run(work()) == [{"type": "websocket.close", "code": 1008}]
+
+
+def test_a_deadline_begins_when_the_body_is_there(folder: Path) -> None:
+    with served(folder, limits=Limits(deadline=0.5)) as running:
+        host, port = running.address.removeprefix("http://").split(":")
+        content = png()
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            head = (
+                f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: image/png\r\nContent-Length: {len(content)}"
+            )
+            connection.sendall(head.encode() + b"\r\n\r\n" + content[:10])
+            threading.Event().wait(0.8)
+            connection.sendall(content[10:])
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+def test_a_version_that_was_named_answers_or_none(folder: Path, tmp_path: Path) -> None:
+    bundle(tmp_path / "one")
+    bundle(tmp_path / "two", version=2, favourite=7)
+    with served(tmp_path / "one") as running:
+        host, port = running.address.removeprefix("http://").split(":")
+        document = {"inputs": [{"name": "image", "datatype": "UINT8", "shape": [1, 8, 8], "data": [0] * 64}]}
+        content = json.dumps(document).encode()
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            head = (
+                f"POST /v2/models/digits/versions/1/infer HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(content)}"
+            )
+            connection.sendall(head.encode() + b"\r\n\r\n" + content[:10])
+            threading.Event().wait(0.3)
+            running.folders["main"] = tmp_path / "two"
+            assert requests.post(f"{running.address}/admin/reload", headers=ADMIN, timeout=20).status_code == 200
+            connection.sendall(content[10:])
+            assert b"Another model or version is served: digits@2" in connection.recv(4096)
+
+
+def test_a_defect_is_told_as_one_and_written_down(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with served(folder) as running:
+
+        async def broken(*_arguments: object, **_options: object) -> None:
+            raise RuntimeError("a secret path")
+
+        monkeypatch.setattr(running.service, "answer_files", broken)
+        answer = predict(running)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (500, "The service failed.")
+    assert "a secret path" in caplog.text
+
+
+@pytest.mark.parametrize("top", ["0", "1001", "-1", "x", "1" * 5000, "000000001" + "0" * 5000])
+def test_a_wrong_top_is_told_however_long(running: Running, top: str) -> None:
+    answer = requests.post(f"{running.address}/predict?top={top}", data=png(), timeout=10)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (422, "top is no whole number from 1 to 1000.")
+
+
+def test_with_a_token_any_host_may_be_named_and_a_cookie_reads(folder: Path) -> None:
+    token = "a-token-of-sixteen"
+    with served(folder, access=Access(token=token, admin_token=token)) as running:
+        bearer = {"Authorization": f"Bearer {token}"}
+        elsewhere = {"Host": "10.1.2.3:8000"}
+        assert requests.get(f"{running.address}/metrics", headers=elsewhere, timeout=10).status_code == 421
+        assert requests.get(f"{running.address}/metrics", headers=elsewhere | bearer, timeout=10).status_code == 200
+
+        with requests.Session() as browser:
+            assert browser.get(f"{running.address}/model/card", timeout=10).status_code == 401
+            assert browser.post(f"{running.address}/session", timeout=10).status_code == 401
+            begun = browser.post(f"{running.address}/session", headers=bearer, timeout=10)
+            assert begun.status_code == 204
+            cookie = begun.headers["set-cookie"]
+            assert "HttpOnly" in cookie
+            assert "samesite=strict" in cookie.lower()
+            assert token not in cookie
+            for path in ("/model/card", "/docs", "/openapi.json", "/metrics"):
+                assert browser.get(f"{running.address}{path}", timeout=10).status_code == 200
+            kind = {"Content-Type": "image/png"}
+            assert browser.post(f"{running.address}/predict", data=png(), headers=kind, timeout=10).status_code == 401
+            assert browser.post(f"{running.address}/admin/reload", timeout=10).status_code == 401
+
+
+@pytest.mark.parametrize("begun", [b"", b"POST /predict HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
+def test_a_connection_on_which_no_request_is_whole_is_ended(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr("fortydays.serve.connections._SECONDS_FOR_HEAD", 0.3)
+    with served(folder) as running:
+        host, port = running.address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(begun)
+            assert connection.recv(4096) == b""
+        # One whose head was whole goes on.
+        connection = http.client.HTTPConnection(host, int(port), timeout=20)
+        for _ in range(2):
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read() == b'{"live":true}'
+            threading.Event().wait(0.5)
+        connection.close()
+
+
+def test_a_head_without_end_is_refused(running: Running) -> None:
+    host, port = running.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + b"X-Long: yes\r\n" * 20_000)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 400")
+
+
+def test_the_log_is_nobody_elses_even_in_a_folder_that_is(tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir(mode=0o755)
+    log = RequestLog(tmp_path / "log" / "requests.sqlite", most_rows=3)
+    log.close()
+    assert [path.stat().st_mode & 0o077 for path in (tmp_path / "log").iterdir()] == [0]

@@ -170,13 +170,74 @@ def test_with_a_token_the_page_asks_for_it(page: Any, tmp_path: Path) -> None:
         assert page.is_hidden("#drawing")
         page.fill("#token", "wrong")
         page.press("#token", "Enter")
-        page.wait_for_timeout(200)
+        wait_for(page, "#message", "The service does not take this token.")
         assert page.is_visible("#token-form")
         page.fill("#token", TOKEN)
         page.press("#token", "Enter")
         page.wait_for_selector("#drawing:not([hidden])")
         draw_a_seven(page)
         wait_for(page, "#answered-by", "7, says digits@1")
+        page.click("text=Model card")
+        page.wait_for_selector("h1:has-text('digits')")
+        page.goto(running.address + "/docs")
+        page.wait_for_selector("text=fortydays service")
+
+
+def test_what_was_cleared_stays_so_though_an_answer_was_on_its_way(page: Any, running: Running) -> None:
+    page.goto(running.address)
+    page.wait_for_selector("#drawing:not([hidden])")
+    held: list[Any] = []
+    page.route("**/predict?*", held.append)
+    draw_a_seven(page)
+    page.wait_for_timeout(200)
+    page.click("#clear")
+    for route in held:
+        route.continue_()
+    page.wait_for_timeout(500)
+    assert page.text_content("#answered-by") == "Answer"
+    assert page.locator("#bars li").count() == 0
+
+
+def test_where_one_model_refuses_its_bars_go_and_the_reason_stays(page: Any, running: Running) -> None:
+    page.goto(running.address)
+    page.wait_for_selector("#drawing:not([hidden])")
+    draw_a_seven(page)
+    wait_for(page, "#answered-by", "7, says digits@1")
+    refusal = '{"error": {"message": "The queue is full."}}'
+    page.route("**/predict?*", lambda route: route.fulfill(status=503, body=refusal))
+    draw_a_seven(page)
+    wait_for(page, "#message", "The queue is full.")
+    page.wait_for_timeout(300)
+    assert page.text_content("#message") == "The queue is full."
+    assert page.text_content("#answered-by") == "No answer"
+    assert page.locator("#bars li").count() == 0
+    assert page.locator("#second-bars li").count() == 10
+
+
+def test_the_keyboards_pen_is_seen_and_a_second_finger_draws_nothing(page: Any, running: Running) -> None:
+    page.goto(running.address)
+    page.wait_for_selector("#drawing:not([hidden])")
+    page.focus("#canvas")
+    page.keyboard.press("ArrowRight")
+    assert page.is_visible("#pen")
+    page.keyboard.press(" ")
+    assert "down" in page.get_attribute("#pen", "class")
+    page.click("#clear")
+    assert page.is_hidden("#pen")
+    inked = page.evaluate(
+        """() => {
+            const canvas = document.getElementById("canvas"), box = canvas.getBoundingClientRect();
+            const send = (kind, id, x) => canvas.dispatchEvent(new PointerEvent(kind, {
+                pointerId: id, clientX: box.left + x, clientY: box.top + 20, bubbles: true, cancelable: true }));
+            canvas.setPointerCapture = () => {};
+            send("pointerdown", 1, 20); send("pointerdown", 2, 200); send("pointermove", 2, 250);
+            send("pointermove", 1, 60); send("pointerup", 2, 250);
+            send("pointermove", 1, 100); send("pointerup", 1, 100);
+            const inkAt = (x) => canvas.getContext("2d").getImageData(x, 20, 1, 1).data[0] < 128;
+            return [inkAt(60), inkAt(100), inkAt(150), inkAt(225)];
+        }"""
+    )
+    assert inked == [True, True, False, False]
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])

@@ -99,6 +99,18 @@ def make_private_folder(path: Path) -> Path:
     return path
 
 
+def make_private_file(path: Path) -> Path:
+    """Make an empty file that only its owner can read, where there is none; one that is there becomes as private.
+
+    Raises:
+        StorageError: it cannot be made, or is another's.
+    """
+    with storage_errors("create", path):
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        path.chmod(0o600)
+    return path
+
+
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Call ``write`` on a temporary file beside ``path``, flush it to disk and rename it to ``path``.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fortydays.base import files
 from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.base.settings import available_cores, read_settings
 
@@ -64,8 +65,8 @@ def serve(
 
     settings = read_settings()
     access = access_for(host, token=settings.service_token, hosts=tuple(allow_host or ()))
-    folder = settings.workspace / _FOLDER
-    sources = {MAIN: source_of(model or _only_champion(), folder / "bundles")}
+    folder = files.make_private_folder(settings.workspace / _FOLDER)
+    sources = {MAIN: source_of(model or _only_champion())}
     if shadow:
         sources[SHADOW] = shadow_of(sources[MAIN], shadow)
     listening = bound(host, port)
@@ -126,12 +127,14 @@ def _reload(service: "Running") -> dict[str, Any]:
     import requests
 
     try:
-        answer = requests.post(
-            f"{service.address}/admin/reload",
-            headers={"Authorization": f"Bearer {service.admin_token}"},
-            timeout=600,
-            allow_redirects=False,
-        )
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy gets to see the token, and no other replaces it
+            answer = session.post(
+                f"{service.address}/admin/reload",
+                headers={"Authorization": f"Bearer {service.admin_token}"},
+                timeout=600,
+                allow_redirects=False,
+            )
         document = answer.json()
     except (requests.RequestException, ValueError) as error:
         return {"problem": f"it cannot be reached ({type(error).__name__})"}
@@ -147,7 +150,7 @@ def _only_champion() -> str:
 
     # Another process asks the registry: what it loads for that would stay in the service's memory.
     told = subprocess.run(
-        [sys.executable, "-m", "fortydays", "models", "--json"], capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-m", "fortydays", "models", "--json"], capture_output=True, text=True, check=False
     )
     try:
         document = json.loads(told.stdout)

@@ -27,6 +27,7 @@ def speed_network(
     widths: Sequence[int] = (64, 256, 256),
     convolutions: int = 2,
     whitening_bias: bool = True,
+    whitening_strides: int = 1,
     input_shape: tuple[int, int, int] = SHAPE,
     classes: int = 10,
 ) -> "Callable[[], keras.Model]":
@@ -41,6 +42,7 @@ def speed_network(
         convolutions: in each block; the first is followed by pooling.
         whitening_bias: whether the whitened image is shifted by a trained bias. Without one, slopes end at the first
             block, which saves a few percent of a step.
+        whitening_strides: pixels from one whitened patch to the next: 2 makes all that follows four times cheaper.
         input_shape: of an image: height, width, channels.
         classes: how many probabilities it gives.
 
@@ -56,7 +58,9 @@ def speed_network(
         own = objects()
         model = keras.Sequential([keras.Input(input_shape)])
         # In float32 also where the rest is not: faint patterns are enlarged up to forty times, and rounding with them.
-        model.add(own["Whitening"](use_bias=whitening_bias, dtype="float32", name="whitening"))
+        model.add(
+            own["Whitening"](use_bias=whitening_bias, strides=whitening_strides, dtype="float32", name="whitening")
+        )
         model.add(layers.Activation("gelu"))
         for width in widths:
             for position in range(convolutions):
@@ -150,13 +154,17 @@ def objects() -> dict[str, Any]:
         Args:
             use_bias: whether a trained bias follows.
             epsilon: of :func:`whitening_filters`.
+            strides: pixels from one patch to the next, each way.
             **options: of every Keras layer.
         """
 
         size = 2
 
-        def __init__(self, *, use_bias: bool = True, epsilon: float = WHITENING_EPSILON, **options: Any) -> None:
+        def __init__(
+            self, *, use_bias: bool = True, epsilon: float = WHITENING_EPSILON, strides: int = 1, **options: Any
+        ) -> None:
             super().__init__(**options)
+            self.strides = strides
             self.use_bias = use_bias
             self.epsilon = epsilon
 
@@ -192,21 +200,28 @@ def objects() -> dict[str, Any]:
             self.kernel.assign(filters / deviation[:, None])
 
         def call(self, inputs: Any) -> Any:
-            """Whitened patches, shape (batch, height - 1, width - 1, filters)."""
+            """Whitened patches, shape (batch, height - 1, width - 1, filters) with strides of 1."""
             centred = inputs - self.mean
-            outputs = ops.conv(centred, self.kernel, padding="valid", data_format="channels_last")
+            outputs = ops.conv(
+                centred, self.kernel, strides=self.strides, padding="valid", data_format="channels_last"
+            )
             return outputs + self.bias if self.use_bias else outputs
 
         def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
             """The shape of what ``call`` gives."""
             batch, *sides, channels = input_shape
             assert channels is not None
-            left = (side if side is None else side - self.size + 1 for side in sides)
+            left = (side if side is None else (side - self.size) // self.strides + 1 for side in sides)
             return (batch, *left, 2 * self.size * self.size * channels)
 
         def get_config(self) -> dict[str, Any]:
             """The arguments."""
-            return {**super().get_config(), "use_bias": self.use_bias, "epsilon": self.epsilon}
+            return {
+                **super().get_config(),
+                "use_bias": self.use_bias,
+                "epsilon": self.epsilon,
+                "strides": self.strides,
+            }
 
     @keras.saving.register_keras_serializable(package="fortydays")
     class IdentityFirst(keras.initializers.Initializer):  # type: ignore[misc]

@@ -139,6 +139,22 @@ def read_file(folder: Path, manifest: Manifest, name: str) -> bytes:
     return content
 
 
+def copy(folder: Path, target: Path) -> Manifest:
+    """Write the files of a folder, checked, into another one, which is made.
+
+    Raises:
+        StorageError: something cannot be read or written.
+        DamagedPackageError: as for :func:`check`.
+    """
+    manifest = check(folder)
+    for name in manifest.files:
+        files.write_bytes(target / name, read_file(folder, manifest, name))
+    path = folder / MANIFEST
+    with files.storage_errors("read", path):
+        files.write_bytes(target / MANIFEST, path.read_bytes())
+    return manifest
+
+
 _AGAIN = "Make it again from the registry with `forty bundle`, or register the model again."
 
 

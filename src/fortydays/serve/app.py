@@ -1,11 +1,12 @@
 """The routes of the service."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from enum import Enum
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -20,7 +21,7 @@ from fortydays.base.errors import FortydaysError
 from fortydays.serve import documents as shapes
 from fortydays.serve.card import card_page
 from fortydays.serve.errors import RequestError
-from fortydays.serve.guard import ARRIVED, REQUEST, Access, Guard, error_document
+from fortydays.serve.guard import ARRIVED, COOKIE, REQUEST, Access, Guard, cookie_value, error_document
 from fortydays.serve.metrics import CONTENT_TYPE
 from fortydays.serve.protocol import JSON_LENGTH, parse_json, pixels_from, read_infer_request, write_infer_answer
 from fortydays.serve.service import Answer, Service, top
@@ -28,10 +29,13 @@ from fortydays.serve.service import Answer, Service, top
 if TYPE_CHECKING:
     from starlette.datastructures import UploadFile
 
+    from fortydays.serve.served import ServedModel
+
 Reload = Callable[[], Awaitable[dict[str, Any]]]
 
 PAGE = Path(__file__).parent / "page"
 TOP = 5
+_LONG_JSON = 100_000
 _IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "application/octet-stream")
 _NO_STORE = {"cache-control": "no-store"}
 _DOCS_POLICY = (
@@ -93,6 +97,7 @@ def create_app(
     )  # fmt: skip
     app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(HTTPException, _not_there)
+    app.add_exception_handler(Exception, _failed)
     app.mount("/page/docs", StaticFiles(directory=Path(str(package_files("fastapi_offline"))) / "static"))
     app.mount("/page", StaticFiles(directory=PAGE))
     _add_pages(app, service)
@@ -115,6 +120,14 @@ def create_app(
             raise
         except FortydaysError as error:
             raise RequestError(409, f"Nothing was replaced: {error.message}") from error
+
+    @app.post("/session", include_in_schema=False)
+    async def begin_session() -> Response:
+        """Let the browser that knows the token follow links, which carry none."""
+        answer = Response(status_code=204, headers=_NO_STORE)
+        if access.token:
+            answer.set_cookie(COOKIE, cookie_value(access.token), httponly=True, samesite="strict")
+        return answer
 
     _name_the_token(app)
     known = {getattr(route, "path", "") for route in app.routes}
@@ -251,10 +264,11 @@ async def _answer(request: Request, service: Service) -> Answer:
     told: dict[str, Any] = {"request": request.scope[REQUEST], "arrived": request.scope[ARRIVED]}
     if kind == "application/json":
         content = await _json_body(request, service)
-        images = pixels_from(parse_json(content).get("pixels"))
-        if images.ndim == len(service.main.shape):
+        images = await _aside(content, lambda: pixels_from(parse_json(content).get("pixels")))
+        model = service.main
+        if images.ndim == len(model.shape):
             images = images[None]
-        return await service.answer_pixels(images, **told)
+        return await service.answer_pixels(model, images, **told)
     if kind in _IMAGE_TYPES:
         content = await request.body()
         if not content:
@@ -267,6 +281,14 @@ async def _answer(request: Request, service: Service) -> Answer:
         f"The body's type is not known; expected {', '.join(_IMAGE_TYPES[:3])}, "
         "multipart/form-data or application/json.",
     )
+
+
+_Result = TypeVar("_Result")
+
+
+async def _aside(content: bytes, read: Callable[[], _Result]) -> _Result:
+    """Read a body; a long one in another thread, so that the others' requests go on meanwhile."""
+    return read() if len(content) <= _LONG_JSON else await asyncio.to_thread(read)
 
 
 async def _json_body(request: Request, service: Service) -> bytes:
@@ -303,10 +325,11 @@ async def _uploads(request: Request, service: Service) -> list[bytes]:
 def _add_protocol(app: FastAPI, service: Service) -> None:
     tags: list[str | Enum] = ["Open Inference Protocol v2"]
 
-    def checked(name: str, version: str | None = None) -> None:
-        bundle = service.main.bundle
-        if name != bundle.name or version not in (None, "", str(bundle.version)):
-            raise RequestError(404, f"Another model or version is served: {service.main.reference}.")
+    def checked(request: Request) -> "ServedModel":
+        model, name, version = service.main, request.path_params["name"], request.path_params.get("version")
+        if name != model.bundle.name or version not in (None, "", str(model.bundle.version)):
+            raise RequestError(404, f"Another model or version is served: {model.reference}.")
+        return model
 
     @app.get("/v2", tags=tags, response_model=shapes.ServerMetadata)
     async def server() -> Response:
@@ -334,8 +357,7 @@ def _add_protocol(app: FastAPI, service: Service) -> None:
     )
     async def metadata(request: Request) -> Response:
         """What the model takes and gives."""
-        checked(request.path_params["name"], request.path_params.get("version"))
-        bundle = service.main.bundle
+        bundle = checked(request).bundle
         found = bundle.model.signature.as_dict()
         return _json(
             {
@@ -353,8 +375,9 @@ def _add_protocol(app: FastAPI, service: Service) -> None:
     )
     async def model_ready(request: Request) -> Response:
         """Whether the model takes requests."""
-        checked(request.path_params["name"], request.path_params.get("version"))
-        return _json({"name": service.main.bundle.name, "ready": service.ready}, status=200 if service.ready else 503)
+        return _json(
+            {"name": checked(request).bundle.name, "ready": service.ready}, status=200 if service.ready else 503
+        )
 
     extra = {"requestBody": shapes.INFER_BODY}
 
@@ -370,12 +393,15 @@ def _add_protocol(app: FastAPI, service: Service) -> None:
     )
     async def infer(request: Request) -> Response:
         """The probabilities of all classes, for any number of images."""
-        checked(request.path_params["name"], request.path_params.get("version"))
-        length = request.headers.get(JSON_LENGTH)
-        content = await (request.body() if length else _json_body(request, service))
-        asked = read_infer_request(content, length, service.main.shape)
+        checked(request)
+        length, content = request.headers.get(JSON_LENGTH), await request.body()
+        model = checked(request)  # by now it may be another
+        json = content if length is None else b""
+        asked = await _aside(
+            json, lambda: read_infer_request(content, length, model.shape, most_json=service.limits.json_body)
+        )
         answer = await service.answer_pixels(
-            asked.images, request=request.scope[REQUEST], arrived=request.scope[ARRIVED]
+            model, asked.images, request=request.scope[REQUEST], arrived=request.scope[ARRIVED]
         )
         bundle = answer.model.bundle
         body, headers = write_infer_answer(asked, answer.probabilities, name=bundle.name, version=bundle.version)
@@ -414,7 +440,7 @@ def _name_the_token(app: FastAPI) -> None:
 def _top(text: str | None) -> int:
     if text is None:
         return TOP
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= 1000):
+    if not (text.isascii() and text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= 1000):
         raise RequestError(422, "top is no whole number from 1 to 1000.")
     return int(text)
 
@@ -432,6 +458,13 @@ async def _refused(request: Request, error: Exception) -> Response:
         headers["connection"] = "close"
     return Response(
         orjson.dumps(error_document(error.message, request.scope)), error.status, headers, "application/json"
+    )
+
+
+async def _failed(request: Request, _error: Exception) -> Response:
+    # The guard, which this error reaches next, writes it down.
+    return Response(
+        orjson.dumps(error_document("The service failed.", request.scope)), 500, _NO_STORE, "application/json"
     )
 
 

@@ -6,6 +6,7 @@ waits for nobody: only where other images are on their way (being decoded) does 
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from fortydays.base import clock
 from fortydays.serve.errors import RequestError, busy
 from fortydays.serve.limits import Limits
 
+_LOG = logging.getLogger(__name__)
 Compute = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
@@ -124,6 +126,7 @@ class Batcher:
                 )
                 self._observe(len(answers))
             except Exception:  # the thread must outlive whatever a model does
+                _LOG.exception("A model failed")
                 _tell(batch, [RequestError(500, "The model failed.") for _ in batch])
                 continue
             results, start = [], 0

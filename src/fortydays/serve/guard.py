@@ -36,6 +36,9 @@ ARRIVED, REQUEST = "fortydays.arrived", "fortydays.request"
 OPEN = ("/", "/healthz", "/readyz")
 """Paths that need no token: the page asks for it, and probes have none."""
 _OPEN_BELOW = ("/page/",)
+_HEALTH = ("/healthz", "/readyz")
+COOKIE = "fortydays"
+"""The name of the cookie with which the page's links are followed; good for reading, nothing else."""
 ADMIN = "/admin/"
 
 _CLIENT_LEFT = 499
@@ -115,10 +118,10 @@ class Guard:
         given = headers.get(b"x-request-id", b"")
         request = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8).encode()
         scope[ARRIVED], scope[REQUEST] = arrived, request.decode()
-        status, held, began = 500, 0, False
+        status, held, began, ended = 500, 0, False, False
 
         async def answer(message: Message) -> None:
-            nonlocal status, began
+            nonlocal status, began, ended
             if message["type"] == "http.response.start":
                 began = True
                 status = message["status"]
@@ -128,6 +131,8 @@ class Guard:
                 if self._closing():
                     told.append((b"connection", b"close"))
                 message["headers"] = told
+            elif message["type"] == "http.response.body":
+                ended = not message.get("more_body")
             await send(message)
 
         async def take() -> Message:
@@ -156,10 +161,11 @@ class Guard:
             except ClientDisconnect:
                 status = _CLIENT_LEFT  # nobody is there to be answered
             except Exception:
-                if began:
-                    raise
-                _LOG.exception("A request failed: a defect of the service")
-                await refuse(RequestError(500, "The service failed."), scope, answer)
+                _LOG.exception("Request %s failed: a defect of the service", request.decode())
+                if not began:
+                    await refuse(RequestError(500, "The service failed."), scope, answer)
+                elif not ended:
+                    raise  # the server cuts the answer off, so that it is not taken for a whole one
         finally:
             self._buffered -= held
             route = self._route_of(scope["path"])
@@ -169,27 +175,33 @@ class Guard:
     def _check(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         path = scope["path"]
         host = headers.get(b"host", b"").decode("latin-1")
-        if path not in ("/healthz", "/readyz") and not self._is_ours(host):
+        admin = path.startswith(ADMIN)
+        token = self._access.admin_token if admin else self._access.token
+        sent = headers.get(b"authorization", b"")
+        authorized = bool(token) and hmac.compare_digest(sent, b"Bearer " + token.encode())
+        # Who knows the token is no page that another name was made to point here for.
+        if not authorized and path not in _HEALTH and not self._is_ours(host):
             raise RequestError(421, "The request names another host than this service is called by.")
+        reads = scope["method"] in ("GET", "HEAD")
         origin = headers.get(b"origin")
-        if origin is not None and scope["method"] not in ("GET", "HEAD"):
+        if origin is not None and not reads:
             sender = origin.decode("latin-1").partition("://")[2]
             if sender.lower() != host.lower():
                 raise RequestError(403, "The request comes from a page of another site.")
-        admin = path.startswith(ADMIN)
-        token = self._access.admin_token if admin else self._access.token
-        if admin or (token and path not in OPEN and not path.startswith(_OPEN_BELOW)):
-            sent = headers.get(b"authorization", b"")
-            expected = b"Bearer " + token.encode()
-            if not token or not hmac.compare_digest(sent, expected):
-                raise RequestError(
-                    401, "The request has no valid token; send the header 'Authorization: Bearer TOKEN'."
-                )
+        open_to_all = not admin and (not token or path in OPEN or path.startswith(_OPEN_BELOW))
+        if not authorized and not open_to_all and not (reads and not admin and self._has_cookie(headers)):
+            raise RequestError(401, "The request has no valid token; send the header 'Authorization: Bearer TOKEN'.")
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length[:20]) > self._limits.body:
             raise self._too_large()
         if headers.get(b"content-encoding", b"identity").lower() not in (b"identity", b""):
             raise RequestError(415, "The body is compressed; send it as it is.")
+
+    def _has_cookie(self, headers: dict[bytes, bytes]) -> bool:
+        """Whether a browser that once knew the token asks, by a link, which carries no token."""
+        expected = f"{COOKIE}={cookie_value(self._access.token)}".encode()
+        pairs = headers.get(b"cookie", b"").split(b";")
+        return any(hmac.compare_digest(pair.strip(), expected) for pair in pairs)
 
     def _is_ours(self, host: str) -> bool:
         found = _HOST.fullmatch(host)
@@ -215,6 +227,11 @@ async def refuse(error: FortydaysError, scope: Scope, send: Send) -> None:
         headers.append((b"connection", b"close"))  # the rest of its body is not waited for
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
+
+
+def cookie_value(token: str) -> str:
+    """What the page's cookie holds: it shows that its owner knew the token, and does not give it away."""
+    return hmac.new(token.encode(), b"the page of fortydays", "sha256").hexdigest()
 
 
 def error_document(message: str, scope: Scope) -> dict[str, Any]:

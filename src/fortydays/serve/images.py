@@ -1,8 +1,8 @@
 """From an image file of anyone to the pixels a model takes: bounded, checked, and upright."""
 
 import io
-import threading
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,25 +20,57 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 _LARGE = 2_000_000
 _SMALLEST_SIDE = 512
 """A drawing may fill a small part of a photograph: pixels that are left of the shorter side, at least."""
+_MOST_SCANS = 64
+"""Of a JPEG. Each is a pass over the whole image, and forty bytes are enough to ask for one; usual are 1 to 12."""
+_START_OF_SCAN = b"\xff\xda"
 
-_one_large_at_a_time = threading.Lock()
+
+@dataclass(frozen=True, kw_only=True)
+class Unpacked:
+    """An image file whose head was read and found to be in order.
+
+    Attributes:
+        image: whose pixels are not decoded yet.
+    """
+
+    image: "Image"
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it takes much time and memory to decode."""
+        return self.image.size[0] * self.image.size[1] > _LARGE
+
+    def pixels(self, shape: tuple[int, int, int], *, strokes: bool) -> NDArray[np.uint8]:
+        """The pixels for a model.
+
+        An image of the model's own size is taken as it is. Others are turned upright by their EXIF orientation, cut to
+        the model's shape around the middle, and made smaller or larger; transparency is seen on white. For a model of
+        strokes, the drawing is found, made light on dark, and centred by its mass as MNIST's digits are.
+
+        Args:
+            shape: height, width and channels (1 or 3) of what the model takes.
+            strokes: whether it takes light strokes on a dark ground.
+
+        Returns:
+            uint8, shape (height, width), or (height, width, 3) for three channels.
+
+        Raises:
+            RequestError: 422, the file is damaged.
+        """
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return _pixels(self.image, shape, strokes=strokes)
+        except Exception:  # whatever a decoder stumbles on, the file is what is wrong
+            raise _damaged() from None
 
 
-def decode(content: bytes, shape: tuple[int, int, int], *, strokes: bool, most_pixels: int) -> NDArray[np.uint8]:
-    """The pixels for a model from an image file.
-
-    A file of the model's own size is taken as it is. Others are turned upright by their EXIF orientation, cut to the
-    model's shape around the middle, and made smaller or larger; transparency is seen on white. For a model of strokes,
-    the drawing is found, made light on dark, and centred by its mass as MNIST's digits are.
+def unpack(content: bytes, *, most_pixels: int) -> Unpacked:
+    """Read the head of an image file.
 
     Args:
-        content: a PNG, JPEG or WebP file; of an animation, the first picture.
-        shape: height, width and channels (1 or 3) of what the model takes.
-        strokes: whether it takes light strokes on a dark ground.
+        content: a PNG, JPEG or WebP file; of an animation, the first picture counts.
         most_pixels: width times height of what is decoded at all.
-
-    Returns:
-        uint8, shape (height, width), or (height, width, 3) for three channels.
 
     Raises:
         RequestError: 415 where it is no such file, 413 where it has too many pixels, 422 where it is damaged.
@@ -53,23 +85,21 @@ def decode(content: bytes, shape: tuple[int, int, int], *, strokes: bool, most_p
         raise RequestError(413, f"The image has far too many pixels; expected at most {most_pixels:,}.") from None
     except UnidentifiedImageError:
         raise RequestError(415, f"This is no image that can be read; expected {_or(FORMATS)}.") from None
-    except Exception as error:  # whatever a decoder stumbles on, the file is what is wrong
-        raise _damaged(error) from None
+    except Exception:  # as above
+        raise _damaged() from None
     width, height = image.size
     if width * height > most_pixels or width < 1 or height < 1:
         raise RequestError(
             413, f"The image has {width:,} x {height:,} pixels; expected at most {most_pixels:,} in all."
         )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if width * height <= _LARGE:
-                return _pixels(image, shape, strokes=strokes)
-            # One after the other, so that a few large images at once do not take all memory.
-            with _one_large_at_a_time:
-                return _pixels(image, shape, strokes=strokes)
-    except Exception as error:  # as above
-        raise _damaged(error) from None
+    if image.format == "JPEG" and content.count(_START_OF_SCAN) > _MOST_SCANS:
+        raise RequestError(422, f"The JPEG has too many scans; expected at most {_MOST_SCANS}.")
+    return Unpacked(image=image)
+
+
+def decode(content: bytes, shape: tuple[int, int, int], *, strokes: bool, most_pixels: int) -> NDArray[np.uint8]:
+    """Both at once: :func:`unpack`, and its pixels."""
+    return unpack(content, most_pixels=most_pixels).pixels(shape, strokes=strokes)
 
 
 def _pixels(image: "Image", shape: tuple[int, int, int], *, strokes: bool) -> NDArray[np.uint8]:
@@ -127,9 +157,7 @@ def _opaque(image: "Image") -> "Image":
     return image
 
 
-def _damaged(error: Exception) -> RequestError:
-    if isinstance(error, RequestError):
-        return error
+def _damaged() -> RequestError:
     return RequestError(422, "The image cannot be decoded: it is damaged or cut off.")
 
 

@@ -39,6 +39,7 @@ _COLUMNS = (
     "shadow_version", "shadow_class", "shadow_confidence", "image",
 )  # fmt: skip
 _INSERT = f"INSERT INTO requests ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+_MOST_IMAGE_BYTES = 2_000_000_000
 _MOST_QUEUED, _MOST_BYTES_QUEUED = 20_000, 40_000_000
 _SECONDS_BETWEEN = 0.5
 
@@ -74,8 +75,8 @@ class RequestLog:
 
     Args:
         path: of the SQLite file; made where there is none.
-        most_rows: how many of the newest rows are kept.
-        keep_images: whether the images themselves are.
+        most_rows: how many of the newest rows are kept; with their images, fewer where they would exceed 2 GB.
+        keep_images: whether the images themselves are kept.
         dropped: told how many rows were lost, each time some are.
 
     Raises:
@@ -97,6 +98,7 @@ class RequestLog:
         self._rows: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
         self._ended = threading.Event()
         files.make_private_folder(path.parent)
+        files.make_private_file(path)
         try:
             with sqlite3.connect(path) as connection:
                 connection.execute("PRAGMA journal_mode=WAL")
@@ -136,13 +138,14 @@ class RequestLog:
                     self._dropped(len(kept))
 
     def _write(self, rows: list[Row]) -> None:
+        most = self._most_rows
+        if self._keep_images:
+            most = min(most, max(1, _MOST_IMAGE_BYTES // max(row.image.nbytes for row in rows)))
         connection = sqlite3.connect(self._path, timeout=5)
         try:
             with connection:
                 connection.executemany(_INSERT, _values(rows, keep_images=self._keep_images))
-                connection.execute(
-                    "DELETE FROM requests WHERE id <= (SELECT max(id) FROM requests) - ?", [self._most_rows]
-                )
+                connection.execute("DELETE FROM requests WHERE id <= (SELECT max(id) FROM requests) - ?", [most])
         finally:
             connection.close()
 

@@ -32,7 +32,7 @@ class Metrics:
             "fortydays_answers", "Images, by model version and most probable class.", ["version", "class"], **of
         )
         self.model = Gauge(
-            "fortydays_model_info", "1 for the version that answers, and for the one in the shadow.",
+            "fortydays_model_info", "1 for the version that answers and for the shadow's; 0 for one that did.",
             ["model", "version", "role", "digest"], multiprocess_mode="livemax", **of,
         )  # fmt: skip
         self.reloads = Counter("fortydays_reloads", "Attempts to load a version, by how they ended.", ["result"], **of)
@@ -41,12 +41,30 @@ class Metrics:
         )
         self.dropped = Counter("fortydays_log_dropped", "Rows of the request log that could not be kept.", **of)
 
+    def no_model(self, *labels: str) -> None:
+        """Say that a version answers no more."""
+        if _several_workers():
+            self.model.labels(*labels).set(0)  # the library cannot forget what stands in a shared file
+        else:
+            self.model.remove(*labels)
+
     def text(self) -> bytes:
         """All of it, in the text format; where there are several workers, of all of them together."""
-        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # the library's own switch, see fortydays.serve.server
+        if _several_workers():
             from prometheus_client.multiprocess import MultiProcessCollector
 
             together = CollectorRegistry()
             MultiProcessCollector(together)  # type: ignore[no-untyped-call]
             return generate_latest(together)
         return generate_latest(self.registry)
+
+
+def forget_worker(pid: int) -> None:
+    """Leave the gauges of a worker that has ended out of the sums; its counters stay."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+def _several_workers() -> bool:
+    return "PROMETHEUS_MULTIPROC_DIR" in os.environ  # the library's own switch, see fortydays.serve.server

@@ -4,6 +4,7 @@ https://github.com/kserve/open-inference-protocol, with the extension for binary
 JSON part first, its length in a header, and the numbers of the tensors behind it as they lie in memory.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,13 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from fortydays.base.text import shown
 from fortydays.registry.inference import INPUT, OUTPUT
 from fortydays.serve.errors import RequestError
 
 JSON_LENGTH = "inference-header-content-length"
 """The header with the length of the JSON part, where tensors follow it."""
+_MOST_DIMENSIONS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,42 +51,55 @@ def parse_json(content: bytes) -> dict[str, Any]:
 def pixels_from(values: object) -> NDArray[np.uint8]:
     """Nested lists of whole numbers from 0 to 255 as an array. Raises RequestError (422)."""
     problem = RequestError(422, "The pixels are no list, or lists of equal length, of whole numbers from 0 to 255.")
-    if not isinstance(values, list):
+    if not isinstance(values, list) or not values:
+        raise problem
+    # Level by level, and NumPy gets to see bytes alone: of a list with texts in it, it would make room for as many
+    # texts as long as the longest.
+    shape, level = [len(values)], values
+    while (kinds := set(map(type, level))) == {list}:
+        lengths = set(map(len, level))
+        if len(lengths) != 1 or 0 in lengths or len(shape) == _MOST_DIMENSIONS:
+            raise problem
+        shape += lengths
+        level = list(itertools.chain.from_iterable(level))
+    if kinds != {int}:
         raise problem
     try:
-        numbers = np.asarray(values)
-    except (ValueError, TypeError, OverflowError):  # lists of different lengths, or too deep
+        return np.frombuffer(bytes(level), np.uint8).reshape(shape)
+    except (ValueError, OverflowError):  # one of them is no byte
         raise problem from None
-    if numbers.dtype != np.int64 or not numbers.size or numbers.min() < 0 or numbers.max() > 255:
-        raise problem
-    return numbers.astype(np.uint8)
 
 
-def read_infer_request(content: bytes, json_length: str | None, shape: Sequence[int]) -> InferRequest:
+def read_infer_request(
+    content: bytes, json_length: str | None, shape: Sequence[int], *, most_json: int
+) -> InferRequest:
     """Read the body of ``POST /v2/models/NAME/infer``.
 
     Args:
         content: the body.
         json_length: the header :data:`JSON_LENGTH`, if there was one.
         shape: of one image.
+        most_json: bytes of the JSON part.
 
     Raises:
         RequestError: 400, as the protocol wants for every request that is wrong.
     """
     try:
-        return _read(content, json_length, tuple(shape))
+        return _read(content, json_length, tuple(shape), most_json)
     except RequestError as error:
         raise RequestError(400 if error.status == 422 else error.status, error.message) from None
 
 
-def _read(content: bytes, json_length: str | None, shape: tuple[int, ...]) -> InferRequest:
+def _read(content: bytes, json_length: str | None, shape: tuple[int, ...], most_json: int) -> InferRequest:
     length = len(content)
     if json_length is not None:
         if not (json_length.isascii() and json_length.isdecimal()) or int(json_length[:12]) > len(content):
             raise RequestError(400, f"The header {JSON_LENGTH} is no length of the JSON part of the body.")
         length = int(json_length[:12])
+    if length > most_json:
+        raise RequestError(413, f"The JSON is too large; expected at most {most_json:,} bytes.")
     document = parse_json(content[:length])
-    inputs, outputs = document.get("inputs"), document.get("outputs", [])
+    inputs, outputs = document.get("inputs"), _given(document, "outputs", [])
     if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
         raise RequestError(400, f"There is not one input; expected {INPUT!r} and no other.")
     tensor = inputs[0]
@@ -114,16 +130,26 @@ def _read(content: bytes, json_length: str | None, shape: tuple[int, ...]) -> In
         pixels = pixels_from(tensor.get("data"))
         if pixels.size != count:
             raise RequestError(400, f"The input {INPUT!r} has {pixels.size:,} numbers; its shape says {count:,}.")
-    wanted = _parameters(outputs[0]).get("binary_data") if outputs else None
+    asked = _parameters(outputs[0]) if outputs else {}
+    unknown = [name for name in asked if name != "binary_data"]
+    if unknown:
+        raise RequestError(400, f"The output's parameters have {shown(unknown[0])}; expected 'binary_data' alone.")
+    wanted = asked.get("binary_data")
     binary = _parameters(document).get("binary_data_output") if wanted is None else wanted
-    name = document.get("id", "")
+    name = _given(document, "id", "")
     if not isinstance(name, str) or len(name) > 256:
         raise RequestError(400, "The request's id is no text of at most 256 characters.")
     return InferRequest(images=pixels.reshape(given), id=name, binary=binary is True)
 
 
+def _given(part: Mapping[str, Any], name: str, otherwise: Any) -> Any:
+    """A field that may be left away, or be null, which some clients write for the same."""
+    found = part.get(name)
+    return otherwise if found is None else found
+
+
 def _parameters(part: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = part.get("parameters", {})
+    found = _given(part, "parameters", {})
     if not isinstance(found, dict):
         raise RequestError(400, "The parameters are no JSON object.")
     return found

@@ -2,11 +2,15 @@
 
 import asyncio
 import contextlib
-import functools
+import logging
+import multiprocessing
+import multiprocessing.connection
 import os
+import resource
 import secrets
 import signal
 import socket
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,16 +23,20 @@ from fortydays.serve.errors import busy
 from fortydays.serve.guard import Access, is_loopback
 from fortydays.serve.limits import Limits
 from fortydays.serve.service import MAIN, SHADOW, Service
-from fortydays.serve.source import Source, fetch
+from fortydays.serve.source import Source, fetch, forget
 
 if TYPE_CHECKING:
     from fortydays.serve.guard import Guard
 
+_LOG = logging.getLogger(__name__)
+_BUNDLES = "bundles"
 _SECONDS_BETWEEN_LOOKS = 0.1
 _LAME_SECONDS = 0.3
 """How long a service that is to end still takes requests: each is told that its connection closes."""
 _SECONDS_FOR_WORKERS = 60
-_MOST_CONNECTIONS = 2_000
+_SECONDS_TO_END = 5
+_SECONDS_BETWEEN_STARTS = 0.5
+_MOST_CONNECTIONS, _OPEN_FILES = 2_000, 4_096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,16 +140,30 @@ def serve(launch: Launch, listening: socket.socket, *, ready: Callable[[str], No
     Raises:
         FortydaysError: a model cannot be had or is not one to serve.
     """
+    files.make_private_folder(launch.state)
+    try:
+        folders = asyncio.run(_fetch_all(launch))
+        _write_current(launch.state, folders, generation=1)
+        _write_running(launch, listening)
+        if launch.workers == 1:
+            _serve_one(launch, listening, ready=ready)
+        else:
+            _run_workers(launch, listening, ready)
+    finally:
+        listening.close()
+        files.remove(launch.state)
+
+
+def _serve_one(launch: Launch, listening: socket.socket, *, ready: Callable[[str], None] | None = None) -> None:
+    """Serve in this process until it is told to end."""
     import uvicorn
 
-    files.make_private_folder(launch.state)
-    folders = asyncio.run(_fetch_all(launch.sources))
-    _write_current(launch.state, folders, generation=1)
+    from fortydays.serve.connections import Connection
+
     config = uvicorn.Config(
-        functools.partial(worker, launch),
-        factory=True,
+        _not_yet,
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -151,35 +173,49 @@ def serve(launch: Launch, listening: socket.socket, *, ready: Callable[[str], No
         proxy_headers=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=int(launch.limits.drain) + 1,
-        limit_concurrency=_MOST_CONNECTIONS,
-        workers=launch.workers,
+        limit_concurrency=_most_connections(),
     )
-    _write_running(launch, listening)
-    try:
-        if launch.workers == 1:
-            server = uvicorn.Server(config)
-            # Made here, so that what is wrong with a model is told before anything listens.
-            app = worker(launch, ready=ready, stop_listening=lambda: _stop_listening(server, listening))
-            config.app = functools.partial(_given, app)
-            server.run([listening])
-        else:
-            _run_workers(config, launch, listening, ready)
-    finally:
-        listening.close()
-        files.remove(launch.state)
+    server = uvicorn.Server(config)
+    # Made before anything listens, so that what is wrong with a model is told first.
+    config.app = worker(launch, ready=ready, stop_listening=lambda: _stop_listening(server, listening, launch.state))
+    server.run([listening])
 
 
-async def _stop_listening(server: Any, listening: socket.socket) -> None:
-    """Take no more connections, and none that the system has taken already is dropped unheard."""
+async def _not_yet(_scope: Any, _receive: Any, _send: Any) -> None:
+    raise AssertionError("the application is set before the server runs")
+
+
+def _most_connections() -> int:
+    """How many connections fit; where the system allows more open files than it gives at first, they are taken."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < _OPEN_FILES:
+        wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return _MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else max(16, min(_MOST_CONNECTIONS, soft - 128))
+
+
+async def _stop_listening(server: Any, listening: socket.socket, state: Path) -> None:
+    """Take no more connections, and none that the system has taken already is dropped unheard.
+
+    Of several workers, whose socket is one, the last to stop hears those who still wait.
+    """
     spare = listening.dup()
-    spare.setblocking(False)
     for each in server.servers:
         each.close()
+    files.write_json(state / f"deaf-{os.getpid()}.json", {})
+    if any(not (state / f"deaf-{each['process']['pid']}.json").exists() for each in _members(state)):
+        spare.close()
+        return
+    spare.setblocking(False)
     spare.listen(0)  # who comes now is not let in, and told so when the socket is closed
     connections = []
     with contextlib.suppress(BlockingIOError):
         while True:
             connections.append(spare.accept()[0])
+    with contextlib.suppress(OSError):  # macOS ends only connections so
+        spare.shutdown(socket.SHUT_RDWR)  # for all processes that have it
     spare.close()
 
     def protocol() -> Any:
@@ -193,14 +229,10 @@ async def _stop_listening(server: Any, listening: socket.socket) -> None:
             await asyncio.get_running_loop().connect_accepted_socket(protocol, connection)
 
 
-def _given(app: "Guard") -> "Guard":
-    return app
-
-
-def _run_workers(config: Any, launch: Launch, listening: socket.socket, ready: Callable[[str], None]) -> None:
-    from uvicorn.supervisors import Multiprocess
-
+def _run_workers(launch: Launch, listening: socket.socket, ready: Callable[[str], None]) -> None:
+    """Have processes serve, start another for each that dies, and end them all when this one is told to end."""
     from fortydays.registry.contents import open_bundle
+    from fortydays.serve.metrics import forget_worker
 
     current = _read_current(launch.state)
     names = []
@@ -209,8 +241,45 @@ def _run_workers(config: Any, launch: Launch, listening: socket.socket, ready: C
         names.append(f"{bundle.name}@{bundle.version}")
     # Where the library looks for the folder in which the workers add up their metrics.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(files.make_private_folder(launch.state / "metrics"))
-    ready(", ".join(names))
-    Multiprocess(config, sockets=[listening]).run()
+    spawn = multiprocessing.get_context("spawn")
+    told: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _frame: told.append(number))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+
+    def started() -> Any:
+        process = spawn.Process(target=_serve_one, args=(launch, listening))
+        process.start()
+        return process
+
+    processes: list[Any] = []
+    try:
+        processes += [started() for _ in range(launch.workers)]
+        ready(", ".join(names))
+        while not told:
+            ended = [process for process in processes if process.exitcode is not None]
+            for process in ended:
+                forget_worker(process.pid)
+                processes.remove(process)
+                process.close()
+                processes.append(started())
+            # One that cannot start at all is not started as fast as the machine can.
+            if ended:
+                time.sleep(_SECONDS_BETWEEN_STARTS)
+            multiprocessing.connection.wait([each.sentinel for each in processes], _SECONDS_BETWEEN_LOOKS)
+    finally:
+        end = clock.seconds() + launch.limits.drain + _SECONDS_TO_END
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join(max(end - clock.seconds(), 0))
+            if process.exitcode is None:
+                process.kill()
+                process.join()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    signal.raise_signal(told[0])
 
 
 def worker(
@@ -296,6 +365,8 @@ class Member:
 
         with contextlib.suppress(RuntimeError, ValueError):  # not the main thread: a test's
             loop.add_signal_handler(signal.SIGTERM, leave)
+            if self._launch.workers > 1:  # Ctrl-C reaches all; whoever started this worker then ends it in order
+                loop.add_signal_handler(signal.SIGINT, lambda: None)
 
     async def stop(self) -> None:
         """Watch no more."""
@@ -320,7 +391,10 @@ class Member:
             raise busy("Another reload is under way.") from None
 
     async def _reload(self) -> dict[str, Any]:
-        folders = await _fetch_all(self._launch.sources)
+        try:
+            folders = await _fetch_all(self._launch)
+        except FortydaysError as error:
+            raise FortydaysError(self._without_places(error.message)) from error
         before = _read_current(self._launch.state)
         result = await self._service.reload(_finder(folders))
         self._generation = before["generation"] + 1
@@ -334,7 +408,15 @@ class Member:
             await self._service.reload(_finder(old))
             self._tell("")
             raise FortydaysError(f"A worker could not load it: {failures[0]}")
+        forget(self._launch.state / _BUNDLES, except_for=folders.values())
         return {**result, "workers": workers}
+
+    def _without_places(self, message: str) -> str:
+        """A message for who asked over HTTP, and is not told where things lie."""
+        for source in self._launch.sources.values():
+            if source.folder is not None:
+                message = message.replace(str(source.folder), "the bundle")
+        return message.replace(str(self._launch.state), "the service's folder")
 
     async def _others(self) -> tuple[list[str], int]:
         """Wait until every worker, those that still start included, has told how its reload went.
@@ -344,13 +426,9 @@ class Member:
         """
         end = clock.seconds() + _SECONDS_FOR_WORKERS
         while True:
-            told = []
-            for path in sorted(self._launch.state.glob("worker-*.json")):
-                with contextlib.suppress(StorageError):  # it ended just now
-                    told.append(files.read_json(path))
-            told = [each for each in told if not has_ended(each["process"])]
+            told = _members(self._launch.state)
             late = [each for each in told if each["generation"] < self._generation]
-            failures = [each["problem"] for each in told if each["problem"]]
+            failures = [each["problem"] for each in told if each["problem"] and each not in late]
             if failures or (not late and len(told) >= self._launch.workers):
                 return failures, len(told)
             if clock.seconds() > end:
@@ -360,6 +438,7 @@ class Member:
     async def _watching(self) -> None:
         while True:
             await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+            self._service.metrics.waiting.set(self._service.main.batcher.waiting)
             if self._launch.workers > 1 and os.getppid() != self._launch.parent:
                 signal.raise_signal(signal.SIGTERM)  # whoever would restart or end this worker was killed
                 return
@@ -373,6 +452,9 @@ class Member:
                     await self._service.reload(_finder(folders))
                 except FortydaysError as error:
                     self._tell(error.message)
+                except Exception:  # or nobody would look any more
+                    _LOG.exception("A reload failed: a defect of the service")
+                    self._tell("it failed")
                 else:
                     self._tell("")
 
@@ -401,8 +483,17 @@ def _finder(folders: Mapping[str, Path]) -> Callable[[str], Any]:
     return find
 
 
-async def _fetch_all(sources: Mapping[str, Source]) -> dict[str, Path]:
-    return {role: await fetch(source) for role, source in sources.items()}
+def _members(state: Path) -> list[dict[str, Any]]:
+    """What the workers that run have told."""
+    told = []
+    for path in sorted(state.glob("worker-*.json")):
+        with contextlib.suppress(StorageError):  # it ended just now
+            told.append(files.read_json(path))
+    return [each for each in told if not has_ended(each["process"])]
+
+
+async def _fetch_all(launch: Launch) -> dict[str, Path]:
+    return {role: await fetch(source, launch.state / _BUNDLES) for role, source in launch.sources.items()}
 
 
 def _write_current(state: Path, folders: Mapping[str, Path], *, generation: int) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ from numpy.typing import NDArray
 
 from fortydays.base import clock
 from fortydays.base.errors import FortydaysError
+from fortydays.serve.decoding import Decoders
 from fortydays.serve.errors import RequestError, busy
-from fortydays.serve.images import decode
 from fortydays.serve.limits import Limits
 from fortydays.serve.log import RequestLog, Row
 from fortydays.serve.metrics import Metrics
@@ -24,7 +23,6 @@ MAIN, SHADOW = "main", "shadow"
 FindBundle = Callable[[str], Awaitable[Path]]
 """From a role, "main" or "shadow", to the folder of the bundle that has it now."""
 
-_DECODERS = 2
 _MOST_WAITING_FOR_SHADOW = 64
 _SECONDS_BETWEEN_LOOKS = 0.02
 
@@ -75,7 +73,7 @@ class Service:
         self._share = share
         self._log = log
         self._threads = threads
-        self._decoders = ThreadPoolExecutor(_DECODERS, thread_name_prefix="decoder")
+        self._decoders = Decoders(most_pixels=limits.pixels, most_waiting=limits.waiting)
         self._reloading = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
         self._random = random.Random(0)  # noqa: S311 - which requests the shadow sees is no secret
@@ -107,23 +105,17 @@ class Service:
         """
         if len(contents) > self.limits.images:
             raise RequestError(413, f"{len(contents):,} images in one request; expected at most {self.limits.images}.")
-        model = self.main
-        loop = asyncio.get_running_loop()
-        with model.batcher.expecting():
-            bundle = model.bundle
-            decoded = await asyncio.gather(
-                *(
-                    loop.run_in_executor(self._decoders, self._decoded, content, bundle.image, bundle.strokes)
-                    for content in contents
-                )
-            )
-        pixels = np.stack(decoded).reshape(-1, *model.shape)
-        return await self._answer(model, pixels, request=request, arrived=arrived)
+        model, until = self.main, self._until()
+        pixels = await self._decoded(model, contents, until=until)
+        return await self._answer(model, pixels, request=request, arrived=arrived, until=until)
 
-    async def answer_pixels(self, images: NDArray[np.uint8], *, request: str, arrived: float) -> Answer:
-        """Answer images that are as the model takes them.
+    async def answer_pixels(
+        self, model: ServedModel, images: NDArray[np.uint8], *, request: str, arrived: float
+    ) -> Answer:
+        """Answer images that are as a model takes them.
 
         Args:
+            model: which is to answer: the one that answered a moment ago still does.
             images: uint8, shape (n, *image).
             request: its id, for the log.
             arrived: when the request did.
@@ -131,14 +123,13 @@ class Service:
         Raises:
             RequestError: there are too many, they have another shape, or the service is busy.
         """
-        model = self.main
         if images.shape[1:] != model.shape:
             raise RequestError(
                 422, f"The images have the shape {list(images.shape[1:])}; this model takes {list(model.shape)}."
             )
         if not 1 <= len(images) <= self.limits.waiting:
             raise RequestError(413, f"{len(images):,} images in one request; expected 1 to {self.limits.waiting}.")
-        return await self._answer(model, images, request=request, arrived=arrived)
+        return await self._answer(model, images, request=request, arrived=arrived, until=self._until())
 
     async def compare(self, content: bytes, *, arrived: float) -> Answer:
         """What the shadow says of an image file, for a page that shows both.
@@ -149,12 +140,9 @@ class Service:
         model = self.shadow
         if model is None:
             raise RequestError(404, "No second model is loaded; start the service with --shadow challenger.")
-        loop = asyncio.get_running_loop()
-        pixels = await loop.run_in_executor(
-            self._decoders, self._decoded, content, model.bundle.image, model.bundle.strokes
-        )
-        images = pixels[None].reshape(-1, *model.shape)
-        probabilities = await model.batcher.answer(images, until=arrived + self.limits.deadline)
+        until = self._until()
+        images = await self._decoded(model, [content], until=until)
+        probabilities = await model.batcher.answer(images, until=until)
         return Answer(model=model, probabilities=probabilities, seconds=clock.seconds() - arrived)
 
     async def reload(self, find: FindBundle) -> dict[str, Any]:
@@ -191,7 +179,7 @@ class Service:
                     model.batcher.close(timeout=1)
                     continue
                 self._models[role] = model
-                self.metrics.model.remove(*_labels(role, old))
+                self.metrics.no_model(*_labels(role, old))
                 self._tell_model(role)
                 self._spawn(self._drain(old))
             self.metrics.reloads.labels("done").inc()
@@ -216,13 +204,25 @@ class Service:
         for model in self._models.values():
             if model is not None:
                 await asyncio.to_thread(model.batcher.close, timeout=self.limits.drain)
-        self._decoders.shutdown(wait=False, cancel_futures=True)
+        self._decoders.close()
         if self._log is not None:
             await asyncio.to_thread(self._log.close)
 
-    async def _answer(self, model: ServedModel, images: NDArray[np.uint8], *, request: str, arrived: float) -> Answer:
+    def _until(self) -> float:
+        """When the time for an answer is over, of a request whose body is complete."""
+        return clock.seconds() + self.limits.deadline
+
+    async def _decoded(self, model: ServedModel, contents: Sequence[bytes], *, until: float) -> NDArray[np.uint8]:
+        bundle = model.bundle
+        with model.batcher.expecting():
+            decoded = await self._decoders.decode(contents, bundle.image, strokes=bundle.strokes, until=until)
+        return np.stack(decoded).reshape(-1, *model.shape)
+
+    async def _answer(
+        self, model: ServedModel, images: NDArray[np.uint8], *, request: str, arrived: float, until: float
+    ) -> Answer:
         # A model that was replaced while the image was decoded still answers what it began with.
-        probabilities = await model.batcher.answer(images, until=arrived + self.limits.deadline)
+        probabilities = await model.batcher.answer(images, until=until)
         seconds = clock.seconds() - arrived
         best = probabilities.argmax(axis=1)
         version = str(model.bundle.version)
@@ -287,9 +287,6 @@ class Service:
                     shadow=shadow,
                 )
             )
-
-    def _decoded(self, content: bytes, shape: tuple[int, int, int], strokes: bool) -> NDArray[np.uint8]:
-        return decode(content, shape, strokes=strokes, most_pixels=self.limits.pixels)
 
     async def _drain(self, old: ServedModel) -> None:
         end = clock.seconds() + self.limits.drain

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from fortydays.base import files
 from fortydays.base.errors import FortydaysError, StorageError, UsageError
 from fortydays.base.text import shown
 from fortydays.registry.names import CHALLENGER, CHAMPION, parse_reference
-from fortydays.registry.package import read
+from fortydays.registry.package import copy, read
 
 _SECONDS = 300
 
@@ -22,35 +23,32 @@ class Source:
     Attributes:
         model: a reference to a version in the registry, or "".
         folder: of a bundle, where there is no such reference.
-        kept: the folder in which bundles from the registry are kept.
     """
 
     model: str
     folder: Path | None
-    kept: Path
 
     def __str__(self) -> str:
         return self.model or str(self.folder)
 
 
-def source_of(text: str, kept: Path) -> Source:
+def source_of(text: str) -> Source:
     """What a reader named: the folder of a bundle, or a model of the registry.
 
     Args:
         text: a path with a slash or of a folder that exists, or NAME, NAME@VERSION, NAME@ALIAS.
-        kept: the folder in which bundles from the registry are kept.
 
     Raises:
         UsageError: it is neither.
     """
     if _is_folder(text):
-        return Source(model="", folder=Path(text).absolute(), kept=kept)
+        return Source(model="", folder=Path(text).absolute())
     if "/" in text:
         raise UsageError(f"There is no folder {shown(text)}.", hint="Make a bundle with: forty bundle NAME -o FOLDER")
     reference = parse_reference(text)
     if reference.version is None and reference.alias is None:
         text = f"{reference.name}@{CHAMPION}"
-    return Source(model=text, folder=None, kept=kept)
+    return Source(model=text, folder=None)
 
 
 def _is_folder(text: str) -> bool:
@@ -69,32 +67,45 @@ def shadow_of(source: Source, text: str) -> Source:
                 hint="Name the folder of a second bundle: --shadow FOLDER",
             )
         text = f"{parse_reference(source.model).name}@{text}"
-    return source_of(text, source.kept)
+    return source_of(text)
 
 
-async def fetch(source: Source) -> Path:
-    """The folder of the bundle that a source names now.
+async def fetch(source: Source, kept: Path) -> Path:
+    """The bundle that a source names now, as a folder that nobody else writes into.
+
+    Whatever becomes of the source, each worker that loads it later, or goes back to it, finds the same.
+
+    Args:
+        source: of the bundle.
+        kept: the folder in which a service keeps its bundles.
 
     Raises:
-        FortydaysError: there is none, or the registry cannot be asked.
+        FortydaysError: there is none, the registry cannot be asked, or there is no room for it.
     """
-    if source.folder is not None:
-        return source.folder
-    files.make_private_folder(source.kept)
-    with files.temporary_folder(source.kept, "new") as place:
-        await _bundle(source.model, place / "bundle")
-        manifest = read(place / "bundle")
-        version = manifest.facts.get("version")
-        target = source.kept / f"{parse_reference(source.model).name}-{version}-{manifest.digest[:16]}"
+    files.make_private_folder(kept)
+    with files.temporary_folder(kept, "new") as place:
+        if source.folder is not None:
+            await asyncio.to_thread(copy, source.folder, place / "bundle")
+        else:
+            await _bundle(source.model, place / "bundle")
+        target = kept / read(place / "bundle").digest
         if not files.is_folder(target):
-            (place / "bundle").rename(target)
+            with files.storage_errors("create the folder", target):
+                (place / "bundle").rename(target)
     return target
+
+
+def forget(kept: Path, *, except_for: Collection[Path]) -> None:
+    """Remove the bundles that are served no more."""
+    for path in kept.glob("[0-9a-f]*"):
+        if path not in except_for:
+            files.remove(path)
 
 
 async def _bundle(model: str, folder: Path) -> None:
     """Have ``forty bundle`` write a bundle."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "fortydays", "bundle", model, "-o", str(folder), "--json"),
+        *(sys.executable, "-P", "-m", "fortydays", "bundle", model, "-o", str(folder), "--json"),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

@@ -47,6 +47,7 @@ class Preset:
         widths: filters in each block of :func:`fortydays.models.speed.speed_network`.
         convolutions: in each block.
         whitening_bias: whether the whitening layer has a trained bias.
+        whitening_strides: pixels from one whitened patch to the next.
         recipe: how the network is trained.
     """
 
@@ -55,6 +56,7 @@ class Preset:
     recipe: Recipe
     convolutions: int = 2
     whitening_bias: bool = True
+    whitening_strides: int = 1
 
     def as_dict(self) -> dict[str, Any]:
         """The preset as JSON values."""
@@ -130,7 +132,13 @@ def _short(number: float) -> float:
 
 
 def make_preset(
-    accuracy: float, *, widths: tuple[int, ...], convolutions: int = 2, whitening_bias: bool = True, **recipe: Any
+    accuracy: float,
+    *,
+    widths: tuple[int, ...],
+    convolutions: int = 2,
+    whitening_bias: bool = True,
+    whitening_strides: int = 1,
+    **recipe: Any,
 ) -> Preset:
     """A preset from a network's sizes and the arguments of :func:`muon_recipe`."""
     return Preset(
@@ -138,6 +146,7 @@ def make_preset(
         widths=widths,
         convolutions=convolutions,
         whitening_bias=whitening_bias,
+        whitening_strides=whitening_strides,
         recipe=muon_recipe(features=widths[-1], **recipe),
     )
 
@@ -410,6 +419,7 @@ class _Timer:
                 widths=preset.widths,
                 convolutions=preset.convolutions,
                 whitening_bias=preset.whitening_bias,
+                whitening_strides=preset.whitening_strides,
                 input_shape=(shape[0], shape[1], shape[2]),
                 classes=num_classes,
             ),

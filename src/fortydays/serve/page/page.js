@@ -5,7 +5,7 @@
   const canvas = $("canvas");
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   const TYPES = ["image/png", "image/jpeg", "image/webp"];
-  const state = { model: null, asking: false, next: null, inked: false, down: false, cursor: null, preview: "" };
+  const state = { model: null, asking: false, next: null, down: false, cursor: null, preview: "", turn: 0 };
 
   const say = (text) => {
     $("message").textContent = text;
@@ -18,15 +18,16 @@
   };
 
   // Gives the document of an answer; says what was wrong and gives null where there is none.
-  const ask = async (path, options = {}) => {
+  const ask = async (path, options = {}, tell = say) => {
     let answer;
     try {
       answer = await fetch(path, { ...options, headers: headers(options.headers) });
     } catch {
-      say("The service does not answer. Is it still running? Try again when it is.");
+      tell("The service does not answer. Is it still running? Try again when it is.");
       return null;
     }
     if (answer.status === 401) {
+      if (sessionStorage.getItem("token")) tell("The service does not take this token.");
       $("token-form").hidden = false;
       $("token").focus();
       return null;
@@ -35,14 +36,14 @@
     try {
       body = await answer.json();
     } catch {
-      say(`The service gave an answer that cannot be read (status ${answer.status}).`);
+      tell(`The service gave an answer that cannot be read (status ${answer.status}).`);
       return null;
     }
     if (!answer.ok) {
-      say(body.error && body.error.message ? body.error.message : `The service refused (status ${answer.status}).`);
+      tell(body.error && body.error.message ? body.error.message : `The service refused (status ${answer.status}).`);
       return null;
     }
-    say("");
+    tell("");
     return body;
   };
 
@@ -80,21 +81,26 @@
     state.asking = true;
     while (state.next) {
       const content = state.next;
+      const turn = state.turn;
       state.next = null;
       const many = !state.model || state.model.classes.length > 12;
       const options = { method: "POST", body: content, headers: { "Content-Type": content.type } };
       const started = performance.now();
       const [main, second] = await Promise.all([
-        ask(`/predict?top=${many ? 10 : 12}`, options),
-        state.model && state.model.shadow ? ask(`/compare?top=${many ? 10 : 12}`, options) : null,
+        ask(`/predict?top=${many ? 10 : 12}`, options, (text) => turn === state.turn && say(text)),
+        state.model && state.model.shadow ? ask(`/compare?top=${many ? 10 : 12}`, options, () => {}) : null,
       ]);
+      if (turn !== state.turn) continue; // it was cleared meanwhile, or something else was given
+      if (!main) forget("", "No answer");
       if (main) {
         const top = main.predictions[0].top;
         show($("bars"), top, many);
+        name(main);
         $("answered-by").textContent = `${top[0].class}, says ${main.model}@${main.version}`;
         const all = (performance.now() - started).toFixed(0);
         $("took").textContent = `Answered in ${main.milliseconds.toFixed(1)} ms, here after ${all} ms.`;
       }
+      if (state.model && state.model.shadow && !second) forget("second-", "No answer");
       if (second) {
         $("second").hidden = false;
         show($("second-bars"), second.predictions[0].top, many);
@@ -105,18 +111,40 @@
     state.asking = false;
   };
 
-  const sendDrawing = () => canvas.toBlob((blob) => blob && send(blob), "image/png");
+  const sendDrawing = () => {
+    const turn = state.turn;
+    canvas.toBlob((blob) => blob && turn === state.turn && send(blob), "image/png");
+  };
+
+  const forget = (which, title) => {
+    $(`${which}bars`).replaceChildren();
+    $(which ? "second-by" : "answered-by").textContent = title;
+    $(`${which}took`).textContent = "";
+  };
+
+  const name = (model) => {
+    $("name").textContent = `${model.model}@${model.version}`;
+    document.title = `${model.model}@${model.version} · fortydays`;
+  };
+
+  // What was asked before has nothing to say any more.
+  const anew = () => {
+    state.turn += 1;
+    state.next = null;
+    if (state.preview) URL.revokeObjectURL(state.preview);
+    state.preview = "";
+    $("preview").hidden = true;
+  };
 
   const clear = () => {
     pen.fillStyle = "#fff";
     pen.fillRect(0, 0, canvas.width, canvas.height);
-    state.inked = false;
+    anew();
     state.down = false;
     state.cursor = null;
-    state.next = null;
-    $("bars").replaceChildren();
-    $("second-bars").replaceChildren();
-    $("answered-by").textContent = "Answer";
+    $("pen").hidden = true;
+    forget("", "Answer");
+    forget("second-", state.model && state.model.shadow ? state.model.shadow : "Challenger");
     $("took").textContent = "Nothing was asked yet.";
     say("");
   };
@@ -130,7 +158,7 @@
     pen.moveTo(from.x, from.y);
     pen.lineTo(to.x + 0.01, to.y);
     pen.stroke();
-    state.inked = true;
+    if (state.preview) anew();
     sendDrawing();
   };
 
@@ -141,21 +169,35 @@
   };
 
   let last = null;
+  let pointer = null; // the first finger draws; a second one does not
   canvas.addEventListener("pointerdown", (event) => {
     event.preventDefault();
+    if (pointer !== null) return;
+    pointer = event.pointerId;
+    $("pen").hidden = true;
     canvas.focus();
     canvas.setPointerCapture(event.pointerId);
     last = place(event);
     line(last, last);
   });
   canvas.addEventListener("pointermove", (event) => {
-    if (!last) return;
+    if (event.pointerId !== pointer) return;
     const to = place(event);
     line(last, to);
     last = to;
   });
-  for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { last = null; });
+  for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, (event) => {
+    if (event.pointerId === pointer) pointer = null;
+  });
 
+  const showPen = () => {
+    const share = (value) => `${(100 * value) / canvas.width}%`;
+    $("pen").hidden = false;
+    $("pen").style.left = share(state.cursor.x);
+    $("pen").style.top = share(state.cursor.y);
+    $("pen").classList.toggle("down", state.down);
+  };
+  canvas.addEventListener("blur", () => { $("pen").hidden = true; });
   canvas.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     const from = state.cursor || { x: canvas.width / 2, y: canvas.height / 2 };
@@ -165,11 +207,13 @@
       const inside = (value) => Math.min(Math.max(value, 0), canvas.width);
       state.cursor = { x: inside(from.x + far * step[0]), y: inside(from.y + far * step[1]) };
       if (state.down) line(from, state.cursor);
+      showPen();
     } else if (event.key === " ") {
       event.preventDefault();
       state.down = !state.down;
       state.cursor = from;
       if (state.down) line(from, from);
+      showPen();
     } else if (event.key === "Delete" || event.key === "Backspace") {
       event.preventDefault();
       clear();
@@ -187,14 +231,17 @@
       say(`“${file.name || "That"}” is no image that can be read. Give a PNG, JPEG or WebP file.`);
       return;
     }
-    if (state.preview) URL.revokeObjectURL(state.preview);
+    anew();
     state.preview = URL.createObjectURL(file);
     $("preview").src = state.preview;
     $("preview").hidden = false;
     send(file);
   };
 
-  $("file").addEventListener("change", () => take($("file").files[0]));
+  $("file").addEventListener("change", () => {
+    take($("file").files[0]);
+    $("file").value = ""; // the same file can be given again
+  });
   document.addEventListener("paste", (event) => {
     const files = event.clipboardData ? event.clipboardData.files : [];
     if (files.length) take(files[0]);
@@ -217,8 +264,9 @@
     if (!model) return;
     state.model = model;
     $("token-form").hidden = true;
-    $("name").textContent = `${model.model}@${model.version}`;
-    document.title = `${model.model}@${model.version} · fortydays`;
+    // Links carry no token: from now on, a cookie of this browser lets them through.
+    if (sessionStorage.getItem("token")) await fetch("/session", { method: "POST", headers: headers() }).catch(() => {});
+    name(model);
     $("drawing").hidden = !model.strokes;
     $("drop-title").textContent = model.strokes ? "Or give an image" : "Give an image";
     $("draw-title").textContent = model.classes.length === 10 && model.classes[9] === "9" ? "Draw a digit" : "Draw";

@@ -1,0 +1,69 @@
+"""Seconds to an accuracy on CIFAR-10: ``forty speedrun`` beside the journal's programs in plain Keras.
+
+Usage: python bench/bench_speedrun.py [70] [80] [90] [94]
+
+The plain programs of days 5 and 6 run once for each time they are needed, whole; the speedrun's clock is its own
+(training and evaluation; loading and compiling are shown apart). An hour in all, on an otherwise idle machine.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from measure import Run, record, run, spread
+
+HERE = Path(__file__).parent
+PLAIN = [sys.executable, str(HERE / "keras_journal.py")]
+SPEEDRUN = [sys.executable, "-m", "fortydays", "speedrun", "cifar10", "--json", "--to"]
+TARGETS = {"70": ("day5", 1 / 6), "80": ("day6", 1 / 20), "90": ("day6", None), "94": ("day6", 0.75)}
+SEEDS = {"70": 10, "80": 10, "90": 3, "94": 3}
+
+
+def main() -> None:
+    """Measure what is asked for, or everything."""
+    asked = sys.argv[1:] or list(TARGETS)
+    plain: dict[str, Run] = {}
+    for accuracy in asked:
+        day, share = TARGETS[accuracy]
+        if day not in plain:
+            plain[day] = run([*PLAIN, day], dict(os.environ))
+            print(f"{day}: {json.dumps(plain[day].output)}", flush=True)
+        compare(accuracy, plain[day], day=day, share=share)
+
+
+def compare(accuracy: str, plain: Run, *, day: str, share: float | None) -> None:
+    """One preset against one program."""
+    found = run([*SPEEDRUN, f"0.{accuracy}", "--seeds", str(SEEDS[accuracy])], dict(os.environ), accepted=(0, 3))
+    document = found.output
+    seconds = [each["seconds"] for each in document["seeds"]]
+    there = plain.output["train_seconds"]
+    reached = document["reached"]
+    if share is None:
+        target = "to be shown"
+    elif share < 0.5:
+        target = f"the program takes at least {1 / share:.0f}x as long; {accuracy}% reached"
+    else:
+        target = f"at most {share}x the program's time; {accuracy}% reached"
+    record(
+        f"speedrun, {accuracy}%",
+        question=f"Seconds to {accuracy}% on CIFAR-10's test images, beside {day}'s program in plain Keras",
+        target=target,
+        met=reached and (share is None or spread(seconds)["median"] <= share * there),
+        method=f"mean of {len(seconds)} seeds must reach it; the program once, its training alone",
+        figures={
+            "ratio": spread([there / each for each in seconds]),
+            "seconds, speedrun": spread(seconds),
+            "mean test accuracy": document["accuracy"]["mean"],
+            "seconds of compiling": document["compile_seconds"],
+            "seconds cold, first seed": document["cold_seconds"],
+            "peak MiB": found.peak_mib,
+            "seconds, plain Keras": there,
+            "test accuracy, plain Keras": plain.output["test_accuracy"],
+            "precision": document["precision"],
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""The threads that decode images, and the queues before them: bounded in number and in time.
+
+A large image takes seconds where a small one takes a tenth of a millisecond, so that large ones have a queue and a
+thread of their own: they wait for each other, and nobody waits for them. One at a time, they cannot take all memory.
+"""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.base import clock
+from fortydays.serve.errors import RequestError, busy
+from fortydays.serve.images import Unpacked, unpack
+
+_THREADS = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Job:
+    content: bytes
+    shape: tuple[int, int, int]
+    strokes: bool
+    until: float
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[NDArray[np.uint8]]"
+
+
+class Decoders:
+    """Decodes image files off the event loop.
+
+    Args:
+        most_pixels: of an image, width times height.
+        most_waiting: images that wait or are being decoded.
+    """
+
+    def __init__(self, *, most_pixels: int, most_waiting: int) -> None:
+        self._most_pixels = most_pixels
+        self._most_waiting = most_waiting
+        self._under_way = 0
+        self._small: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._large: queue.SimpleQueue[tuple[_Job, Unpacked] | None] = queue.SimpleQueue()
+        # Daemons: a decoder that is busy with somebody's image does not keep the process from ending.
+        for number in range(_THREADS):
+            threading.Thread(target=self._decode_small, name=f"decoder {number}", daemon=True).start()
+        threading.Thread(target=self._decode_large, name="decoder of large images", daemon=True).start()
+
+    async def decode(
+        self, contents: Sequence[bytes], shape: tuple[int, int, int], *, strokes: bool, until: float
+    ) -> list[NDArray[np.uint8]]:
+        """What a model takes, of image files; see :func:`fortydays.serve.images.unpack`.
+
+        Args:
+            contents: the files.
+            shape: height, width and channels of what the model takes.
+            strokes: whether it takes light strokes on a dark ground.
+            until: by :func:`fortydays.base.clock.seconds`, when nobody waits any more.
+
+        Raises:
+            RequestError: a file is none, too large or damaged, or too many wait, or the time is over.
+        """
+        if self._under_way and self._under_way + len(contents) > self._most_waiting:
+            raise busy(f"{self._under_way:,} images wait to be decoded; the queue is full.")
+        loop = asyncio.get_running_loop()
+        futures: list[asyncio.Future[NDArray[np.uint8]]] = [loop.create_future() for _ in contents]
+        for content, future in zip(contents, futures, strict=True):
+            self._under_way += 1
+            future.add_done_callback(self._done)
+            self._small.put(_Job(content=content, shape=shape, strokes=strokes, until=until, loop=loop, future=future))
+        try:
+            async with asyncio.timeout(max(until - clock.seconds(), 0)):
+                return list(await asyncio.gather(*futures))
+        except TimeoutError:
+            raise busy("The image was not decoded in time; the service is busy.") from None
+        finally:
+            for future in futures:  # the other images of a form with a wrong one
+                future.cancel()
+
+    def close(self) -> None:
+        """End the threads, each after what it is at."""
+        for _ in range(_THREADS):
+            self._small.put(None)
+        self._large.put(None)
+
+    def _done(self, _future: "asyncio.Future[NDArray[np.uint8]]") -> None:
+        self._under_way -= 1  # changed by the event loop's thread alone
+
+    def _decode_small(self) -> None:
+        while (job := self._small.get()) is not None:
+            self._work(job, lambda job=job: self._begin(job))  # type: ignore[misc]
+
+    def _begin(self, job: _Job) -> NDArray[np.uint8] | None:
+        unpacked = unpack(job.content, most_pixels=self._most_pixels)
+        if unpacked.is_large:
+            self._large.put((job, unpacked))
+            return None
+        return unpacked.pixels(job.shape, strokes=job.strokes)
+
+    def _decode_large(self) -> None:
+        while (waiting := self._large.get()) is not None:
+            job, unpacked = waiting
+            self._work(job, lambda: unpacked.pixels(job.shape, strokes=job.strokes))  # noqa: B023 - called at once
+            del job, unpacked, waiting
+
+    def _work(self, job: _Job, work: Callable[[], NDArray[np.uint8] | None]) -> None:
+        if job.future.cancelled() or job.until <= clock.seconds():
+            return
+        result: NDArray[np.uint8] | RequestError | None
+        try:
+            result = work()
+        except RequestError as error:
+            result = error
+        if result is not None:
+            try:
+                job.loop.call_soon_threadsafe(_resolve, job.future, result)
+            except RuntimeError:  # a loop that was closed waits for nothing
+                return
+
+
+def _resolve(future: "asyncio.Future[NDArray[np.uint8]]", result: NDArray[np.uint8] | RequestError) -> None:
+    if future.done():  # nobody waits any more
+        return
+    if isinstance(result, RequestError):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
