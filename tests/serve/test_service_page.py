@@ -187,7 +187,11 @@ def test_what_was_cleared_stays_so_though_an_answer_was_on_its_way(page: Any, ru
     page.goto(running.address)
     page.wait_for_selector("#drawing:not([hidden])")
     held: list[Any] = []
-    page.route("**/predict?*", held.append)
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route("**/predict?*", hold)
     draw_a_seven(page)
     page.wait_for_timeout(200)
     page.click("#clear")
