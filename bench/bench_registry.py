@@ -103,7 +103,7 @@ def changed_bytes(settings: Settings, catalog: Catalog, folder: Path) -> None:
     """One bit of one byte, anywhere in a bundle, again and again."""
     register("1", catalog, settings, progress=SILENT, name="bytes")
     bundle = folder / "bundle"
-    make_bundle(Reference(name="bytes"), bundle, catalog, settings)
+    make_bundle(Reference(name="bytes", version=1), bundle, catalog, settings)
     paths = [path for path in sorted(bundle.rglob("*")) if path.is_file()]
     chosen, found = random.Random(0), 0
     for _ in range(FLIPS):

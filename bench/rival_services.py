@@ -61,28 +61,6 @@ def session(model: str) -> Any:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def litserve(model: str, port: int) -> None:
-    """LitServe with batching."""
-    import litserve as framework
-
-    class Api(framework.LitAPI):
-        def setup(self, device: str) -> None:  # noqa: ARG002 - its interface
-            self.session = session(model)
-            self.name = self.session.get_inputs()[0].name
-
-        def decode_request(self, request: dict) -> np.ndarray:
-            return np.asarray(request["pixels"], np.uint8)
-
-        def predict(self, images: np.ndarray) -> np.ndarray:
-            return self.session.run(None, {self.name: images})[0]
-
-        def encode_response(self, output: np.ndarray) -> dict:
-            return {"probabilities": output.tolist()}
-
-    server = framework.LitServer(Api(max_batch_size=64, batch_timeout=0.002), accelerator="cpu")
-    server.run(port=port, generate_client_file=False, log_level="critical", access_log=False)
-
-
 def mlflow(folder: str, port: int) -> None:
     """``mlflow models serve`` of the ONNX file, in this environment."""
     import mlflow as framework
@@ -98,6 +76,36 @@ def mlflow(folder: str, port: int) -> None:
     framework.onnx.save_model(graph, saved, signature=ModelSignature(inputs=schema))
     command = ["-m", "mlflow", "models", "serve", "-m", saved, "--env-manager", "local", "-p", str(port)]
     os.execv(sys.executable, [sys.executable, *command])
+
+
+# Both start processes that import this file again, so that their classes cannot be made in a function.
+if sys.argv[1:2] == ["litserve"]:
+    import litserve as lightning
+
+    class Api(lightning.LitAPI):
+        """LitServe with batching."""
+
+        def setup(self, device: str) -> None:  # noqa: ARG002 - its interface
+            """Load the model."""
+            self.session = session(sys.argv[2])
+            self.name = self.session.get_inputs()[0].name
+
+        def decode_request(self, request: dict) -> np.ndarray:
+            """Pixels of a document."""
+            return np.asarray(request["pixels"], np.uint8)
+
+        def predict(self, images: np.ndarray) -> np.ndarray:
+            """Probabilities of images."""
+            return self.session.run(None, {self.name: images})[0]
+
+        def encode_response(self, output: np.ndarray) -> dict:
+            """A document of probabilities."""
+            return {"probabilities": output.tolist()}
+
+    def litserve(_model: str, port: int) -> None:
+        """Serve it."""
+        server = lightning.LitServer(Api(max_batch_size=64, batch_timeout=0.002), accelerator="cpu")
+        server.run(port=port, generate_client_file=False, log_level="critical", access_log=False)
 
 
 if "MODEL" in os.environ:

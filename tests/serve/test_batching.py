@@ -1,6 +1,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -159,3 +160,43 @@ def test_closing_answers_what_waits_and_takes_no_more(slow: Slow) -> None:
         assert [(await task).tolist() for task in tasks] == [[[0.0]], [[1.0]], [[2.0]]]
 
     asyncio.run(work())
+
+
+def test_what_takes_a_moment_is_computed_at_once_and_together(slow: Slow) -> None:
+    slow.go.set()
+    threads: list[str] = []
+
+    def compute(given: NDArray[np.uint8]) -> NDArray[np.float32]:
+        threads.append(threading.current_thread().name)
+        return slow(given)
+
+    batcher = Batcher(compute, Limits(batch=8), seconds=lambda count: 0.0004 * count)
+
+    async def work() -> None:
+        assert (await batcher.answer(images(3), until=soon())).tolist() == [[3.0]]
+        both = [batcher.answer(images(value), until=soon()) for value in (1, 2)]
+        assert [answer.tolist() for answer in await asyncio.gather(*both)] == [[[1.0]], [[2.0]]]
+        both = [batcher.answer(images(value), until=soon(), alone=True) for value in (1, 2)]
+        await asyncio.gather(*both)
+
+    asyncio.run(work())
+
+    assert slow.sizes == [1, 2, 2]
+    here = threading.current_thread().name
+    assert [name == here for name in threads] == [True, False, True]
+    assert batcher.close(timeout=5)
+
+
+def test_a_group_that_has_not_begun_is_answered_though_the_model_is_closed(slow: Slow) -> None:
+    slow.go.set()
+    for seconds in (0.0, 1.0):
+        batcher = Batcher(slow, Limits(), seconds=lambda _count, seconds=seconds: seconds)  # type: ignore[misc]
+
+        async def work(batcher: Batcher = batcher) -> Any:
+            task = asyncio.create_task(batcher.answer(images(4), until=soon()))
+            await asyncio.sleep(0)
+            closing = asyncio.create_task(asyncio.to_thread(batcher.close, timeout=10))
+            return await task, await closing
+
+        answer, closed = asyncio.run(work())
+        assert (answer.tolist(), closed) == ([[4.0]], True)

@@ -23,6 +23,11 @@ def iso(seconds_since_1970: float) -> str:
     return datetime.fromtimestamp(int(seconds_since_1970), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def seconds_since_1970() -> float:
+    """The current moment as :func:`iso` takes it."""
+    return time.time()
+
+
 def seconds() -> float:
     """A clock for durations, in seconds, that never goes back."""
     return time.perf_counter()

@@ -1,7 +1,8 @@
 """The routes of the service."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from enum import Enum
 from importlib.resources import files as package_files
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -20,6 +22,7 @@ from fortydays.base import clock
 from fortydays.base.errors import FortydaysError
 from fortydays.serve import documents as shapes
 from fortydays.serve.card import card_page
+from fortydays.serve.connections import UNDER_WAY
 from fortydays.serve.errors import RequestError
 from fortydays.serve.guard import ARRIVED, COOKIE, REQUEST, Access, Guard, cookie_value, error_document
 from fortydays.serve.metrics import CONTENT_TYPE
@@ -51,6 +54,24 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
         (415, "No PNG, JPEG or WebP"), (422, "Damaged image, or other pixels than the model takes"),
     )
 }  # fmt: skip
+
+
+class _Direct(APIRoute):
+    """A route whose function gets the request and gives the response, and is described like any other.
+
+    FastAPI would look for what else it could be given, on every request.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The function itself."""
+        endpoint: Callable[..., Coroutine[Any, Any, Response]] = self.endpoint
+        if inspect.signature(endpoint).parameters:
+            return endpoint
+
+        async def called(_request: Request) -> Response:
+            return await endpoint()
+
+        return called
 
 
 def create_app(
@@ -95,14 +116,15 @@ def create_app(
             )
         },
     )  # fmt: skip
+    app.router.route_class = _Direct
     app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(HTTPException, _not_there)
     app.add_exception_handler(Exception, _failed)
+    _add_predict(app, service)  # first, as routes are tried in their order
+    _add_protocol(app, service)
     app.mount("/page/docs", StaticFiles(directory=Path(str(package_files("fastapi_offline"))) / "static"))
     app.mount("/page", StaticFiles(directory=PAGE))
     _add_pages(app, service)
-    _add_predict(app, service)
-    _add_protocol(app, service)
     _add_health(app, service)
 
     @app.post(
@@ -261,7 +283,7 @@ def _add_predict(app: FastAPI, service: Service) -> None:
 
 async def _answer(request: Request, service: Service) -> Answer:
     kind = request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
-    told: dict[str, Any] = {"request": request.scope[REQUEST], "arrived": request.scope[ARRIVED]}
+    told = _told(request)
     if kind == "application/json":
         content = await _json_body(request, service)
         images = await _aside(content, lambda: pixels_from(parse_json(content).get("pixels")))
@@ -289,6 +311,17 @@ _Result = TypeVar("_Result")
 async def _aside(content: bytes, read: Callable[[], _Result]) -> _Result:
     """Read a body; a long one in another thread, so that the others' requests go on meanwhile."""
     return read() if len(content) <= _LONG_JSON else await asyncio.to_thread(read)
+
+
+def _told(request: Request) -> dict[str, Any]:
+    """What the service is told of a request."""
+    scope = request.scope
+    under_way = scope.get(UNDER_WAY)
+    return {
+        "request": scope[REQUEST],
+        "arrived": scope[ARRIVED],
+        "alone": lambda: under_way is not None and len(under_way) == 1,
+    }
 
 
 async def _json_body(request: Request, service: Service) -> bytes:
@@ -400,9 +433,7 @@ def _add_protocol(app: FastAPI, service: Service) -> None:
         asked = await _aside(
             json, lambda: read_infer_request(content, length, model.shape, most_json=service.limits.json_body)
         )
-        answer = await service.answer_pixels(
-            model, asked.images, request=request.scope[REQUEST], arrived=request.scope[ARRIVED]
-        )
+        answer = await service.answer_pixels(model, asked.images, **_told(request))
         bundle = answer.model.bundle
         body, headers = write_infer_answer(asked, answer.probabilities, name=bundle.name, version=bundle.version)
         return Response(body, headers=headers)

@@ -1,7 +1,9 @@
 """Requests that come at the same time are computed together: a model answers 64 images in far less than 64 times one.
 
-While a batch is computed, the next one gathers, so that a busy service makes large batches by itself. An idle one
-waits for nobody: only where other images are on their way (being decoded) does an image wait, and not for long.
+All that the event loop has read at once is one group. Where a group is computed in less time than the way to another
+thread takes, the event loop does it. Otherwise a thread does, and while it computes one batch, the next one gathers: a
+busy service makes large batches by itself. An idle one waits for nobody: only where other images are on their way
+(being decoded) does an image wait, and not for long.
 """
 
 import asyncio
@@ -9,7 +11,7 @@ import contextlib
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +23,8 @@ from fortydays.serve.limits import Limits
 
 _LOG = logging.getLogger(__name__)
 Compute = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+_ALONE, _AMONG_OTHERS = 0.002, 0.0005
+"""Seconds for which the event loop may compute by itself, where nobody else asks anything and where others do."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,17 +39,26 @@ class Batcher:
     """A thread that computes, and the queue before it.
 
     Args:
-        compute: probabilities of images; called in the thread, one batch at a time.
+        compute: probabilities of images; called by the thread and by the event loop.
         limits: largest batch, longest delay, most images that wait.
+        seconds: that a number of images takes to compute.
         observe: told the number of images of every batch.
     """
 
     def __init__(
-        self, compute: Compute, limits: Limits, *, observe: Callable[[int], None] = lambda _size: None
+        self,
+        compute: Compute,
+        limits: Limits,
+        *,
+        seconds: Callable[[int], float] = lambda _images: float("inf"),
+        observe: Callable[[int], None] = lambda _size: None,
     ) -> None:
         self._compute = compute
         self._limits = limits
+        self._seconds = seconds
         self._observe = observe
+        self._group: list[_Item] = []
+        self._moment = 0.0
         self._items: deque[_Item] = deque()
         self._waiting = 0
         self._expected = 0
@@ -73,12 +86,13 @@ class Batcher:
         finally:
             self._expected -= 1
 
-    async def answer(self, images: NDArray[np.uint8], *, until: float) -> NDArray[np.float32]:
+    async def answer(self, images: NDArray[np.uint8], *, until: float, alone: bool = False) -> NDArray[np.float32]:
         """The probabilities of images, computed with those of others.
 
         Args:
             images: uint8, shape (n, *image).
             until: by :func:`fortydays.base.clock.seconds`, when nobody waits for the answer any more.
+            alone: whether nobody else asks anything just now, so that the event loop may take a little longer.
 
         Returns:
             float32, shape (n, classes).
@@ -86,22 +100,56 @@ class Batcher:
         Raises:
             RequestError: 503, as too many wait already, or the time is over.
         """
+        if self._closed:
+            raise busy("The model is being replaced.")
+        if self._waiting and self._waiting + len(images) > self._limits.waiting:
+            raise busy(f"{self._waiting:,} images wait already; the queue is full.")
         loop = asyncio.get_running_loop()
         item = _Item(images=images, until=until, loop=loop, future=loop.create_future())
+        if not self._group:
+            loop.call_soon(self._begin)  # after all else that is ready now, such as other requests
+        self._group.append(item)
+        self._moment = _ALONE if alone else _AMONG_OTHERS
         with self._changed:
-            if self._closed:
-                raise busy("The model is being replaced.")
-            if self._waiting and self._waiting + len(images) > self._limits.waiting:
-                raise busy(f"{self._waiting:,} images wait already; the queue is full.")
-            self._items.append(item)
             self._waiting += len(images)
-            self._changed.notify()
-        remaining = until - clock.seconds()
-        handle = loop.call_later(max(remaining, 0), _expire, item.future)
+        handle = loop.call_at(loop.time() + max(until - clock.seconds(), 0), _expire, item.future)
         try:
             return await item.future
         finally:
             handle.cancel()
+
+    def _begin(self) -> None:
+        """Compute a group here, or hand it over; belongs to the event loop."""
+        group, self._group = self._group, []
+        count = sum(len(item.images) for item in group)
+        if count <= self._limits.batch and self._seconds(count) <= self._moment and not self._expected:
+            with self._changed:
+                self._waiting -= count
+                self._changed.notify()  # of a thread that only waits for this to end
+            _resolve(self._answered([item for item in group if not item.future.done()]))
+            return
+        with self._changed:
+            self._items += group
+            self._changed.notify()
+
+    def _answered(self, batch: "list[_Item]") -> "list[tuple[_Item, NDArray[np.float32] | RequestError]]":
+        """Compute a batch: each item with its answer, or the error that all get."""
+        if not batch:
+            return []
+        try:
+            answers = self._compute(
+                batch[0].images if len(batch) == 1 else np.concatenate([item.images for item in batch])
+            )
+            self._observe(len(answers))
+        except Exception:  # whatever a model does, the service goes on
+            _LOG.exception("A model failed")
+            return [(item, RequestError(500, "The model failed.")) for item in batch]
+        results: list[tuple[_Item, NDArray[np.float32] | RequestError]] = []
+        start = 0
+        for item in batch:
+            results.append((item, answers[start : start + len(item.images)]))
+            start += len(item.images)
+        return results
 
     def close(self, *, timeout: float) -> bool:
         """Answer what waits, take no more, and end the thread.
@@ -116,30 +164,15 @@ class Batcher:
         return not self._thread.is_alive()
 
     def _work(self) -> None:
-        while True:
-            batch = self._next()
-            if not batch:
-                return
-            try:
-                answers = self._compute(
-                    batch[0].images if len(batch) == 1 else np.concatenate([item.images for item in batch])
-                )
-                self._observe(len(answers))
-            except Exception:  # the thread must outlive whatever a model does
-                _LOG.exception("A model failed")
-                _tell(batch, [RequestError(500, "The model failed.") for _ in batch])
-                continue
-            results, start = [], 0
-            for item in batch:
-                results.append(answers[start : start + len(item.images)])
-                start += len(item.images)
-            _tell(batch, results)
+        while batch := self._next():
+            _tell(self._answered(batch))
 
     def _next(self) -> list[_Item]:
         """What to compute together next; nothing when the thread is to end."""
         with self._changed:
             while True:
-                while not self._items and not self._closed:
+                # What waits is in a group first, which the event loop has yet to begin.
+                while not self._items and (self._waiting or not self._closed):
                     self._changed.wait()
                 if not self._items:
                     return []
@@ -169,10 +202,10 @@ def _expire(future: "asyncio.Future[NDArray[np.float32]]") -> None:
         future.set_exception(busy("The answer took too long; the service is busy."))
 
 
-def _tell(batch: list[_Item], results: "Sequence[NDArray[np.float32] | RequestError]") -> None:
+def _tell(results: "list[tuple[_Item, NDArray[np.float32] | RequestError]]") -> None:
     """Hand over the results, with one wake-up of each event loop."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Item, NDArray[np.float32] | RequestError]]] = {}
-    for item, result in zip(batch, results, strict=True):
+    for item, result in results:
         by_loop.setdefault(item.loop, []).append((item, result))
     for loop, pairs in by_loop.items():
         with contextlib.suppress(RuntimeError):  # a loop that was closed waits for nothing

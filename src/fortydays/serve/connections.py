@@ -9,6 +9,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+UNDER_WAY = "fortydays.under_way"
+"""Where a request's scope has the set of all requests that are under way now, itself included."""
 _SECONDS_FOR_HEAD = 20.0
 _LARGEST_HEAD = 65_536
 
@@ -47,6 +49,7 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is whole."""
         self._stop()
+        self.scope[UNDER_WAY] = self.tasks  # type: ignore[literal-required]
         super().on_headers_complete()
 
     def _count(self, size: int) -> None:

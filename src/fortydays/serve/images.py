@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "WEBP")
 """What is decoded; each has a decoder that is fuzzed by its makers."""
 
-_LARGE = 2_000_000
+_SMALL, _LARGE = 10_000, 2_000_000
+_SMALL_FILE = 20_000
 _SMALLEST_SIDE = 512
 """A drawing may fill a small part of a photograph: pixels that are left of the shorter side, at least."""
 _MOST_SCANS = 64
@@ -34,6 +35,11 @@ class Unpacked:
     """
 
     image: "Image"
+
+    @property
+    def is_small(self) -> bool:
+        """Whether decoding it takes less time than the way to another thread and back."""
+        return self.image.size[0] * self.image.size[1] <= _SMALL
 
     @property
     def is_large(self) -> bool:
@@ -95,6 +101,20 @@ def unpack(content: bytes, *, most_pixels: int) -> Unpacked:
     if image.format == "JPEG" and content.count(_START_OF_SCAN) > _MOST_SCANS:
         raise RequestError(422, f"The JPEG has too many scans; expected at most {_MOST_SCANS}.")
     return Unpacked(image=image)
+
+
+def decode_if_small(
+    content: bytes, shape: tuple[int, int, int], *, strokes: bool, most_pixels: int
+) -> NDArray[np.uint8] | None:
+    """The pixels for a model from an image file, at once; None where that could take longer than a moment.
+
+    Raises:
+        RequestError: as :func:`unpack` and :meth:`Unpacked.pixels`.
+    """
+    if len(content) > _SMALL_FILE:
+        return None
+    unpacked = unpack(content, most_pixels=most_pixels)
+    return unpacked.pixels(shape, strokes=strokes) if unpacked.is_small else None
 
 
 def decode(content: bytes, shape: tuple[int, int, int], *, strokes: bool, most_pixels: int) -> NDArray[np.uint8]:

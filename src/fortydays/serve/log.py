@@ -4,17 +4,18 @@ Rows are written by a thread of their own, many at once; a request never waits f
 than the disk takes them, or the disk is full, rows are dropped and counted, and requests are answered all the same.
 """
 
+import itertools
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.base import files
+from fortydays.base import clock, files
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (
@@ -38,10 +39,11 @@ _COLUMNS = (
     "time", "request", "model", "version", "class", "confidence", "mean", "deviation", "milliseconds",
     "shadow_version", "shadow_class", "shadow_confidence", "image",
 )  # fmt: skip
-_INSERT = f"INSERT INTO requests ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+_ROW = f"({', '.join('?' * len(_COLUMNS))})"
 _MOST_IMAGE_BYTES = 2_000_000_000
 _MOST_QUEUED, _MOST_BYTES_QUEUED = 20_000, 40_000_000
 _SECONDS_BETWEEN = 0.5
+_AT_ONCE = 256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +51,7 @@ class Row:
     """One answered image.
 
     Attributes:
-        time: when, as ISO 8601 text.
+        time: when, in seconds since 1970.
         request: the id that its answer had.
         model, version: which answered.
         label: of the most probable class.
@@ -59,7 +61,7 @@ class Row:
         shadow: version, label and confidence of the model in the shadow, if it was asked.
     """
 
-    time: str
+    time: float
     request: str
     model: str
     version: int
@@ -142,19 +144,39 @@ class RequestLog:
         if self._keep_images:
             most = min(most, max(1, _MOST_IMAGE_BYTES // max(row.image.nbytes for row in rows)))
         connection = sqlite3.connect(self._path, timeout=5)
+        connection.execute("PRAGMA synchronous=NORMAL")  # a crash of the machine may cost the last rows, no others
         try:
             with connection:
-                connection.executemany(_INSERT, _values(rows, keep_images=self._keep_images))
+                for start in range(0, len(rows), _AT_ONCE):
+                    some = _values(rows[start : start + _AT_ONCE], keep_images=self._keep_images)
+                    connection.execute(_insert(len(some)), list(itertools.chain.from_iterable(some)))
                 connection.execute("DELETE FROM requests WHERE id <= (SELECT max(id) FROM requests) - ?", [most])
         finally:
             connection.close()
 
 
-def _values(rows: list[Row], *, keep_images: bool) -> Iterator[tuple[object, ...]]:
-    for row in rows:
-        shadow = row.shadow or (None, None, None)
-        image = row.image.tobytes() if keep_images else None
-        yield (
-            row.time, row.request, row.model, row.version, row.label, row.confidence, float(row.image.mean()),
-            float(row.image.std()), row.milliseconds, *shadow, image,
-        )  # fmt: skip
+def _insert(count: int) -> str:
+    """One statement for many rows: SQLite works on it without Python's lock, which the requests want."""
+    return f"INSERT INTO requests ({', '.join(_COLUMNS)}) VALUES {', '.join([_ROW] * count)}"  # noqa: S608 - constants
+
+
+def _values(rows: list[Row], *, keep_images: bool) -> list[tuple[object, ...]]:
+    means, deviations = _statistics([row.image for row in rows])
+    times: dict[int, str] = {}
+    found: list[tuple[object, ...]] = []
+    for row, mean, deviation in zip(rows, means, deviations, strict=True):
+        second = int(row.time)
+        time = times.get(second) or times.setdefault(second, clock.iso(second))
+        found.append((
+            time, row.request, row.model, row.version, row.label, row.confidence, mean, deviation,
+            row.milliseconds, *(row.shadow or (None, None, None)), row.image.tobytes() if keep_images else None,
+        ))  # fmt: skip
+    return found
+
+
+def _statistics(images: list[NDArray[np.uint8]]) -> tuple[list[float], list[float]]:
+    """Mean and deviation of each."""
+    if len({image.shape for image in images}) > 1:  # a model was replaced by one of another size
+        return [float(image.mean()) for image in images], [float(image.std()) for image in images]
+    pixels = np.stack(images).reshape(len(images), -1)
+    return pixels.mean(axis=1).tolist(), pixels.std(axis=1).tolist()

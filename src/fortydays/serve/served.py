@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fortydays.base import clock
 from fortydays.base.text import printable
 from fortydays.registry.contents import Bundle, open_bundle
 from fortydays.serve.batching import Batcher
 from fortydays.serve.limits import Limits
 from fortydays.serve.metrics import Metrics
 
-_WARM_UP = (1, 8)
+_TIMES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +52,22 @@ def load(folder: Path, limits: Limits, metrics: Metrics, *, threads: int) -> Ser
         StorageError, DamagedPackageError, UnsafeModelError: see :func:`fortydays.registry.contents.open_bundle`.
     """
     bundle = open_bundle(folder, threads=threads)
-    for size in (*_WARM_UP, limits.batch):
-        bundle.model.predict(np.zeros((size, *bundle.model.signature.image), np.uint8), at_once=limits.batch)
+    one, many = (_seconds(bundle, size) for size in (1, max(limits.batch, 2)))
+    each = max(many - one, 0.0) / (max(limits.batch, 2) - 1)
 
     def compute(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         return bundle.model.predict(images, at_once=limits.batch)
 
-    return ServedModel(bundle=bundle, batcher=Batcher(compute, limits, observe=metrics.batch.observe), folder=folder)
+    batcher = Batcher(compute, limits, seconds=lambda images: one + (images - 1) * each, observe=metrics.batch.observe)
+    return ServedModel(bundle=bundle, batcher=batcher, folder=folder)
+
+
+def _seconds(bundle: Bundle, images: int) -> float:
+    """How long some images take, and warm up."""
+    given = np.zeros((images, *bundle.model.signature.image), np.uint8)
+    least = float("inf")
+    for _ in range(_TIMES):
+        began = clock.seconds()
+        bundle.model.predict(given, at_once=images)
+        least = min(least, clock.seconds() - began)
+    return least

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import multiprocessing
 import multiprocessing.connection
@@ -10,6 +11,7 @@ import resource
 import secrets
 import signal
 import socket
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -35,6 +37,7 @@ _LAME_SECONDS = 0.3
 """How long a service that is to end still takes requests: each is told that its connection closes."""
 _SECONDS_FOR_WORKERS = 60
 _SECONDS_TO_END = 5
+_SECONDS_OF_A_TURN = 0.0005
 _SECONDS_BETWEEN_STARTS = 0.5
 _MOST_CONNECTIONS, _OPEN_FILES = 2_000, 4_096
 
@@ -176,6 +179,8 @@ def _serve_one(launch: Launch, listening: socket.socket, *, ready: Callable[[str
         limit_concurrency=_most_connections(),
     )
     server = uvicorn.Server(config)
+    # The event loop has little to do for each request, and is not to wait long for the threads that help it.
+    sys.setswitchinterval(_SECONDS_OF_A_TURN)
     # Made before anything listens, so that what is wrong with a model is told first.
     config.app = worker(launch, ready=ready, stop_listening=lambda: _stop_listening(server, listening, launch.state))
     server.run([listening])
@@ -323,6 +328,9 @@ def worker(
     member = Member(launch, service, generation=current["generation"], stop_listening=stop_listening)
 
     async def started() -> None:
+        # What is loaded stays: looking through all of it for garbage again and again would hold up requests.
+        gc.collect()
+        gc.freeze()
         member.start()
         if ready is not None:
             ready(", ".join(model.reference for model in models.values()))

@@ -14,6 +14,7 @@ from fortydays.base import clock
 from fortydays.base.errors import FortydaysError
 from fortydays.serve.decoding import Decoders
 from fortydays.serve.errors import RequestError, busy
+from fortydays.serve.images import decode_if_small
 from fortydays.serve.limits import Limits
 from fortydays.serve.log import RequestLog, Row
 from fortydays.serve.metrics import Metrics
@@ -25,6 +26,12 @@ FindBundle = Callable[[str], Awaitable[Path]]
 
 _MOST_WAITING_FOR_SHADOW = 64
 _SECONDS_BETWEEN_LOOKS = 0.02
+IsAlone = Callable[[], bool]
+
+
+def nobody_knows() -> bool:
+    """Of a request of which it is not known whether it is alone."""
+    return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,13 +99,16 @@ class Service:
         """What answers beside it, unseen."""
         return self._models[SHADOW]
 
-    async def answer_files(self, contents: Sequence[bytes], *, request: str, arrived: float) -> Answer:
+    async def answer_files(
+        self, contents: Sequence[bytes], *, request: str, arrived: float, alone: IsAlone = nobody_knows
+    ) -> Answer:
         """Decode image files and answer them.
 
         Args:
             contents: the files, at least one.
             request: its id, for the log.
             arrived: when the request did, by :func:`fortydays.base.clock.seconds`.
+            alone: tells whether no other request is under way.
 
         Raises:
             RequestError: a file is no image or too large, or the service is busy.
@@ -106,11 +116,21 @@ class Service:
         if len(contents) > self.limits.images:
             raise RequestError(413, f"{len(contents):,} images in one request; expected at most {self.limits.images}.")
         model, until = self.main, self._until()
-        pixels = await self._decoded(model, contents, until=until)
-        return await self._answer(model, pixels, request=request, arrived=arrived, until=until)
+        pixels = None
+        if len(contents) == 1:
+            pixels = self._decoded_now(model, contents[0])
+        if pixels is None:
+            pixels = await self._decoded(model, contents, until=until)
+        return await self._answer(model, pixels, request=request, arrived=arrived, until=until, alone=alone)
 
     async def answer_pixels(
-        self, model: ServedModel, images: NDArray[np.uint8], *, request: str, arrived: float
+        self,
+        model: ServedModel,
+        images: NDArray[np.uint8],
+        *,
+        request: str,
+        arrived: float,
+        alone: IsAlone = nobody_knows,
     ) -> Answer:
         """Answer images that are as a model takes them.
 
@@ -119,6 +139,7 @@ class Service:
             images: uint8, shape (n, *image).
             request: its id, for the log.
             arrived: when the request did.
+            alone: as for :meth:`answer_files`.
 
         Raises:
             RequestError: there are too many, they have another shape, or the service is busy.
@@ -129,7 +150,7 @@ class Service:
             )
         if not 1 <= len(images) <= self.limits.waiting:
             raise RequestError(413, f"{len(images):,} images in one request; expected 1 to {self.limits.waiting}.")
-        return await self._answer(model, images, request=request, arrived=arrived, until=self._until())
+        return await self._answer(model, images, request=request, arrived=arrived, until=self._until(), alone=alone)
 
     async def compare(self, content: bytes, *, arrived: float) -> Answer:
         """What the shadow says of an image file, for a page that shows both.
@@ -218,11 +239,23 @@ class Service:
             decoded = await self._decoders.decode(contents, bundle.image, strokes=bundle.strokes, until=until)
         return np.stack(decoded).reshape(-1, *model.shape)
 
+    def _decoded_now(self, model: ServedModel, content: bytes) -> NDArray[np.uint8] | None:
+        bundle = model.bundle
+        pixels = decode_if_small(content, bundle.image, strokes=bundle.strokes, most_pixels=self.limits.pixels)
+        return None if pixels is None else pixels.reshape(1, *model.shape)
+
     async def _answer(
-        self, model: ServedModel, images: NDArray[np.uint8], *, request: str, arrived: float, until: float
+        self,
+        model: ServedModel,
+        images: NDArray[np.uint8],
+        *,
+        request: str,
+        arrived: float,
+        until: float,
+        alone: IsAlone,
     ) -> Answer:
         # A model that was replaced while the image was decoded still answers what it began with.
-        probabilities = await model.batcher.answer(images, until=until)
+        probabilities = await model.batcher.answer(images, until=until, alone=alone())
         seconds = clock.seconds() - arrived
         best = probabilities.argmax(axis=1)
         version = str(model.bundle.version)
@@ -267,7 +300,7 @@ class Service:
         seen: tuple[ServedModel, NDArray[np.float32]] | None,
     ) -> None:
         assert self._log is not None
-        now = clock.timestamp()
+        now = clock.seconds_since_1970()
         for row, image in enumerate(images):
             best = int(probabilities[row].argmax())
             shadow = None
