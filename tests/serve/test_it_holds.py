@@ -9,6 +9,7 @@ import random
 import shutil
 import socket
 import sqlite3
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -123,6 +124,33 @@ def test_fifty_swaps_under_load_lose_nothing_and_mix_nothing(tmp_path: Path) -> 
     assert set(seen) == {(1, "3"), (2, "7")}
     assert min(seen.values()) > 100
     assert threads < 60  # the old models' threads have ended
+
+
+def test_a_load_generator_of_its_own_sees_no_error_while_versions_change(tmp_path: Path) -> None:
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        pytest.fail("The tests under load need wrk: apt install wrk")
+    bundle(tmp_path / "now")
+    script = tmp_path / "post.lua"
+    lines = [
+        "wrk.method = 'POST'",
+        f"wrk.body = '{BODY.decode()}'",
+        "wrk.headers['Content-Type'] = 'application/json'",
+    ]
+    script.write_text("\n".join(lines))
+    with service(tmp_path / "home", str(tmp_path / "now")) as found:
+        command = [wrk, "-t1", "-c32", "-d6s", "--timeout", "20s", "-s", str(script), f"{found.address}/predict"]
+        generator = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        for version in (2, 3):
+            time.sleep(1)
+            bundle(tmp_path / "next", version=version, favourite=version)
+            swapped(tmp_path / "now", tmp_path / "next")
+            assert found.command("reload").returncode == 0
+        told, _ = generator.communicate(timeout=60)
+        assert found.best() == (3, "3")
+    assert "Non-2xx" not in told
+    assert "Socket errors" not in told
+    assert int(told.split(" requests in ")[0].split()[-1]) > 500
 
 
 @pytest.mark.parametrize(("workers", "times"), [("1", 20), ("2", 10)])
