@@ -265,3 +265,23 @@ def test_a_damaged_state_of_another_service_is_passed_over(tmp_path: Path) -> No
         (tmp_path / name / "service.json").write_text(content)
     found: list[Any] = running(tmp_path)
     assert found == []
+
+
+def test_workers_that_cannot_start_are_not_started_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from fortydays.base.errors import FortydaysError
+    from fortydays.serve import server
+
+    bundle(tmp_path / "now")
+    launch = server.Launch(
+        sources={"main": source_of(str(tmp_path / "now"))},
+        state=tmp_path / "state",
+        access=access_for("127.0.0.1", token="", hosts=()),
+        workers=2,
+        log=tmp_path / "now",  # a folder, which no worker can write rows into
+    )
+    monkeypatch.setattr(server, "_SECONDS_BETWEEN_STARTS", 0.05)
+    with pytest.raises(FortydaysError, match=r"The workers end as soon as they start: 5 times in a row\."):
+        server.serve(launch, bound("127.0.0.1", 0), ready=lambda _names: None)
+    assert not (tmp_path / "state").exists()

@@ -37,6 +37,8 @@ _LAME_SECONDS = 0.3
 """How long a service that is to end still takes requests: each is told that its connection closes."""
 _SECONDS_FOR_WORKERS = 60
 _SECONDS_TO_END = 5
+_SECONDS_OF_A_LIFE = 10.0
+"""A worker that lived shorter did not start."""
 _SECONDS_OF_A_TURN = 0.0005
 _SECONDS_BETWEEN_STARTS = 0.5
 _MOST_CONNECTIONS, _OPEN_FILES = 2_000, 4_096
@@ -256,8 +258,11 @@ def _run_workers(launch: Launch, listening: socket.socket, ready: Callable[[str]
     def started() -> Any:
         process = spawn.Process(target=_serve_one, args=(launch, listening))
         process.start()
+        since[process.pid] = clock.seconds()
         return process
 
+    since: dict[int | None, float] = {}
+    in_vain = 0
     processes: list[Any] = []
     try:
         processes += [started() for _ in range(launch.workers)]
@@ -266,6 +271,12 @@ def _run_workers(launch: Launch, listening: socket.socket, ready: Callable[[str]
             ended = [process for process in processes if process.exitcode is not None]
             for process in ended:
                 forget_worker(process.pid)
+                in_vain = in_vain + 1 if clock.seconds() - since.pop(process.pid) < _SECONDS_OF_A_LIFE else 0
+                if in_vain > 2 * launch.workers:
+                    raise FortydaysError(
+                        f"The workers end as soon as they start: {in_vain} times in a row.",
+                        hint="See why with one: forty serve --workers 1",
+                    )
                 processes.remove(process)
                 process.close()
                 processes.append(started())
@@ -284,6 +295,7 @@ def _run_workers(launch: Launch, listening: socket.socket, ready: Callable[[str]
                 process.join()
         for number, handler in before.items():
             signal.signal(number, handler)
+        del os.environ["PROMETHEUS_MULTIPROC_DIR"]
     signal.raise_signal(told[0])
 
 
