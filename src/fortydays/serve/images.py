@@ -1,4 +1,4 @@
-"""From an image file of anyone to the pixels a model takes: bounded, checked, and upright."""
+"""From an image file of a request to the pixels a model takes."""
 
 import io
 import warnings
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fortydays.base.images import Reason, UnreadableImageError, check_scans, damaged, prepared, read_head, upright
 from fortydays.serve.digits import as_strokes
 from fortydays.serve.errors import RequestError
 
@@ -21,9 +22,7 @@ _SMALL, _LARGE = 10_000, 2_000_000
 _SMALL_FILE = 20_000
 _SMALLEST_SIDE = 512
 """A drawing may fill a small part of a photograph: pixels that are left of the shorter side, at least."""
-_MOST_SCANS = 64
-"""Of a JPEG. Each is a pass over the whole image, and forty bytes are enough to ask for one; usual are 1 to 12."""
-_START_OF_SCAN = b"\xff\xda"
+_STATUS = {Reason.UNKNOWN: 415, Reason.TOO_LARGE: 413, Reason.DAMAGED: 422}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +62,13 @@ class Unpacked:
         Raises:
             RequestError: 422, the file is damaged.
         """
+        height, width, channels = shape
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return _pixels(self.image, shape, strokes=strokes)
-        except Exception:  # whatever a decoder stumbles on, the file is what is wrong
-            raise _damaged() from None
+            if strokes and channels == 1:
+                return _strokes(self.image, (height, width))
+            return prepared(self.image, height=height, width=width, mode="L" if channels == 1 else "RGB")
+        except UnreadableImageError as error:
+            raise _refused(error) from None
 
 
 def unpack(content: bytes, *, most_pixels: int) -> Unpacked:
@@ -81,25 +81,11 @@ def unpack(content: bytes, *, most_pixels: int) -> Unpacked:
     Raises:
         RequestError: 415 where it is no such file, 413 where it has too many pixels, 422 where it is damaged.
     """
-    from PIL import Image, UnidentifiedImageError
-
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of damaged metadata, and of bombs, which are counted here
-            image = Image.open(io.BytesIO(content), formats=FORMATS)
-    except Image.DecompressionBombError:
-        raise RequestError(413, f"The image has far too many pixels; expected at most {most_pixels:,}.") from None
-    except UnidentifiedImageError:
-        raise RequestError(415, f"This is no image that can be read; expected {_or(FORMATS)}.") from None
-    except Exception:  # as above
-        raise _damaged() from None
-    width, height = image.size
-    if width * height > most_pixels or width < 1 or height < 1:
-        raise RequestError(
-            413, f"The image has {width:,} x {height:,} pixels; expected at most {most_pixels:,} in all."
-        )
-    if image.format == "JPEG" and content.count(_START_OF_SCAN) > _MOST_SCANS:
-        raise RequestError(422, f"The JPEG has too many scans; expected at most {_MOST_SCANS}.")
+        image = read_head(io.BytesIO(content), formats=FORMATS, most_pixels=most_pixels)
+        check_scans(content, image)
+    except UnreadableImageError as error:
+        raise _refused(error) from None
     return Unpacked(image=image)
 
 
@@ -122,64 +108,15 @@ def decode(content: bytes, shape: tuple[int, int, int], *, strokes: bool, most_p
     return unpack(content, most_pixels=most_pixels).pixels(shape, strokes=strokes)
 
 
-def _pixels(image: "Image", shape: tuple[int, int, int], *, strokes: bool) -> NDArray[np.uint8]:
-    from PIL import Image, ImageOps
-
-    height, width, channels = shape
-    mode = "L" if channels == 1 else "RGB"
-    if image.format == "JPEG":
-        # Lets the decoder skip detail that would be thrown away: up to eight times smaller, still twice as large.
-        side = _SMALLEST_SIDE if strokes else 2 * max(height, width)
-        image.draft(None, (side, side))
-    if image.size[0] * image.size[1] > _LARGE:
-        image = _reduced(image, _SMALLEST_SIDE if strokes else 2 * max(height, width))
-    image = ImageOps.exif_transpose(image)
-    exact = image.size == (width, height)
-    image = _opaque(image).convert(mode)
-    if strokes and channels == 1:
-        pixels = np.asarray(image, dtype=np.uint8)
-        return as_strokes(pixels, (height, width), exact=exact)
-    if not exact:
-        shrinks = image.size[0] >= 2 * width and image.size[1] >= 2 * height
-        image = ImageOps.fit(image, (width, height), Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC)
-    return np.array(image, dtype=np.uint8)
+def _strokes(image: "Image", size: tuple[int, int]) -> NDArray[np.uint8]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            grey = upright(image, mode="L", least=_SMALLEST_SIDE)
+            return as_strokes(np.asarray(grey, dtype=np.uint8), size, exact=grey.size == (size[1], size[0]))
+    except Exception:  # whatever a decoder stumbles on, the file is what is wrong
+        raise damaged() from None
 
 
-def _reduced(image: "Image", side: int) -> "Image":
-    """Made smaller by a whole number, by averages, before anything else makes copies: neither side below ``side``."""
-    factor = min(image.size) // side
-    if factor < 2:
-        return image
-    info = image.info
-    if image.mode in ("P", "PA") or "transparency" in info:
-        image = image.convert("RGBA")
-    elif image.mode == "1":
-        image = image.convert("L")
-    elif image.mode.startswith("I"):
-        image = image.convert("I")
-    small = image.reduce(factor)
-    small.info = {name: value for name, value in info.items() if name != "transparency"}
-    return small
-
-
-def _opaque(image: "Image") -> "Image":
-    """Without transparency: on white, as paper is. Sixteen bits of grey become eight."""
-    from PIL import Image
-
-    if image.mode.startswith("I") or image.mode == "F":
-        numbers = np.asarray(image, dtype=np.float64)
-        largest = 65535.0 if numbers.max(initial=0) > 255 else 255.0
-        return Image.fromarray((numbers * (255 / largest)).clip(0, 255).astype(np.uint8))
-    if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        ground = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(ground, layer).convert("RGB")
-    return image
-
-
-def _damaged() -> RequestError:
-    return RequestError(422, "The image cannot be decoded: it is damaged or cut off.")
-
-
-def _or(names: tuple[str, ...]) -> str:
-    return f"{', '.join(names[:-1])} or {names[-1]}"
+def _refused(error: UnreadableImageError) -> RequestError:
+    return RequestError(_STATUS[error.reason], error.message)

@@ -1,0 +1,187 @@
+"""From an image file of anyone to upright pixels of one size: bounded, checked, and the same wherever it is done.
+
+A network that is shown other pixels in service than it was shown in training is wrong in ways that nobody sees. So the
+service and whoever prepares photographs for training come here, and there is no second way.
+"""
+
+import warnings
+from enum import Enum
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.base.errors import FortydaysError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+PREPARATION = 1
+"""Number of the way from file to pixels, for whoever keeps pixels: another number, other pixels."""
+
+_LARGE = 2_000_000
+_MOST_SCANS = 64
+"""Of a JPEG. Each is a pass over the whole image, and forty bytes are enough to ask for one; usual are 1 to 12."""
+_START_OF_SCAN = b"\xff\xda"
+_JPEG = ("JPEG", "MPO")  # Pillow's name for a JPEG that carries further pictures, as many telephones write them
+
+
+class Reason(Enum):
+    """Why a file gives no pixels."""
+
+    UNKNOWN = "it is no image that can be read"
+    TOO_LARGE = "it has too many pixels"
+    DAMAGED = "it is damaged or cut off"
+
+
+class UnreadableImageError(FortydaysError):
+    """A file that gives no pixels.
+
+    Args:
+        reason: why.
+        message: the same in words, with what was found.
+    """
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def read_head(source: Path | IO[bytes], *, formats: tuple[str, ...], most_pixels: int) -> "Image":
+    """Open an image file and read its head; its pixels are not decoded yet.
+
+    Args:
+        source: the file; of an animation, the first picture counts.
+        formats: what it may be, in Pillow's words.
+        most_pixels: width times height of what is decoded at all.
+
+    Raises:
+        UnreadableImageError: it is none of these, has more pixels, or is damaged.
+        OSError: a path cannot be read.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    too_many = UnreadableImageError(
+        Reason.TOO_LARGE, f"The image has far too many pixels; expected at most {most_pixels:,}."
+    )
+    if isinstance(source, Path):
+        with source.open("rb"):  # so that what the system says is not taken for what the decoder says
+            pass
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged metadata, and of bombs, which are counted here
+            image = Image.open(source, formats=formats)
+    except Image.DecompressionBombError:
+        raise too_many from None
+    except UnidentifiedImageError:
+        expected = f"{', '.join(formats[:-1])} or {formats[-1]}"
+        raise UnreadableImageError(
+            Reason.UNKNOWN, f"This is no image that can be read; expected {expected}."
+        ) from None
+    except Exception:  # whatever a decoder stumbles on, the file is what is wrong
+        raise damaged() from None
+    width, height = image.size
+    if width * height > most_pixels or width < 1 or height < 1:
+        raise UnreadableImageError(
+            Reason.TOO_LARGE, f"The image has {width:,} x {height:,} pixels; expected at most {most_pixels:,} in all."
+        )
+    return image
+
+
+def check_scans(content: bytes, image: "Image") -> None:
+    """Refuse a JPEG that asks for more passes over its pixels than any camera or program writes.
+
+    Raises:
+        UnreadableImageError: it does.
+    """
+    if image.format in _JPEG and content.count(_START_OF_SCAN) > _MOST_SCANS:
+        raise UnreadableImageError(Reason.DAMAGED, f"The JPEG has too many scans; expected at most {_MOST_SCANS}.")
+
+
+def upright(image: "Image", *, mode: str, least: int) -> "Image":
+    """An opened image decoded, turned as its EXIF orientation says, without transparency, in the mode asked for.
+
+    Transparency is seen on white, as paper is; sixteen bits become eight.
+
+    Args:
+        image: from :func:`read_head`.
+        mode: "L" or "RGB".
+        least: a large image may be made smaller on the way, as long as neither side becomes shorter than this.
+
+    Raises:
+        Exception: whatever the decoder stumbles on; for :class:`UnreadableImageError` see :func:`prepared`.
+    """
+    from PIL import ImageOps
+
+    if image.format in _JPEG:
+        # Lets the decoder skip detail that would be thrown away: up to eight times smaller.
+        image.draft(None, (least, least))
+    if image.size[0] * image.size[1] > _LARGE:
+        image = _reduced(image, least)
+    return _opaque(ImageOps.exif_transpose(image)).convert(mode)
+
+
+def fitted(image: "Image", *, height: int, width: int) -> NDArray[np.uint8]:
+    """The middle of an image, as large as its shape allows, as pixels of one size.
+
+    Returns:
+        uint8, shape (height, width) for an image of mode "L", (height, width, 3) for "RGB".
+    """
+    from PIL import Image, ImageOps
+
+    if image.size != (width, height):
+        shrinks = image.size[0] >= 2 * width and image.size[1] >= 2 * height
+        image = ImageOps.fit(image, (width, height), Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC)
+    return np.array(image, dtype=np.uint8)
+
+
+def prepared(image: "Image", *, height: int, width: int, mode: str) -> NDArray[np.uint8]:
+    """Both at once: the pixels that a network gets of an opened image file.
+
+    Raises:
+        UnreadableImageError: the file is damaged.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return fitted(upright(image, mode=mode, least=2 * max(height, width)), height=height, width=width)
+    except Exception:  # as above
+        raise damaged() from None
+
+
+def damaged() -> UnreadableImageError:
+    """The error for a file whose pixels cannot be had."""
+    return UnreadableImageError(Reason.DAMAGED, "The image cannot be decoded: it is damaged or cut off.")
+
+
+def _reduced(image: "Image", side: int) -> "Image":
+    """Made smaller by a whole number, by averages, before anything else makes copies: neither side below ``side``."""
+    factor = min(image.size) // side
+    if factor < 2:
+        return image
+    info = image.info
+    if image.mode in ("P", "PA") or "transparency" in info:
+        image = image.convert("RGBA")
+    elif image.mode == "1":
+        image = image.convert("L")
+    elif image.mode.startswith("I"):
+        image = image.convert("I")
+    small = image.reduce(factor)
+    small.info = {name: value for name, value in info.items() if name != "transparency"}
+    return small
+
+
+def _opaque(image: "Image") -> "Image":
+    """Without transparency: on white, as paper is. Sixteen bits of grey become eight."""
+    from PIL import Image
+
+    if image.mode.startswith("I") or image.mode == "F":
+        numbers = np.asarray(image, dtype=np.float64)
+        largest = 65535.0 if numbers.max(initial=0) > 255 else 255.0
+        return Image.fromarray((numbers * (255 / largest)).clip(0, 255).astype(np.uint8))
+    if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        ground = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(ground, layer).convert("RGB")
+    return image
