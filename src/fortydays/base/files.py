@@ -250,6 +250,29 @@ def write_bytes(path: Path, content: bytes) -> None:
     write_atomically(path, lambda file: file.write(content))
 
 
+def append_bytes(path: Path, *, after: int, content: bytes) -> None:
+    """Write ``content`` behind the first ``after`` bytes of a file, and onto the disk; what stood there is replaced.
+
+    For files that grow, whose good length is written down elsewhere, when this is done.
+
+    Raises:
+        StorageError: it cannot be written, or has fewer bytes than that.
+    """
+    with storage_errors("write", path), path.open("ab") as file:
+        if file.seek(0, os.SEEK_END) < after:
+            raise StorageError(f"{path} is shorter than it was: it has fewer than {after:,} bytes.")
+        file.truncate(after)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def free_bytes(folder: Path) -> int:
+    """How many bytes can be written below a folder. Raises StorageError."""
+    with storage_errors("look at", folder):
+        return shutil.disk_usage(folder).free
+
+
 def write_text(path: Path, content: str) -> None:
     """Write UTF-8 text atomically. Raises StorageError."""
     write_bytes(path, content.encode("utf-8"))

@@ -7,7 +7,7 @@ import typer
 
 from fortydays.base.errors import DataError
 from fortydays.base.settings import Settings, read_settings
-from fortydays.cli import data_versions
+from fortydays.cli import data_look, data_versions
 
 if TYPE_CHECKING:
     from fortydays.data.spec import DatasetSpec
@@ -144,6 +144,7 @@ def path_of_dataset(name: _Name, as_json: _Json = False) -> None:
         typer.echo(store.path(spec, settings))
 
 
+app.command("look")(data_look.look)
 app.command("add")(data_versions.add)
 app.command("versions")(data_versions.list_versions)
 app.command("diff")(data_versions.diff)

@@ -1,0 +1,116 @@
+"""``forty data look``: what a folder of photographs holds, before anything is learned from it."""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fortydays.base import files
+from fortydays.base.settings import available_cores, read_settings
+from fortydays.base.text import printable
+
+if TYPE_CHECKING:
+    from fortydays.data.own.inspection import Inspection
+
+_SIDE = 224
+_SHOWN, _CLASSES = 5, 40
+
+
+def look(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER", help="One folder for each class; or a table of file and label."),
+    ],
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="What to call the photographs [the folder's name].")
+    ] = "",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where to write the page [reports/ in the workspace]."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document; all else to stderr.")] = False,
+) -> None:
+    """Look at your photographs: classes, sizes, broken files, duplicates, and a sheet of pictures.
+
+    Your folder is only read. Which photographs are held out for validation and test is decided by their content, once.
+    """
+    import rich.console
+
+    from fortydays.cli.progress import console_progress
+    from fortydays.data.own.collection import opened
+    from fortydays.data.own.inspection import inspect
+    from fortydays.data.own.listing import list_photographs
+    from fortydays.data.version_documents import check_name
+    from fortydays.report.photographs import make_page
+
+    settings = read_settings()
+    name = check_name(name or suggested_name(folder), settings)
+    path = (output or settings.workspace / "reports" / f"{name}-photographs.html").absolute()
+    with console_progress(rich.console.Console(stderr=True)) as progress:
+        listing = list_photographs(folder)
+        with opened(name, settings, side=_SIDE) as collection:
+            found = inspect(listing, collection, workers=available_cores(), progress=progress)
+            page = make_page(found, collection.pixels(), name=name, place=str(folder))
+    files.write_text(path, page)
+    if as_json:
+        document = {"schema_version": 1, "name": name, "page": str(path), **found.as_dict()}
+        typer.echo(json.dumps(document, ensure_ascii=False))
+    else:
+        print_inspection(found)
+        typer.echo(f"\nThe page with pictures: {path}")
+
+
+def suggested_name(folder: Path) -> str:
+    """The name of a folder or table as a name for what is in it."""
+    plain = re.sub(r"[^a-z0-9]+", "-", folder.absolute().stem.lower()).strip("-")
+    return plain[:63].strip("-") or "photographs"
+
+
+def print_inspection(found: "Inspection") -> None:
+    """Write what was found as tables of at most 80 columns."""
+    import rich.console
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    from fortydays.report.photographs import sizes, summary
+
+    console = rich.console.Console(highlight=False)
+    console.print(Text(summary(found)))
+    console.print(Text(f"{sizes(found)}."))
+    for note in found.notes:
+        console.print(Text(note))
+    table = Table(
+        Column("class", overflow="fold"),
+        *(Column(head, justify="right", no_wrap=True) for head in ("photographs", "train", "validation", "test")),
+        box=None,
+        pad_edge=False,
+    )
+    counts = found.counts()
+    for label in list(counts)[:_CLASSES]:
+        row = counts[label]
+        few = "  (few)" if label in found.small else ""
+        table.add_row(Text(f"{printable(label)}{few}"), f"{sum(row.values()):,}", *(f"{row[each]:,}" for each in row))
+    console.print()
+    console.print(table)
+    if len(counts) > _CLASSES:
+        console.print(Text(f"And {len(counts) - _CLASSES:,} classes more; --json has all of them."))
+    for heading, groups in (
+        ("The same file more than once", found.exact),
+        ("The same file in several classes, so in none", found.contradictions),
+        ("Almost the same picture, kept on one side of the split", found.near),
+    ):
+        if groups:
+            console.print(Text(f"\n{heading}: {len(groups):,}"))
+            for group in groups[:_SHOWN]:
+                more = f" and {len(group) - 2:,} more" if len(group) > 2 else ""
+                console.print(Text(f"  {', '.join(printable(path) for path in group[:2])}{more}", overflow="fold"))
+            if len(groups) > _SHOWN:
+                console.print(Text(f"  and {len(groups) - _SHOWN:,} more"))
+    if found.left_out:
+        console.print(Text(f"\nLeft out: {len(found.left_out):,}"))
+        for each in found.left_out[:_SHOWN]:
+            console.print(Text(f"  {printable(each.path)}: {each.reason}", overflow="fold"))
+        if len(found.left_out) > _SHOWN:
+            console.print(Text(f"  and {len(found.left_out) - _SHOWN:,} more; --json has all of them"))

@@ -1,0 +1,466 @@
+"""What is kept of a reader's photographs: what each file held, and its pixels as a network takes them.
+
+A collection lies in the workspace, in ``own/NAME/``; the reader's own folder is only ever read::
+
+    index.sqlite     what each file held when it was read, and what is known of each content
+    224.1.pixels     the pixels of each content at 224 x 224, in the order in which they were first met
+
+Contents are told apart by their SHA-256. A file whose size and time of change are the same is not read again, so that
+a second look at a hundred thousand photographs takes seconds, and a look that was stopped goes on where it was. What
+is kept after a crash is a whole number of photographs: pixels are on disk before the index speaks of them.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import io
+import os
+import sqlite3
+import threading
+import warnings
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.base import files
+from fortydays.base.errors import DataError, StorageError
+from fortydays.base.images import PREPARATION, UnreadableImageError, check_scans, damaged, fitted, read_head, upright
+from fortydays.base.progress import SILENT, Progress
+from fortydays.base.settings import Settings
+from fortydays.data.own.duplicates import HASH_SIDE, SMALL_SIDE, perceptual_hash
+from fortydays.data.own.listing import FORMATS, Listing
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MOST_PIXELS = 120_000_000
+"""Of a photograph: the largest that telephones take have 108 million."""
+
+LARGEST_FILE = 200_000_000
+"""Bytes of a photograph."""
+
+_LARGE_FILE, _LARGE_PICTURE = 16_000_000, 24_000_000
+_AT_ONCE = 256
+_SCHEMA = 1
+_TABLES = """
+CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS contents (
+    id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, reason TEXT NOT NULL,
+    width INTEGER NOT NULL, height INTEGER NOT NULL, format TEXT NOT NULL, mode TEXT NOT NULL,
+    hash BLOB NOT NULL, small BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS files (
+    path TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL, content INTEGER, reason TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS prepared (side INTEGER NOT NULL, row INTEGER NOT NULL, content INTEGER NOT NULL,
+    PRIMARY KEY (side, row), UNIQUE (side, content));
+CREATE TABLE IF NOT EXISTS splits (sha256 TEXT PRIMARY KEY, split TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Content:
+    """What is known of the bytes of a file.
+
+    Attributes:
+        sha256: of the bytes, in hexadecimal.
+        reason: why they are no usable image, in words that fit after "because"; "" if they are one.
+        width: pixels of the upright picture, sideways; 0 where unknown.
+        height: likewise, upwards.
+        format: in Pillow's words, such as "JPEG".
+        mode: in Pillow's words, such as "RGB" or "CMYK".
+        hash: perceptual hash.
+        small: uint8, shape (16, 16, 3).
+        row: where its pixels are, or -1.
+    """
+
+    sha256: str
+    reason: str
+    width: int
+    height: int
+    format: str
+    mode: str
+    hash: int
+    small: NDArray[np.uint8]
+    row: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Read:
+    """A file that was read."""
+
+    path: str
+    size: int
+    changed: int
+    reason: str
+    content: Content | None = None
+    pixels: NDArray[np.uint8] | None = None
+
+
+class Collection:
+    """The kept photographs of one name; from :func:`opened`."""
+
+    def __init__(self, folder: Path, side: int, connection: sqlite3.Connection) -> None:
+        self.folder = folder
+        self.side = side
+        self._connection = connection
+        self._reading_large = threading.Semaphore(1)
+
+    @property
+    def pixel_file(self) -> Path:
+        """The file with the pixels: rows of side * side * 3 bytes."""
+        return self.folder / f"{self.side}.{PREPARATION}.pixels"
+
+    def read(self, listing: Listing, *, workers: int, progress: Progress = SILENT) -> dict[str, Content | str]:
+        """Look at every photograph of a listing, as far as it was not looked at before.
+
+        Args:
+            listing: the photographs.
+            workers: threads that decode.
+            progress: told of the files.
+
+        Returns:
+            For each path what its bytes are; or, in words, why they could not be had.
+
+        Raises:
+            DataError: the workspace has not enough room for the pixels.
+            StorageError: it cannot be written.
+        """
+        found: dict[str, Content | str] = {}
+        known = self._known()
+        waiting = []
+        for photograph in listing.photographs:
+            status = _status(listing.root / photograph.path)
+            before = known.get(photograph.path)
+            if before is not None and isinstance(status, tuple) and before[0] == status:
+                found[photograph.path] = before[1]
+            else:
+                waiting.append(photograph.path)
+        if waiting:
+            self._check_room(len(waiting))
+            task = "Looking at the photographs"
+            progress.start(task, total=float(len(waiting)), unit="files")
+            done = 0
+            for batch in self._batches(listing.root, waiting, workers):
+                found.update(self._keep(batch))
+                done += len(batch)
+                progress.advance(task, done=float(done))
+            progress.finish(task)
+        return {photograph.path: found[photograph.path] for photograph in listing.photographs}
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """The pixels of every content that was ever prepared at this side.
+
+        Returns:
+            A read-only memory map: uint8, shape (rows, side, side, 3).
+        """
+        (rows,) = self._connection.execute("SELECT count(*) FROM prepared WHERE side = ?", (self.side,)).fetchone()
+        shape = (rows, self.side, self.side, 3)
+        if not rows:
+            return np.zeros(shape, np.uint8)
+        with files.storage_errors("read", self.pixel_file):
+            try:
+                return np.memmap(self.pixel_file, np.uint8, "r", shape=shape)
+            except ValueError:
+                raise StorageError(
+                    f"{self.pixel_file} is shorter than its index says.",
+                    hint=f"Remove the folder {self.folder} and run the command again.",
+                ) from None
+
+    def splits(self) -> dict[str, str]:
+        """The split of every content that has one, by its SHA-256."""
+        with self._storage_errors("read"):
+            return dict(self._connection.execute("SELECT sha256, split FROM splits"))
+
+    def keep_splits(self, splits: dict[str, str]) -> None:
+        """Write down the splits of contents that have none yet; those that have one keep it. Raises StorageError."""
+        with self._storage_errors("write"), self._connection:
+            self._connection.executemany("INSERT OR IGNORE INTO splits VALUES (?, ?)", splits.items())
+
+    # ------------------------------------------------------------------------------------------------------- reading
+
+    def _known(self) -> dict[str, tuple[tuple[int, int], Content | str]]:
+        """What is known of each path: its size and time of change then, and what was found."""
+        with self._storage_errors("read"):
+            rows = self._connection.execute(
+                "SELECT path, size, changed, files.reason, sha256, contents.reason, width, height, format, mode, hash,"
+                " small, row FROM files LEFT JOIN contents ON contents.id = files.content"
+                " LEFT JOIN prepared ON prepared.content = contents.id AND side = ?",
+                (self.side,),
+            ).fetchall()
+        known: dict[str, tuple[tuple[int, int], Content | str]] = {}
+        for path, size, changed, reason, *content in rows:
+            if content[0] is None:
+                known[path] = ((size, changed), reason)
+            elif content[1] or content[-1] is not None:  # else its pixels are not there at this side
+                known[path] = ((size, changed), _content(content))
+        return known
+
+    def _batches(self, root: Path, paths: Sequence[str], workers: int) -> Iterator[list[_Read]]:
+        """Files that were read, in the order of their paths; at most a few decoded ones are in memory at once."""
+        pending: deque[Future[_Read]] = deque()
+        batch: list[_Read] = []
+        most = max(1, min(_AT_ONCE, 2**26 // (3 * self.side**2)))
+        with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+            try:
+                for path in paths:
+                    pending.append(pool.submit(self._read_file, root, path))
+                    if len(pending) >= 4 * workers:
+                        batch.append(pending.popleft().result())
+                    if len(batch) == most:
+                        yield batch
+                        batch = []
+                while pending:
+                    batch.append(pending.popleft().result())
+                    if len(batch) == most:
+                        yield batch
+                        batch = []
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+        if batch:
+            yield batch
+
+    def _read_file(self, root: Path, path: str) -> _Read:
+        """Read one file, in a thread of its own."""
+        before = _status(root / path)
+        if isinstance(before, str):
+            return _Read(path=path, size=-1, changed=-1, reason=before)
+        size, changed = before
+        if size > LARGEST_FILE:
+            return _Read(path=path, size=size, changed=changed, reason=f"it has more than {LARGEST_FILE:,} bytes")
+        if size == 0:
+            return _Read(path=path, size=size, changed=changed, reason="it is empty")
+        with self._reading_large if size > _LARGE_FILE else contextlib.nullcontext():
+            try:
+                content = _bytes_of(root / path, size)
+            except OSError as error:
+                return _Read(path=path, size=-1, changed=-1, reason=f"it cannot be read: {error.strerror or error}")
+            if content is None or _status(root / path) != before:
+                # Not kept as known: the next look reads it anew.
+                return _Read(path=path, size=-1, changed=-1, reason="it changed while it was read")
+            known, pixels = self._look(content)
+        return _Read(path=path, size=size, changed=changed, reason="", content=known, pixels=pixels)
+
+    def _look(self, content: bytes) -> tuple[Content, NDArray[np.uint8] | None]:
+        """What an image file is, and its pixels."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        blank = np.zeros((SMALL_SIDE, SMALL_SIDE, 3), np.uint8)
+        width = height = 0
+        kind = mode = ""
+        try:
+            image = read_head(io.BytesIO(content), formats=FORMATS, most_pixels=MOST_PIXELS)
+            check_scans(content, image)
+            (width, height), kind, mode = image.size, str(image.format), image.mode
+            large = width * height > _LARGE_PICTURE
+            with self._reading_large if large and len(content) <= _LARGE_FILE else contextlib.nullcontext():
+                picture, turned = _upright(image, self.side)
+        except UnreadableImageError as error:
+            reason = error.reason.value
+            return Content(
+                sha256=sha256, reason=reason, width=width, height=height, format=kind, mode=mode, hash=0, small=blank,
+                row=-1,
+            ), None  # fmt: skip
+        if turned:
+            width, height = height, width
+        from PIL import Image
+
+        grey = picture.convert("L").resize((HASH_SIDE, HASH_SIDE), Image.Resampling.BOX)
+        small = picture.resize((SMALL_SIDE, SMALL_SIDE), Image.Resampling.BOX)
+        known = Content(
+            sha256=sha256,
+            reason="",
+            width=width,
+            height=height,
+            format=kind,
+            mode=mode,
+            hash=perceptual_hash(np.asarray(grey, np.uint8)),
+            small=np.asarray(small, np.uint8),
+            row=-1,
+        )
+        return known, fitted(picture, height=self.side, width=self.side)
+
+    # ------------------------------------------------------------------------------------------------------- keeping
+
+    def _keep(self, batch: Sequence[_Read]) -> dict[str, Content | str]:
+        """Write down what was read: first the pixels, then, when they are on disk, what the index says of them."""
+        new: dict[str, NDArray[np.uint8]] = {}
+        for each in batch:
+            if each.content is not None and each.pixels is not None:
+                new.setdefault(each.content.sha256, each.pixels)
+        with self._storage_errors("write"), self._connection as connection:
+            (rows,) = connection.execute("SELECT count(*) FROM prepared WHERE side = ?", (self.side,)).fetchone()
+            there = {sha256: self._row_of(sha256) for sha256 in new}
+            added = [sha256 for sha256, row in there.items() if row is None]
+            self._append(rows, [new[sha256] for sha256 in added])
+            for each in batch:
+                if each.content is not None:
+                    connection.execute(
+                        "INSERT OR IGNORE INTO contents (sha256, reason, width, height, format, mode, hash, small)"
+                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                        _values(each.content),
+                    )
+            for row, sha256 in enumerate(added, start=rows):
+                connection.execute(
+                    "INSERT INTO prepared SELECT ?, ?, id FROM contents WHERE sha256 = ?", (self.side, row, sha256)
+                )
+            for each in batch:
+                connection.execute("DELETE FROM files WHERE path = ?", (each.path,))
+                if each.size >= 0:
+                    connection.execute(
+                        "INSERT INTO files SELECT ?, ?, ?, (SELECT id FROM contents WHERE sha256 = ?), ?",
+                        (each.path, each.size, each.changed, each.content.sha256 if each.content else "", each.reason),
+                    )
+            found: dict[str, Content | str] = {}
+            for each in batch:
+                if each.content is None:
+                    found[each.path] = each.reason
+                else:
+                    kept = self._row_of(each.content.sha256)
+                    found[each.path] = dataclasses.replace(each.content, row=-1 if kept is None else kept)
+        return found
+
+    def _row_of(self, sha256: str) -> int | None:
+        row = self._connection.execute(
+            "SELECT row FROM prepared JOIN contents ON contents.id = content WHERE side = ? AND sha256 = ?",
+            (self.side, sha256),
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def _append(self, rows: int, pictures: Sequence[NDArray[np.uint8]]) -> None:
+        if pictures:
+            # What a process that was killed wrote beyond the rows that the index tells of is written over.
+            files.append_bytes(
+                self.pixel_file, after=rows * 3 * self.side**2, content=b"".join(each.tobytes() for each in pictures)
+            )
+
+    def _check_room(self, count: int) -> None:
+        needed = count * 3 * self.side**2
+        free = files.free_bytes(self.folder)
+        if needed > free:
+            raise DataError(
+                f"The pixels of {count:,} photographs take {needed / 1e9:.1f} GB in {self.folder}, "
+                f"where {free / 1e9:.1f} GB are free.",
+                hint="Make room, or let FORTYDAYS_HOME name a folder on a larger disk.",
+            )
+
+    @contextlib.contextmanager
+    def _storage_errors(self, action: str) -> Iterator[None]:
+        path = self.folder / INDEX
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise StorageError(f"Could not {action} {path}: {error}.", hint=_hint(error, self.folder)) from error
+
+
+INDEX = "index.sqlite"
+
+
+def folder_of(name: str, settings: Settings) -> Path:
+    """Where the collection of that name is kept, whether it is there or not."""
+    return settings.workspace / "own" / name
+
+
+@contextlib.contextmanager
+def opened(name: str, settings: Settings, *, side: int) -> Iterator[Collection]:
+    """The collection of a name, made where there is none; held by one process at a time.
+
+    Args:
+        name: a checked name: of letters, digits and hyphens.
+        settings: where the workspace is.
+        side: pixels that the photographs are prepared at, upwards and sideways.
+
+    Raises:
+        DataError: another process is at work on it.
+        StorageError: it cannot be read or written, or is damaged.
+    """
+    folder = files.make_folder(folder_of(name, settings))
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(files.locked(folder / "lock", timeout=0))
+        except TimeoutError:
+            raise DataError(
+                f"Another process is looking at the photographs of {name!r}.", hint="Wait until it is done."
+            ) from None
+        path = folder / INDEX
+        try:
+            connection = sqlite3.connect(path)
+            stack.callback(connection.close)
+            connection.executescript(_TABLES)
+            with connection:
+                connection.execute("INSERT OR IGNORE INTO about VALUES ('schema', ?)", (str(_SCHEMA),))
+            (schema,) = connection.execute("SELECT value FROM about WHERE key = 'schema'").fetchone()
+        except sqlite3.DatabaseError as error:
+            raise StorageError(f"Could not open {path}: {error}.", hint=_hint(error, folder)) from error
+        if schema != str(_SCHEMA):
+            raise StorageError(
+                f"{path} has the schema {schema}; this version of fortydays knows {_SCHEMA}.",
+                hint=f"Remove {folder}; it is made again from your photographs.",
+            )
+        yield Collection(folder, side, connection)
+
+
+def _hint(error: sqlite3.DatabaseError, folder: Path) -> str:
+    if isinstance(error, sqlite3.OperationalError):
+        return "Is the disk full, or read-only?"
+    return f"Remove {folder}; all but the splits is made again from your photographs."
+
+
+def _status(path: Path) -> tuple[int, int] | str:
+    """Size and time of change (nanoseconds) of a file that is a file; else, in words, why it is none."""
+    try:
+        status = path.lstat()
+    except OSError as error:
+        return f"it cannot be read: {error.strerror or error}"
+    return (status.st_size, status.st_mtime_ns)
+
+
+def _bytes_of(path: Path, size: int) -> bytes | None:
+    """The bytes of a file; None where it has another size by now. Links are not followed."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        content = file.read(size + 1)
+    return content if len(content) == size else None
+
+
+def _upright(image: "Image", side: int) -> "tuple[Image, bool]":
+    """The picture in RGB, upright, and whether it was turned by a quarter."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            turned = image.getexif().get(_ORIENTATION) in (5, 6, 7, 8)
+            return upright(image, mode="RGB", least=2 * side), turned
+    except Exception:  # whatever a decoder stumbles on, the file is what is wrong
+        raise damaged() from None
+
+
+_ORIENTATION = 0x0112
+
+
+def _values(content: Content) -> tuple[object, ...]:
+    return (
+        content.sha256, content.reason, content.width, content.height, content.format, content.mode,
+        content.hash.to_bytes(8, "big"), content.small.tobytes(),
+    )  # fmt: skip
+
+
+def _content(values: Sequence[object]) -> Content:
+    sha256, reason, width, height, kind, mode, hashed, small, row = values
+    assert isinstance(hashed, bytes)
+    assert isinstance(small, bytes)
+    return Content(
+        sha256=str(sha256),
+        reason=str(reason),
+        width=int(str(width)),
+        height=int(str(height)),
+        format=str(kind),
+        mode=str(mode),
+        hash=int.from_bytes(hashed, "big"),
+        small=np.frombuffer(small, np.uint8).reshape(SMALL_SIDE, SMALL_SIDE, 3),
+        row=-1 if row is None else int(str(row)),
+    )

@@ -1,0 +1,94 @@
+"""The page about a reader's photographs: what is used and what is not, with a sheet of pictures of each class."""
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.base import clock
+from fortydays.base.text import printable
+from fortydays.data.own.inspection import Inspection, Used
+from fortydays.report.page import TEMPLATES
+
+_EACH, _GROUPS, _IN_GROUP, _LEFT_OUT = 24, 20, 8, 500
+_SIDE = 112
+
+
+def summary(inspection: Inspection) -> str:
+    """How much is used, and how much is not, in one line."""
+    used, left_out = len(inspection.used), len(inspection.left_out)
+    said = f"{used:,} photographs of {len(inspection.classes):,} classes"
+    return f"{said}; {left_out:,} file{'s are' if left_out != 1 else ' is'} left out." if left_out else f"{said}."
+
+
+def sizes(inspection: Inspection) -> str:
+    """The sizes of the photographs in one line."""
+    return ", ".join(
+        f"{name} {width:,} x {height:,} pixels" for name, (width, height) in inspection.sizes().items()
+    ).capitalize()
+
+
+def make_page(inspection: Inspection, pixels: NDArray[np.uint8], *, name: str, place: str) -> str:
+    """The page as the text of one HTML file that needs nothing else.
+
+    Args:
+        inspection: what was found.
+        pixels: of all photographs by their rows: uint8, shape (rows, side, side, 3).
+        name: what the photographs are called.
+        place: the folder that they are in.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    by_path = {each.path: each for each in inspection.used}
+
+    def pictures(chosen: Sequence[Used]) -> list[dict[str, str]]:
+        return [{"path": printable(each.path), "jpeg": _jpeg(pixels[each.row])} for each in chosen]
+
+    classes = []
+    for label, counts in inspection.counts().items():
+        members = [each for each in inspection.used if each.label == label]
+        some = [members[place] for place in np.linspace(0, len(members) - 1, min(_EACH, len(members))).astype(int)]
+        classes.append(
+            {
+                "name": printable(label),
+                "all": sum(counts.values()),
+                "small": label in inspection.small,
+                "pictures": pictures(some),
+                **counts,
+            }
+        )
+    near = [[by_path[path] for path in group if path in by_path][:_IN_GROUP] for group in inspection.near[:_GROUPS]]
+    values: dict[str, Any] = {
+        "name": name,
+        "place": printable(place),
+        "created": clock.timestamp(),
+        "summary": summary(inspection),
+        "sizes": sizes(inspection),
+        "notes": inspection.notes,
+        "classes": classes,
+        "near": [pictures(group) for group in near],
+        "more_near": max(0, len(inspection.near) - _GROUPS),
+        "left_out": [{"path": printable(e.path), "reason": e.reason} for e in inspection.left_out[:_LEFT_OUT]],
+        "more_left_out": max(0, len(inspection.left_out) - _LEFT_OUT),
+    }
+    return environment.get_template("photographs.html").render(values)
+
+
+def _jpeg(pixels: NDArray[np.uint8]) -> str:
+    from PIL import Image
+
+    image = Image.fromarray(np.asarray(pixels))
+    image.thumbnail((_SIDE, _SIDE))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=80)
+    return base64.b64encode(file.getvalue()).decode("ascii")

@@ -1,0 +1,91 @@
+"""`forty data look`: what a reader is told of a folder of photographs."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_up_runs import longest_line
+from PIL import Image
+
+from fortydays.base.errors import ExitCode
+from fortydays.cli.main import execute
+
+
+@pytest.fixture(autouse=True)
+def pets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder "My Pets!" of 30 cats and 8 dogs, with a broken file, one that is there twice, and a text."""
+    monkeypatch.setenv("FORTYDAYS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "80")
+    random = np.random.default_rng(0)
+    folder = tmp_path / "My Pets!"
+    for kind, count in (("cats", 30), ("dogs", 8)):
+        (folder / kind).mkdir(parents=True)
+        for number in range(count):
+            coarse = Image.fromarray(random.integers(0, 256, (5, 5, 3)).astype(np.uint8))
+            coarse.resize((40, 30), Image.Resampling.BICUBIC).save(folder / kind / f"{number}.jpg", quality=95)
+    (folder / "cats/again.jpg").write_bytes((folder / "cats/7.jpg").read_bytes())
+    (folder / "cats/\x1b[31mbroken\n.jpg").write_bytes(b"\xff\xd8\xff")
+    (folder / "dogs/<script>.txt").write_bytes(b"notes")
+    return folder
+
+
+def test_the_report_tells_counts_sizes_duplicates_and_what_is_left_out(pets: Path, capsys: Any) -> None:
+    assert execute(["data", "look", str(pets)]) == ExitCode.DONE
+
+    shown = capsys.readouterr().out
+    assert "38 photographs of 2 classes; 3 files are left out." in shown
+    assert "Smallest 40 x 30 pixels, middle 40 x 30 pixels, largest 40 x 30 pixels." in shown
+    assert re.search(r"cats +30 +21 +3 +6\n", shown)
+    assert re.search(r"dogs  \(few\) +8 +\d +1 +\d\n", shown)
+    assert "The same file more than once: 1\n  cats/7.jpg, cats/again.jpg" in shown
+    assert "cats/?[31mbroken?.jpg: it is no image that can be read" in shown or "damaged" in shown
+    assert "\x1b" not in shown
+    assert longest_line(shown.split("The page with pictures")[0]) <= 80
+
+
+def test_the_page_is_whole_and_shows_pictures_of_each_class(pets: Path, tmp_path: Path, capsys: Any) -> None:
+    page = tmp_path / "look.html"
+
+    assert execute(["data", "look", str(pets), "-o", str(page)]) == ExitCode.DONE
+
+    text = page.read_text("utf-8")
+    assert text.count('<img src="data:image/jpeg;base64,') == 24 + 8
+    assert "<script" not in text
+    assert "&lt;script&gt;.txt" in text
+    assert "http" not in text.replace("http-equiv", "")
+    assert str(page) in capsys.readouterr().out
+
+
+def test_json_has_all_of_it(pets: Path, capsys: Any) -> None:
+    assert execute(["data", "look", str(pets), "--json"]) == ExitCode.DONE
+
+    document = json.loads(capsys.readouterr().out)
+    assert document["name"] == "my-pets"
+    assert document["classes"]["cats"] == {"train": 21, "validation": 3, "test": 6}
+    assert document["exact_duplicates"] == [["cats/7.jpg", "cats/again.jpg"]]
+    assert {each["file"] for each in document["left_out"]} == {
+        "cats/again.jpg", "cats/\x1b[31mbroken\n.jpg", "dogs/<script>.txt",
+    }  # fmt: skip
+    assert Path(document["page"]).name == "my-pets-photographs.html"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["nothing"], ExitCode.FAILED, "There is no nothing."),
+        (["{pets}", "--name", "../up"], ExitCode.USAGE, "is no name for data"),
+        (["{pets}", "--name", "mnist"], ExitCode.USAGE, "'mnist' is a dataset that fortydays brings along"),
+        (["{pets}/cats"], ExitCode.FAILED, "holds no image with a class"),
+    ],
+)
+def test_what_cannot_be_looked_at_is_said_in_a_line(
+    pets: Path, arguments: list[str], status: ExitCode, message: str, capsys: Any
+) -> None:
+    assert execute(["data", "look", *(each.format(pets=pets) for each in arguments)]) == status
+
+    shown = capsys.readouterr().err
+    assert message in shown.replace("\n", " ")
+    assert "Traceback" not in shown

@@ -1,0 +1,342 @@
+import os
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from photographs import make_folder, picture
+from PIL import Image
+
+from fortydays.base.errors import DataError, StorageError
+from fortydays.base.settings import Settings, read_settings
+from fortydays.data.own import collection as collections
+from fortydays.data.own.collection import Collection, opened
+from fortydays.data.own.inspection import Inspection, inspect
+from fortydays.data.own.listing import list_photographs
+
+SIDE = 16
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return read_settings({"FORTYDAYS_HOME": str(tmp_path / "workspace")})
+
+
+def look(folder: Path, settings: Settings, *, side: int = SIDE) -> Inspection:
+    with opened("mine", settings, side=side) as collection:
+        return inspect(list_photographs(folder), collection, workers=2)
+
+
+def pixels(settings: Settings, side: int = SIDE) -> np.ndarray:
+    with opened("mine", settings, side=side) as collection:
+        return np.array(collection.pixels())
+
+
+def reasons(found: Inspection) -> dict[str, str]:
+    return {each.path: each.reason for each in found.left_out}
+
+
+def test_photographs_are_counted_measured_and_divided(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 20, "blue": 30})
+    picture("red", 99, size=(100, 90)).save(folder / "red/large.jpg")
+
+    found = look(folder, settings)
+
+    assert found.classes == ("blue", "red")
+    assert found.counts() == {
+        "blue": {"train": 21, "validation": 3, "test": 6},
+        "red": {"train": 15, "validation": 2, "test": 4},
+    }
+    assert found.sizes() == {"smallest": (48, 40), "middle": (48, 40), "largest": (100, 90)}
+    assert found.left_out == ()
+    assert found.small == {}
+
+
+def test_pixels_are_those_the_service_would_see(tmp_path: Path, settings: Settings) -> None:
+    from fortydays.serve.images import decode
+
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3}, kind="jpg")
+
+    found = look(folder, settings)
+    kept = pixels(settings)
+
+    assert len(found.used) == 6
+    for each in found.used:
+        content = (folder / each.path).read_bytes()
+        assert (kept[each.row] == decode(content, (SIDE, SIDE, 3), strokes=False, most_pixels=10**6)).all()
+
+
+def test_broken_files_are_left_out_and_named(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 4, "blue": 4}, kind="jpg")
+    whole = (folder / "red/0.jpg").read_bytes()
+    (folder / "red/cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "red/empty.jpg").write_bytes(b"")
+    (folder / "red/text.jpg").write_bytes(b"no image at all")
+    Image.new("1", (20_000, 20_000)).save(folder / "red/bomb.png")
+
+    found = look(folder, settings)
+
+    assert reasons(found) == {
+        "red/bomb.png": "it has too many pixels",
+        "red/cut.jpg": "it is damaged or cut off",
+        "red/empty.jpg": "it is empty",
+        "red/text.jpg": "it is no image that can be read",
+    }
+    assert look(folder, settings).as_dict() == found.as_dict()
+
+
+def test_a_file_that_may_not_be_read_is_left_out(tmp_path: Path, settings: Settings, monkeypatch: Any) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 4, "blue": 4})
+    real = os.open
+
+    def refused(path: Any, *arguments: Any, **options: Any) -> int:
+        if str(path).endswith("red/1.png"):
+            raise PermissionError(13, "Permission denied")
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", refused)
+
+    assert reasons(look(folder, settings)) == {"red/1.png": "it cannot be read: Permission denied"}
+    monkeypatch.undo()
+    assert reasons(look(folder, settings)) == {}
+
+
+def test_odd_images_are_seen_as_people_see_them(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    odd = folder / "odd"
+    odd.mkdir()
+    Image.new("CMYK", (20, 20), (0, 255, 255, 0)).save(odd / "cmyk.jpg", quality=100)
+    Image.fromarray(np.full((20, 20), 51_400, np.uint16)).save(odd / "sixteen.png")
+    Image.new("RGBA", (20, 20), (0, 0, 0, 0)).save(odd / "clear.png")
+    frames = [Image.new("RGB", (20, 20), colour) for colour in ("lime", "black")]
+    frames[0].save(odd / "moving.gif", save_all=True, append_images=frames[1:])
+    tall = Image.new("RGB", (20, 40), "red")
+    tall.paste("blue", (0, 20, 20, 40))
+    turned = Image.Exif()
+    turned[0x0112] = 6  # to be turned by a quarter to the right
+    tall.transpose(Image.Transpose.ROTATE_90).save(odd / "turned.jpg", exif=turned, quality=100, subsampling=0)
+    Image.new("RGB", (30, 20), "navy").save(odd / "\N{SUNFLOWER} with spaces\n.bmp")
+
+    found = look(folder, settings)
+    kept = {each.path: each for each in found.used}
+    shown = {path: pixels(settings)[each.row] for path, each in kept.items()}
+
+    assert reasons(found) == {}
+    assert np.allclose(shown["odd/cmyk.jpg"], [255, 0, 0], atol=6)
+    assert (shown["odd/sixteen.png"] == 200).all()
+    assert (shown["odd/clear.png"] == 255).all()
+    assert (shown["odd/moving.gif"] == [0, 255, 0]).all()
+    assert (kept["odd/turned.jpg"].width, kept["odd/turned.jpg"].height) == (20, 40)
+    assert np.allclose(shown["odd/turned.jpg"][0, 8], [254, 0, 0], atol=6)
+    assert np.allclose(shown["odd/turned.jpg"][-1, 8], [0, 0, 254], atol=6)
+    assert (shown["odd/\N{SUNFLOWER} with spaces\n.bmp"] == [0, 0, 128]).all()
+
+
+def test_the_same_file_twice_is_used_once(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 5, "blue": 5})
+    (folder / "red/again.png").write_bytes((folder / "red/3.png").read_bytes())
+
+    found = look(folder, settings)
+
+    assert found.exact == (("red/3.png", "red/again.png"),)
+    assert reasons(found) == {"red/again.png": "it is the same file as red/3.png"}
+    assert len(found.used) == 10
+
+
+def test_the_same_file_in_two_classes_is_not_used(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 5, "blue": 5})
+    (folder / "blue/red.png").write_bytes((folder / "red/3.png").read_bytes())
+
+    found = look(folder, settings)
+
+    assert found.contradictions == (("blue/red.png", "red/3.png"),)
+    assert reasons(found) == dict.fromkeys(("blue/red.png", "red/3.png"), "the same file is in 'blue' and 'red'")
+    assert len(found.used) == 9
+
+
+def test_almost_the_same_pictures_never_straddle_a_split(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 30, "blue": 30})
+    for number in range(30):
+        picture("red", number).resize((96, 80)).save(folder / f"red/large {number}.png")
+
+    found = look(folder, settings)
+    splits = {each.path: each.split for each in found.used}
+
+    assert len(found.near) == 30
+    assert all(splits[f"red/{number}.png"] == splits[f"red/large {number}.png"] for number in range(30))
+    assert Counter(splits.values())["test"] in range(15, 22)
+
+
+def test_added_photographs_do_not_move_the_others(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 10, "blue": 10})
+    before = {each.sha256: each.split for each in look(folder, settings).used}
+
+    make_folder(folder, {"red": 20, "blue": 20, "green": 10})
+    (folder / "red/3.png").rename(folder / "red/moved.png")
+    after = {each.sha256: each.split for each in look(folder, settings).used}
+
+    assert len(after) == 50
+    assert {digest: after[digest] for digest in before} == before
+
+
+def test_a_class_that_is_too_small_is_left_out_and_a_small_one_is_named(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 20, "blue": 5, "green": 2, "grey": 1})
+
+    found = look(folder, settings)
+
+    assert found.classes == ("blue", "red")
+    assert found.small == {"blue": 5}
+    assert found.notes == (
+        "The class 'green' is left out: it has 2 photographs that can be used, and 3 are needed.",
+        "The class 'grey' is left out: it has 1 photograph that can be used, and 3 are needed.",
+    )
+    assert len(found.left_out) == 3
+
+
+def test_fewer_than_two_classes_that_can_be_used_are_refused(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 5})
+    (folder / "blue").mkdir()
+    for number in range(4):
+        (folder / f"blue/{number}.jpg").write_bytes(b"broken %d" % number)
+
+    with pytest.raises(DataError) as refused:
+        look(folder, settings)
+
+    assert "one class, 'red', with photographs that can be used; at least two are needed" in refused.value.message
+    assert "4 because it is no image that can be read" in refused.value.message
+
+
+def test_a_second_look_reads_only_what_is_new(tmp_path: Path, settings: Settings, monkeypatch: Any) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 5, "blue": 5})
+    first = look(folder, settings)
+    read: list[str] = []
+    real = collections._bytes_of
+    monkeypatch.setattr(collections, "_bytes_of", lambda path, size: (read.append(path.name), real(path, size))[1])
+
+    assert look(folder, settings).as_dict() == first.as_dict()
+    assert read == []
+
+    picture("red", 77).save(folder / "red/0.png")
+    picture("red", 78).save(folder / "red/new.png")
+    look(folder, settings)
+    assert sorted(read) == ["0.png", "new.png"]
+
+
+def test_another_size_is_prepared_beside_the_first(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 5, "blue": 5})
+    small = look(folder, settings)
+
+    large = look(folder, settings, side=24)
+
+    assert [(each.path, each.split) for each in large.used] == [(each.path, each.split) for each in small.used]
+    assert pixels(settings, 24).shape == (10, 24, 24, 3)
+    assert pixels(settings).shape == (10, 16, 16, 3)
+
+
+def test_a_file_that_changes_while_it_is_read_is_left_out_until_the_next_look(
+    tmp_path: Path, settings: Settings, monkeypatch: Any
+) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 5, "blue": 5})
+    real = collections._bytes_of
+
+    def changing(path: Path, size: int) -> bytes | None:
+        content = real(path, size)
+        if path.name == "3.png" and path.parent.name == "red":
+            path.write_bytes(path.read_bytes() + b"more")
+        return content
+
+    monkeypatch.setattr(collections, "_bytes_of", changing)
+    assert reasons(look(folder, settings)) == {"red/3.png": "it changed while it was read"}
+
+    monkeypatch.undo()
+    assert reasons(look(folder, settings)) == {}
+
+
+def test_a_look_that_was_stopped_goes_on_where_it_was(tmp_path: Path, settings: Settings, monkeypatch: Any) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 40, "blue": 40})
+    monkeypatch.setattr(collections, "_AT_ONCE", 8)
+    real = Collection._keep
+    batches = []
+
+    def stopped(self: Collection, batch: Any) -> Any:
+        batches.append(len(batch))
+        if len(batches) == 4:
+            self._append(24, [np.zeros((SIDE, SIDE, 3), np.uint8)])  # pixels that the index does not know of
+            raise KeyboardInterrupt
+        return real(self, batch)
+
+    monkeypatch.setattr(Collection, "_keep", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        look(folder, settings)
+    monkeypatch.setattr(Collection, "_keep", real)
+    read: list[str] = []
+    whole = collections._bytes_of
+    monkeypatch.setattr(collections, "_bytes_of", lambda path, size: (read.append(path.name), whole(path, size))[1])
+
+    found = look(folder, settings)
+    kept = pixels(settings)
+
+    assert len(read) == 80 - 24
+    assert len(kept) == 80
+    for each in found.used:
+        expected = Image.open(folder / each.path).convert("RGB").resize((40, 40))
+        assert abs(kept[each.row].mean() - np.asarray(expected).mean()) < 8
+
+
+def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path, settings: Settings, monkeypatch: Any) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 5, "blue": 5})
+    monkeypatch.setattr(collections.files, "free_bytes", lambda _: 5_000)
+    with pytest.raises(DataError, match=r"The pixels of 10 photographs take 0.0 GB in .*, where 0.0 GB are free"):
+        look(folder, settings)
+    monkeypatch.undo()
+
+    def full(path: Path, *, after: int, content: bytes) -> None:
+        raise StorageError(f"Could not write {path}: No space left on device.")
+
+    monkeypatch.setattr(collections.files, "append_bytes", full)
+    with pytest.raises(StorageError, match="No space left on device"):
+        look(folder, settings)
+    monkeypatch.undo()
+
+    assert len(look(folder, settings).used) == 10
+
+
+def test_two_at_once_one_is_told(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 5, "blue": 5})
+    failures: list[str] = []
+
+    def second() -> None:
+        try:
+            look(folder, settings)
+        except DataError as error:
+            failures.append(error.message)
+
+    with opened("mine", settings, side=SIDE):
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join()
+
+    assert failures == ["Another process is looking at the photographs of 'mine'."]
+
+
+def test_a_damaged_index_is_named(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 5, "blue": 5})
+    look(folder, settings)
+    index = collections.folder_of("mine", settings) / collections.INDEX
+    index.write_bytes(b"no database" * 100)
+
+    with pytest.raises(StorageError, match=r"index.sqlite: file is not a database") as refused:
+        look(folder, settings)
+
+    assert "is made again from your photographs" in refused.value.hint
+
+
+def test_nothing_is_written_into_the_readers_folder(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 5, "blue": 5})
+    before = {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*")}
+
+    look(folder, settings)
+
+    assert {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*")} == before
