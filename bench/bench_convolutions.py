@@ -1,15 +1,18 @@
 """The throughput of days 5, 6 and 7 against ``keras.Model.fit``; minutes, on an otherwise idle machine.
 
-Usage: python bench/bench_convolutions.py [day5] [day6] [day7] [precision]
+Usage: python bench/bench_convolutions.py [day5] [day6] [day7] [precision] [accuracy]
 """
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from measure import Run, in_turn, record, run, spread
 
 from fortydays.base.machine import describe_machine
+from fortydays.base.settings import read_settings
+from fortydays.study.statistics import interval
 
 HERE = Path(__file__).parent
 PROGRAM = [sys.executable, str(HERE / "keras_convolutions.py")]
@@ -69,9 +72,34 @@ def precisions(day: str) -> None:
     )
 
 
+def accuracies() -> None:
+    """Whether bfloat16 costs accuracy: day 5's headline variant in both precisions, the same seeds."""
+    command = [sys.executable, "-m", "fortydays", "run", "5", "--only", "convolution", "--no-track", "--json"]
+    trials = {}
+    with tempfile.TemporaryDirectory() as home:
+        environment = {"FORTYDAYS_HOME": home, "FORTYDAYS_DATASETS": str(read_settings().datasets)}
+        for precision in ("bfloat16", "float32"):
+            done = run([*command, "--set", f"precision={precision}"], environment)
+            trials[precision] = [each["metrics"]["test_accuracy"] for each in done.output["trials"]]
+    difference = interval([a - b for a, b in zip(trials["bfloat16"], trials["float32"], strict=True)])
+    assert difference.low is not None
+    assert difference.high is not None
+    record(
+        "day 5, accuracy in bfloat16",
+        question="Day 5, test accuracy: bfloat16 minus float32, both here, the same seeds",
+        target="0 within the 95% interval of the mean difference",
+        met=difference.low <= 0 <= difference.high,
+        method=f"{difference.n} seeds in each precision",
+        figures={
+            "difference": {"min": difference.low, "median": difference.mean, "max": difference.high},
+            **{precision: spread(values) for precision, values in trials.items()},
+        },
+    )
+
+
 def main() -> None:
     """Run the benchmarks asked for, all of them by default."""
-    asked = sys.argv[1:] or ["day5", "day6", "day7", "precision"]
+    asked = sys.argv[1:] or ["day5", "day6", "day7", "precision", "accuracy"]
     for day, (least, of_best) in TARGETS.items():
         if f"day{day}" not in asked:
             continue
@@ -82,6 +110,8 @@ def main() -> None:
             compare(day, name="at its best", peer=best, batch=LARGE_BATCH, target=of_best)
     if "precision" in asked:
         precisions("6")
+    if "accuracy" in asked:
+        accuracies()
 
 
 if __name__ == "__main__":

@@ -155,19 +155,23 @@ SETTINGS: Mapping[str, Mapping[float, Mapping[str, Any]]] = MappingProxyType(
     {
         "cifar10": {
             0.70: {
-                "widths": (16, 32, 64),
+                "widths": (32, 48, 64),
                 "whitening_bias": False,
+                "whitening_strides": 2,
                 "epochs": 1,
-                "batch_size": 500,
+                "batch_size": 512,
+                "filter_rate": 0.3,
                 "flip": "random",
                 "shift": 0,
                 "test_views": "flip",
             },
             0.80: {
-                "widths": (24, 48, 64),
+                "widths": (32, 64, 64),
                 "whitening_bias": False,
-                "epochs": 2,
-                "batch_size": 500,
+                "whitening_strides": 2,
+                "epochs": 3,
+                "batch_size": 512,
+                "filter_rate": 0.3,
                 "test_views": "flip",
             },
             0.90: {
