@@ -1,0 +1,101 @@
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faulty_server import FaultyServer
+
+from fortydays.base import files
+from fortydays.base.errors import DataError, UsageError
+from fortydays.base.settings import Settings, read_settings
+from fortydays.data import weights as known
+from fortydays.data.weights import WEIGHTS, Weights, WeightsFile, obtain
+
+CONTENT = b"the weights"
+SHA256 = files.sha256_of_bytes(CONTENT)
+
+
+def weights(*described: WeightsFile) -> dict[str, Weights]:
+    return {"net": Weights(name="net", licence="free", citation="", files=described)}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "mirror/weights").mkdir(parents=True)
+    return read_settings({"FORTYDAYS_HOME": str(tmp_path / "home"), "FORTYDAYS_MIRROR": str(tmp_path / "mirror")})
+
+
+def mirror(settings: Settings, name: str, content: bytes = CONTENT) -> Path:
+    assert settings.mirror is not None
+    path = settings.mirror / "weights" / name
+    path.write_bytes(content)
+    return path
+
+
+def test_a_file_in_the_mirror_is_taken(settings: Settings) -> None:
+    path = mirror(settings, "net.h5")
+
+    found = obtain("net", settings, weights=weights(WeightsFile(name="net.h5", form="keras", sha256=SHA256)))
+
+    assert (found.path, found.form, found.sha256) == (path, "keras", SHA256)
+    assert found.source.startswith("mirror folder")
+
+
+def test_a_file_of_an_installed_package_is_taken(settings: Settings, monkeypatch: Any, tmp_path: Path) -> None:
+    (tmp_path / "net.pth").write_bytes(CONTENT)
+    monkeypatch.setattr(known, "package_folder", lambda *_: tmp_path)
+    file = WeightsFile(name="net.pth", form="torch", sha256=SHA256, package="some_package", inside="models")
+
+    assert obtain("net", settings, weights=weights(file)).source == "installed package some-package"
+
+
+def test_a_file_with_other_content_is_refused_and_every_place_is_named(settings: Settings, monkeypatch: Any) -> None:
+    mirror(settings, "net.h5", b"something else")
+    monkeypatch.setattr(known, "package_folder", lambda *_: None)
+    files_of_net = (
+        WeightsFile(name="net.h5", form="keras", sha256=SHA256, package="some_package"),
+        WeightsFile(name="other.h5", form="keras"),
+    )
+
+    with pytest.raises(DataError) as refused:
+        obtain("net", settings, weights=weights(*files_of_net))
+
+    said = refused.value.message
+    assert "Could not get the weights of 'net' from any place." in said
+    assert f"net.h5 has SHA-256 {files.sha256_of_bytes(b'something else')}, expected {SHA256}" in said
+    assert "installed package some-package: net.h5 is not there" in said
+    assert "other.h5 is not there" in said
+    assert refused.value.hint.startswith("Install the package some-package, or put net.h5 or other.h5 into ")
+
+
+def test_a_download_is_kept_and_not_repeated(settings: Settings, server: FaultyServer) -> None:
+    server.content["net.h5"] = CONTENT
+    described = weights(WeightsFile(name="net.h5", form="keras", sha256=SHA256, address=server.address + "net.h5"))
+
+    first = obtain("net", settings, weights=described)
+    second = obtain("net", settings, weights=described)
+
+    assert first.path.read_bytes() == CONTENT
+    assert len(server.requests) == 1
+    assert second.path == first.path
+    assert second.source == "an earlier download"
+
+
+def test_offline_nothing_is_downloaded(settings: Settings, server: FaultyServer) -> None:
+    offline = dataclasses.replace(settings, offline=True)
+    described = weights(WeightsFile(name="net.h5", form="keras", address=server.address + "net.h5"))
+
+    with pytest.raises(DataError, match=r"127.0.0.1: not tried, because FORTYDAYS_OFFLINE is set"):
+        obtain("net", offline, weights=described)
+
+
+def test_an_unknown_network_is_refused(settings: Settings) -> None:
+    with pytest.raises(UsageError, match="There is no network with weights 'mobilenet'"):
+        obtain("mobilenet", settings)
+
+
+def test_what_is_known_has_a_source_and_a_licence() -> None:
+    for each in WEIGHTS.values():
+        assert each.licence
+        assert each.citation
+        assert all(file.sha256 or file.address for file in each.files)
