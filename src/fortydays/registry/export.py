@@ -149,6 +149,7 @@ def to_onnx(model: "keras.Model", *, test_views: str = "none") -> bytes:
     except Exception as error:  # the exporter raises whatever it stumbles on
         raise ExportFailedError(" ".join(str(error).split())[:300]) from error
     _rename_output(proto)
+    _spell_out_erfc(proto)
     given = proto.graph.input[0].type.tensor_type.shape.dim[0]
     answered = proto.graph.output[0].type.tensor_type.shape.dim[0]
     given.dim_param = answered.dim_param = "images"
@@ -170,6 +171,28 @@ def _rename_output(proto: Any) -> None:
                 if name == before:
                     names[position] = OUTPUT
     output.name = OUTPUT
+
+
+def _spell_out_erfc(proto: Any) -> None:
+    """Replace what ONNX has no operation for by operations that it has: erfc(x) = 1 - erf(x), in Keras's GELU."""
+    import onnx
+    from onnx import helper
+
+    nodes = []
+    for node in proto.graph.node:
+        if node.op_type != "Erfc":
+            nodes.append(node)
+            continue
+        name = node.output[0]
+        nodes.append(helper.make_node("Erf", list(node.input), [f"{name}/erf"], name=f"{node.name}/erf"))
+        nodes.append(helper.make_node("Sub", [_ONE, f"{name}/erf"], [name], name=f"{node.name}/sub"))
+    if len(nodes) > len(proto.graph.node):
+        del proto.graph.node[:]
+        proto.graph.node.extend(nodes)
+        proto.graph.initializer.append(helper.make_tensor(_ONE, onnx.TensorProto.FLOAT, [], [1.0]))
+
+
+_ONE = "fortydays/one"
 
 
 def _work(request: ExportRequest) -> None:
