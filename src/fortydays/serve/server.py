@@ -211,16 +211,19 @@ async def _stop_listening(server: Any, listening: socket.socket, state: Path) ->
     spare = listening.dup()
     for each in server.servers:
         each.close()
-    files.write_json(state / f"deaf-{os.getpid()}.json", {})
-    if any(not (state / f"deaf-{each['process']['pid']}.json").exists() for each in _members(state)):
+    if not _is_last_to_stop(state):
         spare.close()
         return
     spare.setblocking(False)
     spare.listen(0)  # who comes now is not let in, and told so when the socket is closed
     connections = []
-    with contextlib.suppress(BlockingIOError):
-        while True:
+    while True:
+        try:
             connections.append(spare.accept()[0])
+        except ConnectionAbortedError:  # that one left again
+            continue
+        except OSError:  # nobody else waits, or no more files may be open
+            break
     with contextlib.suppress(OSError):  # macOS ends only connections so
         spare.shutdown(socket.SHUT_RDWR)  # for all processes that have it
     spare.close()
@@ -234,6 +237,16 @@ async def _stop_listening(server: Any, listening: socket.socket, state: Path) ->
         connection.setblocking(False)
         with contextlib.suppress(OSError):  # it left
             await asyncio.get_running_loop().connect_accepted_socket(protocol, connection)
+
+
+def _is_last_to_stop(state: Path) -> bool:
+    """Note that this worker takes no more connections, and tell whether all others have done so before.
+
+    One after another, or two that stop in the same moment would both be the last.
+    """
+    with files.locked(state / "deaf.lock", timeout=_SECONDS_TO_END):
+        files.write_json(state / f"deaf-{os.getpid()}.json", {})
+        return all((state / f"deaf-{each['process']['pid']}.json").exists() for each in _members(state))
 
 
 def _run_workers(launch: Launch, listening: socket.socket, ready: Callable[[str], None]) -> None:
@@ -482,7 +495,10 @@ class Member:
         self._service.ready = False
         await asyncio.sleep(_LAME_SECONDS)
         if self._stop_listening is not None:
-            await self._stop_listening()
+            try:
+                await self._stop_listening()
+            except Exception:  # or it would never end
+                _LOG.exception("Those who waited to be let in were not heard: a defect of the service")
             await asyncio.sleep(_LAME_SECONDS)  # who was let in has not all sent its request yet
         asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
         signal.signal(signal.SIGTERM, usual)
