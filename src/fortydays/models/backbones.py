@@ -29,6 +29,8 @@ class Backbone:
         title: its name in text.
         side: pixels of the images it is best shown, upwards and sideways.
         features: how many numbers it makes of an image, averaged over the places in it.
+        last_block: the layer before its last block.
+        block_features: how many numbers that layer gives for each place.
         width: of a MobileNetV2; 0 for an EfficientNet-Lite0.
     """
 
@@ -36,6 +38,8 @@ class Backbone:
     title: str
     side: int
     features: int
+    last_block: str
+    block_features: int
     width: float = 0.0
 
     def build(self, side: int) -> "keras.Model":
@@ -55,9 +59,32 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(
     {
         each.name: each
         for each in (
-            Backbone(name="efficientnet-lite0", title="EfficientNet-Lite0", side=224, features=1280),
-            Backbone(name="mobilenetv2-1.0", title="MobileNetV2", side=160, features=1280, width=1.0),
-            Backbone(name="mobilenetv2-0.35", title="MobileNetV2, width 0.35", side=160, features=1280, width=0.35),
+            Backbone(
+                name="efficientnet-lite0",
+                title="EfficientNet-Lite0",
+                side=224,
+                features=1280,
+                last_block="_blocks.14._add",
+                block_features=192,
+            ),
+            Backbone(
+                name="mobilenetv2-1.0",
+                title="MobileNetV2",
+                side=224,
+                features=1280,
+                last_block="block_15_add",
+                block_features=160,
+                width=1.0,
+            ),
+            Backbone(
+                name="mobilenetv2-0.35",
+                title="MobileNetV2, width 0.35",
+                side=224,
+                features=1280,
+                last_block="block_15_add",
+                block_features=56,
+                width=0.35,
+            ),
         )
     }
 )
@@ -132,7 +159,7 @@ def efficientnet_lite0(side: int) -> "keras.Model":
             x = layers.ReLU(6.0)(normalized(x, f"{block}_bn1"))
             x = normalized(convolved(x, filters, f"{block}_project_conv"), f"{block}_bn2")
             if stride == 1 and before.shape[-1] == filters:
-                x = layers.Add()([before, x])
+                x = layers.Add(name=f"{block}_add")([before, x])
             number += 1
     x = layers.ReLU(6.0)(normalized(convolved(x, 1280, "_conv_head"), "_bn1"))
     network = keras.Model(images, x)
@@ -154,6 +181,71 @@ def pretrained_part(model: "keras.Model") -> "keras.Model":
 
     (found,) = [layer for layer in model.layers if isinstance(layer, keras.Model)]
     return found
+
+
+def in_two(model: "keras.Model", backbone: Backbone) -> "tuple[keras.Model, keras.Model]":
+    """A backbone cut before its last block.
+
+    Args:
+        model: from :meth:`Backbone.build`.
+        backbone: which one it is.
+
+    Returns:
+        The network from images from 0 to 1 to what its last block gets, and the last block with all that follows. Both
+        share the model's layers and weights.
+    """
+    import keras
+
+    network = pretrained_part(model)
+    border = network.get_layer(backbone.last_block).output
+    images = keras.Input(model.input_shape[1:], name="images")
+    _, rescaling, _ = model.layers
+    return keras.Model(images, keras.Model(network.input, border)(rescaling(images))), keras.Model(
+        border, network.output, name=f"{_TAIL}{backbone.name}"
+    )
+
+
+_TAIL = "last-block-of-"
+
+
+def last_block(name: str, side: int) -> "keras.Model":
+    """The last block of a backbone, and all that follows it, to be trained further: with random weights.
+
+    Its weights are the pretrained ones once :func:`fill_last_blocks` has seen the model that it is part of. Its batch
+    normalizations stay as they are: the batches of a small data set say less of the world than ImageNet did.
+
+    Args:
+        name: of the backbone.
+        side: pixels of the images that it will see, upwards and sideways.
+
+    Returns:
+        A model from float32 maps, shape (n, side / 32, side / 32, block_features), to maps of the features.
+
+    Raises:
+        UsageError: there is no such backbone.
+    """
+    from keras import layers
+
+    backbone = find_backbone(name)
+    _, tail = in_two(backbone.build(side), backbone)
+    for layer in tail.layers:
+        layer.trainable = not isinstance(layer, layers.BatchNormalization)
+    return tail
+
+
+def fill_last_blocks(model: "keras.Model", pretrained: "keras.Model") -> None:
+    """Give the last block in a model, where it has one, the weights of a pretrained network.
+
+    Args:
+        model: with a part from :func:`last_block`.
+        pretrained: of the same backbone, from :meth:`Backbone.build`, with its weights.
+    """
+    network = pretrained_part(pretrained)
+    for part in model.layers:
+        if part.name.startswith(_TAIL):
+            for layer in part.layers:
+                if layer.weights:
+                    layer.set_weights(network.get_layer(layer.name).get_weights())
 
 
 _KINDS = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}

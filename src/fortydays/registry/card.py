@@ -123,6 +123,7 @@ def write_card(
     probabilities: NDArray[np.float32],
     test: Split,
     classes: Sequence[str],
+    strokes: bool = False,
 ) -> None:
     """Write ``README.md``, a model card as model hubs know it, and the picture it shows, into a folder.
 
@@ -135,6 +136,7 @@ def write_card(
         probabilities: the trial's answers on the test split, kept since it was trained, shape (n, classes).
         test: the test split, for the classes and pictures of what was answered.
         classes: names of the labels.
+        strokes: whether the images are light strokes on a dark ground.
 
     Raises:
         StorageError: the folder cannot be written.
@@ -178,7 +180,7 @@ def write_card(
         picture=PICTURE_FILE,
         classes=classes,
         worst=min(per_class, key=lambda row: row["right"]) if per_class else None,
-        strokes=_is_strokes(lineage["dataset"]["name"]),
+        strokes=strokes,
     )
     files.write_text(folder / CARD_FILE, text)
 
@@ -253,12 +255,6 @@ def _parts(lineage: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.2f}%"
-
-
-def _is_strokes(dataset: str) -> bool:
-    from fortydays.data.catalog import find
-
-    return find(dataset).strokes
 
 
 def _render(**values: Any) -> str:

@@ -23,6 +23,7 @@ ONNX_FILE = "model.onnx"
 LINEAGE_FILE, EVALUATION_FILE, EVIDENCE_FILE = "lineage.json", "evaluation.json", "evidence.json"
 LABELS_FILE, SIGNATURE_FILE, PREPROCESSING_FILE = "labels.json", "signature.json", "preprocessing.json"
 GOLDEN_FILE = "golden.npz"
+CONFIDENCE_FILE = "confidence.json"
 CARD_FILE, PICTURE_FILE = "README.md", "mistakes.png"
 
 NEEDED = (ONNX_FILE, LABELS_FILE, SIGNATURE_FILE, PREPROCESSING_FILE, GOLDEN_FILE, CARD_FILE, LINEAGE_FILE)

@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 import threading
-import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,14 +21,14 @@ import numpy as np
 from fortydays.base import files
 from fortydays.base.arrays import load_arrays, save_arrays
 from fortydays.base.errors import FortydaysError, StorageError
+from fortydays.base.settings import read_settings
 from fortydays.registry.contents import ONNX_FILE
 from fortydays.registry.inference import INPUT, OUTPUT, read_signature
+from fortydays.study.frozen import frozen_network, pretrained_model, whole_model
+from fortydays.study.graphs import ExportFailedError, joined, to_graph
 
 if TYPE_CHECKING:
     import keras
-
-OPSET = 18
-"""Version of the ONNX operators: the newest that the exporter writes."""
 
 KERAS_FILE = "model.keras"
 ANSWERS_FILE, CLAIMS_FILE = "keras_answers.npz", "claims.json"
@@ -49,6 +48,7 @@ class ExportRequest:
         images: ``.npz`` file of uint8 images that Keras is to answer too, for comparison.
         folder: where to write.
         threads: to compute with.
+        temperature: what goes into the last softmax is divided by it; see :func:`cool`.
     """
 
     study: str
@@ -59,10 +59,7 @@ class ExportRequest:
     images: str
     folder: str
     threads: int
-
-
-class ExportFailedError(FortydaysError):
-    """A trained model could not be written as ONNX."""
+    temperature: float = 1.0
 
 
 def export(request: ExportRequest) -> None:
@@ -124,75 +121,47 @@ def to_onnx(model: "keras.Model", *, test_views: str = "none") -> bytes:
     Raises:
         ExportFailedError: the graph has a part that ONNX does not know.
     """
-    import onnx
     import tensorflow as tf
-    import tf2onnx
 
     from fortydays.train.augmentation import views
 
-    # Tensors that layers computed for themselves would become further inputs of the graph; arrays become constants.
-    for layer in model._flatten_layers():
-        for name, value in list(vars(layer).items()):
-            if isinstance(value, tf.Tensor):
-                setattr(layer, name, value.numpy())
-    signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8, name=INPUT)]
-
-    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
     def answer(images: Any) -> Any:
         weighted = [weight * model(view, training=False) for view, weight in views(images, test_views)]
-        return tf.identity(tf.add_n(weighted) if len(weighted) > 1 else weighted[0], name=OUTPUT)
+        return tf.add_n(weighted) if len(weighted) > 1 else weighted[0]
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            proto, _ = tf2onnx.convert.from_function(answer, input_signature=signature, opset=OPSET)
-    except Exception as error:  # the exporter raises whatever it stumbles on
-        raise ExportFailedError(" ".join(str(error).split())[:300]) from error
-    _rename_output(proto)
-    _spell_out_erfc(proto)
-    given = proto.graph.input[0].type.tensor_type.shape.dim[0]
-    answered = proto.graph.output[0].type.tensor_type.shape.dim[0]
-    given.dim_param = answered.dim_param = "images"
-    del proto.graph.value_info[:]  # shapes on the way, in which the number of images has other names
-    proto.producer_name, proto.doc_string = "fortydays", ""
-    onnx.checker.check_model(proto, full_check=True)
-    content: bytes = proto.SerializeToString(deterministic=True)
+    graph = to_graph(answer, model.input_shape[1:], dtype="uint8", names=(INPUT, OUTPUT), layers_of=model)
+    return _checked(graph)
+
+
+def head_to_onnx(head: "keras.Model", frozen: bytes) -> bytes:
+    """What was trained on features, behind the network that made them, as an ONNX file that takes uint8 pixels.
+
+    Args:
+        head: takes float32 features and gives probabilities.
+        frozen: the ONNX file that made them.
+
+    Raises:
+        ExportFailedError: the graph has a part that ONNX does not know.
+    """
+    import onnx
+
+    def answer(features: Any) -> Any:
+        return head(features, training=False)
+
+    graph = to_graph(answer, head.input_shape[1:], dtype="float32", names=(_BORDER, OUTPUT), layers_of=head)
+    return _checked(joined(onnx.load_model_from_string(frozen), graph))
+
+
+_BORDER = "learned_from"
+
+
+def _checked(graph: Any) -> bytes:
+    import onnx
+
+    onnx.checker.check_model(graph, full_check=True)
+    content: bytes = graph.SerializeToString(deterministic=True)
     read_signature(content)
     return content
-
-
-def _rename_output(proto: Any) -> None:
-    """Give the graph's output its name; the exporter takes the one of a TensorFlow operation."""
-    (output,) = proto.graph.output
-    before = output.name
-    for node in proto.graph.node:
-        for names in (node.input, node.output):
-            for position, name in enumerate(names):
-                if name == before:
-                    names[position] = OUTPUT
-    output.name = OUTPUT
-
-
-def _spell_out_erfc(proto: Any) -> None:
-    """Replace what ONNX has no operation for by operations that it has: erfc(x) = 1 - erf(x), in Keras's GELU."""
-    import onnx
-    from onnx import helper
-
-    nodes = []
-    for node in proto.graph.node:
-        if node.op_type != "Erfc":
-            nodes.append(node)
-            continue
-        name = node.output[0]
-        nodes.append(helper.make_node("Erf", list(node.input), [f"{name}/erf"], name=f"{node.name}/erf"))
-        nodes.append(helper.make_node("Sub", [_ONE, f"{name}/erf"], [name], name=f"{node.name}/sub"))
-    if len(nodes) > len(proto.graph.node):
-        del proto.graph.node[:]
-        proto.graph.node.extend(nodes)
-        proto.graph.initializer.append(helper.make_tensor(_ONE, onnx.TensorProto.FLOAT, [], [1.0]))
-
-
-_ONE = "fortydays/one"
 
 
 def _work(request: ExportRequest) -> None:
@@ -201,23 +170,55 @@ def _work(request: ExportRequest) -> None:
 
     source = load_study(find_study(request.study), threads=request.threads)
     variant = next(v for v in source.study.variants if v.name == request.variant)
-    model = build_model(variant.model, seed=request.seed, precision="float32")
+    head = model = build_model(variant.model, seed=request.seed, precision="float32")
     try:
         set_variables(model, load_arrays(Path(request.weights)))
     except ValueError as error:
         raise ExportFailedError(
             "the trial's weights do not fit the model that the study builds today.", hint="Run the study again."
         ) from error
+    cool(head, request.temperature)
     folder = Path(request.folder)
     (images,) = load_arrays(Path(request.images))
+    if variant.features is not None:
+        # The network that made the features is built again by Keras: what it answers is compared with the ONNX file.
+        settings = read_settings()
+        frozen = frozen_network(variant.features, images.shape[1:], settings)
+        backbone = pretrained_model(variant.features, settings)
+        model = whole_model(variant.features, images.shape[1:], backbone, head)
     answers = _answers(model, images, request.test_views)
     with files.storage_errors("write", folder / KERAS_FILE):
         model.save(folder / KERAS_FILE)
-    files.write_bytes(folder / ONNX_FILE, to_onnx(model, test_views=request.test_views))
+    if variant.features is None:
+        content = to_onnx(model, test_views=request.test_views)
+    else:
+        with files.storage_errors("read", frozen.path):
+            content = head_to_onnx(head, frozen.path.read_bytes())
+    files.write_bytes(folder / ONNX_FILE, content)
     save_arrays(folder / ANSWERS_FILE, [answers])
     # A claim that sets others against a variant is about those others; one about the best of some, about that one.
     about = [{"claim": c.sentence, "about": list(_subjects(c))} for c in source.study.claims]
     files.write_json(folder / CLAIMS_FILE, {"claims": about})
+
+
+def cool(model: "keras.Model", temperature: float) -> None:
+    """Divide what goes into a model's last softmax by a temperature, chosen so that confidence is what it says.
+
+    Args:
+        model: whose last layer is dense and ends in a softmax, unless the temperature is 1.
+        temperature: above 1, the model becomes less sure of all its answers; which is most probable stays.
+
+    Raises:
+        ExportFailedError: the model ends otherwise.
+    """
+    import keras
+
+    if temperature == 1.0:
+        return
+    last = model.layers[-1]
+    if not isinstance(last, keras.layers.Dense) or last.activation is not keras.activations.softmax:
+        raise ExportFailedError("its last layer is no dense one with softmax, so it cannot be calibrated.")
+    last.set_weights([weights / temperature for weights in last.get_weights()])
 
 
 def _subjects(claim: Any) -> tuple[str, ...]:

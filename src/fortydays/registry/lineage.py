@@ -5,7 +5,7 @@ from importlib import metadata
 from typing import Any
 
 from fortydays.base import clock, files
-from fortydays.data.spec import DatasetSpec
+from fortydays.data.library import Described
 from fortydays.study.evidence import results_digest
 
 SCHEMA_VERSION = 1
@@ -15,7 +15,7 @@ def lineage_of(
     evidence: Mapping[str, Any],
     trial: Mapping[str, Any],
     *,
-    dataset: DatasetSpec,
+    dataset: Described,
     claims: Sequence[Mapping[str, str]],
     study_file: str,
     tracker_run: str,
@@ -47,6 +47,7 @@ def lineage_of(
             "variant": trial["variant"],
             "description": details["description"],
             "searched": details["search"]["field"] if details["search"] else "",
+            "features": details.get("features"),
         },
         "recipe": details["recipe"],
         "trial": {

@@ -9,8 +9,7 @@ from fortydays.base import files
 from fortydays.base.errors import ExitCode, FortydaysError, UsageError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
-from fortydays.data import catalog as datasets
-from fortydays.data import store as arrays
+from fortydays.data import library
 from fortydays.data.arrays import Dataset
 from fortydays.registry.catalog import Catalog, Move, NotWholeError, Version, check_reason
 from fortydays.registry.contents import EVALUATION_FILE, LINEAGE_FILE, ONNX_FILE
@@ -217,8 +216,7 @@ def _gates(
     progress.say(f"Measuring {version}")
     catalog.fetch(version, folder / "candidate")
     lineage, evaluation = documents_of(folder / "candidate", version)
-    spec = datasets.find(lineage["dataset"]["name"])
-    dataset = arrays.load(spec, settings, progress)
+    dataset = library.load(lineage["dataset"]["name"], settings, progress)
     problem = different_data(lineage, dataset)
     if problem:
         raise NotWholeError(

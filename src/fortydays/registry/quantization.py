@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import files
-from fortydays.registry.export import ExportFailedError
+from fortydays.study.graphs import ExportFailedError
 from fortydays.registry.inference import INPUT
 
 CALIBRATED_WITH = 500

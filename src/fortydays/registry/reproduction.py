@@ -11,13 +11,14 @@ from fortydays.base.machine import describe_machine
 from fortydays.base.progress import Progress
 from fortydays.base.revision import revision
 from fortydays.base.settings import Settings
-from fortydays.data import store
+from fortydays.data import library
 from fortydays.registry.catalog import Catalog, Version
 from fortydays.registry.lineage import changed_since
 from fortydays.registry.names import Reference
 from fortydays.registry.promotion import documents_of
 from fortydays.registry.scratch import scratch
 from fortydays.study import evidence as documents
+from fortydays.study.features import given
 from fortydays.study.runner import make_trainer
 from fortydays.study.trial import run_trial
 from fortydays.train import backends
@@ -100,7 +101,15 @@ def reproduce(
         )
     unknown = sorted(set(lineage["recipe"]) - set(FIELDS))
     recipe = Recipe(**{name: value for name, value in lineage["recipe"].items() if name in FIELDS})
-    dataset = store.load(source.study.dataset, settings, progress)
+    dataset = library.load(source.study.dataset, settings, progress)
+    found = given(
+        dataset,
+        variant.model,
+        features=variant.features,
+        examples=variant.examples,
+        settings=settings,
+        progress=progress,
+    )
     changed = changed_since(lineage, _today(source.path, dataset, recipe, variant.recipe, settings, lineage))
     changed += [f"recipes have no {name} any more" for name in unknown]
     for sentence in changed:
@@ -108,9 +117,9 @@ def reproduce(
     progress.say(f"Compiling {variant.name}")
     trainer = make_trainer(
         lineage["run"]["request"]["engine"],
-        builder=variant.model,
+        builder=found.builder,
         recipe=recipe,
-        data=dataset.training,
+        data=found.dataset.training,
         bfloat16_is_fast=backends.backend().bfloat16_is_fast(on_processor=describe_machine().bfloat16_is_fast),
     )
     task = f"{variant.name}, seed {trial['seed']}, again"
@@ -126,7 +135,7 @@ def reproduce(
             seed=trial["seed"],
             recipe=recipe,
             trainer=trainer,
-            dataset=dataset,
+            dataset=found.dataset,
             resume=None,
             keep=None,
             report=report,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fortydays.base.errors import UsageError, unknown_name
 from fortydays.data.arrays import Split
 from fortydays.study.claims import Claim
+from fortydays.study.features import Features
 from fortydays.study.runs import variant_folder
 from fortydays.study.search import Search
 from fortydays.train.recipe import Recipe
@@ -45,6 +46,8 @@ class Variant:
         description: what is different about it, in a few words.
         group: variants of one group are shown together and can be asked for together with ``--only``.
         search: a field to choose on the validation split first.
+        features: what the model learns from in the place of pixels, or None.
+        examples: training images of each class, the first ones of the training split; None for all.
     """
 
     name: str
@@ -53,6 +56,8 @@ class Variant:
     description: str = ""
     group: str = ""
     search: Search | None = None
+    features: Features | None = None
+    examples: int | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -63,6 +68,17 @@ class Variant:
         if self.search is not None:
             for value in self.search.values:
                 self.recipe.replace(**{self.search.field: value})  # raises where the value does not fit
+        if self.examples is not None and (not isinstance(self.examples, int) or self.examples < 1):
+            raise UsageError(
+                f"The variant {self.name!r} learns from {self.examples!r} images of each class; "
+                "expected a whole number from 1."
+            )
+        if self.features is not None and self.recipe.test_views != "none":
+            raise UsageError(
+                f"The variant {self.name!r} learns from features and is to be tested on {self.recipe.test_views!r}: "
+                "views are made of pixels.",
+                hint='Set test_views="none".',
+            )
 
     @property
     def folder(self) -> str:

@@ -150,6 +150,7 @@ def engine_files(study_file: Path, backend: str, engine: str = "compiled") -> li
 
 
 _PACKAGE = Path(__file__).parent.parent
+_FEATURES = _PACKAGE / "study" / "features.py"
 _NUMBERS_DEPEND_ON = (
     "data/splits", "data/arrays", "base/machine", "study/trial", "study/search", "models/cost",
 )  # fmt: skip
@@ -200,6 +201,9 @@ def _files_of(folder: Path, name: tuple[str, ...]) -> list[Path]:
     for length in range(len(name), 0, -1):
         path = folder.joinpath(*name[:length]).with_suffix(".py")
         if path.is_file():
+            if path == _FEATURES:
+                made_by = ("study/frozen", "study/graphs", "models/backbones")
+                return [path, *(_PACKAGE / f"{each}.py" for each in made_by)]
             return [path] if path.parent in inside or not path.is_relative_to(_PACKAGE) else []
     package = folder.joinpath(*name)
     return sorted(package.glob("*.py")) if package == _PACKAGE / "models" else []

@@ -15,8 +15,9 @@ from fortydays.base.errors import ExitCode, FortydaysError
 from fortydays.base.machine import describe_machine
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
-from fortydays.data import store
+from fortydays.data import library
 from fortydays.study import evidence as documents
+from fortydays.study.features import given
 from fortydays.study.runner import StudySource, make_trainer
 from fortydays.study.trial import run_trial
 from fortydays.train import backends
@@ -49,18 +50,26 @@ def renewed(
     """
     _check_comparable(evidence, settings)
     engine = documents.code_digest(documents.engine_files(source.path, evidence["backend"]))
-    dataset = store.load(source.study.dataset, settings, progress)
+    dataset = library.load(source.study.dataset, settings, progress)
     machine = describe_machine()
     seed = evidence["seeds"][0]
     checked = []
     for variant in source.study.variants:
         task = f"{variant.name}, seed {seed}, again"
         recipe = Recipe(**evidence["details"][variant.name]["recipe"])
+        found = given(
+            dataset,
+            variant.model,
+            features=variant.features,
+            examples=variant.examples,
+            settings=settings,
+            progress=progress,
+        )
         trainer = make_trainer(
             "compiled",
-            builder=variant.model,
+            builder=found.builder,
             recipe=recipe,
-            data=dataset.training,
+            data=found.dataset.training,
             bfloat16_is_fast=backends.backend().bfloat16_is_fast(on_processor=machine.bfloat16_is_fast),
         )
         progress.start(task, total=float(recipe.epochs * trainer.steps_per_epoch), unit="steps")
@@ -70,7 +79,7 @@ def renewed(
             seed=seed,
             recipe=recipe,
             trainer=trainer,
-            dataset=dataset,
+            dataset=found.dataset,
             resume=None,
             keep=None,
             report=_reporting(progress, task),

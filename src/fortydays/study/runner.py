@@ -26,10 +26,11 @@ from fortydays.base.machine import describe_machine
 from fortydays.base.progress import Progress
 from fortydays.base.revision import revision
 from fortydays.base.settings import Settings
-from fortydays.data import store
+from fortydays.data import library
 from fortydays.data.arrays import Dataset, TrainingData
 from fortydays.study import evidence as documents
 from fortydays.study.design import Shown, Study, Variant
+from fortydays.study.features import Given, given
 from fortydays.study.runs import RunFolder, RunState, TrialFolder, create_run, damaged_runs, unfinished_run
 from fortydays.study.search import Search, choose
 from fortydays.study.trial import AnyTrainer, digest_of_arrays, failed_trial, run_trial
@@ -194,9 +195,10 @@ def _added(before: Mapping[str, float], spent: Mapping[str, float]) -> dict[str,
 def _plan(source: StudySource, request: Request, settings: Settings, progress: Progress) -> _Plan:
     study = source.study
     variants = tuple(_with_settings(variant, request.settings) for variant in study.select(request.only))
-    dataset = store.load(study.dataset, settings, progress)
+    dataset = library.load(study.dataset, settings, progress)
     for variant in variants:
-        check_recipe_fits(variant.recipe, dataset.training)
+        if variant.features is None and variant.examples is None:
+            check_recipe_fits(variant.recipe, dataset.training)  # the others as soon as their data is there
     machine = describe_machine()
     revision()  # as it is now, when the code has just been loaded; looked up once for a process
     identity = {
@@ -206,6 +208,8 @@ def _plan(source: StudySource, request: Request, settings: Settings, progress: P
         "split_version": dataset.split_version,
         "recipes": {v.name: v.recipe.as_dict() for v in variants},
         "searches": {v.name: v.search.as_dict() if v.search else None for v in variants},
+        "features": {v.name: v.features.as_dict() for v in variants if v.features},
+        "examples": {v.name: v.examples for v in variants if v.examples is not None},
         "packages": documents.package_versions(backends.backend().PACKAGES),
         "threads": settings.threads,
         "backend": backends.wanted(),
@@ -250,7 +254,8 @@ def _open_run(plan: _Plan, progress: Progress, *, fresh: bool) -> tuple[RunFolde
         run = create_run(plan.settings.runs, day=plan.source.day, name=name, request=request, identity=plan.identity)
         return run, False
     before = found.read()["identity"]
-    changed = [key for key, value in plan.identity.items() if before.get(key) != value]
+    # What an older version of the program did not write down, because nothing had it, was empty.
+    changed = [key for key, value in plan.identity.items() if (before.get(key) or {}) != (value or {})]
     if changed:
         hint = "Start over with --fresh; the interrupted run stays where it is."
         if changed == ["threads"]:
@@ -269,6 +274,8 @@ def _in_words(changed: Sequence[str]) -> str:
         "split_version": "the rule of the splits",
         "recipes": "the recipes",
         "searches": "what is searched",
+        "features": "the features that are learned from",
+        "examples": "the number of training images",
         "processor": "the processor",
         "python": "the version of Python",
         "switches": "an environment variable that changes how the backend computes",
@@ -419,24 +426,27 @@ class _StepCounter:
 
     def __init__(self, plan: _Plan, progress: Progress) -> None:
         self._progress = progress
-        self._examples = len(plan.dataset.training.train)
+        self._labels = np.asarray(plan.dataset.training.train.labels)
         self._done = 0
         self.total = 0
         for variant in plan.variants:
             tries = len(variant.search.values) * len(variant.search.seeds) if variant.search else 0
-            self.total += (tries + len(plan.seeds)) * self.of(variant.recipe)
+            self.total += (tries + len(plan.seeds)) * self.of(variant, variant.recipe)
 
-    def of(self, recipe: Recipe) -> int:
+    def of(self, variant: Variant, recipe: Recipe) -> int:
         """Steps of one trial, if it trains all its epochs."""
-        return recipe.epochs * max(1, self._examples // recipe.batch_size)
+        examples = len(self._labels)
+        if variant.examples is not None:
+            examples = int(np.minimum(np.bincount(self._labels), variant.examples).sum())
+        return recipe.epochs * max(1, examples // recipe.batch_size)
 
     def within(self, steps: int) -> None:
         """The running trial has done so many steps."""
         self._progress.advance(_STUDY_TASK, done=float(self._done + steps))
 
-    def trial_ended(self, recipe: Recipe) -> None:
+    def trial_ended(self, variant: Variant, recipe: Recipe) -> None:
         """A trial is over; steps that early stopping saved count as done."""
-        self._done += self.of(recipe)
+        self._done += self.of(variant, recipe)
         self._progress.advance(_STUDY_TASK, done=float(self._done))
 
 
@@ -457,13 +467,29 @@ class _VariantWork:
         self._plan, self._run, self._variant = plan, run, variant
         self._progress, self._steps = progress, steps
         self._bfloat16_is_fast = bfloat16_is_fast
-        self._shared = shared  # what the trainers of all variants share: the training split on the device
+        self._shared = shared  # what the trainers of all variants share: training data on the device
         self._trainer: AnyTrainer | None = None
+        self._found: Given | None = None
 
     @property
     def compile_seconds(self) -> float:
         """How long building and compiling took; 0 where every trial was already done."""
         return self._trainer.compile_seconds if self._trainer else 0.0
+
+    @property
+    def given(self) -> Given:
+        """What the trials are given; prepared when it is first asked for."""
+        if self._found is None:
+            variant, plan = self._variant, self._plan
+            self._found = given(
+                plan.dataset,
+                variant.model,
+                features=variant.features,
+                examples=variant.examples,
+                settings=plan.settings,
+                progress=self._progress,
+            )
+        return self._found
 
     def choose_recipe(self) -> tuple[Recipe, dict[str, Any] | None]:
         """The variant's recipe, with the searched field set to the value that is best on the validation split."""
@@ -477,7 +503,7 @@ class _VariantWork:
                 if not any(t["value"] == value and t["seed"] == seed for t in tries):
                     tries.append(self._try(search, value, seed))
                     files.write_json(path, {"tries": tries})
-                self._steps.trial_ended(self._variant.recipe)
+                self._steps.trial_ended(self._variant, self._variant.recipe)
         outcome = choose(search, tries)
         if not outcome["tries"]:
             self._progress.warn(f"{self._variant.name}: every {search.field} that was tried failed.")
@@ -489,7 +515,7 @@ class _VariantWork:
         result = self._read_result(folder)
         if result is None:
             result = self._train(folder, seed, recipe)
-        self._steps.trial_ended(recipe)
+        self._steps.trial_ended(self._variant, recipe)
         return result
 
     def details(self, recipe: Recipe, search: dict[str, Any] | None) -> dict[str, Any]:
@@ -498,11 +524,15 @@ class _VariantWork:
         from fortydays.train.framework import build_model, has_convolutions, resolve_precision
 
         model = build_model(self._variant.model, seed=0, precision="float32")
+        frozen = self.given.frozen
+        examples = {} if self._variant.examples is None else {"examples": self._variant.examples}
         return {
             "description": self._variant.description,
             "group": self._variant.group,
             "parameters": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
-            "multiply_adds": multiply_adds(model),
+            "multiply_adds": multiply_adds(model) + (frozen.multiply_adds if frozen else 0),
+            **self.given.details(),
+            **examples,
             "precision": resolve_precision(
                 recipe, convolutions=has_convolutions(model), bfloat16_is_fast=self._bfloat16_is_fast
             ),
@@ -514,7 +544,7 @@ class _VariantWork:
         task = f"{self._variant.name}, seed {seed}"
         identity = self._identity(seed, recipe)
         trainer = self._ready()
-        self._progress.start(task, total=float(self._steps.of(recipe)), unit="steps")
+        self._progress.start(task, total=float(self._steps.of(self._variant, recipe)), unit="steps")
         note = "stopped"
         try:
             outcome = run_trial(
@@ -523,7 +553,7 @@ class _VariantWork:
                 seed=seed,
                 recipe=recipe,
                 trainer=trainer,
-                dataset=self._plan.dataset,
+                dataset=self.given.dataset,
                 resume=self._resumable(folder.checkpoint, identity),
                 keep=lambda state: checkpoints.save(folder.checkpoint, state, identity=identity),
                 report=self._report(task),
@@ -549,11 +579,11 @@ class _VariantWork:
         task = f"{self._variant.name}, {search.field} {shown}, seed {seed}"
         recipe = self._variant.recipe.replace(**{search.field: value})
         trainer = self._ready()
-        self._progress.start(task, total=float(self._steps.of(recipe)), unit="steps")
+        self._progress.start(task, total=float(self._steps.of(self._variant, recipe)), unit="steps")
         accuracy: float | None
         try:
             trainer.train(seed=seed, recipe=recipe, report=self._report(task))
-            accuracy = trainer.evaluate(self._plan.dataset.training.validation).accuracy
+            accuracy = trainer.evaluate(self.given.dataset.training.validation).accuracy
         except TrainingFailedError:
             accuracy = None
         note = "failed" if accuracy is None else f"validation accuracy {100 * accuracy:.2f}%"
@@ -562,16 +592,21 @@ class _VariantWork:
 
     def _ready(self) -> AnyTrainer:
         if self._trainer is None:
+            data = self.given.dataset.training
             self._progress.say(f"Compiling {self._variant.name}")
-            if "train" not in self._shared and self._plan.request.engine != "fit":
-                self._shared["train"] = backends.backend().on_device(self._plan.dataset.training.train)
+            which = files.sha256_of_json(
+                [self._variant.features.as_dict() if self._variant.features else None, self._variant.examples]
+            )
+            if which not in self._shared and self._plan.request.engine != "fit":
+                self._shared.clear()  # variants that share data stand beside each other; others need the memory
+                self._shared[which] = backends.backend().on_device(data.train)
             self._trainer = make_trainer(
                 self._plan.request.engine,
-                builder=self._variant.model,
+                builder=self.given.builder,
                 recipe=self._variant.recipe,
-                data=self._plan.dataset.training,
+                data=data,
                 bfloat16_is_fast=self._bfloat16_is_fast,
-                device_train=self._shared.get("train"),
+                device_train=self._shared.get(which),
             )
             if self._trainer.precision == "bfloat16" and not self._bfloat16_is_fast:
                 self._progress.warn(

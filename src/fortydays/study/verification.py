@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fortydays.data.catalog import find
+from fortydays.data.library import pinned
 from fortydays.study import evidence as documents
 from fortydays.study.claims import Claim, unit_of
 from fortydays.study.statistics import CONFIDENCE, student_t
@@ -26,7 +26,7 @@ def stale_parts(evidence: Mapping[str, Any], study_file: Path, claims: Sequence[
         reasons.append("the day's study has changed")
     if evidence["code"]["engine"] != documents.code_digest(documents.engine_files(study_file, evidence["backend"])):
         reasons.append(ENGINE_CHANGED)
-    dataset = find(evidence["dataset"]["name"])
+    dataset = pinned(evidence["dataset"]["name"])
     if evidence["dataset"]["digest"] != dataset.digest:
         reasons.append(f"the dataset {dataset.name} has changed")
     if evidence["dataset"]["split_version"] != dataset.split_version:

@@ -115,7 +115,7 @@ class Collection:
     @property
     def pixel_file(self) -> Path:
         """The file with the pixels: rows of side * side * 3 bytes."""
-        return self.folder / f"{self.side}.{PREPARATION}.pixels"
+        return pixel_file(self.folder, self.side)
 
     def read(self, listing: Listing, *, workers: int, progress: Progress = SILENT) -> dict[str, Content | str]:
         """Look at every photograph of a listing, as far as it was not looked at before.
@@ -161,17 +161,13 @@ class Collection:
             A read-only memory map: uint8, shape (rows, side, side, 3).
         """
         (rows,) = self._connection.execute("SELECT count(*) FROM prepared WHERE side = ?", (self.side,)).fetchone()
-        shape = (rows, self.side, self.side, 3)
-        if not rows:
-            return np.zeros(shape, np.uint8)
-        with files.storage_errors("read", self.pixel_file):
-            try:
-                return np.memmap(self.pixel_file, np.uint8, "r", shape=shape)
-            except ValueError:
-                raise StorageError(
-                    f"{self.pixel_file} is shorter than its index says.",
-                    hint=f"Remove the folder {self.folder} and run the command again.",
-                ) from None
+        pixels = kept_pixels(self.folder, self.side)
+        if len(pixels) < rows:
+            raise StorageError(
+                f"{self.pixel_file} is shorter than its index says.",
+                hint=f"Remove the folder {self.folder} and run the command again.",
+            )
+        return pixels[:rows]
 
     def splits(self) -> dict[str, str]:
         """The split of every content that has one, by its SHA-256."""
@@ -359,6 +355,38 @@ class Collection:
 
 
 INDEX = "index.sqlite"
+
+
+def pixel_file(folder: Path, side: int) -> Path:
+    """The file with the pixels of a collection: rows of side * side * 3 bytes."""
+    return folder / f"{side}.{PREPARATION}.pixels"
+
+
+def kept_pixels(folder: Path, side: int) -> NDArray[np.uint8]:
+    """All whole rows of pixels that a collection has, also those that its index does not speak of yet.
+
+    Rows are only ever added, so what is read here stays as it is while another process adds more.
+
+    Args:
+        folder: of the collection.
+        side: pixels upwards and sideways.
+
+    Returns:
+        A read-only memory map: uint8, shape (rows, side, side, 3).
+
+    Raises:
+        StorageError: the file cannot be read.
+    """
+    path = pixel_file(folder, side)
+    rows = 0
+    if files.is_file(path):
+        with files.storage_errors("read", path):
+            rows = path.stat().st_size // (3 * side**2)
+    shape = (rows, side, side, 3)
+    if not rows:
+        return np.zeros(shape, np.uint8)
+    with files.storage_errors("read", path):
+        return np.memmap(path, np.uint8, "r", shape=shape)
 
 
 def folder_of(name: str, settings: Settings) -> Path:

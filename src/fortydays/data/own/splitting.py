@@ -12,6 +12,9 @@ from fractions import Fraction
 from fortydays.data.own.listing import LeftOut
 
 SPLITS = ("train", "validation", "test")
+SPLIT_VERSION = 1
+"""Number of the rule by which photographs are divided."""
+
 SHARES = {"train": Fraction(7, 10), "validation": Fraction(1, 10), "test": Fraction(2, 10)}
 """Of the photographs of each class."""
 

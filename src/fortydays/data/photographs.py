@@ -1,0 +1,300 @@
+"""Public collections of photographs: fetched as the files they are, and then treated like a reader's own folder.
+
+Whoever fits a model of these does what they would do with photographs of their own: same look, same split by
+content, same preparation. What is pinned is the archive that each place gives, and the dataset that comes of it.
+"""
+
+import contextlib
+import tarfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import IO
+from urllib.parse import urlsplit
+
+from fortydays.base import clock, files
+from fortydays.base.errors import DataError, StorageError
+from fortydays.base.progress import SILENT, Progress
+from fortydays.base.settings import Settings, available_cores
+from fortydays.data.arrays import Dataset
+from fortydays.data.download import download
+from fortydays.data.own import dataset as own
+from fortydays.data.own.collection import opened
+from fortydays.data.own.inspection import inspect
+from fortydays.data.own.listing import ENDINGS, list_photographs
+from fortydays.data.own.splitting import SPLIT_VERSION
+from fortydays.data.spec import Limits, SourceFailedError
+
+SIDE = 224
+"""Pixels that photographs are prepared at, upwards and sideways: what networks of ImageNet are best shown."""
+
+_MOST_MEMBERS = 200_000
+_LARGEST_MEMBER = 50_000_000
+_DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """One file with all photographs of a collection.
+
+    Attributes:
+        name: its published name; that it has in the mirror folder, too.
+        sha256: of its bytes.
+        bytes: how many it has.
+        address: where it is public, or "".
+        inside: the folder in it that holds the folders of the classes, ending in "/", or "".
+        edition: what is special about it, in words; "" for the one that evidence was made with.
+    """
+
+    name: str
+    sha256: str
+    bytes: int
+    address: str = ""
+    inside: str = ""
+    edition: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotographsSpec:
+    """What is pinned about a public collection of photographs.
+
+    Attributes:
+        name: the catalog's name, such as "tf_flowers".
+        title: its name in text.
+        version: number of the published content.
+        folder: its folder in the mirror.
+        digest: of the dataset that the first archive gives (:class:`~fortydays.data.own.dataset.OwnPhotographs`).
+        classes: the classes' names; position is label.
+        photographs: how many files there are.
+        licence: under which terms it is published.
+        citation: whom to cite.
+        archives: where it can be had, in the order to try.
+        split_version: number of the rule that divides it.
+        strokes: no: photographs are not drawn.
+    """
+
+    name: str
+    title: str
+    version: int
+    folder: str
+    digest: str
+    classes: tuple[str, ...]
+    photographs: int
+    licence: str
+    citation: str
+    archives: tuple[Archive, ...]
+    split_version: int = SPLIT_VERSION
+    strokes: bool = False
+
+
+PHOTOGRAPHS: Mapping[str, PhotographsSpec] = MappingProxyType(
+    {
+        "tf_flowers": PhotographsSpec(
+            name="tf_flowers",
+            title="Flowers",
+            version=1,
+            folder="flowers",
+            digest="d0b01b93326265e88b518bfc0d9f14b30fd1af25bafcf284ab84dc746e672c22",
+            classes=("daisy", "dandelion", "roses", "sunflowers", "tulips"),
+            photographs=3_670,
+            licence="CC BY 2.0, each by its photographer",
+            citation="The TensorFlow Team, Flowers, January 2019",
+            archives=(
+                Archive(
+                    name="tf_flowers_s160.zip",
+                    sha256="dc7f54ba9f52df78e9d8615779734dbe748f63e18bfbca2762edda1a0c9fde12",
+                    bytes=42_278_981,
+                ),
+                Archive(
+                    name="flower_photos.tgz",
+                    sha256="4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
+                    bytes=228_813_984,
+                    address="https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
+                    inside="flower_photos/",
+                    edition="the photographs in their full size",
+                ),
+            ),
+        )
+    }
+)
+"""Every public collection by its name."""
+
+
+def folder(spec: PhotographsSpec, settings: Settings) -> Path:
+    """Where the photographs lie once they were fetched, a folder for each class."""
+    return settings.datasets / spec.name / "photographs"
+
+
+def cached(spec: PhotographsSpec, settings: Settings) -> bool:
+    """Whether the photographs are there."""
+    return files.is_file(folder(spec, settings).with_name(_NOTE))
+
+
+_NOTE = "photographs.json"
+
+
+def get(
+    spec: PhotographsSpec,
+    settings: Settings,
+    progress: Progress = SILENT,
+    *,
+    limits: Limits = _DEFAULT_LIMITS,
+) -> Path:
+    """The folder with the photographs, fetched where it is not there.
+
+    Raises:
+        DataError: no place could give them; tells each one and why.
+        StorageError: the disk refuses.
+    """
+    target = folder(spec, settings)
+    if cached(spec, settings):
+        return target
+    files.make_folder(target.parent)
+    with files.locked(target.parent / "lock"):
+        if cached(spec, settings):
+            return target
+        files.remove_leftovers(target.parent)
+        if files.exists(target):
+            files.set_aside(target)
+        archive, path = _obtained(spec, settings, progress, limits)
+        progress.say(f"Unpacking {archive.name}")
+        with files.folder_built_whole(target) as building:
+            count = _unpack(archive, path, building)
+            files.sync_all()
+        files.write_json(
+            target.with_name(_NOTE), {"schema_version": 1, "archive": archive.name, "photographs": count}
+        )
+        files.remove(_downloads(target))
+        edition = f", {archive.edition}" if archive.edition else ""
+        progress.say(f"{spec.title}: {count:,} photographs{edition}, in {target}.")
+    return target
+
+
+def load(spec: PhotographsSpec, settings: Settings, progress: Progress = SILENT) -> Dataset:
+    """The photographs as a dataset: looked at, divided by content, prepared.
+
+    Its digest is the pinned one where they came from the first archive; another edition has another.
+
+    Raises:
+        DataError: they cannot be had, or another process is looking at them.
+        StorageError: the disk refuses.
+    """
+    place = get(spec, settings, progress)
+    with opened(spec.name, settings, side=SIDE) as collection:
+        inspection = inspect(list_photographs(place), collection, workers=available_cores(), progress=progress)
+        kept = own.keep(inspection, collection, name=spec.name)
+    return own.load(kept, settings, name=spec.name)
+
+
+# --------------------------------------------------------------------------------------------------------- fetching
+
+
+def _downloads(target: Path) -> Path:
+    return target.with_name("downloads")
+
+
+def _obtained(
+    spec: PhotographsSpec, settings: Settings, progress: Progress, limits: Limits
+) -> tuple[Archive, Path]:
+    failures: list[str] = []
+    for archive in spec.archives:
+        if settings.mirror is not None:
+            path = settings.mirror / spec.folder / archive.name
+            if _is_right(archive, path, f"mirror folder {path.parent}", failures):
+                return archive, path
+    for archive in spec.archives:
+        if not archive.address:
+            continue
+        host = urlsplit(archive.address).hostname or archive.address
+        if settings.offline:
+            failures.append(f"{host}: not tried, because FORTYDAYS_OFFLINE is set")
+            continue
+        path = files.make_folder(_downloads(folder(spec, settings))) / archive.name
+        progress.say(f"Getting {spec.title} from {host} ({archive.bytes / 1e6:,.0f} MB)")
+        try:
+            download(
+                archive.address,
+                path,
+                max_bytes=archive.bytes,
+                limits=limits,
+                deadline=clock.seconds() + limits.whole_seconds,
+                progress=progress,
+            )
+        except SourceFailedError as error:
+            failures.append(f"{host}: {error.message}")
+            continue
+        if _is_right(archive, path, host, failures):
+            return archive, path
+        files.remove(path)
+    first = spec.archives[0].name
+    raise DataError(
+        f"Could not get the photographs {spec.name!r} from any place.\n"
+        + "\n".join(f"  - {failure}" for failure in failures),
+        hint=f"Put {' or '.join(each.name for each in spec.archives)} into FOLDER/{spec.folder} and set "
+        f"FORTYDAYS_MIRROR=FOLDER."
+        if first
+        else "",
+    )
+
+
+def _is_right(archive: Archive, path: Path, place: str, failures: list[str]) -> bool:
+    try:
+        if not files.is_file(path):
+            failures.append(f"{place}: {archive.name} is not there")
+            return False
+        sha256 = files.sha256_of_file(path)
+    except StorageError as error:
+        failures.append(f"{place}: {error.message.removesuffix('.')}")
+        return False
+    if sha256 != archive.sha256:
+        failures.append(f"{place}: {archive.name} has SHA-256 {sha256}, expected {archive.sha256}")
+        return False
+    return True
+
+
+def _unpack(archive: Archive, path: Path, target: Path) -> int:
+    """Write the images of an archive below a folder; nothing else in it is looked at. Returns how many."""
+    count = 0
+    with _damage_of(path), path.open("rb") as stream:
+        for name, size, content in _members(path, stream):
+            if not name.startswith(archive.inside) or not name.lower().endswith(ENDINGS):
+                continue
+            parts = PurePosixPath(name.removeprefix(archive.inside)).parts
+            if not parts or any(part in ("", ".", "..", "/") for part in parts) or size > _LARGEST_MEMBER:
+                raise ValueError(f"it holds the file {name!r}, which is none to unpack")
+            place = target.joinpath(*parts)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with files.storage_errors("write", place):
+                place.write_bytes(content.read(size + 1)[:size])
+            count += 1
+    return count
+
+
+def _members(path: Path, stream: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes]]]:
+    """The regular files of an archive: name, bytes, content."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(stream) as archive:
+            if len(archive.infolist()) > _MOST_MEMBERS:
+                raise ValueError(f"it has more than {_MOST_MEMBERS:,} members")
+            for member in archive.infolist():
+                if not member.is_dir():
+                    with archive.open(member) as content:
+                        yield member.filename, member.file_size, content
+        return
+    with tarfile.open(fileobj=stream, mode="r|gz") as tar:
+        for number, entry in enumerate(tar):
+            if number > _MOST_MEMBERS:
+                raise ValueError(f"it has more than {_MOST_MEMBERS:,} members")
+            extracted = tar.extractfile(entry) if entry.isreg() else None
+            if extracted is not None:
+                yield entry.name.removeprefix("./"), entry.size, extracted
+
+
+@contextlib.contextmanager
+def _damage_of(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, EOFError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError, RuntimeError) as error:
+        raise DataError(f"{path} cannot be unpacked: {error}.") from error

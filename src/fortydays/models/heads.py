@@ -1,0 +1,73 @@
+"""Small networks that learn from the features of a large one."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
+
+
+def linear_head(
+    shape: tuple[int, int, int], classes: int, *, dropout: float = 0.0, penalty: float = 0.0
+) -> "Callable[[], keras.Model]":
+    """A builder of multinomial logistic regression on standardized features.
+
+    Args:
+        shape: of the features of one image: (1, 1, channels).
+        classes: how many there are.
+        dropout: share of the features that training hides at each step.
+        penalty: times the sum of the squared weights, added to the loss (L2).
+    """
+
+    def build() -> "keras.Model":
+        import keras
+        from keras import layers
+
+        return keras.Sequential(
+            [
+                keras.Input(shape),
+                layers.Normalization(),
+                layers.Flatten(),
+                *([layers.Dropout(dropout)] if dropout else []),
+                layers.Dense(
+                    classes,
+                    activation="softmax",
+                    kernel_initializer="zeros",
+                    kernel_regularizer=keras.regularizers.L2(penalty) if penalty else None,
+                ),
+            ]
+        )
+
+    return build
+
+
+def fine_tuned_head(
+    backbone: str, side: int, shape: tuple[int, int, int], classes: int, *, dropout: float = 0.2
+) -> "Callable[[], keras.Model]":
+    """A builder of a backbone's last block, to be trained further, with a new last layer.
+
+    Args:
+        backbone: its name.
+        side: pixels of the images that the backbone sees, upwards and sideways.
+        shape: of what the last block is given: (side / 32, side / 32, block_features), rounded up.
+        classes: how many there are.
+        dropout: share of the averaged features that training hides at each step.
+    """
+
+    def build() -> "keras.Model":
+        import keras
+        from keras import layers
+
+        from fortydays.models.backbones import last_block
+
+        return keras.Sequential(
+            [
+                keras.Input(shape),
+                last_block(backbone, side),
+                layers.GlobalAveragePooling2D(),
+                layers.Dropout(dropout),
+                layers.Dense(classes, activation="softmax"),
+            ]
+        )
+
+    return build

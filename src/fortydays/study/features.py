@@ -1,0 +1,278 @@
+"""What a pretrained network makes of images, as what a variant learns from: computed once, and kept.
+
+A variant with features trains a small network on what a large one, which stays as it is, has made of every image. That
+is computed by ONNX Runtime from the very file that becomes part of the exported model (:mod:`fortydays.study.frozen`),
+once for each image, and appended to a file: interrupted, it goes on where it stopped; photographs that are added later
+cost what they are. The test split's features are computed when that split is opened, never before.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.base import files
+from fortydays.base.errors import DataError, UsageError
+from fortydays.base.progress import SILENT, Progress
+from fortydays.base.settings import Settings
+from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
+from fortydays.data.own.rows import Rows, rows_of
+from fortydays.models.backbones import find_backbone
+
+if TYPE_CHECKING:
+    import keras
+
+    from fortydays.study.frozen import Frozen
+    from fortydays.train.framework import ModelBuilder
+
+AT_ONCE = 16
+"""Images that are computed together: always as many, so that an image's numbers do not depend on its neighbours."""
+
+LARGEST_SIDE = 512
+"""Pixels that images may be enlarged to."""
+
+MOST_BYTES = 6 * 2**30
+"""Of the features of a training split, which are kept in memory while it is learned from."""
+
+_ROWS_KEPT_AT_ONCE = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    """What a variant learns from, in the place of pixels.
+
+    Attributes:
+        backbone: the network that makes it, by its name in :data:`~fortydays.models.backbones.BACKBONES`.
+        side: pixels that images are enlarged or reduced to first, upwards and sideways.
+        before_last_block: False for what comes out at the end, averaged over the places in the image; True for what
+            the network's last block is given, so that this block can be trained further.
+        pretrained: False for the same network with random weights, which shows what having seen ImageNet is worth.
+    """
+
+    backbone: str
+    side: int
+    before_last_block: bool = False
+    pretrained: bool = True
+
+    def __post_init__(self) -> None:
+        find_backbone(self.backbone)
+        if not isinstance(self.side, int) or not 32 <= self.side <= LARGEST_SIDE:
+            raise UsageError(
+                f"Features are of images of {self.side!r} pixels; expected a whole number from 32 to {LARGEST_SIDE}."
+            )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Rows, columns and channels of what a network on these features is given; float32."""
+        backbone = find_backbone(self.backbone)
+        if not self.before_last_block:
+            return 1, 1, backbone.features
+        places = -(-self.side // 32)
+        return places, places, backbone.block_features
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Given:
+    """What a variant's trials are trained and measured on.
+
+    Attributes:
+        dataset: its images, or their features.
+        builder: builds its model, with pretrained weights where it has a part that was pretrained.
+        frozen: the network that made the features, or None.
+    """
+
+    dataset: Dataset
+    builder: "ModelBuilder"
+    frozen: "Frozen | None" = None
+
+    def details(self) -> dict[str, Any]:
+        """What evidence says of the features; empty where there are none."""
+        return {} if self.frozen is None else {"features": self.frozen.as_dict()}
+
+
+def given(
+    dataset: Dataset,
+    builder: "ModelBuilder",
+    *,
+    features: Features | None,
+    examples: int | None,
+    settings: Settings,
+    progress: Progress = SILENT,
+) -> Given:
+    """What a variant's trials are given.
+
+    Args:
+        dataset: the study's.
+        builder: the variant's.
+        features: the variant's, or None for the images themselves.
+        examples: training images of each class, the first ones; None for all.
+        settings: the workspace, and threads.
+        progress: told of the work.
+
+    Raises:
+        DataError: the weights of the backbone cannot be had, or there is no room for the features.
+        StorageError: the workspace cannot be written.
+    """
+    if examples is not None:
+        training = dataset.training
+        train = first_of_each_class(training.train, examples)
+        dataset = dataclasses.replace(dataset, training=dataclasses.replace(training, train=train))
+    if features is None:
+        return Given(dataset=dataset, builder=builder)
+    from fortydays.study.frozen import frozen_network, pretrained_model
+
+    images = dataset.training.validation.images
+    frozen = frozen_network(features, tuple(images.shape[1:]), settings, progress)
+    _check_room(features, len(dataset.training.train))
+
+    def of(split: Split, name: str) -> Split:
+        return Split(images=_features_of(split, name, dataset, frozen, settings, progress), labels=split.labels)
+
+    training = TrainingData(
+        train=of(dataset.training.train, "training"),
+        validation=of(dataset.training.validation, "validation"),
+        num_classes=dataset.training.num_classes,
+    )
+    if features.before_last_block and features.pretrained:
+        filled = _Filled(builder, lambda: pretrained_model(features, settings, progress))
+    else:
+        filled = builder
+    return Given(
+        dataset=dataclasses.replace(
+            dataset, training=training, test=SealedSplit(lambda: of(dataset.test.open(), "test"))
+        ),
+        builder=filled,
+        frozen=frozen,
+    )
+
+
+def first_of_each_class(split: Split, count: int) -> Split:
+    """The first examples of each class, in the order of the split; all of a class that has no more than that.
+
+    Args:
+        split: labelled images.
+        count: of each class; at least 1.
+    """
+    labels = np.asarray(split.labels)
+    chosen = np.sort(np.concatenate([np.flatnonzero(labels == label)[:count] for label in np.unique(labels)]))
+    if isinstance(split.images, Rows):
+        rows = split.images
+        images = rows_of(rows.source, rows.places[chosen], file=rows.file)
+    else:
+        images = np.asarray(split.images)[chosen]
+    return Split(images=images, labels=labels[chosen])
+
+
+class _Filled:
+    """A builder whose models begin with pretrained weights in the part that has them."""
+
+    def __init__(self, builder: "ModelBuilder", pretrained: "Callable[[], keras.Model]") -> None:
+        self._builder, self._load = builder, pretrained
+        self._pretrained: keras.Model | None = None
+
+    def __call__(self) -> "keras.Model":
+        from fortydays.models.backbones import fill_last_blocks
+
+        model = self._builder()
+        if self._pretrained is None:
+            self._pretrained = self._load()
+        fill_last_blocks(model, self._pretrained)
+        return model
+
+
+def _check_room(features: Features, examples: int) -> None:
+    needed = 4 * examples * int(np.prod(features.shape))
+    if needed > MOST_BYTES:
+        raise DataError(
+            f"The features of {examples:,} images before the last block of {features.backbone} take "
+            f"{needed / 1e9:.1f} GB of memory; expected at most {MOST_BYTES / 1e9:.1f} GB.",
+            hint="Train a head alone on so many, without fine-tuning.",
+        )
+
+
+def _features_of(
+    split: Split, name: str, dataset: Dataset, frozen: "Frozen", settings: Settings, progress: Progress
+) -> NDArray[np.float32]:
+    """The features of a split: from the file that has them, which gets those that are missing."""
+    task = f"Features of {len(split):,} {name} images, {frozen.title}"
+    if isinstance(split.images, Rows):
+        # Photographs of a reader's own: their features lie beside their pixels, in the same order, whatever split
+        # they are in, and are those of every study that uses them.
+        rows = split.images
+        path = rows.file.with_name(f"{rows.file.stem}.{frozen.key[:16]}.features")
+        needed = int(rows.places.max()) + 1 if len(rows) else 0
+        found = extended(path, rows.source[:needed], frozen, settings, progress, task=task)
+        return np.ascontiguousarray(found[rows.places])
+    images = split.images
+    digest = f"{len(split)}-{files.sha256_of_bytes(np.ascontiguousarray(images[:64]).tobytes())[:12]}"
+    folder = files.make_folder(settings.workspace / "features" / f"{dataset.name}-{dataset.digest[:12]}")
+    path = folder / f"{name}-{digest}.{frozen.key[:16]}.features"
+    return np.asarray(extended(path, images, frozen, settings, progress, task=task))
+
+
+def extended(
+    path: Path,
+    images: NDArray[np.uint8],
+    frozen: "Frozen",
+    settings: Settings,
+    progress: Progress = SILENT,
+    *,
+    task: str,
+) -> NDArray[np.float32]:
+    """The features of images, of which a file has the first ones already; the others are computed and added to it.
+
+    Args:
+        path: of the file: the features row by row, as they lie in memory. Rows are only ever added.
+        images: uint8, shape (n, height, width[, channels]).
+        frozen: what makes them.
+        settings: threads.
+        progress: told of the images.
+        task: what to call the work.
+
+    Returns:
+        A read-only memory map: float32, shape (n, *frozen.shape).
+
+    Raises:
+        DataError: there is not enough room.
+        StorageError: the file cannot be read or written.
+    """
+    size = 4 * int(np.prod(frozen.shape))
+    files.make_folder(path.parent)
+    with files.locked(path.with_name(f".{path.name}.lock")):
+        done = 0
+        if files.is_file(path):
+            with files.storage_errors("read", path):
+                done = path.stat().st_size // size
+        if done < len(images):
+            _check_disk(path, (len(images) - done) * size)
+            compute = frozen.session(threads=settings.threads)
+            progress.start(task, total=float(len(images)), unit="images")
+            try:
+                for start in range(done, len(images), _ROWS_KEPT_AT_ONCE):
+                    stop = min(start + _ROWS_KEPT_AT_ONCE, len(images))
+                    content = compute(images[start:stop])
+                    files.append_bytes(path, after=start * size, content=content.tobytes())
+                    progress.advance(task, done=float(stop))
+            finally:
+                progress.finish(task)
+    if not len(images):
+        return np.zeros((0, *frozen.shape), np.float32)
+    with files.storage_errors("read", path):
+        return np.memmap(path, np.float32, "r", shape=(len(images), *frozen.shape))
+
+
+def _check_disk(path: Path, needed: int) -> None:
+    free = files.free_bytes(path.parent)
+    if needed > free:
+        raise DataError(
+            f"The features take {needed / 1e9:.1f} GB in {path.parent}, where {free / 1e9:.1f} GB are free.",
+            hint="Make room, or let FORTYDAYS_HOME name a folder on a larger disk.",
+        )
