@@ -8,9 +8,11 @@ from tiny_training import CLASSES, SIZE, linear, plain_convolutional
 
 from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.train.framework import (
+    balanced_weights,
     build_loss,
     build_model,
     build_optimizer,
+    build_training_loss,
     has_convolutions,
     load_keras,
     resolve_precision,
@@ -166,6 +168,30 @@ def test_layers_that_adapt_see_the_training_images_as_the_network_does(keras: An
     assert np.array(model.layers[0](np.array([[0.5, 1.0], [1.0, 1.0]], np.float32))) == pytest.approx(
         np.array([[0, 0], [1, 0]])
     )
+
+
+def test_layers_that_adapt_see_features_as_they_are(keras: Any) -> None:
+    features = np.array([[0, 255], [255, 255]], np.float32)
+    model = build_model(normalized, seed=0, precision="float32", images=features)
+    assert np.array(model.layers[0].mean).ravel() == pytest.approx([127.5, 255])
+
+
+def test_balanced_weights_by_hand() -> None:
+    # Three of the first class and one of the second: each class weighs two in all, an example one in the mean.
+    assert balanced_weights(np.array([0, 1, 0, 0], np.uint8), 2).tolist() == [pytest.approx(2 / 3), 2]
+    assert balanced_weights(np.array([0, 1, 2], np.uint8), 3).tolist() == [1, 1, 1]
+    # A class that is not there is left out: those that are share the examples.
+    assert balanced_weights(np.array([0, 2, 0, 0], np.uint8), 3).tolist() == [pytest.approx(2 / 3), 0, 2]
+
+
+def test_the_training_loss_is_the_loss_unless_classes_are_weighted(keras: Any) -> None:
+    labels, probabilities = np.array([0, 1], np.int32), np.array([[0.5, 0.5], [0.25, 0.75]], np.float32)
+    of_split = np.array([0, 1, 0, 0], np.uint8)
+    loss = build_loss(Recipe(epochs=1), 2)
+    assert build_training_loss(Recipe(epochs=1), loss, labels=of_split, num_classes=2) is loss
+    balanced = Recipe(epochs=1, class_weights="balanced")
+    weighted = build_training_loss(balanced, loss, labels=of_split, num_classes=2)
+    assert np.array(weighted(labels, probabilities)) == pytest.approx([-2 / 3 * np.log(0.5), -2 * np.log(0.75)])
 
 
 def test_a_layer_that_adapts_behind_others_sees_what_they_give(keras: Any) -> None:

@@ -37,6 +37,11 @@ def reference(builder: Any, recipe: Recipe, data: TrainingData) -> FitTrainer:
         ),
         (plain_convolutional, {"batch_size": 50}),  # five batches and six images that are left out
         (plain_convolutional, {"flip": "alternating", "shift": 2, "cutout": 2, "test_views": "flip and shift"}),
+        (
+            plain_convolutional,
+            {"flip": "random", "rotation": 20.0, "zoom": 0.2, "contrast": 0.3, "cutout": 2},
+        ),
+        (linear, {"mixup": 0.3, "class_weights": "balanced", "label_smoothing": 0.1}),
         (plain_convolutional, {"optimizer": "muon", "learning_rate": 0.05, "flip": "random"}),
     ],
     ids=[
@@ -45,6 +50,8 @@ def reference(builder: Any, recipe: Recipe, data: TrainingData) -> FitTrainer:
         "smoothing, momentum, cosine",
         "convolution",
         "augmentation",
+        "more augmentation",
+        "mixing, class weights",
         "muon",
     ],
 )

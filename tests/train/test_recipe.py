@@ -33,6 +33,16 @@ RECIPE = Recipe(epochs=5)
         ("warmup", 1.0, "is 1.0; expected a number at least 0 and below 1."),
         ("weight_decay", -1, "is -1; expected a number at least 0."),
         ("label_smoothing", 1, "is 1; expected a number at least 0 and below 1."),
+        ("rotation", -1, "is -1; expected a number at least 0 and at most 180."),
+        ("rotation", 180.5, "is 180.5; expected a number at least 0 and at most 180."),
+        ("rotation", math.nan, "is nan; expected a number."),
+        ("rotation", "15", "is '15'; expected a number."),
+        ("zoom", -0.1, "is -0.1; expected a number at least 0 and below 1."),
+        ("zoom", 1.0, "is 1.0; expected a number at least 0 and below 1."),
+        ("contrast", True, "is True; expected a number."),
+        ("contrast", 1, "is 1; expected a number at least 0 and below 1."),
+        ("mixup", -0.2, "is -0.2; expected a number at least 0 and below 1000."),
+        ("mixup", math.inf, "is inf; expected a number."),
         ("patience", 0, "is 0; expected a whole number from 1 to 100000."),
         ("patience", 1.5, "is 1.5; expected a whole number."),
         ("evaluate_every", 0, "is 0; expected a whole number from 1 to 1000000000."),
@@ -54,6 +64,7 @@ def test_a_value_that_cannot_be_is_refused_with_what_was_expected(field: str, va
         ("loss", "cross_entropy", "crossentropy", LOSSES),
         ("monitor", "val_loss", "validation_loss", ("validation_loss", "validation_accuracy")),
         ("precision", "float23", "float32", PRECISIONS),
+        ("class_weights", "balance", "balanced", ("none", "balanced")),
     ],
 )
 def test_a_name_that_does_not_exist_gets_a_suggestion_and_the_list(
@@ -77,6 +88,19 @@ def test_label_smoothing_goes_with_cross_entropy_only() -> None:
         RECIPE.replace(loss="mean_squared_error", label_smoothing=0.1)
     assert "'label_smoothing' is 0.1 with the loss 'mean_squared_error'" in raised.value.message
     assert raised.value.hint == "Set label_smoothing=0 or loss=crossentropy."
+
+
+def test_mixing_needs_another_image_in_the_batch() -> None:
+    with pytest.raises(UsageError) as raised:
+        RECIPE.replace(mixup=0.2, batch_size=1)
+    assert "'mixup' is 0.2 with a batch size of 1; an image is mixed with another one" in raised.value.message
+    assert raised.value.hint == "Set mixup=0 or a larger batch_size."
+
+
+def test_what_the_first_recipes_did_without_is_off() -> None:
+    off = {"rotation": 0, "zoom": 0, "contrast": 0, "mixup": 0, "class_weights": "none"}
+    assert {name: RECIPE.as_dict()[name] for name in off} == off
+    assert RECIPE.replace(rotation=180).rotation == 180
 
 
 def test_an_unknown_field_gets_a_suggestion_and_the_list_of_fields() -> None:
@@ -116,6 +140,11 @@ def test_an_optimizers_options_are_checked(optimizer: str, options: dict[str, An
         ("learning_rate=1", "learning_rate", 1.0),
         ("optimizer=sgd", "optimizer", "sgd"),
         ("schedule=cosine", "schedule", "cosine"),
+        ("rotation=15", "rotation", 15.0),
+        ("zoom=.1", "zoom", 0.1),
+        ("contrast=0.2", "contrast", 0.2),
+        ("mixup=0.2", "mixup", 0.2),
+        ("class_weights=balanced", "class_weights", "balanced"),
         ("patience=3", "patience", 3),
         ("patience=none", "patience", None),
         ("patience=off", "patience", None),
@@ -148,6 +177,7 @@ def test_a_field_is_set_from_text(setting: str, field: str, value: Any) -> None:
         ("learning_rate=fast", "The recipe field 'learning_rate' got 'fast'; expected a number."),
         ("learning_rate=nan", "The recipe field 'learning_rate' is nan; expected a number."),
         ("learning_rate=1e999", "The recipe field 'learning_rate' is inf; expected a number."),
+        ("rotation=some", "The recipe field 'rotation' got 'some'; expected a number."),
         ("patience=soon", "The recipe field 'patience' got 'soon'; expected a whole number or 'none'."),
         ("optimizer_options=0.9", "'optimizer_options' is set one option at a time."),
         ("optimizer_options.momentum=0.9", "There is no option of the optimizer 'adam' 'momentum'."),

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from tiny_training import CLASSES, RECIPE, bits, linear, without_times
 
 from fortydays.data.arrays import TrainingData
+from fortydays.train.augmentation import draws_of_epoch
+from fortydays.train.order import batches_of_epoch
 from fortydays.train.recipe import Recipe
 from fortydays.train.trainer import Trained, Trainer, values_of
 
@@ -28,6 +30,8 @@ WHOLE = Recipe(epochs=2, batch_size=256, optimizer="sgd", learning_rate=0.5)
         {"optimizer_options": {"momentum": 0.5}},
         {"label_smoothing": 0.3},
         {"loss": "mean_squared_error"},
+        {"class_weights": "balanced"},
+        {"class_weights": "balanced", "label_smoothing": 0.3},
     ],
     ids=str,
 )
@@ -56,14 +60,18 @@ def by_hand(
     images = data.train.images.reshape(len(data.train), -1) / 255
     truth = np.eye(CLASSES)[data.train.labels]
     truth = truth * (1 - recipe.label_smoothing) + recipe.label_smoothing / CLASSES
+    counts = np.bincount(data.train.labels)
+    balanced = recipe.class_weights == "balanced"
+    weight = (len(images) / (CLASSES * counts))[data.train.labels] if balanced else np.ones(len(images))
+    assert weight.mean() == pytest.approx(1)
     velocity = [np.zeros_like(matrix), np.zeros_like(shift)]
     losses = []
     for rate in rates:
         logits = images @ matrix + shift
         answers = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         if recipe.loss == "crossentropy":
-            losses.append(float(-(truth * np.log(answers)).sum(axis=1).mean()))
-            slope = (answers - truth) / len(images)
+            losses.append(float((weight * -(truth * np.log(answers)).sum(axis=1)).mean()))
+            slope = weight[:, None] * (answers - truth) / len(images)
         else:
             losses.append(float(((answers - truth) ** 2).mean()))
             outer = 2 * (answers - truth) / truth.size
@@ -95,6 +103,11 @@ def trained(trainer_of: TrainerOf, data: TrainingData, **changes: Any) -> Traine
         {"schedule": "cosine"},
         {"warmup": 0.5},
         {"epochs": 3},
+        {"rotation": 10.0},
+        {"zoom": 0.1},
+        {"contrast": 0.2},
+        {"mixup": 0.2},
+        {"class_weights": "balanced"},
     ],
     ids=str,
 )
@@ -105,6 +118,42 @@ def test_a_field_changes_the_weights_and_training_still_learns(
     assert bits(changed.variables) != bits(plain.variables)
     losses = [p.train_loss for p in changed.history.points]
     assert losses[-1] < losses[0]
+
+
+def test_a_step_of_mixed_examples_is_that_of_mixed_images_and_labels(
+    trainer_of: TrainerOf, data: TrainingData
+) -> None:
+    recipe = WHOLE.replace(mixup=0.4, epochs=1)
+    trainer = trainer_of(linear, recipe, data)
+    trainer.reset(seed=0)
+    matrix, shift = (v.astype(np.float64) for v in values_of(trainer.model.variables))
+    found = trainer.train(seed=0, recipe=recipe)
+    order = batches_of_epoch(seed=0, epoch=0, examples=256, batch_size=256)
+    drawn = draws_of_epoch(recipe, seed=0, epoch=0, order=order, examples=256, image_shape=(6, 6))[0]
+    partner, share = drawn[:, 8], drawn[:, 9:] / 2**16
+    images, labels = data.train.images[order[0]].reshape(256, -1) / 255, np.eye(CLASSES)[data.train.labels[order[0]]]
+    images, truth = (share * x + (1 - share) * x[partner] for x in (images, labels))
+    logits = images @ matrix + shift
+    answers = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    slope = (answers - truth) / 256
+    for expected, variable in zip(
+        (matrix - 0.5 * images.T @ slope, shift - 0.5 * slope.sum(axis=0)), found.variables, strict=True
+    ):
+        assert np.abs(expected - variable).max() < 1e-5
+    assert found.history.points[0].train_loss == pytest.approx(-(truth * np.log(answers)).sum(axis=1).mean(), rel=1e-5)
+    right = np.mean(answers.argmax(axis=1) == truth.argmax(axis=1))
+    assert found.history.points[0].train_accuracy == pytest.approx(right, abs=1e-6)
+
+
+def test_looks_at_the_validation_split_are_not_weighted_by_class(trainer_of: TrainerOf, data: TrainingData) -> None:
+    changes = {"class_weights": "balanced", "learning_rate": 1e-30, "epochs": 1}
+    plain, weighted = (
+        trained(trainer_of, data, **{**changes, "class_weights": "none"}),
+        trained(trainer_of, data, **changes),
+    )
+    (one,), (other,) = plain.history.points, weighted.history.points
+    assert other.validation_loss == one.validation_loss
+    assert other.train_loss != one.train_loss
 
 
 def test_adamw_without_weight_decay_is_adam(trainer_of: TrainerOf, data: TrainingData) -> None:

@@ -14,6 +14,7 @@ from tiny_training import CLASSES, RECIPE, SIZE, bits, convolutional, made_up_da
 from fortydays.data.arrays import TrainingData
 from fortydays.train import checkpoint as checkpoints
 from fortydays.train.checkpoint import Checkpoint
+from fortydays.train.recipe import Recipe
 from fortydays.train.trainer import Trained, Trainer
 
 TrainerOf = Callable[..., Trainer]
@@ -29,6 +30,7 @@ def kept_on_disk(folder: Path) -> Callable[[Checkpoint], None]:
 AUGMENTED = LONG.replace(
     optimizer="muon", learning_rate=0.02, flip="alternating", shift=1, cutout=2, patience=None, epochs=3
 )
+ALL_OF_IT = AUGMENTED.replace(rotation=15.0, zoom=0.2, contrast=0.3, mixup=0.2, class_weights="balanced")
 
 
 def everything() -> Any:
@@ -51,11 +53,12 @@ def everything() -> Any:
     )
 
 
-def test_with_augmentation_muon_and_adapted_layers(pictures: TrainingData, keras: Any) -> None:
-    trainer = Trainer(builder=everything, recipe=AUGMENTED, data=pictures)
+@pytest.mark.parametrize("recipe", [AUGMENTED, ALL_OF_IT], ids=["mirrored, shifted, covered", "all of it"])
+def test_with_augmentation_muon_and_adapted_layers(recipe: Recipe, pictures: TrainingData, keras: Any) -> None:
+    trainer = Trainer(builder=everything, recipe=recipe, data=pictures)
     states: list[Checkpoint] = []
     whole = trainer.train(seed=7, keep=states.append)
-    another = Trainer(builder=everything, recipe=AUGMENTED, data=pictures)  # as in a new process
+    another = Trainer(builder=everything, recipe=recipe, data=pictures)  # as in a new process
     for state in states[:-1]:
         assert shown(another.train(seed=7, resume=state)) == shown(whole)
 

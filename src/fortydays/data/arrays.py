@@ -6,6 +6,7 @@ The engine is given :class:`TrainingData`, which has no way to the test examples
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +14,16 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Split:
-    """Labelled images.
+    """Labelled examples: images, or features that another network made of them.
 
     Attributes:
-        images: uint8, shape (n, height, width) or (n, height, width, channels).
-        labels: uint8, shape (n,), the index of each image's class.
+        images: uint8, shape (n, height, width) or (n, height, width, channels): pixels, which a network gets as
+            numbers from 0 to 1. Or float32, shape (n, height, width, channels), where height and width may be 1:
+            features, numbers taken as they are; of the augmentations only mixup is for them.
+        labels: uint8, shape (n,), the index of each example's class.
     """
 
-    images: NDArray[np.uint8]
+    images: NDArray[Any]
     labels: NDArray[np.uint8]
 
     def __len__(self) -> int:

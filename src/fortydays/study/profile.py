@@ -299,7 +299,7 @@ def _steps_of_epoch(trainer: Trainer, recipe: Recipe, data: TrainingData) -> _Ta
     run = backend.compile_epoch(
         model=trainer.model,
         optimizer=trainer.optimizer,
-        loss=trainer.loss,
+        loss=trainer.training_loss,
         train=backend.on_device(data.train),
         recipe=recipe,
         convolutions=trainer.convolutions,

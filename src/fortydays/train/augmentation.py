@@ -1,19 +1,42 @@
-"""What a network is shown of an image: mirrored, shifted, or with a square covered, in training and when tested.
+"""What a network is shown of an example, in training and when tested.
 
-What is drawn for each image of an epoch derives from the seed and the epoch, like the order, and is computed in NumPy:
-every backend and the reference engine show the same pixels, and a killed trial goes on with the same bits. Only the
-pixels themselves are moved inside the compiled epoch.
+Images are mirrored, shifted, turned, zoomed, changed in contrast, or have a square covered; examples of any kind can
+be mixed. What is drawn for each example of an epoch derives from the seed and the epoch, like the order, and is
+computed in NumPy: every backend and the reference engine show the same pixels, and a killed trial goes on with the
+same bits. Only the pixels themselves are moved and changed inside the compiled epoch. They are moved by arithmetic on
+whole numbers, interpolation included, so that two backends can differ only in how they round what comes after it.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.train.recipe import Recipe
 
+if TYPE_CHECKING:
+    from fortydays.train.backends import Loss
+
 DRAWN = 5
 """Numbers drawn for an image: mirrored (0 or 1), rows and columns shifted, and the corner of the covered square."""
+
+DRAWN_IN_ALL = 10
+"""Numbers drawn where a recipe turns, zooms, changes contrast or mixes: five more, in units of 1/:data:`ONE`.
+
+They are the cosine and the sine of the turn, both times the side that zooming shows; the factor of contrast; the place
+in the batch of the image that is mixed in (a whole number); and the share that the image itself keeps.
+"""
+
+ONE = 2**16
+"""What stands for 1 among the drawn numbers that are not whole."""
+
+LARGEST_SIDE = 2048
+"""Pixels that a turned or zoomed image may be high and wide: its places are counted in whole numbers of 32 bits."""
+
+_FINE = 2**8
+"""Steps between two pixels in interpolation: a weighted sum of four pixels is then exact in float32 (24 bits)."""
+
+_COSINE, _SINE, _CONTRAST, _PARTNER, _SHARE = range(DRAWN, DRAWN_IN_ALL)
 
 VIEWS = {
     "none": (((0, 0, 0), 1.0),),
@@ -33,17 +56,32 @@ _DRAWS, _FIRST_FLIPS = 1, 2  # keep these random numbers apart from those of the
 
 
 def augments(recipe: Recipe) -> bool:
-    """Whether the recipe shows anything but the images as they are."""
-    return recipe.flip != "none" or recipe.shift > 0 or recipe.cutout > 0
+    """Whether the recipe shows anything but the examples as they are."""
+    return recipe.flip != "none" or recipe.shift > 0 or recipe.cutout > 0 or _draws_more(recipe)
+
+
+def resamples(recipe: Recipe) -> bool:
+    """Whether the recipe shows images between whose pixels one must interpolate."""
+    return recipe.rotation > 0 or recipe.zoom > 0
+
+
+def changes_of_images(recipe: Recipe) -> dict[str, object]:
+    """The fields, with their values, by which a recipe shows images as they are not, in training or when tested."""
+    names = ("flip", "shift", "cutout", "rotation", "zoom", "contrast", "test_views")
+    return {name: value for name in names if (value := getattr(recipe, name)) not in ("none", 0)}
+
+
+def _draws_more(recipe: Recipe) -> bool:
+    return resamples(recipe) or recipe.contrast > 0 or recipe.mixup > 0
 
 
 def draws_of_epoch(
     recipe: Recipe, *, seed: int, epoch: int, order: NDArray[np.int32], examples: int, image_shape: tuple[int, ...]
 ) -> NDArray[np.int32]:
-    """What is drawn for every image of an epoch.
+    """What is drawn for every example of an epoch.
 
     Args:
-        recipe: its ``flip``, ``shift`` and ``cutout``.
+        recipe: its ``flip``, ``shift``, ``cutout``, ``rotation``, ``zoom``, ``contrast`` and ``mixup``.
         seed: the trial's seed.
         epoch: counted from 0.
         order: int32, shape (steps, batch): the epoch's batches.
@@ -51,12 +89,13 @@ def draws_of_epoch(
         image_shape: (height, width) or (height, width, channels).
 
     Returns:
-        int32, shape (steps, batch, 5), or (steps, batch, 0) where the recipe shows the images as they are.
+        int32, shape (steps, batch, 10); (steps, batch, 5) where the recipe only mirrors, shifts and covers; or
+        (steps, batch, 0) where it shows the examples as they are.
     """
     if not augments(recipe):
         return np.zeros((*order.shape, 0), np.int32)
     random = np.random.default_rng([seed, epoch, _DRAWS])
-    drawn = np.zeros((*order.shape, DRAWN), np.int32)
+    drawn = np.zeros((*order.shape, DRAWN_IN_ALL if _draws_more(recipe) else DRAWN), np.int32)
     if recipe.flip == "random":
         drawn[..., 0] = random.integers(0, 2, order.shape)
     elif recipe.flip == "alternating":
@@ -71,7 +110,25 @@ def draws_of_epoch(
         height, width = image_shape[:2]
         drawn[..., 3] = random.integers(0, height, order.shape) - recipe.cutout // 2
         drawn[..., 4] = random.integers(0, width, order.shape) - recipe.cutout // 2
+    if _draws_more(recipe):
+        drawn[..., DRAWN:] = _more_draws(recipe, random, order.shape)
     return drawn
+
+
+def _more_draws(recipe: Recipe, random: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """The numbers after the first five, int32, shape (steps, batch, 5); what is not drawn changes nothing."""
+    places = np.arange(shape[1])
+    angle = (
+        np.deg2rad(random.uniform(-recipe.rotation, recipe.rotation, shape)) if recipe.rotation else np.zeros(shape)
+    )
+    side = random.uniform(1 - recipe.zoom, 1 + recipe.zoom, shape) if recipe.zoom else np.ones(shape)
+    factor = random.uniform(1 - recipe.contrast, 1 + recipe.contrast, shape) if recipe.contrast else np.ones(shape)
+    share, partner = np.ones(shape), np.broadcast_to(places, shape)
+    if recipe.mixup:
+        share = random.beta(recipe.mixup, recipe.mixup, shape)
+        partner = (places + random.integers(1, shape[1], shape)) % shape[1]
+    more = [side * np.cos(angle), side * np.sin(angle), factor, partner / ONE, share]
+    return np.rint(np.stack(more, axis=-1) * ONE).astype(np.int32)
 
 
 def moved(images: Any, drawn: Any) -> Any:
@@ -79,7 +136,7 @@ def moved(images: Any, drawn: Any) -> Any:
 
     Args:
         images: tensor of any type, shape (n, height, width) or (n, height, width, channels).
-        drawn: int32, shape (n, 5) or (n, 3).
+        drawn: int32, shape (n, 3) or with more columns.
 
     Returns:
         A tensor of the same type and shape.
@@ -103,12 +160,89 @@ def _reflected(positions: Any, size: int) -> Any:
     return (size - 1) - ops.abs((size - 1) - ops.abs(positions))
 
 
+def resampled(images: Any, drawn: Any) -> Any:
+    """Images mirrored, then turned about their middle and zoomed, then shifted as drawn, by one interpolation.
+
+    What comes to lie outside an image shows its own edge, reflected. Between pixels, the four around are weighted by
+    how near they are (bilinear interpolation), in steps of 1/256 of a pixel.
+
+    Args:
+        images: uint8 tensor, shape (n, height, width) or (n, height, width, channels), at most :data:`LARGEST_SIDE`
+            high and wide.
+        drawn: int32, shape (n, 10).
+
+    Returns:
+        float32 from 0 to 1, of the same shape. Where neither a turn nor a zoom is drawn, the pixels of :func:`moved`.
+    """
+    from keras import ops
+
+    return ops.cast(interpolated(images, drawn), "float32") / (255.0 * _FINE**2)
+
+
+def interpolated(images: Any, drawn: Any) -> Any:
+    """What :func:`resampled` gives, before it is divided: int32, in 1/65536 of a pixel's value."""
+    from keras import ops
+
+    n, height, width = ops.shape(images)[0], images.shape[1], images.shape[2]
+    mirrored, down, right, cosine, sine = (ops.reshape(drawn[:, i], (-1, 1, 1)) for i in (0, 1, 2, _COSINE, _SINE))
+    # Places are counted from the middle, in half pixels, so that the middle of an even number of pixels is one too.
+    below = 2 * (ops.reshape(ops.arange(height, dtype="int32"), (1, -1, 1)) - down) - (height - 1)
+    beside = 2 * (ops.reshape(ops.arange(width, dtype="int32"), (1, 1, -1)) - right) - (width - 1)
+    row, row_share = _pixel_and_share(cosine * below + sine * beside + (height - 1) * ONE)
+    column, column_share = _pixel_and_share(cosine * beside - sine * below + (width - 1) * ONE)
+    image = ops.reshape(ops.arange(n, dtype="int32"), (-1, 1, 1)) * height
+    flat = ops.reshape(images, (-1, *images.shape[3:]))
+    of_channels = (1,) * (len(images.shape) - 3)
+
+    def weighed(row: Any, column: Any, weight: Any) -> Any:
+        column = _folded(column, width)
+        column = column + mirrored * (width - 1 - 2 * column)
+        pixels = ops.take(flat, (image + _folded(row, height)) * width + column, axis=0)
+        return ops.cast(pixels, "int32") * ops.reshape(weight, (-1, height, width, *of_channels))
+
+    return (
+        weighed(row, column, (_FINE - row_share) * (_FINE - column_share))
+        + weighed(row, column + 1, (_FINE - row_share) * column_share)
+        + weighed(row + 1, column, row_share * (_FINE - column_share))
+        + weighed(row + 1, column + 1, row_share * column_share)
+    )
+
+
+def _pixel_and_share(places: Any) -> tuple[Any, Any]:
+    """Places in half pixels of 1/:data:`ONE`: the pixel before each, and how far on to the next it is, of 256."""
+    from keras import ops
+
+    step = 2 * ONE // _FINE
+    fine = ops.right_shift(places + step // 2, step.bit_length() - 1)
+    return ops.right_shift(fine, _FINE.bit_length() - 1), ops.bitwise_and(fine, _FINE - 1)
+
+
+def _folded(positions: Any, size: int) -> Any:
+    """Positions outside an axis, however far, mirrored at its first and last element as often as it takes."""
+    from keras import ops
+
+    return (size - 1) - ops.abs((size - 1) - ops.mod(positions, max(1, 2 * (size - 1))))
+
+
+def contrasted(images: Any, drawn: Any) -> Any:
+    """Images with their contrast changed around the mean of each image and channel, cut off at 0 and 1.
+
+    Args:
+        images: float32 tensor from 0 to 1, shape (n, height, width) or (n, height, width, channels).
+        drawn: int32, shape (n, 10).
+    """
+    from keras import ops
+
+    means = ops.mean(images, axis=(1, 2), keepdims=True)
+    return ops.clip(means + _of_example(drawn, _CONTRAST, images) * (images - means), 0.0, 1.0)
+
+
 def covered(images: Any, drawn: Any, *, side: int, fill: NDArray[np.float32]) -> Any:
     """Images with a square covered (cutout).
 
     Args:
         images: float tensor, shape (n, height, width, ...).
-        drawn: int32, shape (n, 5).
+        drawn: int32, shape (n, 5) or (n, 10).
         side: of the square, in pixels.
         fill: what it is covered with, shape () or (channels,).
     """
@@ -124,23 +258,103 @@ def covered(images: Any, drawn: Any, *, side: int, fill: NDArray[np.float32]) ->
     return ops.where(hidden, ops.cast(fill, images.dtype), images)
 
 
-def scaled(images: Any) -> Any:
-    """uint8 images as float32 from 0 to 1, inside a graph."""
+def mixed(examples: Any, drawn: Any) -> Any:
+    """Examples shown through each other: of each its share, and the rest of its partner in the batch (mixup).
+
+    Args:
+        examples: float32 tensor, shape (n, ...).
+        drawn: int32, shape (n, 10).
+    """
+    share = _of_example(drawn, _SHARE, examples)
+    return share * examples + (1.0 - share) * _of_partners(examples, drawn)
+
+
+def losses_of(loss: "Loss", labels: Any, probabilities: Any, drawn: Any, recipe: Recipe) -> Any:
+    """The loss of each example in training: of a mixed one, that for its own label and its partner's by their shares.
+
+    Args:
+        loss: one value for each example.
+        labels: int32 tensor, shape (n,).
+        probabilities: float tensor, shape (n, classes).
+        drawn: int32, shape (n, 10), or any other where the recipe mixes nothing.
+        recipe: its ``mixup``.
+
+    Returns:
+        float32, shape (n,).
+    """
+    if not recipe.mixup:
+        return loss(labels, probabilities)
+    share = _of_example(drawn, _SHARE, labels)
+    of_partners = loss(_of_partners(labels, drawn), probabilities)
+    return share * loss(labels, probabilities) + (1.0 - share) * of_partners
+
+
+def heavier_labels(labels: Any, drawn: Any, recipe: Recipe) -> Any:
+    """The label that is right for each example: of a mixed one, that with the larger share (its own if neither is).
+
+    Args:
+        labels: int32 tensor, shape (n,).
+        drawn: int32, shape (n, 10), or any other where the recipe mixes nothing.
+        recipe: its ``mixup``.
+    """
     from keras import ops
 
-    return ops.cast(images, "float32") / 255.0
+    if not recipe.mixup:
+        return labels
+    return ops.where(drawn[:, _SHARE] >= ONE // 2, labels, _of_partners(labels, drawn))
+
+
+def _of_example(drawn: Any, column: int, like: Any) -> Any:
+    """A drawn number that is not whole, as float32, shaped to be multiplied with examples."""
+    from keras import ops
+
+    return ops.reshape(ops.cast(drawn[:, column], "float32") / float(ONE), (-1, *(1,) * (len(like.shape) - 1)))
+
+
+def _of_partners(values: Any, drawn: Any) -> Any:
+    from keras import ops
+
+    return ops.take(values, drawn[:, _PARTNER], axis=0)
+
+
+def scaled(images: Any) -> Any:
+    """Examples as the network gets them, inside a graph: uint8 pixels from 0 to 1, float32 features as they are."""
+    import keras
+
+    if keras.backend.standardize_dtype(images.dtype) == "float32":
+        return keras.ops.convert_to_tensor(images)
+    return keras.ops.cast(images, "float32") / 255.0
+
+
+def scaled_array(images: NDArray[Any]) -> NDArray[np.float32]:
+    """What :func:`scaled` gives, in NumPy."""
+    return images if images.dtype == np.float32 else images.astype(np.float32) / np.float32(255)
 
 
 def shown(images: Any, drawn: Any, recipe: Recipe, *, fill: NDArray[np.float32]) -> Any:
-    """What the network gets of a batch in training: uint8 images, augmented as drawn, as float32 from 0 to 1."""
-    if recipe.flip != "none" or recipe.shift:
-        images = moved(images, drawn)
-    images = scaled(images)
-    return covered(images, drawn, side=recipe.cutout, fill=fill) if recipe.cutout else images
+    """What the network gets of a batch in training, augmented as drawn, as float32.
+
+    Args:
+        images: uint8 pixels, which come out from 0 to 1, or float32 features, which can only be mixed.
+        drawn: int32, shape (n, 10), (n, 5) or (n, 0): what :func:`draws_of_epoch` gives for the batch.
+        recipe: says what is done.
+        fill: what covered squares show, shape () or (channels,).
+    """
+    if resamples(recipe):
+        images = resampled(images, drawn)
+    else:
+        if recipe.flip != "none" or recipe.shift:
+            images = moved(images, drawn)
+        images = scaled(images)
+    if recipe.contrast:
+        images = contrasted(images, drawn)
+    if recipe.cutout:
+        images = covered(images, drawn, side=recipe.cutout, fill=fill)
+    return mixed(images, drawn) if recipe.mixup else images
 
 
 def views(images: Any, test_views: str) -> list[tuple[Any, float]]:
-    """The views of a batch that a test averages over: float32 images from 0 to 1, each with its weight."""
+    """The views of a batch that a test averages over, as float32: pixels from 0 to 1, each view with its weight."""
     from keras import ops
 
     found = []
@@ -154,13 +368,18 @@ ENOUGH = 5000
 """How many training images statistics are taken from."""
 
 
-def some_of(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def some_of(images: NDArray[Any]) -> NDArray[Any]:
     """At most :data:`ENOUGH` of the images, evenly spaced."""
     if len(images) <= ENOUGH:
         return images
     return np.take(images, np.linspace(0, len(images) - 1, ENOUGH).astype(np.intp), axis=0)
 
 
-def mean_colour(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The mean of :func:`some_of` the images, from 0 to 1, float32, shape () or (channels,): what cutout shows."""
+def mean_colour(images: NDArray[Any]) -> NDArray[np.float32]:
+    """The mean of :func:`some_of` the images, from 0 to 1, float32, shape () or (channels,): what cutout shows.
+
+    Features (float32), of which nothing is ever covered, have none: zero.
+    """
+    if images.dtype == np.float32:
+        return np.zeros((), np.float32)
     return np.asarray(some_of(images).mean(axis=(0, 1, 2), dtype=np.float64) / 255, np.float32)

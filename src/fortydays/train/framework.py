@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.train import backends
-from fortydays.train.augmentation import some_of
+from fortydays.train.augmentation import scaled_array, some_of
 from fortydays.train.backends import Loss
 from fortydays.train.muon import muon
 from fortydays.train.recipe import Recipe
@@ -170,7 +170,7 @@ def resolve_precision(recipe: Recipe, *, convolutions: bool, bfloat16_is_fast: b
 
 
 def build_model(
-    builder: ModelBuilder, *, seed: int, precision: str, images: NDArray[np.uint8] | None = None
+    builder: ModelBuilder, *, seed: int, precision: str, images: NDArray[Any] | None = None
 ) -> "keras.Model":
     """A fresh model whose weights, and whose layers' random generators, derive from the seed.
 
@@ -178,8 +178,9 @@ def build_model(
         builder: builds it.
         seed: of the weights.
         precision: "float32" or "bfloat16".
-        images: training images, uint8, that layers with an ``adapt`` method (Keras's ``Normalization``, or a
-            whitening) take their statistics from; None leaves them as they are, for weights that are given later.
+        images: training images (uint8) or features (float32), which layers with an ``adapt`` method (Keras's
+            ``Normalization``, or a whitening) take their statistics from; None leaves them as they are, for weights
+            that are given later.
 
     Raises:
         UsageError: the layers do not fit together, as where pooling leaves nothing of an image.
@@ -210,13 +211,13 @@ def build_model(
     return model
 
 
-def _adapt(model: "keras.Model", images: NDArray[np.uint8]) -> None:
+def _adapt(model: "keras.Model", images: NDArray[Any]) -> None:
     import keras
 
     waiting = [layer for layer in model._flatten_layers() if _adapts(layer)]
     if not waiting:
         return
-    some = some_of(images).astype(np.float32) / np.float32(255)
+    some = scaled_array(some_of(images))
     for layer in waiting:
         try:
             before = keras.Model(model.inputs[0], layer.input)
@@ -307,3 +308,38 @@ def build_loss(recipe: Recipe, num_classes: int) -> Loss:
     return lambda labels, probabilities: of_one_hot(
         keras.ops.one_hot(labels, num_classes, dtype="float32"), probabilities
     )
+
+
+def build_training_loss(recipe: Recipe, loss: Loss, *, labels: NDArray[Any], num_classes: int) -> Loss:
+    """The loss that gradients are of: the recipe's, weighted by class where it says so.
+
+    Args:
+        recipe: its ``class_weights``.
+        loss: what :func:`build_loss` gave, which looks at the validation split use as it is.
+        labels: of the training split, shape (n,).
+        num_classes: how many classes there are.
+    """
+    import keras
+
+    if recipe.class_weights == "none":
+        return loss
+    weights = balanced_weights(labels, num_classes)
+    return lambda labels, probabilities: keras.ops.take(weights, labels, axis=0) * loss(labels, probabilities)
+
+
+def balanced_weights(labels: NDArray[Any], num_classes: int) -> NDArray[np.float32]:
+    """The weight of each class's examples: all examples over the classes and the class's own examples.
+
+    Every class then weighs the same in all, and an example 1 in the mean. A class without examples counts as none:
+    it weighs nothing, and takes nothing from the others.
+
+    Args:
+        labels: shape (n,).
+        num_classes: how many classes there are.
+
+    Returns:
+        float32, shape (num_classes,).
+    """
+    counts = np.bincount(labels, minlength=num_classes)
+    present = counts > 0
+    return np.where(present, len(labels) / (present.sum() * np.maximum(counts, 1)), 0.0).astype(np.float32)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fortydays.base import clock
 from fortydays.base.errors import TrainingFailedError
 from fortydays.data.arrays import Split, TrainingData
-from fortydays.train.augmentation import draws_of_epoch, mean_colour, shown
+from fortydays.train.augmentation import draws_of_epoch, heavier_labels, losses_of, mean_colour, shown
 from fortydays.train.checkpoint import Checkpoint
 from fortydays.train.evaluation import Evaluation, Evaluator
 from fortydays.train.framework import (
@@ -21,6 +21,7 @@ from fortydays.train.framework import (
     build_loss,
     build_model,
     build_optimizer,
+    build_training_loss,
     has_convolutions,
     resolve_precision,
     set_variables,
@@ -93,8 +94,9 @@ class FitTrainer:
         import keras
 
         used = recipe or self._recipe
-        data, steps, loss = self._data, self.steps_per_epoch, self.loss
+        data, steps = self._data, self.steps_per_epoch
         train = data.train
+        loss = build_training_loss(used, self.loss, labels=train.labels, num_classes=data.num_classes)
         model = self.model = build_model(self._builder, seed=seed, precision=self.precision, images=train.images)
         evaluator = self._evaluator("none")
         fill = mean_colour(train.images)
@@ -108,7 +110,7 @@ class FitTrainer:
                 )
                 for batch, of_batch in zip(order, drawn, strict=True):
                     images = keras.ops.convert_to_numpy(shown(train.images[batch], of_batch, used, fill=fill))
-                    yield images, train.labels[batch].astype(np.int32)
+                    yield images, np.column_stack([train.labels[batch].astype(np.int32), of_batch])
 
         points: list[Point] = []
         stopping = stopping_of(used)
@@ -173,12 +175,23 @@ class FitTrainer:
             def __call__(self, step: Any) -> Any:
                 return keras.ops.take(keras.ops.convert_to_tensor(rates), step)
 
+        # What Keras takes for labels has beside them what was drawn: whole numbers which float32, that it makes of
+        # them, holds exactly.
+        def losses(labels: Any, probabilities: Any) -> Any:
+            labels = keras.ops.cast(labels, "int32")
+            return losses_of(loss, labels[:, 0], probabilities, labels[:, 1:], used)
+
+        def accuracy(labels: Any, probabilities: Any) -> Any:
+            labels = keras.ops.cast(labels, "int32")
+            right = heavier_labels(labels[:, 0], labels[:, 1:], used)
+            return keras.ops.equal(keras.ops.cast(keras.ops.argmax(probabilities, axis=-1), "int32"), right)
+
         optimizer = build_optimizer(used)
         optimizer.learning_rate = Rates()
         model.compile(
             optimizer=optimizer,
-            loss=lambda labels, probabilities: loss(keras.ops.cast(labels, "int32"), probabilities),
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            loss=losses,
+            metrics=[accuracy],
         )
         # One generator for all epochs: Keras reads ahead, so data that changes at an epoch's end would change early.
         model.fit(batches(), shuffle=False, steps_per_epoch=steps, epochs=used.epochs, callbacks=[Watch()], verbose=0)

@@ -35,6 +35,7 @@ SCHEDULES = ("constant", "linear", "cosine")
 PRECISIONS = ("auto", "float32", "bfloat16")
 FLIPS = ("none", "random", "alternating")
 TEST_VIEWS = ("none", "flip", "flip and shift")
+CLASS_WEIGHTS = ("none", "balanced")
 MONITORS = ("validation_loss", "validation_accuracy")
 
 
@@ -65,6 +66,16 @@ class Recipe:
             (each image changes its side from epoch to epoch; Jordan, 2024).
         shift: pixels by which training moves images, at most, each way; edges are reflected.
         cutout: side in pixels of a square that training covers (DeVries and Taylor, 2017); 0 covers nothing.
+        rotation: degrees by which training turns images, at most, each way; corners are filled by reflection.
+        zoom: share by which training enlarges or reduces images, at most. What fills the picture is a square whose
+            side is uniform between 1 - zoom and 1 + zoom of the image's own, as in Keras's ``RandomZoom``.
+        contrast: share by which training changes contrast, at most: each pixel's distance from the mean of its image
+            and channel is multiplied by a factor uniform between 1 - contrast and 1 + contrast, and the result cut off
+            at black and white.
+        mixup: alpha of the Beta distribution that gives the shares in which training shows an image and another one
+            of its batch through each other; their losses are mixed alike (Zhang et al., 2018). 0 mixes nothing.
+        class_weights: "none", or "balanced": in training, the loss of an example is weighted by the number of
+            examples over that of the classes and that of its own class's examples, which is 1 in the mean.
         test_views: the views of an image whose probabilities are averaged after training, in all that is reported:
             "none" (the image as it is), "flip" (also mirrored), "flip and shift" (also moved by a pixel, six in all).
             Looks at the validation split during training take the image as it is.
@@ -88,6 +99,11 @@ class Recipe:
     shift: int = 0
     cutout: int = 0
     test_views: str = "none"
+    rotation: float = 0.0
+    zoom: float = 0.0
+    contrast: float = 0.0
+    mixup: float = 0.0
+    class_weights: str = "none"
 
     def __post_init__(self) -> None:
         _whole("epochs", self.epochs, 1, 100_000)
@@ -115,6 +131,17 @@ class Recipe:
         _whole("shift", self.shift, 0, 1000)
         _whole("cutout", self.cutout, 0, 1000)
         _choice("test_views", self.test_views, TEST_VIEWS)
+        _number("rotation", self.rotation, low=0.0, high=180.0, high_included=True)
+        _number("zoom", self.zoom, low=0.0, high=1.0)
+        _number("contrast", self.contrast, low=0.0, high=1.0)
+        _number("mixup", self.mixup, low=0.0, high=1000.0)
+        if self.mixup and self.batch_size == 1:
+            raise UsageError(
+                f"The recipe field 'mixup' is {self.mixup} with a batch size of 1; "
+                "an image is mixed with another one of its batch.",
+                hint="Set mixup=0 or a larger batch_size.",
+            )
+        _choice("class_weights", self.class_weights, CLASS_WEIGHTS)
         self._check_optimizer_options()
 
     def _check_optimizer_options(self) -> None:
@@ -222,13 +249,22 @@ def _whole(name: str, value: object, low: int, high: int) -> None:
         raise UsageError(f"The recipe field {name!r} is {value}; expected a whole number from {low} to {high}.")
 
 
-def _number(name: str, value: object, *, low: float, high: float = math.inf, low_included: bool = True) -> None:
-    """Check for a number from ``low`` (included or not) to below ``high``."""
+def _number(
+    name: str,
+    value: object,
+    *,
+    low: float,
+    high: float = math.inf,
+    low_included: bool = True,
+    high_included: bool = False,
+) -> None:
+    """Check for a number from ``low`` to ``high``, each included or not."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         raise UsageError(f"The recipe field {name!r} is {value!r}; expected a number.")
-    if value < low or (value == low and not low_included) or value >= high:
+    too_low = value < low or (value == low and not low_included)
+    if too_low or value > high or (value == high and not high_included):
         bound = f"{'at least' if low_included else 'above'} {low:g}"
-        bound += f" and below {high:g}" if math.isfinite(high) else ""
+        bound += f" and {'at most' if high_included else 'below'} {high:g}" if math.isfinite(high) else ""
         raise UsageError(f"The recipe field {name!r} is {value}; expected a number {bound}.")
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fortydays.base import clock
 from fortydays.base.errors import TrainingFailedError, UsageError
 from fortydays.data.arrays import Split, TrainingData
-from fortydays.train.augmentation import draws_of_epoch
+from fortydays.train.augmentation import LARGEST_SIDE, changes_of_images, draws_of_epoch, resamples
 from fortydays.train.backends import LONGEST_CHUNK, DeviceSplit, backend
 from fortydays.train.checkpoint import Checkpoint
 from fortydays.train.evaluation import Evaluation, Evaluator
@@ -25,6 +25,7 @@ from fortydays.train.framework import (
     build_loss,
     build_model,
     build_optimizer,
+    build_training_loss,
     has_convolutions,
     resolve_precision,
     set_variables,
@@ -115,6 +116,9 @@ class Trainer:
         self.optimizer.build(model.trainable_variables)
         self._fresh_optimizer = values_of(self.optimizer.variables)
         self.loss = build_loss(recipe, data.num_classes)
+        self.training_loss = build_training_loss(
+            recipe, self.loss, labels=data.train.labels, num_classes=data.num_classes
+        )
         self._looks = self._evaluator("none")
         self._looks.keep_on_device(data.validation)
         self._reports = self._looks if recipe.test_views == "none" else self._evaluator(recipe.test_views)
@@ -122,7 +126,7 @@ class Trainer:
         self._epoch = self._backend.compile_epoch(
             model=model,
             optimizer=self.optimizer,
-            loss=self.loss,
+            loss=self.training_loss,
             train=device_train or self._backend.on_device(data.train),
             recipe=recipe,
             convolutions=self.convolutions,
@@ -406,8 +410,29 @@ def check_model_fits(model: "keras.Model", data: TrainingData) -> None:
 
 
 def check_recipe_fits(recipe: Recipe, data: TrainingData) -> None:
-    """Raise UsageError where a batch is larger than the training split, or a shift or square than an image."""
+    """Raise UsageError where a recipe asks for what cannot be done with the data.
+
+    A batch may not be larger than the training split, a shift or a square not as large as an image, an image that is
+    turned or zoomed not larger than :data:`LARGEST_SIDE`; and features are no images.
+    """
+    kind = data.train.images.dtype
+    if kind not in (np.uint8, np.float32):
+        raise UsageError(
+            f"The examples are {kind}; expected uint8 (pixels from 0 to 255) or float32 (features, taken as they are)."
+        )
+    changes = changes_of_images(recipe)
+    if kind == np.float32 and changes:
+        raise UsageError(
+            f"The recipe changes images ({', '.join(f'{n}={v}' for n, v in changes.items())}), "
+            "but the examples are features (float32), not images (uint8).",
+            hint="Leave these fields unset; of the augmentations, only mixup is for features.",
+        )
     height, width = data.train.images.shape[1:3]
+    if resamples(recipe) and max(height, width) > LARGEST_SIDE:
+        raise UsageError(
+            f"The recipe turns or zooms images, but they are {height} x {width}.",
+            hint=f"Set rotation=0 and zoom=0, or use images of at most {LARGEST_SIDE} pixels a side.",
+        )
     if recipe.shift >= min(height, width):
         raise UsageError(
             f"The recipe shifts images by up to {recipe.shift} pixels, but they are {height} x {width}.",

@@ -37,7 +37,8 @@ class DeviceSplit(Protocol):
     """A split copied to the device once, to be shared by all programs that train on it.
 
     Attributes:
-        images: uint8 tensor, shape (n, height, width) or (n, height, width, channels).
+        images: uint8 tensor of pixels or float32 tensor of features, shape (n, height, width) or
+            (n, height, width, channels).
         labels: uint8 tensor, shape (n,).
         fill: what covered squares show, float32, shape () or (channels,).
     """
@@ -57,13 +58,15 @@ class CompiledEpoch(Protocol):
 
         Args:
             order: int32, shape (steps, batch): the epoch's batches.
-            drawn: int32, shape (steps, batch, 5) or (steps, batch, 0): what augmentation drew.
+            drawn: int32, shape (steps, batch, 10), (steps, batch, 5) or (steps, batch, 0): what augmentation drew,
+                as :func:`fortydays.train.augmentation.draws_of_epoch` gives it for the recipe.
             rates: float32, shape (steps,): the learning rate of each step.
             start: first step; with ``stop == start`` nothing is done but to compile.
             stop: at most :data:`LONGEST_CHUNK` after ``start``.
 
         Returns:
-            Loss (penalties included) and accuracy of each step done, float32, shape (stop - start,).
+            Loss (penalties included) and accuracy of each step done, float32, shape (stop - start,). Of a mixed
+            example, the label with the larger share counts as the right one.
         """
 
 
@@ -92,7 +95,7 @@ class Backend(Protocol):
     def on_device(self, split: "Split") -> DeviceSplit:
         """Copy a split to the device."""
 
-    def batch_on_device(self, array: NDArray[np.uint8]) -> Any:
+    def batch_on_device(self, array: NDArray[Any]) -> Any:
         """Copy one array to the device."""
 
     def compile_epoch(
@@ -105,7 +108,7 @@ class Backend(Protocol):
         recipe: "Recipe",
         convolutions: bool,
     ) -> CompiledEpoch:
-        """Compile training; ``recipe`` says how images are augmented."""
+        """Compile training; ``recipe`` says how examples are augmented and mixed."""
 
     def compile_evaluation(
         self, *, model: "keras.Model", loss: Loss, test_views: str, convolutions: bool

@@ -95,7 +95,7 @@ def on_device(split: Split) -> DeviceSplit:
     )
 
 
-def batch_on_device(array: NDArray[np.uint8]) -> Any:
+def batch_on_device(array: NDArray[Any]) -> Any:
     """Copy one array to the device."""
     import jax.numpy as jnp
 
@@ -120,21 +120,23 @@ class _CompiledEpoch:
         (rate_at,) = (i for i, v in enumerate(optimizer.variables) if v is optimizer.learning_rate)
         self._rate_at = rate_at
 
-        def objective(trainable: Any, fixed: Any, images: Any, labels: Any) -> tuple[Any, Any]:
+        def objective(trainable: Any, fixed: Any, images: Any, labels: Any, drawn: Any) -> tuple[Any, Any]:
             probabilities, fixed, penalties = model.stateless_call(
                 trainable, fixed, images, training=True, return_losses=True
             )
-            value = jnp.mean(loss(labels, probabilities))
+            value = jnp.mean(augmentation.losses_of(loss, labels, probabilities, drawn, recipe))
             for penalty in penalties:
                 value += penalty.astype(value.dtype)
-            right = jnp.argmax(probabilities, -1).astype(jnp.int32) == labels
+            right = jnp.argmax(probabilities, -1).astype(jnp.int32) == augmentation.heavier_labels(
+                labels, drawn, recipe
+            )
             return value, (fixed, right.astype(jnp.float32).mean())
 
         def step(state: Any, images: Any, labels: Any, drawn: Any, rate: Any) -> tuple[Any, Any, Any]:
             trainable, fixed, of_optimizer = state
             batch = augmentation.shown(images, drawn, recipe, fill=train.fill)
             (value, (fixed, accuracy)), gradients = jax.value_and_grad(objective, has_aux=True)(
-                trainable, fixed, batch, labels.astype(jnp.int32)
+                trainable, fixed, batch, labels.astype(jnp.int32), drawn
             )
             of_optimizer = [*of_optimizer[:rate_at], rate, *of_optimizer[rate_at + 1 :]]
             trainable, of_optimizer = optimizer.stateless_apply(of_optimizer, gradients, trainable)

@@ -1,9 +1,9 @@
 """The compiled epoch on TensorFlow: many training steps in one call, with nothing crossing to Python between them.
 
-The images lie on the device as uint8. A call is given the order of the epoch, the learning rate of each step and
-which steps to do; gathering, augmenting, scaling, the model, the gradients and the optimizer all run inside one graph.
-Nets of dense layers are compiled by XLA, which fuses their many small operations; convolutions run as a plain graph,
-because oneDNN's convolutions are faster on a CPU than XLA's.
+The images lie on the device as uint8 (features as float32). A call is given the order of the epoch, the learning rate
+of each step and which steps to do; gathering, augmenting, scaling, the model, the gradients and the optimizer all run
+inside one graph. Nets of dense layers are compiled by XLA, which fuses their many small operations; convolutions run
+as a plain graph, because oneDNN's convolutions are faster on a CPU than XLA's.
 """
 
 from dataclasses import dataclass
@@ -101,7 +101,7 @@ def on_device(split: Split) -> DeviceSplit:
     )
 
 
-def batch_on_device(array: NDArray[np.uint8]) -> Any:
+def batch_on_device(array: NDArray[Any]) -> Any:
     """Copy one array to the device."""
     import tensorflow as tf
 
@@ -128,13 +128,14 @@ class _CompiledEpoch:
             labels = tf.cast(tf.gather(train.labels, batch), tf.int32)
             with tf.GradientTape() as tape:
                 probabilities = model(images, training=True)
-                objective = tf.reduce_mean(loss(labels, probabilities))
+                objective = tf.reduce_mean(augmentation.losses_of(loss, labels, probabilities, drawn, recipe))
                 for penalty in model.losses:
                     objective += tf.cast(penalty, objective.dtype)
             gradients = tape.gradient(objective, model.trainable_variables)
             optimizer.learning_rate.assign(rate)
             optimizer.apply(gradients, model.trainable_variables)
-            right = tf.equal(tf.argmax(probabilities, -1, output_type=tf.int32), labels)
+            answers = tf.argmax(probabilities, -1, output_type=tf.int32)
+            right = tf.equal(answers, augmentation.heavier_labels(labels, drawn, recipe))
             return tf.cast(objective, tf.float32), tf.reduce_mean(tf.cast(right, tf.float32))
 
         @tf.function(jit_compile=xla, autograph=False)  # type: ignore[untyped-decorator]
