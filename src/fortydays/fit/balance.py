@@ -1,0 +1,96 @@
+"""How uneven the classes are, and what is done about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.base.text import shown
+
+UNEVEN = 1.5
+"""From this many times as many photographs in the largest class as in the smallest, photographs are weighted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balance:
+    """How many photographs there are to learn from in each class.
+
+    Attributes:
+        counts: of each class, in the order of the labels.
+        largest: the name of the largest class, the first of several.
+        smallest: the name of the smallest.
+        largest_share: share of the photographs that the largest class has: what always naming it would get.
+        ratio: how many times as many the largest has as the smallest.
+        weighted: whether photographs are weighted in the loss.
+        weights: what the loss of a photograph of each class is multiplied with; 1 where nothing is done.
+    """
+
+    counts: tuple[int, ...]
+    largest: str
+    smallest: str
+    largest_share: float
+    ratio: float
+    weighted: bool
+    weights: tuple[float, ...]
+
+    @property
+    def sentence(self) -> str:
+        """Both in words."""
+        if self.ratio == 1:
+            return f"The classes are even: {self.counts[0]:,} photographs of each to learn from."
+        said = (
+            f"The largest class, {shown(self.largest)}, has {self.ratio:.1f} times as many photographs to learn from "
+            f"as the smallest, {shown(self.smallest)}"
+        )
+        if not self.weighted:
+            return f"{said}; that is even enough to need nothing done about it."
+        return (
+            f"{said}; so that small classes count as much as large ones, the loss of a photograph is multiplied with "
+            f"{min(self.weights):.2f} in the largest class and up to {max(self.weights):.2f} in the smallest."
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "counts": list(self.counts),
+            "largest": self.largest,
+            "smallest": self.smallest,
+            "largest_share": self.largest_share,
+            "ratio": self.ratio,
+            "weighted": self.weighted,
+            "weights": list(self.weights),
+            "sentence": self.sentence,
+        }
+
+
+def balance(labels: NDArray[np.intp], classes: Sequence[str]) -> Balance:
+    """How uneven some labels are.
+
+    Where the largest class has :data:`UNEVEN` times as many photographs as the smallest or more, each photograph of a
+    class with n_c of the n photographs is weighted by n / (k n_c), so that all k classes weigh the same and the mean
+    weight is 1 (King and Zeng, 2001).
+
+    Args:
+        labels: shape (n,), of the photographs to learn from.
+        classes: names of the labels.
+
+    Raises:
+        ValueError: a class has no photograph.
+    """
+    counts = np.bincount(labels, minlength=len(classes))
+    if len(counts) != len(classes) or counts.min(initial=1) == 0:
+        raise ValueError(f"every one of {len(classes)} classes needs a photograph to learn from, and no other label")
+    ratio = float(counts.max() / counts.min())
+    weighted = ratio >= UNEVEN
+    weights = len(labels) / (len(classes) * counts) if weighted else np.ones(len(classes))
+    return Balance(
+        counts=tuple(int(count) for count in counts),
+        largest=classes[int(counts.argmax())],
+        smallest=classes[int(counts.argmin())],
+        largest_share=float(counts.max() / len(labels)),
+        ratio=ratio,
+        weighted=weighted,
+        weights=tuple(float(weight) for weight in weights),
+    )

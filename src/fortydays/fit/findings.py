@@ -1,0 +1,444 @@
+"""All that is found out about a classifier of a reader's own photographs, as values that can be written down."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.fit.balance import Balance
+from fortydays.fit.calibration import Calibration, Threshold
+from fortydays.fit.label_errors import LabelErrors
+from fortydays.fit.learning_curve import LearningCurve
+from fortydays.registry.gates import share_interval
+from fortydays.study.statistics import interval
+
+SCHEMA_VERSION = 1
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneFacts:
+    """The pretrained network whose features were learned from.
+
+    Attributes:
+        title: its name in text.
+        side: pixels of the images it was shown, upwards and sideways.
+        sha256: of the file its weights came from.
+        source: where they were published.
+        licence: under which.
+    """
+
+    title: str
+    side: int
+    sha256: str
+    source: str
+    licence: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "title": self.title,
+            "side": self.side,
+            "weights_sha256": self.sha256,
+            "source": self.source,
+            "licence": self.licence,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """The trial that was best on the validation split.
+
+    Attributes:
+        variant: its name.
+        seed: of the trial.
+        description: of the variant, in a phrase.
+    """
+
+    variant: str
+    seed: int
+    description: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"variant": self.variant, "seed": self.seed, "description": self.description}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOutResult:
+    """What the chosen trial does on the test split, and what others like it do.
+
+    Attributes:
+        images: how many.
+        accuracy: share of right answers of the chosen trial.
+        low: lower end of the 95% interval of that share over photographs (Wilson, 1927).
+        high: upper end.
+        seeds: trials of the variant.
+        mean: their mean accuracy.
+        mean_low: lower end of its 95% interval over seeds (Student, 1908); None for one seed.
+        mean_high: upper end.
+        largest_share: share of the photographs that the largest class has: what always naming it would get.
+    """
+
+    images: int
+    accuracy: float
+    low: float
+    high: float
+    seeds: int
+    mean: float
+    mean_low: float | None
+    mean_high: float | None
+    largest_share: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "images": self.images,
+            "accuracy": self.accuracy,
+            "low": self.low,
+            "high": self.high,
+            "seeds": self.seeds,
+            "mean": self.mean,
+            "mean_low": self.mean_low,
+            "mean_high": self.mean_high,
+            "largest_share": self.largest_share,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassResult:
+    """What is found about one class.
+
+    Attributes:
+        name: of the class.
+        train: photographs in the train split.
+        validation: likewise.
+        test: likewise.
+        precision: share of the answers with this class that are right, on the test split; None where it was no answer.
+        recall: share of its test photographs that are answered with it; None where it has none.
+    """
+
+    name: str
+    train: int
+    validation: int
+    test: int
+    precision: float | None
+    recall: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "name": self.name,
+            "train": self.train,
+            "validation": self.validation,
+            "test": self.test,
+            "precision": self.precision,
+            "recall": self.recall,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mistake:
+    """A test photograph that is answered wrongly.
+
+    Attributes:
+        file: its path.
+        label: the name of its class.
+        answer: the name of the class it was answered with.
+        probability: of the answer.
+        row: where its pixels are in the collection.
+    """
+
+    file: str
+    label: str
+    answer: str
+    probability: float
+    row: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "file": self.file,
+            "label": self.label,
+            "answer": self.answer,
+            "probability": self.probability,
+            "row": self.row,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelError:
+    """A photograph whose label is probably wrong.
+
+    Attributes:
+        file: its path.
+        split: "train", "validation" or "test".
+        label: the name of its class.
+        suggested: the name of the class that it looks like.
+        score: from -1, the most suspect, to 0.
+        row: where its pixels are in the collection.
+    """
+
+    file: str
+    split: str
+    label: str
+    suggested: str
+    score: float
+    row: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "file": self.file,
+            "split": self.split,
+            "label": self.label,
+            "suggested": self.suggested,
+            "score": self.score,
+            "row": self.row,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attention:
+    """Where the classifier looks in one photograph.
+
+    Attributes:
+        file: its path.
+        label: the name of its class.
+        answer: the name of the class it was answered with; the map is of this one.
+        probability: of the answer.
+        row: where its pixels are in the collection.
+        heat: the map, from 0 to 1, row by row; from :func:`fortydays.fit.attention.class_activation`.
+    """
+
+    file: str
+    label: str
+    answer: str
+    probability: float
+    row: int
+    heat: tuple[tuple[float, ...], ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values; the map to three decimals."""
+        return {
+            "file": self.file,
+            "label": self.label,
+            "answer": self.answer,
+            "probability": self.probability,
+            "row": self.row,
+            "heat": [[round(value, 3) for value in row] for row in self.heat],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """Everything that the page about a classifier shows.
+
+    Attributes:
+        name: what the photographs are called.
+        place: the folder or table that they came from.
+        created: when, as :func:`fortydays.base.clock.timestamp` writes it.
+        model: the registered version, such as "flowers@3", or "".
+        alias: the alias that was moved to it, or "".
+        backbone: whose features were learned from.
+        inspection: what was found in the photographs: :meth:`fortydays.data.own.inspection.Inspection.as_dict`.
+        classes: names of the labels, in their order.
+        chosen: the trial that was best on the validation split.
+        test: what it does on the test split.
+        calibration: what the temperature does; None where none was looked for.
+        unknown: from which confidence on an answer is one; None where none was looked for.
+        confusion: on the test split: how many photographs of the class of the row are answered with the class of the
+            column.
+        per_class: a result for each class, in the order of the labels.
+        mistakes: on the test split, the most confident first.
+        label_errors: in all splits, the most suspect first.
+        attention: where it looks in some photographs.
+        learning_curve: whether more photographs would help; None where it was not asked.
+        balance: how uneven the classes are.
+        gates: what the gates said, each as :meth:`fortydays.registry.gates.GateResult.as_dict`.
+        seconds: how long each stage took, in their order.
+    """
+
+    name: str
+    place: str
+    created: str
+    model: str
+    alias: str
+    backbone: BackboneFacts
+    inspection: Mapping[str, Any]
+    classes: tuple[str, ...]
+    chosen: Chosen
+    test: HeldOutResult
+    calibration: Calibration | None
+    unknown: Threshold | None
+    confusion: tuple[tuple[int, ...], ...]
+    per_class: tuple[ClassResult, ...]
+    mistakes: tuple[Mistake, ...]
+    label_errors: tuple[LabelError, ...]
+    attention: tuple[Attention, ...]
+    learning_curve: LearningCurve | None
+    balance: Balance
+    gates: tuple[Mapping[str, Any], ...]
+    seconds: Mapping[str, float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "name": self.name,
+            "place": self.place,
+            "created": self.created,
+            "model": self.model,
+            "alias": self.alias,
+            "backbone": self.backbone.as_dict(),
+            "inspection": dict(self.inspection),
+            "classes": list(self.classes),
+            "chosen": self.chosen.as_dict(),
+            "test": self.test.as_dict(),
+            "calibration": None if self.calibration is None else self.calibration.as_dict(),
+            "unknown": None if self.unknown is None else self.unknown.as_dict(),
+            "confusion": [list(row) for row in self.confusion],
+            "per_class": [each.as_dict() for each in self.per_class],
+            "mistakes": [each.as_dict() for each in self.mistakes],
+            "label_errors": [each.as_dict() for each in self.label_errors],
+            "attention": [each.as_dict() for each in self.attention],
+            "learning_curve": None if self.learning_curve is None else self.learning_curve.as_dict(),
+            "balance": self.balance.as_dict(),
+            "gates": [dict(gate) for gate in self.gates],
+            "seconds": dict(self.seconds),
+        }
+
+
+def confusion_matrix(
+    labels: NDArray[np.intp], answers: NDArray[np.intp], *, classes: int
+) -> tuple[tuple[int, ...], ...]:
+    """How often each class (the rows) is answered with each class (the columns).
+
+    Args:
+        labels: shape (n,).
+        answers: shape (n,).
+        classes: how many there are.
+    """
+    found = np.zeros((classes, classes), np.intp)
+    np.add.at(found, (labels, answers), 1)
+    return tuple(tuple(row) for row in found.tolist())
+
+
+def held_out_result(
+    labels: NDArray[np.intp], answers: NDArray[np.intp], *, accuracies: Sequence[float], classes: int
+) -> HeldOutResult:
+    """What the chosen trial does on the test split.
+
+    Args:
+        labels: shape (n,); at least one.
+        answers: of the chosen trial, shape (n,).
+        accuracies: of every trial of the variant, one for each seed.
+        classes: how many there are.
+    """
+    right, images = int((labels == answers).sum()), len(labels)
+    low, high = share_interval(right, images, confidence=CONFIDENCE)
+    over_seeds = interval(accuracies, confidence=CONFIDENCE)
+    return HeldOutResult(
+        images=images,
+        accuracy=right / images,
+        low=max(0.0, low),
+        high=min(1.0, high),
+        seeds=over_seeds.n,
+        mean=over_seeds.mean,
+        mean_low=over_seeds.low,
+        mean_high=over_seeds.high,
+        largest_share=float(np.bincount(labels, minlength=classes).max() / images),
+    )
+
+
+def class_results(
+    classes: Sequence[str], counts: Mapping[str, Mapping[str, int]], confusion: Sequence[Sequence[int]]
+) -> tuple[ClassResult, ...]:
+    """A result for each class.
+
+    Args:
+        classes: names of the labels, in their order.
+        counts: photographs of each class by split: :meth:`fortydays.data.own.inspection.Inspection.counts`.
+        confusion: on the test split, from :func:`confusion_matrix`.
+    """
+    table = np.asarray(confusion, np.intp).reshape(len(classes), len(classes))
+    answered, labelled, right = table.sum(axis=0), table.sum(axis=1), np.diag(table)
+    return tuple(
+        ClassResult(
+            name=name,
+            train=counts[name]["train"],
+            validation=counts[name]["validation"],
+            test=counts[name]["test"],
+            precision=float(right[label] / answered[label]) if answered[label] else None,
+            recall=float(right[label] / labelled[label]) if labelled[label] else None,
+        )
+        for label, name in enumerate(classes)
+    )
+
+
+def confident_mistakes(
+    labels: NDArray[np.intp],
+    probabilities: NDArray[np.float32],
+    *,
+    classes: Sequence[str],
+    files: Sequence[str],
+    rows: Sequence[int],
+    most: int = 24,
+) -> tuple[Mistake, ...]:
+    """The photographs that are answered wrongly, the most confident answer first.
+
+    Args:
+        labels: shape (n,).
+        probabilities: float32, shape (n, classes).
+        classes: names of the labels.
+        files: the path of each photograph.
+        rows: where the pixels of each are.
+        most: how many at most.
+    """
+    answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(answers != labels)
+    order = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
+    return tuple(
+        Mistake(
+            file=files[place],
+            label=classes[int(labels[place])],
+            answer=classes[int(answers[place])],
+            probability=float(confidence[place]),
+            row=int(rows[place]),
+        )
+        for place in order.tolist()
+    )
+
+
+def named_label_errors(
+    found: LabelErrors,
+    *,
+    classes: Sequence[str],
+    files: Sequence[str],
+    splits: Sequence[str],
+    rows: Sequence[int],
+    most: int = 200,
+) -> tuple[LabelError, ...]:
+    """The suspects of confident learning with what they are called, the most suspect first.
+
+    Args:
+        found: from :func:`fortydays.fit.label_errors.find_label_errors`.
+        classes: names of the labels.
+        files: the path of each photograph that was judged, in the order of its features.
+        splits: the split of each.
+        rows: where the pixels of each are.
+        most: how many at most.
+    """
+    return tuple(
+        LabelError(
+            file=files[each.index],
+            split=splits[each.index],
+            label=classes[each.given],
+            suggested=classes[each.suggested],
+            score=each.score,
+            row=int(rows[each.index]),
+        )
+        for each in found.suspects[:most]
+    )

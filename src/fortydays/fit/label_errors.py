@@ -1,0 +1,269 @@
+"""Which labels are probably wrong: confident learning (Northcutt, Jiang and Chuang, 2021).
+
+Each photograph is judged by a head that has not learned from it, nor from pictures that are almost the same. Where the
+head finds a class in a photograph as surely as it finds it, on average, in those that bear its label, the photograph
+counts as confidently of that class; how often it bears another label then says how many labels are wrong. About as
+many photographs are suspect: those for which another class is most clearly more probable than their label. (The paper
+counts within each class or pair of classes; here all are counted together, since a small class estimates too little
+alone.) What is suspect is for a person to look at; nothing is changed.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.base.progress import SILENT, Progress
+from fortydays.fit.calibration import softmax
+from fortydays.fit.softmax_regression import choose_spread, some_of_each, train
+
+FOLDS = 5
+"""Parts of the photographs; each is judged by a head that has learned from the others."""
+
+FEWEST = 5
+"""With fewer than this a class is not judged, and is suggested for nothing: a head learns too little of it."""
+
+MOST_LEARNED = 30_000
+"""A head learns from no more photographs than this, of each class its share; all are judged all the same."""
+
+_MOST_TO_CHOOSE_BY = 5_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suspect:
+    """A photograph whose label is probably wrong.
+
+    Attributes:
+        index: its place among the photographs.
+        given: the label it bears.
+        suggested: the label that it probably should.
+        given_probability: of the label it bears, by a head that has not learned from it.
+        suggested_probability: of the other.
+        score: the first less the second, from -1 to 0; the smaller, the more suspect.
+    """
+
+    index: int
+    given: int
+    suggested: int
+    given_probability: float
+    suggested_probability: float
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelErrors:
+    """What confident learning says of some labels.
+
+    Attributes:
+        suspects: the most suspect first; at most as many as labels are estimated to be wrong, and a
+            standard error more.
+        estimated: how many labels are wrong, by the joint scaled up to all photographs of each label.
+        images: how many photographs were judged.
+        learned: how many the heads learned from, at most.
+        not_judged: the labels of classes that are too small to be judged, ascending.
+        thresholds: for each label the mean probability that photographs with it get for it; None where not judged.
+        joint: the confident joint: how many photographs with the label of the row are confidently of the class of the
+            column.
+    """
+
+    suspects: tuple[Suspect, ...]
+    estimated: float
+    images: int
+    learned: int
+    not_judged: tuple[int, ...]
+    thresholds: tuple[float | None, ...]
+    joint: tuple[tuple[int, ...], ...]
+
+
+def find_label_errors(
+    features: NDArray[np.float32],
+    labels: NDArray[np.intp],
+    *,
+    classes: int,
+    groups: Sequence[int] | NDArray[np.int64] | None = None,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> LabelErrors:
+    """The photographs whose labels are probably wrong.
+
+    Args:
+        features: float32, shape (n, channels).
+        labels: shape (n,), from 0 up to ``classes``.
+        classes: how many there are.
+        groups: shape (n,); what has the same number is almost the same picture. Each is alone by default.
+        seed: of the folds.
+        progress: told of the folds.
+
+    Raises:
+        ValueError: the arrays do not fit each other, or a feature is not a number.
+    """
+    probabilities, learned = out_of_sample(
+        features, labels, classes=classes, groups=groups, seed=seed, progress=progress
+    )
+    counts = np.bincount(labels, minlength=classes)
+    large = counts >= FEWEST
+    thresholds = np.full(classes, np.inf)
+    for label in np.flatnonzero(large):
+        thresholds[label] = probabilities[labels == label, label].mean(dtype=np.float64)
+    judged = np.flatnonzero(large[labels]) if learned else np.zeros(0, np.intp)
+    joint = _joint(probabilities, labels, thresholds, judged)
+    estimated = _estimate(joint, counts)
+    # A count is uncertain by its square root: rather a few false alarms more than a wrong label less.
+    most = math.ceil(estimated + math.sqrt(estimated) - 1e-9)
+    return LabelErrors(
+        suspects=tuple(_ranked(probabilities, labels, judged, large)[:most]),
+        estimated=estimated,
+        images=len(judged),
+        learned=learned,
+        not_judged=tuple(int(label) for label in np.flatnonzero((counts > 0) & ~large)),
+        thresholds=tuple(float(value) if np.isfinite(value) else None for value in thresholds),
+        joint=tuple(tuple(row) for row in joint.tolist()),
+    )
+
+
+def out_of_sample(
+    features: NDArray[np.float32],
+    labels: NDArray[np.intp],
+    *,
+    classes: int,
+    groups: Sequence[int] | NDArray[np.int64] | None = None,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> tuple[NDArray[np.float32], int]:
+    """For each photograph the probabilities of a head that has not learned from it.
+
+    Args:
+        features: float32, shape (n, channels).
+        labels: shape (n,), from 0 up to ``classes``.
+        classes: how many there are.
+        groups: shape (n,); what has the same number is in one fold.
+        seed: of the folds.
+        progress: told of the folds.
+
+    Returns:
+        float32, shape (n, classes), and how many photographs a head learned from at most. Where there are too few
+        groups for two folds, every class is as probable as every other.
+
+    Raises:
+        ValueError: the arrays do not fit each other, or a feature is not a number.
+    """
+    _check(features, labels, classes, groups)
+    random = np.random.default_rng(seed)
+    fold = _folds(labels, np.arange(len(labels)) if groups is None else np.asarray(groups), random)
+    found = np.full((len(labels), classes), 1 / classes, np.float32)
+    parts = [part for part in range(FOLDS) if np.any(fold == part)]
+    if len(parts) < 2:
+        return found, 0
+    learned, spread, head, task = 0, 0.0, None, "Looking for wrong labels"
+    progress.start(task, total=float(len(parts)), unit="folds")
+    for done, part in enumerate(parts, start=1):
+        inside, outside = np.flatnonzero(fold == part), np.flatnonzero(fold != part)
+        if not spread:
+            few = _at_most(_MOST_TO_CHOOSE_BY, labels, outside, random)
+            spread = choose_spread(features, labels, few, inside, classes=classes)
+        rows = _at_most(MOST_LEARNED, labels, outside, random)
+        learned = max(learned, len(rows))
+        head = train(features, labels, rows, classes=classes, spread=spread, start=head)
+        found[inside] = softmax(head.logits(features, inside))
+        progress.advance(task, done=float(done))
+    progress.finish(task)
+    return found, learned
+
+
+def _check(
+    features: NDArray[np.float32],
+    labels: NDArray[np.intp],
+    classes: int,
+    groups: Sequence[int] | NDArray[np.int64] | None,
+) -> None:
+    if features.ndim != 2 or len(labels) != len(features) or (groups is not None and len(groups) != len(features)):
+        raise ValueError(
+            f"{len(labels)} labels and {'no' if groups is None else len(groups)} groups "
+            f"do not fit features of shape {features.shape}"
+        )
+    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+        raise ValueError(f"labels from {labels.min()} to {labels.max()} do not fit {classes} classes")
+    # Adding up shows any that is none, and copies nothing.
+    if not np.isfinite(features.sum(dtype=np.float64)):
+        raise ValueError("a feature is not a finite number")
+
+
+def _folds(
+    labels: NDArray[np.intp], groups: NDArray[np.int64] | NDArray[np.intp], random: np.random.Generator
+) -> NDArray[np.int8]:
+    """The fold of each photograph: groups stay whole, and each class is divided as evenly as they allow."""
+    fold = np.zeros(len(labels), np.int8)
+    if not len(labels):
+        return fold
+    order = np.argsort(groups, kind="stable")
+    _, starts, sizes = np.unique(groups[order], return_index=True, return_counts=True)
+    counts, totals = np.zeros((FOLDS, int(labels.max()) + 1), np.intp), np.zeros(FOLDS, np.intp)
+    shuffled = random.permutation(len(starts))
+    # The largest first, while there is room to make up for them.
+    for place in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
+        members = order[starts[place] : starts[place] + sizes[place]]
+        label = labels[members[0]]
+        part = min(range(FOLDS), key=lambda each: (counts[each, label], totals[each]))
+        fold[members] = part
+        totals[part] += len(members)
+        np.add.at(counts[part], labels[members], 1)
+    return fold
+
+
+def _at_most(
+    most: int, labels: NDArray[np.intp], rows: NDArray[np.intp], random: np.random.Generator
+) -> NDArray[np.intp]:
+    return rows if len(rows) <= most else some_of_each(labels, rows, most / len(rows), random)
+
+
+def _joint(
+    probabilities: NDArray[np.float32],
+    labels: NDArray[np.intp],
+    thresholds: NDArray[np.float64],
+    judged: NDArray[np.intp],
+) -> NDArray[np.intp]:
+    """The confident joint: a photograph counts for the most probable of the classes whose thresholds it reaches."""
+    joint = np.zeros((len(thresholds), len(thresholds)), np.intp)
+    chosen = probabilities[judged]
+    reached = np.where(chosen >= thresholds, chosen, -1)
+    counted = np.flatnonzero(reached.max(axis=1, initial=-1) >= 0)
+    np.add.at(joint, (labels[judged[counted]], reached[counted].argmax(axis=1)), 1)
+    return joint
+
+
+def _estimate(joint: NDArray[np.intp], counts: NDArray[np.intp]) -> float:
+    """How many labels are wrong, if of each label the same share is as among those that count in the joint."""
+    totals = joint.sum(axis=1)
+    shares = 1 - np.diag(joint) / np.maximum(totals, 1)
+    return float((shares * counts)[totals > 0].sum())
+
+
+def _ranked(
+    probabilities: NDArray[np.float32],
+    labels: NDArray[np.intp],
+    judged: NDArray[np.intp],
+    large: NDArray[np.bool_],
+) -> list[Suspect]:
+    """The photographs for which another class is more probable than their label, by how much more."""
+    if not len(judged):
+        return []
+    rows = np.arange(len(judged))
+    others = np.where(large, probabilities[judged], -1)
+    others[rows, labels[judged]] = -1
+    other = others.argmax(axis=1)
+    mine, theirs = probabilities[judged, labels[judged]], others[rows, other]
+    found = []
+    for row in np.flatnonzero(theirs > mine).tolist():
+        here, there = float(mine[row]), float(theirs[row])
+        suspect = Suspect(
+            index=int(judged[row]),
+            given=int(labels[judged[row]]),
+            suggested=int(other[row]),
+            given_probability=here,
+            suggested_probability=there,
+            score=here - there,
+        )
+        found.append(suspect)
+    return sorted(found, key=lambda each: (each.score, each.index))

@@ -1,0 +1,333 @@
+"""Whether more photographs would help: heads trained on ever larger parts of those there are, and a law through them.
+
+The accuracy of a classifier grows with the number of its examples like a power law (Hestness et al., 2017):
+``a - b n^-c``. It is fitted to what was measured and asked for twice as many photographs, not for more: a law through
+a handful of points says nothing of what is far away. How sure that is, is found by drawing again, a thousand times,
+both which photographs were learned from and which were validated on (the bootstrap; Efron, 1979).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.base.progress import SILENT, Progress
+from fortydays.fit.softmax_regression import choose_spread, some_of_each, train
+
+SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
+"""Of the photographs of each class, to learn from."""
+
+DRAWS = 5
+"""How often each share but the whole is drawn; from :data:`MANY` photographs on, three times."""
+
+MANY = 10_000
+
+FEWEST_SIZES, FEWEST_VALIDATED = 4, 50
+"""Through fewer points than this no law is drawn, nor through shares of fewer validation photographs."""
+
+RESAMPLES = 1000
+CONFIDENCE = 0.95
+
+WORTH = 0.005
+"""A gain in accuracy of less than this is none to collect twice as many photographs for."""
+
+UNSURE = 0.015
+"""Where the gain may be less than :data:`WORTH`, but also more than this, nothing can be told."""
+
+MORE, FLAT, UNKNOWN = "more", "flat", "unknown"
+
+_EXPONENTS = np.linspace(0.05, 1.5, 30)
+_NOISE = 0.002
+"""Points are never taken to be surer than this: no law fits them all exactly."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurvePoint:
+    """What heads reach that learn from a part of the photographs.
+
+    Attributes:
+        images: how many they learn from.
+        accuracy: on the validation photographs, the mean over the draws.
+        low: lower end of its 95% interval, over draws of photographs to learn from and to validate on.
+        high: upper end.
+        draws: how many heads.
+    """
+
+    images: int
+    accuracy: float
+    low: float
+    high: float
+    draws: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "images": self.images,
+            "accuracy": self.accuracy,
+            "low": self.low,
+            "high": self.high,
+            "draws": self.draws,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerLaw:
+    """The accuracy ``limit - factor * n ** -exponent`` after learning from n photographs."""
+
+    limit: float
+    factor: float
+    exponent: float
+
+    def at(self, images: float) -> float:
+        """The accuracy after that many."""
+        return float(self.limit - self.factor * images**-self.exponent)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"limit": self.limit, "factor": self.factor, "exponent": self.exponent}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What twice as many photographs would probably give.
+
+    Attributes:
+        images: how many there would be to learn from.
+        accuracy: what was measured with all there are, and the gain.
+        gain: by how much the law grows from all there are to twice as many; negative where it falls.
+        low: lower end of the 95% interval of the gain.
+        high: upper end.
+    """
+
+    images: int
+    accuracy: float
+    gain: float
+    low: float
+    high: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "images": self.images,
+            "accuracy": self.accuracy,
+            "gain": self.gain,
+            "low": self.low,
+            "high": self.high,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningCurve:
+    """Whether more photographs would help.
+
+    Attributes:
+        points: what was measured, the fewest photographs first.
+        validated: how many photographs it was measured on.
+        law: through the points; None through too few of them.
+        twice: what twice as many photographs to learn from would probably give; None where there is no law.
+        verdict: "more" (photographs help), "flat" (they do not) or "unknown".
+    """
+
+    points: tuple[CurvePoint, ...]
+    validated: int
+    law: PowerLaw | None
+    twice: Prediction | None
+    verdict: str
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words."""
+        if self.twice is None:
+            return "There are too few photographs to tell whether more would help."
+        now, then = f"{100 * self.points[-1].accuracy:.1f}%", f"{100 * self.twice.accuracy:.1f}%"
+        low, high = _points(self.twice.low), _points(self.twice.high)
+        if self.verdict == MORE:
+            return (
+                f"Twice as many photographs to learn from would probably raise the accuracy from {now} to about "
+                f"{then} (a gain of {low.lstrip('+')} to {high.lstrip('+')} points)."
+            )
+        if self.verdict == FLAT:
+            return (
+                f"The curve is flat: more photographs alone will not help. The accuracy is {now}, and twice as many "
+                f"would probably change it by {low} to {high} points."
+            )
+        return (
+            f"There are too few photographs to tell whether more would help: the accuracy is {now}, and twice as many "
+            f"may change it by {low} to {high} points."
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "points": [point.as_dict() for point in self.points],
+            "validated": self.validated,
+            "law": None if self.law is None else self.law.as_dict(),
+            "twice": None if self.twice is None else self.twice.as_dict(),
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+        }
+
+
+def measure_learning_curve(
+    features: NDArray[np.float32],
+    labels: NDArray[np.intp],
+    validation_features: NDArray[np.float32],
+    validation_labels: NDArray[np.intp],
+    *,
+    classes: int,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> LearningCurve:
+    """Train heads on ever larger parts of the photographs, and say what twice as many would give.
+
+    The parts have their share of each class, and within a draw the smaller ones are in the larger ones. All heads are
+    of the same kind (:mod:`fortydays.fit.softmax_regression`); how smooth they are is chosen once, on a fifth of the
+    photographs to learn from.
+
+    Args:
+        features: float32, shape (n, channels), to learn from.
+        labels: shape (n,), from 0 up to ``classes``.
+        validation_features: float32, shape (m, channels).
+        validation_labels: shape (m,).
+        classes: how many there are.
+        seed: of the draws.
+        progress: told of the heads.
+
+    Raises:
+        ValueError: there is nothing to learn from or to validate on, or the arrays do not fit each other.
+    """
+    if not len(labels) or not len(validation_labels):
+        raise ValueError("a learning curve needs photographs to learn from and to validate on")
+    if len(features) != len(labels) or len(validation_features) != len(validation_labels):
+        raise ValueError(
+            f"{len(labels)} and {len(validation_labels)} labels do not fit {len(features)} and "
+            f"{len(validation_features)} rows of features"
+        )
+    rows = np.arange(len(labels))
+    held_out = some_of_each(labels, rows, 1 / 5, np.random.default_rng([seed, 0]))
+    learned = np.setdiff1d(rows, held_out, assume_unique=True)
+    spread = 2.0
+    if len(learned):
+        few = some_of_each(labels, learned, min(1.0, 5_000 / len(learned)), np.random.default_rng([seed, 1]))
+        spread = choose_spread(features, labels, few, held_out, classes=classes)
+    draws = _draws(labels, rows, seed)
+    task, done, count = "Learning from parts of the photographs", 0, sum(len(parts) for parts in draws.values())
+    progress.start(task, total=float(count), unit="heads")
+    right: list[NDArray[np.bool_]] = []
+    for parts in draws.values():
+        answers = []
+        for part in parts:
+            head = train(features, labels, part, classes=classes, spread=spread)
+            answers.append(head.logits(validation_features).argmax(axis=1) == validation_labels)
+            done += 1
+            progress.advance(task, done=float(done))
+        right.append(np.stack(answers))
+    progress.finish(task)
+    return curve_of(list(draws), right, seed=seed)
+
+
+def _draws(labels: NDArray[np.intp], rows: NDArray[np.intp], seed: int) -> dict[int, list[NDArray[np.intp]]]:
+    """The parts to learn from by how many photographs they have; none too small to have two of each class."""
+    count, fewest = DRAWS if len(rows) < MANY else 3, 2 * len(np.unique(labels))
+    found: dict[int, list[NDArray[np.intp]]] = {}
+    for share in SHARES:
+        parts = [
+            some_of_each(labels, rows, share, np.random.default_rng([seed, 2, draw]))
+            for draw in range(count if share < 1 else 1)
+        ]
+        size = len(parts[0])
+        if share == 1 or fewest <= size < len(rows):
+            found.setdefault(size, parts)
+    return found
+
+
+def curve_of(images: Sequence[int], right: Sequence[NDArray[np.bool_]], *, seed: int = 0) -> LearningCurve:
+    """A learning curve from what heads answered.
+
+    Args:
+        images: how many photographs the heads of each size learned from, ascending.
+        right: for each size bool, shape (draws, m): whether each head answered each validation photograph rightly.
+        seed: of the bootstrap.
+    """
+    sizes, validated = np.asarray(images, np.float64), right[0].shape[1]
+    measured = np.array([answers.mean() for answers in right])
+    again = _resampled(right, np.random.default_rng([seed, 3]))
+    lows, highs = _interval(again)
+    points = tuple(
+        CurvePoint(images=int(n), accuracy=float(a), low=float(lo), high=float(hi), draws=len(answers))
+        for n, a, lo, hi, answers in zip(images, measured, lows, highs, right, strict=True)
+    )
+    if len(points) < FEWEST_SIZES or validated < FEWEST_VALIDATED:
+        return LearningCurve(points=points, validated=validated, law=None, twice=None, verdict=UNKNOWN)
+    weights = 1 / (again.var(axis=0) + _NOISE**2)
+    (law,) = _laws(sizes, measured[None], weights)
+    now, largest = float(measured[-1]), float(sizes[-1])
+    gains = np.array([each.at(2 * largest) - each.at(largest) for each in _laws(sizes, again, weights)])
+    # No accuracy is more than 1, whatever the law says.
+    gain = min(law.at(2 * largest) - law.at(largest), 1 - now)
+    ends = _interval(np.minimum(gains, 1 - again[:, -1])[:, None])[:, 0]
+    low, high = min(float(ends[0]), gain), max(float(ends[1]), gain)
+    worth = gain >= WORTH
+    verdict = MORE if worth and low > 0 else FLAT if not worth and high < UNSURE else UNKNOWN
+    twice = Prediction(images=2 * int(largest), accuracy=now + gain, gain=gain, low=low, high=high)
+    return LearningCurve(points=points, validated=validated, law=law, twice=twice, verdict=verdict)
+
+
+def _resampled(right: Sequence[NDArray[np.bool_]], random: np.random.Generator) -> NDArray[np.float64]:
+    """The accuracies of each size, shape (:data:`RESAMPLES`, sizes), with draws and photographs drawn again.
+
+    All sizes share the draws and the photographs of a resample, as they share them in the first place.
+    """
+    validated, draws = right[0].shape[1], max(len(answers) for answers in right)
+    answers = np.concatenate(list(right)).T.astype(np.float32)
+    accuracies = np.empty((RESAMPLES, answers.shape[1]))
+    at_once = max(1, 2**22 // validated)
+    for start in range(0, RESAMPLES, at_once):
+        size = min(at_once, RESAMPLES - start)
+        counts = random.multinomial(validated, np.full(validated, 1 / validated), size=size)
+        accuracies[start : start + size] = counts.astype(np.float32) @ answers / validated
+    chosen = random.multinomial(draws, np.full(draws, 1 / draws), size=RESAMPLES) / draws
+    found, first = [], 0
+    for each in right:
+        part = accuracies[:, first : first + len(each)]
+        found.append((part * chosen).sum(axis=1) if len(each) == draws else part.mean(axis=1))
+        first += len(each)
+    return np.stack(found, axis=1)
+
+
+def _points(share: float) -> str:
+    """A difference of shares in points, such as "+0.5"; nothing has no sign."""
+    said = f"{100 * share:+.1f}"
+    return "0.0" if float(said) == 0 else said
+
+
+def _interval(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
+
+
+def _laws(sizes: NDArray[np.float64], accuracies: NDArray[np.float64], weights: NDArray[np.float64]) -> list[PowerLaw]:
+    """The law nearest to each row of accuracies, by weighted squares, for limits of at most 1.
+
+    For a given exponent the law is a line, which has a formula; so the exponents are tried one by one, and there is no
+    search that could end elsewhere than at the best.
+    """
+    best = np.full(len(accuracies), np.inf)
+    found = np.zeros((len(accuracies), 3))
+    total = weights.sum()
+    for exponent in _EXPONENTS:
+        # In units of the largest size, so that powers of large numbers need not be subtracted.
+        x = (sizes / sizes[-1]) ** -exponent
+        middle_x, middle_y = weights @ x / total, accuracies @ weights / total
+        slope = (accuracies - middle_y[:, None]) @ (weights * (x - middle_x)) / (weights @ (x - middle_x) ** 2)
+        limit = middle_y - slope * middle_x
+        above = limit > 1
+        slope = np.where(above, (accuracies - 1) @ (weights * x) / (weights @ x**2), slope)
+        limit = np.minimum(limit, 1.0)
+        error = (accuracies - limit[:, None] - slope[:, None] * x) ** 2 @ weights
+        better = error < best
+        best = np.where(better, error, best)
+        fitted = np.stack([limit, -slope * sizes[-1] ** exponent, np.full(len(limit), exponent)], axis=1)
+        found = np.where(better[:, None], fitted, found)
+    return [PowerLaw(limit=float(a), factor=float(b), exponent=float(c)) for a, b, c in found]

@@ -1,0 +1,85 @@
+"""What is written down of a classifier: counted by hand from a handful of answers."""
+
+import numpy as np
+import pytest
+
+from fortydays.fit.findings import (
+    Attention,
+    class_results,
+    confident_mistakes,
+    confusion_matrix,
+    held_out_result,
+    named_label_errors,
+)
+from fortydays.fit.label_errors import LabelErrors, Suspect
+
+LABELS, ANSWERS = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 0])
+COUNTS = {
+    "cat": {"train": 8, "validation": 1, "test": 3},
+    "dog": {"train": 5, "validation": 1, "test": 2},
+    "emu": {"train": 1, "validation": 1, "test": 0},
+}
+
+
+def test_the_confusion_matrix_has_labels_as_rows_and_answers_as_columns() -> None:
+    assert confusion_matrix(LABELS, ANSWERS, classes=3) == ((2, 1, 0), (1, 1, 0), (0, 0, 0))
+
+
+def test_each_class_has_its_counts_its_precision_and_its_recall() -> None:
+    cat, dog, emu = class_results(tuple(COUNTS), COUNTS, confusion_matrix(LABELS, ANSWERS, classes=3))
+
+    assert (cat.name, cat.train, cat.validation, cat.test) == ("cat", 8, 1, 3)
+    assert (cat.precision, cat.recall) == pytest.approx((2 / 3, 2 / 3))
+    assert (dog.precision, dog.recall) == (0.5, 0.5)
+    assert (emu.precision, emu.recall) == (None, None)
+
+
+def test_the_test_split_is_reported_with_an_interval_over_photographs_and_one_over_seeds() -> None:
+    found = held_out_result(LABELS, ANSWERS, accuracies=(0.6, 0.8, 0.7), classes=2)
+
+    assert (found.images, found.accuracy, found.largest_share) == (5, 0.6, 0.6)
+    # Wilson's interval for 3 of 5, and Student's for three values with a standard deviation of 0.1.
+    assert (found.low, found.high) == pytest.approx((0.231, 0.882), abs=1e-3)
+    assert (found.seeds, found.mean) == (3, pytest.approx(0.7))
+    assert (found.mean_low, found.mean_high) == pytest.approx((0.7 - 0.2484, 0.7 + 0.2484), abs=1e-4)
+
+
+def test_one_seed_has_no_interval_over_seeds() -> None:
+    found = held_out_result(LABELS, LABELS, accuracies=(1.0,), classes=2)
+
+    assert (found.mean_low, found.mean_high, found.high) == (None, None, 1.0)
+
+
+def test_mistakes_come_with_the_most_confident_first_and_no_more_than_asked_for() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.3, 0.7], [0.55, 0.45]], np.float32)
+    given = {"classes": ("cat", "dog"), "files": list("abcde"), "rows": [4, 3, 2, 1, 0]}
+
+    found = confident_mistakes(LABELS, probabilities, **given)
+
+    assert [(each.file, each.label, each.answer, each.row) for each in found] == [
+        ("c", "cat", "dog", 2), ("b", "cat", "dog", 3), ("e", "dog", "cat", 0),
+    ]  # fmt: skip
+    assert [each.probability for each in found] == pytest.approx([0.8, 0.6, 0.55])
+    assert confident_mistakes(LABELS, probabilities, **given, most=1) == found[:1]
+    assert found[0].as_dict()["answer"] == "dog"
+
+
+def test_suspects_get_the_names_of_their_files_splits_and_classes() -> None:
+    suspect = Suspect(index=1, given=0, suggested=1, given_probability=0.1, suggested_probability=0.8, score=-0.7)
+    errors = LabelErrors(
+        suspects=(suspect,), estimated=1.0, images=2, learned=2, not_judged=(), thresholds=(), joint=()
+    )
+
+    (found,) = named_label_errors(
+        errors, classes=("cat", "dog"), files=("a", "b"), splits=("train", "test"), rows=(7, 9)
+    )
+
+    assert found.as_dict() == {
+        "file": "b", "split": "test", "label": "cat", "suggested": "dog", "score": -0.7, "row": 9,
+    }  # fmt: skip
+
+
+def test_a_map_is_written_down_short() -> None:
+    seen = Attention(file="a", label="cat", answer="cat", probability=0.5, row=0, heat=((0.123456, 1.0),))
+
+    assert seen.as_dict()["heat"] == [[0.123, 1.0]]

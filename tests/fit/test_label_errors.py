@@ -1,0 +1,186 @@
+"""Wrong labels that were planted are found, and others are left in peace."""
+
+import numpy as np
+import pytest
+from made_up_features import clouds
+from numpy.typing import NDArray
+
+from fortydays.fit.label_errors import FEWEST, find_label_errors, out_of_sample
+from fortydays.fit.softmax_regression import SPREADS, choose_spread, some_of_each, train
+
+CLASSES = 6
+
+
+def planted(seed: int, *, apart: float = 6.0) -> tuple[NDArray[np.float32], NDArray[np.intp], dict[int, int]]:
+    """Features of 6 classes of 60, labels of which 10 are wrong, and the true label of each of these."""
+    features, labels = clouds(60, classes=CLASSES, apart=apart, seed=seed)
+    random = np.random.default_rng(seed)
+    places = random.choice(len(labels), 10, replace=False)
+    true = {int(place): int(labels[place]) for place in places}
+    labels[places] = (labels[places] + random.integers(1, CLASSES, len(places))) % CLASSES
+    return features, labels, true
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_planted_errors_are_found_with_the_class_they_are_of(seed: int) -> None:
+    features, labels, true = planted(seed)
+
+    found = find_label_errors(features, labels, classes=CLASSES)
+
+    suspects = {each.index: each for each in found.suspects}
+    hits = suspects.keys() & true.keys()
+    assert len(hits) >= 8
+    assert len(suspects) - len(hits) <= 10
+    assert all(suspects[place].suggested == true[place] and suspects[place].given == labels[place] for place in hits)
+    # The first half of the list is all but free of false alarms.
+    assert sum(each.index in true for each in found.suspects[:5]) >= 4
+    assert 7 <= found.estimated <= 15
+    assert len(suspects) <= found.estimated + found.estimated**0.5 + 1
+
+
+def test_the_most_suspect_come_first_and_scores_are_the_margin() -> None:
+    features, labels, _ = planted(0)
+
+    suspects = find_label_errors(features, labels, classes=CLASSES).suspects
+
+    assert [each.score for each in suspects] == sorted(each.score for each in suspects)
+    for each in suspects:
+        assert each.score == pytest.approx(each.given_probability - each.suggested_probability)
+        assert -1 <= each.score < 0
+
+
+def test_where_every_label_is_right_hardly_any_is_suspect() -> None:
+    features, labels = clouds(60, classes=CLASSES, apart=8.0)
+
+    found = find_label_errors(features, labels, classes=CLASSES)
+
+    assert len(found.suspects) <= 2
+    assert np.diag(found.joint).sum() > 200
+    assert found.images == 360
+
+
+def test_the_same_photographs_give_the_same_answer() -> None:
+    features, labels, _ = planted(1)
+
+    assert find_label_errors(features, labels, classes=CLASSES) == find_label_errors(features, labels, classes=CLASSES)
+
+
+def test_a_wrong_label_shared_by_near_duplicates_is_not_learned_from_one_to_excuse_the_other() -> None:
+    features, labels = clouds(20, classes=3, apart=8.0)
+    # Five almost equal pictures of class 0, all of them labelled 2.
+    again = features[0] + 0.01 * np.random.default_rng(1).normal(size=(5, features.shape[1]))
+    features = np.concatenate([features, again.astype(np.float32)])
+    labels = np.concatenate([labels, [2] * 5])
+    groups = np.concatenate([np.arange(60), [0] * 5])
+    groups[0] = 99
+
+    together, _ = out_of_sample(features, labels, classes=3, groups=groups)
+    apart, _ = out_of_sample(features, labels, classes=3)
+
+    assert together[-5:, 0].min() > 0.5
+    assert apart[-5:, 2].mean() > together[-5:, 2].mean() + 0.1
+    suspects = find_label_errors(features, labels, classes=3, groups=groups).suspects
+    assert {each.index for each in suspects} >= set(range(60, 65))
+
+
+def test_a_class_too_small_to_be_judged_is_named_and_neither_suspected_nor_suggested() -> None:
+    features, labels = clouds(20, classes=4, apart=8.0)
+    keep = np.flatnonzero((labels != 3) | (np.arange(len(labels)) >= len(labels) - (FEWEST - 1)))
+    features, labels = features[keep], labels[keep].copy()
+    labels[0] = 1
+
+    found = find_label_errors(features, labels, classes=4)
+
+    assert found.not_judged == (3,)
+    assert found.images == 60
+    assert found.thresholds[3] is None
+    assert found.joint[3] == (0, 0, 0, 0)
+    assert [(each.index, each.given, each.suggested) for each in found.suspects][:1] == [(0, 1, 0)]
+    assert all(3 not in (each.given, each.suggested) for each in found.suspects)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_of_next_to_nothing_nothing_is_said(count: int) -> None:
+    found = find_label_errors(np.ones((count, 3), np.float32), np.arange(count), classes=2)
+
+    assert (found.suspects, found.images, found.estimated) == ((), 0, 0.0)
+
+
+def test_a_channel_that_is_the_same_in_every_photograph_does_no_harm() -> None:
+    features, labels, true = planted(0)
+    features[:, 3] = 7.0
+
+    found = find_label_errors(features, labels, classes=CLASSES)
+
+    assert len({each.index for each in found.suspects} & true.keys()) >= 8
+
+
+@pytest.mark.parametrize(
+    ("features", "labels", "message"),
+    [
+        (np.zeros((3, 2), np.float32), [0, 1], r"2 labels and no groups do not fit features of shape \(3, 2\)"),
+        (np.zeros((2, 2), np.float32), [0, 5], "labels from 0 to 5 do not fit 2 classes"),
+        (np.full((2, 2), np.nan, np.float32), [0, 1], "a feature is not a finite number"),
+    ],
+)
+def test_what_does_not_fit_is_refused(features: NDArray[np.float32], labels: list[int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        find_label_errors(features, np.array(labels), classes=2)
+
+
+def test_many_photographs_are_learned_from_in_part_and_all_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fortydays.fit.label_errors.MOST_LEARNED", 90)
+    features, labels, true = planted(0)
+
+    found = find_label_errors(features, labels, classes=CLASSES)
+
+    assert found.learned == 90
+    assert found.images == 360
+    assert len({each.index for each in found.suspects} & true.keys()) >= 6
+
+
+def test_the_head_is_at_the_optimum_that_can_be_worked_out_by_hand() -> None:
+    # One channel, at -1 and 1; by symmetry the weights are w and -w, and the bias is none. At the optimum the slope of
+    # the loss, n p(wrong), is that of the prior, 2 w / spread^2 / 2 for each of the two.
+    features, labels = np.array([[-1], [1]] * 50, np.float32), np.array([0, 1] * 50)
+
+    head = train(features, labels, np.arange(100), classes=2, spread=1.0)
+
+    w = float(head.weights[0, 1])
+    wrong = 1 / (1 + np.exp(2 * w))
+    assert head.weights[0, 0] == pytest.approx(-w)
+    assert head.bias == pytest.approx([0, 0], abs=1e-5)
+    assert 100 * wrong == pytest.approx(w, rel=0.02)
+
+
+def test_features_need_not_be_standardised_and_the_head_takes_them_as_they_are() -> None:
+    features, labels = clouds(50, classes=3, apart=4.0, channels=8)
+    rows = np.arange(len(labels))
+    moved = features * np.float32(50) + np.float32(1000)
+
+    plain = train(features, labels, rows, classes=3, spread=2.0)
+    far = train(moved, labels, rows, classes=3, spread=2.0)
+
+    assert far.logits(moved) == pytest.approx(plain.logits(features), abs=0.1)
+    assert far.logits(moved, rows[40:60]) == pytest.approx(far.logits(moved)[40:60], abs=1e-3)
+
+
+def test_overlapping_classes_get_a_smoother_head_than_clear_ones() -> None:
+    chosen = []
+    for apart in (1.0, 12.0):
+        features, labels = clouds(60, classes=3, apart=apart)
+        rows = np.arange(len(labels))
+        chosen.append(choose_spread(features, labels, rows[rows % 5 > 0], rows[rows % 5 == 0], classes=3))
+
+    assert SPREADS[0] <= chosen[0] < chosen[1]
+
+
+def test_smaller_shares_lie_in_larger_ones_and_each_class_has_its_share() -> None:
+    labels = np.array([0] * 40 + [1] * 8 + [2])
+    rows = np.arange(len(labels))
+
+    quarter, half = (some_of_each(labels, rows, share, np.random.default_rng(7)) for share in (0.25, 0.5))
+
+    assert set(quarter) < set(half)
+    assert np.bincount(labels[quarter]).tolist() == [10, 2, 1]
+    assert np.bincount(labels[half]).tolist() == [20, 4, 1]
