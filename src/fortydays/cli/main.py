@@ -18,6 +18,7 @@ from fortydays.cli import (
     compare,
     data,
     doctor,
+    fit,
     lineage,
     models,
     profile,
@@ -63,6 +64,7 @@ app.command("compare", rich_help_panel=_KEEP)(compare.compare)
 app.command("verify", rich_help_panel=_KEEP)(verify.verify)
 app.command("ui", rich_help_panel=_KEEP)(ui.ui)
 app.command("sync", rich_help_panel=_KEEP)(sync.sync)
+app.command("fit", rich_help_panel=_MODELS)(fit.fit)
 app.command("register", rich_help_panel=_MODELS)(register.register)
 app.add_typer(models.app, name="models", rich_help_panel=_MODELS)
 app.command("promote", rich_help_panel=_MODELS)(promote.promote)

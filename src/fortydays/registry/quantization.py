@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import files
-from fortydays.study.graphs import ExportFailedError
 from fortydays.registry.inference import INPUT
+from fortydays.study.graphs import ExportFailedError
 
 CALIBRATED_WITH = 500
 """Training images that the ranges of the numbers inside the network are taken from."""

@@ -20,7 +20,7 @@ from fortydays.base.errors import DataError, UsageError
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
-from fortydays.data.own.rows import Rows, rows_of
+from fortydays.data.own.rows import rows_of, scattered
 from fortydays.models.backbones import find_backbone
 
 if TYPE_CHECKING:
@@ -141,10 +141,9 @@ def given(
         validation=of(dataset.training.validation, "validation"),
         num_classes=dataset.training.num_classes,
     )
+    filled: ModelBuilder = builder
     if features.before_last_block and features.pretrained:
         filled = _Filled(builder, lambda: pretrained_model(features, settings, progress))
-    else:
-        filled = builder
     return Given(
         dataset=dataclasses.replace(
             dataset, training=training, test=SealedSplit(lambda: of(dataset.test.open(), "test"))
@@ -163,8 +162,8 @@ def first_of_each_class(split: Split, count: int) -> Split:
     """
     labels = np.asarray(split.labels)
     chosen = np.sort(np.concatenate([np.flatnonzero(labels == label)[:count] for label in np.unique(labels)]))
-    if isinstance(split.images, Rows):
-        rows = split.images
+    rows = scattered(split.images)
+    if rows is not None:
         images = rows_of(rows.source, rows.places[chosen], file=rows.file)
     else:
         images = np.asarray(split.images)[chosen]
@@ -203,10 +202,10 @@ def _features_of(
 ) -> NDArray[np.float32]:
     """The features of a split: from the file that has them, which gets those that are missing."""
     task = f"Features of {len(split):,} {name} images, {frozen.title}"
-    if isinstance(split.images, Rows):
+    rows = scattered(split.images)
+    if rows is not None:
         # Photographs of a reader's own: their features lie beside their pixels, in the same order, whatever split
         # they are in, and are those of every study that uses them.
-        rows = split.images
         path = rows.file.with_name(f"{rows.file.stem}.{frozen.key[:16]}.features")
         needed = int(rows.places.max()) + 1 if len(rows) else 0
         found = extended(path, rows.source[:needed], frozen, settings, progress, task=task)

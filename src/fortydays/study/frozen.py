@@ -120,10 +120,11 @@ def frozen_network(
         StorageError: the workspace cannot be written.
     """
     obtained = published.obtain(features.backbone, settings, progress) if features.pretrained else None
+    weights = obtained.sha256 if obtained else ""
     request = {
         "features": features.as_dict(),
         "image_shape": list(image_shape),
-        "weights": obtained.sha256 if obtained else "",
+        "weights": weights,
         "form": obtained.form if obtained else "",
     }
     key = files.sha256_of_json({**request, "opset": OPSET, "code": _code(), "packages": _versions()})
@@ -145,7 +146,7 @@ def frozen_network(
         shape=features.shape,
         parameters=int(facts["parameters"]),
         multiply_adds=int(facts["multiply_adds"]),
-        weights=request["weights"],
+        weights=weights,
         source=obtained.source if obtained else "",
     )
 
@@ -239,7 +240,7 @@ def _frozen_part(features: Features, image_shape: tuple[int, ...], model: "keras
     return keras.Model(images, x, name="frozen")
 
 
-# ---------------------------------------------------------------------------------------------- in a process of its own
+# --------------------------------------------------------------------------------------------- in a process of its own
 
 
 def _build(request: dict[str, Any], folder: Path) -> None:

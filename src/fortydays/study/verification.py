@@ -21,11 +21,7 @@ def stale_parts(evidence: Mapping[str, Any], study_file: Path, claims: Sequence[
         study_file: the day's study as it is now.
         claims: the study's claims, to be judged again from the trials; None leaves the verdicts unchecked.
     """
-    reasons = []
-    if evidence["code"]["study"] != documents.code_digest([study_file]):
-        reasons.append("the day's study has changed")
-    if evidence["code"]["engine"] != documents.code_digest(documents.engine_files(study_file, evidence["backend"])):
-        reasons.append(ENGINE_CHANGED)
+    reasons = code_changes(evidence, study_file)
     dataset = pinned(evidence["dataset"]["name"])
     if evidence["dataset"]["digest"] != dataset.digest:
         reasons.append(f"the dataset {dataset.name} has changed")
@@ -39,6 +35,21 @@ def stale_parts(evidence: Mapping[str, Any], study_file: Path, claims: Sequence[
         judged = [j.as_dict() for j in documents.judge(claims, evidence["trials"])]
         if not _equal(evidence["claims"], judged):
             reasons.append("its verdicts are not what its trials give")
+    return reasons
+
+
+def code_changes(evidence: Mapping[str, Any], study_file: Path) -> list[str]:
+    """What of the code that evidence was made with has changed since; empty where nothing has.
+
+    Args:
+        evidence: a document.
+        study_file: the study as it is now.
+    """
+    reasons = []
+    if evidence["code"]["study"] != documents.code_digest([study_file]):
+        reasons.append("the day's study has changed")
+    if evidence["code"]["engine"] != documents.code_digest(documents.engine_files(study_file, evidence["backend"])):
+        reasons.append(ENGINE_CHANGED)
     return reasons
 
 

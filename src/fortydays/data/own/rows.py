@@ -35,7 +35,7 @@ class Rows:
     def __getitem__(self, key: Any) -> NDArray[Any]:
         # A number gives one row, a slice or an array of numbers gives several, as an array does.
         if isinstance(key, tuple):
-            return cast(NDArray[Any], self[key[0]][(slice(None), *key[1:])])
+            return self[key[0]][(slice(None), *key[1:])]
         return np.asarray(self.source[self.places[key]])
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
@@ -50,3 +50,8 @@ class Rows:
 def rows_of(source: NDArray[Any], places: Sequence[int] | NDArray[np.int64], *, file: Path) -> NDArray[Any]:
     """Some rows of an array, gathered when they are read; see :class:`Rows`."""
     return cast(NDArray[Any], Rows(source, places, file))
+
+
+def scattered(images: object) -> Rows | None:
+    """The rows that stand in an array's place, where that is what some images are."""
+    return images if isinstance(images, Rows) else None

@@ -1,0 +1,195 @@
+"""``forty fit``: from a folder of your own photographs to a model that can be served."""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fortydays.base import files
+from fortydays.base.errors import ExitCode, UsageError
+from fortydays.base.settings import Settings, read_settings
+from fortydays.cli.data_look import suggested_name
+from fortydays.cli.stopping import stopping_in_time
+
+if TYPE_CHECKING:
+    from fortydays.base.progress import Progress
+    from fortydays.fit.fitting import Fitted
+    from fortydays.study.runs import RunFolder
+
+_TIME = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+
+
+def fit(
+    folder: Annotated[
+        str,
+        typer.Argument(
+            metavar="FOLDER",
+            help="One folder for each class; a CSV or JSONL table of file and label; or tf_flowers.",
+        ),
+    ],
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="What to call the model [the folder's name].")
+    ] = "",
+    backbone: Annotated[
+        str, typer.Option("--backbone", metavar="NAME", help="The pretrained network [the best that can be had].")
+    ] = "auto",
+    time: Annotated[
+        str, typer.Option("--time", metavar="TIME", help="For all of it, such as 90s, 5m or 1h [as it takes].")
+    ] = "",
+    target: Annotated[
+        float | None,
+        typer.Option("--target", metavar="SHARE", help="Of test photographs to be right; exit code 3 if fewer are."),
+    ] = None,
+    fine_tune: Annotated[
+        bool, typer.Option("--fine-tune", help="Also train the network's last block further: minutes.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Learn anew, even where nothing has changed.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where to write the page [reports/ in the workspace]."),
+    ] = None,
+    no_track: Annotated[bool, typer.Option("--no-track", help="Do not record the run in MLflow.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document; all else to stderr.")] = False,
+) -> int:
+    """Learn to tell your photographs apart: look, divide, learn, show, and keep the model.
+
+    Your folder is only read. Given again, the command goes on where it was stopped, and is over at once where nothing
+    has changed. Exit code 3 where the target is missed or the model does not pass a gate.
+    """
+    import rich.console
+
+    from fortydays.cli.progress import console_progress
+    from fortydays.cli.registry import opened
+    from fortydays.data.version_documents import check_name
+    from fortydays.fit.fitting import FitRequest
+    from fortydays.fit.fitting import fit as work
+
+    settings = read_settings()
+    name = check_name(name or suggested_name(Path(folder)), settings)
+    request = FitRequest(
+        source=folder,
+        name=name,
+        backbone=backbone,
+        seconds=seconds_of(time) if time else None,
+        target=target,
+        fine_tune=fine_tune,
+        fresh=fresh,
+    )
+    console = rich.console.Console(stderr=True)
+    tracking: list[str] = []
+    again = _again(sys.argv[1:])
+    with (
+        console_progress(console) as progress,
+        stopping_in_time(lambda: f"Stopped. What was done is kept.\nContinue with: forty {again}"),
+    ):
+
+        def run_study(study: Path, anew: bool) -> "tuple[RunFolder, dict[str, Any]]":
+            run, evidence, notes = _trained(study, settings, progress, fresh=anew, track=not no_track)
+            tracking.extend(notes)
+            return run, evidence
+
+        try:
+            done = work(
+                request,
+                settings,
+                progress=progress,
+                run_study=run_study,
+                catalog=lambda: opened(settings, progress),
+            )
+        except KeyboardInterrupt:
+            typer.echo("Stopped. What was done is kept.", err=True)
+            typer.echo(f"Continue with: forty {again}", err=True)
+            return int(ExitCode.INTERRUPTED)
+    page = _write_page(done, output, settings)
+    if as_json:
+        document = {"schema_version": 1, "page": str(page), "run": done.run.run_id, "study": str(done.study)}
+        document |= {"reused": done.reused, "notes": list(done.notes), "findings": done.findings.as_dict()}
+        typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
+    else:
+        _print(done, page)
+    for line in tracking:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return int(ExitCode.DONE if _met(done) else ExitCode.NOT_MET)
+
+
+def _trained(
+    study: Path, settings: Settings, progress: "Progress", *, fresh: bool, track: bool
+) -> "tuple[RunFolder, dict[str, Any], list[str]]":
+    from fortydays.days.loading import find_study, load_study
+    from fortydays.study.runner import Request, StudyInterruptedError, run_study
+    from fortydays.track.listener import TrackingListener
+
+    progress.say("Loading Keras")
+    listener = TrackingListener(settings, enabled=track)
+    stopped = True
+    notes: list[str] = []
+    try:
+        source = load_study(find_study(str(study)), threads=settings.threads)
+        run, evidence = run_study(source, Request(), settings, progress=progress, listener=listener, fresh=fresh)
+        stopped = False
+    except StudyInterruptedError as error:
+        raise KeyboardInterrupt from error
+    finally:
+        notes = listener.close(stopped=stopped)
+    return run, evidence, notes
+
+
+def _write_page(done: "Fitted", output: Path | None, settings: Settings) -> Path:
+    from fortydays.data.own.collection import kept_pixels
+    from fortydays.fit.fitting import SIDE
+    from fortydays.report.fitted import make_page
+
+    path = (output or settings.workspace / "reports" / f"{done.findings.name}.html").absolute()
+    pixels = kept_pixels(done.collection, SIDE)
+    files.write_text(path, make_page(done.findings, lambda row: pixels[row]))
+    return path
+
+
+def _print(done: "Fitted", page: Path) -> None:
+    import rich.console
+
+    from fortydays.report.fitted import print_findings
+
+    console = rich.console.Console(highlight=False)
+    if done.reused:
+        console.print(f"Nothing has changed since {done.findings.created[:10]}; --fresh learns anew.", markup=False)
+    for note in done.notes:
+        console.print(note, markup=False)
+    print_findings(done.findings, console)
+    typer.echo(f"\nThe page with pictures: {page}")
+    model, _, version = done.findings.model.partition("@")
+    if done.findings.alias:
+        typer.echo(f"Serve it: forty serve {model}")
+        typer.echo(f"Ask it: forty predict {model} FILE")
+        return
+    closed = ", ".join(str(gate["gate"]) for gate in done.findings.gates if not gate["passed"])
+    typer.echo(f"{model}@{version} is registered and not promoted. Not passed: {closed}.")
+    typer.echo(f'To use it all the same: forty promote {model}@{version} --to champion --force --reason "..."')
+
+
+def _met(done: "Fitted") -> bool:
+    """Whether the model is in use and does what was asked of it."""
+    of_variant = [c for c in done.evidence["claims"] if done.findings.chosen.variant in c["variants"]]
+    return bool(done.findings.alias) and all(claim["verdict"] != "refuted" for claim in of_variant)
+
+
+def seconds_of(text: str) -> float:
+    """How many seconds a time like ``90s``, ``5m`` or ``1h30m`` is; a number alone is seconds.
+
+    Raises:
+        UsageError: it is no time.
+    """
+    found = _TIME.fullmatch(text.strip().lower())
+    if not text.strip() or not found or not any(found.groups()):
+        raise UsageError(f"--time is {text[:40]!r}; expected a time such as 90s, 5m or 1h30m.")
+    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def _again(arguments: list[str]) -> str:
+    import shlex
+
+    return shlex.join([a for a in arguments if a != "--fresh"])

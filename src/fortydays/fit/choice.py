@@ -1,0 +1,76 @@
+"""Which backbone a classifier of photographs begins with: the best whose weights can be had, and that the time allows."""
+
+from dataclasses import dataclass
+
+from fortydays.base.errors import DataError
+from fortydays.base.progress import Progress
+from fortydays.base.settings import Settings
+from fortydays.data import weights as published
+from fortydays.models.backbones import BACKBONES, Backbone, find_backbone
+
+AUTOMATIC = "auto"
+"""In the place of a backbone's name: the first of :data:`~fortydays.models.backbones.BACKBONES` that will do."""
+
+_SPEED = 40e9
+"""Multiply-adds a second that a backbone is expected to do on two cores of 2020, for an estimate."""
+
+_COSTS = {"efficientnet-lite0": 384e6, "mobilenetv2-1.0": 300e6, "mobilenetv2-0.35": 58e6}
+"""Multiply-adds for an image of 224 x 224 pixels."""
+
+_SHARE = 0.5
+"""Of the time given, what computing features may take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChosenBackbone:
+    """A backbone whose weights are there.
+
+    Attributes:
+        backbone: it.
+        obtained: its weights.
+        why: what else was tried, in a sentence, or "".
+    """
+
+    backbone: Backbone
+    obtained: published.Obtained
+    why: str
+
+
+def choose_backbone(
+    name: str, settings: Settings, progress: Progress, *, photographs: int, seconds: float | None
+) -> ChosenBackbone:
+    """The backbone that a reader asks for, or the best that can be had.
+
+    Args:
+        name: of a backbone, or :data:`AUTOMATIC`.
+        settings: where weights are looked for.
+        progress: told of the places that are tried.
+        photographs: whose features are to be computed.
+        seconds: for the whole work, or None for as long as it takes.
+
+    Raises:
+        UsageError: there is no such backbone.
+        DataError: no place has its weights; names each one.
+    """
+    if name != AUTOMATIC:
+        backbone = find_backbone(name)
+        return ChosenBackbone(backbone=backbone, obtained=published.obtain(name, settings, progress), why="")
+    failures: list[str] = []
+    told: list[str] = []
+    possible = list(BACKBONES.values())
+    for backbone in possible:
+        needed = photographs * _COSTS[backbone.name] / (_SPEED * max(1, settings.threads) / 2)
+        if seconds is not None and needed > _SHARE * seconds and backbone is not possible[-1]:
+            told.append(f"{backbone.title} would take about {needed:,.0f} s of the {seconds:,.0f} s given")
+            continue
+        try:
+            obtained = published.obtain(backbone.name, settings, progress)
+        except DataError as error:
+            failures.append(error.message)
+            told.append(f"the weights of {backbone.title} cannot be had")
+            continue
+        return ChosenBackbone(backbone=backbone, obtained=obtained, why="; ".join(told))
+    raise DataError(
+        "No backbone's weights can be had.\n" + "\n".join(failures),
+        hint="Put one of these files into FOLDER/weights and set FORTYDAYS_MIRROR=FOLDER.",
+    )
