@@ -29,7 +29,9 @@ def test_the_overlay_is_lightest_where_the_map_is_highest_and_keeps_the_photogra
 
     assert (shown.shape, shown.dtype) == ((40, 60, 3), np.uint8)
     lightness = shown.astype(float).mean(axis=2)
-    assert np.all(np.diff(lightness[20]) >= 0)
+    steps = np.diff(lightness[20])
+    assert steps.min() >= 0
+    assert steps.max() < 8
     assert lightness[20, -1] > lightness[20, 0] + 50
     darker = overlay(np.zeros((40, 60, 3), np.uint8), np.array([[0, 1]], np.float32))
     assert np.ptp(shown.astype(int) - darker) <= 2

@@ -88,6 +88,8 @@ def test_a_class_too_small_to_be_judged_is_named_and_neither_suspected_nor_sugge
     keep = np.flatnonzero((labels != 3) | (np.arange(len(labels)) >= len(labels) - (FEWEST - 1)))
     features, labels = features[keep], labels[keep].copy()
     labels[0] = 1
+    # Two photographs that look like those of the small class.
+    features[[30, 50]] = features[[-1, -2]]
 
     found = find_label_errors(features, labels, classes=4)
 
@@ -95,7 +97,7 @@ def test_a_class_too_small_to_be_judged_is_named_and_neither_suspected_nor_sugge
     assert found.images == 60
     assert found.thresholds[3] is None
     assert found.joint[3] == (0, 0, 0, 0)
-    assert [(each.index, each.given, each.suggested) for each in found.suspects][:1] == [(0, 1, 0)]
+    assert (0, 1, 0) in [(each.index, each.given, each.suggested) for each in found.suspects]
     assert all(3 not in (each.given, each.suggested) for each in found.suspects)
 
 

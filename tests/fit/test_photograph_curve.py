@@ -62,6 +62,17 @@ def test_what_is_all_right_cannot_become_better() -> None:
     assert curve.sentence.endswith("would probably change it by 0.0 to 0.0 points.")
 
 
+def test_no_law_goes_beyond_all_right() -> None:
+    # By the same step for each doubling: a law without a bound would end above 1.
+    curve = curve_of(SIZES, answers([0.59, 0.69, 0.79, 0.89, 0.99], validated=1000))
+
+    assert curve.law is not None
+    assert curve.law.limit <= 1.0
+    assert curve.twice is not None
+    assert curve.twice.accuracy <= 1.0
+    assert curve.twice.high <= 0.02
+
+
 def test_noise_of_few_validation_photographs_is_no_answer() -> None:
     random = np.random.default_rng(0)
     right = [random.random((draws, 60)) < 0.75 for draws in (5, 5, 5, 5, 1)]

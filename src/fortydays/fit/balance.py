@@ -41,8 +41,8 @@ class Balance:
         if self.ratio == 1:
             return f"The classes are even: {self.counts[0]:,} photographs of each to learn from."
         said = (
-            f"The largest class, {shown(self.largest)}, has {self.ratio:.1f} times as many photographs to learn from "
-            f"as the smallest, {shown(self.smallest)}"
+            f"The largest class, {shown(self.largest)}, has {_times(self.ratio)} times as many photographs to learn "
+            f"from as the smallest, {shown(self.smallest)}"
         )
         if not self.weighted:
             return f"{said}; that is even enough to need nothing done about it."
@@ -63,6 +63,10 @@ class Balance:
             "weights": list(self.weights),
             "sentence": self.sentence,
         }
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
 
 
 def balance(labels: NDArray[np.intp], classes: Sequence[str]) -> Balance:

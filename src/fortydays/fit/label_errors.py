@@ -26,7 +26,7 @@ FEWEST = 5
 """With fewer than this a class is not judged, and is suggested for nothing: a head learns too little of it."""
 
 MOST_LEARNED = 30_000
-"""A head learns from no more photographs than this, of each class its share; all are judged all the same."""
+"""A head learns from about this many photographs at most, of each class its share; all are judged all the same."""
 
 _MOST_TO_CHOOSE_BY = 5_000
 

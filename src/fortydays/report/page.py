@@ -61,7 +61,7 @@ def make_page(evidence: Mapping[str, Any], *, notes_html: str | None = None, sou
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    figures = _Figures()
+    figures = Figures()
     return environment.get_template("page.html").render(
         results=results,
         source=source,
@@ -153,13 +153,14 @@ def provenance(results: Results, *, source: str) -> list[tuple[str, str]]:
     return [(name, value) for name, value in pairs if value]
 
 
-class _Figures:
+class Figures:
     """Numbers the figures of a page, so that the ids inside one do not meet those inside another."""
 
     def __init__(self) -> None:
         self._count = 0
 
     def add(self, svg: str, *, alt: str, caption: str = "") -> Figure:
+        """A figure from our own SVG text, with what it shows in words."""
         self._count += 1
         return Figure(svg=_isolated(svg, f"f{self._count}-", alt), alt=alt, caption=caption)
 
@@ -185,7 +186,7 @@ def _columns(results: Results) -> list[dict[str, Any]]:
     ]
 
 
-def _curves(variants: Sequence[VariantResults], group: str, figures: _Figures) -> list[Figure]:
+def _curves(variants: Sequence[VariantResults], group: str, figures: Figures) -> list[Figure]:
     found = []
     for field, words in (("validation_accuracy", "Validation accuracy"), ("train_loss", "Training loss")):
         svg = plots.learning_curves(variants, field)
@@ -205,7 +206,7 @@ def _final_values(variants: Sequence[VariantResults], field: str) -> str:
     return ", ".join(parts) + "."
 
 
-def _comparisons(results: Results, figures: _Figures) -> list[Figure]:
+def _comparisons(results: Results, figures: Figures) -> list[Figure]:
     drawings: list[tuple[Callable[[Sequence[VariantResults]], str | None], str, str]] = [
         (
             plots.accuracies,
@@ -227,7 +228,7 @@ def _comparisons(results: Results, figures: _Figures) -> list[Figure]:
     return found
 
 
-def _cost(results: Results, figures: _Figures) -> dict[str, Any] | None:
+def _cost(results: Results, figures: Figures) -> dict[str, Any] | None:
     """The table of costs and its picture, or None where the variants' models are alike in multiply-adds."""
     if not results.differ_in_cost:
         return None
@@ -244,7 +245,7 @@ def _cost(results: Results, figures: _Figures) -> dict[str, Any] | None:
     return {"columns": columns, "figure": figures.add(svg, alt=f"{caption} {told}.", caption=caption)}
 
 
-def _searches(results: Results, figures: _Figures) -> list[dict[str, Any]]:
+def _searches(results: Results, figures: Figures) -> list[dict[str, Any]]:
     found = []
     for v in results.variants:
         if v.search is None:
@@ -261,7 +262,7 @@ def _searches(results: Results, figures: _Figures) -> list[dict[str, Any]]:
     return found
 
 
-def _exhibit(exhibit: ExhibitResult, figures: _Figures) -> dict[str, Any]:
+def _exhibit(exhibit: ExhibitResult, figures: Figures) -> dict[str, Any]:
     kind = type(exhibit).__name__.lower()
     figure, widths = None, []
     if isinstance(exhibit, Matrix) and exhibit.rows and exhibit.columns:

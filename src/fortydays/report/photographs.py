@@ -14,7 +14,8 @@ from fortydays.data.own.inspection import Inspection, Used
 from fortydays.report.page import TEMPLATES
 
 _EACH, _GROUPS, _IN_GROUP, _LEFT_OUT = 24, 20, 8, 500
-_SIDE = 112
+SIDE = 112
+"""Pixels of a picture on a sheet."""
 
 
 def summary(inspection: Inspection) -> str:
@@ -52,7 +53,7 @@ def make_page(inspection: Inspection, pixels: NDArray[np.uint8], *, name: str, p
     by_path = {each.path: each for each in inspection.used}
 
     def pictures(chosen: Sequence[Used]) -> list[dict[str, str]]:
-        return [{"path": printable(each.path), "jpeg": _jpeg(pixels[each.row])} for each in chosen]
+        return [{"path": printable(each.path), "jpeg": jpeg(pixels[each.row])} for each in chosen]
 
     classes = []
     for label, counts in inspection.counts().items():
@@ -84,11 +85,17 @@ def make_page(inspection: Inspection, pixels: NDArray[np.uint8], *, name: str, p
     return environment.get_template("photographs.html").render(values)
 
 
-def _jpeg(pixels: NDArray[np.uint8]) -> str:
+def jpeg(pixels: NDArray[np.uint8], *, side: int = SIDE) -> str:
+    """A picture as a small JPEG file in base64, as a page holds it.
+
+    Args:
+        pixels: uint8, shape (height, width, 3).
+        side: pixels that it is made to fit into, upwards and sideways; one that is smaller stays as it is.
+    """
     from PIL import Image
 
     image = Image.fromarray(np.asarray(pixels))
-    image.thumbnail((_SIDE, _SIDE))
+    image.thumbnail((side, side))
     file = io.BytesIO()
     image.save(file, "JPEG", quality=80)
     return base64.b64encode(file.getvalue()).decode("ascii")

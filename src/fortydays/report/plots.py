@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fortydays.fit.learning_curve import LearningCurve
 from fortydays.report import curves, numbers
 from fortydays.report.palette import COLORS, look
 from fortydays.report.results import Lines, Matrix, SearchResult, VariantResults
@@ -230,6 +231,48 @@ def lines(exhibit: Lines) -> str:
         axes.set_xlabel(exhibit.x_label[:60])
         axes.set_ylabel(exhibit.y_label[:40])
         _write_at_ends(figure, axes, ends)
+        return _svg(figure)
+
+
+def photograph_curve(curve: LearningCurve) -> str | None:
+    """The accuracy after learning from ever more photographs (a logarithmic axis), and the law through the points.
+
+    Beyond what was measured the law is dashed, to the hollow point of twice as many.
+
+    Returns:
+        The SVG text, or None where there are fewer than two points.
+    """
+    if len(curve.points) < 2:
+        return None
+    color, sizes = COLORS[0], [float(point.images) for point in curve.points]
+    with _figure(WIDTH, 3.1) as figure:
+        axes = figure.subplots()
+        axes.set_xscale("log")
+        for point in curve.points:
+            axes.plot([point.images] * 2, [point.low, point.high], color=color, linewidth=2.2, alpha=0.55)
+        axes.plot(sizes, [point.accuracy for point in curve.points], "o", color=color, markersize=6)
+        if curve.law is not None and curve.twice is not None:
+            inside = np.geomspace(sizes[0], sizes[-1], 60)
+            beyond = np.geomspace(sizes[-1], curve.twice.images, 20)
+            # The prediction starts at what was measured, and the law need not pass through it.
+            lift = curve.points[-1].accuracy - curve.law.at(sizes[-1])
+            axes.plot(inside, [curve.law.at(n) for n in inside], color=color, linewidth=1.2)
+            dashed = [min(1.0, curve.law.at(n) + lift) for n in beyond]
+            axes.plot(beyond, dashed, color=color, linewidth=1.2, dashes=(4, 2.5))
+            now = curve.points[-1].accuracy
+            ends = [min(1.0, now + curve.twice.low), min(1.0, now + curve.twice.high)]
+            axes.plot([curve.twice.images] * 2, ends, color=color, linewidth=2.2, alpha=0.3)
+            axes.plot(
+                [curve.twice.images], [curve.twice.accuracy], "o", color=color, markerfacecolor="none", markersize=6.5
+            )
+            sizes.append(float(curve.twice.images))
+        axes.set_xlim(sizes[0] / 1.25, sizes[-1] * 1.25)
+        axes.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
+        axes.minorticks_off()
+        axes.margins(y=0.08)
+        axes.set_xlabel("photographs to learn from (logarithmic)")
+        axes.set_ylabel("validation accuracy")
+        _percent(axes.yaxis)
         return _svg(figure)
 
 
