@@ -154,6 +154,19 @@ def test_both_are_asked_for_the_same_with_the_recipe_and_threads_of_the_evidence
     )  # fmt: skip
 
 
+def test_it_is_said_where_this_machine_computes_in_another_precision(
+    compare: Compare, engines: Engines, finished_pair: Any
+) -> None:
+    details = copy.deepcopy(finished_pair.evidence["details"])
+    details["one hidden"]["precision"] = "bfloat16"
+    progress = Watch()
+    (entry,) = compare(progress=progress, details=details)["code"]["renewed"]
+    assert entry["checked"][0]["precision"] == "float32"
+    assert progress.notes["one hidden, seed 0, the engine of aaaaaaaaaaaa"] == (
+        "1 epoch in float32, where the evidence is of bfloat16"
+    )
+
+
 def test_engines_that_do_not_train_alike_are_told_by_the_first_difference(compare: Compare, engines: Engines) -> None:
     engines.now = Trained(epochs=1, parts={"precision": "float32", "variables": "y", "history": "h"})
     progress = Watch()

@@ -156,12 +156,12 @@ def renewed_against(
         epochs=epochs,
         variants={variant.name: evidence["details"][variant.name]["recipe"] for variant in source.study.variants},
     )
-    store.load(source.study.dataset, settings, progress)  # fetched here, where it can be told of
     comparison = _Comparison(evidence=evidence, request=request, settings=settings, progress=progress)
     with place_of_engines(settings) as place:
         then, now = engine_of(commit, place), engine_of_today(place)
         if not comparison.is_of(then):
             raise comparison.wrong(then, instead=comparison.found_among(place, source))
+        store.load(source.study.dataset, settings, progress)  # fetched here, where it can be told of
         progress.start(comparison.whole, total=2.0 * len(request.variants), unit="trials")
         engine = loaded(now, request, settings).engine
         before = comparison.trained(then)
@@ -243,8 +243,7 @@ class _Comparison:
                 task = f"{name}, seed {self.request.seed}, {engine.name}"
                 trained = self._followed(events, task)
                 if like is None:
-                    epochs = f"{trained.epochs} epoch{'s' if trained.epochs != 1 else ''}"
-                    self.progress.finish(task, note=f"{epochs} in {trained.parts['precision']}")
+                    self.progress.finish(task, note=self._told(name, trained))
                 else:
                     self._compare(name, task, like[name], trained)
                 found[name] = trained
@@ -262,6 +261,11 @@ class _Comparison:
                     begun = True
                 self.progress.advance(task, done=float(event.done))
         raise EngineFailedError(f"{task}: its process ended before the trial did.")
+
+    def _told(self, name: str, trained: Trained) -> str:
+        here, there = trained.parts["precision"], self.evidence["details"][name]["precision"]
+        said = f"{trained.epochs} epoch{'s' if trained.epochs != 1 else ''} in {here}"
+        return said if here == there else f"{said}, where the evidence is of {there}"
 
     def _compare(self, name: str, task: str, before: Trained, after: Trained) -> None:
         difference = first_difference(before, after)
