@@ -190,3 +190,68 @@ def test_what_is_stale_for_another_reason_is_not_renewed(shipped, monkeypatch, c
     assert execute(["verify", "1", "--renew", "--json"]) == 3
     (found,) = json.loads(capsys.readouterr().out)["days"]
     assert found["reasons"] == ["the day's study has changed", "the training engine has changed"]
+
+
+COMMIT = "c" * 40
+
+
+@pytest.fixture
+def compared(shipped, monkeypatch):
+    """A comparison of two engines that finds them alike; how it was asked for is noted."""
+    _, current = shipped
+    asked = []
+
+    def renewed_against(evidence, source, settings, *, commit, epochs, progress):
+        asked.append((evidence["day"], commit, epochs))
+        return evidence | {"code": current["code"]}
+
+    monkeypatch.setattr("fortydays.study.renewal.renewed_against", renewed_against)
+    monkeypatch.setattr("fortydays.study.renewal.renewed", lambda *_, **__: pytest.fail("trained to the end"))
+    monkeypatch.setattr("fortydays.base.revision.find_commit", lambda name: COMMIT)
+    return asked
+
+
+@pytest.mark.parametrize(("options", "epochs"), [([], 1), (["--epochs", "3"], 3)])
+def test_renewing_against_a_revision_compares_the_first_epochs(shipped, compared, capsys, options, epochs):
+    ship, current = shipped
+    ship(day=1, code=current["code"] | {"engine": "0" * 64})
+    assert execute(["verify", "1", "--renew", "--against", "HEAD", *options, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["days"][0]["state"] == "current"
+    assert compared == [(1, COMMIT, epochs)]
+    said = "the first epoch" if epochs == 1 else "3 epochs"
+    assert f"Day 1: training {said} of one seed of each variant, with both engines" in printed.err
+    assert documents.published().read(1)["code"] == current["code"]
+
+
+def test_current_and_missing_evidence_and_what_is_stale_for_more_is_not_compared(shipped, compared, capsys):
+    ship, current = shipped
+    assert execute(["verify", "1", "--renew", "--against", "HEAD"]) == 0
+    assert execute(["verify", "5", "--renew", "--against", "HEAD"]) == 3
+    assert "no evidence is published" in capsys.readouterr().out
+    ship(day=1, code=current["code"] | {"engine": "0" * 64, "study": "0" * 64})
+    assert execute(["verify", "1", "--renew", "--against", "HEAD"]) == 3
+    assert "the day's study has changed" in capsys.readouterr().out
+    assert compared == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "hint"),
+    [
+        (["--against", "HEAD"], "--against 'HEAD' is for --renew only.", "forty verify --renew --against HEAD"),
+        (["--renew", "--epochs", "2"], "--epochs 2 is for --against only.", "--against REVISION --epochs 2"),
+        (["--renew", "--against", "no such name"], "There is no commit 'no such name' in this checkout.", "git log"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused_before_anything_is_trained(shipped, capsys, arguments, message, hint):
+    ship, current = shipped
+    ship(day=1, code=current["code"] | {"engine": "0" * 64})
+    assert execute(["verify", *arguments]) == 2
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert hint in printed
+
+
+def test_epochs_have_to_be_some(shipped, capsys):
+    assert execute(["verify", "--renew", "--against", "HEAD", "--epochs", "0"]) == 2
+    assert "'--epochs'" in capsys.readouterr().err

@@ -93,6 +93,30 @@ def test_provenance_tells_how_to_get_the_numbers_again(page: str) -> None:
         assert shown in text
 
 
+def test_provenance_tells_how_evidence_was_renewed() -> None:
+    checked = [{"variant": name, "seed": 0} for name in made_up.VARIANTS]
+    again = {"engine": "0" * 64, "at": "2026-11-22T18:00:00Z", "checked": checked}
+    compared = {
+        "engine": "1" * 64,
+        "at": "2026-11-26T20:00:00Z",
+        "checked": [c | {"epochs": 1, "precision": "float32"} for c in checked],
+        "against": "a" * 40,
+        "machine": {"cpu_model": "Another processor", "flags": [], "system": "Linux x86_64"},
+        "packages": {},
+    }
+    document = made_up.evidence()
+    document["code"]["renewed"] = [again, compared]
+    told = (
+        "2026-11-22, as 3 trials gave the same bits again; 2026-11-26, as 2 engines gave the same bits in the first "
+        "epoch of 3 trials, computed in float32"
+    )
+    assert told in words(make_page(document, source="your run x"))
+    for trial in compared["checked"]:
+        trial["epochs"] = 2
+    document["code"]["renewed"] = [compared | {"checked": compared["checked"][:1]}]
+    assert "in the first 2 epochs of 1 trial, computed" in words(make_page(document, source="your run x"))
+
+
 def test_a_run_with_options_is_repeated_with_them() -> None:
     request = {"seeds": [0], "only": ["sgd fair"], "settings": ["epochs=1"], "engine": "fit"}
     page = make_page(made_up.evidence(seeds=(0,), request=request), source="your run x")

@@ -7,7 +7,7 @@ import made_up
 import pytest
 
 from fortydays.base.errors import StorageError
-from fortydays.report.results import Lines, Matrix, Pictures, Table, clean, read_results
+from fortydays.report.results import Lines, Matrix, Pictures, Renewal, Table, clean, read_results
 from fortydays.study.claims import Verdict
 
 
@@ -42,13 +42,35 @@ def test_evidence_from_a_checkout_names_its_commit(clean: bool, expected: str) -
     assert "clean" not in read_results(document).code
 
 
+CHECKED = [{"variant": "network", "seed": 0}, {"variant": "sgd fair", "seed": 0}]
+RENEWED = {"engine": "0" * 64, "at": "2026-11-22T18:00:00Z", "checked": CHECKED}
+COMPARED = {
+    "engine": "1" * 64,
+    "at": "2026-11-26T20:00:00Z",
+    "checked": [c | {"epochs": n, "precision": "float32"} for c, n in zip(CHECKED, (3, 2), strict=True)],
+    "against": "a" * 40,
+    "machine": {"cpu_model": "Another processor", "flags": ["avx2"], "system": "Linux x86_64"},
+    "packages": {"keras": "3.15.1"},
+}
+
+
 def test_evidence_that_was_renewed_says_when_and_by_how_many_trials() -> None:
-    checked = [{"variant": "network", "seed": 0}, {"variant": "sgd fair", "seed": 0}]
-    entry = {"engine": "0" * 64, "at": "2026-11-22T18:00:00Z", "checked": checked}
-    assert read_results(changed("code", "renewed", to=[entry])).renewed == (("2026-11-22T18:00:00Z", 2),)
+    assert read_results(changed("code", "renewed", to=[RENEWED])).renewed == (
+        Renewal(at="2026-11-22T18:00:00Z", trials=2),
+    )
     assert read_results(made_up.evidence()).renewed == ()
     with pytest.raises(StorageError, match=r"code\.renewed is 'yes'"):
         read_results(changed("code", "renewed", to="yes"))
+
+
+def test_what_two_engines_trained_alike_is_told_apart_from_trials_that_gave_the_same_bits_again() -> None:
+    again, compared = read_results(changed("code", "renewed", to=[RENEWED, COMPARED])).renewed
+    assert again.epochs is None
+    # The fewest epochs of any trial: of all of them at least so many are the same.
+    assert compared == Renewal(at="2026-11-26T20:00:00Z", trials=2, epochs=2, precisions=("float32",))
+    for damaged in ({"checked": CHECKED}, {"checked": [{"epochs": "one"}]}, {"at": None}):
+        with pytest.raises(StorageError, match=r"code\.renewed\.(checked\.epochs|at) is "):
+            read_results(changed("code", "renewed", to=[COMPARED | damaged]))
 
 
 def test_a_processor_is_no_accelerator() -> None:

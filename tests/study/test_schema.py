@@ -42,6 +42,36 @@ def test_published_evidence_keeps_to_it(schema: Draft202012Validator) -> None:
         assert path.name == f"day{document['day']:02}.json"
 
 
+AGAIN = {"engine": "0" * 64, "at": "2026-11-22T18:00:00Z", "checked": [{"variant": "linear", "seed": 0}]}
+COMPARED = {
+    **AGAIN,
+    "checked": [{"variant": "linear", "seed": 0, "epochs": 1, "precision": "float32"}],
+    "against": "a" * 40,
+    "machine": {"cpu_model": "", "flags": [], "system": "Linux x86_64"},
+    "packages": {"keras": "3.15.1"},
+}
+
+
+def without(entry: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key != name}
+
+
+def test_evidence_may_be_renewed_in_two_ways_and_each_has_what_belongs_to_it(
+    schema: Draft202012Validator, finished: Any
+) -> None:
+    def accepted(entry: dict[str, Any]) -> bool:
+        document = copy.deepcopy(finished.evidence)
+        document["code"]["renewed"] = [entry]
+        return bool(schema.is_valid(document))
+
+    assert accepted(AGAIN)
+    assert accepted(COMPARED)
+    for missing in ("machine", "packages", "against", "checked"):
+        assert not accepted(without(COMPARED, missing)), missing
+    assert not accepted(AGAIN | {"checked": COMPARED["checked"]})
+    assert not accepted(COMPARED | {"checked": AGAIN["checked"]})
+
+
 def objects(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The places of all objects whose fields the schema names."""
     if isinstance(value, dict):

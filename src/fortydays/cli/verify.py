@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fortydays.base.errors import ExitCode, FortydaysError
+from fortydays.base.errors import ExitCode, FortydaysError, UsageError
 from fortydays.base.settings import Settings, read_settings
+from fortydays.base.text import shown
 from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
@@ -25,6 +26,17 @@ def verify(
             "--renew", help="Where only the engine has changed, train one seed again: the same bits renew it."
         ),
     ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REVISION",
+            help="With --renew, on any machine: today's engine and the one of this Git revision have to train alike.",
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, max=100_000, help="With --against, after how many a trial is stopped; 1 unless given."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Say which published evidence is stale, and with --rerun whether a fresh run agrees with it.
@@ -34,9 +46,10 @@ def verify(
     file is damaged.
     """
     settings = read_settings()
+    other = _other_engine(against, epochs, renew=renew)
     if renew:
         for day in _chosen(days or []):
-            _renew(day, settings)
+            _renew(day, settings, other)
     findings = [_verify(day, settings, rerun=rerun) for day in _chosen(days or [])]
     if as_json:
         typer.echo(json.dumps({"days": findings}, ensure_ascii=False))
@@ -82,13 +95,30 @@ def _verify(day: "Day", settings: Settings, *, rerun: bool) -> dict[str, Any]:
     return found
 
 
-def _renew(day: "Day", settings: Settings) -> None:
+def _other_engine(against: str | None, epochs: int | None, *, renew: bool) -> tuple[str, int] | None:
+    """The commit whose engine today's is to be compared with, and for how many epochs; None where it is not to be."""
+    if against is None:
+        if epochs is not None:
+            raise UsageError(
+                f"--epochs {epochs} is for --against only.", hint="forty verify --renew --against REVISION --epochs 2"
+            )
+        return None
+    if not renew:
+        raise UsageError(
+            f"--against {shown(against)} is for --renew only.", hint=f"forty verify --renew --against {against}"
+        )
+    from fortydays.base.revision import find_commit
+
+    return find_commit(against), epochs or 1
+
+
+def _renew(day: "Day", settings: Settings, other: tuple[str, int] | None) -> None:
     import rich.console
 
     from fortydays.cli.progress import console_progress
     from fortydays.days.loading import find_study, load_study
     from fortydays.study.evidence import publish, published
-    from fortydays.study.renewal import renewed
+    from fortydays.study.renewal import renewed, renewed_against
     from fortydays.study.verification import ENGINE_CHANGED, stale_parts
 
     evidence = published().read(day.number)
@@ -101,8 +131,14 @@ def _renew(day: "Day", settings: Settings) -> None:
         console_progress(rich.console.Console(stderr=True)) as progress,
         stopping_in_time(lambda: "Stopped. The published evidence is as it was."),
     ):
-        progress.say(f"Day {source.day}: training one seed of each variant again")
-        publish(renewed(evidence, source, settings, progress=progress))
+        if other is None:
+            progress.say(f"Day {source.day}: training one seed of each variant again")
+            publish(renewed(evidence, source, settings, progress=progress))
+            return
+        commit, epochs = other
+        said = "the first epoch" if epochs == 1 else f"{epochs} epochs"
+        progress.say(f"Day {source.day}: training {said} of one seed of each variant, with both engines")
+        publish(renewed_against(evidence, source, settings, commit=commit, epochs=epochs, progress=progress))
 
 
 def _run_again(source: "StudySource", settings: Settings) -> dict[str, Any]:

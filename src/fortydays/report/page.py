@@ -21,6 +21,7 @@ from fortydays.report.results import (
     Lines,
     Matrix,
     Pictures,
+    Renewal,
     Results,
     Setting,
     VariantResults,
@@ -129,10 +130,7 @@ def provenance(results: Results, *, source: str) -> list[tuple[str, str]]:
         ("dataset digest", dataset.digest),
         ("study digest", results.code.get("study", "")),
         ("engine digest", results.code.get("engine", "")),
-        (
-            "renewed",
-            "; ".join(f"{at[:10]}, as {count} trials gave the same bits again" for at, count in results.renewed),
-        ),
+        ("renewed", "; ".join(_renewal(found) for found in results.renewed)),
         ("results digest", results.results_digest),
         ("fortydays", results.code.get("version", "")),
         ("commit", results.code.get("commit", "")),
@@ -151,6 +149,15 @@ def provenance(results: Results, *, source: str) -> list[tuple[str, str]]:
         ("time", ", ".join(f"{name} {numbers.duration(value)}" for name, value in results.seconds.items())),
     ]
     return [(name, value) for name, value in pairs if value]
+
+
+def _renewal(found: Renewal) -> str:
+    trials = f"{found.trials} trial{'s' if found.trials != 1 else ''}"
+    if found.epochs is None:
+        return f"{found.at[:10]}, as {trials} gave the same bits again"
+    first = "the first epoch" if found.epochs == 1 else f"the first {found.epochs} epochs"
+    computed = f", computed in {' and '.join(found.precisions)}" if found.precisions else ""
+    return f"{found.at[:10]}, as 2 engines gave the same bits in {first} of {trials}{computed}"
 
 
 class Figures:

@@ -197,6 +197,24 @@ ExhibitResult = Matrix | Pictures | Lines | Table
 
 
 @dataclass(frozen=True, kw_only=True)
+class Renewal:
+    """That evidence stayed true as the engine changed, and by what that was found.
+
+    Attributes:
+        at: when, ISO 8601.
+        trials: how many gave the same bits.
+        epochs: in how many epochs of each trial at least, with the former engine and the new one side by side; None
+            where the new one trained them to their end and gave the evidence's own bits again.
+        precisions: what was computed in, where two engines were compared.
+    """
+
+    at: str
+    trials: int
+    epochs: int | None = None
+    precisions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Results:
     """A whole evidence document.
 
@@ -212,7 +230,7 @@ class Results:
         settings: recipe fields that were set from the command line.
         engine: "compiled", "plain" or "fit".
         code: digests of the study and the engine, and the version of this package.
-        renewed: when the engine had changed and trials were trained again with the same bits: the time, and how many.
+        renewed: how the evidence was kept true over changes of the engine, oldest first.
         packages: versions of the libraries.
         machine: facts about the machine, in words.
         threads: how many threads computed.
@@ -235,7 +253,7 @@ class Results:
     settings: tuple[str, ...]
     engine: str
     code: Mapping[str, str]
-    renewed: tuple[tuple[str, int], ...]
+    renewed: tuple[Renewal, ...]
     packages: Mapping[str, str]
     machine: Mapping[str, str]
     threads: int | None
@@ -593,15 +611,24 @@ def _code(code: Mapping[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _renewed(value: object) -> tuple[tuple[str, int], ...]:
-    entries = _tuple(_mapping, value, "code.renewed", most=MOST_ROWS)
-    return tuple(
-        (
-            _text(e.get("at"), "code.renewed.at"),
-            len(_tuple(_mapping, e.get("checked"), "code.renewed", most=MOST_TRIALS)),
+def _renewed(value: object) -> tuple[Renewal, ...]:
+    where = "code.renewed"
+    found = []
+    for entry in _tuple(_mapping, value, where, most=MOST_ROWS):
+        checked = _tuple(_mapping, entry.get("checked"), f"{where}.checked", most=MOST_TRIALS)
+        epochs, precisions = None, []
+        if entry.get("against") is not None:
+            epochs = min((_whole(c.get("epochs"), f"{where}.checked.epochs") for c in checked), default=0)
+            precisions = [_text(c.get("precision"), f"{where}.checked.precision") for c in checked]
+        found.append(
+            Renewal(
+                at=_text(entry.get("at"), f"{where}.at"),
+                trials=len(checked),
+                epochs=epochs,
+                precisions=tuple(dict.fromkeys(precisions)),
+            )
         )
-        for e in entries
-    )
+    return tuple(found)
 
 
 def _joined(value: object) -> object:
