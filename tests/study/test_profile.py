@@ -1,5 +1,6 @@
 """The parts of a step, from made-up traces with answers known, and one real trace."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ NAMES = Names(
     model="sequential",
     optimizer="adam",
     augmented=True,
-    moved=True,
+    gathers=1,
 )
 STEP = "while/body/_1/while/"
 NET, NET_SLOPE = f"{STEP}sequential_1/", "while/body/_1/gradient_tape/while/sequential_1/"
@@ -86,6 +87,17 @@ def test_without_augmentation_nothing_is_called_so() -> None:
     names = Names(layers=NAMES.layers, model="sequential", optimizer="adam")
     for name, kind in (("GatherV2_1", "GatherV2"), ("SelectV2", "SelectV2"), ("mul", "Mul")):
         assert part_of(Operation(path=STEP + name, kind=kind, milliseconds=1.0), names)[0] in ("input", "rest")
+
+
+def test_interpolating_and_mixing_gather_pixels_more_often() -> None:
+    names = dataclasses.replace(NAMES, gathers=5)  # four pixels around each place, and the images that are mixed in
+    parts = [
+        part_of(Operation(path=f"{STEP}GatherV2{ending}", kind="GatherV2", milliseconds=1.0), names)[0]
+        for ending in ("", "_1", "_4", "_5", "_6", "_8")
+    ]
+    assert parts == ["input", "augmentation", "augmentation", "augmentation", "input", "input"]
+    for kind in ("RightShift", "BitwiseAnd", "FloorMod"):
+        assert part_of(Operation(path=STEP + kind, kind=kind, milliseconds=1.0), names) == ("augmentation", "")
 
 
 def test_shares_add_up_to_one_and_milliseconds_to_the_step() -> None:

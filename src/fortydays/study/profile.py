@@ -31,7 +31,7 @@ from fortydays.study.design import Study, Variant
 from fortydays.study.runner import ENGINES
 from fortydays.train import backends
 from fortydays.train import checkpoint as checkpoints
-from fortydays.train.augmentation import augments, draws_of_epoch
+from fortydays.train.augmentation import augments, draws_of_epoch, resamples
 from fortydays.train.checkpoint import Checkpoint
 from fortydays.train.framework import load_keras
 from fortydays.train.keras_fit import FitTrainer
@@ -93,14 +93,14 @@ class Names:
         model: the model's name.
         optimizer: the optimizer's name.
         augmented: whether the recipe shows images changed.
-        moved: whether it mirrors or shifts them.
+        gathers: how many times it gathers pixels to change a batch: to move, to interpolate, to mix.
     """
 
     layers: Mapping[str, str]
     model: str
     optimizer: str
     augmented: bool = False
-    moved: bool = False
+    gathers: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,7 +262,7 @@ def profile_variant(variant: Variant, dataset: Dataset, settings: Settings, *, e
         model=str(trainer.model.name),
         optimizer=str(optimizer.name),
         augmented=augments(recipe),
-        moved=recipe.flip != "none" or recipe.shift > 0,
+        gathers=_gathers(recipe),
     )
     parts, layers = shares(taken.operations, names, milliseconds=taken.milliseconds)
     return Profile(
@@ -535,10 +535,17 @@ def _by_kind_in_layer(kind: str) -> str:
 
 _LOSS_KINDS = ("ArgMax", "Equal", "Mean", "OneHot", "SoftmaxCrossEntropyWithLogits")
 _INDEX_KINDS = (
-    *("Abs", "AddV2", "BroadcastTo", "ConcatV2", "ExpandDims", "GreaterEqual", "Less", "LogicalAnd", "Mul", "Neg"),
-    *("Pack", "Range", "Reshape", "SelectV2", "Shape", "Sub", "Tile"),
+    *("Abs", "AddV2", "BitwiseAnd", "BroadcastTo", "ConcatV2", "ExpandDims", "FloorMod", "GreaterEqual", "Less"),
+    *("LogicalAnd", "Maximum", "Minimum", "Mul", "Neg", "Pack", "Range", "Reshape", "RightShift", "SelectV2", "Shape"),
+    *("Sub", "Tile"),
 )
-"""What the places of moved pixels and covered squares are computed by."""
+"""What the places and weights of moved pixels, and the places of covered squares, are computed by."""
+
+
+def _gathers(recipe: Recipe) -> int:
+    """How often a step gathers pixels once more to augment the images that it has gathered."""
+    moves = 4 if resamples(recipe) else 1 if recipe.flip != "none" or recipe.shift else 0
+    return moves + (recipe.mixup > 0)
 
 
 def _by_kind_outside(kind: str, name: str, names: Names) -> str:
@@ -548,8 +555,9 @@ def _by_kind_outside(kind: str, name: str, names: Names) -> str:
     if "dropped" in name:
         return "dropout"
     if kind == "GatherV2":
-        # In the order of the engine's step: the batch's images, the pixels of moved ones, the labels.
-        return "augmentation" if names.moved and name == "GatherV2_1" else "input"
+        # In the order of the engine's step: the batch's images, the pixels of changed ones, the labels.
+        number = int(name.partition("_")[2] or 0) if re.fullmatch(r"GatherV2(_\d+)?", name) else 0
+        return "augmentation" if 1 <= number <= names.gathers else "input"
     if kind in ("Cast", "StridedSlice", "RealDiv") or name.startswith("truediv"):
         return "input"
     if kind in _LOSS_KINDS:
