@@ -58,26 +58,28 @@ def follow(request: Mapping[str, Any], tell: Tell) -> None:
     tell({"study": documents.code_digest([file]), "engine": engine})
 
     from fortydays.base.machine import describe_machine
-    from fortydays.data import store
     from fortydays.train.backends import backend
     from fortydays.train.framework import load_keras
     from fortydays.train.recipe import Recipe
 
     load_keras(threads=request["threads"])
     study = importlib.import_module(".".join(["fortydays", *Path(request["study"]).with_suffix("").parts])).study
-    training = store.load(study.dataset, read_settings()).training
-    data = digest(
-        [training.train.images, training.train.labels, training.validation.images, training.validation.labels]
-    )
+    settings = read_settings()
+    dataset = _load(study.dataset, settings)
     variants = {variant.name: variant for variant in study.variants}
     for name, fields in request["variants"].items():
         try:
             recipe = Recipe(**fields)
         except TypeError as error:
             raise FortydaysError(f"Its recipes are other ones ({error}).") from error
+        training, builder = _given(dataset, variants[name], settings)
+        data = digest(
+            [training.train.images, training.train.labels, training.validation.images, training.validation.labels]
+        )
         epochs, parts = first_epochs(
             study=study,
             variant=variants[name],
+            builder=builder,
             training=training,
             recipe=recipe,
             seed=request["seed"],
@@ -88,15 +90,46 @@ def follow(request: Mapping[str, Any], tell: Tell) -> None:
         tell({"epochs": epochs, "parts": {"data": data, **parts}})
 
 
+def _load(name: str, settings: Any) -> Any:
+    """A dataset; revisions before datasets had a library of their own loaded all of them from the store."""
+    try:
+        from fortydays.data.library import load
+    except ImportError:
+        from fortydays.data.store import load  # type: ignore[assignment]
+    return load(name, settings)
+
+
+def _given(dataset: Any, variant: Any, settings: Any) -> tuple[Any, Any]:
+    """The training and validation splits that a variant learns from, and what builds its model."""
+    if not hasattr(variant, "features"):  # a revision in which all learn from pixels
+        return dataset.training, variant.model
+    from fortydays.study.features import given
+
+    found = given(
+        dataset, variant.model, features=variant.features, examples=variant.examples, settings=settings
+    )
+    return found.dataset.training, found.builder
+
+
 def first_epochs(
-    *, study: Any, variant: Any, training: Any, recipe: Any, seed: int, epochs: int, bfloat16_is_fast: bool, tell: Tell
+    *,
+    study: Any,
+    variant: Any,
+    builder: Any,
+    training: Any,
+    recipe: Any,
+    seed: int,
+    epochs: int,
+    bfloat16_is_fast: bool,
+    tell: Tell,
 ) -> tuple[int, dict[str, str]]:
     """Train the first epochs of a trial, with the order and the schedule of the whole one.
 
     Args:
         study: whose measures are taken.
         variant: of the study.
-        training: the dataset's training and validation splits.
+        builder: builds its model.
+        training: the training and validation splits that it learns from.
         recipe: of the whole trial.
         seed: of the trial.
         epochs: after how many to stop.
@@ -111,7 +144,7 @@ def first_epochs(
     from fortydays.study.runner import make_trainer
 
     trainer = make_trainer(
-        "compiled", builder=variant.model, recipe=recipe, data=training, bfloat16_is_fast=bfloat16_is_fast
+        "compiled", builder=builder, recipe=recipe, data=training, bfloat16_is_fast=bfloat16_is_fast
     )
     total = min(epochs, recipe.epochs) * trainer.steps_per_epoch
     tell({"done": 0, "total": total})

@@ -170,7 +170,7 @@ def renewed_against(
         then, now = engine_of(commit, place), engine_of_today(place)
         if not comparison.is_of(then):
             raise comparison.wrong(then, instead=comparison.found_among(place, source))
-        store.load(source.study.dataset, settings, progress)  # fetched here, where it can be told of
+        library.load(source.study.dataset, settings, progress)  # fetched here, where it can be told of
         progress.start(comparison.whole, total=2.0 * len(request.variants), unit="trials")
         engine = loaded(now, request, settings).engine
         before = comparison.trained(then)
