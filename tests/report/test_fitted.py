@@ -166,6 +166,8 @@ def test_many_classes_do_not_break_the_page(count: int, drawn: bool) -> None:
     page = make_page(findings(classes=names, confusion=confusion), picture)
 
     assert ("Rows: what the test photographs are." in page) is drawn
+    assert "wide matrix few" not in page
+    assert "wide matrix few" in make_page(findings(), picture)
     assert page.count("taken for class") >= 10
     assert page.count('<th scope="row">class ') == count
 

@@ -30,6 +30,9 @@ MOST_CLASSES_DRAWN = 100
 
 _CLASSES, _MISTAKES, _LABEL_ERRORS, _LOOKS, _CONFUSIONS = 500, 24, 48, 12, 10
 _SHOWN, _CLASSES_SHOWN = 5, 20
+_FEW = 8
+"""Classes whose matrix need not be wider than a telephone."""
+
 _THUMBNAIL, _LARGE = 160, 224
 
 
@@ -65,6 +68,7 @@ def make_page(findings: Findings, picture: Callable[[int], NDArray[np.uint8]]) -
         "classes": [_class(each) for each in worst_first(findings)[:_CLASSES]],
         "more_classes": max(0, len(findings.per_class) - _CLASSES),
         "matrix": _matrix(findings, figures),
+        "few": len(findings.classes) <= _FEW,
         "confusions": confusions(findings)[:_CONFUSIONS],
         "mistakes": [
             {
