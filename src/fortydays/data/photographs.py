@@ -163,9 +163,7 @@ def get(
         with files.folder_built_whole(target) as building:
             count = _unpack(archive, path, building)
             files.sync_all()
-        files.write_json(
-            target.with_name(_NOTE), {"schema_version": 1, "archive": archive.name, "photographs": count}
-        )
+        files.write_json(target.with_name(_NOTE), {"schema_version": 1, "archive": archive.name, "photographs": count})
         files.remove(_downloads(target))
         edition = f", {archive.edition}" if archive.edition else ""
         progress.say(f"{spec.title}: {count:,} photographs{edition}, in {target}.")
@@ -195,9 +193,7 @@ def _downloads(target: Path) -> Path:
     return target.with_name("downloads")
 
 
-def _obtained(
-    spec: PhotographsSpec, settings: Settings, progress: Progress, limits: Limits
-) -> tuple[Archive, Path]:
+def _obtained(spec: PhotographsSpec, settings: Settings, progress: Progress, limits: Limits) -> tuple[Archive, Path]:
     failures: list[str] = []
     for archive in spec.archives:
         if settings.mirror is not None:

@@ -1,4 +1,4 @@
-"""Which backbone a classifier of photographs begins with: the best whose weights can be had, and that the time allows."""
+"""Which backbone a classifier begins with: the best whose weights can be had, and that the time allows."""
 
 from dataclasses import dataclass
 

@@ -495,9 +495,7 @@ def _from_features(
     if heads.frozen is not None and heads.frozen.features.before_last_block:
         features = replace(heads.frozen.features, before_last_block=False)
         dataset = library.load(kept.name, settings)
-        pooled = given(
-            dataset, heads.builder, features=features, examples=None, settings=settings, progress=progress
-        )
+        pooled = given(dataset, heads.builder, features=features, examples=None, settings=settings, progress=progress)
     training = pooled.dataset.training
     # The test split was opened when the trials had ended; a wrong label in it is worth knowing, too.
     parts = {"train": training.train, "validation": training.validation, "test": pooled.dataset.test.open()}
@@ -526,4 +524,3 @@ def _from_features(
         progress=progress,
     )
     return named, curve
-

@@ -51,7 +51,7 @@ study = Study(
             model=linear_head(FEATURES.shape, CLASSES),
             recipe=RECIPE,
             features=FEATURES,
-            search=Search(field="learning_rate", values=(0.0003, 0.001, 0.003)),
+            search=Search(field="learning_rate", values=(0.0001, 0.0003, 0.001)),
             description="a linear head on the features of {backbone}",
         ),
 {variants}    ),
@@ -62,22 +62,22 @@ study = Study(
 )
 '''
 
-_FINE_TUNED = '''        Variant(
+_FINE_TUNED = """        Variant(
             name="{name}",
             model=fine_tuned_head(MAPS.backbone, MAPS.side, MAPS.shape, CLASSES),
             recipe=RECIPE.replace(epochs={epochs}, batch_size={batch}, learning_rate=0.0005),
             features=MAPS,
             description="the last block of {backbone} trained further",
         ),
-'''
+"""
 
-_CLAIM = '''        Threshold(
+_CLAIM = """        Threshold(
             sentence="{sentence}",
             variant="{variant}",
             metric="test_accuracy",
             at_least={least!r},
         ),
-'''
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,8 @@
 A variant with features trains a small network on what a large one, which stays as it is, has made of every image. That
 is computed by ONNX Runtime from the very file that becomes part of the exported model (:mod:`fortydays.study.frozen`),
 once for each image, and appended to a file: interrupted, it goes on where it stopped; photographs that are added later
-cost what they are. The test split's features are computed when that split is opened, never before.
+cost what they are. A catalog's test images get theirs when the split is opened; of a reader's photographs, which lie in
+one file, all features are computed together. No label has a part in that.
 """
 
 import dataclasses
@@ -201,11 +202,12 @@ def _features_of(
     split: Split, name: str, dataset: Dataset, frozen: "Frozen", settings: Settings, progress: Progress
 ) -> NDArray[np.float32]:
     """The features of a split: from the file that has them, which gets those that are missing."""
-    task = f"Features of {len(split):,} {name} images, {frozen.title}"
+    task = f"Features of the {name} images, {frozen.title}"
     rows = scattered(split.images)
     if rows is not None:
         # Photographs of a reader's own: their features lie beside their pixels, in the same order, whatever split
-        # they are in, and are those of every study that uses them.
+        # they are in, and are those of every study that uses them. No label has a part in it.
+        task = f"Features of the photographs, {frozen.title}"
         path = rows.file.with_name(f"{rows.file.stem}.{frozen.key[:16]}.features")
         needed = int(rows.places.max()) + 1 if len(rows) else 0
         found = extended(path, rows.source[:needed], frozen, settings, progress, task=task)

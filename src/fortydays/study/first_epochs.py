@@ -105,9 +105,7 @@ def _given(dataset: Any, variant: Any, settings: Any) -> tuple[Any, Any]:
         return dataset.training, variant.model
     from fortydays.study.features import given
 
-    found = given(
-        dataset, variant.model, features=variant.features, examples=variant.examples, settings=settings
-    )
+    found = given(dataset, variant.model, features=variant.features, examples=variant.examples, settings=settings)
     return found.dataset.training, found.builder
 
 

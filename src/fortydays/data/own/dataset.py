@@ -229,4 +229,3 @@ def _from_document(document: dict[str, Any], collection: str, start: str) -> Own
         splits=numbers[1],
         rows=numbers[2],
     )
-
