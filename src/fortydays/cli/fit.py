@@ -63,12 +63,14 @@ def fit(
 
     from fortydays.cli.progress import console_progress
     from fortydays.cli.registry import opened
+    from fortydays.data.photographs import PHOTOGRAPHS
     from fortydays.data.version_documents import check_name
     from fortydays.fit.fitting import FitRequest
     from fortydays.fit.fitting import fit as work
 
     settings = read_settings()
-    name = check_name(name or suggested_name(Path(folder)), settings)
+    public = folder in PHOTOGRAPHS and not files.exists(Path(folder))
+    name = check_name(name or (folder if public else suggested_name(Path(folder))), settings)
     request = FitRequest(
         source=folder,
         name=name,
