@@ -37,6 +37,7 @@ NOT_MEASURED = {
     5: {"70%"},
     6: {"80%"},
     7: {"82%"},
+    8: {"65%", "70%"},
 }
 PERCENTAGE = re.compile(r"\d+(?:\.\d+)?%")
 OTHER_MEASUREMENT = re.compile(r"\d+(?:\.\d+)? (?:percent|points?)\b|\b0\.[6-9]\d+")

@@ -11,6 +11,7 @@ from fortydays.base.errors import UsageError
 from fortydays.data.arrays import Split
 from fortydays.study.design import Shown
 from fortydays.study.exhibits import (
+    augmentation_sheet,
     confident_mistakes,
     confusion_matrix,
     count_confusions,
@@ -19,6 +20,9 @@ from fortydays.study.exhibits import (
     first_layer_weights,
     png,
 )
+from fortydays.train.augmentation import draws_of_epoch
+from fortydays.train.augmentation import shown as as_training_shows
+from fortydays.train.recipe import Recipe
 
 LABELS = np.array([0, 0, 1, 1, 2], np.uint8)
 PROBABILITIES = np.array(
@@ -281,3 +285,74 @@ def test_a_model_without_a_graph_is_refused(keras: Any) -> None:
 def test_images_of_one_or_three_channels_become_pictures(shape: tuple[int, ...]) -> None:
     image = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
     assert pixels(png(image)) == image.squeeze().tolist()
+
+
+AS_IT_IS = Recipe(epochs=1)
+PHOTOGRAPHS = np.zeros((5, 2, 3, 3), np.uint8)
+PHOTOGRAPHS[..., 0] = np.arange(5)[:, np.newaxis, np.newaxis] * 50  # all of one red, the next one brighter
+PHOTOGRAPHS[:, :, 0, 1] = 200  # with a green left edge
+
+
+def pictures_of(found: dict[str, Any], row: int, *, times: int) -> np.ndarray:
+    """The pictures in a row of the sheet, each 3 pixels wide with gaps of 2."""
+    strip = np.array(pixels(found["pictures"][row]["png"]))
+    assert strip.shape[:2] == (2, 5 * times - 2)
+    assert (strip[:, 3:5] == 0).all()
+    return np.stack([strip[:, 5 * k : 5 * k + 3] for k in range(times)])
+
+
+def test_a_photograph_is_shown_as_each_recipe_would_show_it_epoch_by_epoch(keras: Any) -> None:
+    kinds = {"mirrored in turn": AS_IT_IS.replace(flip="alternating"), "as it is": AS_IT_IS}
+    found = augmentation_sheet(variant="a", kinds=kinds, image=2, times=4).make(shown(images=PHOTOGRAPHS))
+    assert (found["kind"], found["columns"], found["seed"]) == ("pictures", 1, 7)
+    assert labels_of(found) == ["the photograph", "mirrored in turn", "as it is"]
+    assert found["pictures"][0]["index"] == 2
+    assert pixels(found["pictures"][0]["png"]) == PHOTOGRAPHS[2].tolist()
+    assert "Test image 2, dog, as 4 epochs would show it" in found["caption"]
+    plain = np.maximum(PHOTOGRAPHS[2], 1)  # what is all black is a gap, so nothing else is
+    assert (pictures_of(found, 2, times=4) == plain).all()
+    mirrored = pictures_of(found, 1, times=4)
+    first = 0 if (mirrored[0] == plain).all() else 1
+    for epoch in range(4):
+        assert (mirrored[epoch] == (plain if epoch % 2 == first else plain[:, ::-1])).all()
+
+
+def test_the_gaps_between_pictures_let_the_page_through(keras: Any) -> None:
+    from PIL import Image
+
+    for images in (PHOTOGRAPHS, PHOTOGRAPHS[..., 0]):
+        found = augmentation_sheet(variant="a", kinds={"": AS_IT_IS}, image=0, times=2).make(shown(images=images))
+        with Image.open(io.BytesIO(base64.b64decode(found["pictures"][1]["png"]))) as image:
+            opacity = np.asarray(image.convert("RGBA"))[:, :, 3]
+        assert (opacity == [255, 255, 255, 0, 0, 255, 255, 255]).all()
+
+
+def test_the_sheet_shows_what_training_with_that_seed_would(keras: Any) -> None:
+    recipe = AS_IT_IS.replace(rotation=40.0, zoom=0.3, contrast=0.5)
+    found = augmentation_sheet(variant="a", kinds={"turned": recipe}, image=4, times=3).make(shown(images=PHOTOGRAPHS))
+    for epoch, picture in enumerate(pictures_of(found, 1, times=3)):
+        order = np.array([[4, 0, 1, 2, 3]], np.int32)
+        drawn = draws_of_epoch(recipe, seed=7, epoch=epoch, order=order, examples=5, image_shape=(2, 3, 3))[0, :1]
+        seen = as_training_shows(PHOTOGRAPHS[4:], drawn, recipe, fill=np.zeros(3, np.float32))
+        assert (picture == np.maximum(np.rint(255 * np.array(seen)[0]), 1)).all()
+
+
+def test_what_is_mixed_into_a_photograph_is_one_that_follows_it(keras: Any) -> None:
+    recipe = AS_IT_IS.replace(mixup=100.0)  # nearly halves
+    found = augmentation_sheet(variant="a", kinds={"mixed": recipe}, image=0, times=12).make(shown(images=PHOTOGRAPHS))
+    reds = pictures_of(found, 1, times=12)[:, 0, 1, 0]  # of a black image and one of 50, 100, 150 or 200
+    assert all(min(abs(red - half) for half in (25, 50, 75, 100)) <= 20 for red in reds)
+    assert reds.min() >= 15
+
+
+def test_the_photograph_is_the_first_that_is_named_rightly_unless_given(keras: Any) -> None:
+    wrong_first = PROBABILITIES[[1, 0, 2, 3, 4]]
+    found = augmentation_sheet(variant="a", kinds={}).make(shown(images=PHOTOGRAPHS, probabilities=wrong_first))
+    assert found["pictures"][0]["index"] == 1
+    with pytest.raises(UsageError, match="There is no test image 5; the split has 5, counted from 0"):
+        augmentation_sheet(variant="a", kinds={}, image=5).make(shown(images=PHOTOGRAPHS))
+
+
+def test_features_cannot_be_shown_as_photographs() -> None:
+    with pytest.raises(UsageError, match=r"The test split holds float32 features, no images \(uint8\)"):
+        augmentation_sheet(variant="a", kinds={}).make(shown(images=np.zeros((5, 1, 1, 8), np.float32)))

@@ -15,7 +15,7 @@ import base64
 import io
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 
 from fortydays.base.errors import UsageError
 from fortydays.study.design import Exhibit, Shown
+from fortydays.train import augmentation
+from fortydays.train.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
@@ -35,7 +37,9 @@ MAP_SIDE = 32
 """At least how many pixels high and wide a feature map is drawn."""
 
 MAP_GAP = 2
-"""Pixels between two feature maps of a row; they are transparent."""
+"""Pixels between two pictures of a row; they are transparent."""
+
+_BATCH = 8  # images that are shown together, of which the others may be mixed into the first
 
 GREYS = 32
 """Steps from black to white in a feature map: as many as one sees, and half the bytes of 255."""
@@ -180,9 +184,7 @@ def feature_maps(*, variant: str, image: int | None = None, maps: int = 8, layer
     """
 
     def make(shown: Shown) -> dict[str, Any]:
-        chosen = _first_right(shown) if image is None else image
-        if not 0 <= chosen < len(shown.test):
-            raise UsageError(f"There is no test image {chosen}; the split has {len(shown.test):,}, counted from 0.")
+        chosen = _chosen(shown, image)
         photograph = shown.test.images[chosen]
         scaled = photograph[np.newaxis].astype(np.float32) / np.float32(255)
         found = _named(list(_stages(shown.model, scaled)))
@@ -222,6 +224,47 @@ def feature_maps(*, variant: str, image: int | None = None, maps: int = 8, layer
     return Exhibit(variant=variant, make=make)
 
 
+def augmentation_sheet(
+    *, variant: str, kinds: Mapping[str, Recipe], image: int | None = None, times: int = 6
+) -> Exhibit:
+    """One photograph as training shows it in some epochs: a row of pictures for each of some recipes.
+
+    The pictures are made by what training itself calls, with the trial's seed. The photograph is from the test split,
+    which training never shows; what a recipe mixes into it are the test images that follow.
+
+    Args:
+        variant: whose trial.
+        kinds: for the label of each row, the recipe whose augmentation it shows.
+        image: which image of the test split; the first that the model names rightly unless given.
+        times: pictures in a row, one for each epoch from the first.
+
+    Raises (when the exhibit is made):
+        UsageError: the test split holds no images, or none of that number.
+    """
+
+    def make(shown: Shown) -> dict[str, Any]:
+        images = shown.test.images
+        if images.dtype != np.uint8:
+            raise UsageError(f"The test split holds {images.dtype} features, no images (uint8) that can be shown.")
+        chosen = _chosen(shown, image)
+        photograph = images[chosen]
+        rows: list[dict[str, Any]] = [{"png": png(photograph), "label": "the photograph", "index": chosen}]
+        for label, recipe in kinds.items():
+            pictures = _augmented(images, recipe, chosen=chosen, seed=shown.seed, epochs=times)
+            rows.append({"png": png(_row_of_pictures(pictures), transparent=0), "label": label})
+        return _exhibit(
+            "pictures",
+            shown,
+            title="One photograph, augmented",
+            caption=f"Test image {chosen}, {shown.classes[shown.test.labels[chosen]]}, as {times} epochs would show "
+            "it if it were a training image. The label of each row says what its recipe does to it.",
+            columns=1,
+            pictures=rows,
+        )
+
+    return Exhibit(variant=variant, make=make)
+
+
 def count_confusions(labels: NDArray[Any], answers: NDArray[Any], classes: int) -> NDArray[np.int64]:
     """How often each class (row) was answered with each class (column); int64, shape (classes, classes)."""
     pairs = labels.astype(np.int64) * classes + answers.astype(np.int64)
@@ -233,13 +276,13 @@ def png(image: NDArray[np.uint8], *, transparent: int | None = None) -> str:
 
     Args:
         image: at least one pixel high and wide.
-        transparent: a grey value that lets the page through, or None.
+        transparent: a grey value that lets the page through, or None. In color, the grey of that value.
     """
     from PIL import Image
 
     buffer = io.BytesIO()
     pixels = image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
-    options = {} if transparent is None else {"transparency": transparent}
+    options = {} if transparent is None else {"transparency": transparent if pixels.ndim == 2 else (transparent,) * 3}
     Image.fromarray(pixels).save(buffer, format="PNG", optimize=True, **options)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
@@ -346,6 +389,14 @@ def _named(stages: list[_Stage]) -> list[tuple[str, _Stage]]:
     return found
 
 
+def _chosen(shown: Shown, image: int | None) -> int:
+    """The test image of this number, or the first that the model names rightly."""
+    chosen = _first_right(shown) if image is None else image
+    if not 0 <= chosen < len(shown.test):
+        raise UsageError(f"There is no test image {chosen}; the split has {len(shown.test):,}, counted from 0.")
+    return chosen
+
+
 def _first_right(shown: Shown) -> int:
     """The first test image that the model names rightly; the first of all where there is none."""
     return int(np.argmax(shown.probabilities.argmax(axis=1) == shown.test.labels))
@@ -368,6 +419,33 @@ def _row_of_maps(values: NDArray[np.float32]) -> NDArray[np.uint8]:
         start = k * (side + MAP_GAP) + left
         row[top : top + height, start : start + width] = greys[:, :, k]
     return row
+
+
+def _augmented(images: NDArray[np.uint8], recipe: Recipe, *, chosen: int, seed: int, epochs: int) -> NDArray[np.uint8]:
+    """An image in a batch with those that follow, as a recipe shows it epoch by epoch; shape (epochs, h, w, ...)."""
+    import keras
+
+    batch = np.roll(np.arange(len(images), dtype=np.int32), -chosen)[:_BATCH]
+    pictures = []
+    for epoch in range(epochs):
+        (drawn,) = augmentation.draws_of_epoch(
+            recipe,
+            seed=seed,
+            epoch=epoch,
+            order=batch[np.newaxis],
+            examples=len(images),
+            image_shape=images.shape[1:],
+        )
+        seen = augmentation.shown(images[batch], drawn, recipe, fill=augmentation.mean_colour(images))
+        pictures.append(np.rint(255 * keras.ops.convert_to_numpy(seen)[0]).astype(np.uint8))
+    return np.stack(pictures)
+
+
+def _row_of_pictures(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pictures, shape (n, h, w) or (n, h, w, channels), side by side, with gaps of 0, which no pixel has any more."""
+    gap = np.zeros((pictures.shape[1], MAP_GAP, *pictures.shape[3:]), np.uint8)
+    parts = [part for picture in pictures for part in (np.maximum(picture, 1), gap)]
+    return np.concatenate(parts[:-1], axis=1)
 
 
 def _as_picture(weights: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:

@@ -1,0 +1,1 @@
+"""Day 8 of the journey."""

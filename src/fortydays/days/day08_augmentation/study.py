@@ -1,0 +1,104 @@
+"""Day 8. Data augmentation: what does a network gain from images that were never taken, and how long must it train?"""
+
+from fortydays.days.day05_first_convolutions.study import JOURNAL, convolutions
+from fortydays.days.day07_batch_normalization.study import BOTH, RECIPE
+from fortydays.study.claims import Best, Comparison, Threshold
+from fortydays.study.design import Study, Variant
+from fortydays.study.exhibits import augmentation_sheet, confusion_matrix
+
+NONE = RECIPE.replace(epochs=30, flip="none", evaluate_every=None)
+
+KINDS = (
+    ("flip", "alternating", "mirrored in every other epoch"),
+    ("shift", 2, "moved by up to 2 pixels each way"),
+    ("rotation", 10, "turned by up to 10 degrees"),
+    ("zoom", 0.1, "enlarged or reduced by up to a tenth"),
+    ("contrast", 0.2, "up to a fifth more or less contrast"),
+    ("cutout", 8, "a square of 8 x 8 pixels covered"),
+    ("mixup", 0.2, "mixed with another image"),
+)
+TOGETHER = NONE.replace(**{field: dose for field, dose, _ in KINDS})
+
+# Day 5's network in the journal's setting; the journal's layers turn by a tenth of a full turn.
+SHORT = JOURNAL.replace(epochs=10)
+LAYERS = SHORT.replace(flip="random", rotation=36, zoom=0.1, contrast=0.1)
+
+study = Study(
+    title="Data augmentation",
+    dataset="cifar10",
+    variants=(
+        Variant(name="none", model=BOTH, recipe=NONE, group="with and without", description="images as they are"),
+        Variant(
+            name="together", model=BOTH, recipe=TOGETHER, group="with and without", description="all seven at once"
+        ),
+        *(
+            Variant(name=field, model=BOTH, recipe=NONE.replace(**{field: dose}), group="alone", description=words)
+            for field, dose, words in KINDS
+        ),
+        Variant(
+            name="journal without",
+            model=convolutions(normalized=False),
+            recipe=SHORT,
+            group="journal",
+            description="the journal's small network, images as they are",
+        ),
+        Variant(
+            name="journal with",
+            model=convolutions(normalized=False),
+            recipe=LAYERS,
+            group="journal",
+            description="mirrored, turned, zoomed, changed in contrast",
+        ),
+    ),
+    claims=(
+        Comparison(
+            sentence="Augmentation makes the gap between training and test smaller",
+            metric="accuracy_gap",
+            variant="together",
+            than="none",
+            direction="below",
+        ),
+        Comparison(
+            sentence="In 30 epochs, augmentation makes the network more accurate",
+            metric="test_accuracy",
+            variant="together",
+            than="none",
+            direction="above",
+        ),
+        Best(
+            sentence="All seven together are more accurate than any of them alone",
+            metric="test_accuracy",
+            variant="together",
+            among=tuple(field for field, _, _ in KINDS),
+        ),
+        Comparison(
+            sentence="In 10 epochs, augmentation makes the journal's small network less accurate",
+            metric="test_accuracy",
+            variant="journal with",
+            than="journal without",
+            direction="below",
+        ),
+        Threshold(
+            sentence="The journal's small network reaches about 65% with augmentation (at least 64.5%)",
+            variant="journal with",
+            metric="test_accuracy",
+            at_least=0.645,
+        ),
+        Threshold(
+            sentence="The journal's small network reaches about 70% without augmentation (at least 69.5%)",
+            variant="journal without",
+            metric="test_accuracy",
+            at_least=0.695,
+        ),
+    ),
+    exhibits=(
+        augmentation_sheet(
+            variant="together",
+            kinds={
+                **{f"{field}: {words}": NONE.replace(**{field: dose}) for field, dose, words in KINDS},
+                "all seven together": TOGETHER,
+            },
+        ),
+        confusion_matrix(variant="together"),
+    ),
+)
