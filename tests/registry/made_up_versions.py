@@ -103,6 +103,7 @@ def version_folder(
     *,
     leave_out: Sequence[str] = (),
     difference: float = 1e-7,
+    confidence: Any = None,
     **changes: Any,
 ) -> Manifest:
     """Write and seal the files of a version."""
@@ -116,6 +117,8 @@ def version_folder(
         "signature.json": OnnxModel(content, threads=1).signature.as_dict(),
         "preprocessing.json": {"height": 8, "width": 8},
     }
+    if confidence is not None:
+        documents["confidence.json"] = confidence
     (folder / "model.onnx").write_bytes(content)
     (folder / "README.md").write_text("---\n---\n\n# digits\n\nA card.\n")
     golden = np.asarray(data.training.validation.images)[:8]
