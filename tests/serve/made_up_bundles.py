@@ -37,8 +37,17 @@ def weights(*, favourite: int = 3) -> NDArray[np.float32]:
     return found
 
 
+CONFIDENCE = {"schema_version": 1, "temperature": 1.5, "unknown_below": 0.4, "false_alarms": 0.05, "images": 367}
+
+
 def bundle(
-    folder: Path, *, version: int = 1, favourite: int = 3, name: str = "digits", strokes: bool = False
+    folder: Path,
+    *,
+    version: int = 1,
+    favourite: int = 3,
+    name: str = "digits",
+    strokes: bool = False,
+    confidence: Any = None,
 ) -> Manifest:
     """Write the bundle of a model of 8 x 8 grey pixels."""
     folder.mkdir(parents=True)
@@ -52,6 +61,8 @@ def bundle(
         "preprocessing.json": {"height": 8, "width": 8, "channels": 1, "strokes": strokes},
         "lineage.json": {"schema_version": 1},
     }
+    if confidence is not None:
+        documents["confidence.json"] = confidence
     for file, document in documents.items():
         (folder / file).write_text(json.dumps(document))
     (folder / "model.onnx").write_bytes(content)
