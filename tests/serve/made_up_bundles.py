@@ -4,7 +4,7 @@ import contextlib
 import json
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ def bundle(
     name: str = "digits",
     strokes: bool = False,
     confidence: Any = None,
+    classes: Sequence[str] = tuple("0123456789"),
 ) -> Manifest:
     """Write the bundle of a model of 8 x 8 grey pixels."""
     folder.mkdir(parents=True)
@@ -56,7 +57,7 @@ def bundle(
     golden = np.zeros((2, 8, 8), np.uint8)
     golden[1, 0, 0] = 255
     documents: dict[str, Any] = {
-        "labels.json": {"classes": list("0123456789")},
+        "labels.json": {"classes": list(classes)},
         "signature.json": model.signature.as_dict(),
         "preprocessing.json": {"height": 8, "width": 8, "channels": 1, "strokes": strokes},
         "lineage.json": {"schema_version": 1},
