@@ -41,11 +41,12 @@ def fitted(data: Dataset) -> NDArray[np.float32]:
 
 
 def onnx_of(weights: NDArray[np.float32], **changes: Any) -> bytes:
-    """An ONNX file that takes uint8 images of 8 x 8 and gives softmax(pixels / 255 @ weights)."""
+    """An ONNX file that takes uint8 images, of 8 x 8 by default, and gives softmax(pixels / 255 @ weights)."""
     name, kind = changes.get("input", "image"), changes.get("kind", TensorProto.UINT8)
+    shape, (pixels, classes) = changes.get("image", (8, 8)), np.shape(weights)
     constants = {
         "scale": np.array(1 / 255, np.float32),
-        "shape": np.array([-1, 64], np.int64),
+        "shape": np.array([-1, pixels], np.int64),
         "weights": np.asarray(weights, np.float32),
     }
     nodes = [
@@ -59,8 +60,8 @@ def onnx_of(weights: NDArray[np.float32], **changes: Any) -> bytes:
     graph = helper.make_graph(
         nodes,
         "digits",
-        [helper.make_tensor_value_info(name, kind, ["images", 8, 8])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["images", 10])],
+        [helper.make_tensor_value_info(name, kind, ["images", *shape])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["images", classes])],
         [numpy_helper.from_array(value, key) for key, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
@@ -103,6 +104,7 @@ def version_folder(
     *,
     leave_out: Sequence[str] = (),
     difference: float = 1e-7,
+    confidence: Any = None,
     **changes: Any,
 ) -> Manifest:
     """Write and seal the files of a version."""
@@ -116,6 +118,8 @@ def version_folder(
         "signature.json": OnnxModel(content, threads=1).signature.as_dict(),
         "preprocessing.json": {"height": 8, "width": 8},
     }
+    if confidence is not None:
+        documents["confidence.json"] = confidence
     (folder / "model.onnx").write_bytes(content)
     (folder / "README.md").write_text("---\n---\n\n# digits\n\nA card.\n")
     golden = np.asarray(data.training.validation.images)[:8]

@@ -16,7 +16,7 @@ from fortydays.base.progress import SILENT
 from fortydays.base.settings import Settings
 from fortydays.days.loading import find_study, load_study
 from fortydays.registry.bundle import make_bundle
-from fortydays.registry.card import read_card
+from fortydays.registry.card import read_card, write_card
 from fortydays.registry.catalog import Catalog
 from fortydays.registry.contents import open_bundle
 from fortydays.registry.inference import load_model
@@ -200,6 +200,52 @@ def test_a_bundle_is_of_the_champion_or_of_a_version_that_was_named(
     retire(parse_reference("digits@1"), catalog, reason="leaks")
     with pytest.raises(UsageError, match=r"digits@1 was retired \(leaks\) and is not to be used"):
         make_bundle(parse_reference("digits@1"), tmp_path / "another", catalog, settings)
+
+
+def test_a_bundle_says_below_which_probability_an_answer_is_unknown_where_its_version_does(
+    catalog: Catalog, settings: Settings, add_version: Any, tmp_path: Path
+) -> None:
+    told = {"schema_version": 1, "temperature": 1.5, "unknown_below": 0.41, "false_alarms": 0.05, "images": 367}
+    add_version()
+    add_version(confidence=told)
+
+    for version in (1, 2):
+        make_bundle(parse_reference(f"digits@{version}"), tmp_path / str(version), catalog, settings)
+
+    assert not (tmp_path / "1" / "confidence.json").exists()
+    assert open_bundle(tmp_path / "1", threads=1).unknown_below is None
+    assert json.loads((tmp_path / "2" / "confidence.json").read_text()) == told
+    assert open_bundle(tmp_path / "2", threads=1).unknown_below == 0.41
+
+
+def test_the_card_says_how_an_unknown_answer_is_told_where_that_was_measured(
+    trained: Trained, data: Any, tmp_path: Path
+) -> None:
+    told = {"schema_version": 1, "temperature": 1.5, "unknown_below": 0.41, "false_alarms": 0.0545, "images": 1367}
+
+    def card(confidence: Any) -> str:
+        tmp_path.mkdir(exist_ok=True)
+        write_card(
+            tmp_path,
+            name="digits",
+            lineage=trained.registered.lineage,
+            evaluation=trained.registered.evaluation,
+            claims=(),
+            probabilities=np.eye(10, dtype=np.float32)[np.asarray(data.test.open().labels)],
+            test=data.test.open(),
+            classes=tuple("0123456789"),
+            confidence=confidence,
+        )
+        return " ".join((tmp_path / "README.md").read_text().split())
+
+    assert (
+        "- An answer whose highest probability is below 41.00% is marked as *unknown*: what it was shown looks unlike "
+        "what it has learned. Of 1,367 validation images of known classes, 5.45% were so marked wrongly. Its logits "
+        "are divided by a temperature of 1.5, so that its probabilities are as high as they are right. - It has "
+        "learned"
+    ) in card(told)
+    assert "unknown" not in card(None)
+    assert "0, 1, 2, 3, 4, 5, 6, 7, 8, 9. - It has learned" in card(None)
 
 
 def test_training_again_gives_the_same_bits(trained: Trained) -> None:

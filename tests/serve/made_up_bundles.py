@@ -4,7 +4,7 @@ import contextlib
 import json
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,21 +37,60 @@ def weights(*, favourite: int = 3) -> NDArray[np.float32]:
     return found
 
 
+CONFIDENCE = {"schema_version": 1, "temperature": 1.5, "unknown_below": 0.4, "false_alarms": 0.05, "images": 367}
+
+
 def bundle(
-    folder: Path, *, version: int = 1, favourite: int = 3, name: str = "digits", strokes: bool = False
+    folder: Path,
+    *,
+    version: int = 1,
+    favourite: int = 3,
+    name: str = "digits",
+    strokes: bool = False,
+    confidence: Any = None,
+    classes: Sequence[str] = tuple("0123456789"),
 ) -> Manifest:
     """Write the bundle of a model of 8 x 8 grey pixels."""
-    folder.mkdir(parents=True)
     content = made_up_versions.onnx_of(weights(favourite=favourite))
+    return sealed(folder, content, version=version, name=name, strokes=strokes, confidence=confidence, classes=classes)
+
+
+def colour_bundle(folder: Path, *, classes: Sequence[str], confidence: Any = None) -> Manifest:
+    """Write the bundle of a model of 64 x 64 pixels that says the first class of red, the second of green, the third
+    of blue, and nothing in particular of grey."""
+    side = 64
+    found = np.zeros((side * side, 3, len(classes)), np.float32)
+    for channel in range(3):
+        found[:, channel, channel] = 9.0 / side**2
+    content = made_up_versions.onnx_of(found.reshape(-1, len(classes)), image=(side, side, 3))
+    return sealed(folder, content, name="flowers", confidence=confidence, classes=classes)
+
+
+def sealed(
+    folder: Path,
+    content: bytes,
+    *,
+    classes: Sequence[str],
+    version: int = 1,
+    name: str = "digits",
+    strokes: bool = False,
+    confidence: Any = None,
+) -> Manifest:
+    """Write the bundle of an ONNX file."""
+    folder.mkdir(parents=True)
     model = OnnxModel(content, threads=1)
-    golden = np.zeros((2, 8, 8), np.uint8)
+    shape = model.signature.image
+    golden = np.zeros((2, *shape), np.uint8)
     golden[1, 0, 0] = 255
+    height, width, channels = (*shape, 1)[:3]
     documents: dict[str, Any] = {
-        "labels.json": {"classes": list("0123456789")},
+        "labels.json": {"classes": list(classes)},
         "signature.json": model.signature.as_dict(),
-        "preprocessing.json": {"height": 8, "width": 8, "channels": 1, "strokes": strokes},
+        "preprocessing.json": {"height": height, "width": width, "channels": channels, "strokes": strokes},
         "lineage.json": {"schema_version": 1},
     }
+    if confidence is not None:
+        documents["confidence.json"] = confidence
     for file, document in documents.items():
         (folder / file).write_text(json.dumps(document))
     (folder / "model.onnx").write_bytes(content)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up_bundles import TOKEN, Running, bundle, made_up_versions, served
+from made_up_bundles import CONFIDENCE, TOKEN, Running, bundle, colour_bundle, made_up_versions, served
 from PIL import Image
 
 from fortydays.registry.inference import OnnxModel
@@ -242,6 +242,81 @@ def test_the_keyboards_pen_is_seen_and_a_second_finger_draws_nothing(page: Any, 
         }"""
     )
     assert inked == [True, True, False, False]
+
+
+HOSTILE = (
+    "\x1b[31m<b>red</b><script>document.title = 'run'</script>",
+    "a long name " * 20,
+    "x" * 200,
+    "\u202eabc",
+    "=1+1",
+)
+
+
+def photograph(colour: tuple[int, int, int], size: tuple[int, int] = (1200, 900)) -> dict[str, Any]:
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, "JPEG")
+    return {"name": "photograph.jpg", "mimeType": "image/jpeg", "buffer": file.getvalue()}
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("bundles")
+    colour_bundle(folder / "one", classes=HOSTILE, confidence=CONFIDENCE)
+    colour_bundle(folder / "two", classes=HOSTILE)
+    with served(folder / "one", shadow=folder / "two") as found:
+        yield found
+
+
+def test_an_unknown_answer_is_said_in_words_and_told_to_those_who_listen(page: Any, photographs: Running) -> None:
+    page.goto(photographs.address)
+    page.wait_for_selector("#second:not([hidden])")
+    assert page.is_hidden("#drawing")
+    listened = page.get_by_role("status")
+    assert listened.text_content() == ""
+
+    page.set_input_files("#file", photograph((90, 90, 90)))
+    wait_for(page, "#answered-by", "Unknown, says flowers@1")
+    assert listened.text_content() == (
+        "This looks unlike what the model has learned; its best guess is "
+        "?[31m<b>red</b><script>document.title = 'run'</script>."
+    )
+    assert "unknown" in page.get_attribute("#bars", "class")
+    # The other model does not say how to tell.
+    wait_for(page, "#second-by", "?[31m<b>red</b><script>document.title = 'run'</script>, says flowers@1")
+    assert page.text_content("#second-verdict") == ""
+
+    page.set_input_files("#file", photograph((0, 255, 0)))
+    wait_for(page, "#answered-by", "a long name a long name")
+    assert listened.text_content() == ""
+    assert "unknown" not in page.get_attribute("#bars", "class")
+    assert page.title() == "flowers@1 · fortydays"
+
+
+def test_what_was_said_of_an_image_goes_with_it(page: Any, photographs: Running) -> None:
+    page.goto(photographs.address)
+    page.wait_for_selector("#second:not([hidden])")
+    page.set_input_files("#file", photograph((90, 90, 90)))
+    wait_for(page, "#verdict", "This looks unlike what the model has learned")
+
+    page.set_input_files("#file", photograph((90, 90, 90), (5000, 4001)))
+
+    wait_for(page, "#message", "The image has 5,000 x 4,001 pixels; expected at most 20,000,000 in all.")
+    assert page.text_content("#verdict") == ""
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_no_name_of_a_class_is_too_long_for_a_screen(browser: Any, photographs: Running, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.goto(photographs.address)
+    page.wait_for_selector("#second:not([hidden])")
+    for colour, said in (((0, 0, 255), "xxx"), ((90, 90, 90), "Unknown")):
+        page.set_input_files("#file", photograph(colour))
+        wait_for(page, "#answered-by", said)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    image, answer = (page.locator(each).bounding_box()["y"] for each in ("#drop", "#answer"))
+    assert image < answer or width == 1280
+    page.close()
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])

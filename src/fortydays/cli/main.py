@@ -21,6 +21,7 @@ from fortydays.cli import (
     fit,
     lineage,
     models,
+    predict,
     profile,
     promote,
     read,
@@ -73,6 +74,7 @@ app.command("retire", rich_help_panel=_MODELS)(promote.retire)
 app.command("lineage", rich_help_panel=_MODELS)(lineage.lineage)
 app.command("reproduce", rich_help_panel=_MODELS)(lineage.reproduce)
 app.command("bundle", rich_help_panel=_MODELS)(bundle.bundle)
+app.command("predict", rich_help_panel=_MODELS)(predict.predict)
 app.command("serve", rich_help_panel=_MODELS)(serve.serve)
 app.command("reload", rich_help_panel=_MODELS)(serve.reload)
 app.add_typer(data.app, name="data", rich_help_panel=_TOOLS)

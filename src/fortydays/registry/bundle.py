@@ -8,12 +8,10 @@ from fortydays.base.settings import Settings
 from fortydays.registry import package
 from fortydays.registry.card import with_version
 from fortydays.registry.catalog import Catalog
-from fortydays.registry.contents import CARD_FILE, NEEDED, PICTURE_FILE
+from fortydays.registry.contents import CARD_FILE, NEEDED, WHERE_THERE
 from fortydays.registry.names import CHAMPION, Reference
 from fortydays.registry.package import Manifest
 from fortydays.registry.scratch import scratch
-
-_WHERE_THERE = (PICTURE_FILE,)
 
 
 def make_bundle(reference: Reference, folder: Path, catalog: Catalog, settings: Settings) -> Manifest:
@@ -44,7 +42,7 @@ def make_bundle(reference: Reference, folder: Path, catalog: Catalog, settings: 
     with scratch(settings) as place:
         manifest = catalog.fetch(version, place / "version")
         with files.folder_built_whole(folder.absolute()) as building:
-            for name in (*NEEDED, *_WHERE_THERE):
+            for name in (*NEEDED, *WHERE_THERE):
                 if name in NEEDED or name in manifest.files:
                     with files.storage_errors("read", place / "version" / name):
                         content = (place / "version" / name).read_bytes()

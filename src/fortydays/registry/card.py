@@ -81,6 +81,12 @@ Of {{ dataset.test | thousands }} test images, {{ mistakes | thousands }} are an
 
 - It knows {{ classes | length }} classes and answers with one of them whatever it is shown:
   {{ classes | join(", ") }}.
+{% if confidence -%}
+- An answer whose highest probability is below {{ confidence.unknown_below | percent }} is marked as *unknown*: what it
+  was shown looks unlike what it has learned. Of {{ confidence.images | thousands }} validation images of known
+  classes, {{ confidence.false_alarms | percent }} were so marked wrongly. Its logits are divided by a temperature of
+  {{ "%.3g" | format(confidence.temperature) }}, so that its probabilities are as high as they are right.
+{% endif -%}
 - It has learned {{ dataset.train | thousands }} images of {{ dataset.name }} and nothing else. On pictures of
   another origin, expect less than the numbers above.
 {% if worst -%}
@@ -124,6 +130,7 @@ def write_card(
     test: Split,
     classes: Sequence[str],
     strokes: bool = False,
+    confidence: Mapping[str, Any] | None = None,
 ) -> None:
     """Write ``README.md``, a model card as model hubs know it, and the picture it shows, into a folder.
 
@@ -137,6 +144,7 @@ def write_card(
         test: the test split, for the classes and pictures of what was answered.
         classes: names of the labels.
         strokes: whether the images are light strokes on a dark ground.
+        confidence: what :data:`~fortydays.registry.contents.CONFIDENCE_FILE` holds, where the version has it.
 
     Raises:
         StorageError: the folder cannot be written.
@@ -181,6 +189,7 @@ def write_card(
         classes=classes,
         worst=min(per_class, key=lambda row: row["right"]) if per_class else None,
         strokes=strokes,
+        confidence=confidence,
     )
     files.write_text(folder / CARD_FILE, text)
 

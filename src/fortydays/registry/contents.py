@@ -6,7 +6,7 @@ answers the golden images as it did where it was registered.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +23,53 @@ ONNX_FILE = "model.onnx"
 LINEAGE_FILE, EVALUATION_FILE, EVIDENCE_FILE = "lineage.json", "evaluation.json", "evidence.json"
 LABELS_FILE, SIGNATURE_FILE, PREPROCESSING_FILE = "labels.json", "signature.json", "preprocessing.json"
 GOLDEN_FILE = "golden.npz"
-CONFIDENCE_FILE = "confidence.json"
 CARD_FILE, PICTURE_FILE = "README.md", "mistakes.png"
+CONFIDENCE_FILE = "confidence.json"
 
 NEEDED = (ONNX_FILE, LABELS_FILE, SIGNATURE_FILE, PREPROCESSING_FILE, GOLDEN_FILE, CARD_FILE, LINEAGE_FILE)
 """The files of every bundle, besides its manifest."""
 
+WHERE_THERE = (PICTURE_FILE, CONFIDENCE_FILE)
+"""The files that a bundle has where its version has them."""
+
 GOLDEN_TOLERANCE = 1e-3
 """By how much a probability may differ on another processor."""
 
+CONFIDENCE_SCHEMA = 1
+"""Version of what :data:`CONFIDENCE_FILE` holds: "schema_version" and the fields of :class:`Confidence`."""
+
 _LARGEST_SIDE = 4096
 """Pixels of a model's input, upwards or sideways."""
+
+_RANGES = {
+    "temperature": (1e-3, 1e3), "unknown_below": (0.0, 1.0), "false_alarms": (0.0, 1.0), "images": (1, 1_000_000_000),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confidence:
+    """How far a model's probabilities are to be believed.
+
+    A network answers with one of its classes whatever it is shown. Where its highest probability is low, what it was
+    shown is more often something that it has not learned (Hendrycks and Gimpel, 2017, "A Baseline for Detecting
+    Misclassified and Out-of-Distribution Examples in Neural Networks").
+
+    Attributes:
+        temperature: that the logits are divided by, so that the probabilities are as high as they are right (Guo and
+            others, 2017, "On Calibration of Modern Neural Networks").
+        unknown_below: answers whose highest probability is below this are marked as unknown.
+        false_alarms: the share of ``images`` that was so marked, and wrongly.
+        images: validation photographs of known classes on which that was measured.
+    """
+
+    temperature: float
+    unknown_below: float
+    false_alarms: float
+    images: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +86,7 @@ class Bundle:
         card: the model card, Markdown with a front matter.
         picture: the card's picture as PNG, or b"".
         lineage: what it is made of, as JSON values.
+        confidence: below which probability its answers are unknown, where that was measured.
     """
 
     manifest: Manifest
@@ -61,6 +98,12 @@ class Bundle:
     card: str
     picture: bytes
     lineage: Mapping[str, Any]
+    confidence: Confidence | None = None
+
+    @property
+    def unknown_below(self) -> float | None:
+        """An answer is marked as unknown where its highest probability is below this; None where nothing is."""
+        return self.confidence.unknown_below if self.confidence else None
 
     @property
     def image(self) -> tuple[int, int, int]:
@@ -89,7 +132,7 @@ def open_bundle(folder: Path, *, threads: int) -> Bundle:
     if manifest.kind != "bundle" or missing:
         what = f"it has no {', '.join(missing)}" if manifest.kind == "bundle" else f"it is a {manifest.kind!r}"
         raise _no_bundle(folder, what)
-    wanted = (*NEEDED, *(name for name in (PICTURE_FILE,) if name in manifest.files))
+    wanted = (*NEEDED, *(name for name in WHERE_THERE if name in manifest.files))
     content = {name: package.read_file(folder, manifest, name) for name in wanted}
     name, version = manifest.facts.get("name"), manifest.facts.get("version")
     try:
@@ -98,7 +141,7 @@ def open_bundle(folder: Path, *, threads: int) -> Bundle:
         raise _no_bundle(folder, "its manifest does not name a model") from None
     if not isinstance(version, int) or isinstance(version, bool):
         raise _no_bundle(folder, "its manifest does not say which version it is")
-    documents = {name: _document(folder, name, content[name]) for name in NEEDED if name.endswith(".json")}
+    documents = {name: _document(folder, name, content[name]) for name in wanted if name.endswith(".json")}
     model = OnnxModel(content[ONNX_FILE], threads=threads)
     shape = model.signature.image
     if documents[SIGNATURE_FILE] != model.signature.as_dict():
@@ -112,6 +155,7 @@ def open_bundle(folder: Path, *, threads: int) -> Bundle:
         card = content[CARD_FILE].decode("utf-8")
     except UnicodeDecodeError:
         raise _no_bundle(folder, f"{CARD_FILE} is no text") from None
+    confidence = _confidence(folder, documents[CONFIDENCE_FILE]) if CONFIDENCE_FILE in documents else None
     _check_golden(folder, content[GOLDEN_FILE], model)
     return Bundle(
         manifest=manifest,
@@ -123,6 +167,7 @@ def open_bundle(folder: Path, *, threads: int) -> Bundle:
         card=card,
         picture=content.get(PICTURE_FILE, b""),
         lineage=documents[LINEAGE_FILE],
+        confidence=confidence,
     )
 
 
@@ -134,6 +179,24 @@ def _document(folder: Path, name: str, content: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise _no_bundle(folder, f"{name} is no JSON object")
     return document
+
+
+def _confidence(folder: Path, document: Mapping[str, Any]) -> Confidence:
+    if document.get("schema_version") != CONFIDENCE_SCHEMA:
+        raise _no_bundle(folder, f"{CONFIDENCE_FILE} has another schema version than {CONFIDENCE_SCHEMA}")
+    for name, (least, most) in _RANGES.items():
+        value = document.get(name)
+        # Comparisons with a NaN are false.
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not least <= value <= most:
+            raise _no_bundle(folder, f"{name} in {CONFIDENCE_FILE} is no number from {least:g} to {most:g}")
+    if not isinstance(document["images"], int):
+        raise _no_bundle(folder, f"images in {CONFIDENCE_FILE} is no whole number")
+    return Confidence(
+        temperature=float(document["temperature"]),
+        unknown_below=float(document["unknown_below"]),
+        false_alarms=float(document["false_alarms"]),
+        images=document["images"],
+    )
 
 
 def _check_golden(folder: Path, content: bytes, model: OnnxModel) -> None:

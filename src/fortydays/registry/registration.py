@@ -158,7 +158,7 @@ def register(
         files.write_json(folder / PREPROCESSING_FILE, _preprocessing(model, strokes=spec.strokes))
         _golden(model, dataset, folder / GOLDEN_FILE)
         _mlflow_files(content, folder, model)
-        return _publish(catalog, name, folder, chosen, dataset, evaluation, lineage, progress)
+        return _publish(catalog, name, folder, chosen, dataset, evaluation, lineage, progress, confidence=confidence)
 
 
 def _choose(study: str, settings: Settings, progress: Progress, *, variant: str, run_id: str) -> _Chosen:
@@ -384,6 +384,8 @@ def _publish(
     evaluation: Mapping[str, Any],
     lineage: Mapping[str, Any],
     progress: Progress,
+    *,
+    confidence: Mapping[str, Any] | None,
 ) -> Registered:
     progress.say(f"Registering {name}")
     write_card(
@@ -396,6 +398,7 @@ def _publish(
         test=dataset.test.open(),
         classes=dataset.classes,
         strokes=chosen.spec.strokes,
+        confidence=confidence,
     )
     manifest = package.seal(folder, kind="version", facts={"name": name})
     facts = {

@@ -21,13 +21,14 @@ from fortydays import __version__
 from fortydays.base import clock
 from fortydays.base.errors import FortydaysError
 from fortydays.serve import documents as shapes
+from fortydays.serve.answers import label, prediction
 from fortydays.serve.card import card_page
 from fortydays.serve.connections import UNDER_WAY
 from fortydays.serve.errors import RequestError
 from fortydays.serve.guard import ARRIVED, COOKIE, REQUEST, Access, Guard, cookie_value, error_document
 from fortydays.serve.metrics import CONTENT_TYPE
 from fortydays.serve.protocol import JSON_LENGTH, parse_json, pixels_from, read_infer_request, write_infer_answer
-from fortydays.serve.service import Answer, Service, top
+from fortydays.serve.service import Answer, Service
 
 if TYPE_CHECKING:
     from starlette.datastructures import UploadFile
@@ -208,11 +209,12 @@ def _add_pages(app: FastAPI, service: Service) -> None:
                 "model": found.bundle.name,
                 "version": found.bundle.version,
                 "digest": found.bundle.manifest.digest,
-                "classes": [found.label(i) for i in range(len(found.bundle.classes))],
+                "classes": [label(found.bundle, i) for i in range(len(found.bundle.classes))],
                 "height": height,
                 "width": width,
                 "channels": channels,
                 "strokes": found.bundle.strokes,
+                "confidence": found.bundle.confidence.as_dict() if found.bundle.confidence else None,
                 "shadow": shadow.reference if shadow else None,
             }
         )
@@ -254,7 +256,7 @@ def _add_predict(app: FastAPI, service: Service) -> None:
                 "version": model.bundle.version,
                 "request_id": request.scope[REQUEST],
                 "milliseconds": round(1000 * (clock.seconds() - request.scope[ARRIVED]), 3),
-                "predictions": [{"top": top(model, row, count)} for row in answer.probabilities],
+                "predictions": [prediction(model.bundle, row, count) for row in answer.probabilities],
             }
         )
 
@@ -276,7 +278,7 @@ def _add_predict(app: FastAPI, service: Service) -> None:
                 "version": bundle.version,
                 "request_id": request.scope[REQUEST],
                 "milliseconds": round(1000 * answer.seconds, 3),
-                "predictions": [{"top": top(answer.model, row, count)} for row in answer.probabilities],
+                "predictions": [prediction(bundle, row, count) for row in answer.probabilities],
             }
         )
 

@@ -36,6 +36,11 @@ class Prediction(BaseModel):
     """The most probable classes of one image, the best first."""
 
     top: list[Class]
+    unknown: bool | None = Field(
+        default=None,
+        description="Whether the image looks unlike what the model has learned. "
+        "Left away where the model's threshold was not measured.",
+    )
 
 
 class Predictions(BaseModel):
@@ -46,6 +51,15 @@ class Predictions(BaseModel):
     request_id: str
     milliseconds: float
     predictions: list[Prediction]
+
+
+class Confidence(BaseModel):
+    """How far a model's probabilities are to be believed."""
+
+    temperature: float = Field(description="That the logits are divided by.")
+    unknown_below: float = Field(description="Answers whose highest probability is below this are marked as unknown.")
+    false_alarms: float = Field(description="The share of the images below that was so marked, and wrongly.")
+    images: int = Field(description="Validation images of known classes on which that was measured.")
 
 
 class Model(BaseModel):
@@ -59,6 +73,7 @@ class Model(BaseModel):
     width: int
     channels: int
     strokes: bool
+    confidence: Confidence | None
     shadow: str | None
 
 

@@ -71,18 +71,19 @@ class Unpacked:
             raise _refused(error) from None
 
 
-def unpack(content: bytes, *, most_pixels: int) -> Unpacked:
+def unpack(content: bytes, *, most_pixels: int, formats: tuple[str, ...] = FORMATS) -> Unpacked:
     """Read the head of an image file.
 
     Args:
-        content: a PNG, JPEG or WebP file; of an animation, the first picture counts.
+        content: the file; of an animation, the first picture counts.
         most_pixels: width times height of what is decoded at all.
+        formats: what it may be, in Pillow's words.
 
     Raises:
         RequestError: 415 where it is no such file, 413 where it has too many pixels, 422 where it is damaged.
     """
     try:
-        image = read_head(io.BytesIO(content), formats=FORMATS, most_pixels=most_pixels)
+        image = read_head(io.BytesIO(content), formats=formats, most_pixels=most_pixels)
         check_scans(content, image)
     except UnreadableImageError as error:
         raise _refused(error) from None

@@ -31,6 +31,10 @@ class Metrics:
         self.classes = Counter(
             "fortydays_answers", "Images, by model version and most probable class.", ["version", "class"], **of
         )
+        self.unknown = Counter(
+            "fortydays_unknown_answers", "Images whose answer was marked as unknown, by model version.", ["version"],
+            **of,
+        )  # fmt: skip
         self.model = Gauge(
             "fortydays_model_info", "1 for the version that answers and for the shadow's; 0 for one that did.",
             ["model", "version", "role", "digest"], multiprocess_mode="livemax", **of,

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import clock
-from fortydays.base.text import printable
 from fortydays.registry.contents import Bundle, open_bundle
 from fortydays.serve.batching import Batcher
 from fortydays.serve.limits import Limits
@@ -39,10 +38,6 @@ class ServedModel:
     def shape(self) -> tuple[int, ...]:
         """Of one image, as the model takes it."""
         return self.bundle.model.signature.image
-
-    def label(self, index: int) -> str:
-        """The name of a class, safe to show."""
-        return printable(self.bundle.classes[index])
 
 
 def load(folder: Path, limits: Limits, metrics: Metrics, *, threads: int) -> ServedModel:

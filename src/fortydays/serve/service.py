@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fortydays.base import clock
 from fortydays.base.errors import FortydaysError
+from fortydays.serve.answers import unknown_among
 from fortydays.serve.decoding import Decoders
 from fortydays.serve.errors import RequestError, busy
 from fortydays.serve.images import decode_if_small
@@ -261,6 +262,8 @@ class Service:
         version = str(model.bundle.version)
         for index in best.tolist():
             self.metrics.classes.labels(version, model.bundle.classes[index]).inc()
+        if model.bundle.unknown_below is not None:
+            self.metrics.unknown.labels(version).inc(unknown_among(model.bundle, probabilities))
         shadow = self.shadow
         if shadow is not None and self._random.random() < self._share:
             self._spawn(self._with_shadow(shadow, model, images, probabilities, request, seconds))
@@ -341,15 +344,3 @@ class Service:
 def _labels(role: str, model: ServedModel) -> tuple[str, str, str, str]:
     bundle = model.bundle
     return bundle.name, str(bundle.version), role, bundle.manifest.digest
-
-
-def top(model: ServedModel, probabilities: NDArray[np.float32], count: int) -> list[Mapping[str, Any]]:
-    """The most probable classes of one image, as JSON values; of equals, the first.
-
-    Args:
-        model: which answered.
-        probabilities: float32, shape (classes,).
-        count: how many.
-    """
-    order = np.argsort(-probabilities, kind="stable")[:count].tolist()
-    return [{"class": model.label(i), "index": i, "probability": round(float(probabilities[i]), 6)} for i in order]

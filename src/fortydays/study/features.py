@@ -3,8 +3,8 @@
 A variant with features trains a small network on what a large one, which stays as it is, has made of every image. That
 is computed by ONNX Runtime from the very file that becomes part of the exported model (:mod:`fortydays.study.frozen`),
 once for each image, and appended to a file: interrupted, it goes on where it stopped; photographs that are added later
-cost what they are. A catalog's test images get theirs when the split is opened; of a reader's photographs, which lie in
-one file, all features are computed together. No label has a part in that.
+cost what they are. A catalog's test images get theirs when the split is opened. Those of a reader's photographs, which
+all lie in one file, are computed together: no label has a part in that.
 """
 
 import dataclasses

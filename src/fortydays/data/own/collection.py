@@ -34,16 +34,10 @@ from fortydays.base.images import PREPARATION, UnreadableImageError, check_scans
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.data.own.duplicates import HASH_SIDE, SMALL_SIDE, perceptual_hash
-from fortydays.data.own.listing import FORMATS, Listing
+from fortydays.data.own.listing import FORMATS, LARGEST_FILE, MOST_PIXELS, Listing
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-MOST_PIXELS = 120_000_000
-"""Of a photograph: the largest that telephones take have 108 million."""
-
-LARGEST_FILE = 200_000_000
-"""Bytes of a photograph."""
 
 _LARGE_FILE, _LARGE_PICTURE = 16_000_000, 24_000_000
 _AT_ONCE = 256

@@ -22,6 +22,12 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 """What these files may be, in Pillow's words; which one it is, the file says and not its name."""
 
+MOST_PIXELS = 120_000_000
+"""Of a photograph: the largest that telephones take have 108 million."""
+
+LARGEST_FILE = 200_000_000
+"""Bytes of a photograph."""
+
 _TABLES = (".csv", ".jsonl")
 _PARTS = frozenset({"train", "training", "test", "testing", "val", "valid", "validation"})
 _MOST_FILES = 1_000_000
@@ -142,12 +148,12 @@ def _folded(name: str) -> str:
 
 def _from_folder(folder: Path) -> Listing:
     root, notes = folder, []
-    found, left_out = _walk(root)
+    found, left_out = walk(root)
     # Archives are often unpacked into a folder of their own.
     while (only := _only_folder(found)) is not None and _depth(found) >= 3:
         root = root / only
         notes.append(f"The classes are the folders in {printable(str(root.relative_to(folder)))}.")
-        found, left_out = _walk(root)
+        found, left_out = walk(root)
     firsts = {path.partition("/")[0] for path in found if "/" in path}
     parted = bool(firsts) and all(first.lower() in _PARTS for first in firsts) and _depth(found) >= 3
     if parted:
@@ -179,8 +185,19 @@ def _depth(found: list[str]) -> int:
     return max((path.count("/") + 1 for path in found), default=0)
 
 
-def _walk(root: Path) -> tuple[list[str], list[LeftOut]]:
-    """The files that are called like images, and the others. Hidden files and folders are passed over."""
+def walk(root: Path) -> tuple[list[str], list[LeftOut]]:
+    """The files in a folder and all folders below it; hidden ones are passed over, and links are not followed.
+
+    Args:
+        root: the folder.
+
+    Returns:
+        The paths of those that are called like images, and the others with the reason; in no order.
+
+    Raises:
+        DataError: there are more than a million.
+        StorageError: a folder cannot be read.
+    """
     found: list[str] = []
     left_out: list[LeftOut] = []
     waiting = [""]

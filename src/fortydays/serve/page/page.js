@@ -75,6 +75,20 @@
     });
   };
 
+  // What a model says, in words. A screen reader tells them when they change, and only then.
+  const judge = (which, answer) => {
+    const { top, unknown } = answer.predictions[0];
+    const said = unknown ? "Unknown" : top[0].class;
+    $(which ? "second-by" : "answered-by").textContent = `${said}, says ${answer.model}@${answer.version}`;
+    $(`${which}bars`).classList.toggle("unknown", Boolean(unknown));
+    tell(which, unknown ? `This looks unlike what the model has learned; its best guess is ${top[0].class}.` : "");
+  };
+
+  const tell = (which, words) => {
+    const place = $(`${which}verdict`);
+    if (place.textContent !== words) place.textContent = words;
+  };
+
   const send = async (blob) => {
     state.next = blob;
     if (state.asking) return; // what comes meanwhile is asked next, and only the newest of it
@@ -93,10 +107,9 @@
       if (turn !== state.turn) continue; // it was cleared meanwhile, or something else was given
       if (!main) forget("", "No answer");
       if (main) {
-        const top = main.predictions[0].top;
-        show($("bars"), top, many);
+        show($("bars"), main.predictions[0].top, many);
         name(main);
-        $("answered-by").textContent = `${top[0].class}, says ${main.model}@${main.version}`;
+        judge("", main);
         const all = (performance.now() - started).toFixed(0);
         $("took").textContent = `Answered in ${main.milliseconds.toFixed(1)} ms, here after ${all} ms.`;
       }
@@ -104,7 +117,7 @@
       if (second) {
         $("second").hidden = false;
         show($("second-bars"), second.predictions[0].top, many);
-        $("second-by").textContent = `${second.predictions[0].top[0].class}, says ${second.model}@${second.version}`;
+        judge("second-", second);
         $("second-took").textContent = `Answered in ${second.milliseconds.toFixed(1)} ms.`;
       }
     }
@@ -120,6 +133,7 @@
     $(`${which}bars`).replaceChildren();
     $(which ? "second-by" : "answered-by").textContent = title;
     $(`${which}took`).textContent = "";
+    tell(which, "");
   };
 
   const name = (model) => {
@@ -268,6 +282,7 @@
     if (sessionStorage.getItem("token")) await fetch("/session", { method: "POST", headers: headers() }).catch(() => {});
     name(model);
     $("drawing").hidden = !model.strokes;
+    document.querySelector("main").classList.toggle("given", !model.strokes);
     $("drop-title").textContent = model.strokes ? "Or give an image" : "Give an image";
     $("draw-title").textContent = model.classes.length === 10 && model.classes[9] === "9" ? "Draw a digit" : "Draw";
     $("second").hidden = !model.shadow;
