@@ -122,12 +122,8 @@ def given(
         DataError: the weights of the backbone cannot be had, or there is no room for the features.
         StorageError: the workspace cannot be written.
     """
-    if examples is not None:
-        training = dataset.training
-        train = first_of_each_class(training.train, examples)
-        dataset = dataclasses.replace(dataset, training=dataclasses.replace(training, train=train))
     if features is None:
-        return Given(dataset=dataset, builder=builder)
+        return Given(dataset=_with_few(dataset, examples), builder=builder)
     from fortydays.study.frozen import frozen_network, pretrained_model
 
     images = dataset.training.validation.images
@@ -145,13 +141,18 @@ def given(
     filled: ModelBuilder = builder
     if features.before_last_block and features.pretrained:
         filled = _Filled(builder, lambda: pretrained_model(features, settings, progress))
-    return Given(
-        dataset=dataclasses.replace(
-            dataset, training=training, test=SealedSplit(lambda: of(dataset.test.open(), "test"))
-        ),
-        builder=filled,
-        frozen=frozen,
+    featured = dataclasses.replace(
+        dataset, training=training, test=SealedSplit(lambda: of(dataset.test.open(), "test"))
     )
+    return Given(dataset=_with_few(featured, examples), builder=filled, frozen=frozen)
+
+
+def _with_few(dataset: Dataset, examples: int | None) -> Dataset:
+    """The dataset with so many training examples of each class, or with all."""
+    if examples is None:
+        return dataset
+    train = first_of_each_class(dataset.training.train, examples)
+    return dataclasses.replace(dataset, training=dataclasses.replace(dataset.training, train=train))
 
 
 def first_of_each_class(split: Split, count: int) -> Split:
