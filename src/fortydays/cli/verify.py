@@ -37,6 +37,10 @@ def verify(
         int | None,
         typer.Option(min=1, max=100_000, help="With --against, after how many a trial is stopped; 1 unless given."),
     ] = None,
+    examples: Annotated[
+        int | None,
+        typer.Option(min=1_000, help="With --against, how many training images the trials see; all unless given."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Say which published evidence is stale, and with --rerun whether a fresh run agrees with it.
@@ -46,7 +50,7 @@ def verify(
     file is damaged.
     """
     settings = read_settings()
-    other = _other_engine(against, epochs, renew=renew)
+    other = _other_engine(against, epochs, examples, renew=renew)
     if renew:
         for day in _chosen(days or []):
             _renew(day, settings, other)
@@ -95,9 +99,16 @@ def _verify(day: "Day", settings: Settings, *, rerun: bool) -> dict[str, Any]:
     return found
 
 
-def _other_engine(against: str | None, epochs: int | None, *, renew: bool) -> tuple[str, int] | None:
-    """The commit whose engine today's is to be compared with, and for how many epochs; None where it is not to be."""
+def _other_engine(
+    against: str | None, epochs: int | None, examples: int | None, *, renew: bool
+) -> tuple[str, int, int | None] | None:
+    """The commit whose engine today's is to be compared with, in how many epochs of how many images; None for none."""
     if against is None:
+        if examples is not None:
+            raise UsageError(
+                f"--examples {examples} is for --against only.",
+                hint="forty verify --renew --against REVISION --examples 5000",
+            )
         if epochs is not None:
             raise UsageError(
                 f"--epochs {epochs} is for --against only.", hint="forty verify --renew --against REVISION --epochs 2"
@@ -109,10 +120,10 @@ def _other_engine(against: str | None, epochs: int | None, *, renew: bool) -> tu
         )
     from fortydays.base.revision import find_commit
 
-    return find_commit(against), epochs or 1
+    return find_commit(against), epochs or 1, examples
 
 
-def _renew(day: "Day", settings: Settings, other: tuple[str, int] | None) -> None:
+def _renew(day: "Day", settings: Settings, other: tuple[str, int, int | None] | None) -> None:
     import rich.console
 
     from fortydays.cli.progress import console_progress
@@ -135,10 +146,15 @@ def _renew(day: "Day", settings: Settings, other: tuple[str, int] | None) -> Non
             progress.say(f"Day {source.day}: training one seed of each variant again")
             publish(renewed(evidence, source, settings, progress=progress))
             return
-        commit, epochs = other
+        commit, epochs, examples = other
         said = "the first epoch" if epochs == 1 else f"{epochs} epochs"
-        progress.say(f"Day {source.day}: training {said} of one seed of each variant, with both engines")
-        publish(renewed_against(evidence, source, settings, commit=commit, epochs=epochs, progress=progress))
+        few = "" if examples is None else f", {examples:,} images each"
+        progress.say(f"Day {source.day}: training {said} of one seed of each variant{few}, with both engines")
+        publish(
+            renewed_against(
+                evidence, source, settings, commit=commit, epochs=epochs, examples=examples, progress=progress
+            )
+        )
 
 
 def _run_again(source: "StudySource", settings: Settings) -> dict[str, Any]:

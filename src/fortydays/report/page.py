@@ -156,8 +156,9 @@ def _renewal(found: Renewal) -> str:
     if found.epochs is None:
         return f"{found.at[:10]}, as {trials} gave the same bits again"
     first = "the first epoch" if found.epochs == 1 else f"the first {found.epochs} epochs"
+    few = f" on {found.examples:,} images" if found.examples else ""
     computed = f", computed in {' and '.join(found.precisions)}" if found.precisions else ""
-    return f"{found.at[:10]}, as 2 engines gave the same bits in {first} of {trials}{computed}"
+    return f"{found.at[:10]}, as 2 engines gave the same bits in {first} of {trials}{few}{computed}"
 
 
 class Figures:

@@ -206,12 +206,14 @@ class Renewal:
         epochs: in how many epochs of each trial at least, with the former engine and the new one side by side; None
             where the new one trained them to their end and gave the evidence's own bits again.
         precisions: what was computed in, where two engines were compared.
+        examples: how many training images they saw; None for all.
     """
 
     at: str
     trials: int
     epochs: int | None = None
     precisions: tuple[str, ...] = ()
+    examples: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -626,6 +628,7 @@ def _renewed(value: object) -> tuple[Renewal, ...]:
                 trials=len(checked),
                 epochs=epochs,
                 precisions=tuple(dict.fromkeys(precisions)),
+                examples=_optional(_whole, entry.get("examples"), f"{where}.examples"),
             )
         )
     return tuple(found)

@@ -73,6 +73,7 @@ def follow(request: Mapping[str, Any], tell: Tell) -> None:
         except TypeError as error:
             raise FortydaysError(f"Its recipes are other ones ({error}).") from error
         training, builder = _given(dataset, variants[name], settings)
+        training = _first(training, request["examples"])
         data = digest(
             [training.train.images, training.train.labels, training.validation.images, training.validation.labels]
         )
@@ -107,6 +108,22 @@ def _given(dataset: Any, variant: Any, settings: Any) -> tuple[Any, Any]:
 
     found = given(dataset, variant.model, features=variant.features, examples=variant.examples, settings=settings)
     return found.dataset.training, found.builder
+
+
+def _first(training: Any, examples: int | None) -> Any:
+    """Training and validation splits of the first examples alone, for a look that costs minutes and not hours."""
+    import dataclasses
+
+    def of(split: Any, count: int) -> Any:
+        return dataclasses.replace(split, images=split.images[:count], labels=split.labels[:count])
+
+    if examples is None:
+        return training
+    return dataclasses.replace(
+        training,
+        train=of(training.train, examples),
+        validation=of(training.validation, max(1, examples // 10)),
+    )
 
 
 def first_epochs(

@@ -125,6 +125,7 @@ def renewed_against(
     *,
     commit: str,
     epochs: int,
+    examples: int | None = None,
     progress: Progress,
 ) -> dict[str, Any]:
     """The evidence under today's engine, as that one and the evidence's own train alike on this machine.
@@ -141,6 +142,7 @@ def renewed_against(
         settings: workspace and datasets.
         commit: of this program's checkout; its engine has to be the one that the evidence names.
         epochs: after how many a trial is stopped; the order of images and the schedule are those of the whole trial.
+        examples: how many training examples the trials see, the first ones; None for all.
         progress: told of the work.
 
     Returns:
@@ -164,6 +166,7 @@ def renewed_against(
         seed=evidence["seeds"][0],
         epochs=epochs,
         variants={variant.name: evidence["details"][variant.name]["recipe"] for variant in source.study.variants},
+        examples=examples,
     )
     comparison = _Comparison(evidence=evidence, request=request, settings=settings, progress=progress)
     with place_of_engines(settings) as place:
@@ -183,6 +186,7 @@ def renewed_against(
     vouching = {
         "checked": checked,
         "against": commit,
+        **({} if examples is None else {"examples": examples}),
         "machine": _facts(),
         "packages": documents.package_versions(backends.backend().PACKAGES),
     }

@@ -70,6 +70,8 @@ class Request:
         seed: of the trials.
         epochs: after how many to stop.
         variants: the recipe of each by its name, with the fields that evidence has.
+        examples: how many training examples they see, the first ones; None for all. Of the validation split, a tenth
+            as many.
     """
 
     study: str
@@ -78,6 +80,7 @@ class Request:
     seed: int
     epochs: int
     variants: Mapping[str, Mapping[str, Any]]
+    examples: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
