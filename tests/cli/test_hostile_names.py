@@ -26,6 +26,7 @@ COMMANDS = (
     ("lineage", "{}"),
     ("reproduce", "{}"),
     ("bundle", "{}", "-o", "out"),
+    ("predict", "{}", "photograph.png"),
     ("register", "1", "--name", "{}"),
     ("register", "1", "--run", "{}"),
     ("data", "verify", "{}"),
