@@ -10,7 +10,7 @@ from fortydays.base.machine import describe_machine
 from fortydays.base.settings import Settings
 from fortydays.data import store
 from fortydays.data.arrays import TrainingData
-from fortydays.study.first_epochs import digest, first_epochs
+from fortydays.study.first_epochs import digest, first_epochs, first_examples
 from fortydays.study.runner import make_trainer
 from fortydays.study.side_by_side import PARTS
 from fortydays.study.trial import digest_of_arrays
@@ -31,6 +31,7 @@ def told(training: TrainingData, *, variant: Any = tiny_study.PAIR.variants[0], 
         "study": tiny_study.study,
         "variant": variant,
         "training": training,
+        "builder": variant.model,
         "recipe": variant.recipe,
         "seed": 0,
         "epochs": 1,
@@ -62,6 +63,14 @@ def test_the_same_trial_gives_the_same_in_every_part_and_times_do_not_count(trai
     one, again = told(training), told(training)
     assert one == again
     assert {*one[1], "data", "kept"} == {*PARTS}
+
+
+def test_the_first_examples_are_looked_at_alone_and_a_tenth_as_many_to_validate(training: TrainingData) -> None:
+    few = first_examples(training, 640)
+    assert (len(few.train), len(few.validation)) == (640, 64)
+    assert (few.train.images == training.train.images[:640]).all()
+    assert (few.validation.labels == training.validation.labels[:64]).all()
+    assert first_examples(training, None) is training
 
 
 def test_another_trial_gives_other_variables_history_and_answers(training: TrainingData) -> None:

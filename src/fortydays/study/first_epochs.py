@@ -73,7 +73,7 @@ def follow(request: Mapping[str, Any], tell: Tell) -> None:
         except TypeError as error:
             raise FortydaysError(f"Its recipes are other ones ({error}).") from error
         training, builder = _given(dataset, variants[name], settings)
-        training = _first(training, request["examples"])
+        training = first_examples(training, request["examples"])
         data = digest(
             [training.train.images, training.train.labels, training.validation.images, training.validation.labels]
         )
@@ -110,8 +110,13 @@ def _given(dataset: Any, variant: Any, settings: Any) -> tuple[Any, Any]:
     return found.dataset.training, found.builder
 
 
-def _first(training: Any, examples: int | None) -> Any:
-    """Training and validation splits of the first examples alone, for a look that costs minutes and not hours."""
+def first_examples(training: Any, examples: int | None) -> Any:
+    """Training and validation splits of the first examples alone, for a look that costs minutes and not hours.
+
+    Args:
+        training: the splits.
+        examples: how many training examples; a tenth as many to validate. None for all.
+    """
     import dataclasses
 
     def of(split: Any, count: int) -> Any:
