@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fortydays.base import files
-from fortydays.base.errors import ExitCode, UsageError
+from fortydays.base.errors import ExitCode, StudyChangedError, UsageError
 from fortydays.base.settings import Settings, read_settings
 from fortydays.cli.data_look import suggested_name
 from fortydays.cli.stopping import stopping_in_time
@@ -131,7 +131,11 @@ def _trained(
     notes: list[str] = []
     try:
         source = load_study(find_study(str(study)), threads=settings.threads)
-        run, evidence = run_study(source, Request(), settings, progress=progress, listener=listener, fresh=fresh)
+        try:
+            run, evidence = run_study(source, Request(), settings, progress=progress, listener=listener, fresh=fresh)
+        except StudyChangedError as error:
+            progress.say(f"{error.message} It begins anew.")
+            run, evidence = run_study(source, Request(), settings, progress=progress, listener=listener, fresh=True)
         stopped = False
     except StudyInterruptedError as error:
         raise KeyboardInterrupt from error

@@ -51,7 +51,7 @@ from fortydays.study.runs import RunFolder, latest_evidence
 from fortydays.study.verification import code_changes
 
 if TYPE_CHECKING:
-    from fortydays.registry.catalog import Catalog
+    from fortydays.registry.catalog import Catalog, Version
     from fortydays.study.design import Variant
 
 SIDE = photographs.SIDE
@@ -240,11 +240,11 @@ def _fit(
     if request.fine_tune:
         plan = _with_fine_tuning(plan, kept, request, watch, notes, settings)
     study = write_study(study_text(kept, plan), request.name, settings)
-    before = None if request.fresh else _unchanged(study, collection.folder, settings)
-    if before is not None:
-        run, evidence, document = before
+    before = None if request.fresh else _unchanged(study, settings)
+    if before is not None and files.is_file(_document(collection, before[0])):
+        run, evidence = before
         return Fitted(
-            findings=findings_from(document),
+            findings=findings_from(files.read_json(_document(collection, run))["findings"]),
             evidence=evidence,
             run=run,
             study=study,
@@ -253,7 +253,8 @@ def _fit(
             reused=True,
             notes=tuple(notes),
         )
-    run, evidence = run_study(study, request.fresh)
+    # A fit that was stopped after its trials had ended goes on with them.
+    run, evidence = before if before is not None else run_study(study, request.fresh)
     watch.done("learning")
     trial = best_by_validation(evidence["trials"])
     if trial is None:
@@ -276,24 +277,24 @@ def _fit(
     cooled = temperature(logits, labels)
     unknown = unknown_threshold(softmax(logits, temperature=cooled))
     watch.done("calibrating")
-    progress.say("Registering")
-    registered = register(
-        str(study),
-        catalog(),
-        settings,
-        progress=progress,
-        variant=trial["variant"],
-        name=model_name,
-        run_id=run.run_id,
-        confidence={
-            "schema_version": 1,
-            "temperature": cooled,
-            "unknown_below": unknown.below,
-            "false_alarms": unknown.false_alarms,
-            "images": unknown.images,
-        },
-    )
-    version = registered.version
+    version = _version_of(run, catalog(), model_name)
+    if version is None:
+        version = register(
+            str(study),
+            catalog(),
+            settings,
+            progress=progress,
+            variant=trial["variant"],
+            name=model_name,
+            run_id=run.run_id,
+            confidence={
+                "schema_version": 1,
+                "temperature": cooled,
+                "unknown_below": unknown.below,
+                "false_alarms": unknown.false_alarms,
+                "images": unknown.images,
+            },
+        ).version
     watch.done("registering")
     promotion = promote(
         Reference(name=version.name, version=version.version), CHAMPION, catalog(), settings, progress=progress
@@ -326,10 +327,9 @@ def _fit(
         gates=tuple(gate.as_dict() for gate in promotion.gates),
         seconds=dict(watch.seconds),
     )
-    files.write_json(
-        files.make_folder(collection.folder / "fits") / f"{run.run_id}.json",
-        {"run": run.run_id, "study": study.name, "findings": findings.as_dict()},
-    )
+    document = _document(collection, run)
+    files.make_folder(document.parent)
+    files.write_json(document, {"run": run.run_id, "study": study.name, "findings": findings.as_dict()})
     return Fitted(
         findings=findings,
         evidence=evidence,
@@ -363,25 +363,33 @@ def _with_fine_tuning(
     return replace(plan, fine_tuning_epochs=epochs)
 
 
-def _unchanged(
-    study: Path, collection: Path, settings: Settings
-) -> tuple[RunFolder, dict[str, Any], dict[str, Any]] | None:
-    """An earlier fit of the very same photographs, plan, program and packages, or None."""
+def _document(collection: Collection, run: RunFolder) -> Path:
+    """Where what was found out by a run is written down, once all of it is."""
+    return collection.folder / "fits" / f"{run.run_id}.json"
+
+
+def _version_of(run: RunFolder, catalog: "Catalog", name: str) -> "Version | None":
+    """The version that was made of a run, where there is one."""
+    if name not in catalog.names():
+        return None
+    made = (each for each in catalog.versions(name) if each.facts.get("run") == run.run_id and not each.retired)
+    return next(made, None)
+
+
+def _unchanged(study: Path, settings: Settings) -> tuple[RunFolder, dict[str, Any]] | None:
+    """An earlier run of the very same photographs, plan, program and packages, or None."""
     from fortydays.days.loading import find_study
     from fortydays.train import backends
 
     run = latest_evidence(settings.runs, find_study(str(study)).name, day=None)
     if run is None:
         return None
-    path = collection / "fits" / f"{run.run_id}.json"
-    if not files.is_file(path):
-        return None
     evidence = documents.read_evidence(run.evidence)
     if evidence["backend"] != backends.wanted() or code_changes(evidence, study):
         return None
     if evidence["packages"] != documents.package_versions(backends.backend().PACKAGES):
         return None
-    return run, evidence, files.read_json(path)["findings"]
+    return run, evidence
 
 
 def _variant(study: Path, name: str, settings: Settings) -> "Variant":
