@@ -78,6 +78,7 @@ def test_json_has_all_of_it(pets: Path, capsys: Any) -> None:
         (["nothing"], ExitCode.FAILED, "There is no nothing."),
         (["{pets}", "--name", "../up"], ExitCode.USAGE, "is no name for data"),
         (["{pets}", "--name", "mnist"], ExitCode.USAGE, "'mnist' is a dataset that fortydays brings along"),
+        (["{pets}", "--name", "tf_flowers"], ExitCode.USAGE, "'tf_flowers' is a dataset that fortydays brings along"),
         (["{pets}/cats"], ExitCode.FAILED, "holds no image with a class"),
     ],
 )

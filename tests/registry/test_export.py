@@ -1,12 +1,19 @@
 """A Keras model as an ONNX file: the same answers, from the pixels themselves."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from fortydays.registry.export import to_onnx
+sys.path.insert(0, str(Path(__file__).parents[1] / "study"))
+import tiny_frozen
+
+from fortydays.models.heads import fine_tuned_head, linear_head
+from fortydays.registry.export import cool, head_to_onnx, to_onnx
 from fortydays.registry.inference import INPUT, OUTPUT, OnnxModel
+from fortydays.study.graphs import ExportFailedError
 
 # Every activation that a day or a reader's own study may use.
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "gelu", "elu", "selu", "silu", "softplus", "leaky_relu", "relu6", "mish")
@@ -63,3 +70,80 @@ def test_inputs_and_outputs_have_their_names_and_any_number_of_images(keras: Any
     assert [each.name for each in proto.graph.output] == [OUTPUT]
     assert proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "images"
     assert {node.domain for node in proto.graph.node} <= {"", "ai.onnx"}
+
+
+def test_a_part_that_onnx_does_not_know_is_told(keras: Any) -> None:
+    import tensorflow as tf
+
+    class Unknown(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:
+            return tf.raw_ops.Betainc(a=x + 1, b=x + 1, x=x)
+
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((6, 6)), layers.Flatten(), Unknown(), layers.Dense(3, activation="softmax")])
+
+    with pytest.raises(ExportFailedError, match="Betainc"):
+        to_onnx(model)
+
+
+# --------------------------------------------------------------------------------------- what was trained on features
+
+
+def trained_head(keras: Any) -> Any:
+    """A head that says how green an image is against how red."""
+    model = linear_head((1, 1, 3), 2)()
+    model.layers[0].adapt(np.array([[0.4] * 3, [0.6] * 3], np.float32).reshape(2, 1, 1, 3))
+    model.layers[-1].set_weights([np.array([[1, -1], [-1, 1], [0, 0]], np.float32), np.array([0.5, 0], np.float32)])
+    return model
+
+
+def test_a_head_behind_its_network_takes_pixels_and_answers_as_keras_does(keras: Any) -> None:
+    head = trained_head(keras)
+    images = np.random.default_rng(0).integers(0, 256, (20, 4, 5, 3)).astype(np.uint8)
+
+    model = OnnxModel(head_to_onnx(head, tiny_frozen.onnx_of((4, 5, 3), images="images")), threads=1)
+
+    expected = np.asarray(head(tiny_frozen.channel_means(images), training=False))
+    assert np.ptp(expected[:, 0]) > 0.1
+    assert model.predict(images) == pytest.approx(expected, abs=1e-6)
+    assert (model.signature.image, model.signature.classes) == ((4, 5, 3), 2)
+
+
+def test_a_temperature_makes_a_model_less_sure_of_the_same_answers(keras: Any) -> None:
+    given = np.random.default_rng(0).uniform(0, 1, (50, 1, 1, 3)).astype(np.float32)
+    model = trained_head(keras)
+    before = np.asarray(model(given)).astype(np.float64)
+
+    cool(model, 2.5)
+
+    after = np.asarray(model(given)).astype(np.float64)
+    assert (after.argmax(axis=1) == before.argmax(axis=1)).all()
+    assert np.log(after[:, 0] / after[:, 1]) == pytest.approx(np.log(before[:, 0] / before[:, 1]) / 2.5, abs=1e-4)
+
+
+def test_a_temperature_of_one_changes_no_bit_of_any_model(keras: Any) -> None:
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2), keras.layers.Softmax()])
+    before = [weights.copy() for weights in model.get_weights()]
+
+    cool(model, 1.0)
+
+    assert all((one == other).all() for one, other in zip(before, model.get_weights(), strict=True))
+
+
+def test_a_fine_tuned_head_ends_as_a_temperature_needs_it(keras: Any) -> None:
+    model = fine_tuned_head("mobilenetv2-0.35", 32, (1, 1, 56), 2)()
+    kernel = model.layers[-1].get_weights()[0]
+
+    cool(model, 2.0)
+
+    assert (model.layers[-1].get_weights()[0] == kernel / 2).all()
+
+
+@pytest.mark.parametrize("end", ["a softmax of its own", "a sigmoid"])
+def test_a_model_that_ends_otherwise_cannot_be_calibrated(end: str, keras: Any) -> None:
+    layers = keras.layers
+    last = [layers.Dense(2), layers.Softmax()] if end != "a sigmoid" else [layers.Dense(2, activation="sigmoid")]
+    model = keras.Sequential([keras.Input((4,)), *last])
+
+    with pytest.raises(ExportFailedError, match="its last layer is no dense one with softmax"):
+        cool(model, 2.0)

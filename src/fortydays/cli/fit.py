@@ -70,10 +70,11 @@ def fit(
 
     settings = read_settings()
     public = folder in PHOTOGRAPHS and not files.exists(Path(folder))
-    name = check_name(name or (folder if public else suggested_name(Path(folder))), settings)
+    if not (public and name in ("", folder)):  # the collection itself has its own name
+        name = check_name(name or suggested_name(Path(folder)), settings)
     request = FitRequest(
         source=folder,
-        name=name,
+        name=name or folder,
         backbone=backbone,
         seconds=seconds_of(time) if time else None,
         target=target,

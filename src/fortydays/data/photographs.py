@@ -7,6 +7,7 @@ content, same preparation. What is pinned is the archive that each place gives, 
 import contextlib
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -129,7 +130,8 @@ def folder(spec: PhotographsSpec, settings: Settings) -> Path:
 
 def cached(spec: PhotographsSpec, settings: Settings) -> bool:
     """Whether the photographs are there."""
-    return files.is_file(folder(spec, settings).with_name(_NOTE))
+    place = folder(spec, settings)
+    return files.is_file(place.with_name(_NOTE)) and files.is_folder(place)
 
 
 _NOTE = "photographs.json"
@@ -157,7 +159,8 @@ def get(
             return target
         files.remove_leftovers(target.parent)
         if files.exists(target):
-            files.set_aside(target)
+            aside = files.set_aside(target)
+            progress.warn(f"{target} is not whole. It is kept as {aside.name}; the photographs are unpacked anew.")
         archive, path = _obtained(spec, settings, progress, limits)
         progress.say(f"Unpacking {archive.name}")
         with files.folder_built_whole(target) as building:
@@ -281,7 +284,7 @@ def _members(path: Path, stream: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes
         return
     with tarfile.open(fileobj=stream, mode="r|gz") as tar:
         for number, entry in enumerate(tar):
-            if number > _MOST_MEMBERS:
+            if number >= _MOST_MEMBERS:
                 raise ValueError(f"it has more than {_MOST_MEMBERS:,} members")
             extracted = tar.extractfile(entry) if entry.isreg() else None
             if extracted is not None:
@@ -292,5 +295,5 @@ def _members(path: Path, stream: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes
 def _damage_of(path: Path) -> Iterator[None]:
     try:
         yield
-    except (ValueError, EOFError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError, RuntimeError) as error:
+    except (ValueError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, RuntimeError) as error:
         raise DataError(f"{path} cannot be unpacked: {error}.") from error

@@ -22,6 +22,7 @@ from fortydays.base.errors import DataError, StorageError, UsageError, unknown_n
 from fortydays.base.settings import Settings
 from fortydays.base.text import shown
 from fortydays.data import catalog
+from fortydays.data.photographs import PHOTOGRAPHS
 
 TOP_LEVEL = "."
 """The class of the files that lie in no folder. No folder can have this name."""
@@ -95,7 +96,7 @@ def check_name(name: str, settings: Settings) -> str:
             hint=f"Did you mean {lower!r}?" if _NAME.fullmatch(lower) else "",
         )
     # A name that was used before the program brought such a dataset stays as good as it was.
-    if name in catalog.DATASETS and not numbers(name, settings):
+    if name in (*catalog.DATASETS, *PHOTOGRAPHS) and not numbers(name, settings):
         raise UsageError(
             f"{name!r} is a dataset that fortydays brings along; your own data needs another name.",
             hint=f"For instance: my-{name}",

@@ -57,19 +57,29 @@ def choose_backbone(
         return ChosenBackbone(backbone=backbone, obtained=published.obtain(name, settings, progress), why="")
     failures: list[str] = []
     told: list[str] = []
-    possible = list(BACKBONES.values())
-    for backbone in possible:
-        needed = photographs * _COSTS[backbone.name] / (_SPEED * max(1, settings.threads) / 2)
-        if seconds is not None and needed > _SHARE * seconds and backbone is not possible[-1]:
-            told.append(f"{backbone.title} would take about {needed:,.0f} s of the {seconds:,.0f} s given")
-            continue
+    slow: list[Backbone] = []
+
+    def tried(backbone: Backbone) -> ChosenBackbone | None:
         try:
             obtained = published.obtain(backbone.name, settings, progress)
         except DataError as error:
             failures.append(error.message)
             told.append(f"the weights of {backbone.title} cannot be had")
-            continue
+            return None
         return ChosenBackbone(backbone=backbone, obtained=obtained, why="; ".join(told))
+
+    *others, fastest = BACKBONES.values()
+    for backbone in (*others, fastest):
+        needed = photographs * _COSTS[backbone.name] / (_SPEED * max(1, settings.threads) / 2)
+        if seconds is not None and needed > _SHARE * seconds and backbone is not fastest:
+            told.append(f"{backbone.title} would take about {needed:,.0f} s of the {seconds:,.0f} s given")
+            slow.append(backbone)
+        elif (found := tried(backbone)) is not None:
+            return found
+    # One that takes too long is better than none.
+    for backbone in reversed(slow):
+        if (found := tried(backbone)) is not None:
+            return found
     raise DataError(
         "No backbone's weights can be had.\n" + "\n".join(failures),
         hint="Put one of these files into FOLDER/weights and set FORTYDAYS_MIRROR=FOLDER.",

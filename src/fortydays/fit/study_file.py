@@ -150,7 +150,7 @@ def _claims(photographs: OwnPhotographs, plan: Plan, variants: Sequence[str]) ->
 
 
 def write_study(text: str, name: str, settings: Settings) -> Path:
-    """Write a study where it stays, under a name made of its content.
+    """Write a study where it stays, under a name made of its content; one that was changed since is set aside.
 
     Args:
         text: from :func:`study_text`.
@@ -163,6 +163,8 @@ def write_study(text: str, name: str, settings: Settings) -> Path:
     digest = files.sha256_of_bytes(text.encode())
     folder = files.make_folder(folder_of(name, settings) / "studies")
     path = folder / f"{name[:28].strip('-_')}-{digest[:8]}.py"
+    if files.is_file(path) and files.sha256_of_file(path) != digest:
+        files.set_aside(path)  # what a reader made of it is theirs, and not what its name says
     if not files.is_file(path):
         files.write_text(path, text)
     return path

@@ -158,7 +158,11 @@ _BORDER = "learned_from"
 def _checked(graph: Any) -> bytes:
     import onnx
 
-    onnx.checker.check_model(graph, full_check=True)
+    try:
+        onnx.checker.check_model(graph, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        # The exporter leaves what it does not know in the graph as it is.
+        raise ExportFailedError(" ".join(str(error).split())[:300]) from error
     content: bytes = graph.SerializeToString(deterministic=True)
     read_signature(content)
     return content

@@ -124,8 +124,9 @@ class Collection:
 
         Raises:
             DataError: the workspace has not enough room for the pixels.
-            StorageError: it cannot be written.
+            StorageError: it cannot be written, or pixels that it had are gone.
         """
+        self.pixels()  # raises where the index knows of pixels that are not there: nothing would be read again
         found: dict[str, Content | str] = {}
         known = self._known()
         waiting = []

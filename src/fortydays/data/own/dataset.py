@@ -139,13 +139,13 @@ def read(name: str, settings: Settings) -> OwnPhotographs:
             f"The photographs {name} are not in the workspace {settings.workspace}.",
             hint=f"They are made with: forty fit FOLDER --name {collection}",
         )
-    document = files.read_json(path)
+    again = f"It is made again with: forty fit FOLDER --name {collection}"
     try:
-        return _from_document(document, collection, start)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise StorageError(
-            f"{path} is damaged.", hint=f"It is made again with: forty fit FOLDER --name {collection}"
-        ) from error
+        return _from_document(files.read_json(path), collection, start)
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+        raise StorageError(f"{path} is damaged.", hint=again) from error
+    except StorageError as error:
+        raise StorageError(error.message, hint=error.hint or again) from error
 
 
 def load(photographs: OwnPhotographs, settings: Settings, *, name: str = "") -> Dataset:
@@ -164,7 +164,7 @@ def load(photographs: OwnPhotographs, settings: Settings, *, name: str = "") -> 
     if len(photographs.rows) and int(photographs.rows.max()) >= len(pixels):
         raise StorageError(
             f"The pixels of {photographs.name} are not all in {folder}.",
-            hint=f"They are made again with: forty fit FOLDER --name {photographs.collection}",
+            hint=f"Remove that folder; they are made again with: forty fit FOLDER --name {photographs.collection}",
         )
 
     def split(of: str) -> Split:

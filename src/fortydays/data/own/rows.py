@@ -35,7 +35,8 @@ class Rows:
     def __getitem__(self, key: Any) -> NDArray[Any]:
         # A number gives one row, a slice or an array of numbers gives several, as an array does.
         if isinstance(key, tuple):
-            return self[key[0]][(slice(None), *key[1:])]
+            found = self[key[0]]
+            return found[(*([slice(None)] if found.ndim == self.ndim else []), *key[1:])]
         return np.asarray(self.source[self.places[key]])
 
     def __iter__(self) -> Iterator[NDArray[Any]]:

@@ -1,0 +1,265 @@
+"""A reader's photographs as a dataset: kept by content, found again, and told when they are not what they were."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from photographs import make_folder, picture
+
+from fortydays.base.errors import DataError, StorageError, UsageError
+from fortydays.base.settings import Settings, read_settings
+from fortydays.data.own import dataset as own
+from fortydays.data.own.collection import folder_of, opened, pixel_file
+from fortydays.data.own.dataset import OwnPhotographs, is_own, label_type
+from fortydays.data.own.inspection import inspect
+from fortydays.data.own.listing import list_photographs
+
+SIDE = 16
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return read_settings({"FORTYDAYS_HOME": str(tmp_path / "workspace")})
+
+
+def kept(folder: Path, settings: Settings, *, name: str = "mine") -> OwnPhotographs:
+    with opened(name, settings, side=SIDE) as collection:
+        return own.keep(inspect(list_photographs(folder), collection, workers=2), collection, name=name)
+
+
+def document_of(photographs: OwnPhotographs, settings: Settings) -> Path:
+    return folder_of(photographs.collection, settings) / f"{photographs.digest[:12]}.json"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return make_folder(tmp_path / "photographs", {"red": 10, "blue": 20})
+
+
+def test_what_was_kept_is_read_again(folder: Path, settings: Settings) -> None:
+    first = kept(folder, settings)
+
+    found = own.read(first.name, settings)
+
+    assert first.name == f"own:mine@{first.digest[:12]}"
+    assert is_own(first.name)
+    assert not is_own("mnist")
+    assert (found.collection, found.digest, found.side) == ("mine", first.digest, SIDE)
+    assert found.classes == ("blue", "red")
+    assert found.paths == first.paths == tuple(sorted(first.paths))
+    assert found.contents == first.contents
+    for one, other in ((found.labels, first.labels), (found.splits, first.splits), (found.rows, first.rows)):
+        assert one.tolist() == other.tolist()
+    assert [len(found.of(split)) for split in ("train", "validation", "test")] == [21, 3, 6]
+
+
+def test_the_dataset_has_the_photographs_of_each_split_with_their_labels(folder: Path, settings: Settings) -> None:
+    photographs = kept(folder, settings)
+
+    found = own.load(photographs, settings)
+
+    splits = {"train": found.training.train, "validation": found.training.validation, "test": found.test.open()}
+    assert (found.name, found.digest, found.split_version) == (photographs.name, photographs.digest, 1)
+    assert (found.classes, found.training.num_classes) == (("blue", "red"), 2)
+    for name, split in splits.items():
+        assert split.images.shape == (len(photographs.of(name)), SIDE, SIDE, 3)
+        assert split.images.dtype == split.labels.dtype == np.uint8
+        for place, image, label in zip(photographs.of(name), np.asarray(split.images), split.labels, strict=True):
+            path = photographs.paths[place]
+            assert found.classes[label] == path.partition("/")[0]
+            expected = np.asarray(picture(*_named(path))).reshape(-1, 3).mean(axis=0)
+            assert np.abs(image.reshape(-1, 3).mean(axis=0) - expected).max() < 8, path
+
+
+def _named(path: str) -> tuple[str, int]:
+    colour, _, file = path.partition("/")
+    return colour, int(file.removesuffix(".png"))
+
+
+def test_the_digest_is_of_content_classes_and_splits_and_not_of_names(folder: Path, settings: Settings) -> None:
+    first = kept(folder, settings)
+    (folder / "red/0.png").rename(folder / "red/renamed.png")
+
+    renamed = kept(folder, settings)
+
+    assert renamed.digest == first.digest
+    assert "red/renamed.png" in renamed.paths
+    (folder / "red").rename(folder / "scarlet")
+    assert kept(folder, settings).digest != first.digest
+
+
+def test_the_same_photographs_elsewhere_have_the_same_digest(folder: Path, settings: Settings, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "copy")
+    elsewhere = read_settings({"FORTYDAYS_HOME": str(tmp_path / "other")})
+
+    assert kept(tmp_path / "copy", elsewhere, name="yours").digest == kept(folder, settings).digest
+
+
+def test_added_photographs_are_another_state_and_the_one_before_stays_as_it_was(
+    folder: Path, settings: Settings
+) -> None:
+    first = kept(folder, settings)
+    before = np.array(own.load(first, settings).training.train.images[:])
+
+    make_folder(folder, {"red": 20, "blue": 25, "green": 5})
+    second = kept(folder, settings)
+    shutil.rmtree(folder)
+
+    assert second.digest != first.digest
+    assert second.classes == ("blue", "green", "red")
+    again = own.load(own.read(first.name, settings), settings)
+    assert (np.asarray(again.training.train.images) == before).all()
+    # What was there before has kept its row and its split.
+    rows = dict(zip(second.contents, zip(second.rows.tolist(), second.splits.tolist(), strict=True), strict=True))
+    assert {content: rows[content] for content in first.contents} == dict(
+        zip(first.contents, zip(first.rows.tolist(), first.splits.tolist(), strict=True), strict=True)
+    )
+    assert sorted(second.rows.tolist()) == list(range(50))
+
+
+def test_labels_of_many_classes_have_two_bytes() -> None:
+    assert (label_type(256), label_type(257)) == (np.uint8, np.uint16)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["own:", "own:mine", "own:mine@123", "own:../up@0123456789ab", "own:mine@0123456789AB", "own:m@x" + "0" * 99],
+)
+def test_a_name_that_is_none_is_refused(name: str, settings: Settings) -> None:
+    with pytest.raises(UsageError, match=r"names no photographs; expected own:NAME@DIGEST, as `forty fit` writes it"):
+        own.read(name, settings)
+
+
+def test_photographs_of_a_collection_that_was_removed_are_told(folder: Path, settings: Settings) -> None:
+    first = kept(folder, settings)
+    shutil.rmtree(folder_of("mine", settings))
+
+    with pytest.raises(DataError) as refused:
+        own.read(first.name, settings)
+
+    assert refused.value.message == f"The photographs {first.name} are not in the workspace {settings.workspace}."
+    assert refused.value.hint == "They are made with: forty fit FOLDER --name mine"
+    assert kept(folder, settings).digest == first.digest
+
+
+def changed(document: dict[str, Any], change: str) -> Any:
+    photographs = document["photographs"]
+    match change:
+        case "no object":
+            return [document]
+        case "no photographs":
+            return {**document, "photographs": []}
+        case "a label out of range":
+            photographs[0][2] = 2
+        case "a row below zero":
+            photographs[0][4] = -1
+        case "another split":
+            photographs[0][3] = (photographs[0][3] + 1) % 3
+        case "another content":
+            photographs[0][1] = "0" * 64
+        case "a short line":
+            photographs[0].pop()
+        case "words":
+            photographs[0][4] = "first"
+        case "a number too large":
+            photographs[0][4] = 10**30
+        case "another preparation":
+            document["preparation"] += 1
+        case "another schema":
+            document["schema_version"] = 2
+        case "a class more":
+            document["classes"].append("green")
+        case "no classes":
+            del document["classes"]
+    return document
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["no object", "no photographs", "a label out of range", "a row below zero", "another split", "another content",
+     "a short line", "words", "a number too large", "another preparation", "another schema", "a class more",
+     "no classes"],
+)  # fmt: skip
+def test_a_damaged_document_is_named_and_made_again(change: str, folder: Path, settings: Settings) -> None:
+    first = kept(folder, settings)
+    path = document_of(first, settings)
+    path.write_text(json.dumps(changed(json.loads(path.read_text("utf-8")), change)), "utf-8")
+
+    with pytest.raises(StorageError) as refused:
+        own.read(first.name, settings)
+
+    assert str(path) in refused.value.message
+    assert "damaged" in refused.value.message
+    assert refused.value.hint == "It is made again with: forty fit FOLDER --name mine"
+    assert kept(folder, settings).digest == first.digest
+    assert own.read(first.name, settings).paths == first.paths
+
+
+def test_a_document_that_is_no_json_is_named_with_the_way_out(folder: Path, settings: Settings) -> None:
+    first = kept(folder, settings)
+    document_of(first, settings).write_bytes(b'{"digest": ')
+
+    with pytest.raises(StorageError, match=r"is damaged: it is not JSON") as refused:
+        own.read(first.name, settings)
+
+    assert refused.value.hint == "It is made again with: forty fit FOLDER --name mine"
+
+
+def test_pixels_that_are_gone_are_told_with_a_way_out_that_leads_out(folder: Path, settings: Settings) -> None:
+    first = kept(folder, settings)
+    pixels = pixel_file(folder_of("mine", settings), SIDE)
+    pixels.write_bytes(pixels.read_bytes()[: -3 * SIDE**2])
+
+    with pytest.raises(StorageError) as refused:
+        own.load(first, settings)
+
+    place = folder_of("mine", settings)
+    assert refused.value.message == f"The pixels of {first.name} are not all in {place}."
+    assert refused.value.hint == "Remove that folder; they are made again with: forty fit FOLDER --name mine"
+    # The index takes all photographs for known, so looking again says the same.
+    with pytest.raises(StorageError, match="is shorter than its index says") as refused:
+        kept(folder, settings)
+    assert refused.value.hint == f"Remove the folder {place} and run the command again."
+    shutil.rmtree(place)
+    again = kept(folder, settings)
+    assert again.digest == first.digest
+    assert len(own.load(again, settings).test.open()) == 6
+
+
+def test_an_interrupted_look_leaves_rows_where_they_were_said_to_be(
+    folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after the pixels of a batch were written and before the index spoke of them."""
+    from fortydays.data.own import collection as collections
+
+    whole = kept(folder, settings, name="whole")
+    monkeypatch.setattr(collections, "_AT_ONCE", 8)
+    real = collections.Collection._append
+    calls: list[int] = []
+
+    def killed(self: collections.Collection, rows: int, pictures: Any) -> None:
+        real(self, rows, pictures)
+        calls.append(rows)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(collections.Collection, "_append", killed)
+    with pytest.raises(KeyboardInterrupt):
+        kept(folder, settings)
+    monkeypatch.undo()
+    # One photograph is gone when the command is given again: those behind it take the rows that were written already.
+    assert pixel_file(folder_of("mine", settings), SIDE).stat().st_size == 16 * 3 * SIDE**2
+    gone = whole.paths[9]
+    (folder / gone).unlink()
+
+    again = kept(folder, settings)
+
+    dataset, expected = own.load(again, settings), own.load(whole, settings)
+    assert sorted(again.rows.tolist()) == list(range(29))
+    theirs = dict(zip(whole.paths, whole.rows.tolist(), strict=True))
+    for path, row in zip(again.paths, again.rows.tolist(), strict=True):
+        ours = dataset.training.train.images.source[row]  # type: ignore[attr-defined]
+        assert (ours == expected.training.train.images.source[theirs[path]]).all(), path  # type: ignore[attr-defined]

@@ -1,0 +1,335 @@
+"""Public collections of photographs: tiny archives from a mirror folder or a server, and bad ones."""
+
+import dataclasses
+import hashlib
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from faulty_server import FaultyServer, Listener
+from PIL import Image
+
+from fortydays.base.errors import DataError, StorageError
+from fortydays.base.settings import Settings, read_settings
+from fortydays.data import photographs as public
+from fortydays.data.photographs import PHOTOGRAPHS, Archive, PhotographsSpec, cached, folder, get, load
+from fortydays.data.spec import Limits
+
+LIMITS = Limits(connect_seconds=2, stall_seconds=2, tries=1)
+
+
+def picture(number: int) -> bytes:
+    coarse = np.random.default_rng(number).integers(0, 256, (6, 6, 3)).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(coarse).resize((32, 24), Image.Resampling.BICUBIC).save(file, "PNG")
+    return file.getvalue()
+
+
+PICTURES = {f"{kind}/{number}.png": picture(10 * place + number) for place, kind in enumerate(("cat", "dog"))
+            for number in range(5)}  # fmt: skip
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def tarred(members: dict[str, bytes], *further: tarfile.TarInfo) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as archive:
+        for member in further:
+            archive.addfile(member)
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return file.getvalue()
+
+
+def archive_of(content: bytes, name: str = "pets.zip", **fields: Any) -> Archive:
+    return Archive(name=name, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content), **fields)
+
+
+def spec(*archives: Archive, **fields: Any) -> PhotographsSpec:
+    described: dict[str, Any] = {
+        "name": "pets", "title": "Pets", "version": 1, "folder": "animals", "digest": "0" * 64,
+        "classes": ("cat", "dog"), "photographs": 10, "licence": "CC0", "citation": "nobody", "archives": archives,
+    }  # fmt: skip
+    return PhotographsSpec(**{**described, **fields})
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "mirror/animals").mkdir(parents=True)
+    return read_settings({"FORTYDAYS_HOME": str(tmp_path / "home"), "FORTYDAYS_MIRROR": str(tmp_path / "mirror")})
+
+
+@pytest.fixture
+def mirrored(settings: Settings) -> Callable[..., PhotographsSpec]:
+    """Puts an archive into the mirror folder; gives the collection that is pinned to it."""
+
+    def put(content: bytes, name: str = "pets.zip", **fields: Any) -> PhotographsSpec:
+        assert settings.mirror is not None
+        (settings.mirror / "animals" / name).write_bytes(content)
+        return spec(archive_of(content, name, **fields))
+
+    return put
+
+
+def content_of(place: Path) -> dict[str, bytes]:
+    return {path.relative_to(place).as_posix(): path.read_bytes() for path in place.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_the_images_of_an_archive_are_unpacked_and_nothing_else(
+    pack: Callable[[dict[str, bytes]], bytes], mirrored: Any, settings: Settings, listener: Listener
+) -> None:
+    members = {f"pets/{name}": content for name, content in PICTURES.items()}
+    others = {"pets/LICENSE.txt": b"free", "other/cat/1.png": picture(99), "pets/run.sh": b"#!/bin/sh"}
+    pets = mirrored(pack({**others, **members}), "pets.zip" if pack is zipped else "pets.tgz", inside="pets/")
+
+    place = get(pets, settings, listener)
+
+    assert place == folder(pets, settings) == settings.datasets / "pets/photographs"
+    assert content_of(place) == PICTURES
+    assert listener.said[-1] == f"Pets: 10 photographs, in {place}."
+
+
+def test_they_are_unpacked_once(mirrored: Any, settings: Settings, listener: Listener) -> None:
+    pets = mirrored(zipped(PICTURES))
+    assert not cached(pets, settings)
+    place = get(pets, settings)
+    (place / "cat/0.png").unlink()
+
+    assert cached(pets, settings)
+    assert get(pets, settings, listener) == place
+    assert listener.said == []
+    assert not (place / "cat/0.png").exists()
+
+
+def test_photographs_that_were_removed_are_fetched_again(mirrored: Any, settings: Settings) -> None:
+    import shutil
+
+    pets = mirrored(zipped(PICTURES))
+    place = get(pets, settings)
+    shutil.rmtree(place)
+
+    assert not cached(pets, settings)
+    assert content_of(get(pets, settings)) == PICTURES
+
+
+def test_photographs_that_were_left_half_unpacked_are_unpacked_anew(
+    mirrored: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pets = mirrored(zipped(PICTURES))
+    written: list[Path] = []
+    real = Path.write_bytes
+
+    def stopped(self: Path, content: Any) -> int:
+        written.append(self)
+        if len(written) == 4:
+            raise KeyboardInterrupt
+        return real(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        get(pets, settings)
+    monkeypatch.undo()
+
+    assert not cached(pets, settings)
+    place = get(pets, settings)
+    assert content_of(place) == PICTURES
+    assert sorted(path.name for path in place.parent.iterdir()) == ["lock", "photographs", "photographs.json"]
+
+
+def test_a_folder_that_nothing_is_written_down_of_is_kept_aside_and_told(
+    mirrored: Any, settings: Settings, listener: Listener
+) -> None:
+    pets = mirrored(zipped(PICTURES))
+    place = folder(pets, settings)
+    place.mkdir(parents=True)
+    (place / "mine.txt").write_text("important")
+
+    assert content_of(get(pets, settings, listener)) == PICTURES
+
+    (aside,) = place.parent.glob("photographs.damaged-*")
+    assert (aside / "mine.txt").read_text() == "important"
+    assert listener.warned == [f"{place} is not whole. It is kept as {aside.name}; the photographs are unpacked anew."]
+
+
+def test_a_second_edition_is_taken_where_the_first_is_not_there_and_it_is_said(
+    settings: Settings, listener: Listener, server: FaultyServer
+) -> None:
+    large = tarred({f"pets/{name}": content for name, content in PICTURES.items()})
+    server.content["large.tgz"] = large
+    pets = spec(
+        archive_of(b"small", "small.zip"),
+        archive_of(large, "large.tgz", address=f"{server.address}large.tgz", inside="pets/", edition="in full size"),
+    )
+
+    place = get(pets, settings, listener, limits=LIMITS)
+
+    assert content_of(place) == PICTURES
+    assert listener.said[0] == "Getting Pets from 127.0.0.1 (0 MB)"
+    assert listener.said[-1] == f"Pets: 10 photographs, in full size, in {place}."
+    assert not (place.parent / "downloads").exists()
+
+
+def test_where_they_cannot_be_had_every_place_is_named(
+    settings: Settings, server: FaultyServer, listener: Listener
+) -> None:
+    assert settings.mirror is not None
+    (settings.mirror / "animals/small.zip").write_bytes(b"something else")
+    server.content["large.tgz"] = b"something else"
+    pets = spec(
+        archive_of(b"small", "small.zip"),
+        archive_of(b"the right one!", "large.tgz", address=f"{server.address}large.tgz"),
+        archive_of(b"not there", "gone.tgz", address=f"{server.address}gone.tgz"),
+    )
+
+    with pytest.raises(DataError) as refused:
+        get(pets, settings, listener, limits=LIMITS)
+
+    place, sha256 = settings.mirror / "animals", hashlib.sha256(b"something else").hexdigest()
+    lines = refused.value.message.split("\n")
+    assert lines[:5] == [
+        "Could not get the photographs 'pets' from any place.",
+        f"  - mirror folder {place}: small.zip has SHA-256 {sha256}, expected {pets.archives[0].sha256}",
+        f"  - mirror folder {place}: large.tgz is not there",
+        f"  - mirror folder {place}: gone.tgz is not there",
+        f"  - 127.0.0.1: large.tgz has SHA-256 {sha256}, expected {pets.archives[1].sha256}",
+    ]
+    assert lines[5].startswith("  - 127.0.0.1: ")
+    assert "404" in lines[5]
+    assert refused.value.hint == (
+        "Put small.zip or large.tgz or gone.tgz into FOLDER/animals and set FORTYDAYS_MIRROR=FOLDER."
+    )
+    assert not cached(pets, settings)
+
+
+def test_offline_no_server_is_asked(settings: Settings, server: FaultyServer) -> None:
+    offline = dataclasses.replace(settings, offline=True, mirror=None)
+    pets = spec(archive_of(b"", "large.tgz", address=f"{server.address}large.tgz"))
+
+    with pytest.raises(DataError, match=r"127.0.0.1: not tried, because FORTYDAYS_OFFLINE is set"):
+        get(pets, offline)
+
+    assert server.requests == []
+
+
+def link(name: str) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    return member
+
+
+def test_links_in_an_archive_are_not_made(mirrored: Any, settings: Settings) -> None:
+    pets = mirrored(tarred(PICTURES, link("cat/link.png"), link("dog")), "pets.tgz")
+
+    assert content_of(get(pets, settings)) == PICTURES
+
+
+@pytest.mark.parametrize("name", ["../up.png", "cat/../../up.png", "/tmp/up.png", "cat//../../../up.png"])
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_an_archive_that_would_write_elsewhere_is_refused(
+    pack: Callable[[dict[str, bytes]], bytes], name: str, mirrored: Any, settings: Settings, tmp_path: Path
+) -> None:
+    pets = mirrored(pack({**PICTURES, name: b"gotcha"}), "pets.zip" if pack is zipped else "pets.tgz")
+
+    with pytest.raises(DataError) as refused:
+        get(pets, settings)
+
+    assert f"cannot be unpacked: it holds the file {name!r}, which is none to unpack." in refused.value.message
+    assert not list(tmp_path.rglob("up.png"))
+    assert not cached(pets, settings)
+
+
+def test_archives_of_too_much_are_refused(mirrored: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(public, "_LARGEST_MEMBER", 1_000)
+    pets = mirrored(zipped({"cat/large.png": bytes(1_001)}))
+    with pytest.raises(DataError, match=r"it holds the file 'cat/large.png', which is none to unpack"):
+        get(pets, settings)
+
+    monkeypatch.undo()
+    monkeypatch.setattr(public, "_MOST_MEMBERS", 9)
+    for pack, name in ((zipped, "pets.zip"), (tarred, "pets.tgz")):
+        pets = mirrored(pack(PICTURES), name)
+        with pytest.raises(DataError, match="it has more than 9 members"):
+            get(pets, settings)
+
+
+def damaged(content: bytes, how: str) -> bytes:
+    if how == "cut off":
+        return content[: len(content) * 2 // 3]
+    if how == "no archive":
+        return b"no archive at all" * 10
+    # The first bytes of the first image, behind a head of 30 bytes and its name.
+    return content[:42] + bytes(255 - byte for byte in content[42:52]) + content[52:]
+
+
+@pytest.mark.parametrize("how", ["cut off", "no archive", "bits turned"])
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_an_archive_that_is_damaged_is_named(
+    pack: Callable[[dict[str, bytes]], bytes], how: str, mirrored: Any, settings: Settings
+) -> None:
+    name = "pets.zip" if pack is zipped else "pets.tgz"
+    pets = mirrored(damaged(pack({"cat/flat.png": bytes(10_000), **PICTURES}), how), name)
+
+    with pytest.raises(DataError) as refused:
+        get(pets, settings)
+
+    assert settings.mirror is not None
+    assert refused.value.message.startswith(f"{settings.mirror / 'animals' / name} cannot be unpacked: ")
+    assert not folder(pets, settings).exists()
+
+
+def test_a_full_disk_is_said(mirrored: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    import errno
+
+    pets = mirrored(zipped(PICTURES))
+
+    def full(self: Path, content: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StorageError, match=r"No space left on device") as refused:
+        get(pets, settings)
+
+    assert refused.value.hint.startswith("The disk is full.")
+    monkeypatch.undo()
+    assert content_of(get(pets, settings)) == PICTURES
+
+
+def test_as_a_dataset_they_have_the_name_of_the_collection_and_always_the_same_digest(
+    mirrored: Any, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(public, "SIDE", 16)
+    pets = mirrored(zipped(PICTURES))
+
+    found = load(pets, settings)
+    again = load(pets, dataclasses.replace(settings, workspace=tmp_path / "x", datasets=tmp_path / "x/datasets"))
+
+    assert (found.name, found.classes) == ("pets", ("cat", "dog"))
+    assert found.digest == again.digest
+    assert found.training.train.images.shape == (6, 16, 16, 3)
+    assert [len(each) for each in (found.training.train, found.training.validation, found.test.open())] == [6, 2, 2]
+    assert load(pets, settings).digest == found.digest
+
+
+def test_what_is_pinned_is_said_with_licence_and_citation() -> None:
+    for each in PHOTOGRAPHS.values():
+        assert each.licence
+        assert each.citation
+        assert all(len(archive.sha256) == 64 and archive.bytes for archive in each.archives)
+        assert not each.archives[0].edition
+        assert len(each.digest) == 64
+        assert tuple(sorted(each.classes)) == each.classes
+        assert not each.strokes

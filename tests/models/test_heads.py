@@ -1,0 +1,104 @@
+"""Heads on features, and a backbone cut before its last block, which is filled again with its weights."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fortydays.base.errors import UsageError
+from fortydays.models.backbones import (
+    BACKBONES,
+    fill_last_blocks,
+    find_backbone,
+    in_two,
+    last_block,
+    pretrained_part,
+)
+from fortydays.models.heads import fine_tuned_head, linear_head
+
+SIDE = 32
+IMAGES = np.random.default_rng(0).uniform(0, 1, (2, SIDE, SIDE, 3)).astype(np.float32)
+
+
+def lively(keras: Any, name: str) -> Any:
+    """A backbone with random weights, through which an image is still seen after so many layers."""
+    keras.utils.set_random_seed(3)
+    model = find_backbone(name).build(SIDE)
+    for layer in pretrained_part(model).layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.moving_variance.assign(layer.moving_variance * 0.03)
+    return model
+
+
+def test_a_linear_head_begins_undecided_and_has_one_weight_for_each_feature_and_class(keras: Any) -> None:
+    model = linear_head((1, 1, 8), 3)()
+
+    answers = np.asarray(model(np.random.default_rng(0).normal(size=(4, 1, 1, 8)).astype(np.float32)))
+
+    assert answers == pytest.approx(np.full((4, 3), 1 / 3))
+    assert int(sum(np.prod(v.shape) for v in model.trainable_variables)) == 8 * 3 + 3
+
+
+def test_a_linear_head_standardizes_the_features(keras: Any) -> None:
+    model = linear_head((1, 1, 1), 2)()
+    model.layers[0].adapt(np.array([1.0, 3.0], np.float32).reshape(2, 1, 1, 1))  # mean 2, deviation 1
+    model.layers[-1].set_weights([np.array([[1.0, 0.0]], np.float32), np.zeros(2, np.float32)])
+
+    (answer,) = np.asarray(model(np.full((1, 1, 1, 1), 5.0, np.float32)))
+
+    assert answer[0] == pytest.approx(1 / (1 + np.exp(-3)), abs=1e-5)
+
+
+def test_dropout_and_a_penalty_are_part_of_a_head_that_asks_for_them(keras: Any) -> None:
+    plain, other = linear_head((1, 1, 4), 2)(), linear_head((1, 1, 4), 2, dropout=0.5, penalty=0.1)()
+
+    assert [type(layer).__name__ for layer in plain.layers] == ["Normalization", "Flatten", "Dense"]
+    assert [type(layer).__name__ for layer in other.layers] == ["Normalization", "Flatten", "Dropout", "Dense"]
+    assert plain.losses == []
+    other.layers[-1].set_weights([np.full((4, 2), 0.5, np.float32), np.zeros(2, np.float32)])
+    (loss,) = other.losses
+    assert float(loss) == pytest.approx(0.1 * 8 * 0.25)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_a_backbone_in_two_answers_as_in_one_piece(name: str, keras: Any) -> None:
+    backbone, model = find_backbone(name), lively(keras, name)
+
+    first, last = in_two(model, backbone)
+
+    maps = first(IMAGES, training=False)
+    assert tuple(maps.shape) == (2, 1, 1, backbone.block_features)
+    whole = np.asarray(model(IMAGES, training=False))
+    assert np.abs(whole[0] - whole[1]).max() > 0.01, "the images must be told apart for this to say much"
+    assert np.asarray(last(maps, training=False)) == pytest.approx(whole, abs=1e-5)
+
+
+def test_the_last_block_begins_as_it_was_pretrained_and_its_normalizations_stay_so(keras: Any) -> None:
+    backbone, pretrained = BACKBONES["mobilenetv2-0.35"], lively(keras, "mobilenetv2-0.35")
+    first, _ = in_two(pretrained, backbone)
+    head = fine_tuned_head(backbone.name, SIDE, (1, 1, backbone.block_features), 3)()
+    block = head.layers[0]
+    maps, whole = first(IMAGES, training=False), np.asarray(pretrained(IMAGES, training=False))
+    assert np.abs(np.asarray(block(maps, training=False)) - whole).max() > 0.01, "it is built with other weights"
+
+    fill_last_blocks(head, pretrained)
+
+    assert np.asarray(block(maps, training=False)) == pytest.approx(whole, abs=1e-5)
+    assert tuple(head.output_shape) == (None, 3)
+    trained = {type(layer).__name__ for layer in block.layers if layer.trainable_weights}
+    assert trained == {"Conv2D", "DepthwiseConv2D"}
+    assert block.name == "last-block-of-mobilenetv2-0.35"
+
+
+def test_a_model_without_a_last_block_is_left_as_it_is(keras: Any) -> None:
+    model = linear_head((1, 1, 4), 2)()
+    before = [weights.tolist() for weights in model.get_weights()]
+
+    fill_last_blocks(model, BACKBONES["mobilenetv2-0.35"].build(SIDE))
+
+    assert [weights.tolist() for weights in model.get_weights()] == before
+
+
+def test_the_last_block_of_an_unknown_backbone_is_refused(keras: Any) -> None:
+    with pytest.raises(UsageError, match=r"There is no backbone 'resnet50'"):
+        last_block("resnet50", SIDE)

@@ -1,0 +1,85 @@
+"""Functions as ONNX graphs with names of ours, and two graphs as one."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import tiny_frozen
+from numpy.typing import NDArray
+from tiny_frozen import channel_means
+
+from fortydays.study.graphs import OPSET, joined, to_graph
+
+
+def answers(proto: Any, given: NDArray[Any]) -> NDArray[np.float32]:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {session.get_inputs()[0].name: given})
+    return np.asarray(found)
+
+
+def model_of(keras: Any, activation: str = "softmax") -> Any:
+    keras.utils.set_random_seed(4)
+    return keras.Sequential(
+        [keras.Input((1, 1, 3)), keras.layers.Flatten(), keras.layers.Dense(2, activation=activation)]
+    )
+
+
+def graph_of(model: Any, *, dtype: str = "float32", names: tuple[str, str] = ("given", "answered")) -> Any:
+    return to_graph(
+        lambda x: model(x, training=False), model.input_shape[1:], dtype=dtype, names=names, layers_of=model
+    )
+
+
+@pytest.mark.parametrize("activation", ["softmax", "gelu"])  # which has erfc, that ONNX does not know
+def test_a_graph_answers_as_the_function_for_any_number_of_images(activation: str, keras: Any) -> None:
+    model = model_of(keras, activation)
+    proto = graph_of(model)
+
+    onnx.checker.check_model(proto, full_check=True)
+    for count in (1, 5):
+        given = np.random.default_rng(count).normal(size=(count, 1, 1, 3)).astype(np.float32)
+        assert answers(proto, given) == pytest.approx(np.asarray(model(given)), abs=1e-6)
+
+
+def test_input_and_output_have_the_names_that_were_asked_for(keras: Any) -> None:
+    proto = graph_of(model_of(keras), names=("image", "probabilities"))
+
+    (given,), (answered,) = proto.graph.input, proto.graph.output
+    assert (given.name, answered.name) == ("image", "probabilities")
+    assert given.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+    assert given.type.tensor_type.shape.dim[0].dim_param == "images"
+    assert answered.type.tensor_type.shape.dim[0].dim_param == "images"
+    assert (proto.producer_name, proto.doc_string) == ("fortydays", "")
+    assert {each.version for each in proto.opset_import if each.domain == ""} == {OPSET}
+
+
+def test_two_graphs_become_one_that_feeds_the_second_from_the_first(keras: Any) -> None:
+    model = model_of(keras)
+    first = onnx.load_model_from_string(tiny_frozen.onnx_of((4, 5, 3), images="images"))
+
+    whole = joined(first, graph_of(model, names=("learned_from", "probabilities")))
+
+    onnx.checker.check_model(whole, full_check=True)
+    images = np.random.default_rng(0).integers(0, 256, (7, 4, 5, 3)).astype(np.uint8)
+    expected = np.asarray(model(channel_means(images)))
+    assert np.ptp(expected[:, 0]) > 0.01
+    assert answers(whole, images) == pytest.approx(expected, abs=1e-6)
+    assert [each.name for each in whole.graph.input] == ["image"]
+    assert [each.name for each in whole.graph.output] == ["probabilities"]
+    assert (whole.producer_name, whole.graph.name) == ("fortydays", "fortydays")
+
+
+def test_graphs_whose_parts_have_the_same_names_are_not_mixed_up(keras: Any) -> None:
+    def scaled(factor: float, answered: str) -> Any:
+        return graph_of(
+            keras.Sequential([keras.Input((1, 1, 3)), keras.layers.Rescaling(factor, name="scaled")]),
+            names=("x", answered),
+        )
+
+    whole = joined(scaled(2.0, "y"), scaled(5.0, "z"))
+
+    assert answers(whole, np.ones((1, 1, 1, 3), np.float32)).tolist() == [[[[10.0, 10.0, 10.0]]]]
