@@ -15,8 +15,12 @@ from fortydays.cli.data_look import suggested_name
 from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from fortydays.base.progress import Progress
-    from fortydays.fit.fitting import Fitted
+    from fortydays.data.own.inspection import Inspection
+    from fortydays.fit.fitting import FitRequest, Fitted
     from fortydays.study.runs import RunFolder
 
 _TIME = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
@@ -99,6 +103,7 @@ def fit(
                 request,
                 settings,
                 progress=progress,
+                looked=lambda found, pixels: _tell(found, pixels, request, settings, progress),
                 run_study=run_study,
                 catalog=lambda: opened(settings, progress),
             )
@@ -117,6 +122,29 @@ def fit(
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     # The target is a claim of the study, and that its claims are supported is a gate.
     return int(ExitCode.DONE if done.findings.alias else ExitCode.NOT_MET)
+
+
+def _tell(
+    found: "Inspection", pixels: "NDArray[np.uint8]", request: "FitRequest", settings: Settings, progress: "Progress"
+) -> None:
+    """What is in the photographs, in a few lines, and on a page with a sheet of pictures."""
+    from fortydays.report.photographs import make_page, sizes, summary
+
+    page = settings.workspace / "reports" / f"{request.name}-photographs.html"
+    files.write_text(page, make_page(found, pixels, name=request.name, place=request.source))
+    progress.say(summary(found))
+    progress.say(f"{sizes(found)}.")
+    for note in found.notes:
+        progress.say(note)
+    for what, count in (
+        ("the same file more than once", len(found.exact)),
+        ("the same file in several classes, so in none", len(found.contradictions)),
+        ("almost the same picture, kept on one side of the split", len(found.near)),
+        ("classes with few photographs", len(found.small)),
+    ):
+        if count:
+            progress.say(f"{count:,} x {what}")
+    progress.say(f"A sheet of them, and what was left out and why: {page}")
 
 
 def _trained(

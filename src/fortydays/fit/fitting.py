@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fortydays.base import clock, files
 from fortydays.base.arrays import load_arrays
@@ -126,6 +127,9 @@ class Fitted:
     notes: tuple[str, ...] = ()
 
 
+Looked = Callable[[Inspection, NDArray[np.uint8]], object]
+"""Told, before anything is learned, what was found in the photographs, with the pixels of all of them by row."""
+
 RunStudy = Callable[[Path, bool], tuple[RunFolder, dict[str, Any]]]
 """Runs the study in a file, anew or from where it stopped; the command does that, with its tracker and its signals."""
 
@@ -154,6 +158,7 @@ def fit(
     progress: Progress,
     run_study: RunStudy,
     catalog: "Callable[[], Catalog]",
+    looked: Looked = lambda found, pixels: None,  # noqa: ARG005
 ) -> Fitted:
     """Learn to tell a reader's photographs apart.
 
@@ -163,6 +168,7 @@ def fit(
         progress: told of the work.
         run_study: trains.
         catalog: opens the registry.
+        looked: told what was found in the photographs, before anything is learned.
 
     Raises:
         UsageError: an option does not fit.
@@ -179,6 +185,7 @@ def fit(
         inspection = inspect(listing, collection, workers=available_cores(), progress=progress)
         kept = own.keep(inspection, collection, name=request.name)
         _check_splits(kept)
+        looked(inspection, collection.pixels())
         watch.done("looking")
         return _fit(
             request,
