@@ -38,6 +38,7 @@ NOT_MEASURED = {
     6: {"80%"},
     7: {"82%"},
     8: {"65%", "70%"},
+    9: {"90%"},
 }
 PERCENTAGE = re.compile(r"\d+(?:\.\d+)?%")
 OTHER_MEASUREMENT = re.compile(r"\d+(?:\.\d+)? (?:percent|points?)\b|\b0\.[6-9]\d+")
