@@ -39,6 +39,7 @@ NOT_MEASURED = {
     7: {"82%"},
     8: {"65%", "70%"},
     9: {"90%"},
+    10: {"92%", "95%"},
 }
 PERCENTAGE = re.compile(r"\d+(?:\.\d+)?%")
 OTHER_MEASUREMENT = re.compile(r"\d+(?:\.\d+)? (?:percent|points?)\b|\b0\.[6-9]\d+")
