@@ -38,6 +38,8 @@ NOT_MEASURED = {
     6: {"80%"},
     7: {"82%"},
     8: {"65%", "70%"},
+    9: {"90%"},
+    10: {"92%", "95%"},
 }
 PERCENTAGE = re.compile(r"\d+(?:\.\d+)?%")
 OTHER_MEASUREMENT = re.compile(r"\d+(?:\.\d+)? (?:percent|points?)\b|\b0\.[6-9]\d+")

@@ -92,6 +92,32 @@ def evidence_of_costs(costs: dict[str, tuple[int | None, float]]) -> dict[str, A
     )
 
 
+def evidence_of_images(parts: dict[str, tuple[str, int | None, float]], **changes: Any) -> dict[str, Any]:
+    """A document with a variant of each name: its group, how many images of each class it learned from (None for
+    all), and about which test accuracy."""
+    trials, details = [], {}
+    for name, (group, examples, accuracy) in parts.items():
+        details[name] = detail("network") | {"group": group}
+        if examples is not None:
+            details[name]["examples"] = examples
+        for seed in range(3):
+            made = trial("network", seed) | {"variant": name, "train_seconds": 20.0 + seed}
+            made["metrics"] = {"test_accuracy": accuracy + (seed - 1) / 1000, "test_loss": 0.5}
+            trials.append(made)
+    return evidence(
+        seeds=(0, 1, 2), details=details, trials=trials, variants=summarize(trials), claims=[], exhibits=[], **changes
+    )
+
+
+def features(**changes: Any) -> dict[str, Any]:
+    """What a variant's detail says of the features that it learned from."""
+    return {
+        "backbone": "mobilenetv2-1.0", "side": 96, "before_last_block": False, "pretrained": True,
+        "shape": [1, 1, 1280], "parameters": 2257984, "multiply_adds": 56000000, "weights": "ab" * 32,
+        "onnxruntime": "1.23.2",
+    } | changes  # fmt: skip
+
+
 def detail(name: str) -> dict[str, Any]:
     group, _, _, _, rate = VARIANTS[name]
     sgd = name.startswith("sgd")

@@ -12,6 +12,7 @@ import pytest
 
 from fortydays.base.errors import StorageError
 from fortydays.report.page import differing_fields, make_page
+from fortydays.report.palette import look
 from fortydays.report.results import read_results
 
 VOID = {"meta", "link", "img", "br", "hr"}
@@ -167,6 +168,54 @@ def test_costs_have_a_table_and_a_picture_where_they_differ(page: str) -> None:
     drawings = [str(a["aria-label"]) for tag, a in outline(costly).elements if tag == "svg"]
     assert any(d.startswith("Test accuracy against multiply-adds") and "network 4.31 M 74.00%" in d for d in drawings)
     assert "multiply-adds" not in words(page)
+
+
+PARTS = {
+    "transfer": ("transfer", None, 0.86), "fine-tuned": ("", None, 0.88), "transfer 10": ("transfer", 10, 0.6),
+    "scratch 10": ("from scratch", 10, 0.2),
+}  # fmt: skip
+
+
+def test_accuracies_by_training_images_have_a_table_and_a_picture_where_parts_were_learned_from(page: str) -> None:
+    text = words(parts := make_page(made_up.evidence_of_images(PARTS), source="published"))
+    assert (
+        "variant training images test accuracy transfer transfer 10 100 60.00% ± 0.25 transfer 55,000 86.00% ± 0.25 "
+        "from scratch scratch 10 100 20.00% ± 0.25"
+    ) in text
+    drawings = [str(a["aria-label"]) for tag, a in outline(parts).elements if tag == "svg"]
+    told = "transfer: 60.00% ± 0.25 from 100, 86.00% ± 0.25 from 55,000; from scratch: 20.00% ± 0.25 from 100."
+    assert any(d.startswith("Test accuracy against the number of training images") and told in d for d in drawings)
+    # In the table beside the picture, a variant has the color of its line.
+    rows = parts.split('aria-label="Accuracy against training images"')[1].split("</table>")[0]
+    assert re.findall(r"--color:(#\w+)", rows) == [look(0).color, look(0).color, look(3).color]
+    assert "training images" not in words(page)
+
+
+def test_one_number_of_training_images_is_a_table_without_a_picture() -> None:
+    page = make_page(made_up.evidence_of_images({"few": ("", 10, 0.5)}), source="published")
+    assert "variant training images test accuracy few 100 50.00% ± 0.25" in words(page)
+    assert "Test accuracy against" not in page
+
+
+def test_the_recipes_tell_which_network_made_the_features_and_how_many_images_were_learned_from(page: str) -> None:
+    document = made_up.evidence_of_images(PARTS)
+    document["details"]["transfer"]["features"] = made_up.features()
+    document["details"]["transfer 10"]["features"] = made_up.features(side=224, pretrained=False)
+    document["details"]["fine-tuned"]["features"] = made_up.features(before_last_block=True, backbone="a <new> one")
+    text = words(make_page(document, source="published"))
+    assert "they differ in the model, or in what they learned from." in text
+    for row in (
+        "variant parameters features images of each class what is different about it",
+        "transfer 101,770 MobileNetV2 at 96 px all –",
+        "fine-tuned 101,770 a <new> one at 96 px, before its last block all –",
+        "transfer 10 101,770 MobileNetV2 at 224 px, random weights 10 –",
+        "scratch 10 101,770 – 10 –",
+        "features MobileNetV2 at 96 px a <new> one",
+        "images of each class all all 10 10 trained in",
+    ):
+        assert row in text
+    assert "images of each class" not in words(page)
+    assert "features" not in words(page)
 
 
 def test_pictures_are_enlarged_without_blur_by_one_whole_number(page: str) -> None:

@@ -18,6 +18,12 @@ COSTS = {
     "googlenet": (88_400_000, 0.843), "resnet": (40_500_000, 0.846), "older": (None, 0.7),
 }  # fmt: skip
 
+PARTS = {
+    "transfer": ("transfer", None, 0.86), "scratch": ("from scratch", None, 0.7), "fine-tuned": ("", None, 0.88),
+    "transfer 10": ("transfer", 10, 0.6), "transfer 100": ("transfer", 100, 0.75),
+    "transfer 1000": ("transfer", 1000, 0.83), "scratch 10": ("from scratch", 10, 0.2),
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def results() -> Results:
@@ -46,6 +52,7 @@ def all_figures(results: Results) -> list[str]:
         plots.matrix(exhibit(results, Matrix)),
         plots.lines(exhibit(results, Lines)),
         plots.accuracy_against_cost(read_results(made_up.evidence_of_costs(COSTS)).variants),
+        plots.accuracy_against_images(read_results(made_up.evidence_of_images(PARTS))),
     ]
     assert None not in drawn
     return [svg for svg in drawn if svg is not None]
@@ -190,6 +197,56 @@ def test_names_of_points_at_one_place_stand_in_a_column_in_their_order() -> None
 def test_costs_close_to_each_other_still_have_a_number_on_their_axis() -> None:
     svg = drawn_against_cost({"a": (27_000_000, 0.5), "b": (27_100_000, 0.6)})
     assert {"20 M", "50 M"} & set(texts(svg))
+
+
+def drawn_against_images(parts: dict[str, tuple[str, int | None, float]], **changes: Any) -> str | None:
+    return plots.accuracy_against_images(read_results(made_up.evidence_of_images(parts, **changes)))
+
+
+def test_accuracy_against_images_has_a_line_with_its_name_for_each_group_that_learned_from_parts() -> None:
+    svg = drawn_against_images(PARTS)
+    shown = texts(svg)
+    assert {"transfer", "from scratch", "training images (logarithmic)", "test accuracy", "60%"} <= set(shown)
+    assert {"100", "1,000", "10,000", "55,000"} <= set(shown)
+    assert "others" not in shown  # the one that is fine-tuned learned from all images
+    assert svg is not None
+    first, second, other = (look(index).color.lower() for index in range(3))
+    assert (svg.count(f"stroke: {first}; stroke-opacity: 0.55"), svg.count(f"stroke: {second}; stroke-op")) == (4, 2)
+    assert other not in svg
+
+
+def test_names_stand_at_the_height_of_the_ends_of_their_lines() -> None:
+    found = places(drawn_against_images(PARTS) or "")
+    assert found["transfer"][1] < found["from scratch"][1]
+    turned = PARTS | {"scratch": ("from scratch", None, 0.95)}
+    found = places(drawn_against_images(turned) or "")
+    assert found["from scratch"][1] < found["transfer"][1]
+
+
+def test_variants_in_no_group_are_a_line_of_others_and_one_seed_has_no_interval() -> None:
+    parts = {"few": ("", 10, 0.5), "more": ("", 100, 0.6)}
+    assert "others" in texts(drawn_against_images(parts))
+    one = made_up.evidence_of_images(parts)
+    for summary in one["variants"].values():
+        summary["test_accuracy"] |= {"std": None, "low": None, "high": None, "n": 1}
+    svg = plots.accuracy_against_images(read_results(one))
+    assert svg is not None
+    assert "stroke-opacity: 0.55" not in svg
+
+
+def test_sizes_close_to_each_other_leave_the_axis_to_round_numbers() -> None:
+    shown = texts(drawn_against_images({"a": ("x", 99, 0.5), "b": ("x", 100, 0.6), "c": ("x", 1000, 0.7)}))
+    assert "990" not in shown
+    assert "1,000" in shown
+
+
+def test_without_two_unlike_numbers_of_images_there_is_nothing_to_draw() -> None:
+    assert drawn_against_images({"a": ("x", None, 0.5), "b": ("", None, 0.6)}) is None
+    assert drawn_against_images({"a": ("x", 10, 0.5), "b": ("y", 10, 0.6)}) is None
+    # Evidence may tell of no class or no image, which have no place on a logarithmic axis.
+    dataset = made_up.evidence()["dataset"]
+    for damage in ({"classes": []}, {"train": 0}, {"train": -5}):
+        assert drawn_against_images(PARTS, dataset=dataset | damage) is None
 
 
 def test_a_confusion_matrix_of_long_names_shows_them_whole() -> None:

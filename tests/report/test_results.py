@@ -7,7 +7,16 @@ import made_up
 import pytest
 
 from fortydays.base.errors import StorageError
-from fortydays.report.results import Lines, Matrix, Pictures, Renewal, Table, clean, read_results
+from fortydays.report.results import (
+    FeaturesResult,
+    Lines,
+    Matrix,
+    Pictures,
+    Renewal,
+    Table,
+    clean,
+    read_results,
+)
 from fortydays.study.claims import Verdict
 
 
@@ -94,6 +103,47 @@ def test_multiply_adds_are_read_where_they_are_told() -> None:
     assert not read_results(made_up.evidence()).differ_in_cost
 
 
+PARTS = {
+    "transfer": ("transfer", None, 0.86), "fine-tuned": ("", None, 0.88), "transfer 10": ("transfer", 10, 0.6),
+    "scratch 10": ("from scratch", 10, 0.2), "scratch 6000": ("from scratch", 6000, 0.7),
+}  # fmt: skip
+
+
+def learning_groups(parts: dict[str, tuple[str, int | None, float]], **changes: Any) -> dict[str, list[str]]:
+    results = read_results(made_up.evidence_of_images(parts, **changes))
+    return {name: [v.name for v in variants] for name, variants in results.learning_groups}
+
+
+def test_images_of_each_class_are_counted_for_all_classes_and_never_more_than_there_are() -> None:
+    results = read_results(made_up.evidence_of_images(PARTS))
+    images = {v.name: results.training_images(v) for v in results.variants}
+    assert images == {
+        "transfer": 55_000, "fine-tuned": 55_000, "transfer 10": 100, "scratch 10": 100, "scratch 6000": 55_000,
+    }  # fmt: skip
+    assert [v.examples for v in results.variants] == [None, None, 10, 10, 6000]
+
+
+def test_groups_that_learned_from_parts_come_with_the_one_that_learned_from_all_fewest_images_first() -> None:
+    assert learning_groups(PARTS) == {
+        "transfer": ["transfer 10", "transfer"], "from scratch": ["scratch 10", "scratch 6000"],
+    }  # fmt: skip
+    assert learning_groups({"a": ("", None, 0.5), "b": ("x", None, 0.6)}) == {}
+
+
+def test_of_several_variants_that_learned_from_all_images_none_is_the_last_of_its_group() -> None:
+    parts = {"few": ("", 10, 0.5), "wide": ("", None, 0.7), "deep": ("", None, 0.8), "more": ("", 100, 0.6)}
+    assert learning_groups(parts) == {"": ["few", "more"]}
+
+
+def test_features_are_read_where_they_are_told() -> None:
+    told = made_up.features(side=224, pretrained=False)
+    first, *others = read_results(changed("details", "network", "features", to=told)).variants
+    assert first.features == FeaturesResult(
+        backbone="mobilenetv2-1.0", side=224, before_last_block=False, pretrained=False
+    )
+    assert [v.features for v in others] == [None, None]
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
@@ -109,6 +159,21 @@ def test_multiply_adds_are_read_where_they_are_told() -> None:
         (("variants", "network"), [], r"variants\['network'\] is \[\]; expected an object"),
         (("claims", 0, "verdict"), "true", r"claims\[0\].verdict is 'true'; expected one of supported, refuted"),
         (("details", "network", "multiply_adds"), 1.5, r"\['network'\].multiply_adds is 1.5; expected a whole number"),
+        (("details", "network", "examples"), 0, r"\['network'\].examples is 0; expected a whole number from 1 on"),
+        (("details", "network", "examples"), 2.5, r"\['network'\].examples is 2.5; expected a whole number"),
+        (("details", "network", "examples"), True, r"\['network'\].examples is True; expected a whole number"),
+        (("details", "network", "features"), "all", r"\['network'\].features is 'all'; expected an object"),
+        (("details", "network", "features"), {}, r"\['network'\].features.backbone is None; expected text"),
+        (
+            ("details", "network", "features"),
+            made_up.features(side=0),
+            r"features.side is 0; expected a whole number from 1 on",
+        ),
+        (
+            ("details", "network", "features"),
+            made_up.features(pretrained="no"),
+            r"features.pretrained is 'no'; expected true or false",
+        ),
         (("exhibits", 0, "kind"), "video", r"exhibits\[0\].kind is 'video'; expected one of matrix"),
         (("exhibits", 0, "rows"), ["0"], r"exhibits\[0\].values has another shape"),
         (("exhibits", 2, "lines", 0, "x"), [1.0], r"exhibits\[2\].lines\[0\] has 1 x and 60 y"),

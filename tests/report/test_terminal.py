@@ -88,6 +88,30 @@ def test_alike_costs_are_not_worth_a_table(document: dict[str, Any]) -> None:
     assert "Accuracy against cost" not in printed(made_up.evidence_of_costs({"a": (5, 0.6), "b": (5, 0.7)}))
 
 
+PARTS = {
+    "transfer": ("transfer", None, 0.86), "fine-tuned": ("", None, 0.88), "transfer 10": ("transfer", 10, 0.6),
+    "scratch 1000": ("from scratch", 1000, 0.2),
+}  # fmt: skip
+
+
+def test_what_was_reached_from_how_many_training_images_stands_in_a_table(document: dict[str, Any]) -> None:
+    text = printed(made_up.evidence_of_images(PARTS))
+    table = text.split("Accuracy against training images\n")[1].split("± is half")[0]
+    assert re.search(r"^variant +images +test accuracy *$", table, re.MULTILINE)
+    rows = (
+        r"^transfer *\n"
+        r"transfer +55,000 +86\.00% ± 0\.25 *\n"
+        r"transfer 10 +100 +60\.00% ± 0\.25 *\n"
+        r" *\n"
+        r"from scratch *\n"
+        r"scratch 1000 +10,000 +20\.00% ± 0\.25 *$"
+    )
+    assert re.search(rows, table, re.MULTILINE)
+    assert "fine-tuned" not in table
+    assert "Accuracy against training images" not in printed(document)
+    assert "scratch 1000" in printed(made_up.evidence_of_images(PARTS), encoding="ascii").split("training images\n")[1]
+
+
 def confusions(classes: tuple[str, ...]) -> dict[str, Any]:
     values = [[987 if r == c else (r + c) % 3 for c in range(len(classes))] for r in range(len(classes))]
     values[1][0] = 321

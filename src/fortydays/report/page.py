@@ -14,10 +14,12 @@ from typing import Any
 
 from markupsafe import Markup
 
+from fortydays.models.backbones import BACKBONES
 from fortydays.report import lookup, numbers, plots, terminal
 from fortydays.report.palette import SIGNS, look
 from fortydays.report.results import (
     ExhibitResult,
+    FeaturesResult,
     Lines,
     Matrix,
     Pictures,
@@ -82,9 +84,11 @@ def make_page(evidence: Mapping[str, Any], *, notes_html: str | None = None, sou
         group_curves=[(group, _curves(variants, group, figures)) for group, variants in results.groups],
         comparisons=_comparisons(results, figures),
         cost=_cost(results, figures),
+        images=_images(results, figures),
         searches=_searches(results, figures),
         exhibits=[_exhibit(exhibit, figures) for exhibit in results.exhibits],
         differing=differing_fields(results.variants),
+        inputs=_inputs(results.variants),
         fields=list(dict.fromkeys(field for v in results.variants for field in v.recipe)),
         provenance=provenance(results, source=source),
         command=lookup.run_command(results),
@@ -253,6 +257,29 @@ def _cost(results: Results, figures: Figures) -> dict[str, Any] | None:
     return {"columns": columns, "figure": figures.add(svg, alt=f"{caption} {told}.", caption=caption)}
 
 
+def _images(results: Results, figures: Figures) -> dict[str, Any] | None:
+    """The table of accuracies by training images and its picture, or None where all variants learned from all."""
+    if not results.learning_groups:
+        return None
+    groups = [
+        (
+            group or "others",
+            plots.line_look(variants).color,
+            [(v.name, f"{results.training_images(v):,}", terminal.metric_cell(v, "test_accuracy")) for v in variants],
+        )
+        for group, variants in results.learning_groups
+    ]
+    svg = plots.accuracy_against_images(results)
+    if svg is None:
+        return {"groups": groups, "figure": None}
+    caption = "Test accuracy against the number of training images. Dot: mean over seeds; line: its 95% interval."
+    told = "; ".join(
+        f"{group}: {', '.join(f'{accuracy} from {images}' for _, images, accuracy in rows)}"
+        for group, _, rows in groups
+    )
+    return {"groups": groups, "figure": figures.add(svg, alt=f"{caption} {told}.", caption=caption)}
+
+
 def _searches(results: Results, figures: Figures) -> list[dict[str, Any]]:
     found = []
     for v in results.variants:
@@ -303,6 +330,28 @@ def _pixels_wide(png: str) -> int:
     """The width that the header of a PNG file tells, 1 for what is none."""
     header = base64.b64decode(png[:32]) if png else b""
     return max(1, int.from_bytes(header[16:20], "big")) if len(header) >= 20 else 1
+
+
+def _inputs(variants: Sequence[VariantResults]) -> list[tuple[str, list[str]]]:
+    """What variants learned from, where that is not for all of them all images as they are: titles and cells."""
+    found = []
+    if any(v.features is not None for v in variants):
+        found.append(("features", ["–" if v.features is None else features_in_words(v.features) for v in variants]))
+    if any(v.examples is not None for v in variants):
+        found.append(("images of each class", ["all" if v.examples is None else f"{v.examples:,}" for v in variants]))
+    return found
+
+
+def features_in_words(features: FeaturesResult) -> str:
+    """Which network made features, of images of which side: "MobileNetV2 at 96 px, random weights"."""
+    known = BACKBONES.get(features.backbone)
+    return ", ".join(
+        [
+            f"{known.title if known is not None else features.backbone} at {features.side:,} px",
+            *([] if features.pretrained else ["random weights"]),
+            *(["before its last block"] if features.before_last_block else []),
+        ]
+    )
 
 
 def _setting(variant: VariantResults, field: str) -> str:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from fortydays.fit.learning_curve import LearningCurve
 from fortydays.report import curves, numbers
-from fortydays.report.palette import COLORS, look
-from fortydays.report.results import Lines, Matrix, SearchResult, VariantResults
+from fortydays.report.palette import COLORS, Look, look
+from fortydays.report.results import Lines, Matrix, Results, SearchResult, VariantResults
 from fortydays.track.curves import keep_matplotlib_in_workspace
 
 if TYPE_CHECKING:
@@ -161,6 +161,64 @@ def accuracy_against_cost(variants: Sequence[VariantResults]) -> str | None:
         _powers(axes.xaxis)
         _name_points(figure, axes, points)
         return _svg(figure)
+
+
+def accuracy_against_images(results: Results) -> str | None:
+    """The test accuracy over the number of training images (a logarithmic axis), a line for each group.
+
+    A line has the look of its group's first variant, and each point the 95% interval of its mean over seeds.
+
+    Returns:
+        The SVG text, or None where fewer than two unlike numbers of images were learned from.
+    """
+    drawn = []
+    for name, variants in results.learning_groups:
+        points = [
+            (results.training_images(v), v.metrics["test_accuracy"])
+            for v in variants
+            # Evidence may tell of no image at all, which has no place on a logarithmic axis.
+            if "test_accuracy" in v.metrics and results.training_images(v) > 0
+        ]
+        if points:
+            drawn.append((name or "others", line_look(variants), points))
+    sizes = sorted({images for _, _, points in drawn for images, _ in points})
+    if len(sizes) < 2:
+        return None
+    with _figure(WIDTH, 3.3) as figure:
+        axes = figure.subplots()
+        axes.set_xscale("log")
+        ends = []
+        for name, style, points in drawn:
+            images, means = [float(n) for n, _ in points], [spread.mean for _, spread in points]
+            axes.plot(images, means, color=style.color, dashes=style.dash, linewidth=1.2)
+            axes.plot(images, means, "o", color=style.color, markersize=6)
+            for at, (_, spread) in zip(images, points, strict=True):
+                if spread.low is not None and spread.high is not None:
+                    axes.plot([at, at], [spread.low, spread.high], color=style.color, linewidth=2.2, alpha=0.55)
+            ends.append((images[-1], means[-1], name, style.color))
+        axes.set_xlim(sizes[0] / 1.25, sizes[-1] * 1.25)
+        axes.margins(y=0.08)
+        axes.set_xlabel("training images (logarithmic)")
+        axes.set_ylabel("test accuracy")
+        _percent(axes.yaxis)
+        _sizes(axes, sizes)
+        _write_at_ends(figure, axes, ends)
+        return _svg(figure)
+
+
+def line_look(variants: Sequence[VariantResults]) -> Look:
+    """The look of the line through a group's variants: that of the first of them in the study."""
+    return look(min(v.index for v in variants))
+
+
+def _sizes(axes: "Axes", sizes: Sequence[int]) -> None:
+    """Name the sizes themselves on a logarithmic axis, or round numbers where they stand too close to each other."""
+    apart = np.diff(np.log(np.asarray(sizes, np.float64)))
+    if apart.min() < apart.sum() / 5:
+        _powers(axes.xaxis)
+        return
+    axes.set_xticks([float(size) for size in sizes], [f"{size:,}" for size in sizes])
+    axes.minorticks_off()
 
 
 def gaps(variants: Sequence[VariantResults]) -> str | None:

@@ -94,6 +94,23 @@ class SearchResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FeaturesResult:
+    """What a variant learned from in the place of pixels.
+
+    Attributes:
+        backbone: name of the network that made it; one that this program knows, or another.
+        side: pixels of the images it was shown, upwards and sideways.
+        before_last_block: whether it is what the network's last block is given, which was then trained further.
+        pretrained: whether the network had seen ImageNet; else its weights were random.
+    """
+
+    backbone: str
+    side: int
+    before_last_block: bool
+    pretrained: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class VariantResults:
     """What one variant is and what its trials gave.
 
@@ -107,6 +124,8 @@ class VariantResults:
         precision: the arithmetic it was trained in.
         recipe: its recipe field by field; an optimizer's options are fields of their own.
         search: how a setting was chosen, or None.
+        features: what it learned from in the place of pixels, or None.
+        examples: training images of each class that it learned from, or None for all.
         metrics: mean and interval of each metric over the finished trials.
         trials: all its trials by seed.
     """
@@ -120,6 +139,8 @@ class VariantResults:
     precision: str
     recipe: Mapping[str, Setting]
     search: SearchResult | None
+    features: FeaturesResult | None
+    examples: int | None
     metrics: Mapping[str, Interval]
     trials: tuple[Trial, ...]
 
@@ -277,6 +298,28 @@ class Results:
         """Whether the variants' models do unlike numbers of multiply-adds, against which accuracy is to be seen."""
         return len({v.multiply_adds for v in self.variants} - {None}) > 1
 
+    def training_images(self, variant: VariantResults) -> int:
+        """How many images a variant learned from; where it was given so many of each class, at most so many."""
+        if variant.examples is None:
+            return self.dataset.train
+        return min(variant.examples * len(self.dataset.classes), self.dataset.train)
+
+    @property
+    def learning_groups(self) -> tuple[tuple[str, tuple[VariantResults, ...]], ...]:
+        """The groups in which a part of the training images was learned from, fewest images first.
+
+        Of the variants that learned from all images a group has its last one, if it is the only one: of several, none
+        is what the others would become.
+        """
+        found = []
+        for name, variants in self.groups:
+            parts = [v for v in variants if v.examples is not None]
+            whole = [v for v in variants if v.examples is None]
+            if parts:
+                chosen = [*parts, *(whole if len(whole) == 1 else ())]
+                found.append((name, tuple(sorted(chosen, key=lambda v: (self.training_images(v), v.index)))))
+        return tuple(found)
+
     @property
     def failed(self) -> tuple[Trial, ...]:
         """The trials that did not come to their end."""
@@ -374,6 +417,8 @@ def _variants(root: Mapping[str, Any]) -> tuple[VariantResults, ...]:
                 precision=_text(detail.get("precision", ""), f"{where}.precision"),
                 recipe=_recipe(detail.get("recipe", {}), f"{where}.recipe"),
                 search=None if search is None else _search(search, f"{where}.search"),
+                features=_optional(_features, detail.get("features"), f"{where}.features"),
+                examples=_optional(_count, detail.get("examples"), f"{where}.examples"),
                 metrics=MappingProxyType(
                     {
                         _text(m, "a metric's name"): _interval(v, f"variants[{_shown(name)}].{m}")
@@ -428,6 +473,16 @@ def _search(value: object, where: str) -> SearchResult:
         field=_text(found.get("field"), f"{where}.field"),
         tries=_tuple(one_try, found.get("tries"), f"{where}.tries", most=MOST_ROWS),
         chosen=_setting(found.get("chosen"), f"{where}.chosen"),
+    )
+
+
+def _features(value: object, where: str) -> FeaturesResult:
+    found = _mapping(value, where)
+    return FeaturesResult(
+        backbone=_text(found.get("backbone"), f"{where}.backbone"),
+        side=_count(found.get("side"), f"{where}.side"),
+        before_last_block=_truth(found.get("before_last_block"), f"{where}.before_last_block"),
+        pretrained=_truth(found.get("pretrained"), f"{where}.pretrained"),
     )
 
 
@@ -577,6 +632,19 @@ def _text(value: object, where: str) -> str:
 def _whole(value: object, where: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 2**63:
         raise _damaged(where, f"is {_shown(value)}", "a whole number")
+    return value
+
+
+def _count(value: object, where: str) -> int:
+    count = _whole(value, where)
+    if count < 1:
+        raise _damaged(where, f"is {count}", "a whole number from 1 on")
+    return count
+
+
+def _truth(value: object, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise _damaged(where, f"is {_shown(value)}", "true or false")
     return value
 
 

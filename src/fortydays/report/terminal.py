@@ -5,7 +5,7 @@ verdicts are told by sign and word as well as by color, and where the encoding i
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,7 +92,7 @@ def print_evidence(evidence: Mapping[str, Any], console: Console, *, source: str
     results, screen = read_results(evidence), Screen.of(console)
     parts: list[RenderableType] = [header(results, screen, source=source)]
     parts += [*learning_curves(results, screen), *matrices(results, screen), *results_tables(results, screen)]
-    parts += [*cost_tables(results, screen), *search_table(results, screen)]
+    parts += [*cost_tables(results, screen), *images_table(results, screen), *search_table(results, screen)]
     parts += [*failures(results, screen), *claims_table(results, screen)]
     for part in parts:
         console.print(part, width=screen.width, highlight=False)
@@ -173,8 +173,31 @@ def cost(results: Results) -> list[tuple[str, list[str]]]:
     ]
 
 
+def images_table(results: Results, screen: Screen) -> Iterator[RenderableType]:
+    """What was reached from how many training images, for the groups in which a part of them was learned from."""
+    shown = {v.index for _, variants in results.learning_groups for v in variants}
+    if not shown:
+        return
+    absent = screen.characters(ABSENT)
+
+    def column(title: str, cell: Callable[[VariantResults], str]) -> _Column:
+        cells = tuple(screen.characters(cell(v)) if v.index in shown else absent for v in results.variants)
+        return _Column(title=title, cells=cells)
+
+    columns = [
+        column("training images", lambda v: f"{results.training_images(v):,}"),
+        column("test accuracy", lambda v: metric_cell(v, "test_accuracy")),
+    ]
+    title = screen.text("Accuracy against training images", "bold")
+    yield Group(title, _table(results, screen, columns, _name_width(results), everyone=False))
+
+
+def _name_width(results: Results) -> int:
+    return min(max(len(v.name) for v in results.variants), 28)
+
+
 def _tables(results: Results, screen: Screen, columns: Sequence[_Column]) -> Iterator[Table]:
-    name_width = min(max(len(v.name) for v in results.variants), 28)
+    name_width = _name_width(results)
     start = 0
     while start < len(columns):
         end, used = start + 1, name_width + 2 + columns[start].width
