@@ -90,6 +90,15 @@ def test_mistakes_are_shown_from_the_surest() -> None:
     assert none["pictures"] == []
 
 
+def test_pictures_of_large_images_are_reduced_by_a_whole_number() -> None:
+    blocks = np.repeat(np.repeat(np.array([[10, 20], [30, 40]], np.uint8), 4, axis=0), 4, axis=1)
+    images = np.stack([blocks] * 5)
+    found = confident_mistakes(variant="a", side=2).make(shown(images=images))
+    assert pixels(found["pictures"][0]["png"]) == [[10, 20], [30, 40]]
+    # Less than twice as large as asked for: left as it is.
+    assert pixels(confident_mistakes(variant="a", side=5).make(shown(images=images))["pictures"][0]["png"]) == blocks.tolist()
+
+
 def test_weights_are_shown_from_the_largest_with_grey_for_zero() -> None:
     kernel = np.array([[0.1, 2.0], [0.0, -1.0], [-0.1, 0.0], [0.05, 0.0]], np.float32)
     found = first_layer_weights(variant="a", count=32).make(shown(Model(Layer(), Layer(kernel, np.zeros(2)))))

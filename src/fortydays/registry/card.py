@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _PICTURES = 15
 _COLUMNS = 5
+_SIDE = 160
 
 _TEMPLATE = """---
 {{ card_data }}
@@ -156,7 +157,7 @@ def write_card(
         for k, each in enumerate(classes)
         if np.any(labels == k)
     ]
-    exhibit = confident_mistakes(variant=lineage["study"]["variant"], count=_PICTURES).make(
+    exhibit = confident_mistakes(variant=lineage["study"]["variant"], count=_PICTURES, side=_SIDE).make(
         Shown(
             variant=lineage["study"]["variant"],
             seed=lineage["trial"]["seed"],

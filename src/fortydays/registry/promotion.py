@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from fortydays.base import files
-from fortydays.base.errors import ExitCode, FortydaysError, UsageError
+from fortydays.base.errors import DataError, ExitCode, FortydaysError, StorageError, UsageError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
 from fortydays.data import library
 from fortydays.data.arrays import Dataset
+from fortydays.data.own import dataset as own
 from fortydays.registry.catalog import Catalog, Move, NotWholeError, Version, check_reason
 from fortydays.registry.contents import EVALUATION_FILE, LINEAGE_FILE, ONNX_FILE
 from fortydays.registry.evaluation import measure
@@ -254,14 +255,30 @@ def _champion(
         theirs, _ = documents_of(folder / "champion", champion)
     except NotWholeError as error:
         return Champion(version=champion.version, measured=None, problem=f"not comparable: {error.message}")
-    if theirs["dataset"]["name"] != lineage["dataset"]["name"] or different_data(theirs, dataset):
-        problem = f"not comparable: version {champion.version} was trained on other data or other splits"
-        return Champion(version=champion.version, measured=None, problem=problem)
+    problem = _incomparable(theirs, lineage, dataset, settings)
+    if problem:
+        return Champion(
+            version=champion.version, measured=None, problem=f"not comparable: version {champion.version}: {problem}"
+        )
     try:
         measured = measure(_model_in(folder / "champion"), dataset.training.validation, threads=settings.threads)
     except UnsafeModelError as error:
         return Champion(version=champion.version, measured=None, problem=f"not comparable: {error.message}")
     return Champion(version=champion.version, measured=measured)
+
+
+def _incomparable(theirs: Mapping[str, Any], lineage: Mapping[str, Any], dataset: Dataset, settings: Settings) -> str:
+    """Why the champion may not be judged on the candidate's validation data, or ""."""
+    earlier, name = theirs["dataset"]["name"], lineage["dataset"]["name"]
+    if earlier == name and not different_data(theirs, dataset):
+        return ""
+    if not own.is_own(earlier) or not own.is_own(name):
+        return "it was trained on other data or other splits"
+    # Photographs were added to those of the champion, or taken away.
+    try:
+        return own.was_learned(earlier, name, settings)
+    except (DataError, StorageError) as error:
+        return error.message
 
 
 def _model_in(folder: Path) -> bytes:

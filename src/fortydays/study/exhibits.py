@@ -64,8 +64,15 @@ def confusion_matrix(*, variant: str) -> Exhibit:
     return Exhibit(variant=variant, make=make)
 
 
-def confident_mistakes(*, variant: str, count: int = 25) -> Exhibit:
-    """The test images the model was surest about and wrong."""
+def confident_mistakes(*, variant: str, count: int = 25, side: int = 56) -> Exhibit:
+    """The test images the model was surest about and wrong.
+
+    Args:
+        variant: whose trial.
+        count: at most how many.
+        side: about how many pixels the shorter side of a larger image is shown with: it is reduced by a whole number,
+            because evidence is committed.
+    """
 
     def make(shown: Shown) -> dict[str, Any]:
         answers = shown.probabilities.argmax(axis=1)
@@ -81,7 +88,7 @@ def confident_mistakes(*, variant: str, count: int = 25) -> Exhibit:
             columns=5,
             pictures=[
                 {
-                    "png": png(shown.test.images[i]),
+                    "png": png(_small(shown.test.images[i], side)),
                     "label": f"{shown.classes[shown.test.labels[i]]} → {shown.classes[answers[i]]} "
                     f"{100 * confidence[i]:.0f}%",
                     "index": int(i),
@@ -285,6 +292,17 @@ def png(image: NDArray[np.uint8], *, transparent: int | None = None) -> str:
     options = {} if transparent is None else {"transparency": transparent if pixels.ndim == 2 else (transparent,) * 3}
     Image.fromarray(pixels).save(buffer, format="PNG", optimize=True, **options)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _small(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """An image whose shorter side has at least so many pixels, and less than twice as many; a smaller one as it is."""
+    from PIL import Image
+
+    factor = min(image.shape[:2]) // side
+    if factor < 2:
+        return image
+    pixels = image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
+    return np.asarray(Image.fromarray(pixels).reduce(factor))
 
 
 def _enlarged(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:

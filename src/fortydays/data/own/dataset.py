@@ -186,6 +186,34 @@ def load(photographs: OwnPhotographs, settings: Settings, *, name: str = "") -> 
     )
 
 
+def was_learned(earlier: str, name: str, settings: Settings) -> str:
+    """Why a model of an earlier state of some photographs may not be judged on a later one's validation split.
+
+    A photograph keeps its split, so what is to validate on now was never learned from, unless the splits were made
+    anew in between.
+
+    Args:
+        earlier: what the model's study calls its photographs.
+        name: of the later state.
+        settings: where the workspace is.
+
+    Returns:
+        The reason in words, or "".
+
+    Raises:
+        DataError, StorageError: as :func:`read`.
+    """
+    before, now = _NAME.fullmatch(earlier), _NAME.fullmatch(name)
+    if not before or not now or before[1] != now[1]:
+        return "it was trained on other data or other splits"
+    then, today = read(earlier, settings), read(name, settings)
+    if then.classes != today.classes:
+        return "it tells other classes apart"
+    learned = {then.contents[place] for place in then.of("train")}
+    both = sum(today.contents[place] in learned for place in today.of("validation"))
+    return f"it has learned from {both:,} of the photographs to validate on" if both else ""
+
+
 def label_type(classes: int) -> type[np.uint8] | type[np.uint16]:
     """The smallest type that numbers so many classes."""
     return np.uint8 if classes <= 256 else np.uint16
