@@ -1,12 +1,20 @@
+from pathlib import Path
+
+import made_up_versions
 import numpy as np
 import pytest
 
+from fortydays.data.arrays import Split
+from fortydays.data.own.rows import rows_of
+from fortydays.registry import evaluation
 from fortydays.registry.evaluation import (
     brighter_and_darker,
     calibration_error,
     cross_entropy,
     in_turn,
+    measure,
     shifted_by_one,
+    some_of,
 )
 
 
@@ -65,3 +73,44 @@ def test_brightness_changes_by_a_tenth_and_stays_within_a_byte() -> None:
     images = np.array([[[0, 100, 250]]], np.uint8)
 
     assert [changed.tolist() for changed in brighter_and_darker(images)] == [[[[0, 110, 255]]], [[[0, 91, 227]]]]
+
+
+def split(count: int) -> Split:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (count, 8, 8)).astype(np.uint8)
+    return Split(images=images, labels=random.integers(0, 10, count).astype(np.uint8))
+
+
+def test_of_many_large_images_as_many_are_measured_as_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = split(10)
+    monkeypatch.setattr(evaluation, "MOST_NUMBERS", 10 * 64)
+    assert some_of(whole) is whole
+
+    monkeypatch.setattr(evaluation, "MOST_NUMBERS", 4 * 64 + 63)
+    some = some_of(whole)
+
+    # Evenly spaced, the first and the last among them.
+    assert (some.images == np.asarray(whole.images)[[0, 3, 6, 9]]).all()
+    assert some.labels.tolist() == np.asarray(whole.labels)[[0, 3, 6, 9]].tolist()
+    monkeypatch.setattr(evaluation, "MOST_NUMBERS", 1)
+    assert len(some_of(whole)) == 1
+
+
+def test_a_model_is_measured_in_parts_as_in_one_and_scattered_rows_as_an_array(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weights = np.random.default_rng(1).normal(0, 0.3, (64, 10)).astype(np.float32)
+    content, whole = made_up_versions.onnx_of(weights), split(30)
+    expected = measure(content, whole, threads=1)
+    assert 0 < expected.behaviours[0].same < 1
+
+    monkeypatch.setattr(evaluation, "_AT_ONCE", 4)
+    order = np.arange(30)[::-1]
+    rows = rows_of(np.asarray(whole.images)[order], order, file=Path("some.pixels"))
+    for images in (whole.images, rows):
+        found = measure(content, Split(images=images, labels=whole.labels), threads=1)
+        assert (found.right == expected.right).all()
+        for name in ("images", "accuracy", "largest_share", "behaviours", "bytes"):
+            assert getattr(found, name) == getattr(expected, name), name
+        for name in ("loss", "calibration_error"):
+            assert getattr(found, name) == pytest.approx(getattr(expected, name), abs=1e-6), name

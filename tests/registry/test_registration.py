@@ -15,6 +15,7 @@ from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.base.progress import SILENT
 from fortydays.base.settings import Settings
 from fortydays.days.loading import find_study, load_study
+from fortydays.registry import registration
 from fortydays.registry.bundle import make_bundle
 from fortydays.registry.card import read_card, write_card
 from fortydays.registry.catalog import Catalog
@@ -347,6 +348,41 @@ def test_a_study_that_has_changed_since_is_not_registered(
 
     with pytest.raises(FortydaysError, match="has changed since the run"):
         register(str(changed), catalog, settings, progress=SILENT)
+
+
+def test_some_images_of_many_are_evenly_spaced() -> None:
+    images = np.arange(10, dtype=np.uint8).reshape(10, 1, 1)
+
+    assert registration._evenly(images, 4).ravel().tolist() == [0, 3, 6, 9]
+    assert registration._evenly(images, 20).ravel().tolist() == list(range(10))
+
+
+@pytest.mark.slow
+def test_a_temperature_makes_the_same_answers_less_sure_and_few_large_images_are_compared(
+    trained: Trained, settings: Settings, catalog: Catalog, data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied(trained, settings)
+    monkeypatch.setattr(registration, "_COMPARED_NUMBERS", 66 * 64)
+    confidence = {"schema_version": 1, "temperature": 3.0, "unknown_below": 0.4, "false_alarms": 0.05, "images": 200}
+
+    made = register(STUDY, catalog, settings, progress=SILENT, variant="linear model", confidence=confidence)
+    plain = register(STUDY, catalog, settings, progress=SILENT, variant="linear model")
+
+    assert made.evaluation["onnx"]["images"] == plain.evaluation["onnx"]["images"] == 66
+    assert made.evaluation["onnx"]["difference"] < 1e-5
+    answers = []
+    for each in (made, plain):
+        folder = tmp_path / str(each.version.version)
+        catalog.fetch(each.version, folder)
+        assert (folder / "confidence.json").exists() == (each is made)
+        answers.append(
+            load_model(folder / "model.onnx", threads=1).predict(np.asarray(data.training.validation.images))
+        )
+    assert json.loads((tmp_path / "1/confidence.json").read_text()) == confidence
+    expected = np.power(answers[1].astype(np.float64), 1 / 3)
+    expected /= expected.sum(axis=1, keepdims=True)
+    assert np.abs(answers[0] - expected).max() < 1e-4
+    assert (answers[0].argmax(axis=1) == answers[1].argmax(axis=1)).all()
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import pytest
 from fortydays.base.errors import UsageError
 from fortydays.study.claims import Comparison, Threshold
 from fortydays.study.design import Exhibit, Measure, Search, Study, Variant, seconds_metric, steps_metric
+from fortydays.study.features import Features
 from fortydays.train.recipe import Recipe
 
 RECIPE = Recipe(epochs=1)
@@ -134,3 +135,24 @@ def test_only_selects_variants_and_groups_in_the_studys_order() -> None:
 def test_metrics_of_targets_are_named_after_them() -> None:
     assert steps_metric(0.95) == "steps_to_0.95"
     assert seconds_metric(0.9) == "seconds_to_0.9"
+
+
+@pytest.mark.parametrize("examples", [0, -1, 2.5, "all"])
+def test_a_variant_learns_from_a_whole_number_of_images_of_each_class(examples: Any) -> None:
+    assert variant("a", examples=1).examples == 1
+    with pytest.raises(UsageError) as raised:
+        variant("a", examples=examples)
+    assert raised.value.message == (
+        f"The variant 'a' learns from {examples!r} images of each class; expected a whole number from 1."
+    )
+
+
+def test_a_variant_on_features_cannot_be_tested_on_views_of_pixels() -> None:
+    features = Features(backbone="mobilenetv2-0.35", side=96)
+    assert variant("a", features=features).features is features
+    with pytest.raises(UsageError) as raised:
+        Variant(name="a", model=model, recipe=RECIPE.replace(test_views="flip"), features=features)
+    assert raised.value.message == (
+        "The variant 'a' learns from features and is to be tested on 'flip': views are made of pixels."
+    )
+    assert raised.value.hint == 'Set test_views="none".'

@@ -268,6 +268,19 @@ def test_a_model_that_the_study_does_not_import_is_not_part_of_its_engine(tmp_pa
     assert [path.name for path in found if path.parent.name == "models"] == ["cost.py"]  # whose numbers are published
 
 
+def test_what_makes_features_is_part_of_the_engine_of_a_study_that_learns_from_them(tmp_path: Path) -> None:
+    study = tmp_path / "study.py"
+    made_by = {"study/features.py", "study/frozen.py", "study/graphs.py", "models/backbones.py"}
+    for line, expected in (
+        ("from fortydays.study.features import Features", made_by),
+        ("from fortydays.study.design import Variant", set()),
+        ("from fortydays.models.heads import linear_head", {"models/backbones.py"}),  # which builds a last block
+    ):
+        study.write_text(f"{line}\n")
+        names = {"/".join(path.parts[-2:]) for path in documents.engine_files(study, "tensorflow")}
+        assert names & made_by == expected
+
+
 def test_the_outline_leaves_out_histories_and_exhibits() -> None:
     document = {"title": "T", "exhibits": [1, 2], "trials": copy.deepcopy(TRIALS)}
     short = outline(document)

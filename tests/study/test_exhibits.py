@@ -96,7 +96,10 @@ def test_pictures_of_large_images_are_reduced_by_a_whole_number() -> None:
     found = confident_mistakes(variant="a", side=2).make(shown(images=images))
     assert pixels(found["pictures"][0]["png"]) == [[10, 20], [30, 40]]
     # Less than twice as large as asked for: left as it is.
-    assert pixels(confident_mistakes(variant="a", side=5).make(shown(images=images))["pictures"][0]["png"]) == blocks.tolist()
+    assert (
+        pixels(confident_mistakes(variant="a", side=5).make(shown(images=images))["pictures"][0]["png"])
+        == blocks.tolist()
+    )
 
 
 def test_weights_are_shown_from_the_largest_with_grey_for_zero() -> None:

@@ -10,7 +10,7 @@ from fortydays.data.catalog import find
 from fortydays.study import evidence as documents
 from fortydays.study.claims import Threshold
 from fortydays.study.evidence import results_digest, summarize
-from fortydays.study.verification import agreement, stale_parts, within_noise
+from fortydays.study.verification import agreement, code_changes, stale_parts, within_noise
 
 CLAIM = Threshold(sentence="a is good", variant="a", metric="test_accuracy", at_least=0.5)
 
@@ -80,6 +80,15 @@ def test_everything_that_has_changed_is_named(evidence: dict[str, Any], study: P
         "the dataset digits has changed",
         "the splits of digits have changed",
     ]
+
+
+def test_of_a_study_of_ones_own_the_code_alone_can_be_compared(evidence: dict[str, Any], study: Path) -> None:
+    evidence["dataset"] = {"name": "own:pets@0123456789ab", "digest": "0" * 64, "split_version": 1}
+    assert code_changes(evidence, study) == []
+    study.write_text("x = 2\n")
+    assert code_changes(evidence, study) == ["the day's study has changed"]
+    evidence["backend"] = "jax"
+    assert code_changes(evidence, study)[1:] == ["the training engine has changed"]
 
 
 def test_edited_numbers_are_noticed(evidence: dict[str, Any], study: Path) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fortydays.base import clock, files
 from fortydays.base.arrays import load_arrays
-from fortydays.base.errors import DataError, FortydaysError, UsageError
+from fortydays.base.errors import DataError, FortydaysError, StorageError, UsageError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings, available_cores
 from fortydays.base.text import shown
@@ -24,6 +24,7 @@ from fortydays.data.own import dataset as own
 from fortydays.data.own.collection import Collection, opened
 from fortydays.data.own.inspection import Inspection, inspect
 from fortydays.data.own.listing import list_photographs
+from fortydays.data.own.splitting import SPLITS
 from fortydays.fit import findings as found_out
 from fortydays.fit.attention import class_activation
 from fortydays.fit.balance import balance
@@ -184,7 +185,7 @@ def fit(
     with opened(request.name, settings, side=SIDE) as collection:
         inspection = inspect(listing, collection, workers=available_cores(), progress=progress)
         kept = own.keep(inspection, collection, name=request.name)
-        _check_splits(kept)
+        _check_splits(kept, inspection)
         looked(inspection, collection.pixels())
         watch.done("looking")
         return _fit(
@@ -202,18 +203,32 @@ def fit(
         )
 
 
-def _check_splits(kept: own.OwnPhotographs) -> None:
+def _check_splits(kept: own.OwnPhotographs, inspection: Inspection) -> None:
     """Raise DataError where a class has nothing to learn from, or there is nothing to choose by or to report on."""
     train = np.bincount(kept.labels[kept.of("train")], minlength=len(kept.classes))
     without = [name for name, count in zip(kept.classes, train, strict=True) if not count]
     empty = [split for split in ("validation", "test") if not len(kept.of(split))]
-    if without or empty:
-        what = f"The class {shown(without[0])} has no photograph" if without else "There is no photograph"
-        where = "in the training split" if without else f"in the {empty[0]} split"
+    if not without and not empty:
+        return
+    if without and _different_pictures(without[0], kept, inspection) < len(SPLITS):
         raise DataError(
-            f"{what} {where}: those that were there are gone, and others keep the split that they have.",
-            hint="Add photographs, or give the whole a new name, so that it is divided anew: --name NAME",
+            f"The class {shown(without[0])} has no photograph in the training split: its photographs are almost the "
+            "same, and those stay together in one split.",
+            hint="Add other photographs of it, or take it out.",
         )
+    what = f"The class {shown(without[0])} has no photograph" if without else "There is no photograph"
+    where = "in the training split" if without else f"in the {empty[0]} split"
+    raise DataError(
+        f"{what} {where}: those that were there are gone, and others keep the split that they have.",
+        hint="Add photographs, or give the whole a new name, so that it is divided anew: --name NAME",
+    )
+
+
+def _different_pictures(label: str, kept: own.OwnPhotographs, inspection: Inspection) -> int:
+    """How many photographs of a class are not almost the same as another one of it."""
+    group_of = {path: number for number, group in enumerate(inspection.near) for path in group}
+    numbers = zip(kept.paths, kept.labels.tolist(), strict=True)
+    return len({group_of.get(path, path) for path, number in numbers if kept.classes[number] == label})
 
 
 def _folder(source: str, settings: Settings, progress: Progress) -> Path:
@@ -247,13 +262,13 @@ def _fit(
     if request.fine_tune:
         plan = _with_fine_tuning(plan, kept, request, watch, notes, settings)
     study = write_study(study_text(kept, plan), request.name, settings)
-    before = None if request.fresh else _unchanged(study, settings)
-    if before is not None and files.is_file(_document(collection, before[0])):
-        run, evidence = before
+    before = None if request.fresh else _trained_before(study, plan, settings, progress)
+    known = None if before is None else _found_before(before[0], collection, progress)
+    if before is not None and known is not None:
         return Fitted(
-            findings=findings_from(files.read_json(_document(collection, run))["findings"]),
-            evidence=evidence,
-            run=run,
+            findings=known,
+            evidence=before[1],
+            run=before[0],
             study=study,
             inspection=inspection,
             collection=collection.folder,
@@ -261,7 +276,7 @@ def _fit(
             notes=tuple(notes),
         )
     # A fit that was stopped after its trials had ended goes on with them.
-    run, evidence = before if before is not None else run_study(study, request.fresh)
+    run, evidence = before or run_study(study, request.fresh)
     watch.done("learning")
     trial = best_by_validation(evidence["trials"])
     if trial is None:
@@ -383,20 +398,41 @@ def _version_of(run: RunFolder, catalog: "Catalog", name: str) -> "Version | Non
     return next(made, None)
 
 
-def _unchanged(study: Path, settings: Settings) -> tuple[RunFolder, dict[str, Any]] | None:
-    """An earlier run of the very same photographs, plan, program and packages, or None."""
+def _trained_before(
+    study: Path, plan: Plan, settings: Settings, progress: Progress
+) -> tuple[RunFolder, dict[str, Any]] | None:
+    """A run that ended of the very same photographs, plan, program and packages, and its evidence; or None."""
     from fortydays.days.loading import find_study
     from fortydays.train import backends
 
     run = latest_evidence(settings.runs, find_study(str(study)).name, day=None)
     if run is None:
         return None
-    evidence = documents.read_evidence(run.evidence)
-    if evidence["backend"] != backends.wanted() or code_changes(evidence, study):
+    try:
+        evidence = documents.read_evidence(run.evidence)
+    except StorageError as error:
+        aside = files.set_aside(run.evidence)
+        progress.warn(f"{error.message} It is kept as {aside.name}; all is learned anew.")
+        return None
+    asked = {"seeds": list(plan.seeds), "only": [], "settings": [], "engine": "compiled"}
+    if evidence["request"] != asked or evidence["backend"] != backends.wanted() or code_changes(evidence, study):
         return None
     if evidence["packages"] != documents.package_versions(backends.backend().PACKAGES):
         return None
     return run, evidence
+
+
+def _found_before(run: RunFolder, collection: Collection, progress: Progress) -> found_out.Findings | None:
+    """What was found out when a run was registered; None where that was not done to its end."""
+    path = _document(collection, run)
+    if not files.is_file(path):
+        return None
+    try:
+        return findings_from(files.read_json(path).get("findings", {}))
+    except StorageError as error:
+        aside = files.set_aside(path)
+        progress.warn(f"{error.message} It is kept as {aside.name}; what there is to find out is found out again.")
+        return None
 
 
 def _variant(study: Path, name: str, settings: Settings) -> "Variant":

