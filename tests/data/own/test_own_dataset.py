@@ -120,6 +120,37 @@ def test_added_photographs_are_another_state_and_the_one_before_stays_as_it_was(
     assert sorted(second.rows.tolist()) == list(range(50))
 
 
+def test_a_model_of_fewer_photographs_may_be_judged_on_those_of_today(folder: Path, settings: Settings) -> None:
+    before = kept(folder, settings)
+    make_folder(folder, {"red": 15, "blue": 20})
+    now = kept(folder, settings)
+
+    assert len(now.paths) == len(before.paths) + 5
+    assert own.was_learned(before.name, now.name, settings) == ""
+
+
+def test_a_model_that_has_learned_what_is_to_validate_on_may_not_be_judged(folder: Path, settings: Settings) -> None:
+    before = kept(folder, settings)
+    document = json.loads(document_of(before, settings).read_text())
+    moved = [entry for entry in document["photographs"] if entry[3] == 0][:2]
+    for entry in moved:
+        entry[3] = 1
+    numbers = [[entry[place] for entry in document["photographs"]] for place in (1, 2, 3)]
+    document["digest"] = own._digest(document["classes"], *numbers, side=SIDE)
+    name = f"own:mine@{document['digest'][:12]}"
+    (folder_of("mine", settings) / f"{document['digest'][:12]}.json").write_text(json.dumps(document))
+
+    assert own.was_learned(before.name, name, settings) == "it has learned from 2 of the photographs to validate on"
+    assert own.was_learned("mnist", name, settings) == "it was trained on other data or other splits"
+
+
+def test_a_model_of_other_classes_may_not_be_judged(folder: Path, settings: Settings) -> None:
+    before = kept(folder, settings)
+    make_folder(folder, {"green": 10})
+
+    assert own.was_learned(before.name, kept(folder, settings).name, settings) == "it tells other classes apart"
+
+
 def test_labels_of_many_classes_have_two_bytes() -> None:
     assert (label_type(256), label_type(257)) == (np.uint8, np.uint16)
 
