@@ -209,6 +209,8 @@ def was_learned(earlier: str, name: str, settings: Settings) -> str:
     then, today = read(earlier, settings), read(name, settings)
     if then.classes != today.classes:
         return "it tells other classes apart"
+    if then.side != today.side:
+        return "it takes photographs of another size"
     learned = {then.contents[place] for place in then.of("train")}
     both = sum(today.contents[place] in learned for place in today.of("validation"))
     return f"it has learned from {both:,} of the photographs to validate on" if both else ""
