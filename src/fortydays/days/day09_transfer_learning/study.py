@@ -15,9 +15,9 @@ RANDOM = Features(backbone=BACKBONE, side=SIDE, pretrained=False)
 MAPS = Features(backbone=BACKBONE, side=SIDE, before_last_block=True)
 
 HEAD = Recipe(epochs=10, batch_size=128, optimizer="adam", learning_rate=0.001, schedule="cosine", warmup=0.1)
-FINE = HEAD.replace(epochs=3, batch_size=64, learning_rate=0.0005)
+FINE = HEAD.replace(epochs=2, batch_size=64, learning_rate=0.0005)
 
-FEW = {10: (60, 20), 100: (40, 50), 1000: (20, 100)}
+FEW = {10: (60, 20), 100: (40, 50), 1000: (10, 100)}
 """Training images of each class, and for how many epochs, in batches of how many, they are learned from."""
 
 
@@ -56,9 +56,9 @@ study = Study(
         Variant(
             name="scratch",
             model=convolutions(normalized=True),
-            recipe=FROM_SCRATCH.replace(epochs=8),
+            recipe=FROM_SCRATCH,
             group="from scratch",
-            description="day 5's network on the pixels",
+            description="day 5's network and recipe, on the pixels",
         ),
         *(
             Variant(
