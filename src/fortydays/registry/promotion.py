@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from fortydays.base import files
-from fortydays.base.errors import ExitCode, FortydaysError, UsageError
+from fortydays.base.errors import DataError, ExitCode, FortydaysError, StorageError, UsageError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
 from fortydays.data import library
 from fortydays.data.arrays import Dataset
+from fortydays.data.own import dataset as own
 from fortydays.registry.catalog import Catalog, Move, NotWholeError, Version, check_reason
 from fortydays.registry.contents import EVALUATION_FILE, LINEAGE_FILE, ONNX_FILE
 from fortydays.registry.evaluation import measure
@@ -254,7 +255,7 @@ def _champion(
         theirs, _ = documents_of(folder / "champion", champion)
     except NotWholeError as error:
         return Champion(version=champion.version, measured=None, problem=f"not comparable: {error.message}")
-    if theirs["dataset"]["name"] != lineage["dataset"]["name"] or different_data(theirs, dataset):
+    if not _same_test(theirs, lineage, dataset, settings):
         problem = f"not comparable: version {champion.version} was trained on other data or other splits"
         return Champion(version=champion.version, measured=None, problem=problem)
     try:
@@ -262,6 +263,20 @@ def _champion(
     except UnsafeModelError as error:
         return Champion(version=champion.version, measured=None, problem=f"not comparable: {error.message}")
     return Champion(version=champion.version, measured=measured)
+
+
+def _same_test(theirs: Mapping[str, Any], lineage: Mapping[str, Any], dataset: Dataset, settings: Settings) -> bool:
+    """Whether the champion has learned none of the candidate's validation data, and knows the same classes."""
+    then, now = theirs["dataset"]["name"], lineage["dataset"]["name"]
+    if then == now:
+        return not different_data(theirs, dataset)
+    if not (own.is_own(then) and own.is_own(now)) or theirs["dataset"]["split_version"] != dataset.split_version:
+        return False
+    # A reader has added photographs, or taken some away.
+    try:
+        return own.is_fair_test(own.read(now, settings), own.read(then, settings))
+    except (DataError, StorageError):
+        return False
 
 
 def _model_in(folder: Path) -> bytes:

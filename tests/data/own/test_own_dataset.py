@@ -1,5 +1,6 @@
 """A reader's photographs as a dataset: kept by content, found again, and told when they are not what they were."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -13,7 +14,7 @@ from fortydays.base.errors import DataError, StorageError, UsageError
 from fortydays.base.settings import Settings, read_settings
 from fortydays.data.own import dataset as own
 from fortydays.data.own.collection import folder_of, opened, pixel_file
-from fortydays.data.own.dataset import OwnPhotographs, is_own, label_type
+from fortydays.data.own.dataset import OwnPhotographs, is_fair_test, is_own, label_type
 from fortydays.data.own.inspection import inspect
 from fortydays.data.own.listing import list_photographs
 
@@ -118,6 +119,25 @@ def test_added_photographs_are_another_state_and_the_one_before_stays_as_it_was(
         zip(first.contents, zip(first.rows.tolist(), first.splits.tolist(), strict=True), strict=True)
     )
     assert sorted(second.rows.tolist()) == list(range(50))
+
+
+def test_a_model_of_an_earlier_state_may_be_measured_where_nothing_was_learned_from(
+    folder: Path, settings: Settings
+) -> None:
+    first = kept(folder, settings)
+    make_folder(folder, {"red": 20})
+    (folder / "blue/3.png").unlink()
+    second = kept(folder, settings)
+
+    assert second.digest != first.digest
+    assert is_fair_test(second, first)
+    assert is_fair_test(first, second)
+    learned = dataclasses.replace(second, splits=np.where(second.splits == 0, 1, 0))
+    assert not is_fair_test(learned, first)
+    make_folder(folder, {"green": 5})
+    assert not is_fair_test(kept(folder, settings), second)
+    assert not is_fair_test(second, kept(folder, settings, name="yours"))
+    assert not is_fair_test(second, dataclasses.replace(first, side=24))
 
 
 def test_labels_of_many_classes_have_two_bytes() -> None:

@@ -186,6 +186,19 @@ def load(photographs: OwnPhotographs, settings: Settings, *, name: str = "") -> 
     )
 
 
+def is_fair_test(later: OwnPhotographs, earlier: OwnPhotographs) -> bool:
+    """Whether a model of an earlier state may be measured on the validation photographs of a later one.
+
+    It may where both are of one collection at one size, with the same classes, and none of these photographs was
+    learned from then. Photographs keep their split, so that this holds where some were added or taken away.
+    """
+    same = ("collection", "side", "classes")
+    if any(getattr(later, name) != getattr(earlier, name) for name in same):
+        return False
+    learned = {earlier.contents[place] for place in earlier.of("train")}
+    return not any(later.contents[place] in learned for place in later.of("validation"))
+
+
 def label_type(classes: int) -> type[np.uint8] | type[np.uint16]:
     """The smallest type that numbers so many classes."""
     return np.uint8 if classes <= 256 else np.uint16
