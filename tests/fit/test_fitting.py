@@ -408,6 +408,18 @@ def test_a_target_is_a_claim_that_the_model_has_to_meet(new_desk: Desk, monkeypa
     assert "at_least=0.975" in written[0]
 
 
+def test_a_folder_whose_name_is_no_text_is_no_hindrance(desk: Desk) -> None:
+    (path,) = (desk.home / "own/colours/fits").glob("*.json")
+    path.unlink()
+    place = os.fsdecode(os.fsencode(desk.folder.parent) + b"/caf\xe9")
+    desk.folder = desk.folder.rename(place)
+
+    found = desk.fit().findings
+
+    assert found.place.endswith("/caf?")
+    assert desk.fit().reused
+
+
 def test_where_no_trial_ends_there_is_no_model(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def failed(study: Path, _fresh: bool) -> Any:
         trials = [{"variant": "head", "seed": 0, "status": "failed", "metrics": {}}]
@@ -497,6 +509,7 @@ def test_a_name_that_no_model_can_have_is_refused_before_anything_is_read(new_de
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
+        ({"backbone": "efficientnet"}, "There is no backbone 'efficientnet'. Did you mean 'efficientnet-lite0'?"),
         ({"target": 0}, "--target is 0; expected a share of test photographs, above 0 and up to 1."),
         ({"target": 95}, "--target is 95; expected a share of test photographs, above 0 and up to 1."),
         ({"target": float("nan")}, "--target is nan; expected a share"),

@@ -109,7 +109,7 @@ def version_folder(
 ) -> Manifest:
     """Write and seal the files of a version."""
     folder.mkdir(parents=True)
-    content = onnx_of(weights)
+    content = onnx_of(weights, **({"image": changes.pop("image")} if "image" in changes else {}))
     onnx_facts = {"precision": "float32", "images": 200, "difference": difference, "agreement": 1.0}
     documents: dict[str, Any] = {
         "lineage.json": lineage(data, **changes),

@@ -1,3 +1,4 @@
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,17 @@ import pytest
 from made_up_versions import AddVersion
 from numpy.typing import NDArray
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "data" / "own"))
+from photographs import make_folder
+
 from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.base.progress import SILENT
 from fortydays.base.settings import Settings
+from fortydays.data.arrays import Dataset
+from fortydays.data.own import dataset as own
+from fortydays.data.own.collection import opened
+from fortydays.data.own.inspection import inspect
+from fortydays.data.own.listing import list_photographs
 from fortydays.registry.catalog import BusyError, Catalog, Move, NotWholeError
 from fortydays.registry.gates import Limits
 from fortydays.registry.names import parse_reference
@@ -274,3 +283,66 @@ def history(*moves: tuple[str, int, int | None]) -> list[Move]:
 )
 def test_what_an_alias_can_go_back_to(moves: Any, now: int | None, expected: list[int]) -> None:
     assert before(history(*moves), "champion", now) == expected
+
+
+# --------------------------------------------------------------------------------------- photographs of a reader's own
+
+# Of 8 x 8 pixels in red, green and blue: how much redder than blue it is, against the contrary.
+REDDER = np.tile(np.array([[-1, 1], [0, 0], [1, -1]], np.float32), (64, 1))
+
+
+def state(folder: Path, settings: Settings) -> Dataset:
+    with opened("mine", settings, side=8) as collection:
+        kept = own.keep(inspect(list_photographs(folder), collection, workers=2), collection, name="mine")
+    return own.load(kept, settings)
+
+
+def version_of(dataset: Dataset, catalog: Catalog, folder: Path) -> None:
+    described = {
+        "name": dataset.name, "version": 1, "digest": dataset.digest, "split_version": dataset.split_version,
+        "classes": list(dataset.classes), "licence": "",
+    }  # fmt: skip
+    # Of green it knows nothing.
+    weights = REDDER if len(dataset.classes) == 2 else np.insert(REDDER, 1, 0, axis=1)
+    manifest = made_up_versions.version_folder(folder, dataset, weights, image=(8, 8, 3), dataset=described)
+    catalog.add("mine", folder, manifest, facts={"variant": "head", "validation_accuracy": "1.0"})
+
+
+def test_a_champion_of_fewer_photographs_is_measured_on_those_of_the_candidate(
+    catalog: Catalog, settings: Settings, tmp_path: Path
+) -> None:
+    photographs = make_folder(tmp_path / "mine", {"red": 50, "blue": 50})
+    version_of(state(photographs, settings), catalog, tmp_path / "first")
+    to(catalog, settings, "mine@1")
+    make_folder(photographs, {"red": 100, "blue": 100})
+    version_of(state(photographs, settings), catalog, tmp_path / "second")
+
+    done = to(catalog, settings, "mine@2")
+
+    (accuracy,) = [gate for gate in done.gates if gate.gate == "accuracy"]
+    assert accuracy.found == ("100.00% of 20 images, +0.00 points against version 1 (95% interval +0.00 to +0.00)")
+    assert done.closed == ()
+    assert catalog.find(parse_reference("mine@champion")).version == 2
+
+
+@pytest.mark.parametrize("how", ["a class more", "photographs that are gone from the workspace"])
+def test_a_champion_that_may_have_learned_them_or_knows_other_classes_is_not(
+    how: str, catalog: Catalog, settings: Settings, tmp_path: Path
+) -> None:
+    photographs = make_folder(tmp_path / "mine", {"red": 50, "blue": 50})
+    first = state(photographs, settings)
+    version_of(first, catalog, tmp_path / "first")
+    to(catalog, settings, "mine@1")
+    if how == "a class more":
+        make_folder(photographs, {"green": 10})
+    else:
+        make_folder(photographs, {"red": 60})
+        (settings.workspace / "own/mine" / f"{first.digest[:12]}.json").unlink()
+    version_of(state(photographs, settings), catalog, tmp_path / "second")
+
+    done = to(catalog, settings, "mine@2")
+
+    assert "not comparable: version 1 was trained on other data or other splits" in [
+        gate.found for gate in done.closed
+    ]
+    assert done.move is None

@@ -107,10 +107,11 @@ def fit(
                 run_study=run_study,
                 catalog=lambda: opened(settings, progress),
             )
-        except KeyboardInterrupt:
-            typer.echo("Stopped. What was done is kept.", err=True)
-            typer.echo(f"Continue with: forty {again}", err=True)
-            return int(ExitCode.INTERRUPTED)
+        except KeyboardInterrupt as interrupt:
+            from fortydays.study.runner import StudyInterruptedError
+
+            said = "Stopped. What was done is kept."
+            raise StudyInterruptedError(said, hint=f"Continue with: forty {again}") from interrupt
     page = _write_page(done, output, settings)
     if as_json:
         document = {"schema_version": 1, "page": str(page), "run": done.run.run_id, "study": str(done.study)}

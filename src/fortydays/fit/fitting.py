@@ -17,7 +17,7 @@ from fortydays.base.arrays import load_arrays
 from fortydays.base.errors import DataError, FortydaysError, StorageError, UsageError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings, available_cores
-from fortydays.base.text import shown
+from fortydays.base.text import printable, shown
 from fortydays.data import library, photographs
 from fortydays.data import weights as published
 from fortydays.data.own import dataset as own
@@ -94,6 +94,8 @@ class FitRequest:
     fresh: bool = False
 
     def __post_init__(self) -> None:
+        if self.backbone != AUTOMATIC:
+            find_backbone(self.backbone)
         if self.target is not None and not 0 < self.target <= 1:
             raise UsageError(
                 f"--target is {self.target:g}; expected a share of test photographs, above 0 and up to 1.",
@@ -195,7 +197,7 @@ def fit(
             collection,
             kept,
             watch,
-            place=str(place),
+            place=printable(str(place)),
             model_name=model_name,
             progress=progress,
             run_study=run_study,

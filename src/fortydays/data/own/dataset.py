@@ -84,7 +84,8 @@ def keep(inspection: Inspection, collection: Collection, *, name: str) -> OwnPho
     Raises:
         StorageError: the workspace cannot be written.
     """
-    used = inspection.used
+    # In an order that renaming a file does not change: the order of training, and so its bits, follow it.
+    used = sorted(inspection.used, key=lambda each: each.sha256)
     number = {label: position for position, label in enumerate(inspection.classes)}
     labels = [number[each.label] for each in used]
     splits = [SPLITS.index(each.split) for each in used]
