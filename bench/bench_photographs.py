@@ -26,6 +26,7 @@ FORTY = [sys.executable, "-m", "fortydays"]
 FLOWERS = photographs.PHOTOGRAPHS["tf_flowers"]
 TIMES = 3
 LARGE, PICTURES, CLASSES = 10_000, 100, 4
+_STAGES = {"Looking at the photographs": "decoding", "Features of the photographs": "features"}
 
 
 def main() -> None:
@@ -140,17 +141,20 @@ class _Watched:
         sampler = threading.Thread(target=sample, daemon=True)
         sampler.start()
         began: dict[str, tuple[float, float]] = {}
+        ended_stages: set[str] = set()
         for line in process.stderr:
-            stage = next((name for name in ("Looking", "Features") if line.startswith(name)), None)
-            if stage is None:
+            stage = next((name for name in _STAGES if line.startswith(name)), None)
+            if stage is None or stage in ended_stages:
                 continue
+            if ": done" in line:
+                ended_stages.add(stage)
             times = process.cpu_times()
             now = (time.perf_counter(), times.user + times.system)
             if stage not in began:
                 began[stage] = now
             elif now[0] - began[stage][0] > 1:
                 wall = now[0] - began[stage][0]
-                name = "decoding" if stage == "Looking" else "features"
+                name = _STAGES[stage]
                 self.busy[name] = (now[1] - began[stage][1]) / wall / 2
                 self.rates[name] = LARGE / wall
         process.wait()

@@ -65,27 +65,36 @@ def test_the_errors_before_and_after_are_those_of_confidence_against_accuracy() 
     }  # fmt: skip
 
 
-def test_the_threshold_is_the_highest_that_calls_no_more_than_a_share_unknown() -> None:
+def test_the_threshold_leaves_no_more_than_a_share_of_further_ones_below_it() -> None:
+    # The second smallest of five: a sixth one has two of six places below it, and three would be too many.
     found = unknown_threshold(confidences(0.9, 0.6, 0.8, 0.7, 0.95), false_alarms=0.4)
 
-    assert found.below == pytest.approx(0.8)  # 0.6 and 0.7 are below it, 0.8 itself is not
-    assert (found.false_alarms, found.images) == (0.4, 5)
-    # Wilson's interval for 2 of 5.
-    assert (found.low, found.high) == pytest.approx((0.118, 0.769), abs=1e-3)
+    assert found is not None
+    assert found.below == pytest.approx(0.7)  # 0.6 is below it, 0.7 itself is not
+    assert (found.false_alarms, found.images) == (0.2, 5)
+    # Wilson's interval for 1 of 5.
+    assert (found.low, found.high) == pytest.approx((0.036, 0.624), abs=1e-3)
+
+
+def test_of_too_few_there_is_no_threshold() -> None:
+    assert unknown_threshold(confidences(*[0.9] * 18)) is None
+    assert unknown_threshold(confidences(*[0.9] * 19)) is not None
 
 
 def test_equal_confidences_at_the_threshold_are_all_known() -> None:
     found = unknown_threshold(confidences(0.7, 0.7, 0.7, 0.9), false_alarms=0.5)
 
+    assert found is not None
     assert found.below == pytest.approx(0.7)
     assert found.false_alarms == 0
 
 
 def test_a_share_that_rounding_makes_a_little_less_counts_in_full() -> None:
     # 0.29 * 100 is 28.999999999999996.
-    rising = confidences(*np.linspace(0.5, 0.99, 100))
+    found = unknown_threshold(confidences(*np.linspace(0.5, 0.99, 99)), false_alarms=0.29)
 
-    assert unknown_threshold(rising, false_alarms=0.29).false_alarms == 0.29
+    assert found is not None
+    assert found.false_alarms == pytest.approx(28 / 99)
 
 
 def test_on_other_photographs_the_same_threshold_has_another_rate_of_false_alarms() -> None:

@@ -41,11 +41,15 @@ def fit(
         str, typer.Option("--backbone", metavar="NAME", help="The pretrained network [the best that can be had].")
     ] = "auto",
     time: Annotated[
-        str, typer.Option("--time", metavar="TIME", help="For all of it, such as 90s, 5m or 1h [as it takes].")
+        str, typer.Option("--time", metavar="TIME", help="To plan for, such as 90s, 5m or 1h [as it takes].")
     ] = "",
     target: Annotated[
         float | None,
-        typer.Option("--target", metavar="SHARE", help="Of test photographs to be right; exit code 3 if fewer are."),
+        typer.Option(
+            "--target",
+            metavar="SHARE",
+            help="Of test photographs to be right, over all seeds; exit code 3 if that is not supported.",
+        ),
     ] = None,
     fine_tune: Annotated[
         bool, typer.Option("--fine-tune", help="Also train the network's last block further: minutes.")
@@ -203,7 +207,8 @@ def _print(done: "Fitted", page: Path) -> None:
         typer.echo(f"Ask it: forty predict {model} FILE")
         return
     closed = ", ".join(str(gate["gate"]) for gate in done.findings.gates if not gate["passed"])
-    typer.echo(f"{model}@{version} is registered and not promoted. Not passed: {closed}.")
+    why = f" Not passed: {closed}." if closed else ""
+    typer.echo(f"{model}@{version} is registered, and not the champion.{why}")
     typer.echo(f'To use it all the same: forty promote {model}@{version} --to champion --force --reason "..."')
 
 

@@ -137,15 +137,20 @@ def calibrated(logits: NDArray[np.float32], labels: NDArray[np.intp], *, tempera
     )
 
 
-def unknown_threshold(probabilities: NDArray[np.float32], *, false_alarms: float = 0.05) -> Threshold:
-    """The highest confidence below which at most a share of photographs of known classes lies.
+def unknown_threshold(probabilities: NDArray[np.float32], *, false_alarms: float = 0.05) -> Threshold | None:
+    """The confidence below which at most a share of further photographs of known classes is expected.
 
-    This is the baseline of Hendrycks and Gimpel (2017): the probability of the most probable class, as it is. It
-    catches part of what belongs to no class, never all of it.
+    Of n photographs, the k-th smallest confidence has k / (n + 1) of further ones of their kind below it, on average
+    (Vovk, Gammerman and Shafer, 2005). To go by confidence is the baseline of Hendrycks and Gimpel (2017): the
+    probability of the most probable class, as it is. It catches part of what belongs to no class, never all of it.
 
     Args:
         probabilities: float32, shape (n, classes), of photographs of known classes that nothing was learned from.
-        false_alarms: how many of these may be called unknown, as a share; at least 0 and less than 1.
+        false_alarms: how many further ones may be called unknown, as a share; at least 0 and less than 1.
+
+    Returns:
+        The threshold, with the rate on these photographs; None where they are too few for such a share: under 19 for
+        a twentieth.
 
     Raises:
         ValueError: there is no photograph, or the share is none.
@@ -156,8 +161,8 @@ def unknown_threshold(probabilities: NDArray[np.float32], *, false_alarms: float
         raise ValueError(f"{false_alarms} is no share of false alarms: expected at least 0 and less than 1")
     confidences = np.sort(np.asarray(probabilities).max(axis=1))
     # What 0.29 * 100 falls short of 29 by is rounding.
-    allowed = math.floor(false_alarms * len(confidences) + 1e-9)
-    return threshold_at(probabilities, below=float(confidences[allowed]))
+    rank = math.floor(false_alarms * (len(confidences) + 1) + 1e-9)
+    return threshold_at(probabilities, below=float(confidences[rank - 1])) if rank else None
 
 
 def threshold_at(probabilities: NDArray[np.float32], *, below: float) -> Threshold:

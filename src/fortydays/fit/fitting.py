@@ -49,7 +49,7 @@ from fortydays.registry.promotion import promote
 from fortydays.registry.registration import register
 from fortydays.study import evidence as documents
 from fortydays.study.features import Given, given
-from fortydays.study.runs import RunFolder, latest_evidence
+from fortydays.study.runs import RunFolder, latest_evidence, list_runs
 from fortydays.study.verification import code_changes
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ FINE_TUNING_SECONDS = 600.0
 """For fine-tuning, where no time is given."""
 
 _MOST_FINE_TUNING_EPOCHS = 10
+_SHARE_OF_TIME = 0.5
 _FINE_TUNING_SPEED = 12e9
 """Multiply-adds a second that training the last block is expected to do on two cores, for an estimate."""
 
@@ -101,6 +102,8 @@ class FitRequest:
                 f"--target is {self.target:g}; expected a share of test photographs, above 0 and up to 1.",
                 hint="For 95%: --target 0.95",
             )
+        if self.backbone != AUTOMATIC:
+            find_backbone(self.backbone)
         if self.seconds is not None and not 1 <= self.seconds <= 1e6:
             raise UsageError(f"--time is {self.seconds:g} s; expected from 1 s to 1,000,000 s.")
 
@@ -148,10 +151,6 @@ class _Watch:
         now = clock.seconds()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._began
         self._began = now
-
-    @property
-    def total(self) -> float:
-        return sum(self.seconds.values())
 
 
 def fit(
@@ -262,13 +261,14 @@ def _fit(
     balanced = balance(kept.labels[kept.of("train")], kept.classes)
     plan = Plan(backbone=chosen.backbone, target=request.target, balanced=balanced.weighted)
     if request.fine_tune:
-        plan = _with_fine_tuning(plan, kept, request, watch, notes, settings)
+        plan = _with_fine_tuning(plan, kept, request, notes, settings)
     study = write_study(study_text(kept, plan), request.name, settings)
     before = None if request.fresh else _trained_before(study, plan, settings, progress)
     known = None if before is None else _found_before(before[0], collection, progress)
-    if before is not None and known is not None:
+    version = None if before is None or known is None else _version_of(before[0], catalog(), model_name)
+    if before is not None and known is not None and version is not None:
         return Fitted(
-            findings=known,
+            findings=_as_it_is_now(known, inspection, kept, place=place, version=version),
             evidence=before[1],
             run=before[0],
             study=study,
@@ -300,6 +300,14 @@ def _fit(
     labels = np.asarray(heads.dataset.training.validation.labels).astype(np.intp)
     cooled = temperature(logits, labels)
     unknown = unknown_threshold(softmax(logits, temperature=cooled))
+    (answered,) = load_arrays(run.trial_of(trial["variant"], trial["seed"]).predictions)
+    raw = as_logits(answered)
+    answered = softmax(raw, temperature=cooled)
+    if unknown is None:
+        notes.append("There are too few photographs to validate on to tell what is unknown.")
+    else:
+        # Chosen on the photographs to validate on; how often it is a false alarm, those of the test say.
+        unknown = threshold_at(answered, below=unknown.below)
     watch.done("calibrating")
     version = _version_of(run, catalog(), model_name)
     if version is None:
@@ -311,7 +319,10 @@ def _fit(
             variant=trial["variant"],
             name=model_name,
             run_id=run.run_id,
-            confidence={
+            temperature=cooled,
+            confidence=None
+            if unknown is None
+            else {
                 "schema_version": 1,
                 "temperature": cooled,
                 "unknown_below": unknown.below,
@@ -324,7 +335,6 @@ def _fit(
         Reference(name=version.name, version=version.version), CHAMPION, catalog(), settings, progress=progress
     )
     watch.done("gates")
-    (answered,) = load_arrays(run.trial_of(trial["variant"], trial["seed"]).predictions)
     findings = _findings(
         request,
         settings,
@@ -338,7 +348,8 @@ def _fit(
         model=model,
         cooled=cooled,
         unknown=unknown,
-        answered=softmax(as_logits(answered), temperature=cooled),
+        raw=raw,
+        answered=answered,
         place=place,
         watch=watch,
         progress=progress,
@@ -370,16 +381,18 @@ def _with_fine_tuning(
     plan: Plan,
     kept: own.OwnPhotographs,
     request: FitRequest,
-    watch: _Watch,
     notes: list[str],
     settings: Settings,
 ) -> Plan:
-    """The plan with as many epochs of fine-tuning as there is time for."""
+    """The plan with as many epochs of fine-tuning as there is time for.
+
+    It depends on the time that was given, not on what is left of it: a fit that was stopped has to find it again.
+    """
     name = plan.backbone.name
     # Backward costs twice what forward does.
     images = len(plan.seeds) * len(kept.of("train"))
     epoch = 3 * _FINE_TUNING_COSTS[name] * images / (_FINE_TUNING_SPEED * settings.threads / 2)
-    left = FINE_TUNING_SECONDS if request.seconds is None else 0.8 * (request.seconds - watch.total)
+    left = FINE_TUNING_SECONDS if request.seconds is None else _SHARE_OF_TIME * request.seconds
     epochs = min(_MOST_FINE_TUNING_EPOCHS, int(left / epoch)) if epoch else _MOST_FINE_TUNING_EPOCHS
     if epochs < 1:
         notes.append(f"There is no time to fine-tune: an epoch of {len(plan.seeds)} seeds takes about {epoch:,.0f} s.")
@@ -400,6 +413,28 @@ def _version_of(run: RunFolder, catalog: "Catalog", name: str) -> "Version | Non
     return next(made, None)
 
 
+def _as_it_is_now(
+    known: found_out.Findings,
+    inspection: Inspection,
+    kept: own.OwnPhotographs,
+    *,
+    place: str,
+    version: "Version",
+) -> found_out.Findings:
+    """What was found out earlier of the very same photographs, under the names that they have now."""
+    path_of = dict(zip(kept.rows.tolist(), kept.paths, strict=True))
+    return replace(
+        known,
+        place=place,
+        inspection=inspection.as_dict(),
+        model=str(version),
+        alias=CHAMPION if CHAMPION in version.aliases else "",
+        mistakes=tuple(replace(each, file=path_of.get(each.row, each.file)) for each in known.mistakes),
+        label_errors=tuple(replace(each, file=path_of.get(each.row, each.file)) for each in known.label_errors),
+        attention=tuple(replace(each, file=path_of.get(each.row, each.file)) for each in known.attention),
+    )
+
+
 def _trained_before(
     study: Path, plan: Plan, settings: Settings, progress: Progress
 ) -> tuple[RunFolder, dict[str, Any]] | None:
@@ -407,9 +442,11 @@ def _trained_before(
     from fortydays.days.loading import find_study
     from fortydays.train import backends
 
-    run = latest_evidence(settings.runs, find_study(str(study)).name, day=None)
-    if run is None:
-        return None
+    name = find_study(str(study)).name
+    run = latest_evidence(settings.runs, name, day=None)
+    newest = [each for each in list_runs(settings.runs) if each.read()["name"] == name][-1:]
+    if run is None or newest != [run]:
+        return None  # the newest one was stopped, and goes on
     try:
         evidence = documents.read_evidence(run.evidence)
     except StorageError as error:
@@ -457,8 +494,9 @@ def _findings(
     heads: Given,
     model: Any,
     cooled: float,
-    unknown: Threshold,
-    answered: Any,
+    unknown: Threshold | None,
+    raw: NDArray[np.float32],
+    answered: NDArray[np.float32],
     place: str,
     watch: _Watch,
     progress: Progress,
@@ -521,8 +559,8 @@ def _findings(
             labels, answered.argmax(axis=1), accuracies=accuracies, classes=len(kept.classes)
         ),
         # The temperature was found on validation photographs: what it is worth, others say.
-        calibration=calibrated(as_logits(answered) * cooled, labels, temperature=cooled),
-        unknown=threshold_at(answered, below=unknown.below),
+        calibration=calibrated(raw, labels, temperature=cooled),
+        unknown=unknown,
         confusion=confusion,
         per_class=found_out.class_results(kept.classes, inspection.counts(), confusion),
         mistakes=found_out.confident_mistakes(labels, answered, classes=kept.classes, files=paths, rows=rows),

@@ -84,7 +84,7 @@ Of {{ dataset.test | thousands }} test images, {{ mistakes | thousands }} are an
   {{ classes | join(", ") }}.
 {% if confidence -%}
 - An answer whose highest probability is below {{ confidence.unknown_below | percent }} is marked as *unknown*: what it
-  was shown looks unlike what it has learned. Of {{ confidence.images | thousands }} validation images of known
+  was shown looks unlike what it has learned. Of {{ confidence.images | thousands }} held-out images of known
   classes, {{ confidence.false_alarms | percent }} were so marked wrongly. Its logits are divided by a temperature of
   {{ "%.3g" | format(confidence.temperature) }}, so that its probabilities are as high as they are right.
 {% endif -%}

@@ -59,7 +59,7 @@ class Confidence:
             others, 2017, "On Calibration of Modern Neural Networks").
         unknown_below: answers whose highest probability is below this are marked as unknown.
         false_alarms: the share of ``images`` that was so marked, and wrongly.
-        images: validation photographs of known classes on which that was measured.
+        images: held-out photographs of known classes on which that was measured.
     """
 
     temperature: float

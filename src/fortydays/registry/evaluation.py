@@ -50,6 +50,9 @@ class Measured:
         accuracy: share of right answers.
         loss: mean cross-entropy.
         calibration_error: expected calibration error, from 0 to 1.
+        calibration_chance: what it would be, in 19 of 20 cases at most, if the confidence were right: with few images
+            it is large by chance alone.
+        class_images: how many images each class has, in the order of the labels.
         class_accuracy: share of right answers for each class, in the order of the labels; NaN where it has no image.
         right: bool, shape (images,), whether each was answered rightly.
         largest_share: share of the images that the most frequent class has: what always naming it would get.
@@ -62,6 +65,8 @@ class Measured:
     accuracy: float
     loss: float
     calibration_error: float
+    calibration_chance: float
+    class_images: tuple[int, ...]
     class_accuracy: tuple[float, ...]
     right: NDArray[np.bool_]
     largest_share: float
@@ -121,6 +126,8 @@ def measure(content: bytes, validation: Split, *, threads: int) -> Measured:
         accuracy=float(right.mean()),
         loss=cross_entropy(probabilities, labels),
         calibration_error=calibration_error(probabilities, labels),
+        calibration_chance=calibration_by_chance(probabilities),
+        class_images=tuple(np.bincount(labels, minlength=probabilities.shape[1]).tolist()),
         class_accuracy=tuple(
             float(right[labels == label].mean()) if np.any(labels == label) else float("nan")
             for label in range(probabilities.shape[1])
@@ -173,6 +180,34 @@ def calibration_error(probabilities: NDArray[np.float32], labels: NDArray[np.int
     count = np.bincount(which, minlength=bins)
     gaps = np.abs(np.bincount(which, confidence, minlength=bins) - np.bincount(which, right, minlength=bins))
     return float(gaps.sum() / max(1, count.sum()))
+
+
+_DRAWS = 1_000
+
+
+def calibration_by_chance(probabilities: NDArray[np.float32], *, bins: int = BINS) -> float:
+    """What the calibration error would be of a model whose confidence is right, in 19 of 20 cases at most.
+
+    Which answers are right is drawn anew with the probabilities that the model gives for it (consistency resampling,
+    Broecker and Smith, 2007).
+
+    Args:
+        probabilities: float32, shape (n, classes).
+        bins: as for :func:`calibration_error`.
+
+    Returns:
+        From 0 to 1.
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    which = np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
+    # The seed is part of the method: the same model always gets the same answer.
+    random = np.random.default_rng(0)
+    expected = np.bincount(which, confidence, minlength=bins)
+    found = []
+    for _ in range(_DRAWS):
+        right = random.random(len(confidence)) < confidence
+        found.append(np.abs(expected - np.bincount(which, right, minlength=bins)).sum() / max(1, len(confidence)))
+    return float(np.quantile(found, 0.95))
 
 
 def shifted_by_one(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:

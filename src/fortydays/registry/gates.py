@@ -192,6 +192,9 @@ def _calibration(measured: Measured, champion: Champion | None, limits: Limits) 
         relative = champion.measured.calibration_error + limits.calibration_margin
         if relative < most:
             most, why = relative, f": the champion's and {limits.calibration_margin:g}"
+    if measured.calibration_chance > most:
+        most = measured.calibration_chance
+        why = f", which {measured.images:,} images give by chance to a model whose confidence is right"
     return GateResult(
         gate="calibration",
         passed=measured.calibration_error <= most,
@@ -211,11 +214,15 @@ def _worst_class(measured: Measured, champion: Champion | None, limits: Limits, 
         bounds[said] = worst_there - limits.class_margin
     why, least = max(bounds.items(), key=lambda item: item[1])
     worst = measured.worst_class
-    value = measured.class_accuracy[worst]
+    value, images = measured.class_accuracy[worst], measured.class_images[worst]
+    # Of few images a share says little: the gate closes where its whole interval is below.
+    _, high = share_interval(round(value * images), images, confidence=limits.confidence)
+    passed = value >= least or high >= least
     return GateResult(
         gate="worst class",
-        passed=value >= least,
-        found=f"{classes[worst]}: {100 * value:.1f}%",
+        passed=passed,
+        found=f"{classes[worst]}: {100 * value:.1f}% of {images:,}"
+        + (f", which may be {100 * high:.1f}%" if passed and value < least else ""),
         asked=f"at least {100 * least:.1f}%: {why}",
     )
 

@@ -255,6 +255,10 @@ def _champion(
         theirs, _ = documents_of(folder / "champion", champion)
     except NotWholeError as error:
         return Champion(version=champion.version, measured=None, problem=f"not comparable: {error.message}")
+    if theirs["dataset"]["classes"] != list(dataset.classes) and _are_own(theirs, lineage):
+        # A reader who adds a class wants it told apart; a model that does not know it is nothing to compare with.
+        progress.say(f"{champion} tells other classes apart, so it is not compared with.")
+        return None
     problem = _incomparable(theirs, lineage, dataset, settings)
     if problem:
         return Champion(
@@ -267,12 +271,17 @@ def _champion(
     return Champion(version=champion.version, measured=measured)
 
 
+def _are_own(*lineages: Mapping[str, Any]) -> bool:
+    return all(own.is_own(each["dataset"]["name"]) for each in lineages)
+
+
 def _incomparable(theirs: Mapping[str, Any], lineage: Mapping[str, Any], dataset: Dataset, settings: Settings) -> str:
     """Why the champion may not be judged on the candidate's validation data, or ""."""
     earlier, name = theirs["dataset"]["name"], lineage["dataset"]["name"]
-    if earlier == name and not different_data(theirs, dataset):
+    # The same photographs have the same digest, whether a day names them or a fit.
+    if not different_data(theirs, dataset):
         return ""
-    if not own.is_own(earlier) or not own.is_own(name):
+    if not _are_own(theirs, lineage):
         return "it was trained on other data or other splits"
     # Photographs were added to those of the champion, or taken away.
     try:

@@ -101,6 +101,7 @@ def register(
     name: str = "",
     run_id: str = "",
     int8: bool = False,
+    temperature: float = 1.0,
     confidence: Mapping[str, Any] | None = None,
 ) -> Registered:
     """Register the model of a run's best trial by validation accuracy.
@@ -114,8 +115,9 @@ def register(
         name: of the model; the dataset's if empty.
         run_id: which run; the study's newest with evidence if empty.
         int8: whether to store weights and compute in whole numbers of 8 bits.
-        confidence: what makes the model's confidence honest: a ``temperature`` that its last softmax is divided by,
-            and what else goes into ``confidence.json``; None leaves the model as it was trained.
+        temperature: what goes into the last softmax is divided by it; 1 leaves the model as it was trained.
+        confidence: what goes into ``confidence.json``: below which confidence an answer is unknown; None for no such
+            file.
 
     Raises:
         UsageError: there is no such study, run or variant, or the name is none.
@@ -131,7 +133,6 @@ def register(
     with scratch(settings) as place:
         folder = files.make_folder(place / "model")
         progress.say(f"Exporting {chosen.trial['variant']}, seed {chosen.trial['seed']}, to ONNX")
-        temperature = float(confidence["temperature"]) if confidence else 1.0
         claims, compared = _export(
             chosen, dataset, folder, place, settings, progress, int8=int8, temperature=temperature
         )

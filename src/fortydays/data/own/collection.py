@@ -420,6 +420,10 @@ def opened(name: str, settings: Settings, *, side: int) -> Iterator[Collection]:
             (schema,) = connection.execute("SELECT value FROM about WHERE key = 'schema'").fetchone()
         except sqlite3.DatabaseError as error:
             raise StorageError(f"Could not open {path}: {error}.", hint=_hint(error, folder)) from error
+        if not connection.execute("SELECT 1 FROM contents LIMIT 1").fetchone():
+            # An index that was lost: rows are given out anew, and what was computed of the old ones is of others.
+            for path in folder.glob("*.features"):
+                files.remove(path)
         if schema != str(_SCHEMA):
             raise StorageError(
                 f"{path} has the schema {schema}; this version of fortydays knows {_SCHEMA}.",
@@ -435,12 +439,14 @@ def _hint(error: sqlite3.DatabaseError, folder: Path) -> str:
 
 
 def _status(path: Path) -> tuple[int, int] | str:
-    """Size and time of change (nanoseconds) of a file that is a file; else, in words, why it is none."""
+    """Size of a file, and a number that is another one once the file is; or, in words, why it is none."""
     try:
         status = path.lstat()
     except OSError as error:
         return f"it cannot be read: {error.strerror or error}"
-    return (status.st_size, status.st_mtime_ns)
+    # Times alone are not enough: archives give all their files the same ones.
+    facts = f"{status.st_mtime_ns}:{status.st_ctime_ns}:{status.st_ino}:{status.st_dev}"
+    return (status.st_size, int.from_bytes(hashlib.blake2b(facts.encode(), digest_size=7).digest(), "big"))
 
 
 def _bytes_of(path: Path, size: int) -> bytes | None:
