@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 INPUT, OUTPUT = "image", "features"
 _LONGEST_SECONDS = 600
 _SCHEMA = 1
-_MADE_BY = ("tensorflow-cpu", "tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime")
+_MADE_BY = ("tensorflow-cpu", "tensorflow", "keras", "tf2onnx", "onnx")
 
 
 @dataclass(frozen=True, kw_only=True)
