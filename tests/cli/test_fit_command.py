@@ -347,7 +347,7 @@ def test_a_target_that_is_missed_is_exit_code_3_and_says_what_can_be_done(asked:
     assert execute(["fit", "x"]) == ExitCode.NOT_MET
 
     shown = capsys.readouterr().out
-    assert "pets@3 is registered and not promoted. Not passed: size.\n" in shown
+    assert "pets@3 is registered, and not the champion. Not passed: size.\n" in shown
     assert 'To use it all the same: forty promote pets@3 --to champion --force --reason "..."\n' in shown
     assert "Serve it" not in shown
 

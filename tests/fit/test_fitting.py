@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -39,14 +39,22 @@ class Kept:
     """A registry that keeps nothing but what it was asked; ``refuses`` closes a gate."""
 
     registered: list[dict[str, Any]] = field(default_factory=list)
+    made: list[Version] = field(default_factory=list)
     refuses: bool = False
+
+    def names(self) -> list[str]:
+        return sorted({version.name for version in self.made})
+
+    def versions(self, name: str) -> list[Version]:
+        return [version for version in self.made if version.name == name]
 
     def register(self, study: str, _catalog: Any, _settings: Settings, **asked: Any) -> Any:
         self.registered.append({"study": study, **asked})
         version = Version(
-            name=asked["name"], version=len(self.registered), created="", digest="", facts={}, aliases=(), retired="",
-            run_id="", source="",
+            name=asked["name"], version=len(self.registered), created="", digest="", facts={"run": asked["run_id"]},
+            aliases=() if self.refuses else ("champion",), retired="", run_id="", source="",
         )  # fmt: skip
+        self.made.append(version)
         return SimpleNamespace(version=version)
 
     def promote(self, reference: Any, alias: str, *_: Any, **__: Any) -> Promotion:
@@ -88,7 +96,7 @@ class Desk:
                 self.settings,
                 progress=_Warned(self.warned),
                 run_study=self.run_study,
-                catalog=lambda: None,  # type: ignore[arg-type, return-value]
+                catalog=lambda: self.kept,  # type: ignore[arg-type, return-value]
             )
 
     def run_study(self, study: Path, fresh: bool) -> tuple[RunFolder, dict[str, Any]]:
@@ -102,7 +110,7 @@ class Desk:
     def copy(self, to: Path) -> "Desk":
         shutil.copytree(self.home, to / "home")
         shutil.copytree(self.folder, to / "folder", copy_function=shutil.copy2)
-        return Desk(folder=to / "folder", home=to / "home")
+        return Desk(folder=to / "folder", home=to / "home", kept=Kept(made=list(self.kept.made)))
 
 
 class LearnsError(Exception):
@@ -222,12 +230,26 @@ def test_the_best_trial_by_validation_is_registered_with_its_temperature(first: 
 
     assert (asked["study"], asked["run_id"]) == (str(done.study), done.run.run_id)
     assert (asked["variant"], asked["name"]) == ("head", "colours")
-    confidence = asked["confidence"]
-    assert confidence["schema_version"] == 1
-    assert confidence["images"] == 12  # of the validation split
-    assert 0.05 <= confidence["temperature"] <= 20
-    assert confidence["temperature"] == done.findings.calibration.temperature  # type: ignore[union-attr]
-    assert confidence["unknown_below"] == done.findings.unknown.below  # type: ignore[union-attr]
+    assert 0.05 <= asked["temperature"] <= 20
+    assert asked["temperature"] == done.findings.calibration.temperature  # type: ignore[union-attr]
+    # Twelve photographs to validate on are too few to tell what a twentieth of them is.
+    assert (asked["confidence"], done.findings.unknown) == (None, None)
+    assert "There are too few photographs to validate on to tell what is unknown." in done.notes
+
+
+def test_what_is_unknown_is_told_with_its_rate_on_the_test_photographs(new_desk: Desk) -> None:
+    make_folder(new_desk.folder, {"red": 90, "green": 90, "blue": 90})
+
+    done = new_desk.fit()
+
+    (asked,) = new_desk.kept.registered
+    assert asked["confidence"] == {
+        "schema_version": 1,
+        "temperature": asked["temperature"],
+        "unknown_below": done.findings.unknown.below,  # type: ignore[union-attr]
+        "false_alarms": done.findings.unknown.false_alarms,  # type: ignore[union-attr]
+        "images": done.findings.test.images,
+    }
 
 
 def test_the_readers_folder_is_only_read(first: tuple[Desk, Fitted, Any]) -> None:
@@ -249,9 +271,32 @@ def test_where_nothing_has_changed_it_is_over_at_once(desk: Desk, first: tuple[D
 
     assert again.reused
     assert (desk.trained, desk.kept.registered) == ([], [])
-    assert again.findings.as_dict() == first[1].findings.as_dict()
+    assert again.findings.as_dict() == {**first[1].findings.as_dict(), "place": str(desk.folder)}
     assert again.run.run_id == first[1].run.run_id
     assert again.evidence["results_digest"] == first[1].evidence["results_digest"]
+
+
+def test_what_is_found_again_has_the_names_and_the_alias_of_now(desk: Desk) -> None:
+    before = desk.fit().findings
+    (moved,) = {each.file for each in before.attention[:1]}
+    (desk.folder / moved).rename(desk.folder / moved.replace(".png", "-renamed.png"))
+    (desk.folder / "blue/broken too.png").write_bytes(b"nothing")
+    desk.kept.made[:] = [replace(desk.kept.made[0], aliases=())]
+
+    again = desk.fit()
+
+    assert again.reused
+    assert again.findings.attention[0].file == moved.replace(".png", "-renamed.png")
+    assert len(again.findings.inspection["left_out"]) == len(before.inspection["left_out"]) + 1
+    assert (again.findings.model, again.findings.alias) == ("colours@1", "")
+
+
+def test_a_version_that_is_gone_is_made_again(desk: Desk) -> None:
+    desk.kept.made.clear()
+
+    again = desk.fit()
+
+    assert (again.reused, desk.trained, len(desk.kept.registered)) == (False, [], 1)
 
 
 def test_what_has_changed_is_learned_anew(desk: Desk) -> None:
@@ -318,6 +363,7 @@ def test_stopped_after_learning_it_does_not_learn_again(
 ) -> None:
     (path,) = (desk.home / "own/colours/fits").glob("*.json")
     path.unlink()
+    desk.kept.made.clear()
 
     again = desk.fit()
 
@@ -361,6 +407,11 @@ def test_an_unchanged_fit_loads_no_training_framework(desk: Desk) -> None:
         "from fortydays.cli.main import execute\n"
         "from fortydays.fit import study_file\n"
         f"study_file._MOST_EPOCHS = {EPOCHS}\n"
+        "from fortydays.fit import fitting\n"
+        "from fortydays.registry.catalog import Version\n"
+        "version = Version(name='colours', version=1, created='', digest='', facts={}, aliases=('champion',),"
+        " retired='', run_id='', source='')\n"
+        "fitting._version_of = lambda *_: version\n"
         f"code = execute(['fit', {str(desk.folder)!r}, '--name', 'colours', '--json'])\n"
         "print(code, sorted({'tensorflow', 'keras', 'mlflow', 'jax'} & set(sys.modules)), file=sys.stderr)\n"
     )
@@ -370,7 +421,8 @@ def test_an_unchanged_fit_loads_no_training_framework(desk: Desk) -> None:
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120, check=False
     )
 
-    assert done.stderr.splitlines()[-1] == "0 []", done.stderr
+    # The registry is asked which version is in use now.
+    assert done.stderr.splitlines()[-1] == "0 ['mlflow']", done.stderr
     document = files.json.loads(done.stdout)
     assert document["reused"] is True
     assert document["findings"]["model"] == "colours@1"
@@ -384,6 +436,7 @@ def test_an_unchanged_fit_loads_no_training_framework(desk: Desk) -> None:
 def test_a_model_that_a_gate_refuses_is_registered_and_not_promoted(desk: Desk) -> None:
     (path,) = (desk.home / "own/colours/fits").glob("*.json")
     path.unlink()
+    desk.kept.made.clear()
     desk.kept.refuses = True
 
     done = desk.fit()

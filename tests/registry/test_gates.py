@@ -19,6 +19,8 @@ def measured(right: int = 900, of: int = 1000, **changes: Any) -> Measured:
         "accuracy": right / of,
         "loss": 0.3,
         "calibration_error": 0.02,
+        "calibration_chance": 0.01,
+        "class_images": (of // 2, of // 2),
         "class_accuracy": (0.8, 0.95),
         "right": np.arange(of) < right,
         "largest_share": 0.5,
@@ -46,7 +48,7 @@ def test_a_good_first_model_passes_every_gate_with_its_numbers_shown() -> None:
         "claims": "1 of 1 supported",
         "accuracy": "90.00% of 1,000 images; there is no champion yet",
         "calibration": "0.020",
-        "worst class": "cat: 80.0%",
+        "worst class": "cat: 80.0% of 500",
         "onnx is keras": "largest difference 3.0e-07 on 1,000 images",
         "latency": "1.00 ms for one image on one thread",
         "size": "0.40 MB",
@@ -60,7 +62,7 @@ def test_a_good_first_model_passes_every_gate_with_its_numbers_shown() -> None:
     ("gate", "changes"),
     [
         ("calibration", {"calibration_error": 0.101}),
-        ("worst class", {"class_accuracy": (0.59, 0.95)}),
+        ("worst class", {"class_accuracy": (0.55, 0.95)}),
         ("latency", {"milliseconds": 50.1}),
         ("size", {"bytes": 100_000_001}),
         ("stable, shifted", {"behaviours": (Behaviour(change="shifted", images=1000, same=0.949),)}),
@@ -68,6 +70,27 @@ def test_a_good_first_model_passes_every_gate_with_its_numbers_shown() -> None:
 )
 def test_each_gate_stops_alone_what_is_just_beyond_its_limit(gate: str, changes: dict[str, Any]) -> None:
     assert failed(results(measured(**changes))) == [gate]
+
+
+def test_what_chance_does_with_few_images_closes_no_gate() -> None:
+    few = {
+        "calibration_error": 0.125,
+        "calibration_chance": 0.3,
+        "class_images": (2, 20),
+        "class_accuracy": (0.5, 1.0),
+    }
+
+    found = results(measured(21, 22, **few))
+
+    assert failed(found) == []
+    assert found["calibration"].asked == (
+        "an expected calibration error of at most 0.300, which 22 images give by chance to a model "
+        "whose confidence is right"
+    )
+    assert found["worst class"].found == "cat: 50.0% of 2, which may be 90.5%"
+    # Of many images the same shares close both.
+    many = {**few, "calibration_chance": 0.02, "class_images": (200, 2000)}
+    assert failed(results(measured(2100, 2200, **many))) == ["calibration", "worst class"]
 
 
 @pytest.mark.parametrize("verdict", ["undecided", "refuted"])
@@ -118,7 +141,7 @@ def test_calibration_and_worst_class_are_set_against_the_champion_where_there_is
     champion = Champion(version=3, measured=measured(calibration_error=0.03, class_accuracy=(0.8, 0.9)))
 
     lenient = results(measured(calibration_error=0.049, class_accuracy=(0.78, 0.9)), champion)
-    strict = results(measured(calibration_error=0.051, class_accuracy=(0.76, 0.9)), champion)
+    strict = results(measured(calibration_error=0.051, class_accuracy=(0.72, 0.9)), champion)
 
     assert failed(lenient) == []
     assert failed(strict) == ["calibration", "worst class"]
@@ -129,7 +152,7 @@ def test_calibration_and_worst_class_are_set_against_the_champion_where_there_is
 def test_a_bad_champion_does_not_lower_what_is_asked_of_any_model() -> None:
     champion = Champion(version=3, measured=measured(calibration_error=0.4, class_accuracy=(0.3, 0.9)))
 
-    found = results(measured(calibration_error=0.11, class_accuracy=(0.59, 0.95)), champion)
+    found = results(measured(calibration_error=0.11, class_accuracy=(0.55, 0.95)), champion)
 
     assert failed(found) == ["calibration", "worst class"]
 
@@ -141,6 +164,7 @@ def test_a_model_that_has_learned_nothing_is_stopped_though_it_is_calibrated_and
         largest_share=0.1,
         calibration_error=0.0,
         class_accuracy=(1.0, *(0.0,) * 9),
+        class_images=(100,) * 10,
         behaviours=(Behaviour(change="shifted", images=1000, same=1.0),),
     )
     found = judge(always_cat, facts=FACTS, classes=tuple("0123456789"), champion=None, limits=Limits(class_spread=1.0))

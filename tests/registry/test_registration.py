@@ -241,7 +241,7 @@ def test_the_card_says_how_an_unknown_answer_is_told_where_that_was_measured(
 
     assert (
         "- An answer whose highest probability is below 41.00% is marked as *unknown*: what it was shown looks unlike "
-        "what it has learned. Of 1,367 validation images of known classes, 5.45% were so marked wrongly. Its logits "
+        "what it has learned. Of 1,367 held-out images of known classes, 5.45% were so marked wrongly. Its logits "
         "are divided by a temperature of 1.5, so that its probabilities are as high as they are right. - It has "
         "learned"
     ) in card(told)
