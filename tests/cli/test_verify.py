@@ -201,8 +201,8 @@ def compared(shipped, monkeypatch):
     _, current = shipped
     asked = []
 
-    def renewed_against(evidence, source, settings, *, commit, epochs, progress):
-        asked.append((evidence["day"], commit, epochs))
+    def renewed_against(evidence, source, settings, *, commit, epochs, examples, progress):
+        asked.append((evidence["day"], commit, epochs, examples))
         return evidence | {"code": current["code"]}
 
     monkeypatch.setattr("fortydays.study.renewal.renewed_against", renewed_against)
@@ -211,16 +211,20 @@ def compared(shipped, monkeypatch):
     return asked
 
 
-@pytest.mark.parametrize(("options", "epochs"), [([], 1), (["--epochs", "3"], 3)])
-def test_renewing_against_a_revision_compares_the_first_epochs(shipped, compared, capsys, options, epochs):
+@pytest.mark.parametrize(
+    ("options", "epochs", "examples"),
+    [([], 1, None), (["--epochs", "3"], 3, None), (["--examples", "5000"], 1, 5000)],
+)
+def test_renewing_against_a_revision_compares_the_first_epochs(shipped, compared, capsys, options, epochs, examples):
     ship, current = shipped
     ship(day=1, code=current["code"] | {"engine": "0" * 64})
     assert execute(["verify", "1", "--renew", "--against", "HEAD", *options, "--json"]) == 0
     printed = capsys.readouterr()
     assert json.loads(printed.out)["days"][0]["state"] == "current"
-    assert compared == [(1, COMMIT, epochs)]
+    assert compared == [(1, COMMIT, epochs, examples)]
     said = "the first epoch" if epochs == 1 else "3 epochs"
-    assert f"Day 1: training {said} of one seed of each variant, with both engines" in printed.err
+    few = ", 5,000 images each" if examples else ""
+    assert f"Day 1: training {said} of one seed of each variant{few}, with both engines" in printed.err
     assert documents.published().read(1)["code"] == current["code"]
 
 
@@ -240,6 +244,7 @@ def test_current_and_missing_evidence_and_what_is_stale_for_more_is_not_compared
     [
         (["--against", "HEAD"], "--against 'HEAD' is for --renew only.", "forty verify --renew --against HEAD"),
         (["--renew", "--epochs", "2"], "--epochs 2 is for --against only.", "--against REVISION --epochs 2"),
+        (["--renew", "--examples", "5000"], "--examples 5000 is for --against only.", "REVISION --examples 5000"),
         (["--renew", "--against", "no such name"], "There is no commit 'no such name' in this checkout.", "git log"),
     ],
 )
