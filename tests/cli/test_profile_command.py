@@ -6,10 +6,15 @@ from typing import Any
 
 import pytest
 
+from fortydays.base.errors import UsageError
 from fortydays.cli.main import execute
+from fortydays.cli.profile import _check_pixels
 from fortydays.data import store
 from fortydays.study import profile as profiles
+from fortydays.study.design import Study, Variant
+from fortydays.study.features import Features
 from fortydays.study.profile import Keeping, Profile, Share
+from fortydays.train.recipe import Recipe
 
 TINY = Path(__file__).parent / "studies" / "tiny.py"
 
@@ -112,3 +117,17 @@ def test_an_unknown_engine_is_told(forty: Any) -> None:
     code, _, err, _ = forty("--engine", "fits")
     assert code == 2
     assert "Did you mean 'fit'?" in err
+
+
+def test_a_variant_that_learns_from_features_is_not_profiled() -> None:
+    recipe = Recipe(epochs=1)
+    pixels = Variant(name="pixels", model=lambda: None, recipe=recipe)
+    made = Features(backbone="mobilenetv2-0.35", side=96)
+    features = Variant(name="features", model=lambda: None, recipe=recipe, features=made)
+    study = Study(title="Both", dataset="cifar10", variants=(features, pixels), claims=())
+
+    for only in ((), ("features",)):
+        with pytest.raises(UsageError, match="'features' learns from features") as refused:
+            _check_pixels(study, only)
+        assert refused.value.hint == "Name others: --only 'pixels'"
+    _check_pixels(study, ("pixels",))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fortydays.base.errors import ExitCode
+from fortydays.base.errors import ExitCode, UsageError
 from fortydays.base.settings import read_settings
 from fortydays.cli.stopping import stopping_in_time
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import rich.console
 
+    from fortydays.study.design import Study
     from fortydays.study.profile import Profile, Share
 
 _WIDTH = 80
@@ -56,6 +57,7 @@ def profile(
 
         progress.say("Loading Keras")
         source = load_study(file, threads=settings.threads)
+        _check_pixels(source.study, tuple(only or ()))
         dataset = store.load(source.study.dataset, settings, progress)
         found = profile_study(
             source.study, dataset, settings, only=tuple(only or ()), engine=engine, progress=progress
@@ -67,6 +69,18 @@ def profile(
         title = f"Day {source.day} · {source.study.title}" if source.day is not None else source.study.title
         print_profiles(found, rich.console.Console(), title=title, threads=settings.threads)
     return int(ExitCode.DONE)
+
+
+def _check_pixels(study: "Study", only: tuple[str, ...]) -> None:
+    """Raise UsageError where a variant learns from features: what there is to tell of such a step is one product."""
+    chosen = study.select(only) if only else study.variants[:1]
+    found = [variant.name for variant in chosen if variant.features is not None]
+    if found:
+        others = [variant.name for variant in study.variants if variant.features is None]
+        raise UsageError(
+            f"{found[0]!r} learns from features, and a profile is of networks that learn from pixels.",
+            hint=f"Name others: --only {' --only '.join(map(repr, others))}" if others else "Profile another day.",
+        )
 
 
 def print_profiles(found: "Sequence[Profile]", console: "rich.console.Console", *, title: str, threads: int) -> None:
