@@ -227,14 +227,11 @@ def _obtained(spec: PhotographsSpec, settings: Settings, progress: Progress, lim
         if _is_right(archive, path, host, failures):
             return archive, path
         files.remove(path)
-    first = spec.archives[0].name
     raise DataError(
         f"Could not get the photographs {spec.name!r} from any place.\n"
         + "\n".join(f"  - {failure}" for failure in failures),
         hint=f"Put {' or '.join(each.name for each in spec.archives)} into FOLDER/{spec.folder} and set "
-        f"FORTYDAYS_MIRROR=FOLDER."
-        if first
-        else "",
+        "FORTYDAYS_MIRROR=FOLDER.",
     )
 
 

@@ -1,6 +1,7 @@
 """A reader's photographs as a dataset: kept by content, found again, and told when they are not what they were."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,44 @@ def test_added_photographs_are_another_state_and_the_one_before_stays_as_it_was(
         zip(first.contents, zip(first.rows.tolist(), first.splits.tolist(), strict=True), strict=True)
     )
     assert sorted(second.rows.tolist()) == list(range(50))
+
+
+def test_a_renamed_photograph_changes_neither_digest_nor_order(folder: Path, settings: Settings) -> None:
+    before = kept(folder, settings)
+    (folder / "red/0.png").rename(folder / "red/zz.png")
+
+    now = kept(folder, settings)
+
+    assert (now.digest, now.contents) == (before.digest, before.contents)
+    assert now.rows.tolist() == before.rows.tolist()
+    assert sorted(now.paths) != sorted(before.paths)
+
+
+def test_another_file_with_the_same_size_and_time_is_read(folder: Path, settings: Settings, tmp_path: Path) -> None:
+    before = kept(folder, settings)
+    place = folder / "red/0.png"
+    status, content = place.stat(), place.read_bytes()
+    place.unlink()
+    # Bytes behind the end of a PNG are not looked at, and make it another file of the same size.
+    place.write_bytes(content[:-1] + b"x")
+    os.utime(place, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    assert kept(folder, settings).digest != before.digest
+
+
+def test_features_of_an_index_that_was_lost_are_not_taken_for_those_of_a_new_one(
+    folder: Path, settings: Settings
+) -> None:
+    kept(folder, settings)
+    stale = folder_of("mine", settings) / "16.1.abc.features"
+    stale.write_bytes(b"features")
+    kept(folder, settings)
+    assert stale.exists()
+
+    (folder_of("mine", settings) / "index.sqlite").unlink()
+    kept(folder, settings)
+
+    assert not stale.exists()
 
 
 def test_a_model_of_fewer_photographs_may_be_judged_on_those_of_today(folder: Path, settings: Settings) -> None:
