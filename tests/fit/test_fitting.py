@@ -21,14 +21,17 @@ from fortydays.base import files
 from fortydays.base.errors import DataError, FortydaysError, UsageError
 from fortydays.base.progress import SILENT
 from fortydays.base.settings import Settings, read_settings
+from fortydays.data.own import dataset as own
 from fortydays.data.own.collection import Collection, opened
 from fortydays.fit import fitting, study_file
 from fortydays.fit.fitting import FitRequest, Fitted, fit
+from fortydays.fit.study_file import Plan
+from fortydays.models.backbones import find_backbone
 from fortydays.registry.catalog import Move, Version
 from fortydays.registry.gates import GateResult
 from fortydays.registry.promotion import Promotion
 from fortydays.study import frozen as networks
-from fortydays.study.runs import RunFolder
+from fortydays.study.runs import RunFolder, create_run
 
 COUNTS = {"red": 30, "green": 30, "blue": 60}
 EPOCHS = 3
@@ -289,6 +292,39 @@ def test_what_is_found_again_has_the_names_and_the_alias_of_now(desk: Desk) -> N
     assert again.findings.attention[0].file == moved.replace(".png", "-renamed.png")
     assert len(again.findings.inspection["left_out"]) == len(before.inspection["left_out"]) + 1
     assert (again.findings.model, again.findings.alias) == ("colours@1", "")
+
+
+def test_a_newer_run_that_was_stopped_goes_on_in_the_place_of_an_older_one(
+    desk: Desk, first: tuple[Desk, Fitted, Any]
+) -> None:
+    before = RunFolder(path=desk.settings.runs / first[1].run.run_id).read()
+    assert not learns(desk)
+    stopped = create_run(
+        desk.settings.runs, day=None, name=before["name"], request=before["request"], identity=before["identity"]
+    )
+    stopped.update(created="2999-01-01T00:00:00Z")
+
+    assert learns(desk)
+
+
+def test_the_plan_of_fine_tuning_depends_on_the_time_that_was_given_and_on_no_clock(desk: Desk) -> None:
+    kept = own.read(library_name(desk), desk.settings)
+    plan = Plan(backbone=find_backbone("mobilenetv2-0.35"))
+    notes: list[str] = []
+
+    found = [
+        fitting._with_fine_tuning(
+            plan, kept, FitRequest(source="", name="colours", seconds=seconds), notes, desk.settings
+        ).fine_tuning_epochs
+        for seconds in (1.0, 1.0, 600.0)
+    ]
+
+    assert found[0] == found[1] < found[2] == 10
+
+
+def library_name(desk: Desk) -> str:
+    (document,) = (desk.home / "own/colours").glob("????????????.json")
+    return f"own:colours@{document.stem}"
 
 
 def test_a_version_that_is_gone_is_made_again(desk: Desk) -> None:
