@@ -93,6 +93,7 @@ def test_the_watch_would_notice(canary: Path) -> None:
     assert _WATCH.touched
 
 
+@pytest.mark.slow
 def test_hostile_names_are_refused_by_every_command_and_touch_nothing(
     canary: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -437,6 +437,7 @@ def test_evidence_that_is_damaged_is_kept_aside_and_all_is_learned_anew(desk: De
     assert warning.endswith(f"It is kept as {aside.name}; all is learned anew.")
 
 
+@pytest.mark.slow
 def test_an_unchanged_fit_loads_no_training_framework(desk: Desk) -> None:
     code = (
         "import sys\n"

@@ -18,6 +18,8 @@ from fortydays.train import backends
 from fortydays.train.checkpoint import Checkpoint
 from fortydays.train.recipe import Recipe
 
+pytestmark = pytest.mark.slow  # each trains
+
 FAST = backends.backend().bfloat16_is_fast(on_processor=describe_machine().bfloat16_is_fast)
 
 

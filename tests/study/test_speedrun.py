@@ -56,6 +56,7 @@ def finished(keras: Any, watched: Watched) -> Speedrun:
     return run_speedrun(watched.dataset, PRESET, target=0.7, seeds=2, threads=1, loading_seconds=3.0)
 
 
+@pytest.mark.slow
 def test_both_splits_are_trained_on_and_the_test_split_is_opened_once_a_seed(
     finished: Speedrun, watched: Watched
 ) -> None:
@@ -65,6 +66,7 @@ def test_both_splits_are_trained_on_and_the_test_split_is_opened_once_a_seed(
     assert [r.seed for r in finished.results] == [0, 1]
 
 
+@pytest.mark.slow
 def test_seconds_are_training_and_evaluation_and_nothing_else(finished: Speedrun) -> None:
     for result in finished.results:
         assert result.seconds == result.training_seconds + result.evaluation_seconds
@@ -74,6 +76,7 @@ def test_seconds_are_training_and_evaluation_and_nothing_else(finished: Speedrun
     assert finished.cold_seconds > finished.results[0].seconds
 
 
+@pytest.mark.slow
 def test_the_document_is_json_with_a_version(finished: Speedrun) -> None:
     document = json.loads(json.dumps(finished.as_dict(), allow_nan=False))
     assert document["schema_version"] == 1
@@ -88,12 +91,14 @@ def test_the_document_is_json_with_a_version(finished: Speedrun) -> None:
     assert document["precision"] in ("float32", "bfloat16")
 
 
+@pytest.mark.slow
 def test_the_verdict_is_of_the_mean(finished: Speedrun) -> None:
     results = tuple(dataclasses.replace(r, accuracy=a) for r, a in zip(finished.results, (0.6, 0.8), strict=True))
     assert dataclasses.replace(finished, results=results, target=0.7).reached
     assert not dataclasses.replace(finished, results=results, target=0.71).reached
 
 
+@pytest.mark.slow
 def test_validating_never_opens_the_test_split_and_takes_seeds_for_tuning(keras: Any) -> None:
     own = Watched()
     found = run_speedrun(own.dataset, SMALL, target=0.7, seeds=1, threads=1, validate=True)

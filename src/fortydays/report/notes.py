@@ -5,6 +5,7 @@ a sandbox that knows only the functions of :class:`Numbers`; one that names what
 that tells file, line and placeholder. Text from the evidence is escaped, so that it cannot become Markdown.
 """
 
+import functools
 import io
 import re
 from collections.abc import Callable, Mapping
@@ -202,17 +203,11 @@ def render_notes(markdown: str, evidence: Mapping[str, Any] | None, *, file: str
         UsageError: a placeholder is not an expression, or names what is not in the evidence.
         StorageError: the evidence is damaged.
     """
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import SandboxedEnvironment
-
-    environment = SandboxedEnvironment(undefined=StrictUndefined)
-    if evidence is not None:
-        environment.globals.clear()
-        environment.globals.update(_functions(Numbers(read_results(evidence))))
+    functions = None if evidence is None else _functions(Numbers(read_results(evidence)))
 
     def fill(match: re.Match[str]) -> str:
         where = f"{file}, line {markdown.count(chr(10), 0, match.start()) + 1}: {{{{{match[1]}}}}}"
-        return _evaluate(environment, match[1], where, dry=evidence is None)
+        return _evaluate(match[1], functions, where)
 
     filled = _PLACEHOLDER.sub(fill, markdown)
     return filled if evidence is not None else _NO_EVIDENCE + filled
@@ -223,14 +218,25 @@ def _functions(filled: Numbers) -> dict[str, Callable[..., str]]:
     return {name: getattr(filled, name) for name in names}
 
 
-def _evaluate(environment: Any, expression: str, where: str, *, dry: bool) -> str:
-    """What a placeholder stands for; its problems are told with the place."""
+@functools.lru_cache(maxsize=1024)  # to compile one takes Jinja longer than all that it evaluates
+def _compiled(expression: str) -> Callable[..., Any]:
+    """A placeholder's expression, which knows nothing but what it is called with."""
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+
+    environment = SandboxedEnvironment(undefined=StrictUndefined)
+    environment.globals.clear()
+    return environment.compile_expression(expression.strip(), undefined_to_none=False)
+
+
+def _evaluate(expression: str, functions: Mapping[str, Callable[..., str]] | None, where: str) -> str:
+    """What a placeholder stands for, without functions a sign for nothing yet; problems are told with the place."""
     from jinja2 import TemplateSyntaxError, UndefinedError
     from jinja2.exceptions import SecurityError
 
     try:
-        compiled = environment.compile_expression(expression.strip(), undefined_to_none=False)
-        return NOTHING_YET if dry else str(compiled())
+        compiled = _compiled(expression)
+        return NOTHING_YET if functions is None else str(compiled(**functions))
     except FortydaysError as error:
         raise UsageError(f"{where}: {error.message}", hint=error.hint) from error
     except TemplateSyntaxError as error:
