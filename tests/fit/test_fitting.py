@@ -532,20 +532,22 @@ def test_a_second_one_at_the_same_time_is_told(desk: Desk) -> None:
     assert refused.value.hint == "Wait until it is done."
 
 
-def test_a_class_whose_photographs_are_almost_the_same_is_named(new_desk: Desk) -> None:
+def test_a_class_whose_photographs_are_almost_the_same_is_left_out_with_a_note(new_desk: Desk) -> None:
     (new_desk.folder / "grey").mkdir()
     for number in range(4):
         picture("grey", 0, size=(48 + 4 * number, 40)).save(new_desk.folder / f"grey/{number}.png")
 
-    with pytest.raises(DataError) as refused:
-        new_desk.fit()
+    inspection = new_desk.fit().inspection
 
-    assert refused.value.message == (
-        "The class 'grey' has no photograph in the training split: its photographs are almost the same, and those "
-        "stay together in one split."
+    assert inspection.classes == ("blue", "green", "red")
+    assert inspection.notes[-1] == (
+        "The class 'grey' is left out: it has 4 photographs that can be used; only 1 of them is not almost the same "
+        "as another, and 3 are needed."
     )
-    assert refused.value.hint == "Add other photographs of it, or take it out."
-    assert new_desk.trained == []
+    assert {each.path for each in inspection.left_out if "3 different photographs" in each.reason} == {
+        f"grey/{number}.png" for number in range(4)
+    }
+    assert not any(path.startswith("grey/") for group in inspection.near for path in group)
 
 
 def test_a_class_whose_photographs_to_learn_from_are_gone_is_named(desk: Desk) -> None:

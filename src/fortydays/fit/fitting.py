@@ -24,7 +24,6 @@ from fortydays.data.own import dataset as own
 from fortydays.data.own.collection import Collection, opened
 from fortydays.data.own.inspection import Inspection, inspect
 from fortydays.data.own.listing import list_photographs
-from fortydays.data.own.splitting import SPLITS
 from fortydays.fit import findings as found_out
 from fortydays.fit.attention import class_activation
 from fortydays.fit.balance import balance
@@ -186,7 +185,7 @@ def fit(
     with opened(request.name, settings, side=SIDE) as collection:
         inspection = inspect(listing, collection, workers=available_cores(), progress=progress)
         kept = own.keep(inspection, collection, name=request.name)
-        _check_splits(kept, inspection)
+        _check_splits(kept)
         looked(inspection, collection.pixels())
         watch.done("looking")
         return _fit(
@@ -204,32 +203,19 @@ def fit(
         )
 
 
-def _check_splits(kept: own.OwnPhotographs, inspection: Inspection) -> None:
+def _check_splits(kept: own.OwnPhotographs) -> None:
     """Raise DataError where a class has nothing to learn from, or there is nothing to choose by or to report on."""
     train = np.bincount(kept.labels[kept.of("train")], minlength=len(kept.classes))
     without = [name for name, count in zip(kept.classes, train, strict=True) if not count]
     empty = [split for split in ("validation", "test") if not len(kept.of(split))]
     if not without and not empty:
         return
-    if without and _different_pictures(without[0], kept, inspection) < len(SPLITS):
-        raise DataError(
-            f"The class {shown(without[0])} has no photograph in the training split: its photographs are almost the "
-            "same, and those stay together in one split.",
-            hint="Add other photographs of it, or take it out.",
-        )
     what = f"The class {shown(without[0])} has no photograph" if without else "There is no photograph"
     where = "in the training split" if without else f"in the {empty[0]} split"
     raise DataError(
         f"{what} {where}: those that were there are gone, and others keep the split that they have.",
         hint="Add photographs, or give the whole a new name, so that it is divided anew: --name NAME",
     )
-
-
-def _different_pictures(label: str, kept: own.OwnPhotographs, inspection: Inspection) -> int:
-    """How many photographs of a class are not almost the same as another one of it."""
-    group_of = {path: number for number, group in enumerate(inspection.near) for path in group}
-    numbers = zip(kept.paths, kept.labels.tolist(), strict=True)
-    return len({group_of.get(path, path) for path, number in numbers if kept.classes[number] == label})
 
 
 def _folder(source: str, settings: Settings, progress: Progress) -> Path:

@@ -22,6 +22,8 @@ FEWEST = len(SPLITS)
 FEW = 20
 """With fewer than this, a class is named as small."""
 
+_WHY_THIN = f"its class has fewer than {FEWEST} different photographs that can be used"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Used:
@@ -130,9 +132,14 @@ def inspect(listing: Listing, collection: Collection, *, workers: int, progress:
             contents[found.sha256] = found
             by_content.setdefault(found.sha256, []).append(path)
     exact, contradictions = _same_bytes(by_content, labels, left_out)
-    enough, thin = _large_enough(by_content, labels, listing.classes, left_out)
-    order = sorted(enough, key=lambda sha256: by_content[sha256][0])
-    groups, near = _alike(order, contents, by_content)
+    order = sorted(by_content, key=lambda sha256: by_content[sha256][0])
+    groups = _alike(order, contents)
+    label_of = {sha256: labels[by_content[sha256][0]] for sha256 in order}
+    thin = _too_small(order, groups, label_of, listing.classes)
+    left_out += [LeftOut(path=by_content[sha256][0], reason=_WHY_THIN) for sha256 in order if label_of[sha256] in thin]
+    kept = [number for number, sha256 in enumerate(order) if label_of[sha256] not in thin]
+    order, groups = [order[number] for number in kept], groups[kept]
+    near = tuple(tuple(by_content[order[member]][0] for member in group) for group in largest_first(groups))
     before = collection.splits()
     assigned, refused = assign(_as_groups(order, groups, by_content, labels), before)
     collection.keep_splits(assigned)
@@ -152,11 +159,7 @@ def inspect(listing: Listing, collection: Collection, *, workers: int, progress:
     ]
     counts = Counter(each.label for each in used)
     notes = list(listing.notes)
-    notes += [
-        f"The class {printable(name)!r} is left out: it has {count} photograph{'s' * (count != 1)} that can be used, "
-        f"and {FEWEST} are needed."
-        for name, count in thin.items()
-    ]
+    notes += [f"The class {printable(name)!r} is left out: {why}." for name, why in thin.items()]
     inspection = Inspection(
         classes=tuple(sorted(counts)),
         used=tuple(used),
@@ -195,35 +198,30 @@ def _same_bytes(
     return tuple(ordered), tuple(sorted(contradictions))
 
 
-def _large_enough(
-    by_content: Mapping[str, list[str]], labels: Mapping[str, str], classes: Sequence[str], left_out: list[LeftOut]
-) -> tuple[list[str], dict[str, int]]:
-    """The contents whose class has enough of them, and the classes that have not."""
-    counts = Counter(dict.fromkeys(classes, 0))
-    counts.update(labels[paths[0]] for paths in by_content.values())
-    thin = {name: counts[name] for name in sorted(counts) if counts[name] < FEWEST}
-    enough = []
-    for sha256, paths in by_content.items():
-        label = labels[paths[0]]
-        if label not in thin:
-            enough.append(sha256)
-        else:
-            reason = f"its class has fewer than {FEWEST} photographs that can be used"
-            left_out.append(LeftOut(path=paths[0], reason=reason))
-    return enough, thin
+def _too_small(
+    order: Sequence[str], groups: NDArray[np.int64], label_of: Mapping[str, str], classes: Sequence[str]
+) -> dict[str, str]:
+    """The classes that have too few different pictures to have one in each split, and what they have."""
+    found: dict[str, list[int]] = {name: [] for name in classes}
+    for sha256, group in zip(order, groups.tolist(), strict=True):
+        found.setdefault(label_of[sha256], []).append(group)
+    thin = {}
+    for name, members in sorted(found.items()):
+        count, different = len(members), len(set(members))
+        if different < FEWEST:
+            has = f"it has {count} photograph{'s' * (count != 1)} that can be used"
+            alike = f"; only {different} of them {'is' if different == 1 else 'are'} not almost the same as another"
+            thin[name] = f"{has}{alike if different < count else ''}, and {FEWEST} are needed"
+    return thin
 
 
-def _alike(
-    order: Sequence[str], contents: Mapping[str, Content], by_content: Mapping[str, list[str]]
-) -> tuple[NDArray[np.int64], tuple[tuple[str, ...], ...]]:
-    """The group of each content, and the paths of groups of more than one."""
+def _alike(order: Sequence[str], contents: Mapping[str, Content]) -> NDArray[np.int64]:
+    """The group of each content: those of one group are almost the same picture."""
     if not order:
-        return np.zeros(0, np.int64), ()
+        return np.zeros(0, np.int64)
     hashes = np.array([contents[sha256].hash for sha256 in order], np.uint64)
     small = np.stack([contents[sha256].small for sha256 in order])
-    groups = groups_of(len(order), near_duplicates(hashes, small))
-    near = tuple(tuple(by_content[order[member]][0] for member in group) for group in largest_first(groups))
-    return groups, near
+    return groups_of(len(order), near_duplicates(hashes, small))
 
 
 def _as_groups(

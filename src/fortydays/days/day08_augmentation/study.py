@@ -6,7 +6,7 @@ from fortydays.study.claims import Best, Comparison, Threshold
 from fortydays.study.design import Study, Variant
 from fortydays.study.exhibits import augmentation_sheet, confusion_matrix
 
-# A tenth of what CIFAR-10 has of each class: where images are few, made ones are missed most, and thirty epochs of all
+# A ninth of the training images: where images are few, made ones are missed most, and thirty epochs of all
 # variants take an hour and not a night.
 EXAMPLES = 500
 NONE = RECIPE.replace(epochs=30, flip="none", evaluate_every=None)
