@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import made_up_versions
 import numpy as np
@@ -114,3 +115,22 @@ def test_a_model_is_measured_in_parts_as_in_one_and_scattered_rows_as_an_array(
             assert getattr(found, name) == getattr(expected, name), name
         for name in ("loss", "calibration_error"):
             assert getattr(found, name) == pytest.approx(getattr(expected, name), abs=1e-6), name
+
+
+@pytest.mark.parametrize(("room", "largest"), [(8 * 64 + 7, 8), (11 * 64, 8), (1, 4), (10**9, 256)])
+def test_large_images_are_answered_a_few_at_a_time_in_whole_turns(
+    monkeypatch: pytest.MonkeyPatch, room: int, largest: int
+) -> None:
+    weights = np.random.default_rng(1).normal(0, 0.3, (64, 10)).astype(np.float32)
+    asked: list[int] = []
+    real = evaluation.OnnxModel.predict
+
+    def predict(model: Any, images: Any) -> Any:
+        asked.append(len(images))
+        return real(model, images)
+
+    monkeypatch.setattr(evaluation, "NUMBERS_AT_ONCE", room)
+    monkeypatch.setattr(evaluation.OnnxModel, "predict", predict)
+    measure(made_up_versions.onnx_of(weights), split(300), threads=1)
+
+    assert max(asked) == largest

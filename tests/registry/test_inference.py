@@ -30,6 +30,26 @@ def test_a_model_answers_with_probabilities_for_any_number_of_images() -> None:
     assert model.predict(images[:0]).shape == (0, 10)
 
 
+@pytest.mark.parametrize(("room", "together"), [(2 * 64 + 63, [2, 2, 2, 1]), (1, [1] * 7), (10**9, [7])])
+def test_large_images_are_computed_a_few_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, room: int, together: list[int]
+) -> None:
+    monkeypatch.setattr(inference, "NUMBERS_AT_ONCE", room)
+    model = OnnxModel(made_up_versions.onnx_of(WEIGHTS), threads=1)
+    given: list[int] = []
+
+    class Session:
+        def run(self, _outputs: list[str], inputs: dict[str, Any]) -> Any:
+            (images,) = inputs.values()
+            given.append(len(images))
+            return [np.full((len(images), 10), 0.1, np.float32)]
+
+    monkeypatch.setattr(model, "_session", Session())
+
+    assert model.predict(np.zeros((7, 8, 8), np.uint8)).shape == (7, 10)
+    assert given == together
+
+
 def test_the_signature_speaks_the_words_of_the_open_inference_protocol() -> None:
     assert Signature(image=(32, 32, 3), classes=10, opset=18).as_dict() == {
         "inputs": [{"name": "image", "datatype": "UINT8", "shape": [-1, 32, 32, 3]}],

@@ -170,7 +170,7 @@ def write_card(
     pictures = exhibit["pictures"]
     if pictures:
         files.write_bytes(folder / PICTURE_FILE, _sheet(pictures))
-    shape = np.asarray(test.images).shape[1:]
+    shape = test.images.shape[1:]
     text = _render(
         name=name,
         shape=f"{' x '.join(map(str, shape[:2]))} {'color' if len(shape) == 3 else 'grey'} pixels",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fortydays.base import clock
 from fortydays.data.arrays import Split
-from fortydays.registry.inference import OnnxModel
+from fortydays.registry.inference import NUMBERS_AT_ONCE, OnnxModel
 
 BINS = 15
 """Of the calibration error: intervals of confidence of equal width (Guo et al., 2017)."""
@@ -21,7 +21,9 @@ BRIGHTER = 1.1
 MOST_NUMBERS = 2**28
 """Pixels times channels that are measured at most: all of the journey's data sets, and 1,783 large photographs."""
 
-_AT_ONCE = 256  # divisible by the number of ways in which images are changed, so that their turns go on
+_AT_ONCE = 256
+"""Images that are changed and answered together at most."""
+
 _TIMED = 100
 _UNTIMED = 10
 
@@ -112,8 +114,9 @@ def measure(content: bytes, validation: Split, *, threads: int) -> Measured:
     labels = np.asarray(validation.labels).astype(np.intp)
     parts: list[NDArray[np.float32]] = []
     same = np.zeros((2, len(labels)), np.bool_)
-    for start in range(0, len(labels), _AT_ONCE):
-        images = np.asarray(validation.images[start : start + _AT_ONCE])
+    at_once = _together(validation)
+    for start in range(0, len(labels), at_once):
+        images = np.asarray(validation.images[start : start + at_once])
         parts.append(model.predict(images))
         here = parts[-1].argmax(axis=1)
         for row, changed in enumerate((shifted_by_one(images), brighter_and_darker(images))):
@@ -138,7 +141,7 @@ def measure(content: bytes, validation: Split, *, threads: int) -> Measured:
             Behaviour(change="shifted by one pixel", images=len(labels), same=float(same[0].mean())),
             Behaviour(change="a tenth brighter or darker", images=len(labels), same=float(same[1].mean())),
         ),
-        milliseconds=_milliseconds(OnnxModel(content, threads=1), np.asarray(validation.images[:_AT_ONCE])),
+        milliseconds=_milliseconds(OnnxModel(content, threads=1), np.asarray(validation.images[:at_once])),
         bytes=len(content),
     )
 
@@ -151,6 +154,11 @@ def some_of(split: Split) -> Split:
         return split
     rows = np.linspace(0, len(split) - 1, most).astype(np.intp)
     return Split(images=split.images[rows], labels=np.asarray(split.labels)[rows])
+
+
+def _together(split: Split) -> int:
+    """How many images to answer at a time: divisible by the four ways to shift them, so that their turns go on."""
+    return max(4, min(_AT_ONCE, NUMBERS_AT_ONCE // int(np.prod(split.images.shape[1:]))) // 4 * 4)
 
 
 def cross_entropy(probabilities: NDArray[np.float32], labels: NDArray[np.intp]) -> float:

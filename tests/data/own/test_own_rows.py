@@ -1,5 +1,6 @@
 """Rows in an order of their own answer as the array would that has them in this order."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,3 +72,23 @@ def test_no_rows_are_an_empty_array() -> None:
 def test_only_rows_are_told_from_arrays(rows: Rows) -> None:
     assert scattered(rows) is rows
     assert scattered(SOURCE) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux tells of a process")
+def test_a_file_that_was_read_through_rows_takes_no_memory_afterwards(tmp_path: Path) -> None:
+    def of_files() -> int:
+        status = Path("/proc/self/status").read_text("utf-8")
+        return int(status.split("RssFile:")[1].split()[0]) // 1024
+
+    size = 64  # MiB
+    path = tmp_path / "some.pixels"
+    path.write_bytes(bytes(size * 2**20))
+    source = np.memmap(path, np.uint8, "r", shape=(size, 2**20))
+    before = of_files()
+    source.max()
+    assert of_files() - before > size // 2
+
+    for some in (source, source[: size - 1]):
+        rows = Rows(some, range(len(some)), path)
+        assert not any(row.any() for row in rows)
+        assert of_files() - before < size // 4

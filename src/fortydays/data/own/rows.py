@@ -4,6 +4,7 @@ The photographs of a split lie scattered over the file in which all were kept as
 as much memory as they have pixels; here only what is asked for is read.
 """
 
+import mmap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -37,7 +38,9 @@ class Rows:
         if isinstance(key, tuple):
             found = self[key[0]]
             return found[(*([slice(None)] if found.ndim == self.ndim else []), *key[1:])]
-        return np.asarray(self.source[self.places[key]])
+        found = np.asarray(self.source[self.places[key]])
+        forget_pages(self.source)
+        return found
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         return (self[place] for place in range(len(self)))
@@ -46,6 +49,18 @@ class Rows:
         if copy is False:
             raise ValueError("rows that are scattered cannot be had without copying them")
         return np.asarray(self[:], dtype=dtype)
+
+
+def forget_pages(array: NDArray[Any]) -> None:
+    """Let go of what a memory map of a file has read: it can be read again, and until then it is no memory of ours.
+
+    Without this, a process that has looked at every photograph once seems to hold all of them.
+    """
+    mapped: Any = array
+    while isinstance(mapped, np.ndarray):
+        mapped = mapped.base
+    if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def rows_of(source: NDArray[Any], places: Sequence[int] | NDArray[np.int64], *, file: Path) -> NDArray[Any]:
