@@ -152,6 +152,32 @@ def test_of_fewer_images_the_first_are_taken(frozen: Frozen, settings: Settings,
     assert path.read_bytes() == content
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux tells of a process")
+def test_images_that_have_been_looked_at_take_no_memory(settings: Settings, tmp_path: Path) -> None:
+    def of_files() -> int:
+        status = Path("/proc/self/status").read_text("utf-8")
+        return int(status.split("RssFile:")[1].split()[0]) // 1024
+
+    class Largest:
+        """Makes one feature of an image: its largest value."""
+
+        shape = (1,)
+
+        def session(self, *, threads: int) -> Any:
+            return lambda some: some.max(axis=1, keepdims=True).astype(np.float32)
+
+    path = tmp_path / "some.pixels"
+    path.write_bytes(bytes(64 * 2**20))
+    mapped = np.memmap(path, np.uint8, "r", shape=(1024, 2**16))  # 16 MiB in each part of 256
+    before, seen = of_files(), []
+    progress = Watch(at=lambda _task, _done: seen.append(of_files() - before))
+
+    extended(tmp_path / "some.features", mapped[:1000], Largest(), settings, progress, task="features")  # type: ignore[arg-type]
+
+    assert len(seen) == 4
+    assert max(seen) < 16
+
+
 def whole_file(settings: Settings, frozen: Frozen, some: NDArray[np.uint8], path: Path) -> bytes:
     extended(path, some, frozen, settings, task="features")
     return path.read_bytes()

@@ -21,7 +21,7 @@ from fortydays.base.errors import DataError, UsageError
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
-from fortydays.data.own.rows import rows_of, scattered
+from fortydays.data.own.rows import forget_pages, rows_of, scattered
 from fortydays.models.backbones import find_backbone
 
 if TYPE_CHECKING:
@@ -261,6 +261,7 @@ def extended(
                 for start in range(done, len(images), _ROWS_KEPT_AT_ONCE):
                     stop = min(start + _ROWS_KEPT_AT_ONCE, len(images))
                     content = compute(images[start:stop])
+                    forget_pages(images)  # or all of a large folder would be in memory in the end
                     files.append_bytes(path, after=start * size, content=content.tobytes())
                     progress.advance(task, done=float(stop))
             finally:
