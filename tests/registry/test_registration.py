@@ -365,7 +365,9 @@ def test_a_temperature_makes_the_same_answers_less_sure_and_few_large_images_are
     monkeypatch.setattr(registration, "_COMPARED_NUMBERS", 66 * 64)
     confidence = {"schema_version": 1, "temperature": 3.0, "unknown_below": 0.4, "false_alarms": 0.05, "images": 200}
 
-    made = register(STUDY, catalog, settings, progress=SILENT, variant="linear model", confidence=confidence)
+    made = register(
+        STUDY, catalog, settings, progress=SILENT, variant="linear model", temperature=3.0, confidence=confidence
+    )
     plain = register(STUDY, catalog, settings, progress=SILENT, variant="linear model")
 
     assert made.evaluation["onnx"]["images"] == plain.evaluation["onnx"]["images"] == 66
