@@ -112,9 +112,9 @@ def large(place: Path) -> None:
         method=f"{PICTURES} pictures, each {LARGE // PICTURES} times with other bytes behind it; processor time "
         "of the process, divided by the time and the cores, from the first to the last photograph of a stage",
         figures={
+            "MiB": watched.peak,
             **{f"cores in use, {stage}": share for stage, share in watched.busy.items()},
             **{f"photographs a second, {stage}": rate for stage, rate in watched.rates.items()},
-            "MiB": watched.peak,
         },
     )
 

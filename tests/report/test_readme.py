@@ -62,6 +62,8 @@ def test_large_numbers_are_written_out():
         "measured": "2026-11-22T10:00:00Z",
     }
     assert "| 1,019 MiB (1,000 to 1,234,567) |" in readme.speed_table({"a": found})
+    # What was measured once has no range.
+    assert "| at most 1,229 MiB | 1,019 MiB |" in readme.speed_table({"a": {**found, "figures": {"MiB": 1018.7}}})
 
 
 def test_a_readme_without_its_markers_is_refused():

@@ -56,15 +56,19 @@ def speed_table(benchmarks: Mapping[str, Any]) -> str:
         name, figure = next(iter(found["figures"].items()))
         unit = {"ratio": "x", "seconds": " s", "MiB": " MiB"}.get(name, "")
         missed = "" if found["met"] else " **(missed)**"
-        lines.append(
-            f"| {_cell(found['question'])} | {found['target']}{missed} | "
-            f"{_number(figure['median'])}{unit} ({_number(figure['min'])} to {_number(figure['max'])}) |"
-        )
+        lines.append(f"| {_cell(found['question'])} | {found['target']}{missed} | {_figure(figure, unit)} |")
         machines.add(f"{found['machine']['cpu_model']}, {found['machine']['cores']} cores, {found['measured'][:10]}")
         methods.add(str(found.get("method", "")))
     how = "; ".join(sorted(methods - {""}))
     where = f"Measured on {'; '.join(sorted(machines))}{f': {how}' if how else ''}."
     return "\n".join([*lines, "", where])
+
+
+def _figure(figure: Mapping[str, float] | float, unit: str) -> str:
+    """The median and the range of several measurements, or the one that was made."""
+    if not isinstance(figure, Mapping):
+        return f"{_number(figure)}{unit}"
+    return f"{_number(figure['median'])}{unit} ({_number(figure['min'])} to {_number(figure['max'])})"
 
 
 def picture(results: Results) -> str:
