@@ -42,8 +42,8 @@ demo: $(STAMPS)/package ## Run day 1 from data to report (DAY=2 for another day)
 	@$(VENV_PYTHON) -m fortydays run "$(DAY)" && $(VENV_PYTHON) -m fortydays report "$(DAY)"
 	@echo "Wherever a message says forty, type .venv/bin/forty"
 
-test: $(STAMPS)/dev ## Run the tests that take seconds (PYTEST_ARGS="-n 2 tests/data" for others)
-	@$(VENV_PYTHON) -m pytest $(PYTEST_ARGS)
+test: $(STAMPS)/dev ## Run the tests that take seconds, in two processes
+	@$(VENV_PYTHON) -m pytest $(or $(PYTEST_ARGS),-n 2)
 
 test-jax: $(STAMPS)/dev ## Run the engine's tests on the JAX backend
 	@KERAS_BACKEND=jax $(VENV_PYTHON) -m pytest tests/train tests/models $(PYTEST_ARGS)
