@@ -598,6 +598,20 @@ def test_a_name_that_no_model_can_have_is_refused_before_anything_is_read(new_de
     assert not new_desk.home.exists()
 
 
+def test_photographs_whose_model_would_be_called_like_that_of_others_are_refused(new_desk: Desk) -> None:
+    (new_desk.home / "own/my-cats").mkdir(parents=True)
+
+    with pytest.raises(UsageError) as refused:
+        new_desk.fit(name="my_cats")
+
+    assert refused.value.message == (
+        "The model would be called my-cats, as that of the photographs my-cats in this workspace is."
+    )
+    assert "--name NAME" in str(refused.value.hint)
+    assert "--name my-cats" in str(refused.value.hint)
+    assert [each.name for each in (new_desk.home / "own").iterdir()] == ["my-cats"]
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [

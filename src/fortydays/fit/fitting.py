@@ -21,7 +21,7 @@ from fortydays.base.text import printable, shown
 from fortydays.data import library, photographs
 from fortydays.data import weights as published
 from fortydays.data.own import dataset as own
-from fortydays.data.own.collection import Collection, opened
+from fortydays.data.own.collection import Collection, names_kept, opened
 from fortydays.data.own.inspection import Inspection, inspect
 from fortydays.data.own.listing import list_photographs
 from fortydays.fit import findings as found_out
@@ -101,8 +101,6 @@ class FitRequest:
                 f"--target is {self.target:g}; expected a share of test photographs, above 0 and up to 1.",
                 hint="For 95%: --target 0.95",
             )
-        if self.backbone != AUTOMATIC:
-            find_backbone(self.backbone)
         if self.seconds is not None and not 1 <= self.seconds <= 1e6:
             raise UsageError(f"--time is {self.seconds:g} s; expected from 1 s to 1,000,000 s.")
 
@@ -177,8 +175,7 @@ def fit(
         FortydaysError: training or registering failed.
         StorageError: the workspace cannot be read or written.
     """
-    model_name = request.name.replace("_", "-")
-    check_name(model_name)
+    model_name = _model_name(request.name, settings)
     watch = _Watch()
     place = _folder(request.source, settings, progress)
     listing = list_photographs(place)
@@ -201,6 +198,23 @@ def fit(
             run_study=run_study,
             catalog=catalog,
         )
+
+
+def _model_name(name: str, settings: Settings) -> str:
+    """What the model is called: like the photographs, but that names in the registry have no underscores.
+
+    Raises:
+        UsageError: no model can be called so, or the model of other photographs is.
+    """
+    model_name = name.replace("_", "-")
+    check_name(model_name)
+    others = [other for other in names_kept(settings) if other != name and other.replace("_", "-") == model_name]
+    if others:
+        raise UsageError(
+            f"The model would be called {model_name}, as that of the photographs {others[0]} in this workspace is.",
+            hint=f"Call these by another name: --name NAME, or, if they are the same: --name {others[0]}",
+        )
+    return model_name
 
 
 def _check_splits(kept: own.OwnPhotographs) -> None:

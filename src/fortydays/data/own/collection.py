@@ -389,6 +389,19 @@ def folder_of(name: str, settings: Settings) -> Path:
     return settings.workspace / "own" / name
 
 
+def names_kept(settings: Settings) -> tuple[str, ...]:
+    """The names of all collections that the workspace has.
+
+    Raises:
+        StorageError: the workspace cannot be read.
+    """
+    place = folder_of("", settings)
+    if not files.is_folder(place):
+        return ()
+    with files.storage_errors("read", place):
+        return tuple(sorted(each.name for each in place.iterdir() if each.is_dir()))
+
+
 @contextlib.contextmanager
 def opened(name: str, settings: Settings, *, side: int) -> Iterator[Collection]:
     """The collection of a name, made where there is none; held by one process at a time.
