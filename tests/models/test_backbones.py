@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fortydays.base.errors import UsageError
-from fortydays.models.backbones import BACKBONES, fill_from_checkpoint, find_backbone, pretrained_part
+from fortydays.models.backbones import BACKBONES, fill_from_checkpoint, find_backbone, in_two, pretrained_part
+from fortydays.models.cost import multiply_adds
 
 
 def checkpoint_of(network: Any) -> dict[str, Any]:
@@ -32,7 +33,15 @@ def checkpoint_of(network: Any) -> dict[str, Any]:
     ("name", "parameters"),
     # Tan and Le's table has 4.65 million for EfficientNet-Lite0, 1.28 million of them in the last layer; Keras's
     # documentation has these for MobileNetV2 without its own.
-    [("efficientnet-lite0", 3_413_024), ("mobilenetv2-1.0", 2_257_984), ("mobilenetv2-0.35", 410_208)],
+    [
+        ("efficientnet-lite0", 3_413_024),
+        ("mobilenetv2-1.4", 4_363_712),
+        ("mobilenetv2-1.3", 3_766_048),
+        ("mobilenetv2-1.0", 2_257_984),
+        ("mobilenetv2-0.75", 1_382_064),
+        ("mobilenetv2-0.5", 706_224),
+        ("mobilenetv2-0.35", 410_208),
+    ],
 )
 def test_a_backbone_has_its_published_size_and_gives_feature_maps(keras: Any, name: str, parameters: int) -> None:
     backbone = find_backbone(name)
@@ -42,6 +51,18 @@ def test_a_backbone_has_its_published_size_and_gives_feature_maps(keras: Any, na
     assert model.count_params() == parameters
     assert tuple(model.input_shape) == (None, 64, 64, 3)
     assert tuple(model.output_shape) == (None, 2, 2, backbone.features)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_what_a_backbone_is_said_to_compute_is_what_its_layers_do(keras: Any, name: str) -> None:
+    backbone = BACKBONES[name]
+
+    model = backbone.build(backbone.side)
+    _, tail = in_two(model, backbone)
+
+    assert (backbone.multiply_adds, backbone.block_multiply_adds) == (multiply_adds(model), multiply_adds(tail))
+    assert tail.input_shape[1:] == (7, 7, backbone.block_features)
+    assert tail.output_shape[1:] == (7, 7, backbone.features)
 
 
 def test_efficientnet_lite0_halves_the_image_where_the_original_does(keras: Any) -> None:
@@ -84,5 +105,5 @@ def test_a_checkpoint_that_lacks_or_bends_an_array_is_refused(keras: Any) -> Non
 
 
 def test_an_unknown_backbone_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"There is no backbone 'mobilenetv2-0.5'. Did you mean 'mobilenetv2-0.35'"):
-        find_backbone("mobilenetv2-0.5")
+    with pytest.raises(UsageError, match=r"There is no backbone 'mobilenetv2-0.36'. Did you mean 'mobilenetv2-0.35'"):
+        find_backbone("mobilenetv2-0.36")

@@ -82,7 +82,19 @@ class Obtained:
     source: str
 
 
-_MOBILENET = "Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks, CVPR 2018"
+_SANDLER = "Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks, CVPR 2018"
+
+
+def _mobilenet_v2(width: str, *first: WeightsFile) -> Weights:
+    """Files to try first, and the one that Keras's authors publish."""
+    name = f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{width}_224_no_top.h5"
+    return Weights(
+        name=f"mobilenetv2-{width}",
+        licence="Apache-2.0",
+        citation=_SANDLER,
+        files=(*first, WeightsFile(name=name, form="keras", address=_KERAS + name)),
+    )
+
 
 WEIGHTS: Mapping[str, Weights] = MappingProxyType(
     {
@@ -103,38 +115,24 @@ WEIGHTS: Mapping[str, Weights] = MappingProxyType(
                     ),
                 ),
             ),
-            Weights(
-                name="mobilenetv2-1.0",
-                licence="Apache-2.0",
-                citation=_MOBILENET,
-                files=(
-                    WeightsFile(
-                        name="mobilenet_v2_1.0_224_no_top_dequant.weights.h5",
-                        form="keras",
-                        sha256="dd879f1e149b4a9586f8a2b8c2e03f9a8a84024d04b137b912f025e3ed149011",
-                    ),
-                    WeightsFile(
-                        name="mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
-                        form="keras",
-                        address=_KERAS + "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
-                    ),
+            _mobilenet_v2("1.4"),
+            _mobilenet_v2("1.3"),
+            _mobilenet_v2(
+                "1.0",
+                WeightsFile(
+                    name="mobilenet_v2_1.0_224_no_top_dequant.weights.h5",
+                    form="keras",
+                    sha256="dd879f1e149b4a9586f8a2b8c2e03f9a8a84024d04b137b912f025e3ed149011",
                 ),
             ),
-            Weights(
-                name="mobilenetv2-0.35",
-                licence="Apache-2.0",
-                citation=_MOBILENET,
-                files=(
-                    WeightsFile(
-                        name="mobilenet_v2_0.35_224_no_top.weights.h5",
-                        form="keras",
-                        sha256="91b62d024ec51226bc5477e35d97b57caf3bedf87279fa40211f4555c40954ff",
-                    ),
-                    WeightsFile(
-                        name="mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5",
-                        form="keras",
-                        address=_KERAS + "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5",
-                    ),
+            _mobilenet_v2("0.75"),
+            _mobilenet_v2("0.5"),
+            _mobilenet_v2(
+                "0.35",
+                WeightsFile(
+                    name="mobilenet_v2_0.35_224_no_top.weights.h5",
+                    form="keras",
+                    sha256="91b62d024ec51226bc5477e35d97b57caf3bedf87279fa40211f4555c40954ff",
                 ),
             ),
         )

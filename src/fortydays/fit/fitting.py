@@ -66,9 +66,6 @@ _SHARE_OF_TIME = 0.5
 _FINE_TUNING_SPEED = 12e9
 """Multiply-adds a second that training the last block is expected to do on two cores, for an estimate."""
 
-_FINE_TUNING_COSTS = {"efficientnet-lite0": 53e6, "mobilenetv2-1.0": 27e6, "mobilenetv2-0.35": 5e6}
-"""Multiply-adds of the last block for an image of 224 x 224 pixels, forward."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class FitRequest:
@@ -388,10 +385,9 @@ def _with_fine_tuning(
 
     It depends on the time that was given, not on what is left of it: a fit that was stopped has to find it again.
     """
-    name = plan.backbone.name
     # Backward costs twice what forward does.
     images = len(plan.seeds) * len(kept.of("train"))
-    epoch = 3 * _FINE_TUNING_COSTS[name] * images / (_FINE_TUNING_SPEED * settings.threads / 2)
+    epoch = 3 * plan.backbone.block_multiply_adds * images / (_FINE_TUNING_SPEED * settings.threads / 2)
     left = FINE_TUNING_SECONDS if request.seconds is None else _SHARE_OF_TIME * request.seconds
     epochs = min(_MOST_FINE_TUNING_EPOCHS, int(left / epoch)) if epoch else _MOST_FINE_TUNING_EPOCHS
     if epochs < 1:

@@ -31,6 +31,9 @@ class Backbone:
         features: how many numbers it makes of an image, averaged over the places in it.
         last_block: the layer before its last block.
         block_features: how many numbers that layer gives for each place.
+        multiply_adds: what it computes for an image of that side, as :func:`fortydays.models.cost.multiply_adds`
+            counts.
+        block_multiply_adds: what of that is done after the layer before its last block.
         width: of a MobileNetV2; 0 for an EfficientNet-Lite0.
     """
 
@@ -40,6 +43,8 @@ class Backbone:
     features: int
     last_block: str
     block_features: int
+    multiply_adds: int
+    block_multiply_adds: int
     width: float = 0.0
 
     def build(self, side: int) -> "keras.Model":
@@ -55,6 +60,22 @@ class Backbone:
         return mobilenet_v2(side, width=self.width) if self.width else efficientnet_lite0(side)
 
 
+def _mobilenet_v2(
+    width: float, *, block_features: int, multiply_adds: int, block_multiply_adds: int, features: int = 1280
+) -> Backbone:
+    return Backbone(
+        name=f"mobilenetv2-{width}",
+        title="MobileNetV2" if width == 1 else f"MobileNetV2, width {width}",
+        side=224,
+        features=features,
+        last_block="block_15_add",
+        block_features=block_features,
+        multiply_adds=multiply_adds,
+        block_multiply_adds=block_multiply_adds,
+        width=width,
+    )
+
+
 BACKBONES: Mapping[str, Backbone] = MappingProxyType(
     {
         each.name: each
@@ -66,29 +87,31 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(
                 features=1280,
                 last_block="_blocks.14._add",
                 block_features=192,
+                multiply_adds=383_907_552,
+                block_multiply_adds=49_479_808,
             ),
-            Backbone(
-                name="mobilenetv2-1.0",
-                title="MobileNetV2",
-                side=224,
-                features=1280,
-                last_block="block_15_add",
-                block_features=160,
-                width=1.0,
+            _mobilenet_v2(
+                1.4,
+                features=1792,
+                block_features=224,
+                multiply_adds=580_403_824,
+                block_multiply_adds=84_185_920,
             ),
-            Backbone(
-                name="mobilenetv2-0.35",
-                title="MobileNetV2, width 0.35",
-                side=224,
-                features=1280,
-                last_block="block_15_add",
-                block_features=56,
-                width=0.35,
+            _mobilenet_v2(
+                1.3,
+                features=1664,
+                block_features=208,
+                multiply_adds=507_710_560,
+                block_multiply_adds=72_628_192,
             ),
+            _mobilenet_v2(1.0, block_features=160, multiply_adds=299_494_272, block_multiply_adds=43_072_960),
+            _mobilenet_v2(0.75, block_features=120, multiply_adds=207_789_792, block_multiply_adds=28_071_120),
+            _mobilenet_v2(0.5, block_features=80, multiply_adds=95_851_840, block_multiply_adds=15_891_680),
+            _mobilenet_v2(0.35, block_features=56, multiply_adds=58_005_808, block_multiply_adds=9_938_768),
         )
     }
 )
-"""Every backbone by its name, in the order to list them."""
+"""Every backbone by its name, in the order to list them: those of one kind from the largest to the smallest."""
 
 
 def find_backbone(name: str) -> Backbone:
