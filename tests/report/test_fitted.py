@@ -1,6 +1,7 @@
 """The page about a classifier, and what the terminal is told: complete, harmless, and dependent on nothing."""
 
 import base64
+import dataclasses
 import io
 import re
 from typing import Any
@@ -15,7 +16,7 @@ from test_day_page import outline, words
 from fortydays.fit.findings import Findings, LabelError, Mistake
 from fortydays.fit.learning_curve import CurvePoint, LearningCurve
 from fortydays.report import plots
-from fortydays.report.fitted import confusions, headline, make_page, print_findings, too_small, worst_first
+from fortydays.report.fitted import about, confusions, headline, make_page, print_findings, too_small, worst_first
 
 HOSTILE = "\x1b[31m<script>alert(1)</script>\u202e\n"
 
@@ -38,7 +39,7 @@ def test_the_page_says_how_good_it_is_and_everything_that_was_found() -> None:
         "always naming the largest class would get 33.3%." in said
     )
     assert (
-        "A linear head on pooled features, seed 2, on what MobileNetV2 sees in 160 x 160 pixels. Over 3 seeds the "
+        "A linear head on pooled features, seed 2. It sees 160 x 160 pixels of a photograph. Over 3 seeds the "
         "mean is 91.0% (95% interval 88.5% to 93.5%)" in said
     )
     assert "It is registered as pets@3, and is its champion now. It did not pass 1 gate of 2: size." in said
@@ -46,7 +47,7 @@ def test_the_page_says_how_good_it_is_and_everything_that_was_found() -> None:
     assert "The class 'gnu' is left out." in said
     assert "2 it is the same file as another cat/a.jpg 1 it is damaged dog/e.jpg" in said
     assert "cat taken for dog 8 of 50 dog taken for cat 3 of 50 cat taken for emu 2 of 50" in said
-    assert "Of 14 test photographs that are named wrongly, these 1 with most confidence." in said
+    assert "14 test photographs are named wrongly; these with most confidence. A few may" in said
     assert "dog, 98% is cat cat/1.jpg" in said
     assert "dog → looks like emu train: dog/2.jpg" in said
     assert "emu, 99% emu/3.jpg" in said
@@ -62,6 +63,22 @@ def test_the_page_says_how_good_it_is_and_everything_that_was_found() -> None:
     )
     assert "accuracy ✓ passed 90.7% clearly more than 33.3% size ✗ not passed 120 MB at most 100 MB" in said
     assert "features 61.0 s, heads 4.5 s, 65.5 s in all" in said
+
+
+def test_seeds_that_are_right_as_often_have_no_interval_told() -> None:
+    test = dataclasses.replace(findings().test, mean=0.9, mean_low=0.9 - 1e-16, mean_high=0.9 + 1e-16)
+
+    said = about(findings(test=test))
+
+    assert said.endswith("It sees 160 x 160 pixels of a photograph. All 3 seeds name 90.0% rightly.")
+
+
+def test_where_all_mistakes_are_shown_none_is_called_the_most_confident() -> None:
+    confusion = ((50, 0, 0), (0, 50, 0), (1, 0, 49))
+
+    said = words(make_page(findings(confusion=confusion), picture))
+
+    assert "1 test photograph is named wrongly. A few may" in said
 
 
 def test_the_classes_that_are_recognised_least_often_are_first() -> None:

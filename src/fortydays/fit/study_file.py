@@ -52,7 +52,7 @@ study = Study(
             recipe=RECIPE,
             features=FEATURES,
             search=Search(field="learning_rate", values=(0.0001, 0.0003, 0.001)),
-            description="a linear head on the features of {backbone}",
+            description="a linear head on the features of {seen_by}",
         ),
 {variants}    ),
     claims=(
@@ -67,7 +67,7 @@ _FINE_TUNED = """        Variant(
             model=fine_tuned_head(MAPS.backbone, MAPS.side, MAPS.shape, CLASSES),
             recipe=RECIPE.replace(epochs={epochs}, batch_size={batch}, learning_rate=0.0005),
             features=MAPS,
-            description="the last block of {backbone} trained further",
+            description="the last block of {seen_by} trained further",
         ),
 """
 
@@ -118,6 +118,7 @@ def study_text(photographs: OwnPhotographs, plan: Plan) -> str:
         imports="fine_tuned_head, linear_head" if plan.fine_tuning_epochs else "linear_head",
         classes=len(photographs.classes),
         backbone=backbone.name,
+        seen_by=backbone.title,
         side=photographs.side,
         epochs=epochs,
         batch=batch,
@@ -126,7 +127,7 @@ def study_text(photographs: OwnPhotographs, plan: Plan) -> str:
         dataset=photographs.name,
         head=HEAD,
         variants=_FINE_TUNED.format(
-            name=FINE_TUNED, epochs=plan.fine_tuning_epochs, batch=min(32, len(train)), backbone=backbone.name
+            name=FINE_TUNED, epochs=plan.fine_tuning_epochs, batch=min(32, len(train)), seen_by=backbone.title
         )
         if plan.fine_tuning_epochs
         else "",

@@ -156,14 +156,17 @@ def about(findings: Findings) -> str:
     """What the classifier is, and how much its seed matters."""
     backbone, chosen, test = findings.backbone, findings.chosen, findings.test
     said = (
-        f"{_sentence(printable(chosen.description or chosen.variant))}, seed {chosen.seed}, on what "
-        f"{printable(backbone.title)} sees in {backbone.side} x {backbone.side} pixels."
+        f"{_sentence(printable(chosen.description or chosen.variant))}, seed {chosen.seed}. It sees "
+        f"{backbone.side} x {backbone.side} pixels of a photograph."
     )
     if test.mean_low is None or test.mean_high is None:
         return said
+    low, high = _percent(test.mean_low), _percent(test.mean_high)
+    if low == high:
+        return f"{said} All {test.seeds} seeds name {_percent(test.mean)} rightly."
     return (
-        f"{said} Over {test.seeds} seeds the mean is {_percent(test.mean)} (95% interval {_percent(test.mean_low)} to "
-        f"{_percent(test.mean_high)}); this one was best on the validation photographs."
+        f"{said} Over {test.seeds} seeds the mean is {_percent(test.mean)} (95% interval {low} to {high}); this one "
+        "was best on the validation photographs."
     )
 
 
