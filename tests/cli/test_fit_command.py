@@ -16,7 +16,7 @@ from made_up_runs import longest_line
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "data" / "own"))
 import made_up_findings
-from photographs import make_folder, picture
+from photographs import make_folder, picture, state_of
 from PIL import Image
 
 from fortydays.base.errors import DataError, ExitCode, UsageError
@@ -34,13 +34,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FORTYDAYS_MIRROR", "")
     monkeypatch.setenv("COLUMNS", "80")
     return tmp_path / "home"
-
-
-def state_of(folder: Path) -> dict[str, tuple[int, bytes]]:
-    return {
-        str(path.relative_to(folder)): (path.lstat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
-        for path in (folder, *folder.rglob("*"))
-    }
 
 
 def refusal(capsys: Any, *arguments: Any) -> tuple[int, str]:

@@ -1,7 +1,6 @@
 """From folders of photographs to answers over HTTP, by commands, with a real backbone and a real registry."""
 
 import csv
-import hashlib
 import json
 import os
 import subprocess
@@ -18,6 +17,8 @@ from drawn_photographs import KINDS, draw_folder, drawn
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "serve"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "data" / "own"))
+from photographs import state_of
 from test_serve_command import service
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -44,17 +45,6 @@ def forty(home: Path) -> Forty:
         return done
 
     return run
-
-
-def state_of(folder: Path) -> dict[str, tuple[int, str]]:
-    """Time of change and content of everything in a folder."""
-    return {
-        str(path.relative_to(folder)): (
-            path.lstat().st_mtime_ns,
-            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
-        )
-        for path in (folder, *folder.rglob("*"))
-    }
 
 
 def fitted(forty: Forty, *arguments: Any, may_fail: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """From a folder to findings, with a tiny network in the place of a backbone and a registry that only takes notes."""
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -15,7 +14,7 @@ import pytest
 import tiny_backbone
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data" / "own"))
-from photographs import make_folder, picture
+from photographs import make_folder, picture, state_of
 
 from fortydays.base import files
 from fortydays.base.errors import DataError, FortydaysError, UsageError
@@ -152,17 +151,6 @@ class _Warned:
 
     def say(self, message: str) -> None:
         pass
-
-
-def state_of(folder: Path) -> dict[str, tuple[int, str]]:
-    """Time of change and content of everything in a folder."""
-    return {
-        str(path.relative_to(folder)): (
-            path.stat().st_mtime_ns,
-            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
-        )
-        for path in (folder, *folder.rglob("*"))
-    }
 
 
 @pytest.fixture(scope="module")

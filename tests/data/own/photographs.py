@@ -1,5 +1,6 @@
 """Folders of made-up photographs: each is a colour of its class with a pattern of its own."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -23,3 +24,14 @@ def make_folder(root: Path, counts: dict[str, int], *, kind: str = "png") -> Pat
         for number in range(count):
             picture(colour, number).save(root / colour / f"{number}.{kind}")
     return root
+
+
+def state_of(folder: Path) -> dict[str, tuple[int, str]]:
+    """Time of change, in nanoseconds, and SHA-256 of everything in a folder: what reading it must not change."""
+    return {
+        str(path.relative_to(folder)): (
+            path.lstat().st_mtime_ns,
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
+        )
+        for path in (folder, *folder.rglob("*"))
+    }
