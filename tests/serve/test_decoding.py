@@ -56,10 +56,10 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Large images take until this is set."""
     go, whole = threading.Event(), Unpacked.pixels
 
-    def slow(self: Unpacked, shape: tuple[int, int, int], *, strokes: bool) -> Any:
+    def slow(self: Unpacked) -> Any:
         if self.is_large:
             go.wait(60)
-        return whole(self, shape, strokes=strokes)
+        return whole(self)
 
     monkeypatch.setattr(decoding.Unpacked, "pixels", slow)
     yield go

@@ -190,3 +190,58 @@ def test_a_jpeg_of_very_many_scans_is_refused() -> None:
     with pytest.raises(RequestError, match=r"too many scans; expected at most 64") as caught:
         pixels(scans(2_000))
     assert caught.value.status == 422
+
+
+def photograph(width: int, height: int, **options: Any) -> bytes:
+    return encoded(halves((width, height)), "JPEG", quality=100, subsampling=0, **options)
+
+
+@pytest.mark.parametrize("thumbnail", [False, True])
+def test_a_jpeg_as_cameras_write_it_may_be_larger_as_it_is_made_smaller_on_the_way(thumbnail: bool) -> None:
+    exif = Image.Exif()
+    if thumbnail:  # a JPEG of many scans in the head of the whole, which is not what is decoded
+        exif[0x927C] = photograph(16, 16, progressive=True)
+
+    found = pixels(photograph(1600, 1200, exif=exif))
+
+    assert np.abs(found[:, :2].astype(int) - [255, 0, 0]).max() < 5
+    assert np.abs(found[:, 2:].astype(int) - [0, 0, 255]).max() < 5
+
+
+@pytest.mark.parametrize(
+    ("content", "size"),
+    [
+        (photograph(1600, 1200, progressive=True), "1,600 x 1,200"),
+        (photograph(100_000 // 2, 40), "50,000 x 40"),  # too thin to be made smaller by much
+        (encoded(Image.new("RGB", (1600, 1200)), "WEBP"), "1,600 x 1,200"),
+        (encoded(Image.new("RGB", (1600, 1200)), "PNG"), "1,600 x 1,200"),
+    ],
+    ids=["progressive JPEG", "thin JPEG", "WebP", "PNG"],
+)
+def test_any_other_has_to_fit_into_memory_whole(content: bytes, size: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        decode(content, (16, 16, 3), strokes=False, most_pixels=1_000_000)
+
+    assert (caught.value.status, caught.value.message) == (
+        413,
+        f"The image has {size} pixels; expected at most 1,000,000 in all, or a JPEG as cameras write it, of at most "
+        "120,000,000.",
+    )
+
+
+def jpeg_of_colours(frame: int, scan: int) -> bytes:
+    """The head of a JPEG whose frame has so many colours and whose first scan so many of them."""
+    colours = b"".join(bytes((number, 0x11, 0)) for number in range(1, frame + 1))
+    tables = b"".join(bytes((number, 0)) for number in range(1, scan + 1))
+    return (
+        b"\xff\xd8"
+        + b"\xff\xff\xc0" + struct.pack(">HBHHB", 8 + 3 * frame, 8, 1600, 1600, frame) + colours
+        + b"\xff\xda" + struct.pack(">HB", 6 + 2 * scan, scan) + tables + bytes((0, 63, 0))
+    )  # fmt: skip
+
+
+def test_a_jpeg_with_a_scan_for_each_colour_is_kept_whole_by_the_decoder_and_counts_as_such() -> None:
+    with pytest.raises(RequestError, match="damaged or cut off"):  # which decoding finds out
+        pixels(jpeg_of_colours(3, 3))
+    with pytest.raises(RequestError, match=r"1,600 x 1,600 pixels; expected at most 1,000,000 in all"):
+        pixels(jpeg_of_colours(3, 1))

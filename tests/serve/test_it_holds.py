@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -232,14 +233,18 @@ def test_ten_thousand_mutated_images_are_answered_or_refused(tmp_path: Path) -> 
 
 
 def _hostile() -> dict[str, bytes]:
-    def saved(image: Image.Image, kind: str) -> bytes:
+    def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
         file = io.BytesIO()
-        image.save(file, kind)
+        image.save(file, kind, **options)
         return file.getvalue()
 
     return {
         "a PNG of 19 million white pixels": saved(Image.new("RGBA", (4400, 4400), "white"), "PNG"),
         "a JPEG of 19 million pixels": saved(Image.new("RGB", (4400, 4400), "gray"), "JPEG"),
+        "a progressive JPEG of 19 million pixels": saved(
+            Image.new("RGB", (4400, 4400), "gray"), "JPEG", progressive=True, subsampling=0
+        ),
+        "a JPEG of 100 million pixels": saved(Image.new("RGB", (10_000, 10_000), "gray"), "JPEG"),
         "a PNG that is too large": saved(Image.new("1", (10_000, 10_000)), "PNG"),
         "a long thin PNG": saved(Image.new("L", (1_000_000, 1)), "PNG"),
         "a GIF": saved(Image.new("P", (10, 10)), "GIF"),

@@ -24,6 +24,8 @@ _LARGE = 2_000_000
 _MOST_SCANS = 64
 """Of a JPEG. Each is a pass over the whole image, and forty bytes are enough to ask for one; usual are 1 to 12."""
 _START_OF_SCAN = b"\xff\xda"
+_SCAN, _SEQUENTIAL = 0xDA, (0xC0, 0xC1)
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # those are tables
 _JPEG = ("JPEG", "MPO")  # Pillow's name for a JPEG that carries further pictures, as many telephones write them
 
 
@@ -48,13 +50,14 @@ class UnreadableImageError(FortydaysError):
         self.reason = reason
 
 
-def read_head(source: Path | IO[bytes], *, formats: tuple[str, ...], most_pixels: int) -> "Image":
+def read_head(source: Path | IO[bytes], *, formats: tuple[str, ...], most_pixels: int, expected: str = "") -> "Image":
     """Open an image file and read its head; its pixels are not decoded yet.
 
     Args:
         source: the file; of an animation, the first picture counts.
         formats: what it may be, in Pillow's words.
         most_pixels: width times height of what is decoded at all.
+        expected: how many pixels there may be, in words, where that is not all there is to say.
 
     Raises:
         UnreadableImageError: it is none of these, has more pixels, or is damaged.
@@ -62,9 +65,8 @@ def read_head(source: Path | IO[bytes], *, formats: tuple[str, ...], most_pixels
     """
     from PIL import Image, UnidentifiedImageError
 
-    too_many = UnreadableImageError(
-        Reason.TOO_LARGE, f"The image has far too many pixels; expected at most {most_pixels:,}."
-    )
+    expected = expected or f"at most {most_pixels:,} in all"
+    too_many = UnreadableImageError(Reason.TOO_LARGE, f"The image has far too many pixels; expected {expected}.")
     if isinstance(source, Path):
         with source.open("rb"):  # so that what the system says is not taken for what the decoder says
             pass
@@ -75,16 +77,14 @@ def read_head(source: Path | IO[bytes], *, formats: tuple[str, ...], most_pixels
     except Image.DecompressionBombError:
         raise too_many from None
     except UnidentifiedImageError:
-        expected = f"{', '.join(formats[:-1])} or {formats[-1]}"
-        raise UnreadableImageError(
-            Reason.UNKNOWN, f"This is no image that can be read; expected {expected}."
-        ) from None
+        known = f"{', '.join(formats[:-1])} or {formats[-1]}"
+        raise UnreadableImageError(Reason.UNKNOWN, f"This is no image that can be read; expected {known}.") from None
     except Exception:  # whatever a decoder stumbles on, the file is what is wrong
         raise damaged() from None
     width, height = image.size
     if width * height > most_pixels or width < 1 or height < 1:
         raise UnreadableImageError(
-            Reason.TOO_LARGE, f"The image has {width:,} x {height:,} pixels; expected at most {most_pixels:,} in all."
+            Reason.TOO_LARGE, f"The image has {width:,} x {height:,} pixels; expected {expected}."
         )
     return image
 
@@ -99,6 +99,45 @@ def check_scans(content: bytes, image: "Image") -> None:
         raise UnreadableImageError(Reason.DAMAGED, f"The JPEG has too many scans; expected at most {_MOST_SCANS}.")
 
 
+def pixels_at_once(content: bytes, image: "Image", *, least: int) -> int:
+    """How many pixels are in memory together while an image is decoded, width times height.
+
+    A JPEG that has all its colours in one scan, as those of cameras have, is decoded a few rows at a time, and made
+    smaller as :func:`upright` allows before the next rows come. Of any other image there is the whole.
+
+    Args:
+        content: the file.
+        image: from :func:`read_head`.
+        least: as for :func:`upright`.
+    """
+    width, height = image.size
+    if image.format not in _JPEG or not _in_one_scan(content):
+        return width * height
+    factor = next((factor for factor in (8, 4, 2) if min(width, height) // least >= factor), 1)
+    return -(-width // factor) * -(-height // factor)
+
+
+def _in_one_scan(content: bytes) -> bool:
+    """Whether a JPEG is decoded in one pass: sequential, and its first scan has as many colours as its frame.
+
+    What follows the order of ITU-T T.81, annex B, less strictly than decoders allow counts as no.
+    """
+    colours, place = 0, 2
+    while place + 4 < len(content) and content[place] == 0xFF:
+        marker, length = content[place + 1], int.from_bytes(content[place + 2 : place + 4])
+        if marker == 0xFF:  # a marker may be preceded by any number of these
+            place += 1
+            continue
+        if marker == _SCAN:
+            return 0 < colours == content[place + 4]
+        if marker in _SEQUENTIAL and place + 9 < len(content):
+            colours = content[place + 9]
+        elif marker in _FRAMES or length < 2:
+            return False
+        place += 2 + length
+    return False
+
+
 def upright(image: "Image", *, mode: str, least: int) -> "Image":
     """An opened image decoded, turned as its EXIF orientation says, without transparency, in the mode asked for.
 
@@ -107,7 +146,8 @@ def upright(image: "Image", *, mode: str, least: int) -> "Image":
     Args:
         image: from :func:`read_head`.
         mode: "L" or "RGB".
-        least: a large image may be made smaller on the way, as long as neither side becomes shorter than this.
+        least: a large image may be made smaller on the way, as long as neither side becomes shorter than this;
+            :func:`least_side` for a network.
 
     Raises:
         Exception: whatever the decoder stumbles on; for :class:`UnreadableImageError` see :func:`prepared`.
@@ -136,6 +176,11 @@ def fitted(image: "Image", *, height: int, width: int) -> NDArray[np.uint8]:
     return np.array(image, dtype=np.uint8)
 
 
+def least_side(height: int, width: int) -> int:
+    """Pixels that have to be left of the shorter side for an image to be made that small by averages."""
+    return 2 * max(height, width)
+
+
 def prepared(image: "Image", *, height: int, width: int, mode: str) -> NDArray[np.uint8]:
     """Both at once: the pixels that a network gets of an opened image file.
 
@@ -145,7 +190,7 @@ def prepared(image: "Image", *, height: int, width: int, mode: str) -> NDArray[n
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return fitted(upright(image, mode=mode, least=2 * max(height, width)), height=height, width=width)
+            return fitted(upright(image, mode=mode, least=least_side(height, width)), height=height, width=width)
     except Exception:  # as above
         raise damaged() from None
 

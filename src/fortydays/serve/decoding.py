@@ -34,7 +34,7 @@ class Decoders:
     """Decodes image files off the event loop.
 
     Args:
-        most_pixels: of an image, width times height.
+        most_pixels: of an image that are in memory at once, width times height.
         most_waiting: images that wait or are being decoded.
     """
 
@@ -94,16 +94,16 @@ class Decoders:
             self._work(job, lambda job=job: self._begin(job))  # type: ignore[misc]
 
     def _begin(self, job: _Job) -> NDArray[np.uint8] | None:
-        unpacked = unpack(job.content, most_pixels=self._most_pixels)
+        unpacked = unpack(job.content, job.shape, strokes=job.strokes, most_pixels=self._most_pixels)
         if unpacked.is_large:
             self._large.put((job, unpacked))
             return None
-        return unpacked.pixels(job.shape, strokes=job.strokes)
+        return unpacked.pixels()
 
     def _decode_large(self) -> None:
         while (waiting := self._large.get()) is not None:
             job, unpacked = waiting
-            self._work(job, lambda: unpacked.pixels(job.shape, strokes=job.strokes))  # noqa: B023 - called at once
+            self._work(job, unpacked.pixels)
             del job, unpacked, waiting
 
     def _work(self, job: _Job, work: Callable[[], NDArray[np.uint8] | None]) -> None:

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.base.images import Reason, UnreadableImageError, check_scans, damaged, prepared, read_head, upright
+from fortydays.base.images import (
+    Reason,
+    UnreadableImageError,
+    check_scans,
+    damaged,
+    least_side,
+    pixels_at_once,
+    prepared,
+    read_head,
+    upright,
+)
 from fortydays.serve.digits import as_strokes
 from fortydays.serve.errors import RequestError
 
@@ -17,6 +27,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 """What is decoded; each has a decoder that is fuzzed by its makers."""
+
+MOST_JPEG_PIXELS = 120_000_000
+"""Of a JPEG that is made smaller while it is decoded, and so takes time, but hardly more memory than a small one."""
 
 _SMALL, _LARGE = 10_000, 2_000_000
 _SMALL_FILE = 20_000
@@ -31,9 +44,13 @@ class Unpacked:
 
     Attributes:
         image: whose pixels are not decoded yet.
+        shape: height, width and channels (1 or 3) of what the model takes.
+        strokes: whether it takes light strokes on a dark ground.
     """
 
     image: "Image"
+    shape: tuple[int, int, int]
+    strokes: bool
 
     @property
     def is_small(self) -> bool:
@@ -45,16 +62,12 @@ class Unpacked:
         """Whether it takes much time and memory to decode."""
         return self.image.size[0] * self.image.size[1] > _LARGE
 
-    def pixels(self, shape: tuple[int, int, int], *, strokes: bool) -> NDArray[np.uint8]:
+    def pixels(self) -> NDArray[np.uint8]:
         """The pixels for a model.
 
         An image of the model's own size is taken as it is. Others are turned upright by their EXIF orientation, cut to
         the model's shape around the middle, and made smaller or larger; transparency is seen on white. For a model of
         strokes, the drawing is found, made light on dark, and centred by its mass as MNIST's digits are.
-
-        Args:
-            shape: height, width and channels (1 or 3) of what the model takes.
-            strokes: whether it takes light strokes on a dark ground.
 
         Returns:
             uint8, shape (height, width), or (height, width, 3) for three channels.
@@ -62,32 +75,52 @@ class Unpacked:
         Raises:
             RequestError: 422, the file is damaged.
         """
-        height, width, channels = shape
+        height, width, channels = self.shape
         try:
-            if strokes and channels == 1:
+            if _finds_strokes(self.shape, strokes=self.strokes):
                 return _strokes(self.image, (height, width))
             return prepared(self.image, height=height, width=width, mode="L" if channels == 1 else "RGB")
         except UnreadableImageError as error:
             raise _refused(error) from None
 
 
-def unpack(content: bytes, *, most_pixels: int, formats: tuple[str, ...] = FORMATS) -> Unpacked:
+def unpack(
+    content: bytes,
+    shape: tuple[int, int, int],
+    *,
+    strokes: bool,
+    most_pixels: int,
+    formats: tuple[str, ...] = FORMATS,
+) -> Unpacked:
     """Read the head of an image file.
 
     Args:
         content: the file; of an animation, the first picture counts.
-        most_pixels: width times height of what is decoded at all.
+        shape: height, width and channels (1 or 3) of what the model takes.
+        strokes: whether it takes light strokes on a dark ground.
+        most_pixels: width times height of what is in memory at once.
         formats: what it may be, in Pillow's words.
 
     Raises:
         RequestError: 415 where it is no such file, 413 where it has too many pixels, 422 where it is damaged.
     """
+    most = max(most_pixels, MOST_JPEG_PIXELS)
+    expected = f"at most {most_pixels:,} in all"
+    if most > most_pixels:
+        expected += f", or a JPEG as cameras write it, of at most {most:,}"
     try:
-        image = read_head(io.BytesIO(content), formats=formats, most_pixels=most_pixels)
+        image = read_head(io.BytesIO(content), formats=formats, most_pixels=most, expected=expected)
         check_scans(content, image)
     except UnreadableImageError as error:
         raise _refused(error) from None
-    return Unpacked(image=image)
+    least = _SMALLEST_SIDE if _finds_strokes(shape, strokes=strokes) else least_side(shape[0], shape[1])
+    if pixels_at_once(content, image, least=least) > most_pixels:
+        width, height = image.size
+        raise RequestError(
+            _STATUS[Reason.TOO_LARGE],
+            f"The image has {width:,} x {height:,} pixels; expected {expected}.",
+        )
+    return Unpacked(image=image, shape=shape, strokes=strokes)
 
 
 def decode_if_small(
@@ -100,13 +133,17 @@ def decode_if_small(
     """
     if len(content) > _SMALL_FILE:
         return None
-    unpacked = unpack(content, most_pixels=most_pixels)
-    return unpacked.pixels(shape, strokes=strokes) if unpacked.is_small else None
+    unpacked = unpack(content, shape, strokes=strokes, most_pixels=most_pixels)
+    return unpacked.pixels() if unpacked.is_small else None
 
 
 def decode(content: bytes, shape: tuple[int, int, int], *, strokes: bool, most_pixels: int) -> NDArray[np.uint8]:
     """Both at once: :func:`unpack`, and its pixels."""
-    return unpack(content, most_pixels=most_pixels).pixels(shape, strokes=strokes)
+    return unpack(content, shape, strokes=strokes, most_pixels=most_pixels).pixels()
+
+
+def _finds_strokes(shape: tuple[int, int, int], *, strokes: bool) -> bool:
+    return strokes and shape[2] == 1
 
 
 def _strokes(image: "Image", size: tuple[int, int]) -> NDArray[np.uint8]:

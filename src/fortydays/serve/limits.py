@@ -11,7 +11,7 @@ class Limits:
         body: bytes of a request.
         json_body: bytes of a request in JSON, which takes many times as much memory when read.
         bodies: bytes of all requests that are being read or answered.
-        pixels: of an image before it is made smaller: width times height.
+        pixels: of an image that are in memory at once before it is made smaller: width times height.
         images: in one request.
         waiting: images that wait for the model; the request that would exceed it is told to come again.
         batch: images that are computed together.

@@ -203,10 +203,10 @@ class _Reader:
         if len(content) > LARGEST_FILE:
             return f"It has more than {LARGEST_FILE:,} bytes."
         try:
-            unpacked = unpack(content, most_pixels=MOST_PIXELS, formats=FORMATS)
+            unpacked = unpack(content, self._shape, strokes=self._strokes, most_pixels=MOST_PIXELS, formats=FORMATS)
             width, height = unpacked.image.size
             with self._large if width * height > _LARGE_IMAGE and not alone else contextlib.nullcontext():
-                return unpacked.pixels(self._shape, strokes=self._strokes).reshape(self._as_taken)
+                return unpacked.pixels().reshape(self._as_taken)
         except RequestError as error:
             return error.message
 
