@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fortydays.base.images import pixels_at_once
 from fortydays.serve.errors import RequestError
 from fortydays.serve.images import decode
 
@@ -196,52 +197,97 @@ def photograph(width: int, height: int, **options: Any) -> bytes:
     return encoded(halves((width, height)), "JPEG", quality=100, subsampling=0, **options)
 
 
+def large(content: bytes) -> Any:
+    """Decoded where a million pixels may be in memory at once, and a JPEG have three if fewer of its are."""
+    return decode(content, (16, 16, 3), strokes=False, most_pixels=1_000_000, most_jpeg_pixels=3_000_000)
+
+
 @pytest.mark.parametrize("thumbnail", [False, True])
 def test_a_jpeg_as_cameras_write_it_may_be_larger_as_it_is_made_smaller_on_the_way(thumbnail: bool) -> None:
     exif = Image.Exif()
     if thumbnail:  # a JPEG of many scans in the head of the whole, which is not what is decoded
         exif[0x927C] = photograph(16, 16, progressive=True)
 
-    found = pixels(photograph(1600, 1200, exif=exif))
+    found = large(photograph(1600, 1200, exif=exif))
 
-    assert np.abs(found[:, :2].astype(int) - [255, 0, 0]).max() < 5
-    assert np.abs(found[:, 2:].astype(int) - [0, 0, 255]).max() < 5
+    assert np.abs(found[:, :8].astype(int) - [255, 0, 0]).max() < 5
+    assert np.abs(found[:, 8:].astype(int) - [0, 0, 255]).max() < 5
+
+
+@pytest.mark.parametrize("size", [(449, 3_001), (896, 897), (1_791, 1_800), (1_793, 3_585), (4_001, 3_583)])
+def test_what_is_said_to_be_in_memory_is_what_the_decoder_makes(size: tuple[int, int]) -> None:
+    content = encoded(Image.new("L", size), "JPEG")
+    image = Image.open(io.BytesIO(content))
+
+    said = pixels_at_once(content, image, least=448)
+
+    image.draft(None, (448, 448))
+    assert said == image.size[0] * image.size[1]
+
+
+ALLOWED = "expected at most 1,000,000 in all, or 3,000,000 of a JPEG that is not progressive."
 
 
 @pytest.mark.parametrize(
-    ("content", "size"),
+    ("content", "said"),
     [
-        (photograph(1600, 1200, progressive=True), "1,600 x 1,200"),
-        (photograph(100_000 // 2, 40), "50,000 x 40"),  # too thin to be made smaller by much
-        (encoded(Image.new("RGB", (1600, 1200)), "WEBP"), "1,600 x 1,200"),
-        (encoded(Image.new("RGB", (1600, 1200)), "PNG"), "1,600 x 1,200"),
+        (photograph(1600, 1200, progressive=True), "The image has 1,600 x 1,200 pixels"),
+        (encoded(Image.new("RGB", (1600, 1200)), "WEBP"), "The image has 1,600 x 1,200 pixels"),
+        (encoded(Image.new("RGB", (1600, 1200)), "PNG"), "The image has 1,600 x 1,200 pixels"),
+        (encoded(Image.new("1", (2000, 1600)), "PNG"), "The image has 2,000 x 1,600 pixels"),
+        (
+            photograph(50_000, 40),
+            "The image has 50,000 x 40 pixels, of which 2,000,000 have to be kept for this model",
+        ),
     ],
-    ids=["progressive JPEG", "thin JPEG", "WebP", "PNG"],
+    ids=["progressive JPEG", "WebP", "PNG", "PNG that no JPEG may be", "thin JPEG"],
 )
-def test_any_other_has_to_fit_into_memory_whole(content: bytes, size: str) -> None:
+def test_any_other_has_to_fit_into_memory_whole(content: bytes, said: str) -> None:
     with pytest.raises(RequestError) as caught:
-        decode(content, (16, 16, 3), strokes=False, most_pixels=1_000_000)
+        large(content)
 
-    assert (caught.value.status, caught.value.message) == (
-        413,
-        f"The image has {size} pixels; expected at most 1,000,000 in all, or a JPEG as cameras write it, of at most "
-        "120,000,000.",
-    )
+    assert (caught.value.status, caught.value.message) == (413, f"{said}; {ALLOWED}")
 
 
-def jpeg_of_colours(frame: int, scan: int) -> bytes:
-    """The head of a JPEG whose frame has so many colours and whose first scan so many of them."""
-    colours = b"".join(bytes((number, 0x11, 0)) for number in range(1, frame + 1))
-    tables = b"".join(bytes((number, 0)) for number in range(1, scan + 1))
-    return (
-        b"\xff\xd8"
-        + b"\xff\xff\xc0" + struct.pack(">HBHHB", 8 + 3 * frame, 8, 1600, 1600, frame) + colours
-        + b"\xff\xda" + struct.pack(">HB", 6 + 2 * scan, scan) + tables + bytes((0, 63, 0))
-    )  # fmt: skip
+def segment(marker: int, content: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, 2 + len(content)) + content
+
+
+def frame(colours: int) -> bytes:
+    """What a sequential JPEG of 1,600 x 1,600 pixels says of itself."""
+    each = b"".join(bytes((number, 0x11, 0)) for number in range(1, colours + 1))
+    return segment(0xC0, struct.pack(">BHHB", 8, 1600, 1600, colours) + each)
+
+
+def scan(colours: int) -> bytes:
+    tables = b"".join(bytes((number, 0)) for number in range(1, colours + 1))
+    return segment(0xDA, bytes((colours,)) + tables + bytes((0, 63, 0)))
 
 
 def test_a_jpeg_with_a_scan_for_each_colour_is_kept_whole_by_the_decoder_and_counts_as_such() -> None:
     with pytest.raises(RequestError, match="damaged or cut off"):  # which decoding finds out
-        pixels(jpeg_of_colours(3, 3))
+        large(b"\xff\xd8" + frame(3) + scan(3) + bytes(9))
     with pytest.raises(RequestError, match=r"1,600 x 1,600 pixels; expected at most 1,000,000 in all"):
-        pixels(jpeg_of_colours(3, 1))
+        large(b"\xff\xd8" + frame(3) + scan(1) + bytes(9))
+
+
+# What a decoder steps over in two bytes, and a reader that takes it for a segment in as many as it likes.
+@pytest.mark.parametrize("stray", [b"\xff\x00", b"\xff\xd0", b"\xff\xd9\xff\xd8", b"\xff\xff", b"\xff\x01"])
+@pytest.mark.parametrize("colours", [3, 4])
+def test_a_frame_that_only_pretends_to_be_one_changes_nothing(stray: bytes, colours: int) -> None:
+    honest = encoded(halves((1600, 1200)).convert("RGB" if colours == 3 else "CMYK"), "JPEG", progressive=True)
+    pretended = frame(colours) + scan(colours)
+
+    for between in (b"\x00\x06", b""):
+        crafted = honest[:2] + stray + between + segment(0xE1, pretended + bytes(9)) + honest[2:]
+        with pytest.raises(RequestError, match=r"expected at most 1,000,000 in all|damaged|no image") as caught:
+            large(crafted)
+        assert caught.value.status in (413, 415, 422)
+
+
+def test_a_head_of_very_many_segments_is_not_read_to_its_end() -> None:
+    honest = photograph(1600, 1200)
+
+    assert large(honest[:2] + segment(0xFE, b"") * 500 + honest[2:]).shape == (16, 16, 3)
+    with pytest.raises(RequestError, match=r"expected at most 1,000,000 in all"):
+        large(honest[:2] + segment(0xFE, b"") * 5_000 + honest[2:])

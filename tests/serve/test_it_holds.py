@@ -278,6 +278,8 @@ def test_hostile_requests_cost_bounded_memory_and_others_are_served(tmp_path: Pa
 
                 for code in pool.map(status, list(_hostile().items()) * 2):
                     assert code in (200, 400, 413, 415, 422, 503)
+        photograph = _hostile()["a JPEG of 100 million pixels"]  # which others than those who mean harm have, too
+        assert requests.post(f"{found.address}/predict", data=photograph, timeout=120).status_code == 200
         stop.set()
         watcher.join()
         assert most[0] < 450 * 2**20

@@ -145,9 +145,7 @@ def test_a_file_or_an_image_that_is_too_large_is_not_read(
 ) -> None:
     path = saved(tmp_path / "a.png")
     monkeypatch.setattr(prediction, "MOST_PIXELS", 63)
-    ((name, said),) = asked(opened, path)
-    assert name == path
-    assert said.startswith("The image has 8 x 8 pixels; expected at most 63 in all")
+    assert asked(opened, path) == [(path, "The image has 8 x 8 pixels; expected at most 63 in all.")]
     monkeypatch.setattr(prediction, "LARGEST_FILE", 20)
     assert asked(opened, path) == [(path, "It has more than 20 bytes.")]
 

@@ -24,8 +24,11 @@ _LARGE = 2_000_000
 _MOST_SCANS = 64
 """Of a JPEG. Each is a pass over the whole image, and forty bytes are enough to ask for one; usual are 1 to 12."""
 _START_OF_SCAN = b"\xff\xda"
-_SCAN, _SEQUENTIAL = 0xDA, (0xC0, 0xC1)
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # those are tables
+_MARKER, _SCAN, _SEQUENTIAL = 0xFF, 0xDA, (0xC0, 0xC1)
+_BETWEEN = frozenset((0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)))
+"""Tables, comments, and what programs add, such as EXIF: all that comes before the scan of a camera's JPEG."""
+_MOST_SEGMENTS = 1_000
+"""Before the scan; large ones have one for each 64 KiB of what programs add."""
 _JPEG = ("JPEG", "MPO")  # Pillow's name for a JPEG that carries further pictures, as many telephones write them
 
 
@@ -111,28 +114,37 @@ def pixels_at_once(content: bytes, image: "Image", *, least: int) -> int:
         least: as for :func:`upright`.
     """
     width, height = image.size
-    if image.format not in _JPEG or not _in_one_scan(content):
+    if not in_one_scan(content, image):
         return width * height
     factor = next((factor for factor in (8, 4, 2) if min(width, height) // least >= factor), 1)
     return -(-width // factor) * -(-height // factor)
 
 
-def _in_one_scan(content: bytes) -> bool:
+def in_one_scan(content: bytes, image: "Image") -> bool:
     """Whether a JPEG is decoded in one pass: sequential, and its first scan has as many colours as its frame.
 
-    What follows the order of ITU-T T.81, annex B, less strictly than decoders allow counts as no.
+    The decoder's own rule, asked before it is. A file that is written otherwise than cameras do, though a decoder may
+    take it (ITU-T T.81, annex B), counts as no: were two readers of such a head to see different frames in it, the
+    memory that decoding takes would be anyone's guess.
+
+    Args:
+        content: the file.
+        image: from :func:`read_head`.
     """
+    if image.format not in _JPEG or image.info.get("progressive"):
+        return False
     colours, place = 0, 2
-    while place + 4 < len(content) and content[place] == 0xFF:
+    for _ in range(_MOST_SEGMENTS):
+        if place + 9 >= len(content) or content[place] != _MARKER:
+            return False
         marker, length = content[place + 1], int.from_bytes(content[place + 2 : place + 4])
-        if marker == 0xFF:  # a marker may be preceded by any number of these
-            place += 1
-            continue
         if marker == _SCAN:
-            return 0 < colours == content[place + 4]
-        if marker in _SEQUENTIAL and place + 9 < len(content):
+            return 0 < colours == content[place + 4] == getattr(image, "layers", 0)
+        if marker in _SEQUENTIAL and not colours:
             colours = content[place + 9]
-        elif marker in _FRAMES or length < 2:
+        elif marker not in _BETWEEN:
+            return False
+        if length < 2:  # its own two bytes are counted
             return False
         place += 2 + length
     return False

@@ -34,12 +34,14 @@ class Decoders:
     """Decodes image files off the event loop.
 
     Args:
-        most_pixels: of an image that are in memory at once, width times height.
+        most_pixels: of an image that are in memory at once while it is decoded, width times height.
+        most_jpeg_pixels: of a JPEG of which less is in memory at once, where that may be more.
         most_waiting: images that wait or are being decoded.
     """
 
-    def __init__(self, *, most_pixels: int, most_waiting: int) -> None:
+    def __init__(self, *, most_pixels: int, most_waiting: int, most_jpeg_pixels: int = 0) -> None:
         self._most_pixels = most_pixels
+        self._most_jpeg_pixels = most_jpeg_pixels
         self._most_waiting = most_waiting
         self._under_way = 0
         self._small: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -94,7 +96,13 @@ class Decoders:
             self._work(job, lambda job=job: self._begin(job))  # type: ignore[misc]
 
     def _begin(self, job: _Job) -> NDArray[np.uint8] | None:
-        unpacked = unpack(job.content, job.shape, strokes=job.strokes, most_pixels=self._most_pixels)
+        unpacked = unpack(
+            job.content,
+            job.shape,
+            strokes=job.strokes,
+            most_pixels=self._most_pixels,
+            most_jpeg_pixels=self._most_jpeg_pixels,
+        )
         if unpacked.is_large:
             self._large.put((job, unpacked))
             return None

@@ -13,6 +13,7 @@ from fortydays.base.images import (
     UnreadableImageError,
     check_scans,
     damaged,
+    in_one_scan,
     least_side,
     pixels_at_once,
     prepared,
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 """What is decoded; each has a decoder that is fuzzed by its makers."""
-
-MOST_JPEG_PIXELS = 120_000_000
-"""Of a JPEG that is made smaller while it is decoded, and so takes time, but hardly more memory than a small one."""
 
 _SMALL, _LARGE = 10_000, 2_000_000
 _SMALL_FILE = 20_000
@@ -90,6 +88,7 @@ def unpack(
     *,
     strokes: bool,
     most_pixels: int,
+    most_jpeg_pixels: int = 0,
     formats: tuple[str, ...] = FORMATS,
 ) -> Unpacked:
     """Read the head of an image file.
@@ -98,33 +97,37 @@ def unpack(
         content: the file; of an animation, the first picture counts.
         shape: height, width and channels (1 or 3) of what the model takes.
         strokes: whether it takes light strokes on a dark ground.
-        most_pixels: width times height of what is in memory at once.
+        most_pixels: width times height of what is in memory at once while it is decoded.
+        most_jpeg_pixels: width times height of a JPEG of which less is in memory at once, where that may be more.
         formats: what it may be, in Pillow's words.
 
     Raises:
         RequestError: 415 where it is no such file, 413 where it has too many pixels, 422 where it is damaged.
     """
-    most = max(most_pixels, MOST_JPEG_PIXELS)
     expected = f"at most {most_pixels:,} in all"
-    if most > most_pixels:
-        expected += f", or a JPEG as cameras write it, of at most {most:,}"
+    if most_jpeg_pixels > most_pixels:
+        expected += f", or {most_jpeg_pixels:,} of a JPEG that is not progressive"
     try:
-        image = read_head(io.BytesIO(content), formats=formats, most_pixels=most, expected=expected)
+        image = read_head(
+            io.BytesIO(content), formats=formats, most_pixels=max(most_pixels, most_jpeg_pixels), expected=expected
+        )
         check_scans(content, image)
     except UnreadableImageError as error:
         raise _refused(error) from None
-    least = _SMALLEST_SIDE if _finds_strokes(shape, strokes=strokes) else least_side(shape[0], shape[1])
-    if pixels_at_once(content, image, least=least) > most_pixels:
-        width, height = image.size
-        raise RequestError(
-            _STATUS[Reason.TOO_LARGE],
-            f"The image has {width:,} x {height:,} pixels; expected {expected}.",
-        )
+    width, height = image.size
+    if width * height > most_pixels:
+        least = _SMALLEST_SIDE if _finds_strokes(shape, strokes=strokes) else least_side(shape[0], shape[1])
+        left = pixels_at_once(content, image, least=least)
+        if left > most_pixels:
+            said = f"The image has {width:,} x {height:,} pixels"
+            if in_one_scan(content, image):  # which it is told to be, but too long and thin
+                said += f", of which {left:,} have to be kept for this model"
+            raise RequestError(_STATUS[Reason.TOO_LARGE], f"{said}; expected {expected}.")
     return Unpacked(image=image, shape=shape, strokes=strokes)
 
 
 def decode_if_small(
-    content: bytes, shape: tuple[int, int, int], *, strokes: bool, most_pixels: int
+    content: bytes, shape: tuple[int, int, int], *, strokes: bool, most_pixels: int, most_jpeg_pixels: int = 0
 ) -> NDArray[np.uint8] | None:
     """The pixels for a model from an image file, at once; None where that could take longer than a moment.
 
@@ -133,13 +136,15 @@ def decode_if_small(
     """
     if len(content) > _SMALL_FILE:
         return None
-    unpacked = unpack(content, shape, strokes=strokes, most_pixels=most_pixels)
+    unpacked = unpack(content, shape, strokes=strokes, most_pixels=most_pixels, most_jpeg_pixels=most_jpeg_pixels)
     return unpacked.pixels() if unpacked.is_small else None
 
 
-def decode(content: bytes, shape: tuple[int, int, int], *, strokes: bool, most_pixels: int) -> NDArray[np.uint8]:
+def decode(
+    content: bytes, shape: tuple[int, int, int], *, strokes: bool, most_pixels: int, most_jpeg_pixels: int = 0
+) -> NDArray[np.uint8]:
     """Both at once: :func:`unpack`, and its pixels."""
-    return unpack(content, shape, strokes=strokes, most_pixels=most_pixels).pixels()
+    return unpack(content, shape, strokes=strokes, most_pixels=most_pixels, most_jpeg_pixels=most_jpeg_pixels).pixels()
 
 
 def _finds_strokes(shape: tuple[int, int, int], *, strokes: bool) -> bool:

@@ -11,7 +11,8 @@ class Limits:
         body: bytes of a request.
         json_body: bytes of a request in JSON, which takes many times as much memory when read.
         bodies: bytes of all requests that are being read or answered.
-        pixels: of an image that are in memory at once before it is made smaller: width times height.
+        pixels: of an image that are in memory at once while it is decoded: width times height.
+        jpeg_pixels: of a JPEG that the decoder makes smaller row by row, so that less of it is in memory at once.
         images: in one request.
         waiting: images that wait for the model; the request that would exceed it is told to come again.
         batch: images that are computed together.
@@ -25,6 +26,7 @@ class Limits:
     json_body: int = 2_000_000
     bodies: int = 60_000_000
     pixels: int = 20_000_000
+    jpeg_pixels: int = 120_000_000
     images: int = 64
     waiting: int = 512
     batch: int = 64

@@ -81,7 +81,9 @@ class Service:
         self._share = share
         self._log = log
         self._threads = threads
-        self._decoders = Decoders(most_pixels=limits.pixels, most_waiting=limits.waiting)
+        self._decoders = Decoders(
+            most_pixels=limits.pixels, most_jpeg_pixels=limits.jpeg_pixels, most_waiting=limits.waiting
+        )
         self._reloading = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
         self._random = random.Random(0)  # noqa: S311 - which requests the shadow sees is no secret
@@ -242,7 +244,13 @@ class Service:
 
     def _decoded_now(self, model: ServedModel, content: bytes) -> NDArray[np.uint8] | None:
         bundle = model.bundle
-        pixels = decode_if_small(content, bundle.image, strokes=bundle.strokes, most_pixels=self.limits.pixels)
+        pixels = decode_if_small(
+            content,
+            bundle.image,
+            strokes=bundle.strokes,
+            most_pixels=self.limits.pixels,
+            most_jpeg_pixels=self.limits.jpeg_pixels,
+        )
         return None if pixels is None else pixels.reshape(1, *model.shape)
 
     async def _answer(
