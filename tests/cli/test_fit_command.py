@@ -151,7 +151,7 @@ def test_a_table_that_cannot_be_understood_is_said(tmp_path: Path, capsys: Any) 
         (["--time", "0s"], "--time is 0 s; expected from 1 s to 1,000,000 s."),
         (["--time", "-5m"], "--time is '-5m'; expected a time"),
         (["--time", f"{'9' * 400}h"], "--time is inf s; expected from 1 s"),
-        (["--backbone", "resnet50"], "There is no backbone 'resnet50'. Known: efficientnet-lite0, mobilenetv2-1.0,"),
+        (["--backbone", "resnet50"], "There is no backbone 'resnet50'. Known: efficientnet-lite0, mobilenetv2-1.4,"),
         (["--name", "../up"], "is no name for data; expected at most 63 of a-z"),
         (["--name", "Pets"], "Did you mean 'pets'?"),
         (["--name", "cifar10"], "'cifar10' is a dataset that fortydays brings along"),
@@ -196,7 +196,7 @@ def test_weights_that_cannot_be_had_are_said_with_every_place(
     if backbone == "auto":
         for name in ("mobilenet_v2_1.0_224_no_top_dequant.weights.h5", "mobilenet_v2_0.35_224_no_top.weights.h5"):
             assert f"{place}: {name} is not there" in shown
-        assert shown.count("storage.googleapis.com: not tried, because FORTYDAYS_OFFLINE is set") == 2
+        assert shown.count("storage.googleapis.com: not tried, because FORTYDAYS_OFFLINE is set") == 4
     assert state_of(folder) == before
 
 

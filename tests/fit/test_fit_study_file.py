@@ -105,6 +105,8 @@ def test_fine_tuning_is_a_second_variant_with_claims_of_its_own(settings: Settin
     assert tuned.features.before_last_block
     assert tuned.model().input_shape[1:] == tuned.features.shape == (7, 7, 192)
     assert (tuned.recipe.epochs, tuned.recipe.batch_size, tuned.search) == (3, 32, None)
+    assert head.description == "a linear head on the features of EfficientNet-Lite0"
+    assert tuned.description == "the last block of EfficientNet-Lite0 trained further"
     assert [(claim.variants, claim.sentence) for claim in study.claims] == [
         ((name,), f"The {name} model is right {what}")
         for name in (HEAD, FINE_TUNED)

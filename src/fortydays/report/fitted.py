@@ -163,11 +163,10 @@ def about(findings: Findings) -> str:
         return said
     low, high = _percent(test.mean_low), _percent(test.mean_high)
     if low == high:
-        return f"{said} All {test.seeds} seeds name {_percent(test.mean)} rightly."
-    return (
-        f"{said} Over {test.seeds} seeds the mean is {_percent(test.mean)} (95% interval {low} to {high}); this one "
-        "was best on the validation photographs."
-    )
+        over_seeds = f"All {test.seeds} seeds name {_percent(test.mean)} rightly"
+    else:
+        over_seeds = f"Over {test.seeds} seeds the mean is {_percent(test.mean)} (95% interval {low} to {high})"
+    return f"{said} {over_seeds}; this one was best on the validation photographs."
 
 
 def registered(findings: Findings) -> str:
