@@ -57,6 +57,7 @@ def fit(folder: Path, place: Path) -> None:
     record(
         "photographs, fit",
         question="Seconds of `forty fit` on tf_flowers, from photographs to a registered model; and a second time",
+        judged=["seconds", "test accuracy", "seconds, again"],
         target="under 240 s with at least 90% of the test photographs right; the second time under 20 s",
         met=max(first) < 240 and min(accuracies) >= 0.9 and spread(unchanged)["median"] < 20,
         method=f"{TIMES} new workspaces, whole processes; the second time nothing has changed; "
@@ -84,6 +85,7 @@ def journal(folder: Path, place: Path) -> None:
     record(
         "photographs, journal",
         question="Day 10, seconds until five flowers are learned: the journal's program in plain Keras / fortydays",
+        judged=["ratio", "test accuracy", "test accuracy, the program"],
         target="at least 8x, to the same accuracy",
         met=spread(ratios)["median"] >= 8 and spread(accuracies)["median"] >= theirs.output["test_accuracy"] - 0.02,
         method=f"MobileNetV2 frozen, in both; the program once, ten epochs; here {TIMES} times, decoding, looking for "
@@ -107,6 +109,7 @@ def large(place: Path) -> None:
     record(
         "photographs, large",
         question=f"`forty fit` of {LARGE:,} photographs of 12 megapixels: share of two cores in use, largest memory",
+        judged=[*(f"cores in use, {stage}" for stage in watched.busy), "MiB"],
         target="over 85% of both cores while decoding and computing features, under 2,048 MiB",
         met=min(watched.busy.values()) > 0.85 and watched.peak < 2048,
         method=f"{PICTURES} pictures, each {LARGE // PICTURES} times with other bytes behind it; processor time "

@@ -311,6 +311,7 @@ def throughput(model: Model, thin: Path, rivals: Path) -> None:
     record(
         f"serving, throughput, day {model.day}",
         question=f"Requests a second at {CONNECTIONS} connections, day {model.day}'s network: forty serve / others",
+        judged=[f"over {name}" for name in ratios],
         target="10x mlflow models serve, 8x FastAPI and keras.predict, 1.3x LitServe and BentoML with batching",
         met=all(statistics.median(ratios[name]) >= least for name, least in targets.items()),
         method=f"one image as JSON; wrk on the same cores, {SECONDS} s, {TIMES} times in turn",
@@ -379,6 +380,7 @@ def single(model: Model, thin: Path) -> None:
     record(
         f"serving, one at a time, day {model.day}",
         question=f"One request at a time, day {model.day}'s network: forty serve / a raw ASGI echo, then ONNX Runtime",
+        judged=list(ratios),
         target="at most 1.5x",
         met=all(statistics.median(values) <= 1.5 for values in ratios.values()),
         method=f"medians of {REQUESTS:,} requests on one connection, {TIMES} times; the echo takes the same body",
@@ -435,6 +437,7 @@ def start(model: Model, thin: Path) -> None:
     record(
         f"serving, start, day {model.day}",
         question=f"forty serve: seconds to its first answer, memory after load, installed size; day {model.day}",
+        judged=["seconds", "MiB", "MB"],
         target="under 1.5 s, 250 MiB, 350 MB",
         met=statistics.median(seconds) < 1.5 and statistics.median(memory) < 250 and installed < 350,
         method="5 processes; memory after 3 s of 32 connections; the environment of the service alone",

@@ -67,6 +67,7 @@ def compare(accuracy: str, plain: dict[str, Any], *, day: str, share: float | No
     record(
         f"speedrun, {accuracy}%",
         question=f"Seconds to {accuracy}% on CIFAR-10's test images, beside {day}'s program in plain Keras",
+        judged=["ratio", "mean test accuracy"],
         target=target,
         met=reached and (share is None or spread(seconds)["median"] <= share * there),
         method=f"mean of {len(seconds)} seeds must reach it; the program once, its training alone",

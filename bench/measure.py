@@ -122,8 +122,32 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"min": min(values), "median": statistics.median(values), "max": max(values)}
 
 
-def record(name: str, *, question: str, target: str, met: bool, method: str, figures: Mapping[str, Any]) -> None:
-    """Write one benchmark's result into ``results.json`` and renew the table."""
+def record(
+    name: str,
+    *,
+    question: str,
+    target: str,
+    met: bool,
+    method: str,
+    figures: Mapping[str, Any],
+    judged: Sequence[str] = (),
+) -> None:
+    """Write one benchmark's result into ``results.json`` and renew the table.
+
+    Args:
+        name: what the result is kept under.
+        question: what is measured, with its unit.
+        target: what the figures should come to, in words.
+        met: whether they do.
+        method: how often, and in which order.
+        figures: by name, each a number or a :func:`spread`.
+        judged: those that the target speaks of, shown in the README; without, the first one.
+
+    Raises:
+        ValueError: one of ``judged`` is no figure.
+    """
+    if unknown := set(judged) - set(figures):
+        raise ValueError(f"{name}: {sorted(unknown)} are no figures; there are {list(figures)}.")
     results = files.read_json(RESULTS) if RESULTS.exists() else {}
     machine = asdict(describe_machine())
     results[name] = {
@@ -132,6 +156,7 @@ def record(name: str, *, question: str, target: str, met: bool, method: str, fig
         "met": met,
         "method": method,
         "figures": dict(figures),
+        "judged": list(judged) or list(figures)[:1],
         "measured": clock.timestamp(),
         "machine": {**machine, "flags": list(machine["flags"])},
         "packages": package_versions(backend().PACKAGES),

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_up import evidence
@@ -36,34 +37,42 @@ def test_every_claim_is_listed_with_its_verdict():
         assert f" {claim.verdict} |" in row
 
 
-def test_a_missed_target_is_said():
-    figures = {"ratio": {"min": 3.0, "median": 3.5, "max": 4.25}, "seconds": 1.0}
-    found = {
+def benchmark(**changed: object) -> dict[str, Any]:
+    return {
         "question": "A against B",
         "target": "at least 4x",
-        "met": False,
-        "figures": figures,
+        "met": True,
+        "figures": {"ratio": {"min": 3.0, "median": 3.5, "max": 4.25}, "accuracy": 0.91, "note": 1.0},
+        "judged": ["ratio"],
         "machine": {"cpu_model": "A processor", "cores": 2},
         "measured": "2026-11-22T10:00:00Z",
+        **changed,
     }
-    table = readme.speed_table({"a": found})
-    assert "| A against B | at least 4x **(missed)** | 3.5x (3 to 4.25) |" in table
-    assert "A processor, 2 cores, 2026-11-22" in table
-    assert "missed" not in readme.speed_table({"a": {**found, "met": True}})
+
+
+def row(**changed: object) -> str:
+    return readme.speed_table({"a": benchmark(**changed)}).splitlines()[2]
+
+
+def test_a_missed_target_is_said():
+    assert row() == "| A against B | at least 4x | 3.5x (3 to 4.25) |"
+    assert row(met=False) == "| A against B | at least 4x **(missed)** | 3.5x (3 to 4.25) |"
+
+
+def test_all_that_the_target_speaks_of_is_shown_and_what_has_no_unit_is_named():
+    assert row(judged=["ratio", "accuracy"]).endswith("| 3.5x (3 to 4.25); accuracy 0.91 |")
+    assert row(judged=["accuracy"]).endswith("| 0.91 |")
 
 
 def test_large_numbers_are_written_out():
-    found = {
-        "question": "Memory",
-        "target": "at most 1,229 MiB",
-        "met": True,
-        "figures": {"MiB": {"min": 999.6, "median": 1018.7, "max": 1234567.0}},
-        "machine": {"cpu_model": "A processor", "cores": 2},
-        "measured": "2026-11-22T10:00:00Z",
-    }
-    assert "| 1,019 MiB (1,000 to 1,234,567) |" in readme.speed_table({"a": found})
-    # What was measured once has no range.
-    assert "| at most 1,229 MiB | 1,019 MiB |" in readme.speed_table({"a": {**found, "figures": {"MiB": 1018.7}}})
+    figures = {"MiB": {"min": 999.6, "median": 1018.7, "max": 1234567.0}}
+    assert row(figures=figures, judged=["MiB"]).endswith("| 1,019 MiB (1,000 to 1,234,567) |")
+
+
+def test_what_was_measured_once_or_is_the_same_each_time_has_no_range():
+    assert row(figures={"MiB": 1018.7}, judged=["MiB"]).endswith("| 1,019 MiB |")
+    same = {"min": 0.9291, "median": 0.9292, "max": 0.9293}
+    assert row(figures={"found": same}, judged=["found"]).endswith("| 0.929 |")
 
 
 def test_a_readme_without_its_markers_is_refused():
@@ -71,15 +80,17 @@ def test_a_readme_without_its_markers_is_refused():
         readme.fill("nothing to fill", [], {})
 
 
-def test_how_it_was_measured_is_what_the_measurement_says():
-    found = {
-        "question": "A against B",
-        "target": "at least 4x",
-        "met": True,
-        "figures": {"seconds": {"min": 3.0, "median": 3.5, "max": 4.25}},
-        "machine": {"cpu_model": "A processor", "cores": 2},
-        "measured": "2026-11-22T10:00:00Z",
-    }
-    assert readme.speed_table({"a": found}).endswith("Measured on A processor, 2 cores, 2026-11-22.")
-    told = {"a": found | {"method": "seven times"}, "b": found | {"method": "seven times"}, "c": found}
-    assert readme.speed_table(told).endswith("Measured on A processor, 2 cores, 2026-11-22: seven times.")
+def test_where_and_when_it_was_measured_is_said_once_for_each_machine():
+    assert "\n\nMeasured on A processor, 2 cores, 2026-11-22. How " in readme.speed_table({"a": benchmark()})
+    other = {"cpu_model": "Another", "cores": 4}
+    table = readme.speed_table(
+        {
+            "a": benchmark(measured="2026-11-25T10:00:00Z"),
+            "b": benchmark(),
+            "c": benchmark(measured="2026-11-24T10:00:00Z"),
+            "d": benchmark(machine=other),
+        }
+    )
+    where = "Measured on A processor, 2 cores, 2026-11-22 to 2026-11-25; Another, 4 cores, 2026-11-22. How each was "
+    assert where in table.splitlines()[-1]
+    assert "[bench/RESULTS.md](bench/RESULTS.md)" in table.splitlines()[-1]

@@ -16,6 +16,7 @@ from fortydays.report.results import Results, read_results
 
 PICTURE_OF_DAY = 2
 _SIGNS = {"supported": "✓", "refuted": "✗", "undecided": "?"}
+_UNITS = {"ratio": "x", "seconds": " s", "ms": " ms", "MiB": " MiB", "MB": " MB"}
 
 
 def fill(readme: str, results: Sequence[Results], benchmarks: Mapping[str, Any]) -> str:
@@ -47,28 +48,43 @@ def results_table(results: Sequence[Results]) -> str:
 
 
 def speed_table(benchmarks: Mapping[str, Any]) -> str:
-    """Every benchmark with its target and median, as a Markdown table."""
+    """Every benchmark with its target and the figures that the target speaks of, as a Markdown table."""
     if not benchmarks:
         return "Not measured yet: `make bench`."
     lines = ["| what | target | median (range) |", "|---|---|---|"]
-    machines, methods = set(), set()
+    measured: dict[str, list[str]] = {}
     for found in benchmarks.values():
-        name, figure = next(iter(found["figures"].items()))
-        unit = {"ratio": "x", "seconds": " s", "MiB": " MiB"}.get(name, "")
         missed = "" if found["met"] else " **(missed)**"
-        lines.append(f"| {_cell(found['question'])} | {found['target']}{missed} | {_figure(figure, unit)} |")
-        machines.add(f"{found['machine']['cpu_model']}, {found['machine']['cores']} cores, {found['measured'][:10]}")
-        methods.add(str(found.get("method", "")))
-    how = "; ".join(sorted(methods - {""}))
-    where = f"Measured on {'; '.join(sorted(machines))}{f': {how}' if how else ''}."
-    return "\n".join([*lines, "", where])
+        lines.append(f"| {_cell(found['question'])} | {found['target']}{missed} | {_cell(_judged(found))} |")
+        machine = f"{found['machine']['cpu_model']}, {found['machine']['cores']} cores"
+        measured.setdefault(machine, []).append(found["measured"][:10])
+    where = "; ".join(f"{machine}, {_days(days)}" for machine, days in sorted(measured.items()))
+    more = "How each was measured, and what else was, is in [bench/RESULTS.md](bench/RESULTS.md)."
+    return "\n".join([*lines, "", f"Measured on {where}. {more}"])
+
+
+def _judged(found: Mapping[str, Any]) -> str:
+    """The figures that the target speaks of, with their names where their unit does not say it."""
+    said = []
+    for name in found["judged"]:
+        figure, unit = found["figures"][name], _UNITS.get(name, "")
+        named = f"{name} " if not unit and len(found["judged"]) > 1 else ""
+        said.append(f"{named}{_figure(figure, unit)}")
+    return "; ".join(said)
 
 
 def _figure(figure: Mapping[str, float] | float, unit: str) -> str:
     """The median and the range of several measurements, or the one that was made."""
     if not isinstance(figure, Mapping):
         return f"{_number(figure)}{unit}"
-    return f"{_number(figure['median'])}{unit} ({_number(figure['min'])} to {_number(figure['max'])})"
+    median = f"{_number(figure['median'])}{unit}"
+    least, most = _number(figure["min"]), _number(figure["max"])
+    return median if least == most else f"{median} ({least} to {most})"
+
+
+def _days(days: Sequence[str]) -> str:
+    first, last = min(days), max(days)
+    return first if first == last else f"{first} to {last}"
 
 
 def picture(results: Results) -> str:
