@@ -209,14 +209,14 @@ def _features_of(
         # Photographs of a reader's own: their features lie beside their pixels, in the same order, whatever split
         # they are in, and are those of every study that uses them. No label has a part in it.
         task = f"Features of the photographs, {frozen.title}"
-        path = rows.file.with_name(f"{rows.file.stem}.{frozen.key[:16]}.features")
+        path = rows.file.with_name(f"{rows.file.stem}.{frozen.kept_as}.features")
         needed = int(rows.places.max()) + 1 if len(rows) else 0
         found = extended(path, rows.source[:needed], frozen, settings, progress, task=task)
         return np.ascontiguousarray(found[rows.places])
     images = split.images
     digest = f"{len(split)}-{files.sha256_of_bytes(np.ascontiguousarray(images[:64]).tobytes())[:12]}"
     folder = files.make_folder(settings.workspace / "features" / f"{dataset.name}-{dataset.digest[:12]}")
-    path = folder / f"{name}-{digest}.{frozen.key[:16]}.features"
+    path = folder / f"{name}-{digest}.{frozen.kept_as}.features"
     return np.asarray(extended(path, images, frozen, settings, progress, task=task))
 
 

@@ -61,6 +61,16 @@ class Frozen:
     source: str
 
     @property
+    def runtime(self) -> str:
+        """The version of ONNX Runtime that computes the features here: another may round them another way."""
+        return metadata.version("onnxruntime")
+
+    @property
+    def kept_as(self) -> str:
+        """Part of the name of files of its features, so that what evidence says of them holds for all their rows."""
+        return files.sha256_of_json({"network": self.key, "onnxruntime": self.runtime})[:16]
+
+    @property
     def title(self) -> str:
         """The network's name in text."""
         name = find_backbone(self.features.backbone).title
@@ -74,7 +84,7 @@ class Frozen:
             "parameters": self.parameters,
             "multiply_adds": self.multiply_adds,
             "weights": self.weights,
-            "onnxruntime": metadata.version("onnxruntime"),
+            "onnxruntime": self.runtime,
         }
 
     def session(self, *, threads: int) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
