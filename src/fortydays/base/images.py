@@ -4,6 +4,7 @@ A network that is shown other pixels in service than it was shown in training is
 service and whoever prepares photographs for training come here, and there is no second way.
 """
 
+import functools
 import warnings
 from enum import Enum
 from pathlib import Path
@@ -29,6 +30,7 @@ _BETWEEN = frozenset((0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)))
 """Tables, comments, and what programs add, such as EXIF: all that comes before the scan of a camera's JPEG."""
 _MOST_SEGMENTS = 1_000
 """Before the scan; large ones have one for each 64 KiB of what programs add."""
+_HEIF = "HEIF"
 _JPEG = ("JPEG", "MPO")  # Pillow's name for a JPEG that carries further pictures, as many telephones write them
 
 
@@ -68,6 +70,8 @@ def read_head(source: Path | IO[bytes], *, formats: tuple[str, ...], most_pixels
     """
     from PIL import Image, UnidentifiedImageError
 
+    if _HEIF in formats:
+        _teach_heif()
     expected = expected or f"at most {most_pixels:,} in all"
     too_many = UnreadableImageError(Reason.TOO_LARGE, f"The image has far too many pixels; expected {expected}.")
     if isinstance(source, Path):
@@ -90,6 +94,15 @@ def read_head(source: Path | IO[bytes], *, formats: tuple[str, ...], most_pixels
             Reason.TOO_LARGE, f"The image has {width:,} x {height:,} pixels; expected {expected}."
         )
     return image
+
+
+@functools.cache
+def _teach_heif() -> None:
+    """Let Pillow open the files of iPhones, where a caller names them: what it knows by itself stays as it is."""
+    import pi_heif
+
+    # What else such a file carries is not looked at, and whoever decodes has threads of their own.
+    pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
 
 
 def check_scans(content: bytes, image: "Image") -> None:

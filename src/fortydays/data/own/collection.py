@@ -30,7 +30,16 @@ from numpy.typing import NDArray
 
 from fortydays.base import files
 from fortydays.base.errors import DataError, StorageError
-from fortydays.base.images import PREPARATION, UnreadableImageError, check_scans, damaged, fitted, read_head, upright
+from fortydays.base.images import (
+    PREPARATION,
+    Reason,
+    UnreadableImageError,
+    check_scans,
+    damaged,
+    fitted,
+    read_head,
+    upright,
+)
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.data.own.duplicates import HASH_SIDE, SMALL_SIDE, perceptual_hash
@@ -173,6 +182,23 @@ class Collection:
         """Write down the splits of contents that have none yet; those that have one keep it. Raises StorageError."""
         with self._storage_errors("write"), self._connection:
             self._connection.executemany("INSERT OR IGNORE INTO splits VALUES (?, ?)", splits.items())
+
+    def forget_unknown(self) -> None:
+        """Let what was no image that could be read be looked at again, where other formats are known today.
+
+        Raises:
+            StorageError: the index cannot be written.
+        """
+        today = " ".join(FORMATS)
+        with self._storage_errors("write"), self._connection as connection:
+            if connection.execute("SELECT value FROM about WHERE key = 'formats'").fetchone() == (today,):
+                return
+            reason = (Reason.UNKNOWN.value,)
+            connection.execute(
+                "DELETE FROM files WHERE content IN (SELECT id FROM contents WHERE contents.reason = ?)", reason
+            )
+            connection.execute("DELETE FROM contents WHERE reason = ?", reason)
+            connection.execute("INSERT OR REPLACE INTO about VALUES ('formats', ?)", (today,))
 
     # ------------------------------------------------------------------------------------------------------- reading
 
@@ -442,7 +468,9 @@ def opened(name: str, settings: Settings, *, side: int) -> Iterator[Collection]:
                 f"{path} has the schema {schema}; this version of fortydays knows {_SCHEMA}.",
                 hint=f"Remove {folder}; it is made again from your photographs.",
             )
-        yield Collection(folder, side, connection)
+        collection = Collection(folder, side, connection)
+        collection.forget_unknown()
+        yield collection
 
 
 def _hint(error: sqlite3.DatabaseError, folder: Path) -> str:
