@@ -124,7 +124,7 @@ def test_what_gives_no_pixels_has_its_reason_and_the_others_are_answered_in_orde
     wrong = {
         "no image": (
             b"hello",
-            "This is no image that can be read; expected PNG, JPEG, WEBP, GIF, BMP, TIFF, AVIF or HEIF.",
+            "This is no image that can be read; expected PNG, JPEG, WEBP, GIF, BMP, TIFF, AVIF or HEIC.",
         ),
         "empty": (b"", "It is empty; expected an image file."),
         "cut off": (noise.read_bytes()[:2000], "The image cannot be decoded: it is damaged or cut off."),

@@ -10,6 +10,7 @@ all lie in one file, are computed together: no label has a part in that.
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,11 @@ MOST_BYTES = 6 * 2**30
 """Of the features of a training split, which are kept in memory while it is learned from."""
 
 _ROWS_KEPT_AT_ONCE = 256
+
+
+def runtime() -> str:
+    """The version of ONNX Runtime, which computes features here: another one may round them another way."""
+    return metadata.version("onnxruntime")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,8 @@
 import os
 import shutil
+import sqlite3
 import struct
+import sys
 import threading
 from collections import Counter
 from pathlib import Path
@@ -11,7 +13,8 @@ import pytest
 from photographs import make_folder, picture
 from PIL import Image
 
-from fortydays.base.errors import DataError, StorageError
+from fortydays.base import images
+from fortydays.base.errors import DataError, FortydaysError, StorageError
 from fortydays.base.settings import Settings, read_settings
 from fortydays.data.own import collection as collections
 from fortydays.data.own.collection import Collection, opened
@@ -20,7 +23,8 @@ from fortydays.data.own.listing import list_photographs
 
 SIDE = 16
 HEIC = Path(__file__).with_name("heic")
-"""By libheif and x265: plain, to be turned by a quarter to the right, clear in its left half, with a second one."""
+"""By libheif and x265: plain, to be turned by a quarter to the right, clear in its left half, with a second one, with
+ten bits, and of four tiles, as telephones write them."""
 QUARTERS = (((220, 30, 30), (30, 200, 30)), ((30, 30, 220), (230, 230, 30)))
 
 
@@ -142,7 +146,7 @@ def test_odd_images_are_seen_as_people_see_them(tmp_path: Path, settings: Settin
 def test_photographs_of_telephones_are_read(tmp_path: Path, settings: Settings) -> None:
     """HEIC as iPhones write it: two rows of two colours each, 64 x 48; AVIF, which the web has."""
     folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
-    for name in ("plain", "turned", "alpha", "two"):
+    for name in ("plain", "turned", "alpha", "two", "ten"):
         shutil.copy(HEIC / f"{name}.heic", folder / f"red/{name}.HEIC")
     quarters = Image.fromarray(np.repeat(np.repeat(np.array(QUARTERS, np.uint8), 24, 0), 32, 1))
     turned = Image.Exif()
@@ -160,6 +164,7 @@ def test_photographs_of_telephones_are_read(tmp_path: Path, settings: Settings) 
     upright = np.array(QUARTERS)
     right = np.rot90(upright, -1)
     assert np.abs(corners("red/plain.HEIC") - upright).max() < 12
+    assert np.abs(corners("red/ten.HEIC") - upright).max() < 12
     assert np.abs(corners("red/two.HEIC") - upright).max() < 12  # the picture that it says is the first
     assert np.abs(corners("red/turned.HEIC") - right).max() < 12
     assert np.abs(corners("blue/turned.avif") - right).max() < 12
@@ -192,6 +197,48 @@ def test_a_heic_that_is_damaged_or_says_that_it_is_larger_is_left_out(tmp_path: 
     }
 
 
+def test_a_heic_that_lacks_some_of_its_tiles_is_left_out(tmp_path: Path, settings: Settings) -> None:
+    """The decoder leaves green what is not there, and says nothing."""
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    whole = (HEIC / "grid.heic").read_bytes()
+    data = whole.index(b"mdat") - 4
+    more = struct.pack(">I4sQ", 1, b"mdat", 16 + 100) + bytes(100)  # its size stands behind its name
+    for name, content in {
+        "whole": whole,
+        "with more behind it": whole + struct.pack(">I4s", 10_000, b"SEFH") + b"what telephones add",
+        "with few bytes more": whole + b"\0\0\0",
+        "to the end": whole[:data] + b"\0\0\0\0" + whole[data + 4 :],
+        "with more data": whole + more,
+        "cut": whole[:-40],
+        "cut in its second part": (whole + more)[:-40],
+    }.items():
+        (folder / f"red/{name}.heic").write_bytes(content)
+
+    found = look(folder, settings)
+
+    assert reasons(found) == {
+        f"red/{name}.heic": "it is damaged or cut off" for name in ("cut", "cut in its second part")
+    }
+    assert sum(each.path.endswith("heic") for each in found.used) == 5
+
+
+def test_without_what_reads_heic_it_is_said_and_other_photographs_are_read(
+    tmp_path: Path, settings: Settings, monkeypatch: Any
+) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    images._teach_heif.cache_clear()
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    assert reasons(look(folder, settings)) == {}
+    shutil.copy(HEIC / "plain.heic", folder / "red/a.heic")
+
+    with pytest.raises(FortydaysError, match=r"^pi-heif, which reads HEIC files, cannot be loaded: ") as told:
+        look(folder, settings)
+
+    assert told.value.hint == "Install it again: make setup"
+    monkeypatch.undo()
+    assert reasons(look(folder, settings)) == {}
+
+
 def test_what_was_no_image_is_looked_at_again_when_more_formats_are_known(
     tmp_path: Path, settings: Settings, monkeypatch: Any
 ) -> None:
@@ -220,6 +267,52 @@ def test_what_was_no_image_is_looked_at_again_when_more_formats_are_known(
     assert {each.path: each.split for each in before.used}.items() <= splits.items()
     look(folder, settings)
     assert read == ["red/a.jpg"]
+
+
+@pytest.mark.parametrize("before", [None, "PNG, JPEG, pillow 1.0"])
+def test_another_decoder_looks_again_at_what_the_one_before_could_not_read(
+    tmp_path: Path, settings: Settings, monkeypatch: Any, before: str | None
+) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    shutil.copy(HEIC / "plain.heic", folder / "red/a.heic")
+    with monkeypatch.context() as old:
+        old.setattr(collections, "FORMATS", ("PNG", "JPEG"))
+        assert reasons(look(folder, settings)) == {"red/a.heic": "it is no image that can be read"}
+    with sqlite3.connect(settings.workspace / "own/mine/index.sqlite") as index:
+        index.execute("DELETE FROM about WHERE key = 'formats'")
+        if before is not None:
+            index.execute("INSERT INTO about VALUES ('formats', ?)", (before,))
+    index.close()
+
+    assert reasons(look(folder, settings)) == {}
+
+
+def test_bytes_that_can_be_read_after_all_are_an_image_from_then_on(
+    tmp_path: Path, settings: Settings, monkeypatch: Any
+) -> None:
+    """An older program in between, which does not write down what it knows."""
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    look(folder, settings)
+    shutil.copy(HEIC / "plain.heic", folder / "red/a.jpg")
+    with monkeypatch.context() as older:
+        older.setattr(collections, "FORMATS", ("PNG", "JPEG"))
+        older.setattr(Collection, "forget_unknown", lambda self: None)
+        assert reasons(look(folder, settings)) == {"red/a.jpg": "it is no image that can be read"}
+    shutil.copy(HEIC / "plain.heic", folder / "red/b.heic")
+
+    look(folder, settings)
+
+    for _ in range(2):
+        assert reasons(look(folder, settings)) == {"red/b.heic": "it is the same file as red/a.jpg"}
+    # Its pixels are kept, whatever is forgotten: rows belong to what they were given to.
+    monkeypatch.setattr(collections, "FORMATS", ("PNG", "JPEG", "WEBP"))
+    (folder / "red/a.jpg").unlink()
+    (folder / "red/b.heic").unlink()
+    picture("blue", 10).save(folder / "blue/new.png")
+    after = look(folder, settings)
+    row = next(each.row for each in after.used if each.path == "blue/new.png")
+    assert (len(pixels(settings)), row) == (8, 7)
+    assert np.abs(pixels(settings)[row].mean((0, 1)) - np.asarray(picture("blue", 10)).mean((0, 1))).max() < 3
 
 
 def test_the_same_file_twice_is_used_once(tmp_path: Path, settings: Settings) -> None:
