@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -362,6 +363,7 @@ def test_a_run_of_the_study_that_was_asked_for_otherwise_is_not_taken_for_the_fi
         lambda evidence: evidence["code"].update(engine="0" * 64),
         lambda evidence: evidence["code"].update(study="0" * 64),
         lambda evidence: evidence.update(backend="jax"),
+        lambda evidence: evidence["details"]["head"]["features"].update(onnxruntime="1.0"),
     ],
 )
 def test_other_packages_another_program_and_another_backend_are_learned_anew(desk: Desk, change: Any) -> None:
@@ -371,6 +373,11 @@ def test_other_packages_another_program_and_another_backend_are_learned_anew(des
     files.write_json(path, evidence)
 
     assert learns(desk)
+
+
+def test_a_run_knows_by_which_runtime_its_features_were_computed(first: tuple[Desk, Fitted, Any]) -> None:
+    identity = first[1].run.read()["identity"]
+    assert identity["features"]["head"]["onnxruntime"] == metadata.version("onnxruntime")
 
 
 @pytest.mark.slow

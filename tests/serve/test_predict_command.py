@@ -188,7 +188,8 @@ def test_what_cannot_be_read_is_named_and_the_others_are_answered(
     ]  # fmt: skip
     assert printed.err.splitlines() == [
         "Left out: images/notes.txt: its name does not end like an image's",
-        "images/broken.png: This is no image that can be read; expected PNG, JPEG, WEBP, GIF, BMP or TIFF.",
+        "images/broken.png: This is no image that can be read; "
+        "expected PNG, JPEG, WEBP, GIF, BMP, TIFF, AVIF or HEIC.",
         "nowhere.png: There is no such file.",
         "Error: There is no answer for 2 of 4 images.",
     ]

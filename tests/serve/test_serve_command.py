@@ -127,7 +127,7 @@ def test_no_training_framework_and_no_tracker_is_loaded(tmp_path: Path) -> None:
         "server._write_current(launch.state, {'main': Path(sys.argv[1])}, generation=1)\n"
         "server.worker(launch)\n"
         "print(sorted({name.partition('.')[0] for name in sys.modules} & set("
-        "'dvc jax keras matplotlib mlflow scipy sklearn tensorflow torch huggingface_hub'.split())))\n"
+        "'dvc jax keras matplotlib mlflow pi_heif scipy sklearn tensorflow torch huggingface_hub'.split())))\n"
     )
     (tmp_path / "state").mkdir()
     told = subprocess.run(

@@ -4,6 +4,8 @@ A network that is shown other pixels in service than it was shown in training is
 service and whoever prepares photographs for training come here, and there is no second way.
 """
 
+import functools
+import os
 import warnings
 from enum import Enum
 from pathlib import Path
@@ -29,6 +31,9 @@ _BETWEEN = frozenset((0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)))
 """Tables, comments, and what programs add, such as EXIF: all that comes before the scan of a camera's JPEG."""
 _MOST_SEGMENTS = 1_000
 """Before the scan; large ones have one for each 64 KiB of what programs add."""
+_HEIF = "HEIF"  # the container, in which telephones write HEIC
+_DATA = b"mdat"
+_BOXES = frozenset((b"ftyp", b"meta", _DATA))
 _JPEG = ("JPEG", "MPO")  # Pillow's name for a JPEG that carries further pictures, as many telephones write them
 
 
@@ -65,22 +70,26 @@ def read_head(source: Path | IO[bytes], *, formats: tuple[str, ...], most_pixels
     Raises:
         UnreadableImageError: it is none of these, has more pixels, or is damaged.
         OSError: a path cannot be read.
+        FortydaysError: what reads HEIC is not installed, or broken.
     """
     from PIL import Image, UnidentifiedImageError
 
+    possible = formats
+    if not _begins_like_heif(source):
+        possible = tuple(each for each in formats if each != _HEIF)
+    elif _HEIF in formats:
+        _teach_heif()
     expected = expected or f"at most {most_pixels:,} in all"
     too_many = UnreadableImageError(Reason.TOO_LARGE, f"The image has far too many pixels; expected {expected}.")
-    if isinstance(source, Path):
-        with source.open("rb"):  # so that what the system says is not taken for what the decoder says
-            pass
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged metadata, and of bombs, which are counted here
-            image = Image.open(source, formats=formats)
+            image = Image.open(source, formats=possible)
     except Image.DecompressionBombError:
         raise too_many from None
     except UnidentifiedImageError:
-        known = f"{', '.join(formats[:-1])} or {formats[-1]}"
+        names = ["HEIC" if each == _HEIF else each for each in formats]
+        known = f"{', '.join(names[:-1])} or {names[-1]}"
         raise UnreadableImageError(Reason.UNKNOWN, f"This is no image that can be read; expected {known}.") from None
     except Exception:  # whatever a decoder stumbles on, the file is what is wrong
         raise damaged() from None
@@ -92,14 +101,62 @@ def read_head(source: Path | IO[bytes], *, formats: tuple[str, ...], most_pixels
     return image
 
 
-def check_scans(content: bytes, image: "Image") -> None:
-    """Refuse a JPEG that asks for more passes over its pixels than any camera or program writes.
+def _begins_like_heif(source: Path | IO[bytes]) -> bool:
+    if isinstance(source, Path):
+        with source.open("rb") as file:  # so that what the system says is not taken for what the decoder says
+            head = file.read(8)
+    else:
+        head = source.read(8)
+        source.seek(-len(head), os.SEEK_CUR)
+    return head[4:] == b"ftyp"
+
+
+@functools.cache
+def _teach_heif() -> None:
+    """Let Pillow open what iPhones write, from here on wherever it is used in this process."""
+    try:
+        import pi_heif
+    except ImportError as error:
+        raise FortydaysError(
+            f"pi-heif, which reads HEIC files, cannot be loaded: {error}.", hint="Install it again: make setup"
+        ) from error
+    # What else such a file carries is not looked at, and whoever decodes has threads of their own.
+    pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
+
+
+def check_content(content: bytes, image: "Image") -> None:
+    """Refuse what a decoder would take, though no camera or program writes it.
+
+    That is a JPEG that asks for more passes over its pixels than any of them needs, and a HEIF that is cut off: of its
+    tiles, the decoder would leave out those that are not there, and say nothing.
+
+    Args:
+        content: the file.
+        image: from :func:`read_head`.
 
     Raises:
-        UnreadableImageError: it does.
+        UnreadableImageError: it is such a file.
     """
     if image.format in _JPEG and content.count(_START_OF_SCAN) > _MOST_SCANS:
         raise UnreadableImageError(Reason.DAMAGED, f"The JPEG has too many scans; expected at most {_MOST_SCANS}.")
+    if image.format == _HEIF and not _has_all_boxes(content):
+        raise damaged()
+
+
+def _has_all_boxes(content: bytes) -> bool:
+    """Whether no box of a HEIF file is longer than what there is (ISO/IEC 14496-12, section 4.2)."""
+    place, with_data = 0, False
+    while place + 8 <= len(content):
+        size, kind, head = int.from_bytes(content[place : place + 4]), content[place + 4 : place + 8], 8
+        if size == 1:  # a long one has its size behind its name
+            size, head = int.from_bytes(content[place + 8 : place + 16]), 16
+        if size == 0 or (with_data and kind not in _BOXES):  # up to the end; or what telephones add there
+            return True
+        if size < head or place + size > len(content):
+            return False
+        with_data |= kind == _DATA
+        place += size
+    return True
 
 
 def pixels_at_once(content: bytes, image: "Image", *, least: int) -> int:

@@ -47,7 +47,7 @@ from fortydays.registry.names import CHAMPION, Reference, check_name
 from fortydays.registry.promotion import promote
 from fortydays.registry.registration import register
 from fortydays.study import evidence as documents
-from fortydays.study.features import Given, given
+from fortydays.study.features import Given, given, runtime
 from fortydays.study.runs import RunFolder, latest_evidence, list_runs
 from fortydays.study.verification import code_changes
 
@@ -453,6 +453,8 @@ def _trained_before(
     if evidence["request"] != asked or evidence["backend"] != backends.wanted() or code_changes(evidence, study):
         return None
     if evidence["packages"] != documents.package_versions(backends.backend().PACKAGES):
+        return None
+    if any(details["features"]["onnxruntime"] != runtime() for details in evidence["details"].values()):
         return None
     return run, evidence
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fortydays.base.images import (
     Reason,
     UnreadableImageError,
-    check_scans,
+    check_content,
     damaged,
     in_one_scan,
     least_side,
@@ -111,7 +111,7 @@ def unpack(
         image = read_head(
             io.BytesIO(content), formats=formats, most_pixels=max(most_pixels, most_jpeg_pixels), expected=expected
         )
-        check_scans(content, image)
+        check_content(content, image)
     except UnreadableImageError as error:
         raise _refused(error) from None
     width, height = image.size

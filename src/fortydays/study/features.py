@@ -10,6 +10,7 @@ all lie in one file, are computed together: no label has a part in that.
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,11 @@ MOST_BYTES = 6 * 2**30
 """Of the features of a training split, which are kept in memory while it is learned from."""
 
 _ROWS_KEPT_AT_ONCE = 256
+
+
+def runtime() -> str:
+    """The version of ONNX Runtime, which computes features here: another one may round them another way."""
+    return metadata.version("onnxruntime")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,14 +215,14 @@ def _features_of(
         # Photographs of a reader's own: their features lie beside their pixels, in the same order, whatever split
         # they are in, and are those of every study that uses them. No label has a part in it.
         task = f"Features of the photographs, {frozen.title}"
-        path = rows.file.with_name(f"{rows.file.stem}.{frozen.key[:16]}.features")
+        path = rows.file.with_name(f"{rows.file.stem}.{frozen.kept_as}.features")
         needed = int(rows.places.max()) + 1 if len(rows) else 0
         found = extended(path, rows.source[:needed], frozen, settings, progress, task=task)
         return np.ascontiguousarray(found[rows.places])
     images = split.images
     digest = f"{len(split)}-{files.sha256_of_bytes(np.ascontiguousarray(images[:64]).tobytes())[:12]}"
     folder = files.make_folder(settings.workspace / "features" / f"{dataset.name}-{dataset.digest[:12]}")
-    path = folder / f"{name}-{digest}.{frozen.key[:16]}.features"
+    path = folder / f"{name}-{digest}.{frozen.kept_as}.features"
     return np.asarray(extended(path, images, frozen, settings, progress, task=task))
 
 

@@ -24,7 +24,7 @@ from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.data import weights as published
 from fortydays.models.backbones import find_backbone
-from fortydays.study.features import AT_ONCE, Features
+from fortydays.study.features import AT_ONCE, Features, runtime
 from fortydays.study.graphs import OPSET, to_graph
 
 if TYPE_CHECKING:
@@ -61,6 +61,11 @@ class Frozen:
     source: str
 
     @property
+    def kept_as(self) -> str:
+        """Part of the name of files of its features, so that what evidence says of them holds for all their rows."""
+        return files.sha256_of_json({"network": self.key, "onnxruntime": runtime()})[:16]
+
+    @property
     def title(self) -> str:
         """The network's name in text."""
         name = find_backbone(self.features.backbone).title
@@ -74,7 +79,7 @@ class Frozen:
             "parameters": self.parameters,
             "multiply_adds": self.multiply_adds,
             "weights": self.weights,
-            "onnxruntime": metadata.version("onnxruntime"),
+            "onnxruntime": runtime(),
         }
 
     def session(self, *, threads: int) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:

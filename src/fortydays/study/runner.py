@@ -30,7 +30,7 @@ from fortydays.data import library
 from fortydays.data.arrays import Dataset, TrainingData
 from fortydays.study import evidence as documents
 from fortydays.study.design import Shown, Study, Variant
-from fortydays.study.features import Given, given
+from fortydays.study.features import Given, given, runtime
 from fortydays.study.runs import RunFolder, RunState, TrialFolder, create_run, damaged_runs, unfinished_run
 from fortydays.study.search import Search, choose
 from fortydays.study.trial import AnyTrainer, digest_of_arrays, failed_trial, run_trial
@@ -208,7 +208,7 @@ def _plan(source: StudySource, request: Request, settings: Settings, progress: P
         "split_version": dataset.split_version,
         "recipes": {v.name: v.recipe.as_dict() for v in variants},
         "searches": {v.name: v.search.as_dict() if v.search else None for v in variants},
-        "features": {v.name: v.features.as_dict() for v in variants if v.features},
+        "features": {v.name: {**v.features.as_dict(), "onnxruntime": runtime()} for v in variants if v.features},
         "examples": {v.name: v.examples for v in variants if v.examples is not None},
         "packages": documents.package_versions(backends.backend().PACKAGES),
         "threads": settings.threads,

@@ -1,4 +1,8 @@
 import os
+import shutil
+import sqlite3
+import struct
+import sys
 import threading
 from collections import Counter
 from pathlib import Path
@@ -9,7 +13,8 @@ import pytest
 from photographs import make_folder, picture
 from PIL import Image
 
-from fortydays.base.errors import DataError, StorageError
+from fortydays.base import images
+from fortydays.base.errors import DataError, FortydaysError, StorageError
 from fortydays.base.settings import Settings, read_settings
 from fortydays.data.own import collection as collections
 from fortydays.data.own.collection import Collection, opened
@@ -17,6 +22,10 @@ from fortydays.data.own.inspection import Inspection, inspect
 from fortydays.data.own.listing import list_photographs
 
 SIDE = 16
+HEIC = Path(__file__).with_name("heic")
+"""By libheif and x265: plain, to be turned by a quarter to the right, clear in its left half, with a second one, with
+ten bits, and of four tiles, as telephones write them."""
+QUARTERS = (((220, 30, 30), (30, 200, 30)), ((30, 30, 220), (230, 230, 30)))
 
 
 @pytest.fixture
@@ -132,6 +141,178 @@ def test_odd_images_are_seen_as_people_see_them(tmp_path: Path, settings: Settin
     assert np.allclose(shown["odd/turned.jpg"][0, 8], [254, 0, 0], atol=6)
     assert np.allclose(shown["odd/turned.jpg"][-1, 8], [0, 0, 254], atol=6)
     assert (shown["odd/\N{SUNFLOWER} with spaces\n.bmp"] == [0, 0, 128]).all()
+
+
+def test_photographs_of_telephones_are_read(tmp_path: Path, settings: Settings) -> None:
+    """HEIC as iPhones write it: two rows of two colours each, 64 x 48; AVIF, which the web has."""
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    for name in ("plain", "turned", "alpha", "two", "ten"):
+        shutil.copy(HEIC / f"{name}.heic", folder / f"red/{name}.HEIC")
+    quarters = Image.fromarray(np.repeat(np.repeat(np.array(QUARTERS, np.uint8), 24, 0), 32, 1))
+    turned = Image.Exif()
+    turned[0x0112] = 6  # to be turned by a quarter to the right
+    quarters.save(folder / "blue/turned.avif", exif=turned, quality=90)
+
+    found = look(folder, settings)
+    kept = {each.path: each for each in found.used}
+    shown = {path: pixels(settings)[each.row] for path, each in kept.items()}
+
+    def corners(path: str) -> np.ndarray:
+        return shown[path][[[0, 0], [-1, -1]], [[0, -1], [0, -1]]].astype(int)
+
+    assert reasons(found) == {}
+    upright = np.array(QUARTERS)
+    right = np.rot90(upright, -1)
+    assert np.abs(corners("red/plain.HEIC") - upright).max() < 12
+    assert np.abs(corners("red/ten.HEIC") - upright).max() < 12
+    assert np.abs(corners("red/two.HEIC") - upright).max() < 12  # the picture that it says is the first
+    assert np.abs(corners("red/turned.HEIC") - right).max() < 12
+    assert np.abs(corners("blue/turned.avif") - right).max() < 12
+    clear = upright.copy()
+    clear[:, 0] = 255  # where nothing is, paper is seen
+    assert np.abs(corners("red/alpha.HEIC") - clear).max() < 12
+    sizes = {path: (each.width, each.height) for path, each in kept.items()}
+    assert (sizes["red/plain.HEIC"], sizes["red/turned.HEIC"], sizes["blue/turned.avif"]) == (
+        (64, 48),
+        (48, 64),
+        (48, 64),
+    )
+
+
+def test_a_heic_that_is_damaged_or_says_that_it_is_larger_is_left_out(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    whole = (HEIC / "plain.heic").read_bytes()
+    size = whole.index(b"ispe") + 8
+    for name, content in {
+        "head": whole[:100],
+        "end": whole[:-40],
+        "larger": whole[:size] + struct.pack(">II", 20_000, 12_000) + whole[size + 8 :],
+        "smaller": whole[:size] + struct.pack(">II", 8, 8) + whole[size + 8 :],
+    }.items():
+        (folder / f"red/{name}.heic").write_bytes(content)
+
+    assert reasons(look(folder, settings)) == {
+        "red/head.heic": "it is no image that can be read",
+        **dict.fromkeys(("red/end.heic", "red/larger.heic", "red/smaller.heic"), "it is damaged or cut off"),
+    }
+
+
+def test_a_heic_that_lacks_some_of_its_tiles_is_left_out(tmp_path: Path, settings: Settings) -> None:
+    """The decoder leaves green what is not there, and says nothing."""
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    whole = (HEIC / "grid.heic").read_bytes()
+    data = whole.index(b"mdat") - 4
+    more = struct.pack(">I4sQ", 1, b"mdat", 16 + 100) + bytes(100)  # its size stands behind its name
+    for name, content in {
+        "whole": whole,
+        "with more behind it": whole + struct.pack(">I4s", 10_000, b"SEFH") + b"what telephones add",
+        "with few bytes more": whole + b"\0\0\0",
+        "to the end": whole[:data] + b"\0\0\0\0" + whole[data + 4 :],
+        "with more data": whole + more,
+        "cut": whole[:-40],
+        "cut in its second part": (whole + more)[:-40],
+    }.items():
+        (folder / f"red/{name}.heic").write_bytes(content)
+
+    found = look(folder, settings)
+
+    assert reasons(found) == {
+        f"red/{name}.heic": "it is damaged or cut off" for name in ("cut", "cut in its second part")
+    }
+    assert sum(each.path.endswith("heic") for each in found.used) == 5
+
+
+def test_without_what_reads_heic_it_is_said_and_other_photographs_are_read(
+    tmp_path: Path, settings: Settings, monkeypatch: Any
+) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    images._teach_heif.cache_clear()
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    assert reasons(look(folder, settings)) == {}
+    shutil.copy(HEIC / "plain.heic", folder / "red/a.heic")
+
+    with pytest.raises(FortydaysError, match=r"^pi-heif, which reads HEIC files, cannot be loaded: ") as told:
+        look(folder, settings)
+
+    assert told.value.hint == "Install it again: make setup"
+    monkeypatch.undo()
+    assert reasons(look(folder, settings)) == {}
+
+
+def test_what_was_no_image_is_looked_at_again_when_more_formats_are_known(
+    tmp_path: Path, settings: Settings, monkeypatch: Any
+) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    shutil.copy(HEIC / "plain.heic", folder / "red/a.jpg")  # as people rename them
+    shutil.copy(folder / "red/1.png", folder / "red/cut.png")
+    (folder / "red/cut.png").write_bytes((folder / "red/1.png").read_bytes()[:200])
+    monkeypatch.setattr(collections, "FORMATS", ("PNG", "JPEG"))
+    before = look(folder, settings)
+    assert reasons(before) == {
+        "red/a.jpg": "it is no image that can be read",
+        "red/cut.png": "it is damaged or cut off",
+    }
+    monkeypatch.undo()
+    read: list[str] = []
+    real = Collection._read_file
+    monkeypatch.setattr(
+        Collection, "_read_file", lambda self, root, path: (read.append(path), real(self, root, path))[1]
+    )
+
+    after = look(folder, settings)
+
+    assert reasons(after) == {"red/cut.png": "it is damaged or cut off"}
+    assert read == ["red/a.jpg"]
+    splits = {each.path: each.split for each in after.used}
+    assert {each.path: each.split for each in before.used}.items() <= splits.items()
+    look(folder, settings)
+    assert read == ["red/a.jpg"]
+
+
+@pytest.mark.parametrize("before", [None, "PNG, JPEG, pillow 1.0"])
+def test_another_decoder_looks_again_at_what_the_one_before_could_not_read(
+    tmp_path: Path, settings: Settings, monkeypatch: Any, before: str | None
+) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    shutil.copy(HEIC / "plain.heic", folder / "red/a.heic")
+    with monkeypatch.context() as old:
+        old.setattr(collections, "FORMATS", ("PNG", "JPEG"))
+        assert reasons(look(folder, settings)) == {"red/a.heic": "it is no image that can be read"}
+    with sqlite3.connect(settings.workspace / "own/mine/index.sqlite") as index:
+        index.execute("DELETE FROM about WHERE key = 'formats'")
+        if before is not None:
+            index.execute("INSERT INTO about VALUES ('formats', ?)", (before,))
+    index.close()
+
+    assert reasons(look(folder, settings)) == {}
+
+
+def test_bytes_that_can_be_read_after_all_are_an_image_from_then_on(
+    tmp_path: Path, settings: Settings, monkeypatch: Any
+) -> None:
+    """An older program in between, which does not write down what it knows."""
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    look(folder, settings)
+    shutil.copy(HEIC / "plain.heic", folder / "red/a.jpg")
+    with monkeypatch.context() as older:
+        older.setattr(collections, "FORMATS", ("PNG", "JPEG"))
+        older.setattr(Collection, "forget_unknown", lambda self: None)
+        assert reasons(look(folder, settings)) == {"red/a.jpg": "it is no image that can be read"}
+    shutil.copy(HEIC / "plain.heic", folder / "red/b.heic")
+
+    look(folder, settings)
+
+    for _ in range(2):
+        assert reasons(look(folder, settings)) == {"red/b.heic": "it is the same file as red/a.jpg"}
+    # Its pixels are kept, whatever is forgotten: rows belong to what they were given to.
+    monkeypatch.setattr(collections, "FORMATS", ("PNG", "JPEG", "WEBP"))
+    (folder / "red/a.jpg").unlink()
+    (folder / "red/b.heic").unlink()
+    picture("blue", 10).save(folder / "blue/new.png")
+    after = look(folder, settings)
+    row = next(each.row for each in after.used if each.path == "blue/new.png")
+    assert (len(pixels(settings)), row) == (8, 7)
+    assert np.abs(pixels(settings)[row].mean((0, 1)) - np.asarray(picture("blue", 10)).mean((0, 1))).max() < 3
 
 
 def test_the_same_file_twice_is_used_once(tmp_path: Path, settings: Settings) -> None:

@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,16 @@ from numpy.typing import NDArray
 
 from fortydays.base import files
 from fortydays.base.errors import DataError, StorageError
-from fortydays.base.images import PREPARATION, UnreadableImageError, check_scans, damaged, fitted, read_head, upright
+from fortydays.base.images import (
+    PREPARATION,
+    Reason,
+    UnreadableImageError,
+    check_content,
+    damaged,
+    fitted,
+    read_head,
+    upright,
+)
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.data.own.duplicates import HASH_SIDE, SMALL_SIDE, perceptual_hash
@@ -39,7 +49,8 @@ from fortydays.data.own.listing import FORMATS, LARGEST_FILE, MOST_PIXELS, Listi
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_LARGE_FILE, _LARGE_PICTURE = 16_000_000, 24_000_000
+# Those of telephones, of 24 megapixels and a little more, are read side by side.
+_LARGE_FILE, _LARGE_PICTURE = 16_000_000, 26_000_000
 _AT_ONCE = 256
 _SCHEMA = 1
 _TABLES = """
@@ -174,6 +185,26 @@ class Collection:
         with self._storage_errors("write"), self._connection:
             self._connection.executemany("INSERT OR IGNORE INTO splits VALUES (?, ?)", splits.items())
 
+    def forget_unknown(self) -> None:
+        """Let what was no image that could be read be looked at again, where decoders are not those of then.
+
+        Raises:
+            StorageError: the index cannot be written.
+        """
+        decoders = [f"{name} {metadata.version(name)}" for name in ("pillow", "pi-heif")]
+        today = ", ".join([*FORMATS, *decoders])
+        with self._storage_errors("write"), self._connection as connection:
+            if connection.execute("SELECT value FROM about WHERE key = 'formats'").fetchone() == (today,):
+                return
+            unknown = (
+                "SELECT id FROM contents WHERE contents.reason = ? AND id NOT IN (SELECT content FROM prepared)",
+                (Reason.UNKNOWN.value,),
+            )
+            gone = connection.execute(*unknown).fetchall()
+            connection.executemany("DELETE FROM files WHERE content = ?", gone)
+            connection.executemany("DELETE FROM contents WHERE id = ?", gone)
+            connection.execute("INSERT OR REPLACE INTO about VALUES ('formats', ?)", (today,))
+
     # ------------------------------------------------------------------------------------------------------- reading
 
     def _known(self) -> dict[str, tuple[tuple[int, int], Content | str]]:
@@ -246,7 +277,7 @@ class Collection:
         kind = mode = ""
         try:
             image = read_head(io.BytesIO(content), formats=FORMATS, most_pixels=MOST_PIXELS)
-            check_scans(content, image)
+            check_content(content, image)
             (width, height), kind, mode = image.size, str(image.format), image.mode
             large = width * height > _LARGE_PICTURE
             with self._reading_large if large and len(content) <= _LARGE_FILE else contextlib.nullcontext():
@@ -292,8 +323,12 @@ class Collection:
             for each in batch:
                 if each.content is not None:
                     connection.execute(
-                        "INSERT OR IGNORE INTO contents (sha256, reason, width, height, format, mode, hash, small)"
-                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                        # What a decoder could not read once, another one may.
+                        "INSERT INTO contents (sha256, reason, width, height, format, mode, hash, small)"
+                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sha256) DO UPDATE SET reason = excluded.reason,"
+                        " width = excluded.width, height = excluded.height, format = excluded.format,"
+                        " mode = excluded.mode, hash = excluded.hash, small = excluded.small"
+                        " WHERE contents.reason != '' AND excluded.reason = ''",
                         _values(each.content),
                     )
             for row, sha256 in enumerate(added, start=rows):
@@ -442,7 +477,9 @@ def opened(name: str, settings: Settings, *, side: int) -> Iterator[Collection]:
                 f"{path} has the schema {schema}; this version of fortydays knows {_SCHEMA}.",
                 hint=f"Remove {folder}; it is made again from your photographs.",
             )
-        yield Collection(folder, side, connection)
+        collection = Collection(folder, side, connection)
+        collection.forget_unknown()
+        yield collection
 
 
 def _hint(error: sqlite3.DatabaseError, folder: Path) -> str:

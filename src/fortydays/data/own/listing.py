@@ -16,10 +16,10 @@ from fortydays.base import files
 from fortydays.base.errors import DataError
 from fortydays.base.text import printable
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".hif")
 """What the name of an image file ends with, capitals or not."""
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 """What these files may be, in Pillow's words; which one it is, the file says and not its name."""
 
 MOST_PIXELS = 120_000_000
