@@ -19,6 +19,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1] / "serve"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "data" / "own"))
 from photographs import state_of
+from real_browser import said_of
 from test_serve_command import service
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -108,8 +109,8 @@ def test_four_even_classes_are_learned_served_and_asked(forty: Forty, home: Path
         for kind in KINDS:
             prediction = answered(found, tmp_path / f"{kind}.png")
             assert prediction["top"][0]["class"] == kind
-        page = requests.get(found.address, timeout=20)
-        assert page.status_code == 200
+        shown = said_of(found.address, [tmp_path / f"{kind}.png" for kind in KINDS])
+    assert shown == [f"{kind}, says four-kinds@1" for kind in KINDS]
     reproduced = forty("reproduce", "four-kinds@1")
     assert "bit" in reproduced.stdout
 
@@ -203,12 +204,15 @@ def test_whatever_lies_in_a_folder_is_used_or_named_and_left_as_it_is(
     assert "\N{SUNFLOWER} small" in shown
     with service(home, "all-sorts") as found:
         assert answered(found, tmp_path / "new.jpg")["top"][0]["class"] == "\N{SUNFLOWER} small"
+        assert said_of(found.address, [tmp_path / "new.jpg"]) == ["\N{SUNFLOWER} small, says all-sorts@1"]
 
 
 # ----------------------------------------------------------------------------------------------------------- a table
 
 
-def test_a_table_of_files_is_learned_and_a_target_that_is_missed_is_said(forty: Forty, tmp_path: Path) -> None:
+def test_a_table_of_files_is_learned_and_a_target_that_is_missed_is_said(
+    forty: Forty, home: Path, tmp_path: Path
+) -> None:
     draw_folder(tmp_path / "flat", {"disc": 60, "stripes": 30})
     rows = [[f"flat/stripes/{number}.jpg", "striped"] for number in range(30)]
     # Two classes that nothing tells apart: about half of them are named wrongly.
@@ -232,6 +236,8 @@ def test_a_table_of_files_is_learned_and_a_target_that_is_missed_is_said(forty: 
     assert "Not passed: claims" in told
     striped = forty("predict", "tabled@1", tmp_path / "flat/stripes/3.jpg").stdout
     assert "striped" in striped
+    with service(home, "tabled@1") as found:
+        assert said_of(found.address, [tmp_path / "flat/stripes/3.jpg"]) == ["striped, says tabled@1"]
 
 
 # ------------------------------------------------------------------------------------------------------ planted faults

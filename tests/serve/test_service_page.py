@@ -1,13 +1,13 @@
 """The service's page in a real browser."""
 
 import io
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import real_browser
 from made_up_bundles import CONFIDENCE, TOKEN, Running, bundle, colour_bundle, made_up_versions, served
 from PIL import Image
 
@@ -17,19 +17,11 @@ from fortydays.serve.guard import Access
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.fail("The tests of the page need Chromium: apt install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
+    with real_browser.started() as found:
+        yield found
 
 
 @pytest.fixture

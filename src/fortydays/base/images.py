@@ -144,16 +144,16 @@ def check_content(content: bytes, image: "Image") -> None:
 
 
 def _has_all_boxes(content: bytes) -> bool:
-    """Whether no box of a HEIF file is longer than what there is (ISO/IEC 14496-12, section 4.2)."""
+    """Whether no box that a HEIF file needs is longer than what there is (ISO/IEC 14496-12, section 4.2)."""
     place, with_data = 0, False
     while place + 8 <= len(content):
         size, kind, head = int.from_bytes(content[place : place + 4]), content[place + 4 : place + 8], 8
         if size == 1:  # a long one has its size behind its name
             size, head = int.from_bytes(content[place + 8 : place + 16]), 16
-        if size == 0 or (with_data and kind not in _BOXES):  # up to the end; or what telephones add there
+        if size == 0:  # up to the end
             return True
         if size < head or place + size > len(content):
-            return False
+            return with_data and kind not in _BOXES  # what telephones add at the end is no box
         with_data |= kind == _DATA
         place += size
     return True

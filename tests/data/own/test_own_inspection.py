@@ -5,6 +5,7 @@ import struct
 import sys
 import threading
 from collections import Counter
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +204,7 @@ def test_a_heic_that_lacks_some_of_its_tiles_is_left_out(tmp_path: Path, setting
     whole = (HEIC / "grid.heic").read_bytes()
     data = whole.index(b"mdat") - 4
     more = struct.pack(">I4sQ", 1, b"mdat", 16 + 100) + bytes(100)  # its size stands behind its name
+    between = struct.pack(">I4s", 12, b"free") + bytes(4)
     for name, content in {
         "whole": whole,
         "with more behind it": whole + struct.pack(">I4s", 10_000, b"SEFH") + b"what telephones add",
@@ -211,13 +213,15 @@ def test_a_heic_that_lacks_some_of_its_tiles_is_left_out(tmp_path: Path, setting
         "with more data": whole + more,
         "cut": whole[:-40],
         "cut in its second part": (whole + more)[:-40],
+        "cut behind a gap": (whole + between + more)[:-40],
     }.items():
         (folder / f"red/{name}.heic").write_bytes(content)
 
     found = look(folder, settings)
 
     assert reasons(found) == {
-        f"red/{name}.heic": "it is damaged or cut off" for name in ("cut", "cut in its second part")
+        f"red/{name}.heic": "it is damaged or cut off"
+        for name in ("cut", "cut in its second part", "cut behind a gap")
     }
     assert sum(each.path.endswith("heic") for each in found.used) == 5
 
@@ -228,6 +232,14 @@ def test_without_what_reads_heic_it_is_said_and_other_photographs_are_read(
     folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
     images._teach_heif.cache_clear()
     monkeypatch.setitem(sys.modules, "pi_heif", None)
+    installed = metadata.version
+
+    def without(name: str) -> str:
+        if name == "pi-heif":
+            raise metadata.PackageNotFoundError(name)
+        return installed(name)
+
+    monkeypatch.setattr(metadata, "version", without)
     assert reasons(look(folder, settings)) == {}
     shutil.copy(HEIC / "plain.heic", folder / "red/a.heic")
 
@@ -262,11 +274,11 @@ def test_what_was_no_image_is_looked_at_again_when_more_formats_are_known(
     after = look(folder, settings)
 
     assert reasons(after) == {"red/cut.png": "it is damaged or cut off"}
-    assert read == ["red/a.jpg"]
+    assert read == ["red/a.jpg", "red/cut.png"]
     splits = {each.path: each.split for each in after.used}
     assert {each.path: each.split for each in before.used}.items() <= splits.items()
     look(folder, settings)
-    assert read == ["red/a.jpg"]
+    assert read == ["red/a.jpg", "red/cut.png"]
 
 
 @pytest.mark.parametrize("before", [None, "PNG, JPEG, pillow 1.0"])
@@ -296,7 +308,7 @@ def test_bytes_that_can_be_read_after_all_are_an_image_from_then_on(
     shutil.copy(HEIC / "plain.heic", folder / "red/a.jpg")
     with monkeypatch.context() as older:
         older.setattr(collections, "FORMATS", ("PNG", "JPEG"))
-        older.setattr(Collection, "forget_unknown", lambda self: None)
+        older.setattr(Collection, "forget_unreadable", lambda self: None)
         assert reasons(look(folder, settings)) == {"red/a.jpg": "it is no image that can be read"}
     shutil.copy(HEIC / "plain.heic", folder / "red/b.heic")
 

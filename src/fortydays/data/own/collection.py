@@ -185,22 +185,20 @@ class Collection:
         with self._storage_errors("write"), self._connection:
             self._connection.executemany("INSERT OR IGNORE INTO splits VALUES (?, ?)", splits.items())
 
-    def forget_unknown(self) -> None:
-        """Let what was no image that could be read be looked at again, where decoders are not those of then.
+    def forget_unreadable(self) -> None:
+        """Let files without pixels be looked at again, where what decodes them is not what it was then.
 
         Raises:
             StorageError: the index cannot be written.
         """
-        decoders = [f"{name} {metadata.version(name)}" for name in ("pillow", "pi-heif")]
-        today = ", ".join([*FORMATS, *decoders])
+        today = ", ".join([*FORMATS, *map(_installed, ("pillow", "pi-heif"))])
         with self._storage_errors("write"), self._connection as connection:
             if connection.execute("SELECT value FROM about WHERE key = 'formats'").fetchone() == (today,):
                 return
-            unknown = (
-                "SELECT id FROM contents WHERE contents.reason = ? AND id NOT IN (SELECT content FROM prepared)",
-                (Reason.UNKNOWN.value,),
-            )
-            gone = connection.execute(*unknown).fetchall()
+            gone = connection.execute(
+                "SELECT id FROM contents WHERE reason IN (?, ?) AND id NOT IN (SELECT content FROM prepared)",
+                (Reason.UNKNOWN.value, Reason.DAMAGED.value),
+            ).fetchall()
             connection.executemany("DELETE FROM files WHERE content = ?", gone)
             connection.executemany("DELETE FROM contents WHERE id = ?", gone)
             connection.execute("INSERT OR REPLACE INTO about VALUES ('formats', ?)", (today,))
@@ -387,6 +385,13 @@ class Collection:
 INDEX = "index.sqlite"
 
 
+def _installed(package: str) -> str:
+    try:
+        return f"{package} {metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        return f"no {package}"
+
+
 def pixel_file(folder: Path, side: int) -> Path:
     """The file with the pixels of a collection: rows of side * side * 3 bytes."""
     return folder / f"{side}.{PREPARATION}.pixels"
@@ -478,7 +483,7 @@ def opened(name: str, settings: Settings, *, side: int) -> Iterator[Collection]:
                 hint=f"Remove {folder}; it is made again from your photographs.",
             )
         collection = Collection(folder, side, connection)
-        collection.forget_unknown()
+        collection.forget_unreadable()
         yield collection
 
 
