@@ -299,6 +299,27 @@ def test_another_decoder_looks_again_at_what_the_one_before_could_not_read(
     assert reasons(look(folder, settings)) == {}
 
 
+def test_what_has_pixels_and_is_called_no_image_is_set_right(tmp_path: Path, settings: Settings) -> None:
+    """As an older program left it, that read the same bytes twice, with two decoders."""
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    shutil.copy(HEIC / "plain.heic", folder / "red/z.heic")
+    rows = {each.path: each.row for each in look(folder, settings).used}
+    with sqlite3.connect(settings.workspace / "own/mine/index.sqlite") as index:
+        index.execute(
+            "UPDATE contents SET reason = 'it is no image that can be read' WHERE format = 'HEIF'",
+        )
+        index.execute("UPDATE about SET value = 'another' WHERE key = 'formats'")
+    index.close()
+    picture("blue", 10).save(folder / "blue/new.png")
+
+    found = look(folder, settings)
+
+    assert reasons(found) == {}
+    after = {each.path: each.row for each in found.used}
+    assert rows.items() <= after.items()
+    assert after["blue/new.png"] == 7
+
+
 def test_bytes_that_can_be_read_after_all_are_an_image_from_then_on(
     tmp_path: Path, settings: Settings, monkeypatch: Any
 ) -> None:

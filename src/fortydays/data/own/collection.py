@@ -195,12 +195,14 @@ class Collection:
         with self._storage_errors("write"), self._connection as connection:
             if connection.execute("SELECT value FROM about WHERE key = 'formats'").fetchone() == (today,):
                 return
-            gone = connection.execute(
-                "SELECT id FROM contents WHERE reason IN (?, ?) AND id NOT IN (SELECT content FROM prepared)",
-                (Reason.UNKNOWN.value, Reason.DAMAGED.value),
-            ).fetchall()
-            connection.executemany("DELETE FROM files WHERE content = ?", gone)
-            connection.executemany("DELETE FROM contents WHERE id = ?", gone)
+            reasons = (Reason.UNKNOWN.value, Reason.DAMAGED.value)
+            connection.execute(
+                "DELETE FROM files WHERE content IN (SELECT id FROM contents WHERE contents.reason IN (?, ?))", reasons
+            )
+            # What has a row of pixels after all keeps its number, which the row is given to.
+            connection.execute(
+                "DELETE FROM contents WHERE reason IN (?, ?) AND id NOT IN (SELECT content FROM prepared)", reasons
+            )
             connection.execute("INSERT OR REPLACE INTO about VALUES ('formats', ?)", (today,))
 
     # ------------------------------------------------------------------------------------------------------- reading
