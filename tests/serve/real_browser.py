@@ -33,7 +33,7 @@ def said_of(address: str, images: list[Path]) -> list[str]:
             page.set_default_timeout(20_000)
             page.goto(address)
             page.set_input_files("#file", image)
-            page.wait_for_function("document.querySelector('#answered-by').textContent.includes(', says ')")
+            page.wait_for_function("() => document.querySelector('#answered-by').textContent.includes(', says ')")
             said.append(page.text_content("#answered-by"))
             page.close()
     return said
