@@ -62,6 +62,8 @@ def test_a_missed_target_is_said():
 def test_all_that_the_target_speaks_of_is_shown_and_what_has_no_unit_is_named():
     assert row(judged=["ratio", "accuracy"]).endswith("| 3.5x (3 to 4.25); accuracy 0.91 |")
     assert row(judged=["accuracy"]).endswith("| 0.91 |")
+    twice = {"seconds": 153.2, "seconds, again": 8.73}
+    assert row(figures=twice, judged=[*twice]).endswith("| 153 s; again 8.73 s |")
 
 
 def test_large_numbers_are_written_out():

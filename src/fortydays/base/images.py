@@ -34,6 +34,7 @@ _MOST_SEGMENTS = 1_000
 _HEIF = "HEIF"  # the container, in which telephones write HEIC
 _DATA = b"mdat"
 _BOXES = frozenset((b"ftyp", b"meta", _DATA))
+"""Of a HEIF file, those that its pictures need; without a whole one of each there are none, or parts of them."""
 _JPEG = ("JPEG", "MPO")  # Pillow's name for a JPEG that carries further pictures, as many telephones write them
 
 

@@ -67,9 +67,11 @@ def _judged(found: Mapping[str, Any]) -> str:
     """The figures that the target speaks of, with their names where their unit does not say it."""
     said = []
     for name in found["judged"]:
-        figure, unit = found["figures"][name], _UNITS.get(name, "")
-        named = f"{name} " if not unit and len(found["judged"]) > 1 else ""
-        said.append(f"{named}{_figure(figure, unit)}")
+        measure, _, which = name.partition(", ")  # such as "seconds, again"
+        unit = _UNITS.get(measure, "")
+        shown = which if unit else name
+        named = f"{shown} " if shown and len(found["judged"]) > 1 else ""
+        said.append(f"{named}{_figure(found['figures'][name], unit)}")
     return "; ".join(said)
 
 

@@ -291,9 +291,9 @@ def test_another_decoder_looks_again_at_what_the_one_before_could_not_read(
         old.setattr(collections, "FORMATS", ("PNG", "JPEG"))
         assert reasons(look(folder, settings)) == {"red/a.heic": "it is no image that can be read"}
     with sqlite3.connect(settings.workspace / "own/mine/index.sqlite") as index:
-        index.execute("DELETE FROM about WHERE key = 'formats'")
+        index.execute("DELETE FROM about WHERE key = 'decoders'")
         if before is not None:
-            index.execute("INSERT INTO about VALUES ('formats', ?)", (before,))
+            index.execute("INSERT INTO about VALUES ('decoders', ?)", (before,))
     index.close()
 
     assert reasons(look(folder, settings)) == {}
@@ -308,7 +308,7 @@ def test_what_has_pixels_and_is_called_no_image_is_set_right(tmp_path: Path, set
         index.execute(
             "UPDATE contents SET reason = 'it is no image that can be read' WHERE format = 'HEIF'",
         )
-        index.execute("UPDATE about SET value = 'another' WHERE key = 'formats'")
+        index.execute("UPDATE about SET value = 'another' WHERE key = 'decoders'")
     index.close()
     picture("blue", 10).save(folder / "blue/new.png")
 

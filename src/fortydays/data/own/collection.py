@@ -193,7 +193,7 @@ class Collection:
         """
         today = ", ".join([*FORMATS, *map(_installed, ("pillow", "pi-heif"))])
         with self._storage_errors("write"), self._connection as connection:
-            if connection.execute("SELECT value FROM about WHERE key = 'formats'").fetchone() == (today,):
+            if connection.execute("SELECT value FROM about WHERE key = 'decoders'").fetchone() == (today,):
                 return
             reasons = (Reason.UNKNOWN.value, Reason.DAMAGED.value)
             connection.execute(
@@ -203,7 +203,7 @@ class Collection:
             connection.execute(
                 "DELETE FROM contents WHERE reason IN (?, ?) AND id NOT IN (SELECT content FROM prepared)", reasons
             )
-            connection.execute("INSERT OR REPLACE INTO about VALUES ('formats', ?)", (today,))
+            connection.execute("INSERT OR REPLACE INTO about VALUES ('decoders', ?)", (today,))
 
     # ------------------------------------------------------------------------------------------------------- reading
 
