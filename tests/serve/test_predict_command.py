@@ -357,7 +357,7 @@ def test_no_model_and_no_bundle_is_told_so(capsys: pytest.CaptureFixture[str]) -
     Path("empty").mkdir()
     assert execute(["predict", "./nowhere", "images"]) == 2
     assert capsys.readouterr().err.startswith("Error: There is no folder './nowhere'.")
-    assert execute(["predict", "empty", "images"]) == 1
+    assert execute(["predict", "./empty", "images"]) == 1
     assert "Could not read" in capsys.readouterr().err
     assert execute(["predict", "No Name", "images"]) == 2
     assert "'No Name' is no name of a model" in capsys.readouterr().err

@@ -235,7 +235,11 @@ def test_an_address_is_written_as_a_browser_takes_it() -> None:
 def test_what_to_serve_is_a_folder_or_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist/manifest.json").write_text("{}")
     assert source_of("mnist").folder == tmp_path / "mnist"
+    (tmp_path / "flowers").mkdir()  # photographs, from which a model of that name has learned
+    assert source_of("flowers").model == "flowers@champion"
+    assert source_of("./flowers").folder == tmp_path / "flowers"
     assert source_of("digits").model == "digits@champion"
     assert source_of("digits@3").model == "digits@3"
     assert shadow_of(source_of("digits@3"), "challenger").model == "digits@challenger"

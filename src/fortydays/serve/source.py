@@ -11,7 +11,7 @@ from fortydays.base import files
 from fortydays.base.errors import FortydaysError, StorageError, UsageError
 from fortydays.base.text import shown
 from fortydays.registry.names import CHALLENGER, CHAMPION, parse_reference
-from fortydays.registry.package import copy, read
+from fortydays.registry.package import MANIFEST, copy, read
 
 _SECONDS = 300
 
@@ -36,12 +36,13 @@ def source_of(text: str) -> Source:
     """What a reader named: the folder of a bundle, or a model of the registry.
 
     Args:
-        text: a path with a slash or of a folder that exists, or NAME, NAME@VERSION, NAME@ALIAS.
+        text: a path with a slash, or of a folder that holds a bundle; or NAME, NAME@VERSION, NAME@ALIAS. Whoever has
+            learned from a folder of photographs asks the model of that name, and the folder lies beside it.
 
     Raises:
         UsageError: it is neither.
     """
-    if _is_folder(text):
+    if _is_folder(text) and ("/" in text or _is_folder_of_bundle(text)):
         return Source(model="", folder=Path(text).absolute())
     if "/" in text:
         raise UsageError(f"There is no folder {shown(text)}.", hint="Make a bundle with: forty bundle NAME -o FOLDER")
@@ -56,6 +57,10 @@ def _is_folder(text: str) -> bool:
         return bool(text) and files.is_folder(Path(text))
     except (StorageError, ValueError):  # no name that a folder could have
         return False
+
+
+def _is_folder_of_bundle(text: str) -> bool:
+    return files.is_file(Path(text) / MANIFEST)
 
 
 def shadow_of(source: Source, text: str) -> Source:
