@@ -1,18 +1,30 @@
-"""What all rooms share: Keras, loaded once for a process and computing on one thread."""
+"""What all rooms share: an environment that does not depend on the reader's, and Keras, loaded once for a process."""
 
-import signal
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import stated_environment
 
-def pytest_configure() -> None:
-    """Let tests be stopped by Ctrl-C, and stop what they start by it.
+_home = pytest.StashKey[Path | None]()
 
-    A shell that starts them in the background has them, and all they start, ignore the signal.
-    """
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--backend", help="the backend that Keras computes on: tensorflow (unless said) or jax")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_home] = stated_environment.enter()
+    if config.getoption("--backend"):
+        os.environ["KERAS_BACKEND"] = config.getoption("--backend")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    home = config.stash.get(_home, None)
+    if home is not None:
+        stated_environment.leave(home)
 
 
 @pytest.fixture(scope="session")
