@@ -9,6 +9,8 @@ import platformdirs
 
 from fortydays.base.errors import UsageError
 
+_LONGEST_TOKEN = 4096
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -22,7 +24,8 @@ class Settings:
         threads: how many threads a trial computes with (``FORTYDAYS_THREADS``). Part of a trial's identity,
             because another number of threads adds in another order and so gives other bits.
         tracking_uri: an MLflow server (``MLFLOW_TRACKING_URI``), or "" for the store in the workspace.
-        service_token: that requests to a service must carry (``FORTYDAYS_TOKEN``), or "".
+        service_token: that requests to a service must carry (``FORTYDAYS_TOKEN``, or the content of the file that
+            ``FORTYDAYS_TOKEN_FILE`` names), or "".
     """
 
     workspace: Path
@@ -58,7 +61,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         offline=env.get("FORTYDAYS_OFFLINE", "") not in ("", "0"),
         threads=_threads(env.get("FORTYDAYS_THREADS", "")),
         tracking_uri=env.get("MLFLOW_TRACKING_URI", ""),
-        service_token=env.get("FORTYDAYS_TOKEN", ""),
+        service_token=_token(env),
     )
 
 
@@ -67,6 +70,39 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _token(env: Mapping[str, str]) -> str:
+    name = env.get("FORTYDAYS_TOKEN_FILE", "")
+    if not name:
+        return env.get("FORTYDAYS_TOKEN", "")
+    if env.get("FORTYDAYS_TOKEN"):
+        raise UsageError(
+            "FORTYDAYS_TOKEN and FORTYDAYS_TOKEN_FILE are both set; expected one.", hint="Unset one of them."
+        )
+    path = Path(name).expanduser()
+    try:
+        content = None
+        if path.is_file():  # opening a pipe would wait
+            with path.open("rb") as file:
+                content = file.read(_LONGEST_TOKEN + 1)
+    except OSError:
+        content = None
+    if content is None:
+        wrong = "it is not a file that can be read"
+    elif len(content) > _LONGEST_TOKEN:
+        wrong = f"it has more than {_LONGEST_TOKEN:,} bytes"
+    elif not content.strip():
+        wrong = "it is empty"
+    else:
+        try:
+            return content.decode("ascii").strip()
+        except UnicodeDecodeError:
+            wrong = "it is not ASCII text"
+    raise UsageError(
+        f"FORTYDAYS_TOKEN_FILE names {path}, but {wrong}.",
+        hint="Write the token, at least 16 characters, into that file, or unset the variable.",
+    )
 
 
 def _threads(value: str) -> int:
