@@ -1,4 +1,4 @@
-"""What all rooms share: an environment that does not depend on the reader's, and Keras, loaded once for a process."""
+"""What all rooms share: an environment that does not depend on the reader's, and what takes seconds to make."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import stated_environment
+from fortydays.base.settings import read_settings
 
 _home = pytest.StashKey[Path | None]()
 
@@ -32,3 +33,13 @@ def keras() -> Any:
     from fortydays.train.framework import load_keras
 
     return load_keras(threads=1)
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tracking store of MLflow with nothing in it: to be copied to ``mlflow.db`` in a workspace."""
+    from fortydays.track.store import destination, prepare
+
+    home = tmp_path_factory.mktemp("store")
+    prepare(destination(read_settings({"FORTYDAYS_HOME": str(home)})))
+    return home / "mlflow.db"

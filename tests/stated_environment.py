@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -52,6 +53,8 @@ def stated(environment: Mapping[str, str], *, home: Path, readers_home: Path) ->
         **({"TESTS_MIRROR": mirror} if mirror else {}),
         "NO_PROXY": ",".join(dict.fromkeys([*direct, "127.0.0.1", "localhost"])),
         "HOME": str(home),
+        # The list of fonts takes seconds to make.
+        "MPLCONFIGDIR": str(home / "matplotlib"),
     }
 
 
@@ -66,6 +69,8 @@ def enter() -> Path | None:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     os.umask(0o022)
+    # Without these files, every process that a test starts compiles the program anew.
+    sys.dont_write_bytecode = False
     if "PYTEST_XDIST_WORKER" in os.environ:
         return None
     home = Path(tempfile.mkdtemp(prefix="fortydays-tests-"))

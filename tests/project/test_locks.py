@@ -97,7 +97,7 @@ def floors() -> list[tuple[str, Version, str]]:
     return [(canonicalize_name(name), Version(version), advisory) for name, version, advisory in found]
 
 
-@pytest.mark.parametrize(("package", "floor", "advisory"), floors(), ids=lambda value: str(value))
+@pytest.mark.parametrize(("package", "floor", "advisory"), floors(), ids=str)
 def test_no_version_with_a_known_hole_is_locked_or_allowed(package: str, floor: Version, advisory: str) -> None:
     assert re.fullmatch(r"CVE-\d{4}-\d{4,}|GHSA(-[a-z0-9]{4}){3}", advisory)
     locked = {name: pins(name).get(package, set()) for name in LOCKS}
