@@ -35,15 +35,9 @@ LENIENT = Limits(same_answers=0.0, calibration_error=1.0, class_spread=1.0)
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[real_server.Postgres]:
-    # Its own user must be able to reach the folder, which pytest's are not for.
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="fortydays-postgres-") as folder:
-        Path(folder).chmod(0o755)
-        server = real_server.Postgres(Path(folder) / "server")
+def postgres() -> Iterator[real_server.Postgres]:
+    with real_server.postgres() as server:
         yield server
-        server.stop()
 
 
 @pytest.fixture(scope="module")
