@@ -44,9 +44,9 @@ class Trained:
 
 
 @pytest.fixture(scope="module")
-def trained(keras: Any, datasets: Path, empty_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def trained(keras: Any, datasets: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     home = tmp_path_factory.mktemp("trained")
-    shutil.copy(empty_workspace / "mlflow.db", home / "mlflow.db")
+    shutil.copy(empty_store, home / "mlflow.db")
     settings = made_up_versions.settings(home, datasets=datasets)
     source = load_study(find_study(STUDY), threads=1)
     run, evidence = run_study(source, Request(), settings, progress=SILENT)
