@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from fortydays.registry.lineage import best_by_validation, changed_since
+from fortydays.registry.lineage import changed_since
 
 THEN: dict[str, Any] = {
     "dataset": {"digest": "d1", "split_version": 1},
@@ -55,23 +55,3 @@ def test_a_model_from_a_checkout_with_changes_can_never_be_sure() -> None:
     then = {**THEN, "code": {**THEN["code"], "clean": False}}
 
     assert "it was trained from a checkout with changes that were not committed" in changed_since(then, THEN)
-
-
-def trial(accuracy: float, loss: float, *, status: str = "finished", seed: int = 0) -> dict[str, Any]:
-    metrics = {"validation_accuracy": accuracy, "validation_loss": loss, "test_accuracy": 1 - accuracy}
-    return {"status": status, "seed": seed, "metrics": metrics if status == "finished" else {}}
-
-
-def test_validation_chooses_and_of_equals_the_smaller_loss() -> None:
-    trials = [
-        trial(0.9, 0.3, seed=0),
-        trial(0.92, 0.4, seed=1),
-        trial(0.92, 0.2, seed=2),
-        trial(0, 0, status="failed"),
-    ]
-
-    best = best_by_validation(trials)
-
-    assert best is not None
-    assert best["seed"] == 2
-    assert best_by_validation([trial(0, 0, status="failed")]) is None

@@ -42,7 +42,6 @@ from fortydays.fit.trained import (
     weights_of,
 )
 from fortydays.models.backbones import find_backbone
-from fortydays.registry.lineage import best_by_validation
 from fortydays.registry.names import CHAMPION, Reference, check_name
 from fortydays.registry.promotion import promote
 from fortydays.registry.registration import register
@@ -277,7 +276,7 @@ def _fit(
     # A fit that was stopped after its trials had ended goes on with them.
     run, evidence = before or run_study(study, request.fresh)
     watch.done("learning")
-    trial = best_by_validation(evidence["trials"])
+    trial = documents.best_trial(evidence["trials"])
     if trial is None:
         raise FortydaysError(
             "No trial was trained to its end, so there is no model.", hint=f"See what failed: forty show {study}"

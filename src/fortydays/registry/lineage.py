@@ -82,14 +82,6 @@ def lineage_of(
     }
 
 
-def best_by_validation(trials: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The finished trial that is best on the validation split; of equals the one with the smaller loss there."""
-    finished = [t for t in trials if t["status"] == "finished"]
-    if not finished:
-        return None
-    return max(finished, key=lambda t: (t["metrics"]["validation_accuracy"], -t["metrics"]["validation_loss"]))
-
-
 def changed_since(lineage: Mapping[str, Any], today: Mapping[str, Any]) -> list[str]:
     """In what a training today would differ from the one that made a model, one sentence each; empty where in nothing.
 

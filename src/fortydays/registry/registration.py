@@ -36,7 +36,7 @@ from fortydays.registry.contents import (
 from fortydays.registry.evaluation import measure, some_of
 from fortydays.registry.export import ANSWERS_FILE, CLAIMS_FILE, ExportRequest, export
 from fortydays.registry.inference import INPUT, OUTPUT, OnnxModel
-from fortydays.registry.lineage import best_by_validation, lineage_of
+from fortydays.registry.lineage import lineage_of
 from fortydays.registry.names import check_name
 from fortydays.registry.quantization import to_int8
 from fortydays.registry.scratch import scratch
@@ -184,7 +184,7 @@ def _choose(study: str, settings: Settings, progress: Progress, *, variant: str,
     evidence = documents.read_evidence(run.evidence)
     if variant and variant not in evidence["variants"] and variant not in evidence["details"]:
         raise unknown_name(f"variant in the run {run.run_id}", variant, list(evidence["details"]))
-    trial = best_by_validation([t for t in evidence["trials"] if variant in ("", t["variant"])])
+    trial = documents.best_trial([t for t in evidence["trials"] if variant in ("", t["variant"])])
     if trial is None:
         raise FortydaysError(
             f"No trial {f'of {variant!r} ' if variant else ''}in {run.run_id} was trained to its end, "

@@ -674,24 +674,23 @@ def _exhibits(
     """The exhibits of the study, and the best trial's model kept as a file."""
     from fortydays.train.framework import build_model, set_variables
 
-    finished = [t for t in trials if t["status"] == "finished"]
     builders = {v.name: v.model for v in plan.variants}
 
-    def restored(trial: dict[str, Any]) -> Any:
+    def restored(trial: Mapping[str, Any]) -> Any:
         name = trial["variant"]
         model = build_model(builders[name], seed=trial["seed"], precision=details[name]["precision"])
         folder = run.trial_of(trial["variant"], trial["seed"])
         set_variables(model, load_arrays(folder.weights))
         return model
 
-    if finished:
-        _save_model(restored(_best(finished)), run.best_model)
+    best = documents.best_trial(trials)
+    if best is not None:
+        _save_model(restored(best), run.best_model)
     made = []
     for exhibit in plan.source.study.exhibits:
-        of_variant = [t for t in finished if t["variant"] == exhibit.variant]
-        if not of_variant:
+        trial = documents.best_trial([t for t in trials if t["variant"] == exhibit.variant])
+        if trial is None:
             continue
-        trial = _best(of_variant)
         (probabilities,) = load_arrays(run.trial_of(trial["variant"], trial["seed"]).predictions)
         shown = Shown(
             variant=trial["variant"],
@@ -706,11 +705,6 @@ def _exhibits(
         except Exception as error:  # a study's own code; a picture that fails must not cost the trials
             progress.warn(f"An exhibit of {exhibit.variant!r} failed: {type(error).__name__}: {error}")
     return made
-
-
-def _best(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The trial that is best on the validation split; the first of equals."""
-    return max(trials, key=lambda t: t["metrics"]["validation_accuracy"])
 
 
 def _save_model(model: Any, path: Path) -> None:
