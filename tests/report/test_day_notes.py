@@ -55,6 +55,13 @@ def test_multiply_adds_are_told_in_three_digits_or_missed(evidence: dict[str, An
     assert render_notes('{{ multiply_adds("network") }}', evidence) == "26.5 M"
 
 
+def test_a_withdrawn_claim_is_told_with_its_reason_and_a_missing_one_refused(evidence: dict[str, Any]) -> None:
+    evidence["withdrawn"] = [{"claim": "it is *so*", "reason": "No control."}]
+    assert render_notes("{{ withdrawn(1) }}: {{ reason(1) }}", evidence) == r"it is \*so\*: No control."
+    with pytest.raises(UsageError, match="There is no withdrawn claim 2; the evidence has 1"):
+        render_notes("{{ reason(2) }}", evidence)
+
+
 def test_a_difference_is_by_hand_what_the_seeds_give(evidence: dict[str, Any]) -> None:
     for trial in evidence["trials"]:
         if trial["variant"] == "network with dropout":

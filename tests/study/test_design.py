@@ -90,6 +90,21 @@ def test_a_claim_may_be_about_any_metric_there_will_be(metric: str) -> None:
     assert study("a", "b", claims=(claim,), measures=(mine,), targets=(0.5,)).claims == (claim,)
 
 
+def test_a_withdrawn_claim_stays_in_the_study_and_is_not_judged() -> None:
+    first, second = (Threshold(sentence=s, variant="a", metric="test_loss", at_least=0) for s in ("first", "second"))
+    found = study("a", "b", claims=(first, second), withdrawn={"first": "its control cannot learn"})
+    assert found.standing == (second,)
+    assert [(w.claim, w.reason) for w in found.withdrawals] == [("first", "its control cannot learn")]
+    assert study("a", "b", claims=(first, second)).standing == (first, second)
+
+
+def test_only_a_claim_that_was_made_can_be_withdrawn() -> None:
+    claim = Threshold(sentence="it is good", variant="a", metric="test_loss", at_least=0)
+    with pytest.raises(UsageError, match="There is no claim of the study 'Made up' 'it is god'") as raised:
+        study("a", "b", claims=(claim,), withdrawn={"it is god": "no"})
+    assert "Did you mean 'it is good'?" in raised.value.message
+
+
 def test_a_claim_about_a_metric_there_will_not_be_is_refused() -> None:
     mine = Measure(name="mine", variants=("a",), function=lambda m, x: 0.0)
     for variant_name, metric in (("a", "test_acuracy"), ("a", "steps_to_0.95"), ("b", "mine")):

@@ -247,6 +247,27 @@ def test_prose_beside_code_takes_none_of_it_along(code: str, left: str) -> None:
     assert code_without_prose(code) == left
 
 
+STUDY = """study = Study(
+    claims=(1, 2),
+    seeds=(0,),
+)
+"""
+
+
+def test_to_withdraw_a_claim_is_no_change_of_the_studys_code() -> None:
+    withdrawn = STUDY.replace(
+        "    seeds", '    withdrawn={\n        "é": "its control "\n        "cannot learn"\n    },\n    seeds'
+    )
+    assert "cannot learn" in withdrawn
+    assert code_without_prose(withdrawn) == code_without_prose(STUDY)
+
+
+def test_what_can_do_something_is_code_also_where_claims_are_withdrawn() -> None:
+    for value in ('{"a": run()}', "run()", "{**more}"):
+        code = STUDY.replace("    seeds", f"    withdrawn={value},\n    seeds")
+        assert code_without_prose(code) != code_without_prose(STUDY)
+
+
 def test_the_digest_of_several_files_depends_on_their_names_and_not_on_their_order(tmp_path: Path) -> None:
     one, two = tmp_path / "one.py", tmp_path / "two.py"
     one.write_text("x = 1")

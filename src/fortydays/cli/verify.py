@@ -23,7 +23,9 @@ def verify(
     renew: Annotated[
         bool,
         typer.Option(
-            "--renew", help="Where only the engine has changed, train one seed again: the same bits renew it."
+            "--renew",
+            help="Where only the engine has changed, train one seed again: the same bits renew it. "
+            "Where only claims have changed, judge them from the trials; nothing is trained.",
         ),
     ] = False,
     against: Annotated[
@@ -89,7 +91,7 @@ def _verify(day: "Day", settings: Settings, *, rerun: bool) -> dict[str, Any]:
         return {**found, "state": "missing", "reasons": ["no evidence is published"]}
     source = load_study(find_study(str(day.number)), threads=settings.threads)
     try:
-        reasons = stale_parts(evidence, source.path, source.study.claims)
+        reasons = stale_parts(evidence, source.path, source.study)
     except (KeyError, TypeError) as error:
         path = published().path(day.number)
         return {**found, "state": "damaged", "reasons": [f"{path} is damaged: it has no {error}."]}
@@ -128,16 +130,21 @@ def _renew(day: "Day", settings: Settings, other: tuple[str, int, int | None] | 
 
     from fortydays.cli.progress import console_progress
     from fortydays.days.loading import find_study, load_study
-    from fortydays.study.evidence import publish, published
+    from fortydays.study.evidence import judgements, publish, published
     from fortydays.study.renewal import renewed, renewed_against
-    from fortydays.study.verification import ENGINE_CHANGED, stale_parts
+    from fortydays.study.verification import ENGINE_CHANGED, OF_CLAIMS, stale_parts
 
     evidence = published().read(day.number)
     if evidence is None:
         return
     source = load_study(find_study(str(day.number)), threads=settings.threads)
-    if stale_parts(evidence, source.path, source.study.claims) != [ENGINE_CHANGED]:
+    reasons = set(stale_parts(evidence, source.path, source.study))
+    if not reasons or reasons - {ENGINE_CHANGED, *OF_CLAIMS}:
         return  # current, or stale for more than can be renewed: what is printed afterwards says so
+    evidence |= judgements(source.study, evidence["trials"])  # the trials are as they were, so nothing is trained
+    if ENGINE_CHANGED not in reasons:
+        publish(evidence)
+        return
     with (
         console_progress(rich.console.Console(stderr=True)) as progress,
         stopping_in_time(lambda: "Stopped. The published evidence is as it was."),
@@ -176,6 +183,8 @@ def _print(findings: list[dict[str, Any]]) -> None:
     import rich.console
     import rich.table
 
+    from fortydays.study.verification import OF_CLAIMS
+
     console = rich.console.Console()
     if not findings:
         console.print("No evidence is published yet.")
@@ -192,5 +201,9 @@ def _print(findings: list[dict[str, Any]]) -> None:
         style = "green" if f["state"] == "current" and f.get("agrees", True) else "yellow"
         table.add_row(str(f["day"]), f["title"], f"[{style}]{f['state']}[/]", "\n".join(said))
     console.print(table)
-    if any(f["state"] != "current" for f in findings):
+    stale = [f for f in findings if f["state"] != "current"]
+    judged = " ".join(str(f["day"]) for f in stale if f["reasons"] and {*f["reasons"]} <= {*OF_CLAIMS})
+    if judged:
+        console.print(f"Judge the claims anew, without training: forty verify {judged} --renew")
+    elif stale:
         console.print("Renew with: forty run DAY --publish")

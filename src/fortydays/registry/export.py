@@ -201,7 +201,7 @@ def _work(request: ExportRequest) -> None:
     files.write_bytes(folder / ONNX_FILE, content)
     save_arrays(folder / ANSWERS_FILE, [answers])
     # A claim that sets others against a variant is about those others; one about the best of some, about that one.
-    about = [{"claim": c.sentence, "about": list(_subjects(c))} for c in source.study.claims]
+    about = [{"claim": c.sentence, "about": list(_subjects(c))} for c in source.study.standing]
     files.write_json(folder / CLAIMS_FILE, {"claims": about})
 
 

@@ -106,7 +106,8 @@ def summary(results: Results) -> str:
         for verdict in (Verdict.SUPPORTED, Verdict.REFUTED, Verdict.UNDECIDED)
         if (count := results.count(verdict))
     ]
-    claims = len(results.claims)
+    counts += [f"{len(results.withdrawn)} withdrawn"] if results.withdrawn else []
+    claims = len(results.claims) + len(results.withdrawn)
     said = f"{claims} claim{'s' if claims != 1 else ''}: {', '.join(counts)}" if claims else "No claims"
     trials = sum(len(v.finished) for v in results.variants)
     variants, seeds = len(results.variants), len(results.seeds)

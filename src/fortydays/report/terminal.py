@@ -16,7 +16,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from fortydays.report import curves, numbers
-from fortydays.report.palette import SIGNS, look
+from fortydays.report.palette import SIGNS, WITHDRAWN, look
 from fortydays.report.results import Matrix, Results, VariantResults, read_results
 from fortydays.study.claims import Judgement, Verdict
 
@@ -282,8 +282,8 @@ def _table(results: Results, screen: Screen, columns: Sequence[_Column], name_wi
 
 
 def claims_table(results: Results, screen: Screen) -> Iterator[RenderableType]:
-    """The claims with their verdicts and what these rest on."""
-    if not results.claims:
+    """The claims with their verdicts and what these rest on, then those that are withdrawn, with the reasons."""
+    if not results.claims and not results.withdrawn:
         return
     table = Table(Column(width=11), Column(), box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
     for claim in results.claims:
@@ -291,6 +291,9 @@ def claims_table(results: Results, screen: Screen) -> Iterator[RenderableType]:
         verdict = screen.text(f"{SIGNS[claim.verdict]} {claim.verdict}", f"bold {style}")
         told = [screen.text(claim.claim, "bold"), screen.text(claim_basis(claim), "dim")]
         table.add_row(verdict, Group(*told))
+    for withdrawal in results.withdrawn:
+        told = [screen.text(withdrawal.claim), screen.text(withdrawal.reason, "dim")]
+        table.add_row(screen.text(WITHDRAWN), Group(*told))
     yield table
 
 

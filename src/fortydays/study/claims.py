@@ -62,6 +62,19 @@ class Judgement:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Withdrawal:
+    """A claim that was published and is withdrawn, because its test does not test it. It has no verdict.
+
+    Attributes:
+        claim: the sentence.
+        reason: what is wrong with the test.
+    """
+
+    claim: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Threshold:
     """A variant's metric is at least (or at most) a value, in the mean over seeds.
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fortydays.base.errors import UsageError, unknown_name
 from fortydays.data.arrays import Split
-from fortydays.study.claims import Claim
+from fortydays.study.claims import Claim, Withdrawal
 from fortydays.study.features import Features
 from fortydays.study.runs import variant_folder
 from fortydays.study.search import Search
@@ -148,6 +148,8 @@ class Study:
         targets: validation accuracies; each gives the metrics ``steps_to_T`` and ``seconds_to_T``.
         measures: further numbers.
         exhibits: pictures and tables.
+        withdrawn: for each published claim that is withdrawn, the reason, by the claim's sentence. The claim itself
+            stays in ``claims``: its trials are as true as before, so the study's digest does not change.
     """
 
     title: str
@@ -158,6 +160,7 @@ class Study:
     targets: tuple[float, ...] = ()
     measures: tuple[Measure, ...] = ()
     exhibits: tuple[Exhibit, ...] = ()
+    withdrawn: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = self.names
@@ -185,6 +188,11 @@ class Study:
             known = (*METRICS, *(name(t) for t in self.targets for name in (steps_metric, seconds_metric)), *measured)
             if claim.metric not in known:
                 raise unknown_name(f"metric for the claim {claim.sentence!r}", claim.metric, known)
+        for sentence in self.withdrawn:
+            if sentence not in [claim.sentence for claim in self.claims]:
+                raise unknown_name(
+                    f"claim of the study {self.title!r}", sentence, [claim.sentence for claim in self.claims]
+                )
         tuning = {s for v in self.variants if v.search for s in v.search.seeds}
         if tuning & set(self.seeds):
             both = ", ".join(map(str, sorted(tuning & set(self.seeds))))
@@ -194,6 +202,16 @@ class Study:
     def names(self) -> tuple[str, ...]:
         """The variants' names, in order."""
         return tuple(v.name for v in self.variants)
+
+    @property
+    def standing(self) -> tuple[Claim, ...]:
+        """The claims that are judged: all that are not withdrawn."""
+        return tuple(claim for claim in self.claims if claim.sentence not in self.withdrawn)
+
+    @property
+    def withdrawals(self) -> tuple[Withdrawal, ...]:
+        """The claims that are withdrawn, with the reasons."""
+        return tuple(Withdrawal(claim=sentence, reason=reason) for sentence, reason in self.withdrawn.items())
 
     def select(self, only: tuple[str, ...]) -> tuple[Variant, ...]:
         """The variants named by ``only`` (variants or groups), in the study's order; all where it is empty.

@@ -9,12 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, StorageError
 from fortydays.study.claims import Claim, Judgement, Trials, Verdict, unit_of
 from fortydays.study.statistics import interval
+
+if TYPE_CHECKING:
+    from fortydays.study.design import Study
 
 SCHEMA_VERSION = 1
 SCHEMA_FILE = Path(__file__).with_name("evidence.v1.schema.json")
@@ -97,6 +100,14 @@ def judge(claims: Sequence[Claim], trials: Sequence[Mapping[str, Any]]) -> list[
     return judged
 
 
+def judgements(study: "Study", trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What evidence says of a study's claims: the verdicts under ``claims``, and what is ``withdrawn``."""
+    return {
+        "claims": [judgement.as_dict() for judgement in judge(study.standing, trials)],
+        "withdrawn": [dataclasses.asdict(withdrawal) for withdrawal in study.withdrawals],
+    }
+
+
 def results_digest(trials: Sequence[Mapping[str, Any]]) -> str:
     """SHA-256 of everything the trials gave except times, which differ from run to run: equal digests, equal bits."""
     return files.sha256_of_json(
@@ -126,7 +137,7 @@ def package_versions(of_backend: Sequence[str] = ()) -> dict[str, str]:
 
 
 def code_digest(paths: Iterable[Path]) -> str:
-    """SHA-256 of what some Python files do: their code without comments, docstrings and blank lines.
+    """SHA-256 of what some Python files do: their code, as :func:`code_without_prose` gives it.
 
     Args:
         paths: the files; their order does not matter, their names do.
@@ -231,6 +242,8 @@ _STRINGS = (tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING
 def code_without_prose(source: str) -> str:
     """Python source without comments, docstrings, blank lines and trailing spaces; other strings stay as they are.
 
+    What a study says of claims that it withdraws is left out too: it changes no trial, so that evidence stays true.
+
     Positions of tokens are used, not a parsed tree printed again, so that every Python version gives the same text.
     """
     lines = source.split("\n")
@@ -241,12 +254,14 @@ def code_without_prose(source: str) -> str:
             lines[row - 1] = lines[row - 1][:column]
         elif token.type in _STRINGS:
             ends_in_string.update(range(token.start[0] - 1, token.end[0] - 1))
-    for docstring in _docstrings(ast.parse(source)):
-        first, last = docstring.lineno - 1, (docstring.end_lineno or docstring.lineno) - 1
+    tree = ast.parse(source)
+    left_out: list[ast.Expr | ast.keyword] = [*_docstrings(tree), *_withdrawals(tree)]
+    for prose in left_out:
+        first, last = prose.lineno - 1, (prose.end_lineno or prose.lineno) - 1
         # Columns of the tree count bytes.
-        before = lines[first].encode()[: docstring.col_offset].decode()
-        after = lines[last].encode()[docstring.end_col_offset :].decode()
-        lines[first : last + 1] = [before + after] + [""] * (last - first)
+        before = lines[first].encode()[: prose.col_offset].decode()
+        after = lines[last].encode()[prose.end_col_offset :].decode()
+        lines[first : last + 1] = [before + after.removeprefix(",")] + [""] * (last - first)
         ends_in_string.difference_update(range(first, last + 1))
     return "\n".join(
         line if row in ends_in_string else line.rstrip()
@@ -265,6 +280,18 @@ def _docstrings(tree: ast.AST) -> Iterator[ast.Expr]:
                 and isinstance(first.value.value, str)
             ):
                 yield first
+
+
+def _withdrawals(tree: ast.AST) -> Iterator[ast.keyword]:
+    """The argument ``withdrawn`` of each ``Study(...)``, where it is made of plain texts and can do nothing."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Study":
+            for keyword in node.keywords:
+                texts = keyword.value if keyword.arg == "withdrawn" else None
+                if isinstance(texts, ast.Dict) and all(
+                    isinstance(text, ast.Constant) for text in (*texts.keys, *texts.values)
+                ):
+                    yield keyword
 
 
 def outline(evidence: Mapping[str, Any]) -> dict[str, Any]:

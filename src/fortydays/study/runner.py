@@ -400,7 +400,7 @@ def _work(plan: _Plan, run: RunFolder, progress: Progress, listener: Listener | 
         "details": details,
         "trials": trials,
         "variants": documents.summarize(trials),
-        "claims": [j.as_dict() for j in documents.judge(study.claims, trials)],
+        **documents.judgements(study, trials),
         "exhibits": _exhibits(plan, run, progress, trials, details),
         "seconds": {
             "training": sum(t["train_seconds"] for t in trials),
