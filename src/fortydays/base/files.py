@@ -67,6 +67,11 @@ def is_folder(path: Path) -> bool:
     return stat.S_ISDIR(_mode(path) or 0)
 
 
+def is_writable(path: Path) -> bool:
+    """Whether this user may write a file, or into a folder; no one may on a disk that is mounted read-only."""
+    return os.access(path, os.W_OK)
+
+
 def _mode(path: Path) -> int | None:
     # Path.exists() and the like raise a bare PermissionError in a folder that may not be entered.
     with storage_errors("look at", path):

@@ -138,18 +138,22 @@ def _again(arguments: list[str]) -> str:
 
 
 def _check_publishable(day: str, request: "Request") -> None:
-    """Refuse, before anything is trained, a request whose evidence would not be a day's whole study.
+    """Refuse, before anything is trained, a request whose evidence could not be published.
 
     Raises:
-        UsageError: it is of a study of one's own, of some variants, of other recipes or of fewer seeds.
+        UsageError: it is of a study of one's own, of some variants, of other recipes or of fewer seeds, or the
+            published evidence is not that of a source checkout.
     """
+    from fortydays.days.journey import find_day
     from fortydays.days.loading import is_study_file
+    from fortydays.study.evidence import check_publishable
 
     if is_study_file(day) or request.only or request.settings or request.seeds or request.engine != "compiled":
         raise UsageError(
             "Only a day's whole study is published: no --only, --set, --seeds or --engine.",
             hint="Leave --publish away to run what you asked for.",
         )
+    check_publishable(find_day(day).number)
 
 
 def _publish(evidence: dict[str, Any]) -> None:

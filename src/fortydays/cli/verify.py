@@ -130,7 +130,7 @@ def _renew(day: "Day", settings: Settings, other: tuple[str, int, int | None] | 
 
     from fortydays.cli.progress import console_progress
     from fortydays.days.loading import find_study, load_study
-    from fortydays.study.evidence import judgements, publish, published
+    from fortydays.study.evidence import check_publishable, judgements, publish, published
     from fortydays.study.renewal import renewed, renewed_against
     from fortydays.study.verification import ENGINE_CHANGED, OF_CLAIMS, stale_parts
 
@@ -141,6 +141,7 @@ def _renew(day: "Day", settings: Settings, other: tuple[str, int, int | None] | 
     reasons = set(stale_parts(evidence, source.path, source.study))
     if not reasons or reasons - {ENGINE_CHANGED, *OF_CLAIMS}:
         return  # current, or stale for more than can be renewed: what is printed afterwards says so
+    check_publishable(day.number)
     evidence |= judgements(source.study, evidence["trials"])  # the trials are as they were, so nothing is trained
     if ENGINE_CHANGED not in reasons:
         publish(evidence)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fortydays.base import files
-from fortydays.base.errors import FortydaysError, StorageError
+from fortydays.base.errors import FortydaysError, StorageError, UsageError
 from fortydays.study.claims import Claim, Judgement, Trials, Verdict, unit_of
 from fortydays.study.statistics import interval
 
@@ -328,8 +328,37 @@ def published() -> Published:
     return Published(folder=installed if installed.is_dir() else package.parent.parent / "evidence")
 
 
+def check_publishable(day: int) -> None:
+    """Refuse to publish where the published evidence is not that of a source checkout.
+
+    Raises:
+        UsageError: the program is installed, or the place cannot be written or is a link; the message says which.
+    """
+    place = published()
+    hint = "Publish from a clone of the repository, set up with: make setup. Without --publish, the run is kept too."
+    if place.folder.is_relative_to(_PACKAGE) or _PACKAGE.parent.name != "src":
+        raise UsageError(
+            f"This program is installed in {_PACKAGE}, and what it ships is not changed. "
+            "Evidence is published into a source checkout.",
+            hint=hint,
+        )
+    for path in (place.folder, place.path(day)):
+        if path.is_symlink():
+            raise UsageError(
+                f"{path} is a symbolic link. Evidence is published into a folder of the checkout itself.", hint=hint
+            )
+        if files.exists(path) and not files.is_writable(path):
+            raise UsageError(f"{path} cannot be written, so no evidence can be published there.", hint=hint)
+
+
 def publish(evidence: Mapping[str, Any]) -> None:
-    """Write a day's evidence to the place of the published one, atomically. Raises StorageError."""
+    """Write a day's evidence to the place of the published one, atomically.
+
+    Raises:
+        UsageError: see :func:`check_publishable`.
+        StorageError: it cannot be written.
+    """
+    check_publishable(evidence["day"])
     text = json.dumps(evidence, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     files.write_text(published().path(evidence["day"]), text + "\n")
 
