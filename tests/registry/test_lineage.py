@@ -51,6 +51,11 @@ def test_each_thing_that_differs_is_named(group: str, fields: dict[str, Any], ex
     assert changed(group, **fields) == expected
 
 
+def test_a_field_that_recipes_got_since_is_a_change_only_at_another_value_than_its_default() -> None:
+    assert changed("recipe", mixup=0.0, class_weights="none", optimizer_options={}) == []
+    assert changed("recipe", mixup=0.2, class_weights="none") == ["the recipe has changed in mixup"]
+
+
 def test_a_model_from_a_checkout_with_changes_can_never_be_sure() -> None:
     then = {**THEN, "code": {**THEN["code"], "clean": False}}
 

@@ -132,6 +132,12 @@ def test_edited_numbers_are_noticed(evidence: dict[str, Any], study: Path) -> No
     assert stale_parts(edited, study, studied()) == ["its verdicts are not what its trials give"]
 
 
+def test_a_verdict_of_before_there_was_a_field_is_the_same_verdict(evidence: dict[str, Any], study: Path) -> None:
+    for name in ("seeds_needed", "note"):
+        del evidence["claims"][0][name]
+    assert stale_parts(evidence, study, studied()) == []
+
+
 def test_the_last_digits_of_a_quantile_do_not_make_a_table_stale(evidence: dict[str, Any], study: Path) -> None:
     evidence["variants"]["a"]["test_accuracy"]["low"] *= 1 + 1e-13
     assert stale_parts(evidence, study) == []

@@ -6,7 +6,8 @@ from typing import Any
 
 from fortydays.base import clock, files
 from fortydays.data.library import Described
-from fortydays.study.evidence import results_digest
+from fortydays.study.evidence import results_digest, with_defaults
+from fortydays.train.recipe import Recipe
 
 SCHEMA_VERSION = 1
 
@@ -109,8 +110,8 @@ def changed_since(lineage: Mapping[str, Any], today: Mapping[str, Any]) -> list[
     commits = [each["code"].get("commit", "") for each in (lineage, today)]
     if all(commits) and commits[0] != commits[1]:
         found.append(f"the commit is {commits[1][:12]} and was {commits[0][:12]}")
-    if lineage["recipe"] != today["recipe"]:
-        then, now = lineage["recipe"], today["recipe"]
+    then, now = (with_defaults(Recipe, each["recipe"]) for each in (lineage, today))
+    if then != now:
         fields = sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
         found.append(f"the recipe has changed in {', '.join(fields)}")
     for name in sorted({*lineage["packages"], *today["packages"]}):

@@ -186,7 +186,7 @@ def _today(
     then, now = recipe.as_dict(), of_study.as_dict()
     return {
         "dataset": {"digest": dataset.digest, "split_version": dataset.split_version},
-        "recipe": {name: then[name] if name in own else now[name] for name in now if name in lineage["recipe"]},
+        "recipe": {name: then[name] if name in own else now[name] for name in now},
         "code": {
             "study": documents.code_digest([study]),
             "engine": documents.code_digest(documents.engine_files(study, backends.wanted(), engine)),

@@ -61,6 +61,25 @@ def by_variant_and_seed(trials: Iterable[Mapping[str, Any]]) -> Trials:
     return found
 
 
+def with_defaults(kind: type, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """The recorded fields of a value, with those that its kind got since at their defaults.
+
+    A default is what the program did before there was the field. So a document without it says the same as a later
+    one that has the default, and the two are compared in this form.
+
+    Args:
+        kind: the dataclass, such as a recipe.
+        recorded: its fields as JSON values, possibly written by an older version of this program.
+    """
+    missing = {}
+    for field in dataclasses.fields(kind):
+        if field.default is not dataclasses.MISSING:
+            missing[field.name] = field.default
+        elif field.default_factory is not dataclasses.MISSING:
+            missing[field.name] = field.default_factory()
+    return {**missing, **recorded}
+
+
 def best_trial(trials: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """The finished trial that is best on the validation split, or None where none finished.
 

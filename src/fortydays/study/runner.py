@@ -30,7 +30,7 @@ from fortydays.data import library
 from fortydays.data.arrays import Dataset, TrainingData
 from fortydays.study import evidence as documents
 from fortydays.study.design import Shown, Study, Variant
-from fortydays.study.features import Given, given, runtime
+from fortydays.study.features import Features, Given, given, runtime
 from fortydays.study.runs import RunFolder, RunState, TrialFolder, create_run, damaged_runs, unfinished_run
 from fortydays.study.search import Search, choose
 from fortydays.study.trial import AnyTrainer, digest_of_arrays, failed_trial, run_trial
@@ -255,7 +255,7 @@ def _open_run(plan: _Plan, progress: Progress, *, fresh: bool) -> tuple[RunFolde
         return run, False
     before = found.read()["identity"]
     # What an older version of the program did not write down, because nothing had it, was empty.
-    changed = [key for key, value in plan.identity.items() if (before.get(key) or {}) != (value or {})]
+    changed = [key for key, value in plan.identity.items() if _as_now(key, before.get(key) or {}) != (value or {})]
     if changed:
         hint = "Start over with --fresh; the interrupted run stays where it is."
         if changed == ["threads"]:
@@ -264,6 +264,14 @@ def _open_run(plan: _Plan, progress: Progress, *, fresh: bool) -> tuple[RunFolde
             f"The interrupted run {found.run_id} cannot continue: {_in_words(changed)} changed since.", hint=hint
         )
     return found, True
+
+
+def _as_now(key: str, recorded: Any) -> Any:
+    """A part of a run's identity as today's version of the program would have written it down."""
+    kinds: dict[str, type] = {"recipes": Recipe, "features": Features}
+    if key not in kinds:
+        return recorded
+    return {variant: documents.with_defaults(kinds[key], fields) for variant, fields in recorded.items()}
 
 
 def _in_words(changed: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from fortydays.data.library import pinned
 from fortydays.study import evidence as documents
-from fortydays.study.claims import unit_of
+from fortydays.study.claims import Judgement, unit_of
 from fortydays.study.design import Study
 from fortydays.study.statistics import CONFIDENCE, student_t
 
@@ -36,7 +36,8 @@ def stale_parts(evidence: Mapping[str, Any], study_file: Path, study: Study | No
         reasons.append("its table is not what its trials give")
     if study is not None:
         judged = documents.judgements(study, evidence["trials"])
-        if not _equal(evidence["claims"], judged["claims"]):
+        recorded = [documents.with_defaults(Judgement, claim) for claim in evidence["claims"]]
+        if not _equal(recorded, judged["claims"]):
             reasons.append(OF_CLAIMS[0])
         if evidence.get("withdrawn", []) != judged["withdrawn"]:
             reasons.append(OF_CLAIMS[1])
