@@ -1,6 +1,6 @@
 import pytest
 
-from fortydays.base.text import printable, shown, without_credentials
+from fortydays.base.text import counted, printable, shown, without_credentials
 
 
 def test_what_a_terminal_would_act_on_becomes_a_question_mark() -> None:
@@ -12,6 +12,10 @@ def test_a_text_from_outside_is_quoted_in_one_line() -> None:
     assert shown("it's\n") == '"it\'s?"'
     assert shown("a" * 60) == f"'{'a' * 60}'"
     assert shown("a" * 10_000) == f"'{'a' * 57}...'"
+
+
+def test_one_thing_has_no_s() -> None:
+    assert [counted(n, "epoch") for n in (0, 1, 2, 1200)] == ["0 epochs", "1 epoch", "2 epochs", "1,200 epochs"]
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_where_nothing_differs_nothing_is_said() -> None:
         ("code", {"commit": "b" * 40}, ["the commit is bbbbbbbbbbbb and was aaaaaaaaaaaa"]),
         ("code", {"clean": False}, ["today's checkout has changes that are not committed"]),
         ("machine", {"backend": "jax"}, ["the backend is jax and was tensorflow"]),
-        ("machine", {"threads": 4}, ["it computes on 4 threads and did on 2"]),
+        ("machine", {"threads": 4}, ["the number of threads is 4 and was 2"]),
         ("machine", {"cpu_model": "M1"}, ["the processor is M1 and was EPYC"]),
         ("machine", {"flags": []}, ["the processor has other instructions"]),
         ("machine", {"accelerator": "H200"}, ["the accelerator is H200 and was none"]),

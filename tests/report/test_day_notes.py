@@ -29,6 +29,7 @@ def evidence() -> dict[str, Any]:
         ('ratio("sgd fair", "network", "steps_to_0.95")', "7.4"),
         ('difference("network with dropout", "network", "test_accuracy")', "+0.1 ± 0.1 points"),
         ('difference("sgd fair", "network", "steps_to_0.95")', "+2,050 ± 159 steps"),
+        ('epochs("network")', "6 epochs"),
         ("verdict(1)", "supported"),
         ("claim(1)", r"The network names at least 97% of the test digits"),
         ("value(1)", "97.23% (97.16 to 97.30), 5 seeds"),

@@ -46,7 +46,7 @@ def test_the_end_of_a_finished_run_is_told(settings: Settings, pipe: tuple[int, 
     assert Sender(run, settings).serve(pipe[0]) == 0
     assert status_of(run, settings) == "FINISHED"
     assert told(run)["state"] == "sent"
-    assert "Sent 1 trials and the evidence; FINISHED." in (run.path / "track.log").read_text("utf-8")
+    assert "Sent 1 trial and the evidence; FINISHED." in (run.path / "track.log").read_text("utf-8")
 
 
 def test_it_takes_what_training_leaves_also_where_time_is_shared_by_session() -> None:

@@ -19,6 +19,11 @@ def shown(text: str) -> str:
     return repr(clean if len(clean) <= _LONGEST_SHOWN else clean[: _LONGEST_SHOWN - 3] + "...")
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things: ``1 epoch``, ``0 epochs``, ``1,200 epochs``; for nouns that take an s."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def without_credentials(text: str) -> str:
     """A text with addresses in it, without the users and passwords in these: ``s3://me:secret@host`` as ``s3://host``."""
     return _CREDENTIALS.sub("", text)

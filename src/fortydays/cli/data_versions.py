@@ -10,7 +10,7 @@ import typer
 
 from fortydays.base.errors import DataError
 from fortydays.base.settings import read_settings
-from fortydays.base.text import printable, without_credentials
+from fortydays.base.text import counted, printable, without_credentials
 
 if TYPE_CHECKING:
     import rich.console
@@ -176,7 +176,7 @@ def _named(version: "DataVersion") -> str:
 
 
 def _amounts(version: "DataVersion") -> str:
-    count = f"{version.files:,} file{'s' if version.files != 1 else ''}"
+    count = counted(version.files, "file")
     in_classes = _count_classes(version)
     return f"{count} in {in_classes} class{'es' if in_classes != 1 else ''}, {_size(version)}"
 

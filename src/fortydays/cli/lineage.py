@@ -8,6 +8,7 @@ import typer
 
 from fortydays.base.errors import ExitCode
 from fortydays.base.settings import read_settings
+from fortydays.base.text import counted
 from fortydays.cli.registry import opened
 from fortydays.cli.stopping import stopping_in_time
 
@@ -114,7 +115,7 @@ def _branches(found: Mapping[str, Any]) -> dict[str, list[str]]:
             *(f"{claim['verdict']}: {claim['claim']}" for claim in found["claims"]),
         ],
         "recipe": [f"{name} {_value(value)}" for name, value in found["recipe"].items() if value not in (None, {}, 0)],
-        f"trained in {trial['precision']}, {trial['epochs']} epochs, {trial['train_seconds']:.1f} s": [
+        f"trained in {trial['precision']}, {counted(trial['epochs'], 'epoch')}, {trial['train_seconds']:.1f} s": [
             f"weights {trial['weights_digest']}",
             f"{trial['parameters']:,} parameters",
             *(
@@ -132,7 +133,7 @@ def _branches(found: Mapping[str, Any]) -> dict[str, list[str]]:
         ],
         f"machine {machine['cpu_model'] or 'unknown'}": [
             f"{machine['system']}, Python {machine['python']}",
-            f"{machine['backend']} on {machine['threads']} threads"
+            f"{machine['backend']} on {counted(machine['threads'], 'thread')}"
             + (f", {machine['accelerator']}" if machine.get("accelerator") else ""),
             f"instructions {', '.join(machine['flags'])}",
         ],

@@ -7,6 +7,7 @@ import typer
 
 from fortydays.base.errors import ExitCode, UsageError
 from fortydays.base.settings import read_settings
+from fortydays.base.text import counted
 from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def print_profiles(found: "Sequence[Profile]", console: "rich.console.Console", 
         say(f"{title} · {profile.variant}", "bold")
         say(
             f"engine {profile.engine} · {profile.precision} · batches of {profile.batch_size:,} · "
-            f"{threads} thread{'s' if threads != 1 else ''}",
+            f"{counted(threads, 'thread')}",
             "dim",
         )
         console.print()
@@ -107,7 +108,7 @@ def print_profiles(found: "Sequence[Profile]", console: "rich.console.Console", 
         console.print()
         say(
             f"{profile.milliseconds:,.2f} ms a step, {profile.images_a_second:,.0f} images a second "
-            f"({profile.steps} steps, without the profiler).",
+            f"({counted(profile.steps, 'step')}, without the profiler).",
             "bold",
         )
         for line in _on_keeping(profile):
@@ -140,7 +141,7 @@ def _on_keeping(profile: "Profile") -> list[str]:
     keeping = profile.keeping
     written = f"{keeping.results_milliseconds:,.0f} ms for weights, predictions and result"
     if keeping.checkpoints:
-        many = f"{keeping.checkpoints} checkpoint{'s' if keeping.checkpoints != 1 else ''}"
+        many = counted(keeping.checkpoints, "checkpoint")
         written = f"{many} of {keeping.checkpoint_milliseconds:,.0f} ms and {written}"
     return [
         f"The run's folder adds {100 * keeping.share_of_trial:.1f}% to a trial of all epochs: {written}, measured by "

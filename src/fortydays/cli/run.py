@@ -9,6 +9,7 @@ import typer
 from fortydays.base import files
 from fortydays.base.errors import ExitCode, FortydaysError, UsageError
 from fortydays.base.settings import Settings, read_settings
+from fortydays.base.text import counted
 from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _load(day: str, settings: Settings, progress: "Progress") -> "StudySource":
 def _kept(run: "RunFolder | None") -> str:
     """What a reader who stops now keeps."""
     done = sum(t.result.exists() for t in run.trials()) if run else 0
-    return f"{done} trials are done and kept."
+    return f"{counted(done, 'trial')} {'is' if done == 1 else 'are'} done and kept."
 
 
 def _again(arguments: list[str]) -> str:

@@ -8,6 +8,7 @@ import typer
 from fortydays.base import clock
 from fortydays.base.errors import ExitCode
 from fortydays.base.settings import Settings, read_settings
+from fortydays.base.text import counted
 from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
@@ -97,13 +98,13 @@ def print_speedrun(found: "Speedrun", console: "rich.console.Console") -> None:
     recipe = preset.recipe
     title = found.dataset
     say(f"Speedrun · {title} to {_percent(found.target)}", "bold")
-    epochs = f"{recipe.epochs} epoch{'s' if recipe.epochs != 1 else ''}"
+    epochs = counted(recipe.epochs, "epoch")
     say(
         f"whitening, blocks of {'-'.join(map(str, preset.widths))} filters, {found.parameters:,} parameters; {epochs} "
         f"of {found.trained_on:,} images in batches of {recipe.batch_size:,}",
         "dim",
     )
-    threads = f"{found.threads} thread{'s' if found.threads != 1 else ''}"
+    threads = counted(found.threads, "thread")
     say(f"{found.device} · {threads} · {_backend()} · {found.precision}", "dim")
     console.print()
     table = rich.table.Table(box=None, pad_edge=False)
@@ -125,7 +126,7 @@ def print_speedrun(found: "Speedrun", console: "rich.console.Console") -> None:
     say(f"Cold, from the start of the process to the end of the first seed: {found.cold_seconds:.1f} s.")
     if found.split == "validation":
         say("Trained on the training split alone, with seeds for tuning; the test split was not opened.")
-    many = f"{len(found.results)} seeds" if len(found.results) > 1 else "one seed"
+    many = counted(len(found.results), "seed")
     reached = "Reached" if found.reached else "Not reached"
     said = f"{reached}: {_percent(found.accuracy.mean)} on average over {many}, {_percent(found.target)} asked for."
     say(said, "green" if found.reached else "yellow")

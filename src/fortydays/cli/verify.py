@@ -7,7 +7,7 @@ import typer
 
 from fortydays.base.errors import ExitCode, FortydaysError, UsageError
 from fortydays.base.settings import Settings, read_settings
-from fortydays.base.text import shown
+from fortydays.base.text import counted, shown
 from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _renew(day: "Day", settings: Settings, other: tuple[str, int, int | None] | 
             publish(renewed(evidence, source, settings, progress=progress))
             return
         commit, epochs, examples = other
-        said = "the first epoch" if epochs == 1 else f"{epochs} epochs"
+        said = "the first epoch" if epochs == 1 else counted(epochs, "epoch")
         few = "" if examples is None else f", {examples:,} images each"
         progress.say(f"Day {source.day}: training {said} of one seed of each variant{few}, with both engines")
         publish(

@@ -98,7 +98,7 @@ def changed_since(lineage: Mapping[str, Any], today: Mapping[str, Any]) -> list[
         ("code", "study", "the study has changed"),
         ("code", "engine", "the training engine has changed"),
         ("machine", "backend", "the backend is {now} and was {then}"),
-        ("machine", "threads", "it computes on {now} threads and did on {then}"),
+        ("machine", "threads", "the number of threads is {now} and was {then}"),
         ("machine", "cpu_model", "the processor is {now} and was {then}"),
         ("machine", "flags", "the processor has other instructions"),
         ("machine", "accelerator", "the accelerator is {now} and was {then}"),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, UsageError, unknown_name
+from fortydays.base.text import counted
 from fortydays.report import numbers
 from fortydays.report.results import Results, VariantResults, read_results
 from fortydays.study.claims import Judgement, Withdrawal, paired_differences
@@ -124,6 +125,13 @@ class Numbers:
         if field not in recipe:
             raise unknown_name(f"recipe field of {variant!r}", field, recipe)
         return escape(numbers.setting(recipe[field]))
+
+    def epochs(self, variant: str) -> str:
+        """How many epochs a variant's recipe has: "1 epoch", "10 epochs"."""
+        epochs = self._variant(variant).recipe.get("epochs")
+        if not isinstance(epochs, int):
+            raise UsageError(f"The evidence does not say how many epochs {variant!r} has.")
+        return counted(epochs, "epoch")
 
     def parameters(self, variant: str) -> str:
         """How many numbers a variant's model learns: "101,770"."""

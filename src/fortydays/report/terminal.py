@@ -15,6 +15,7 @@ from rich.rule import Rule
 from rich.table import Column, Table
 from rich.text import Text
 
+from fortydays.base.text import counted
 from fortydays.report import curves, numbers
 from fortydays.report.palette import SIGNS, WITHDRAWN, look
 from fortydays.report.results import Matrix, Results, VariantResults, read_results
@@ -122,7 +123,7 @@ def machine_line(results: Results) -> str:
     """Processor, threads and the libraries that computed, on one line."""
     parts = [results.machine.get("cpu_model", "")]
     if results.threads is not None:
-        parts.append(f"{results.threads} thread{'s' if results.threads != 1 else ''}")
+        parts.append(counted(results.threads, "thread"))
     computing = ("keras", "tensorflow-cpu", "tensorflow", "jax")
     parts += [f"{name} {version}" for name, version in results.packages.items() if name in computing]
     return " · ".join(part for part in parts if part)

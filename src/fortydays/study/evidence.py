@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, StorageError, UsageError
+from fortydays.base.text import counted
 from fortydays.study.claims import Claim, Judgement, Trials, Verdict, unit_of
 from fortydays.study.statistics import interval
 
@@ -108,7 +109,7 @@ def judge(claims: Sequence[Claim], trials: Sequence[Mapping[str, Any]]) -> list[
         of_claim = [t for t in trials if t["variant"] in claim.variants]
         failed = sum(t["status"] == "failed" for t in of_claim)
         if failed:
-            said = f"{failed} of {len(of_claim)} trials failed, so the numbers are of the others only"
+            said = f"{failed} of {counted(len(of_claim), 'trial')} failed, so the numbers are of the others only"
             judgement = dataclasses.replace(
                 judgement,
                 verdict=Verdict.UNDECIDED,

@@ -16,6 +16,7 @@ from typing import Any
 from fortydays.base import clock, files
 from fortydays.base.errors import FortydaysError
 from fortydays.base.settings import Settings, read_settings
+from fortydays.base.text import counted
 from fortydays.study.runs import RunFolder, RunState
 from fortydays.track import record as records
 from fortydays.track.mirror import mirror
@@ -124,7 +125,9 @@ class Sender:
                 hint=f"Details are in {self.run.path / 'track.log'}",
             )
         if done.changed:
-            self.log(f"Sent {done.trials} trials{' and the evidence' if done.evidence else ''}; {done.status}.")
+            self.log(
+                f"Sent {counted(done.trials, 'trial')}{' and the evidence' if done.evidence else ''}; {done.status}."
+            )
         return None
 
     def _reconcile(self) -> None:
