@@ -27,14 +27,12 @@ from fortydays.data.own.listing import list_photographs
 from fortydays.fit import findings as found_out
 from fortydays.fit.attention import class_activation
 from fortydays.fit.balance import balance
-from fortydays.fit.calibration import Threshold, calibrated, softmax, temperature, threshold_at, unknown_threshold
 from fortydays.fit.choice import AUTOMATIC, ChosenBackbone, choose_backbone
 from fortydays.fit.label_errors import find_label_errors
 from fortydays.fit.learning_curve import LearningCurve, measure_learning_curve
 from fortydays.fit.reading import findings_from
 from fortydays.fit.study_file import Plan, study_text, write_study
 from fortydays.fit.trained import (
-    as_logits,
     feature_maps,
     logits_of,
     pictures_to_look_at,
@@ -42,6 +40,15 @@ from fortydays.fit.trained import (
     weights_of,
 )
 from fortydays.models.backbones import find_backbone
+from fortydays.registry.calibration import (
+    Threshold,
+    as_logits,
+    calibrated,
+    softmax,
+    temperature,
+    threshold_at,
+    unknown_threshold,
+)
 from fortydays.registry.names import CHAMPION, Reference, check_name
 from fortydays.registry.promotion import promote
 from fortydays.registry.registration import register

@@ -6,11 +6,12 @@ answers the golden images as it did where it was registered.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fortydays.base.arrays import arrays_from
 from fortydays.base.errors import StorageError, UsageError
@@ -34,6 +35,9 @@ WHERE_THERE = (PICTURE_FILE, CONFIDENCE_FILE)
 
 GOLDEN_TOLERANCE = 1e-3
 """By how much a probability may differ on another processor."""
+
+MOST_SAMPLES = 20
+"""Classes of which a bundle has a sample at most."""
 
 CONFIDENCE_SCHEMA = 1
 """Version of what :data:`CONFIDENCE_FILE` holds: "schema_version" and the fields of :class:`Confidence`."""
@@ -87,6 +91,8 @@ class Bundle:
         picture: the card's picture as PNG, or b"".
         lineage: what it is made of, as JSON values.
         confidence: below which probability its answers are unknown, where that was measured.
+        samples: an image of each class that the model has not learned from, by the class's place; of older bundles
+            none, whose golden images have no labels.
     """
 
     manifest: Manifest
@@ -99,6 +105,7 @@ class Bundle:
     picture: bytes
     lineage: Mapping[str, Any]
     confidence: Confidence | None = None
+    samples: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict, compare=False)
 
     @property
     def unknown_below(self) -> float | None:
@@ -156,7 +163,7 @@ def open_bundle(folder: Path, *, threads: int) -> Bundle:
     except UnicodeDecodeError:
         raise _no_bundle(folder, f"{CARD_FILE} is no text") from None
     confidence = _confidence(folder, documents[CONFIDENCE_FILE]) if CONFIDENCE_FILE in documents else None
-    _check_golden(folder, content[GOLDEN_FILE], model)
+    samples = _samples(folder, content[GOLDEN_FILE], model)
     return Bundle(
         manifest=manifest,
         name=str(name),
@@ -168,6 +175,7 @@ def open_bundle(folder: Path, *, threads: int) -> Bundle:
         picture=content.get(PICTURE_FILE, b""),
         lineage=documents[LINEAGE_FILE],
         confidence=confidence,
+        samples=samples,
     )
 
 
@@ -199,16 +207,27 @@ def _confidence(folder: Path, document: Mapping[str, Any]) -> Confidence:
     )
 
 
-def _check_golden(folder: Path, content: bytes, model: OnnxModel) -> None:
+def _samples(folder: Path, content: bytes, model: OnnxModel) -> dict[int, NDArray[np.uint8]]:
+    """The first golden image of each class, after checking that the model answers all of them as it did."""
     try:
         arrays = arrays_from(content)
     except ValueError:
         arrays = []
-    if len(arrays) != 2 or arrays[0].dtype != np.uint8 or arrays[0].shape[1:] != model.signature.image:
+    if len(arrays) not in (2, 3) or arrays[0].dtype != np.uint8 or arrays[0].shape[1:] != model.signature.image:
         raise _no_bundle(folder, f"{GOLDEN_FILE} has no images for the model")
     answers = model.predict(arrays[0])
     if arrays[1].shape != answers.shape or not np.allclose(arrays[1], answers, atol=GOLDEN_TOLERANCE):
         raise _no_bundle(folder, "the model does not answer as it did where it was registered")
+    if len(arrays) == 2:
+        return {}
+    labels = arrays[2]
+    if labels.dtype != np.int64 or labels.shape != (len(answers),) or not set(labels) <= {*range(answers.shape[1])}:
+        raise _no_bundle(folder, f"{GOLDEN_FILE} has labels that are no classes of the model")
+    found: dict[int, NDArray[np.uint8]] = {}
+    for label, image in zip(labels.tolist(), arrays[0], strict=True):
+        if len(found) < MOST_SAMPLES:
+            found.setdefault(label, image)
+    return dict(sorted(found.items()))
 
 
 def _no_bundle(folder: Path, why: str) -> DamagedPackageError:

@@ -48,7 +48,6 @@ class ExportRequest:
         images: ``.npz`` file of uint8 images that Keras is to answer too, for comparison.
         folder: where to write.
         threads: to compute with.
-        temperature: what goes into the last softmax is divided by it; see :func:`cool`.
     """
 
     study: str
@@ -59,7 +58,6 @@ class ExportRequest:
     images: str
     folder: str
     threads: int
-    temperature: float = 1.0
 
 
 def export(request: ExportRequest) -> None:
@@ -181,7 +179,6 @@ def _work(request: ExportRequest) -> None:
         raise ExportFailedError(
             "the trial's weights do not fit the model that the study builds today.", hint="Run the study again."
         ) from error
-    cool(head, request.temperature)
     folder = Path(request.folder)
     (images,) = load_arrays(Path(request.images))
     if variant.features is not None:
@@ -203,26 +200,6 @@ def _work(request: ExportRequest) -> None:
     # A claim that sets others against a variant is about those others; one about the best of some, about that one.
     about = [{"claim": c.sentence, "about": list(_subjects(c))} for c in source.study.standing]
     files.write_json(folder / CLAIMS_FILE, {"claims": about})
-
-
-def cool(model: "keras.Model", temperature: float) -> None:
-    """Divide what goes into a model's last softmax by a temperature, chosen so that confidence is what it says.
-
-    Args:
-        model: whose last layer is dense and ends in a softmax, unless the temperature is 1.
-        temperature: above 1, the model becomes less sure of all its answers; which is most probable stays.
-
-    Raises:
-        ExportFailedError: the model ends otherwise.
-    """
-    import keras
-
-    if temperature == 1.0:
-        return
-    last = model.layers[-1]
-    if not isinstance(last, keras.layers.Dense) or last.activation is not keras.activations.softmax:
-        raise ExportFailedError("its last layer is no dense one with softmax, so it cannot be calibrated.")
-    last.set_weights([weights / temperature for weights in last.get_weights()])
 
 
 def _subjects(claim: Any) -> tuple[str, ...]:
