@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from enum import Enum
 from importlib.resources import files as package_files
@@ -20,6 +20,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from fortydays import __version__
 from fortydays.base import clock
 from fortydays.base.errors import FortydaysError
+from fortydays.base.text import printable
 from fortydays.serve import documents as shapes
 from fortydays.serve.answers import label, prediction
 from fortydays.serve.card import card_page
@@ -215,9 +216,25 @@ def _add_pages(app: FastAPI, service: Service) -> None:
                 "channels": channels,
                 "strokes": found.bundle.strokes,
                 "confidence": found.bundle.confidence.as_dict() if found.bundle.confidence else None,
+                "learned_from": _learned_from(found.bundle.lineage),
+                "samples": [label(found.bundle, place) for place, _ in found.samples],
                 "shadow": shadow.reference if shadow else None,
             }
         )
+
+    @app.get(
+        "/model/samples/{number}",
+        tags=["model"],
+        response_class=Response,
+        responses={200: {"content": {"image/png": {}}}, 404: {"model": shapes.Refusal, "description": "It has none"}},
+        openapi_extra={"parameters": [shapes.SAMPLE_PARAMETER]},
+    )
+    async def sample(request: Request) -> Response:
+        """An image of a class, which the model has not learned from; `samples` of `/model` names the classes."""
+        number, samples = request.path_params["number"], service.main.samples
+        if not (number.isascii() and number.isdecimal() and len(number) <= 4 and int(number) < len(samples)):
+            raise RequestError(404, f"There is no such sample; there are {len(samples)}, counted from 0.")
+        return Response(samples[int(number)][1], media_type="image/png", headers=_NO_STORE)
 
     @app.get("/model/card", tags=["model"], response_class=Response, responses={200: {"content": {"text/html": {}}}})
     async def card() -> Response:
@@ -235,6 +252,16 @@ def _add_pages(app: FastAPI, service: Service) -> None:
         if not service.main.bundle.picture:
             raise RequestError(404, "This model's card has no picture.")
         return Response(service.main.bundle.picture, media_type="image/png", headers=_NO_STORE)
+
+
+def _learned_from(lineage: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Name and size of what a model has learned, where its lineage tells both."""
+    dataset = lineage.get("dataset")
+    name, images = (dataset.get("name"), dataset.get("train")) if isinstance(dataset, dict) else (None, None)
+    if not isinstance(name, str) or type(images) is not int:
+        return None
+    # Of a reader's own photographs, "own:flowers@1f3a...", the name alone says something.
+    return {"dataset": printable(name.removeprefix("own:").partition("@")[0][:80]), "images": images}
 
 
 def _add_predict(app: FastAPI, service: Service) -> None:
