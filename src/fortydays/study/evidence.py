@@ -72,13 +72,10 @@ def with_defaults(kind: type, recorded: Mapping[str, Any]) -> dict[str, Any]:
         kind: the dataclass, such as a recipe.
         recorded: its fields as JSON values, possibly written by an older version of this program.
     """
-    missing = {}
-    for field in dataclasses.fields(kind):
-        if field.default is not dataclasses.MISSING:
-            missing[field.name] = field.default
-        elif field.default_factory is not dataclasses.MISSING:
-            missing[field.name] = field.default_factory()
-    return {**missing, **recorded}
+    fields, none = dataclasses.fields(kind), dataclasses.MISSING
+    values = {field.name: field.default for field in fields if field.default is not none}
+    made = {field.name: field.default_factory() for field in fields if field.default_factory is not none}
+    return {**values, **made, **recorded}
 
 
 def best_trial(trials: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
