@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from fortydays.base.errors import UsageError
@@ -51,3 +52,29 @@ def test_a_number_of_threads_that_cannot_be_is_refused(value: str) -> None:
         read_settings({"FORTYDAYS_THREADS": value})
     assert caught.value.message == f"FORTYDAYS_THREADS is {value!r}; expected a whole number from 1 to 1024."
     assert caught.value.hint == "Unset it to use every core this process may use."
+
+
+@pytest.mark.parametrize("variable", ["FORTYDAYS_HOME", "FORTYDAYS_DATASETS", "FORTYDAYS_MIRROR"])
+def test_a_folder_that_cannot_be_is_refused(variable: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    expected = {
+        "~nosuchuser/x": ("'~nosuchuser/x', but the home folder of ~nosuchuser is not known here.", "begins with a"),
+        "/tmp/a\nb": ("'/tmp/a?b', with a line break or another control character in it.", "path of a folder"),
+        str(tmp_path / "file"): ("expected a folder, and a file stands there or on the way to it.", "Name a folder."),
+        str(tmp_path / "file" / "x"): ("expected a folder, and a file stands there or on the way", "Name a folder."),
+    }
+    for value, (message, hint) in expected.items():
+        with pytest.raises(UsageError) as caught:
+            read_settings({variable: value})
+        assert caught.value.message.startswith(f"{variable} is ")
+        assert message in caught.value.message
+        assert hint in caught.value.hint
+
+
+def test_without_a_home_the_workspace_must_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(platformdirs, "user_data_path", lambda *_, **__: Path("~/.local/share/fortydays"))
+    with pytest.raises(UsageError) as caught:
+        read_settings({})
+    assert caught.value.message == "There is no home folder for the workspace: HOME is not set."
+    assert caught.value.hint == "Set FORTYDAYS_HOME to the path of a folder."
+    assert read_settings({"FORTYDAYS_HOME": str(tmp_path)}).workspace == tmp_path

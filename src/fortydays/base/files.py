@@ -45,7 +45,7 @@ def storage_error(action: str, path: Path, error: OSError) -> StorageError:
         errno.EROFS: "The file system is read-only. Point FORTYDAYS_HOME to a folder that can be written.",
         errno.EACCES: "No permission. Change the folder's permissions or point FORTYDAYS_HOME to another folder.",
         errno.EPERM: "No permission. Change the folder's permissions or point FORTYDAYS_HOME to another folder.",
-        errno.ENOENT: "It does not exist.",
+        errno.EEXIST: "A file is where a folder is to be made. Move it away, or name another folder.",
         errno.ENOTDIR: "A part of the path is a file where a folder was expected.",
     }
     reason = error.strerror or str(error)

@@ -1,6 +1,8 @@
 """What the environment decides. Read once, at the command's entry, and passed on as a value."""
 
 import os
+import stat
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import platformdirs
 
 from fortydays.base.errors import UsageError
+from fortydays.base.text import shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +49,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         UsageError: a variable has a value that cannot be used.
     """
     env = os.environ if environment is None else environment
-    home = env.get("FORTYDAYS_HOME", "")
-    workspace = Path(home).expanduser() if home else platformdirs.user_data_path("fortydays", appauthor=False)
-    workspace = workspace.absolute()
-    datasets = Path(env["FORTYDAYS_DATASETS"]).expanduser().absolute() if env.get("FORTYDAYS_DATASETS") else None
-    mirror = Path(env["FORTYDAYS_MIRROR"]).expanduser().absolute() if env.get("FORTYDAYS_MIRROR") else None
+    workspace = _folder("FORTYDAYS_HOME", env) or _usual_workspace()
+    datasets, mirror = _folder("FORTYDAYS_DATASETS", env), _folder("FORTYDAYS_MIRROR", env)
     return Settings(
         workspace=workspace,
         datasets=datasets or workspace / "datasets",
@@ -69,12 +69,62 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+def _folder(variable: str, env: Mapping[str, str]) -> Path | None:
+    """The folder that a variable names, absolute; None where the variable is not set or empty."""
+    value = env.get(variable, "")
+    if not value:
+        return None
+    if any(unicodedata.category(character) == "Cc" for character in value):
+        raise UsageError(
+            f"{variable} is {shown(value)}, with a line break or another control character in it.",
+            hint="Set it to the path of a folder.",
+        )
+    try:
+        folder = Path(value).expanduser().absolute()
+    except RuntimeError:
+        raise UsageError(
+            f"{variable} is {shown(value)}, but the home folder of {value.partition('/')[0]} is not known here.",
+            hint="Set it to a path that begins with a slash.",
+        ) from None
+    if _is_file(folder):
+        raise UsageError(
+            f"{variable} is {shown(value)}; expected a folder, and a file stands there or on the way to it.",
+            hint="Name a folder. If there is none yet, it is made.",
+        )
+    return folder
+
+
+def _usual_workspace() -> Path:
+    folder = platformdirs.user_data_path("fortydays", appauthor=False)
+    if not folder.is_absolute():  # HOME is not set, and the system knows no home of this user
+        raise UsageError(
+            "There is no home folder for the workspace: HOME is not set.",
+            hint="Set FORTYDAYS_HOME to the path of a folder.",
+        )
+    if _is_file(folder):
+        raise UsageError(
+            f"The workspace {folder} is a file; expected a folder.",
+            hint="Move the file away, or set FORTYDAYS_HOME to the path of a folder.",
+        )
+    return folder
+
+
+def _is_file(path: Path) -> bool:
+    """Whether something that is no folder is where a folder is to be; False where the system does not let one look."""
+    try:
+        return not stat.S_ISDIR(path.stat().st_mode)
+    except NotADirectoryError:  # a part of the path is a file
+        return True
+    except OSError:
+        return False
+
+
 def _threads(value: str) -> int:
     if not value:
         return available_cores()
     if not value.isdecimal() or not 1 <= int(value) <= 1024:
         raise UsageError(
-            f"FORTYDAYS_THREADS is {value!r}; expected a whole number from 1 to 1024.",
+            f"FORTYDAYS_THREADS is {shown(value)}; expected a whole number from 1 to 1024.",
             hint="Unset it to use every core this process may use.",
         )
     return int(value)

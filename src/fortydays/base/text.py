@@ -22,3 +22,18 @@ def shown(text: str) -> str:
 def without_credentials(text: str) -> str:
     """A text with addresses in it, without the users and passwords in these: ``s3://me:secret@host`` as ``s3://host``."""
     return _CREDENTIALS.sub("", text)
+
+
+_BOX_DRAWING = (
+    {chr(code): "+" for code in range(0x2500, 0x2580)} | dict.fromkeys("─━═", "-") | dict.fromkeys("│┃║", "|")
+)
+_SIGNS_IN_ASCII = {
+    "±": "+/-", "−": "-", "–": "-", "—": "-", "·": "-", "×": "x", "✓": "+", "✗": "x", "≥": ">=", "≤": "<=",
+    "→": "->", "…": "...", "’": "'", "‘": "'", "“": '"', "”": '"', "●": "*", "○": "o", "•": "*", "▌": "|",
+}  # fmt: skip
+_ASCII = str.maketrans(_BOX_DRAWING | _SIGNS_IN_ASCII)
+
+
+def in_ascii(text: str) -> str:
+    """A text in ASCII: signs and lines as what comes near them, every other character as a question mark."""
+    return text.translate(_ASCII).encode("ascii", "replace").decode("ascii")

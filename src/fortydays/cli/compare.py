@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fortydays.base.settings import read_settings
+from fortydays.cli import streams
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,9 +35,8 @@ def compare(
     if as_json:
         typer.echo(json.dumps({**comparison.as_dict(), "first": first.source, "second": second.source}))
         return
-    from rich.console import Console
 
-    _print(comparison, first, second, Console())
+    _print(comparison, first, second, streams.console())
 
 
 def _print(comparison: "ComparisonOfRuns", first: "Found", second: "Found", console: "Console") -> None:

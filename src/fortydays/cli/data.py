@@ -7,7 +7,7 @@ import typer
 
 from fortydays.base.errors import DataError
 from fortydays.base.settings import Settings, read_settings
-from fortydays.cli import data_look, data_versions
+from fortydays.cli import data_look, data_versions, streams
 
 if TYPE_CHECKING:
     from fortydays.data.spec import DatasetSpec
@@ -29,7 +29,6 @@ def list_datasets(as_json: _Json = False) -> None:
     if as_json:
         _print_json({"datasets": rows})
         return
-    import rich.console
     import rich.table
 
     table = rich.table.Table(box=None, pad_edge=False)
@@ -48,7 +47,7 @@ def list_datasets(as_json: _Json = False) -> None:
             f"{download / 1e6:,.0f} MB" if download else "none",
             "yes" if row["cached"] else "no",
         )
-    rich.console.Console().print(table)
+    streams.console().print(table)
 
 
 @app.command("get")
@@ -57,13 +56,11 @@ def get_dataset(name: _Name, as_json: _Json = False) -> None:
 
     A damaged copy is set aside and fetched again.
     """
-    import rich.console
-
     from fortydays.cli.progress import console_progress
     from fortydays.data import catalog, store
 
     settings, spec = read_settings(), catalog.find(name)
-    with console_progress(rich.console.Console(stderr=True)) as progress:
+    with console_progress(streams.console(stderr=True)) as progress:
         folder = store.get(spec, settings, progress)
     if as_json:
         _print_json(_description(spec, settings))

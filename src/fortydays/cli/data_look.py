@@ -10,6 +10,7 @@ import typer
 from fortydays.base import files
 from fortydays.base.settings import available_cores, read_settings
 from fortydays.base.text import printable
+from fortydays.cli import streams
 
 if TYPE_CHECKING:
     from fortydays.data.own.inspection import Inspection
@@ -36,8 +37,6 @@ def look(
 
     Your folder is only read. Which photographs are held out for validation and test is decided by their content, once.
     """
-    import rich.console
-
     from fortydays.cli.progress import console_progress
     from fortydays.data.own.collection import opened
     from fortydays.data.own.inspection import inspect
@@ -48,7 +47,7 @@ def look(
     settings = read_settings()
     name = check_name(name or suggested_name(folder), settings)
     path = (output or settings.workspace / "reports" / f"{name}-photographs.html").absolute()
-    with console_progress(rich.console.Console(stderr=True)) as progress:
+    with console_progress(streams.console(stderr=True)) as progress:
         listing = list_photographs(folder)
         with opened(name, settings, side=_SIDE) as collection:
             found = inspect(listing, collection, workers=available_cores(), progress=progress)
@@ -70,13 +69,12 @@ def suggested_name(folder: Path) -> str:
 
 def print_inspection(found: "Inspection") -> None:
     """Write what was found as tables of at most 80 columns."""
-    import rich.console
     from rich.table import Column, Table
     from rich.text import Text
 
     from fortydays.report.photographs import sizes, summary
 
-    console = rich.console.Console(highlight=False)
+    console = streams.console()
     console.print(Text(summary(found)))
     console.print(Text(f"{sizes(found)}."))
     for note in found.notes:

@@ -11,6 +11,7 @@ import typer
 from fortydays.base.errors import DataError
 from fortydays.base.settings import read_settings
 from fortydays.base.text import printable, without_credentials
+from fortydays.cli import streams
 
 if TYPE_CHECKING:
     import rich.console
@@ -151,11 +152,10 @@ def pull(name: _Own, remote: _Remote, as_json: _Json = False) -> None:
 
 @contextmanager
 def _progress() -> "Iterator[Progress]":
-    import rich.console
 
     from fortydays.cli.progress import console_progress
 
-    with console_progress(rich.console.Console(stderr=True)) as progress:
+    with console_progress(streams.console(stderr=True)) as progress:
         yield progress
 
 
@@ -204,9 +204,8 @@ def _print_exchange(name: str, remote: str, new: "Sequence[DataVersion]", what: 
 
 
 def _console() -> "rich.console.Console":
-    import rich.console
 
-    return rich.console.Console(highlight=False)
+    return streams.console()
 
 
 def _print_names(found: "dict[str, list[DataVersion]]") -> None:

@@ -20,6 +20,7 @@ from fortydays.base import files
 from fortydays.base.errors import ExitCode, FortydaysError, StorageError, TrackingError
 from fortydays.base.machine import Machine, describe_machine
 from fortydays.base.settings import Settings, read_settings
+from fortydays.cli import streams
 
 State = Literal["ok", "note", "problem"]
 
@@ -376,7 +377,6 @@ def _nearest_existing(path: Path) -> Path:
 
 
 def _print_table(checks: Sequence[Check]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -391,7 +391,7 @@ def _print_table(checks: Sequence[Check]) -> None:
         if check.advice:
             found.append(f"\n{check.advice}", style="dim")
         table.add_row(Text(check.state, style=styles[check.state]), check.name, found)
-    console = Console()
+    console = streams.console()
     console.print(table)
     problems = sum(check.state == "problem" for check in checks)
     console.print()

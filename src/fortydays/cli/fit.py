@@ -11,6 +11,7 @@ import typer
 from fortydays.base import files
 from fortydays.base.errors import ExitCode, StudyChangedError, UsageError
 from fortydays.base.settings import Settings, read_settings
+from fortydays.cli import streams
 from fortydays.cli.data_look import suggested_name
 from fortydays.cli.stopping import stopping_in_time
 
@@ -67,8 +68,6 @@ def fit(
     Your folder is only read. Given again, the command goes on where it was stopped, and is over at once where nothing
     has changed. Exit code 3 where the target is missed or the model does not pass a gate.
     """
-    import rich.console
-
     from fortydays.cli.progress import console_progress
     from fortydays.cli.registry import opened
     from fortydays.data.photographs import PHOTOGRAPHS
@@ -89,7 +88,7 @@ def fit(
         fine_tune=fine_tune,
         fresh=fresh,
     )
-    console = rich.console.Console(stderr=True)
+    console = streams.console(stderr=True)
     tracking: list[str] = []
     again = _again(sys.argv[1:])
     with (
@@ -190,11 +189,10 @@ def _write_page(done: "Fitted", output: Path | None, settings: Settings) -> Path
 
 
 def _print(done: "Fitted", page: Path) -> None:
-    import rich.console
 
     from fortydays.report.fitted import print_findings
 
-    console = rich.console.Console(highlight=False)
+    console = streams.console()
     if done.reused:
         console.print(f"Nothing has changed since {done.findings.created[:10]}; --fresh learns anew.", markup=False)
     for note in done.notes:

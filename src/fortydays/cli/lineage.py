@@ -8,6 +8,7 @@ import typer
 
 from fortydays.base.errors import ExitCode
 from fortydays.base.settings import read_settings
+from fortydays.cli import streams
 from fortydays.cli.registry import opened
 from fortydays.cli.stopping import stopping_in_time
 
@@ -32,7 +33,6 @@ def lineage(model: _Model, as_json: _Json = False) -> None:
         document = {"schema_version": 1, "version": version.as_dict(), "lineage": found}
         typer.echo(json.dumps(document, ensure_ascii=False))
         return
-    import rich.console
     import rich.text
     import rich.tree
 
@@ -41,7 +41,7 @@ def lineage(model: _Model, as_json: _Json = False) -> None:
         branch = tree.add(rich.text.Text(heading))
         for line in lines:
             branch.add(rich.text.Text(line))
-    rich.console.Console().print(tree)
+    streams.console().print(tree)
 
 
 def reproduce(
@@ -53,8 +53,6 @@ def reproduce(
 
     Where machine or program differ, they cannot be; then the accuracies are compared. Exit code 3 where neither holds.
     """
-    import rich.console
-
     from fortydays.cli.progress import console_progress
     from fortydays.registry.names import parse_reference
     from fortydays.registry.reproduction import reproduce as again
@@ -62,7 +60,7 @@ def reproduce(
     settings = read_settings()
     reference = parse_reference(model)
     with (
-        console_progress(rich.console.Console(stderr=True)) as progress,
+        console_progress(streams.console(stderr=True)) as progress,
         stopping_in_time(lambda: "Stopped. The version is as it was."),
     ):
         done = again(reference, opened(settings, progress), settings, progress=progress, study_file=study)

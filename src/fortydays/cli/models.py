@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fortydays.base.settings import read_settings
+from fortydays.cli import streams
 from fortydays.cli.registry import opened
 
 if TYPE_CHECKING:
@@ -30,11 +31,10 @@ def list_models(context: typer.Context, as_json: _Json = False) -> None:
         models = [{"name": name, "versions": [v.as_dict() for v in versions]} for name, versions in found.items()]
         typer.echo(json.dumps({"schema_version": 1, "models": models}, ensure_ascii=False))
         return
-    import rich.console
     import rich.table
     import rich.text
 
-    console = rich.console.Console()
+    console = streams.console()
     if not found:
         console.print("No model is registered yet. Register one with: forty register DAY")
         return
@@ -89,11 +89,10 @@ def show_model(
         }
         typer.echo(json.dumps(document, ensure_ascii=False))
         return
-    import rich.console
     import rich.table
     import rich.text
 
-    console = rich.console.Console()
+    console = streams.console()
     table = rich.table.Table(box=None, pad_edge=False)
     table.add_column("version", justify="right")
     table.add_column("alias")

@@ -7,6 +7,7 @@ import typer
 
 from fortydays.base.errors import ExitCode, UsageError
 from fortydays.base.settings import read_settings
+from fortydays.cli import streams
 from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
@@ -42,8 +43,6 @@ def profile(
     Nothing is kept. For the TensorFlow backend, on which nets with convolutions can be told apart by layer; nets of
     dense layers run as one XLA program, of which the whole step is timed.
     """
-    import rich.console
-
     from fortydays.cli.progress import console_progress
     from fortydays.days.loading import find_study, load_study
     from fortydays.study.profile import check_profiled
@@ -51,7 +50,7 @@ def profile(
     settings = read_settings()
     check_profiled(engine=engine)
     file = find_study(day)
-    with console_progress(rich.console.Console(stderr=True)) as progress, stopping_in_time(lambda: "Stopped."):
+    with console_progress(streams.console(stderr=True)) as progress, stopping_in_time(lambda: "Stopped."):
         from fortydays.data import store
         from fortydays.study.profile import document, profile_study
 
@@ -67,7 +66,7 @@ def profile(
         typer.echo(json.dumps(content, ensure_ascii=False, allow_nan=False))
     else:
         title = f"Day {source.day} · {source.study.title}" if source.day is not None else source.study.title
-        print_profiles(found, rich.console.Console(), title=title, threads=settings.threads)
+        print_profiles(found, streams.console(), title=title, threads=settings.threads)
     return int(ExitCode.DONE)
 
 

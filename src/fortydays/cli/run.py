@@ -9,6 +9,7 @@ import typer
 from fortydays.base import files
 from fortydays.base.errors import ExitCode, FortydaysError, UsageError
 from fortydays.base.settings import Settings, read_settings
+from fortydays.cli import streams
 from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
@@ -51,12 +52,10 @@ def run(
 
     A run that was stopped or killed goes on where it stopped when the same command is given again.
     """
-    import rich.console
-
     from fortydays.cli.progress import console_progress
     from fortydays.study.runner import Request
 
-    console = rich.console.Console(stderr=True)
+    console = streams.console(stderr=True)
     environment = read_settings()
     request = Request(seeds=seeds, only=tuple(only or ()), settings=tuple(settings or ()), engine=engine)
     if publish:
@@ -72,7 +71,7 @@ def run(
     else:
         from fortydays.report.terminal import print_evidence
 
-        print_evidence(evidence, rich.console.Console(), source=f"your run {folder.run_id}")
+        print_evidence(evidence, streams.console(), source=f"your run {folder.run_id}")
     for line in tracking:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if publish:

@@ -10,6 +10,7 @@ import typer
 from fortydays.base import files
 from fortydays.base.errors import StorageError
 from fortydays.base.settings import read_settings
+from fortydays.cli import streams
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,9 +70,8 @@ def runs(
         }
         typer.echo(json.dumps(document))
         return
-    from rich.console import Console
 
-    _print(lines, Console())
+    _print(lines, streams.console())
     for path in damaged:
         typer.echo(f"Warning: {path} is damaged: its run.json cannot be read. It is left as it is.", err=True)
 

@@ -8,6 +8,7 @@ import typer
 from fortydays.base import clock
 from fortydays.base.errors import ExitCode
 from fortydays.base.settings import Settings, read_settings
+from fortydays.cli import streams
 from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
@@ -36,19 +37,17 @@ def speedrun(
     apart. FORTYDAYS_THREADS says how many threads compute, KERAS_BACKEND=jax takes a GPU. Exit code 3 where the mean
     accuracy is below the one asked for.
     """
-    import rich.console
-
     from fortydays.cli.progress import console_progress
     from fortydays.study.speedrun import find_preset
 
     settings = read_settings()
     preset = find_preset(dataset, to)
-    with console_progress(rich.console.Console(stderr=True)) as progress, stopping_in_time(lambda: _STOPPED):
+    with console_progress(streams.console(stderr=True)) as progress, stopping_in_time(lambda: _STOPPED):
         found = _run(dataset, preset, settings, progress, target=to, seeds=seeds, validate=validate)
     if as_json:
         typer.echo(json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False))
     else:
-        print_speedrun(found, rich.console.Console())
+        print_speedrun(found, streams.console())
     return int(ExitCode.DONE if found.reached else ExitCode.NOT_MET)
 
 

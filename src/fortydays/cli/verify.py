@@ -8,6 +8,7 @@ import typer
 from fortydays.base.errors import ExitCode, FortydaysError, UsageError
 from fortydays.base.settings import Settings, read_settings
 from fortydays.base.text import shown
+from fortydays.cli import streams
 from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
@@ -124,7 +125,6 @@ def _other_engine(
 
 
 def _renew(day: "Day", settings: Settings, other: tuple[str, int, int | None] | None) -> None:
-    import rich.console
 
     from fortydays.cli.progress import console_progress
     from fortydays.days.loading import find_study, load_study
@@ -139,7 +139,7 @@ def _renew(day: "Day", settings: Settings, other: tuple[str, int, int | None] | 
     if stale_parts(evidence, source.path, source.study.claims) != [ENGINE_CHANGED]:
         return  # current, or stale for more than can be renewed: what is printed afterwards says so
     with (
-        console_progress(rich.console.Console(stderr=True)) as progress,
+        console_progress(streams.console(stderr=True)) as progress,
         stopping_in_time(lambda: "Stopped. The published evidence is as it was."),
     ):
         if other is None:
@@ -158,13 +158,12 @@ def _renew(day: "Day", settings: Settings, other: tuple[str, int, int | None] | 
 
 
 def _run_again(source: "StudySource", settings: Settings) -> dict[str, Any]:
-    import rich.console
 
     from fortydays.cli.progress import console_progress
     from fortydays.study.runner import Request, run_study
 
     with (
-        console_progress(rich.console.Console(stderr=True)) as progress,
+        console_progress(streams.console(stderr=True)) as progress,
         stopping_in_time(lambda: "Stopped. The published evidence is as it was."),
     ):
         progress.say(f"Day {source.day}: running again")
@@ -173,10 +172,9 @@ def _run_again(source: "StudySource", settings: Settings) -> dict[str, Any]:
 
 
 def _print(findings: list[dict[str, Any]]) -> None:
-    import rich.console
     import rich.table
 
-    console = rich.console.Console()
+    console = streams.console()
     if not findings:
         console.print("No evidence is published yet.")
         return

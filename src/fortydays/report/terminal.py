@@ -15,6 +15,7 @@ from rich.rule import Rule
 from rich.table import Column, Table
 from rich.text import Text
 
+from fortydays.base.text import in_ascii
 from fortydays.report import curves, numbers
 from fortydays.report.palette import SIGNS, look
 from fortydays.report.results import Matrix, Results, VariantResults, read_results
@@ -33,15 +34,6 @@ MOST_CURVES = 12
 """More lines than this in one picture of characters cannot be told apart."""
 
 VERDICT_STYLES = {Verdict.SUPPORTED: "green", Verdict.REFUTED: "red", Verdict.UNDECIDED: "yellow"}
-
-_BOX_DRAWING = (
-    {chr(code): "+" for code in range(0x2500, 0x2580)} | dict.fromkeys("─━═", "-") | dict.fromkeys("│┃║", "|")
-)
-_SIGNS_IN_ASCII = {
-    "±": "+/-", "−": "-", "–": "-", "—": "-", "·": "-", "×": "x", "✓": "+", "✗": "x", "≥": ">=", "≤": "<=",
-    "→": "->", "…": "...", "’": "'", "‘": "'", "“": '"', "”": '"', "●": "*", "○": "o", "•": "*", "▌": "|",
-}  # fmt: skip
-_ASCII = str.maketrans(_BOX_DRAWING | _SIGNS_IN_ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +65,7 @@ class Screen:
 
     def characters(self, content: str) -> str:
         """The content in characters that the terminal has."""
-        if not self.ascii_only:
-            return content
-        return content.translate(_ASCII).encode("ascii", "replace").decode("ascii")
+        return in_ascii(content) if self.ascii_only else content
 
 
 def print_evidence(evidence: Mapping[str, Any], console: Console, *, source: str) -> None:
