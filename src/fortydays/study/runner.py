@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -702,7 +703,9 @@ def _exhibits(
             classes=plan.dataset.classes,
         )
         try:
-            made.append(exhibit.make(shown))
+            content = exhibit.make(shown)
+            json.dumps(content, allow_nan=False)  # what cannot be written is as good as none
+            made.append(content)
         except Exception as error:  # a study's own code; a picture that fails must not cost the trials
             progress.warn(f"An exhibit of {exhibit.variant!r} failed: {type(error).__name__}: {error}")
     return made
