@@ -40,8 +40,9 @@ def compare(
 
 
 def _print(comparison: "ComparisonOfRuns", first: "Found", second: "Found", console: "Console") -> None:
-    from rich.table import Column, Table
+    from rich.table import Column
 
+    from fortydays.report.tables import Table
     from fortydays.report.terminal import Screen
 
     screen = Screen.of(console)
@@ -84,9 +85,10 @@ def _print(comparison: "ComparisonOfRuns", first: "Found", second: "Found", cons
 
 
 def _print_changes(comparison: "ComparisonOfRuns", screen: "Screen", console: "Console") -> None:
-    from rich.table import Column, Table
+    from rich.table import Column
 
     from fortydays.report import numbers
+    from fortydays.report.tables import Table
 
     variant = ""
     table = Table(

@@ -29,9 +29,9 @@ def list_datasets(as_json: _Json = False) -> None:
     if as_json:
         _print_json({"datasets": rows})
         return
-    import rich.table
+    from fortydays.report.tables import Table
 
-    table = rich.table.Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     table.add_column("dataset")
     table.add_column("image")
     for heading in ("classes", "train", "validation", "test", "download"):

@@ -69,10 +69,11 @@ def suggested_name(folder: Path) -> str:
 
 def print_inspection(found: "Inspection") -> None:
     """Write what was found as tables of at most 80 columns."""
-    from rich.table import Column, Table
+    from rich.table import Column
     from rich.text import Text
 
     from fortydays.report.photographs import sizes, summary
+    from fortydays.report.tables import Table
 
     console = streams.console()
     console.print(Text(summary(found)))

@@ -209,7 +209,9 @@ def _console() -> "rich.console.Console":
 
 
 def _print_names(found: "dict[str, list[DataVersion]]") -> None:
-    from rich.table import Column, Table
+    from rich.table import Column
+
+    from fortydays.report.tables import Table
 
     table = Table(
         Column("data", overflow="fold"),
@@ -231,8 +233,10 @@ def _print_names(found: "dict[str, list[DataVersion]]") -> None:
 
 
 def _print_versions(own: "list[DataVersion]") -> None:
-    from rich.table import Column, Table
+    from rich.table import Column
     from rich.text import Text
+
+    from fortydays.report.tables import Table
 
     table = Table(
         Column("version", no_wrap=True),
@@ -263,8 +267,10 @@ def _classes(found: "Difference") -> list[str]:
 
 
 def _print_difference(found: "Difference") -> None:
-    from rich.table import Column, Table
+    from rich.table import Column
     from rich.text import Text
+
+    from fortydays.report.tables import Table
 
     console, before, after = _console(), found.before, found.after
     counts = ", ".join(f"{len(paths):,} {kind}" for kind, paths in _kinds(found))

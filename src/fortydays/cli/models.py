@@ -31,14 +31,15 @@ def list_models(context: typer.Context, as_json: _Json = False) -> None:
         models = [{"name": name, "versions": [v.as_dict() for v in versions]} for name, versions in found.items()]
         typer.echo(json.dumps({"schema_version": 1, "models": models}, ensure_ascii=False))
         return
-    import rich.table
     import rich.text
+
+    from fortydays.report.tables import Table
 
     console = streams.console()
     if not found:
         console.print("No model is registered yet. Register one with: forty register DAY")
         return
-    table = rich.table.Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     table.add_column("model")
     for heading in ("versions", "champion", "challenger"):
         table.add_column(heading, justify="right")
@@ -89,11 +90,12 @@ def show_model(
         }
         typer.echo(json.dumps(document, ensure_ascii=False))
         return
-    import rich.table
     import rich.text
 
+    from fortydays.report.tables import Table
+
     console = streams.console()
-    table = rich.table.Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     table.add_column("version", justify="right")
     table.add_column("alias")
     table.add_column("validation", justify="right")

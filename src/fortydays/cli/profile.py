@@ -121,9 +121,9 @@ def print_profiles(found: "Sequence[Profile]", console: "rich.console.Console", 
 
 
 def _table(title: str, found: "Sequence[Share]", *, ascii_only: bool) -> "rich.console.RenderableType":
-    import rich.table
+    from fortydays.report.tables import Table
 
-    table = rich.table.Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     table.add_column(title, min_width=22, overflow="ellipsis", no_wrap=True)
     table.add_column("share", justify="right")
     table.add_column("ms a step", justify="right")

@@ -102,10 +102,11 @@ def retire(
 
 
 def _print_gates(gates: "Sequence[GateResult]") -> None:
-    import rich.table
     import rich.text
 
-    table = rich.table.Table(box=None, pad_edge=False)
+    from fortydays.report.tables import Table
+
+    table = Table(box=None, pad_edge=False)
     table.add_column("")
     table.add_column("gate", overflow="fold", max_width=18)
     table.add_column("found", overflow="fold")

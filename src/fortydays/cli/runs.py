@@ -124,8 +124,9 @@ def _total(document: dict[str, Any]) -> int | None:
 
 
 def _print(lines: list[RunLine], console: "Console") -> None:
-    from rich.table import Column, Table
+    from rich.table import Column
 
+    from fortydays.report.tables import Table
     from fortydays.report.terminal import Screen
 
     screen = Screen.of(console)

@@ -87,7 +87,7 @@ def _run(
 
 def print_speedrun(found: "Speedrun", console: "rich.console.Console") -> None:
     """Print a speedrun as a table, with the verdict last."""
-    import rich.table
+    from fortydays.report.tables import Table
 
     def say(text: str, style: str = "") -> None:
         console.print(text, style=style, markup=False, highlight=False, width=min(console.width, _WIDTH))
@@ -105,7 +105,7 @@ def print_speedrun(found: "Speedrun", console: "rich.console.Console") -> None:
     threads = f"{found.threads} thread{'s' if found.threads != 1 else ''}"
     say(f"{found.device} · {threads} · {_backend()} · {found.precision}", "dim")
     console.print()
-    table = rich.table.Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     table.add_column("seed")
     for name in (f"{found.split} accuracy", "training", "evaluation", "seconds"):
         table.add_column(name, justify="right")

@@ -172,13 +172,13 @@ def _run_again(source: "StudySource", settings: Settings) -> dict[str, Any]:
 
 
 def _print(findings: list[dict[str, Any]]) -> None:
-    import rich.table
+    from fortydays.report.tables import Table
 
     console = streams.console()
     if not findings:
         console.print("No evidence is published yet.")
         return
-    table = rich.table.Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     table.add_column("day", justify="right")
     table.add_column("title")
     table.add_column("evidence")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console, Group, RenderableType
-from rich.table import Column, Table
+from rich.table import Column
 from rich.text import Text
 
 from fortydays.base.text import printable, shown
@@ -22,6 +22,7 @@ from fortydays.report.page import TEMPLATES, Figures
 from fortydays.report.palette import SIGNS
 from fortydays.report.photographs import jpeg
 from fortydays.report.results import Matrix
+from fortydays.report.tables import Table
 from fortydays.report.terminal import ABSENT, VERDICT_STYLES, Screen
 from fortydays.study.claims import Verdict
 
