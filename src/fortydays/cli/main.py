@@ -19,6 +19,7 @@ from fortydays.base.text import printable
 from fortydays.cli import (
     bundle,
     compare,
+    copy,
     data,
     doctor,
     fit,
@@ -63,6 +64,7 @@ app.command("list", rich_help_panel=_LEARN)(list_command.list_days)
 app.command("read", rich_help_panel=_LEARN)(read.read)
 app.command("run", rich_help_panel=_LEARN)(run.run)
 app.command("show", rich_help_panel=_LEARN)(show.show)
+app.command("copy", rich_help_panel=_LEARN)(copy.copy)
 app.command("report", rich_help_panel=_LEARN)(report.report)
 app.command("runs", rich_help_panel=_KEEP)(runs.runs)
 app.command("compare", rich_help_panel=_KEEP)(compare.compare)
