@@ -5,7 +5,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from fortydays.base.errors import UsageError
+from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.base.settings import available_cores, read_settings
 
 
@@ -64,7 +64,7 @@ def test_a_folder_that_cannot_be_is_refused(variable: str, tmp_path: Path) -> No
         str(tmp_path / "file" / "x"): ("expected a folder, and a file stands there or on the way", "Name a folder."),
     }
     for value, (message, hint) in expected.items():
-        with pytest.raises(UsageError) as caught:
+        with pytest.raises(FortydaysError) as caught:
             read_settings({variable: value})
         assert caught.value.message.startswith(f"{variable} is ")
         assert message in caught.value.message

@@ -169,7 +169,7 @@ def test_a_study_file_that_cannot_be_imported_is_named(workspace, capsys):
     broken.write_text("import nothing_of_that_name\n")
     code, _, err = forty(capsys, "run", broken)
     assert code == 2
-    assert f"The study file {broken} could not be loaded: ModuleNotFoundError" in err
+    assert f"{broken}, line 1: There is no module 'nothing_of_that_name'." in err
     broken.write_text("x = 1\n")
     code, _, err = forty(capsys, "run", broken)
     assert code == 2
@@ -211,6 +211,20 @@ def test_a_stopped_run_says_with_which_command_it_goes_on(workspace, capsys, mon
     code, out, err = forty(capsys, *given)
     assert (code, out) == (130, "")
     assert err.endswith(f"Stopped. 1 of 4 trials are done and kept.\nContinue with: {again}\n")
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("lerning_rate=1", "There is no recipe field 'lerning_rate'. Did you mean 'learning_rate'?"),
+        ("epochs=many", "The recipe field 'epochs' got 'many'; expected a whole number."),
+        ("epochs", "--set got 'epochs'; expected FIELD=VALUE."),
+    ],
+)
+def test_a_mistyped_setting_is_told_before_anything_is_loaded(workspace, capsys, setting, message):
+    code, out, err = forty(capsys, "run", "1", "--set", setting)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"Error: {message}")
 
 
 @pytest.mark.slow

@@ -79,6 +79,23 @@ def test_json_lists_runs_and_damaged_ones(workspace: Path, capsys: pytest.Captur
     assert run["command"] == "forty run 4 --seeds 5"
 
 
+def test_an_interrupted_run_tells_the_command_as_it_was_typed(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(workspace, F00D, done=1, command="forty run 'My Study.py' --no-track")
+    assert execute(["runs"]) == 0
+    assert "Continue: forty run 'My Study.py' --no-track" in re.sub(r"\s+", " ", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("command", [3, "", "x" * 5_000, None])
+def test_a_command_that_cannot_have_been_typed_is_made_anew(
+    workspace: Path, capsys: pytest.CaptureFixture[str], command: object
+) -> None:
+    make_run(workspace, F00D, done=1, command=command)
+    assert execute(["runs"]) == 0
+    assert "Continue: forty run 4 --seeds 5" in re.sub(r"\s+", " ", capsys.readouterr().out)
+
+
 def test_a_run_that_does_not_say_how_many_trials_it_is_to_have(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
-from fortydays.base.errors import UsageError
+from fortydays.base.errors import StorageError, UsageError
 from fortydays.base.text import shown
 
 
@@ -47,6 +47,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
     Raises:
         UsageError: a variable has a value that cannot be used.
+        StorageError: a file stands where a folder is to be.
     """
     env = os.environ if environment is None else environment
     workspace = _folder("FORTYDAYS_HOME", env) or _usual_workspace()
@@ -87,7 +88,7 @@ def _folder(variable: str, env: Mapping[str, str]) -> Path | None:
             hint="Set it to a path that begins with a slash.",
         ) from None
     if _is_file(folder):
-        raise UsageError(
+        raise StorageError(
             f"{variable} is {shown(value)}; expected a folder, and a file stands there or on the way to it.",
             hint="Name a folder. If there is none yet, it is made.",
         )
@@ -102,7 +103,7 @@ def _usual_workspace() -> Path:
             hint="Set FORTYDAYS_HOME to the path of a folder.",
         )
     if _is_file(folder):
-        raise UsageError(
+        raise StorageError(
             f"The workspace {folder} is a file; expected a folder.",
             hint="Move the file away, or set FORTYDAYS_HOME to the path of a folder.",
         )

@@ -24,6 +24,19 @@ def without_credentials(text: str) -> str:
     return _CREDENTIALS.sub("", text)
 
 
+def size_in_words(count: int) -> str:
+    """A number of bytes in a unit in which it is no zero: "512 bytes", "78 kB", "11 MB", "2.4 GB"."""
+    for factor, unit in ((10**9, "GB"), (10**6, "MB")):
+        if count >= factor:
+            return f"{count / factor:,.{1 if count < 10 * factor else 0}f} {unit}"
+    return f"{count / 1000:,.0f} kB" if count >= 10_000 else counted(count, "byte")
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things, such as "1 trial" or "2,000 trials"."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 _BOX_DRAWING = (
     {chr(code): "+" for code in range(0x2500, 0x2580)} | dict.fromkeys("─━═", "-") | dict.fromkeys("│┃║", "|")
 )

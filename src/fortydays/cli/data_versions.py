@@ -10,7 +10,7 @@ import typer
 
 from fortydays.base.errors import DataError
 from fortydays.base.settings import read_settings
-from fortydays.base.text import printable, without_credentials
+from fortydays.base.text import printable, size_in_words, without_credentials
 from fortydays.cli import streams
 
 if TYPE_CHECKING:
@@ -188,8 +188,7 @@ def _count_classes(version: "DataVersion") -> int:
 
 
 def _size(version: "DataVersion") -> str:
-    size = version.bytes
-    return f"{size:,} bytes" if size < 100_000 else f"{size / 1e6:,.1f} MB"
+    return size_in_words(version.bytes)
 
 
 def _print_exchange(name: str, remote: str, new: "Sequence[DataVersion]", what: str, *, as_json: bool) -> None:

@@ -20,6 +20,7 @@ from fortydays.base import files
 from fortydays.base.errors import ExitCode, FortydaysError, StorageError, TrackingError
 from fortydays.base.machine import Machine, describe_machine
 from fortydays.base.settings import Settings, read_settings
+from fortydays.base.text import size_in_words
 from fortydays.cli import streams
 
 State = Literal["ok", "note", "problem"]
@@ -332,13 +333,13 @@ def _check_free_space(workspace: Path) -> Check:
         free = shutil.disk_usage(_nearest_existing(workspace)).free
     except OSError as error:
         return Check(name="Free space", state="note", found=f"not known: {error.strerror or error}")
-    shown = f"{free / 1e9:.1f} GB"
+    shown = size_in_words(free)
     if free >= LEAST_FREE_BYTES:
         return Check(name="Free space", state="ok", found=shown)
     return Check(
         name="Free space",
         state="problem",
-        found=f"{shown}, less than {LEAST_FREE_BYTES / 1e9:g} GB",
+        found=f"{shown}, less than {size_in_words(LEAST_FREE_BYTES)}",
         advice="Free some space, or point FORTYDAYS_HOME to a larger disk.",
     )
 

@@ -13,7 +13,7 @@ from fortydays.base.errors import ExitCode, StudyChangedError, UsageError
 from fortydays.base.settings import Settings, read_settings
 from fortydays.cli import streams
 from fortydays.cli.data_look import suggested_name
-from fortydays.cli.stopping import stopping_in_time
+from fortydays.cli.stopping import stopping_in_time, typed_again
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,10 +90,10 @@ def fit(
     )
     console = streams.console(stderr=True)
     tracking: list[str] = []
-    again = _again(sys.argv[1:])
+    again = typed_again(sys.argv[1:])
     with (
         console_progress(console) as progress,
-        stopping_in_time(lambda: f"Stopped. What was done is kept.\nContinue with: forty {again}"),
+        stopping_in_time(lambda: f"Stopped. What was done is kept.\nContinue with: {again}"),
     ):
 
         def run_study(study: Path, anew: bool) -> "tuple[RunFolder, dict[str, Any]]":
@@ -114,7 +114,7 @@ def fit(
             from fortydays.study.runner import StudyInterruptedError
 
             said = "Stopped. What was done is kept."
-            raise StudyInterruptedError(said, hint=f"Continue with: forty {again}") from interrupt
+            raise StudyInterruptedError(said, hint=f"Continue with: {again}") from interrupt
     page = _write_page(done, output, settings)
     if as_json:
         document = {"schema_version": 1, "page": str(page), "run": done.run.run_id, "study": str(done.study)}
@@ -164,11 +164,12 @@ def _trained(
     notes: list[str] = []
     try:
         source = load_study(find_study(str(study)), threads=settings.threads)
+        request = Request(command=typed_again(sys.argv[1:]))
         try:
-            run, evidence = run_study(source, Request(), settings, progress=progress, listener=listener, fresh=fresh)
+            run, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=fresh)
         except StudyChangedError as error:
             progress.say(f"{error.message} It begins anew.")
-            run, evidence = run_study(source, Request(), settings, progress=progress, listener=listener, fresh=True)
+            run, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=True)
         stopped = False
     except StudyInterruptedError as error:
         raise KeyboardInterrupt from error
@@ -221,9 +222,3 @@ def seconds_of(text: str) -> float:
         raise UsageError(f"--time is {text[:40]!r}; expected a time such as 90s, 5m or 1h30m.")
     hours, minutes, seconds = (float(part or 0) for part in found.groups())
     return 3600 * hours + 60 * minutes + seconds
-
-
-def _again(arguments: list[str]) -> str:
-    import shlex
-
-    return shlex.join([a for a in arguments if a != "--fresh"])

@@ -56,6 +56,13 @@ def list_models(context: typer.Context, as_json: _Json = False) -> None:
     console.print(table)
 
 
+@app.command("list")
+def list_again(context: typer.Context, as_json: _Json = False) -> None:
+    """The same as `forty models`."""
+    context.invoked_subcommand = None
+    list_models(context, as_json)
+
+
 @app.command("show")
 def show_model(
     name: Annotated[str, typer.Argument(metavar="NAME[@VERSION|@ALIAS]", help="A model, or one version of it.")],

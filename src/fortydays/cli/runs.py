@@ -10,6 +10,7 @@ import typer
 from fortydays.base import files
 from fortydays.base.errors import StorageError
 from fortydays.base.settings import read_settings
+from fortydays.base.text import printable
 from fortydays.cli import streams
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _line(run: "RunFolder") -> RunLine:
         created=str(document.get("created", "")),
         verdicts=verdicts,
         problem=problem,
-        command=command_of(document.get("request"), day=day, name=name),
+        command=_typed(document) or command_of(document.get("request"), day=day, name=name),
         tracking=record.trouble(run),
     )
 
@@ -114,6 +115,15 @@ def _verdicts(run: "RunFolder") -> tuple[dict[str, int], str]:
     except (TypeError, KeyError):
         return {}, f"{run.evidence} is damaged: its claims cannot be read."
     return {verdict: found.count(verdict) for verdict in ("supported", "refuted", "undecided")}, ""
+
+
+def _typed(document: dict[str, Any]) -> str:
+    """The command as it was typed; "" in a run of an older version."""
+    found = document.get("command")
+    return printable(found) if isinstance(found, str) and len(found) <= _LONGEST_COMMAND else ""
+
+
+_LONGEST_COMMAND = 2_000
 
 
 def _total(document: dict[str, Any]) -> int | None:

@@ -75,12 +75,14 @@ class Request:
         only: variants or groups; empty for all.
         settings: ``FIELD=VALUE`` for every variant's recipe.
         engine: one of :data:`ENGINES`.
+        command: as it was typed, for the run to tell how it goes on; no part of what the run is.
     """
 
     seeds: int | None = None
     only: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     engine: str = "compiled"
+    command: str = ""
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
@@ -162,7 +164,7 @@ def run_study(
     with _held(run):
         for folder in (run.path / "searches", *(t.path for t in run.trials())):
             files.remove_leftovers(folder)
-        run.update(state=str(RunState.RUNNING))
+        run.update(state=str(RunState.RUNNING), command=request.command)
         if resumed:
             done = sum(t.result.exists() for t in run.trials())
             progress.say(f"Continuing {run.run_id}: {done} of {len(plan.variants) * len(plan.seeds)} trials are done.")

@@ -43,6 +43,7 @@ from fortydays.base.images import (
 )
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
+from fortydays.base.text import counted, size_in_words
 from fortydays.data.own.duplicates import HASH_SIDE, SMALL_SIDE, perceptual_hash
 from fortydays.data.own.listing import FORMATS, LARGEST_FILE, MOST_PIXELS, Listing
 
@@ -370,8 +371,8 @@ class Collection:
         free = files.free_bytes(self.folder)
         if needed > free:
             raise DataError(
-                f"The pixels of {count:,} photographs take {needed / 1e9:.1f} GB in {self.folder}, "
-                f"where {free / 1e9:.1f} GB are free.",
+                f"The pixels of {counted(count, 'photograph')} need {size_in_words(needed)} in {self.folder}; "
+                f"there is room for {size_in_words(free)}.",
                 hint="Make room, or let FORTYDAYS_HOME name a folder on a larger disk.",
             )
 
