@@ -10,7 +10,7 @@ from pathlib import Path
 import platformdirs
 
 from fortydays.base.errors import StorageError, UsageError
-from fortydays.base.text import shown
+from fortydays.base.text import printable, shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ def _folder(variable: str, env: Mapping[str, str]) -> Path | None:
         ) from None
     if _is_file(folder):
         raise StorageError(
-            f"{variable} is {shown(value)}; expected a folder, and a file stands there or on the way to it.",
+            f"{variable} is '{printable(value)}'; expected a folder, and a file stands there or on the way to it.",
             hint="Name a folder. If there is none yet, it is made.",
         )
     return folder
