@@ -18,6 +18,9 @@ from fortydays.track.store import destination, prepare, scrubbed
 HOST = "127.0.0.1"
 """The only address that the page listens on."""
 
+RUNS = "/#/experiments?workflowType=machine_learning"
+"""Where the page shows the runs. At its root it shows an assistant, prompts, and a note on telemetry that is off here."""
+
 _SECONDS_TO_START = 120.0
 _SECONDS_TO_STOP = 10.0
 # Switches of MLflow that would open the page to other machines or pages, or let it run jobs.
@@ -47,7 +50,7 @@ def serve_page(settings: Settings, *, port: int, ready: Callable[[str], None], n
     Args:
         settings: whose tracking store to show.
         port: where to listen on the loopback address, 1024 to 65535.
-        ready: called with the page's address as soon as it answers.
+        ready: called with the address of the runs as soon as the page answers.
         note: called with what the reader should know besides, such as that a damaged store was set aside.
 
     Raises:
@@ -73,7 +76,7 @@ def serve_page(settings: Settings, *, port: int, ready: Callable[[str], None], n
     ):
         if not _answers(server, port):
             raise TrackingError("The tracker's page did not start.", hint=scrubbed(_last_lines(scratch), where.uri))
-        ready(address)
+        ready(address + RUNS)
         status = server.wait()
         raise TrackingError(
             f"The tracker's page ended by itself with status {status}.",
