@@ -19,7 +19,7 @@ HOST = "127.0.0.1"
 """The only address that the page listens on."""
 
 RUNS = "/#/experiments?workflowType=machine_learning"
-"""Where the page shows the runs. At its root it shows an assistant, prompts, and a note on telemetry that is off here."""
+"""Where the page shows the runs. Its root shows an assistant, prompts, and a note on telemetry, which is off here."""
 
 _SECONDS_TO_START = 120.0
 _SECONDS_TO_STOP = 10.0
