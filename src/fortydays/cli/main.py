@@ -18,6 +18,7 @@ from fortydays.base.files import storage_error
 from fortydays.base.text import printable
 from fortydays.cli import (
     bundle,
+    clean,
     compare,
     copy,
     data,
@@ -86,6 +87,7 @@ app.command("reload", rich_help_panel=_MODELS)(serve.reload)
 app.add_typer(data.app, name="data", rich_help_panel=_TOOLS)
 app.command("speedrun", rich_help_panel=_TOOLS)(speedrun.speedrun)
 app.command("profile", rich_help_panel=_TOOLS)(profile.profile)
+app.command("clean", rich_help_panel=_TOOLS)(clean.clean)
 app.command("doctor", rich_help_panel=_TOOLS)(doctor.doctor)
 
 
