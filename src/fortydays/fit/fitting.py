@@ -28,9 +28,10 @@ from fortydays.fit import findings as found_out
 from fortydays.fit.attention import class_activation
 from fortydays.fit.balance import balance
 from fortydays.fit.calibration import Threshold, calibrated, softmax, temperature, threshold_at, unknown_threshold
-from fortydays.fit.choice import AUTOMATIC, ChosenBackbone, choose_backbone
+from fortydays.fit.choice import AUTOMATIC, ChosenBackbone, choose_backbone, seconds_of_features
 from fortydays.fit.label_errors import find_label_errors
 from fortydays.fit.learning_curve import LearningCurve, measure_learning_curve
+from fortydays.fit.phases import LEARNING, MISTAKES, Phases
 from fortydays.fit.reading import findings_from
 from fortydays.fit.study_file import Plan, study_text, write_study
 from fortydays.fit.trained import (
@@ -134,19 +135,6 @@ RunStudy = Callable[[Path, bool], tuple[RunFolder, dict[str, Any]]]
 """Runs the study in a file, anew or from where it stopped; the command does that, with its tracker and its signals."""
 
 
-class _Watch:
-    """How long each stage takes."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._began = clock.seconds()
-
-    def done(self, stage: str) -> None:
-        now = clock.seconds()
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._began
-        self._began = now
-
-
 def fit(
     request: FitRequest,
     settings: Settings,
@@ -173,7 +161,7 @@ def fit(
         StorageError: the workspace cannot be read or written.
     """
     model_name = _model_name(request.name, settings)
-    watch = _Watch()
+    phases = Phases(progress)
     place = _folder(request.source, settings, progress)
     listing = list_photographs(place)
     with opened(request.name, settings, side=SIDE) as collection:
@@ -181,14 +169,14 @@ def fit(
         kept = own.keep(inspection, collection, name=request.name)
         _check_splits(kept)
         looked(inspection, collection.pixels())
-        watch.done("looking")
+        phases.done("looking")
         return _fit(
             request,
             settings,
             inspection,
             collection,
             kept,
-            watch,
+            phases,
             place=printable(str(place)),
             model_name=model_name,
             progress=progress,
@@ -243,7 +231,7 @@ def _fit(
     inspection: Inspection,
     collection: Collection,
     kept: own.OwnPhotographs,
-    watch: _Watch,
+    phases: Phases,
     *,
     place: str,
     model_name: str,
@@ -274,9 +262,14 @@ def _fit(
             reused=True,
             notes=tuple(notes),
         )
+    phases.plan(
+        computing=seconds_of_features(chosen.backbone, photographs=len(kept.paths), threads=settings.threads),
+        before={} if known is None else known.seconds,
+        kept=() if before is None else (LEARNING,),
+    )
     # A fit that was stopped after its trials had ended goes on with them.
     run, evidence = before or run_study(study, request.fresh)
-    watch.done("learning")
+    phases.done(LEARNING)
     trial = best_by_validation(evidence["trials"])
     if trial is None:
         raise FortydaysError(
@@ -305,7 +298,7 @@ def _fit(
     else:
         # Chosen on the photographs to validate on; how often it is a false alarm, those of the test say.
         unknown = threshold_at(answered, below=unknown.below)
-    watch.done("calibrating")
+    phases.done("calibrating")
     version = _version_of(run, catalog(), model_name)
     if version is None:
         version = register(
@@ -327,11 +320,11 @@ def _fit(
                 "images": unknown.images,
             },
         ).version
-    watch.done("registering")
+    phases.done("registering")
     promotion = promote(
         Reference(name=version.name, version=version.version), CHAMPION, catalog(), settings, progress=progress
     )
-    watch.done("gates")
+    phases.done("gates")
     findings = _findings(
         request,
         settings,
@@ -348,7 +341,7 @@ def _fit(
         raw=raw,
         answered=answered,
         place=place,
-        watch=watch,
+        phases=phases,
         progress=progress,
     )
     findings = replace(
@@ -357,7 +350,7 @@ def _fit(
         alias=CHAMPION if promotion.move is not None or promotion.already else "",
         balance=balanced,
         gates=tuple(gate.as_dict() for gate in promotion.gates),
-        seconds=dict(watch.seconds),
+        seconds=dict(phases.seconds),
     )
     document = _document(collection, run)
     files.make_folder(document.parent)
@@ -496,7 +489,7 @@ def _findings(
     raw: NDArray[np.float32],
     answered: NDArray[np.float32],
     place: str,
-    watch: _Watch,
+    phases: Phases,
     progress: Progress,
 ) -> found_out.Findings:
     test = kept.of("test")
@@ -531,7 +524,7 @@ def _findings(
             )
         )
     label_errors, curve = _from_features(inspection, kept, heads, settings, progress)
-    watch.done("looking for mistakes")
+    phases.done(MISTAKES)
     weights_of_backbone = published.WEIGHTS[chosen.backbone.name]
     return found_out.Findings(
         name=request.name,
