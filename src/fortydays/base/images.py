@@ -44,6 +44,7 @@ class Reason(Enum):
     UNKNOWN = "it is no image that can be read"
     TOO_LARGE = "it has too many pixels"
     DAMAGED = "it is damaged or cut off"
+    RANGE = "its pixel values are not from 0 to 65,535"
 
 
 class UnreadableImageError(FortydaysError):
@@ -211,7 +212,8 @@ def in_one_scan(content: bytes, image: "Image") -> bool:
 def upright(image: "Image", *, mode: str, least: int) -> "Image":
     """An opened image decoded, turned as its EXIF orientation says, without transparency, in the mode asked for.
 
-    Transparency is seen on white, as paper is; sixteen bits become eight.
+    Transparency is seen on white, as paper is. Numbers with more than eight bits become eight; those with a fraction
+    run from 0 to 1, or, where one is larger, to 255 or 65,535.
 
     Args:
         image: from :func:`read_head`.
@@ -220,7 +222,8 @@ def upright(image: "Image", *, mode: str, least: int) -> "Image":
             :func:`least_side` for a network.
 
     Raises:
-        Exception: whatever the decoder stumbles on; for :class:`UnreadableImageError` see :func:`prepared`.
+        UnreadableImageError: its pixel values are in no range that is known.
+        Exception: whatever the decoder stumbles on; :func:`prepared` says that the file is damaged.
     """
     from PIL import ImageOps
 
@@ -255,12 +258,14 @@ def prepared(image: "Image", *, height: int, width: int, mode: str) -> NDArray[n
     """Both at once: the pixels that a network gets of an opened image file.
 
     Raises:
-        UnreadableImageError: the file is damaged.
+        UnreadableImageError: the file is damaged, or its pixel values are in no range that is known.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return fitted(upright(image, mode=mode, least=least_side(height, width)), height=height, width=width)
+    except UnreadableImageError:
+        raise
     except Exception:  # as above
         raise damaged() from None
 
@@ -288,15 +293,25 @@ def _reduced(image: "Image", side: int) -> "Image":
 
 
 def _opaque(image: "Image") -> "Image":
-    """Without transparency: on white, as paper is. Sixteen bits of grey become eight."""
+    """Without transparency: on white, as paper is. Numbers of more than eight bits become eight."""
     from PIL import Image
 
     if image.mode.startswith("I") or image.mode == "F":
-        numbers = np.asarray(image, dtype=np.float64)
-        largest = 65535.0 if numbers.max(initial=0) > 255 else 255.0
-        return Image.fromarray((numbers * (255 / largest)).clip(0, 255).astype(np.uint8))
+        return Image.fromarray(_eight_bits(np.asarray(image, dtype=np.float64), fraction=image.mode == "F"))
     if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
         layer = image.convert("RGBA")
         ground = Image.new("RGBA", layer.size, "white")
         return Image.alpha_composite(ground, layer).convert("RGB")
     return image
+
+
+def _eight_bits(numbers: NDArray[np.float64], *, fraction: bool) -> NDArray[np.uint8]:
+    """Pixel values of a scientific camera or program as 0 to 255. No file says how far its numbers go."""
+    least, most = float(numbers.min(initial=0)), float(numbers.max(initial=0))
+    if not (least >= 0 and most <= 65535):  # not a number is neither
+        raise UnreadableImageError(
+            Reason.RANGE,
+            f"The image has pixel values from {least:g} to {most:g}; expected 0 to 1, 0 to 255 or 0 to 65,535.",
+        )
+    largest = 1.0 if fraction and most <= 1 else 255.0 if most <= 255 else 65535.0
+    return (numbers * (255 / largest)).clip(0, 255).astype(np.uint8)

@@ -33,7 +33,7 @@ _SMALL, _LARGE = 10_000, 2_000_000
 _SMALL_FILE = 20_000
 _SMALLEST_SIDE = 512
 """A drawing may fill a small part of a photograph: pixels that are left of the shorter side, at least."""
-_STATUS = {Reason.UNKNOWN: 415, Reason.TOO_LARGE: 413, Reason.DAMAGED: 422}
+_STATUS = {Reason.UNKNOWN: 415, Reason.TOO_LARGE: 413, Reason.DAMAGED: 422, Reason.RANGE: 422}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -144,6 +144,64 @@ def test_odd_images_are_seen_as_people_see_them(tmp_path: Path, settings: Settin
     assert (shown["odd/\N{SUNFLOWER} with spaces\n.bmp"] == [0, 0, 128]).all()
 
 
+GREYS = np.arange(400, dtype=np.float64).reshape(20, 20) / 399
+BLACK_TO_WHITE = (GREYS * 255).astype(np.uint8)[..., None].repeat(3, axis=2)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        GREYS.astype(np.float32),
+        (GREYS * 255).astype(np.float32),
+        (GREYS * 65_535).astype(np.float32),
+        (GREYS * 65_535).astype(np.uint16),
+        (GREYS * 65_535).astype(np.int32),
+    ],
+)
+def test_numbers_of_many_bits_run_from_black_to_white(tmp_path: Path, settings: Settings, numbers: np.ndarray) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    Image.fromarray(numbers).save(folder / "red/numbers.tif")
+
+    row = next(each.row for each in look(folder, settings, side=20).used if each.path == "red/numbers.tif")
+
+    assert np.abs(pixels(settings, 20)[row].astype(int) - BLACK_TO_WHITE).max() <= 1
+
+
+def test_numbers_of_no_known_range_are_left_out_with_the_reason(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    for name, numbers in {
+        "negative": (GREYS * 2 - 1).astype(np.float32),
+        "none": np.where(GREYS > 0.5, np.nan, GREYS).astype(np.float32),
+        "endless": np.where(GREYS > 0.5, np.inf, GREYS).astype(np.float32),
+        "large": (GREYS * 2e9).astype(np.int32),
+        "signed": (GREYS * 200 - 100).astype(np.int32),
+    }.items():
+        Image.fromarray(numbers).save(folder / f"red/{name}.tif")
+
+    assert set(reasons(look(folder, settings)).values()) == {"its pixel values are not from 0 to 65,535"}
+    assert len(reasons(look(folder, settings))) == 5
+
+
+def test_a_float_image_that_was_kept_black_gets_its_pixels(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    Image.fromarray(GREYS.astype(np.float32)).save(folder / "red/float.tif")
+    before = {each.path: each for each in look(folder, settings, side=20).used}
+    with (settings.workspace / "own/mine/20.1.pixels").open("r+b") as file:
+        file.seek(before["red/float.tif"].row * 1200)
+        file.write(bytes(1200))
+    with sqlite3.connect(settings.workspace / "own/mine/index.sqlite") as index:
+        index.execute("UPDATE about SET value = 'PNG, JPEG, pillow 1.0' WHERE key = 'decoders'")
+    index.close()
+
+    for _ in range(2):
+        after = {each.path: each for each in look(folder, settings, side=20).used}
+
+    assert np.abs(pixels(settings, 20)[after["red/float.tif"].row].astype(int) - BLACK_TO_WHITE).max() <= 1
+    assert {path: each.split for path, each in after.items()} == {path: each.split for path, each in before.items()}
+    others = before.keys() - {"red/float.tif"}
+    assert {path: after[path].row for path in others} == {path: before[path].row for path in others}
+
+
 def test_photographs_of_telephones_are_read(tmp_path: Path, settings: Settings) -> None:
     """HEIC as iPhones write it: two rows of two colours each, 64 x 48; AVIF, which the web has."""
     folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})

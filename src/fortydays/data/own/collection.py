@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 # Those of telephones, of 24 megapixels and a little more, are read side by side.
 _LARGE_FILE, _LARGE_PICTURE = 16_000_000, 26_000_000
 _AT_ONCE = 256
+_RANGES = "ranges 1"
+"""Number of the rule by which pixel values of more than eight bits become eight."""
 _SCHEMA = 1
 _TABLES = """
 CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -186,19 +188,28 @@ class Collection:
             self._connection.executemany("INSERT OR IGNORE INTO splits VALUES (?, ?)", splits.items())
 
     def forget_unreadable(self) -> None:
-        """Let files without pixels be looked at again, where what decodes them is not what it was then.
+        """Let files be looked at again that had no pixels, or wrong ones, where another program reads them now.
 
         Raises:
             StorageError: the index cannot be written.
         """
-        today = ", ".join([*FORMATS, *map(_installed, ("pillow", "pi-heif"))])
+        today = ", ".join([*FORMATS, *map(_installed, ("pillow", "pi-heif")), _RANGES])
         with self._storage_errors("write"), self._connection as connection:
-            if connection.execute("SELECT value FROM about WHERE key = 'decoders'").fetchone() == (today,):
+            before = connection.execute("SELECT value FROM about WHERE key = 'decoders'").fetchone() or ("",)
+            if before == (today,):
                 return
             reasons = (Reason.UNKNOWN.value, Reason.DAMAGED.value)
             connection.execute(
                 "DELETE FROM files WHERE content IN (SELECT id FROM contents WHERE contents.reason IN (?, ?))", reasons
             )
+            if _RANGES not in before[0]:
+                # Their pixels may be black. A row of pixels is never written over: the same bytes get another one.
+                connection.execute(
+                    "UPDATE contents SET sha256 = sha256 || ' before' WHERE mode IN ('F', 'I') AND reason = ''"
+                )
+                connection.execute(
+                    "DELETE FROM files WHERE content IN (SELECT id FROM contents WHERE sha256 LIKE '% before')"
+                )
             # What has a row of pixels after all keeps its number, which the row is given to.
             connection.execute(
                 "DELETE FROM contents WHERE reason IN (?, ?) AND id NOT IN (SELECT content FROM prepared)", reasons
@@ -521,6 +532,8 @@ def _upright(image: "Image", side: int) -> "tuple[Image, bool]":
             warnings.simplefilter("ignore")
             turned = image.getexif().get(_ORIENTATION) in (5, 6, 7, 8)
             return upright(image, mode="RGB", least=2 * side), turned
+    except UnreadableImageError:
+        raise
     except Exception:  # whatever a decoder stumbles on, the file is what is wrong
         raise damaged() from None
 
