@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _SIDE = 224
 _SHOWN, _CLASSES = 5, 40
+FIXED_CAMERA = typer.Option(
+    "--fixed-camera", help="All show one scene: only pictures with equal pixels count as the same."
+)
 
 
 def look(
@@ -26,6 +29,7 @@ def look(
     name: Annotated[
         str, typer.Option("--name", metavar="NAME", help="What to call the photographs [the folder's name].")
     ] = "",
+    fixed_camera: Annotated[bool, FIXED_CAMERA] = False,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Where to write the page [reports/ in the workspace]."),
@@ -51,7 +55,9 @@ def look(
     with console_progress(rich.console.Console(stderr=True)) as progress:
         listing = list_photographs(folder)
         with opened(name, settings, side=_SIDE) as collection:
-            found = inspect(listing, collection, workers=available_cores(), progress=progress)
+            found = inspect(
+                listing, collection, workers=available_cores(), progress=progress, fixed_camera=fixed_camera
+            )
             page = make_page(found, collection.pixels(), name=name, place=str(folder))
     files.write_text(path, page)
     if as_json:
@@ -74,6 +80,7 @@ def print_inspection(found: "Inspection") -> None:
     from rich.table import Column, Table
     from rich.text import Text
 
+    from fortydays.data.own.listing import told
     from fortydays.report.photographs import sizes, summary
 
     console = rich.console.Console(highlight=False)
@@ -98,7 +105,7 @@ def print_inspection(found: "Inspection") -> None:
         console.print(Text(f"And {len(counts) - _CLASSES:,} classes more; --json has all of them."))
     for heading, groups in (
         ("The same file more than once", found.exact),
-        ("The same file in several classes, so in none", found.contradictions),
+        ("The same file or picture in several classes: a label is wrong", found.contradictions),
         ("Almost the same picture, kept on one side of the split", found.near),
     ):
         if groups:
@@ -110,7 +117,5 @@ def print_inspection(found: "Inspection") -> None:
                 console.print(Text(f"  and {len(groups) - _SHOWN:,} more"))
     if found.left_out:
         console.print(Text(f"\nLeft out: {len(found.left_out):,}"))
-        for each in found.left_out[:_SHOWN]:
-            console.print(Text(f"  {printable(each.path)}: {each.reason}", overflow="fold"))
-        if len(found.left_out) > _SHOWN:
-            console.print(Text(f"  and {len(found.left_out) - _SHOWN:,} more; --json has all of them"))
+        for line in told(found.left_out):
+            console.print(Text(f"  {line}", overflow="fold"))

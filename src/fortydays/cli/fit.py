@@ -11,7 +11,7 @@ import typer
 from fortydays.base import files
 from fortydays.base.errors import ExitCode, StudyChangedError, UsageError
 from fortydays.base.settings import Settings, read_settings
-from fortydays.cli.data_look import suggested_name
+from fortydays.cli.data_look import FIXED_CAMERA, suggested_name
 from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def fit(
     fine_tune: Annotated[
         bool, typer.Option("--fine-tune", help="Also train the network's last block further: minutes.")
     ] = False,
+    fixed_camera: Annotated[bool, FIXED_CAMERA] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Learn anew, even where nothing has changed.")] = False,
     output: Annotated[
         Path | None,
@@ -87,6 +88,7 @@ def fit(
         seconds=seconds_of(time) if time else None,
         target=target,
         fine_tune=fine_tune,
+        fixed_camera=fixed_camera,
         fresh=fresh,
     )
     console = rich.console.Console(stderr=True)
@@ -133,6 +135,7 @@ def _tell(
     found: "Inspection", pixels: "NDArray[np.uint8]", request: "FitRequest", settings: Settings, progress: "Progress"
 ) -> None:
     """What is in the photographs, in a few lines, and on a page with a sheet of pictures."""
+    from fortydays.data.own.listing import told
     from fortydays.report.photographs import make_page, sizes, summary
 
     page = settings.workspace / "reports" / f"{request.name}-photographs.html"
@@ -141,9 +144,11 @@ def _tell(
     progress.say(f"{sizes(found)}.")
     for note in found.notes:
         progress.say(note)
+    for line in told(found.left_out):
+        progress.say(f"Left out: {line}")
     for what, count in (
         ("the same file more than once", len(found.exact)),
-        ("the same file in several classes, so in none", len(found.contradictions)),
+        ("the same file or picture in several classes: a label is wrong", len(found.contradictions)),
         ("almost the same picture, kept on one side of the split", len(found.near)),
         ("classes with few photographs", len(found.small)),
     ):

@@ -79,6 +79,7 @@ class FitRequest:
         seconds: for all of it, or None for as long as it takes.
         target: the share of test photographs that must be right, or None.
         fine_tune: whether the backbone's last block is trained further too.
+        fixed_camera: whether all photographs show one scene: :func:`~fortydays.data.own.inspection.inspect`.
         fresh: whether to begin anew where nothing has changed.
     """
 
@@ -88,6 +89,7 @@ class FitRequest:
     seconds: float | None = None
     target: float | None = None
     fine_tune: bool = False
+    fixed_camera: bool = False
     fresh: bool = False
 
     def __post_init__(self) -> None:
@@ -174,10 +176,18 @@ def fit(
     """
     model_name = _model_name(request.name, settings)
     watch = _Watch()
-    place = _folder(request.source, settings, progress)
-    listing = list_photographs(place)
+    place = Path(request.source)
+    if public := not files.exists(place) and request.source in photographs.PHOTOGRAPHS:
+        place = photographs.get(photographs.PHOTOGRAPHS[request.source], settings, progress)
+    listing = list_photographs(place, keep_parts=not public)
     with opened(request.name, settings, side=SIDE) as collection:
-        inspection = inspect(listing, collection, workers=available_cores(), progress=progress)
+        inspection = inspect(
+            listing,
+            collection,
+            workers=available_cores(),
+            progress=progress,
+            fixed_camera=request.fixed_camera,
+        )
         kept = own.keep(inspection, collection, name=request.name)
         _check_splits(kept)
         looked(inspection, collection.pixels())
@@ -227,14 +237,6 @@ def _check_splits(kept: own.OwnPhotographs) -> None:
         f"{what} {where}: those that were there are gone, and others keep the split that they have.",
         hint="Add photographs, or give the whole a new name, so that it is divided anew: --name NAME",
     )
-
-
-def _folder(source: str, settings: Settings, progress: Progress) -> Path:
-    """The folder or table that a reader means."""
-    path = Path(source)
-    if not files.exists(path) and source in photographs.PHOTOGRAPHS:
-        return photographs.get(photographs.PHOTOGRAPHS[source], settings, progress)
-    return path
 
 
 def _fit(

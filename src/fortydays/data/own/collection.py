@@ -183,9 +183,9 @@ class Collection:
             return dict(self._connection.execute("SELECT sha256, split FROM splits"))
 
     def keep_splits(self, splits: dict[str, str]) -> None:
-        """Write down the splits of contents that have none yet; those that have one keep it. Raises StorageError."""
+        """Write down the splits of contents, by their SHA-256. Raises StorageError."""
         with self._storage_errors("write"), self._connection:
-            self._connection.executemany("INSERT OR IGNORE INTO splits VALUES (?, ?)", splits.items())
+            self._connection.executemany("INSERT OR REPLACE INTO splits VALUES (?, ?)", splits.items())
 
     def forget_unreadable(self) -> None:
         """Let files be looked at again that had no pixels, or wrong ones, where another program reads them now.
