@@ -1,7 +1,6 @@
 """``forty data look``: what a folder of photographs holds, before anything is learned from it."""
 
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,6 +45,7 @@ def look(
     from fortydays.data.own.collection import opened
     from fortydays.data.own.inspection import inspect
     from fortydays.data.own.listing import list_photographs
+    from fortydays.data.own.naming import check_owner, suggested_name
     from fortydays.data.version_documents import check_name
     from fortydays.report.photographs import make_page
 
@@ -55,6 +55,7 @@ def look(
     with console_progress(rich.console.Console(stderr=True)) as progress:
         listing = list_photographs(folder)
         with opened(name, settings, side=_SIDE) as collection:
+            check_owner(listing, collection, settings)
             found = inspect(
                 listing, collection, workers=available_cores(), progress=progress, fixed_camera=fixed_camera
             )
@@ -66,12 +67,6 @@ def look(
     else:
         print_inspection(found)
         typer.echo(f"\nThe page with pictures: {path}")
-
-
-def suggested_name(folder: Path) -> str:
-    """The name of a folder or table as a name for what is in it."""
-    plain = re.sub(r"[^a-z0-9]+", "-", folder.absolute().stem.lower()).strip("-")
-    return plain[:63].strip("-") or "photographs"
 
 
 def print_inspection(found: "Inspection") -> None:

@@ -11,7 +11,7 @@ import typer
 from fortydays.base import files
 from fortydays.base.errors import ExitCode, StudyChangedError, UsageError
 from fortydays.base.settings import Settings, read_settings
-from fortydays.cli.data_look import FIXED_CAMERA, suggested_name
+from fortydays.cli.data_look import FIXED_CAMERA
 from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def fit(
 
     from fortydays.cli.progress import console_progress
     from fortydays.cli.registry import opened
+    from fortydays.data.own.naming import suggested_name
     from fortydays.data.photographs import PHOTOGRAPHS
     from fortydays.data.version_documents import check_name
     from fortydays.fit.fitting import FitRequest

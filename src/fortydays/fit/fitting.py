@@ -18,12 +18,14 @@ from fortydays.base.errors import DataError, FortydaysError, StorageError, Usage
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings, available_cores
 from fortydays.base.text import printable, shown
+from fortydays.data import catalog as catalog_of_data
 from fortydays.data import library, photographs
 from fortydays.data import weights as published
 from fortydays.data.own import dataset as own
 from fortydays.data.own.collection import Collection, names_kept, opened
 from fortydays.data.own.inspection import Inspection, inspect
 from fortydays.data.own.listing import list_photographs
+from fortydays.data.own.naming import check_owner
 from fortydays.fit import findings as found_out
 from fortydays.fit.attention import class_activation
 from fortydays.fit.balance import balance
@@ -181,6 +183,8 @@ def fit(
         place = photographs.get(photographs.PHOTOGRAPHS[request.source], settings, progress)
     listing = list_photographs(place, keep_parts=not public)
     with opened(request.name, settings, side=SIDE) as collection:
+        if request.name not in photographs.PHOTOGRAPHS:  # which come in several editions
+            check_owner(listing, collection, settings)
         inspection = inspect(
             listing,
             collection,
@@ -215,11 +219,16 @@ def _model_name(name: str, settings: Settings) -> str:
     """
     model_name = name.replace("_", "-")
     check_name(model_name)
-    others = [other for other in names_kept(settings) if other != name and other.replace("_", "-") == model_name]
+    kept, public = names_kept(settings), (*catalog_of_data.DATASETS, *photographs.PHOTOGRAPHS)
+    others = [each for each in (*kept, *public) if each != name and each.replace("_", "-") == model_name]
     if others:
+        whose, same = f"the dataset {others[0]}", ""
+        if others[0] in kept:
+            whose = f"the photographs {others[0]} in this workspace"
+            same = f", or, if they are the same: --name {others[0]}"
         raise UsageError(
-            f"The model would be called {model_name}, as that of the photographs {others[0]} in this workspace is.",
-            hint=f"Call these by another name: --name NAME, or, if they are the same: --name {others[0]}",
+            f"The model would be called {model_name}, as that of {whose} is.",
+            hint=f"Call these by another name: --name NAME{same}",
         )
     return model_name
 

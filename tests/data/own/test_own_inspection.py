@@ -113,6 +113,27 @@ def test_a_file_that_may_not_be_read_is_left_out(tmp_path: Path, settings: Setti
     assert reasons(look(folder, settings)) == {}
 
 
+def test_a_pipe_that_came_in_the_place_of_a_file_is_not_waited_for(
+    tmp_path: Path, settings: Settings, monkeypatch: Any
+) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 4, "blue": 4})
+    real = collections._bytes_of
+
+    def replaced(path: Path, size: int) -> bytes | None:
+        if path.name == "3.png":
+            path.unlink()
+            if path.parent.name == "red":
+                os.mkfifo(path)
+        return real(path, size)
+
+    monkeypatch.setattr(collections, "_bytes_of", replaced)
+
+    assert reasons(look(folder, settings)) == {
+        "blue/3.png": "it cannot be read: No such file or directory",
+        "red/3.png": "it changed while it was read",
+    }
+
+
 def test_odd_images_are_seen_as_people_see_them(tmp_path: Path, settings: Settings) -> None:
     folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
     odd = folder / "odd"
@@ -558,7 +579,9 @@ def test_a_fixed_camera_is_recognized_and_can_be_said(tmp_path: Path, settings: 
     with pytest.raises(DataError) as refused:
         look(folder, settings, side=224)
 
-    assert refused.value.hint.startswith("21 of 21 photographs look almost the same. If a fixed camera took them and")
+    assert refused.value.hint.startswith(
+        "21 of 21 photographs look almost the same as another. If a fixed camera took them and"
+    )
     assert "add --fixed-camera" in refused.value.hint
     found = look(folder, settings, side=224, fixed_camera=True)
     assert {label: sum(counts.values()) for label, counts in found.counts().items()} == {"bad": 8, "good": 13}

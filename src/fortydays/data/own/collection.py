@@ -16,6 +16,7 @@ import hashlib
 import io
 import os
 import sqlite3
+import stat
 import threading
 import warnings
 from collections import deque
@@ -176,6 +177,27 @@ class Collection:
                 hint=f"Remove the folder {self.folder} and run the command again.",
             )
         return pixels[:rows]
+
+    def owner(self) -> str:
+        """The folder or table that the name belongs to, or "". Raises StorageError."""
+        with self._storage_errors("read"):
+            found = self._connection.execute("SELECT value FROM about WHERE key = 'owner'").fetchone()
+        return os.fsdecode(found[0]) if found else ""
+
+    def keep_owner(self, place: str) -> None:
+        """Let the name belong to a folder or table. Raises StorageError."""
+        with self._storage_errors("write"), self._connection:
+            self._connection.execute("INSERT OR REPLACE INTO about VALUES ('owner', ?)", (os.fsencode(place),))
+
+    def is_empty(self) -> bool:
+        """Whether no photograph was looked at yet. Raises StorageError."""
+        with self._storage_errors("read"):
+            return not self._connection.execute("SELECT 1 FROM contents LIMIT 1").fetchone()
+
+    def knows(self, sha256: str) -> bool:
+        """Whether a content was looked at. Raises StorageError."""
+        with self._storage_errors("read"):
+            return bool(self._connection.execute("SELECT 1 FROM contents WHERE sha256 = ?", (sha256,)).fetchone())
 
     def splits(self) -> dict[str, str]:
         """The split of every content that has one, by its SHA-256."""
@@ -518,9 +540,12 @@ def _status(path: Path) -> tuple[int, int] | str:
 
 
 def _bytes_of(path: Path, size: int) -> bytes | None:
-    """The bytes of a file; None where it has another size by now. Links are not followed."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    """The bytes of a file; None where it is none by now, or has another size. Links are not followed."""
+    # A pipe that came in its place would be waited for.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
         content = file.read(size + 1)
     return content if len(content) == size else None
 

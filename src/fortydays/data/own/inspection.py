@@ -1,7 +1,7 @@
 """What a reader's photographs are, before anything is learned from them: what is used, what is left out, and why."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,7 +149,7 @@ def inspect(
     contradictions += [pictures.paths(group) for group in pictures.under_several_labels(pixels)]
     thin, notes = _too_small(pictures, listing.classes), list(listing.notes)
     notes += [f"The class {printable(name)!r} is left out: {why}." for name, why in thin.items()]
-    alike = "" if fixed_camera else _mostly_alike(pictures)
+    alike = "" if fixed_camera else _mostly_alike(pictures, thin)
     notes += [alike] if alike else []
     members = {number for number, each in enumerate(pictures.photographs) if each.label in thin}
     left_out += [LeftOut(path=path, reason=_WHY_THIN) for path in pictures.paths(sorted(members))]
@@ -223,12 +223,15 @@ def _too_small(pictures: Pictures, classes: Sequence[str]) -> dict[str, str]:
     return thin
 
 
-def _mostly_alike(pictures: Pictures) -> str:
-    """A sentence where most photographs look almost the same, as those of a fixed camera do; else ""."""
-    largest = next(iter(largest_first(pictures.groups)), ())
-    if len(largest) < _MANY or 2 * len(largest) <= len(pictures.order):
+def _mostly_alike(pictures: Pictures, thin: Iterable[str]) -> str:
+    """A sentence where so many look almost the same that it decides what can be used; else ""."""
+    alike = largest_first(pictures.groups)
+    largest, all_of_them = len(alike[0]) if alike else 0, len(pictures.order)
+    labels = Counter(each.label for each in pictures.photographs)
+    too_few = any(labels[name] >= FEWEST for name in thin)
+    if not too_few and (largest < _MANY or 2 * largest <= all_of_them):
         return ""
-    return f"{len(largest):,} of {len(pictures.order):,} photographs look almost the same. {_FIXED_CAMERA}"
+    return f"{sum(map(len, alike)):,} of {all_of_them:,} photographs look almost the same as another. {_FIXED_CAMERA}"
 
 
 def _divided(pictures: Pictures, collection: Collection) -> tuple[dict[str, str], list[LeftOut], list[str]]:

@@ -289,7 +289,8 @@ def walk(root: Path) -> tuple[list[str], list[LeftOut]]:
                         continue
                     reason = _problem(entry)
                     if reason:
-                        left_out.append(LeftOut(path=path, reason=reason))
+                        # A name that is no text is shown as far as it is one.
+                        left_out.append(LeftOut(path=path.encode("utf-8", "replace").decode(), reason=reason))
                     elif entry.is_dir(follow_symlinks=False):
                         waiting.append(f"{path}/")
                     elif _is_called_image(entry):
