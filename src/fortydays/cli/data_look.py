@@ -100,7 +100,7 @@ def print_inspection(found: "Inspection") -> None:
         console.print(Text(f"And {len(counts) - _CLASSES:,} classes more; --json has all of them."))
     for heading, groups in (
         ("The same file more than once", found.exact),
-        ("The same file or picture in several classes: a label is wrong", found.contradictions),
+        ("The same file or picture under several labels", found.contradictions),
         ("Almost the same picture, kept on one side of the split", found.near),
     ):
         if groups:

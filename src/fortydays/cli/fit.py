@@ -149,7 +149,7 @@ def _tell(
         progress.say(f"Left out: {line}")
     for what, count in (
         ("the same file more than once", len(found.exact)),
-        ("the same file or picture in several classes: a label is wrong", len(found.contradictions)),
+        ("the same file or picture under several labels", len(found.contradictions)),
         ("almost the same picture, kept on one side of the split", len(found.near)),
         ("classes with few photographs", len(found.small)),
     ):

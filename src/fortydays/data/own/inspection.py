@@ -83,10 +83,6 @@ class Inspection:
             found[each.label][each.split] += 1
         return found
 
-    def reasons(self) -> dict[str, int]:
-        """How many files were left out for each reason, the most frequent first."""
-        return dict(Counter(each.reason for each in self.left_out).most_common())
-
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Width and height of the smallest, the middle and the largest photograph, by its pixels."""
         if not self.used:

@@ -22,8 +22,9 @@ _MOST_MEAN, _MOST_CELL, _CELL_PER_MEAN = 7.0, 6.0, 20.0
 """Of 255, by which these may differ: all cells on average; one cell, and more where all differ. A small thing that is
 in one picture alone changes one cell much and the others not; compression changes all a little."""
 
-_COMPARED = 50
-"""With how many others of its group a picture is compared, those of the most similar brightness."""
+_COMPARED, _MOST_ALIKE = 50, 1_000
+"""With how many others of its group a picture is compared, those of the most similar brightness. A larger group is no
+one picture that was saved again, but what a fixed camera sees."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,7 +86,7 @@ class Pictures:
         """The members of groups that are the same picture, saved again, under different labels; sorted."""
         found: list[list[int]] = []
         for group in largest_first(self.groups):
-            if len({self.photographs[member].label for member in group}) > 1:
+            if len(group) <= _MOST_ALIKE and len({self.photographs[member].label for member in group}) > 1:
                 pairs = self._contradicting(group, pixels)
                 joined = groups_of(len(group), np.array(pairs, np.int64).reshape(-1, 2))
                 found += [sorted(group[members].tolist()) for members in largest_first(joined)]
