@@ -114,8 +114,12 @@ def test_a_copy_is_the_same_data_and_what_became_of_it_is_not(tmp_path: Path, se
 
     assert look(copy, settings) == 10
 
-    for number in range(4):
-        picture("red", number + 60).save(copy / f"red/{number}.png")
+    picture("red", 60).save(copy / "red/new.png")
+    assert look(copy, settings) == 11
+
+    for colour in ("red", "blue"):
+        for number in range(4):
+            picture(colour, number + 70).save(copy / colour / f"{number}.png")
     with pytest.raises(UsageError, match="holds other photographs"):
         look(copy, settings)
 

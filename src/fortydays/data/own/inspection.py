@@ -144,9 +144,9 @@ def inspect(
     pictures = Pictures.of(first, contents, pixels, only_identical=fixed_camera)
     contradictions += [pictures.paths(group) for group in pictures.under_several_labels(pixels)]
     thin, notes = _too_small(pictures, listing.classes), list(listing.notes)
-    notes += [f"The class {printable(name)!r} is left out: {why}." for name, why in thin.items()]
     alike = "" if fixed_camera else _mostly_alike(pictures, thin)
     notes += [alike] if alike else []
+    notes += [f"The class {printable(name)!r} is left out: {why}." for name, why in thin.items()]
     members = {number for number, each in enumerate(pictures.photographs) if each.label in thin}
     left_out += [LeftOut(path=path, reason=_WHY_THIN) for path in pictures.paths(sorted(members))]
     pictures = pictures.without(members)
@@ -221,13 +221,12 @@ def _too_small(pictures: Pictures, classes: Sequence[str]) -> dict[str, str]:
 
 def _mostly_alike(pictures: Pictures, thin: Iterable[str]) -> str:
     """A sentence where so many look almost the same that it decides what can be used; else ""."""
-    alike = largest_first(pictures.groups)
-    largest, all_of_them = len(alike[0]) if alike else 0, len(pictures.order)
+    sizes = [len(group) for group in largest_first(pictures.groups)]
     labels = Counter(each.label for each in pictures.photographs)
-    too_few = any(labels[name] >= FEWEST for name in thin)
-    if not too_few and (largest < _MANY or 2 * largest <= all_of_them):
+    decides = max(sizes, default=0) >= _MANY or any(labels[name] >= FEWEST for name in thin)
+    if not decides or 2 * sum(sizes) <= len(pictures.order):
         return ""
-    return f"{sum(map(len, alike)):,} of {all_of_them:,} photographs look almost the same as another. {_FIXED_CAMERA}"
+    return f"{sum(sizes):,} of {len(pictures.order):,} photographs look almost the same as another. {_FIXED_CAMERA}"
 
 
 def _divided(pictures: Pictures, collection: Collection) -> tuple[dict[str, str], list[LeftOut], list[str]]:

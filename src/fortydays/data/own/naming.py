@@ -55,8 +55,7 @@ def check_owner(listing: Listing, collection: Collection, settings: Settings) ->
         return
     looked_at = listing.photographs[:: max(1, len(listing.photographs) // _LOOKED_AT)]
     known = sum(collection.knows(_digest(listing.root / each.path)) for each in looked_at)
-    # A copy beside the original has all that is looked at; what has moved may have grown since.
-    if known < len(looked_at) if there else 2 * known < len(looked_at):
+    if 2 * known <= len(looked_at):  # what has moved, or is a copy, may have changed since
         name = collection.folder.name
         raise UsageError(
             f"The name {name!r} belongs to {printable(owner) or 'other photographs'}. "
