@@ -1,13 +1,21 @@
-"""Who this process is, and whether another one still runs: for locks that outlive the process that took them."""
+"""Who this process is, whether another one still runs, and locks whose waiters are told for whom they wait."""
 
 import contextlib
+import json
 import os
+import shlex
 import socket
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from fortydays.base import files
+from fortydays.base.text import printable
+
 _LARGEST_PID = 2**22  # Linux's own limit; macOS's is lower
+_SECONDS_WITHOUT_A_WORD = 2.0
+_LONGEST_COMMAND = 200
 
 
 def identity() -> dict[str, Any]:
@@ -36,6 +44,45 @@ def has_ended(process: Mapping[str, Any]) -> bool:
     except OSError:  # it runs, as another user
         return False
     return bool(process.get("started")) and process["started"] != _started(pid)
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Hold a lock file. Another holder is waited for as long as it lives: the system frees the lock when it dies.
+
+    Args:
+        path: the lock file. It holds who has the lock, for those who wait.
+        waiting: told once, after two seconds, for whom this process waits: its command and its number.
+
+    Raises:
+        StorageError: the lock file cannot be created.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(files.locked(path, timeout=_SECONDS_WITHOUT_A_WORD))
+        except TimeoutError:
+            waiting(_holder(path))
+            stack.enter_context(files.locked(path))
+        # In place: a renamed file would be another one than the waiters have open. Without it they wait all the same.
+        with contextlib.suppress(OSError):
+            path.write_text(json.dumps({"pid": os.getpid(), "command": _command()}), "utf-8")
+        yield
+
+
+def _command() -> str:
+    """This process's command line, shortened."""
+    program, *arguments = sys.argv or [""]
+    name = "forty" if Path(program).stem == "__main__" else Path(program).name
+    return printable(shlex.join([name, *arguments]))[:_LONGEST_COMMAND]
+
+
+def _holder(path: Path) -> str:
+    """Who holds a lock file, in words."""
+    try:
+        told = json.loads(path.read_bytes()[:4096])
+        return f"{printable(str(told['command']))[:_LONGEST_COMMAND]} (process {int(told['pid'])})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
 
 
 def _space() -> str:

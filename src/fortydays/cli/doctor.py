@@ -210,7 +210,7 @@ def check_gpu(present: bool) -> Check:
 
 def check_sqlite(version: tuple[int, ...]) -> Check:
     """Whether the SQLite that Python was built with can keep a write-ahead log safely."""
-    from fortydays.track.store import SQLITE_WITH_SAFE_LOG
+    from fortydays.track.database import SQLITE_WITH_SAFE_LOG
 
     shown = ".".join(str(part) for part in version)
     if version >= SQLITE_WITH_SAFE_LOG:

@@ -63,7 +63,7 @@ def serve_page(settings: Settings, *, port: int, ready: Callable[[str], None], n
             hint=f"Open {where.shown} in a browser, or unset MLFLOW_TRACKING_URI to see the workspace's store.",
         )
     _refuse_taken_port(port)
-    for line in prepare(where):
+    for line in prepare(where, waiting=note):
         note(line)
     address = f"http://{HOST}:{port}"
     with (
