@@ -18,6 +18,7 @@ from fortydays.base.settings import Settings
 from fortydays.data.arrays import Dataset
 from fortydays.registry.catalog import Catalog, NotWholeError
 from fortydays.registry.names import parse_reference
+from fortydays.registry.reproduction import _study_file
 from fortydays.track import store as module
 from fortydays.track.database import set_right
 from fortydays.track.store import destination, open_store
@@ -152,3 +153,12 @@ def test_the_store_of_a_team_is_left_as_it_is(settings: Settings, add_version: A
     team = dataclasses.replace(at(settings, tmp_path / "mine"), tracking_uri=f"sqlite:///{database}")
     open_store(destination(team))
     assert database.read_bytes() == before
+
+
+def test_the_study_of_a_fit_is_found_where_the_workspace_is_now(settings: Settings) -> None:
+    study = settings.workspace / "own" / "pets" / "studies" / "pets-1234.py"
+    study.parent.mkdir(parents=True)
+    study.write_text("STUDY = None\n")
+    assert _study_file("/before/own/pets/studies/pets-1234.py", settings) == str(study)
+    for elsewhere in ("/before/own/pets/studies/gone.py", "/home/reader/pets-1234.py", "pets-1234.py"):
+        assert _study_file(elsewhere, settings) == elsewhere

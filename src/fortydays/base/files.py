@@ -7,6 +7,8 @@ moved aside and named, never overwritten.
 
 import contextlib
 import errno
+import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -153,18 +155,49 @@ def sync_all() -> None:
 def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
     """A new folder ``parent/.NAME.XXXX.part`` that is removed when the block ends.
 
-    A process that is killed leaves it behind; :func:`remove_leftovers` finds it by its name.
+    A process that is killed leaves it behind; the next one that makes a folder of this name there removes it.
 
     Raises:
         StorageError: it cannot be created.
     """
     make_folder(parent)
+    remove_abandoned(parent, name)
     with storage_errors("create a folder in", parent):
-        folder = Path(tempfile.mkdtemp(dir=parent, prefix=f".{name}.", suffix=".part"))
+        while True:
+            folder = Path(tempfile.mkdtemp(dir=parent, prefix=f".{name}.", suffix=".part"))
+            held = _held(folder, wait=True)
+            if folder.exists():  # another process may have taken it for abandoned before it was locked
+                break
+            if held is not None:
+                os.close(held)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+
+def remove_abandoned(parent: Path, name: str) -> None:
+    """Remove the folders that killed processes left of :func:`temporary_folder`; those of living ones stay."""
+    for folder in parent.glob(f".{glob.escape(name)}.*.part"):
+        held = _held(folder, wait=False) if folder.is_dir() and not folder.is_symlink() else None
+        if held is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(held)
+
+
+def _held(folder: Path, *, wait: bool) -> int | None:
+    """A folder's descriptor, locked until it is closed or the process ends; None where it cannot be locked."""
+    descriptor = None
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # locked, gone meanwhile, or on a file system without locks, where nothing is removed
+        if descriptor is not None:
+            os.close(descriptor)
+        return None
+    return descriptor
 
 
 @contextlib.contextmanager

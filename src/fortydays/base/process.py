@@ -1,12 +1,18 @@
-"""Who this process is, whether another one still runs, and locks whose waiters are told for whom they wait."""
+"""Who this process is and whether another one still runs; processes that end with the one that started them.
+
+Also locks whose waiters are told for whom they wait.
+"""
 
 import contextlib
 import json
 import os
 import shlex
+import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +20,11 @@ from fortydays.base import files
 from fortydays.base.text import printable
 
 _LARGEST_PID = 2**22  # Linux's own limit; macOS's is lower
+PARENT = "FORTYDAYS_PARENT"
+"""The environment variable with the number of the process that its children are to end with."""
+
+_SECONDS_BETWEEN_LOOKS = 0.5
+_SECONDS_TO_END = 5.0
 _SECONDS_WITHOUT_A_WORD = 2.0
 _LONGEST_COMMAND = 200
 
@@ -44,6 +55,42 @@ def has_ended(process: Mapping[str, Any]) -> bool:
     except OSError:  # it runs, as another user
         return False
     return bool(process.get("started")) and process["started"] != _started(pid)
+
+
+def children_end_with_this() -> None:
+    """From now on, the processes of this program that this one starts end when it does, however that comes about."""
+    os.environ[PARENT] = str(os.getpid())
+
+
+def end_with_parent() -> None:
+    """Have this process, and what it starts, end with the one that has started it, if that one has asked for it.
+
+    Importing the package calls this.
+    """
+    parent = os.environ.pop(PARENT, "")
+    # A process further down has inherited the variable from one that knows nothing of it.
+    if parent == str(os.getppid()):
+        children_end_with_this()
+        threading.Thread(target=_end_after, args=(int(parent),), daemon=True, name="end with parent").start()
+
+
+def guarded(command: Sequence[str]) -> list[str]:
+    """The command line of another program that is to end with this process. To be started in a session of its own."""
+    return [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py")), str(os.getpid()), *command]
+
+
+def without_parent(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment for a process that is to outlive this one."""
+    return {name: value for name, value in environment.items() if name != PARENT}
+
+
+def _end_after(parent: int) -> None:
+    # A process whose parent has ended is given another one.
+    while os.getppid() == parent:
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        os.kill(os.getpid(), number)
+        time.sleep(_SECONDS_TO_END)
 
 
 @contextlib.contextmanager

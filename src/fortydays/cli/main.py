@@ -13,6 +13,7 @@ from typer.exceptions import Abort, TyperException
 from fortydays import __version__
 from fortydays.base.errors import ExitCode, FortydaysError
 from fortydays.base.files import storage_error
+from fortydays.base.process import children_end_with_this
 from fortydays.cli import (
     bundle,
     compare,
@@ -103,6 +104,7 @@ def root(
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
+    children_end_with_this()
     code = execute(sys.argv[1:])
     if "tensorflow" in sys.modules:
         leave(code)

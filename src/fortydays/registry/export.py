@@ -6,12 +6,10 @@ backends, TensorFlow alone exports every layer of this journey to a graph that O
 keeps the caller free of training frameworks, and on the backend that it has.
 """
 
-import contextlib
 import json
 import os
 import subprocess
 import sys
-import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +19,7 @@ import numpy as np
 from fortydays.base import files
 from fortydays.base.arrays import load_arrays, save_arrays
 from fortydays.base.errors import FortydaysError, StorageError
+from fortydays.base.process import children_end_with_this
 from fortydays.base.settings import read_settings
 from fortydays.registry.contents import ONNX_FILE
 from fortydays.registry.inference import INPUT, OUTPUT, read_signature
@@ -75,8 +74,7 @@ def export(request: ExportRequest) -> None:
     files.make_folder(folder)
     with files.temporary_folder(folder, "export") as scratch:
         files.write_json(scratch / "request.json", asdict(request))
-        # Nothing is ever written: the end of its input tells the other process that this one is gone.
-        reading, writing = os.pipe()
+        children_end_with_this()
         try:
             done = subprocess.run(
                 [sys.executable, "-P", "-m", "fortydays.registry.export", str(scratch / "request.json")],
@@ -85,15 +83,12 @@ def export(request: ExportRequest) -> None:
                 text=True,
                 timeout=_LONGEST_SECONDS,
                 check=False,
-                stdin=reading,
+                stdin=subprocess.DEVNULL,
             )
         except subprocess.TimeoutExpired:
             raise ExportFailedError(
                 f"The export of {request.variant!r} took more than {_LONGEST_SECONDS} s."
             ) from None
-        finally:
-            os.close(reading)
-            os.close(writing)
         if done.returncode == 0:
             return
         try:
@@ -244,16 +239,9 @@ def _answers(model: "keras.Model", images: Any, test_views: str) -> Any:
     return np.concatenate(answers).astype(np.float32)
 
 
-def _end_with_parent() -> None:
-    with contextlib.suppress(OSError):
-        os.read(0, 1)
-    os._exit(1)
-
-
 def main(arguments: list[str]) -> int:
     """Export what the file ``arguments[0]`` asks for. Returns the exit status; failures are told beside that file."""
     (path,) = map(Path, arguments)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         _work(ExportRequest(**json.loads(path.read_text("utf-8"))))
     except FortydaysError as error:

@@ -85,7 +85,7 @@ def reproduce(
     from fortydays.days.loading import find_study, load_study
 
     study, trial = lineage["study"], lineage["trial"]
-    file = find_study(str(study["day"]) if study["day"] else study_file or study["file"])
+    file = find_study(str(study["day"]) if study["day"] else study_file or _study_file(study["file"], settings))
     if file.day is None and documents.code_digest([file.path]) != lineage["code"]["study"]:
         raise FortydaysError(
             f"{file.path} is not the study that {version} was made with, so it is not run.",
@@ -172,6 +172,13 @@ def judge(
         metrics=metrics,
         weights_digest=result["weights_digest"],
     )
+
+
+def _study_file(recorded: str, settings: Settings) -> str:
+    """Where a study of one's own is. One that ``forty fit`` wrote is in the workspace, which may have moved."""
+    path = Path(recorded)
+    here = settings.workspace.joinpath(*path.parts[-4:])  # own/NAME/studies/FILE
+    return str(here) if path.parts[-4:-3] == ("own",) and here.is_file() else recorded
 
 
 def _today(

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 
+from fortydays.base import process
 from fortydays.base.errors import FortydaysError
 from fortydays.base.settings import Settings
 from fortydays.study.runs import RunFolder
@@ -127,7 +128,7 @@ def _sender(run: RunFolder, settings: Settings) -> subprocess.Popen[bytes]:
         bufsize=0,
         start_new_session=True,  # Ctrl-C in the terminal is for the study alone
         env={
-            **os.environ,
+            **process.without_parent(os.environ),  # it goes on when the study has ended
             # By the environment, which only this user can see, because an address may hold a password.
             "FORTYDAYS_HOME": str(settings.workspace),
             "MLFLOW_TRACKING_URI": settings.tracking_uri,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fortydays.base import files
 from fortydays.base.errors import TrackingError, UsageError
+from fortydays.base.process import guarded
 from fortydays.base.settings import Settings
 from fortydays.track.store import destination, prepare, scrubbed
 
@@ -42,7 +43,7 @@ def server_command(port: int, artifacts: Path) -> list[str]:
 def serve_page(settings: Settings, *, port: int, ready: Callable[[str], None], note: Callable[[str], None]) -> None:
     """Show the tracker's page until Ctrl-C (or what the caller turns into a ``KeyboardInterrupt``) ends the block.
 
-    No process is left behind, however it ends, except by SIGKILL.
+    No process is left behind, however it ends.
 
     Args:
         settings: whose tracking store to show.
@@ -109,6 +110,7 @@ def _ended_by_hangup() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _running(command: list[str], uri: str, scratch: Path) -> Iterator[subprocess.Popen[bytes]]:
+    command = guarded(command)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_PASSED_ON)}
     environment |= {
         "MLFLOW_BACKEND_STORE_URI": uri,

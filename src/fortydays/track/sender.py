@@ -3,6 +3,8 @@
 ``python -m fortydays.track.sender RUN_FOLDER`` looks at the folder every few seconds and sends what is new, until the
 run has ended or its standard input does: then the run's process is done, or was killed. What went wrong is kept in the
 run's ``track.json``, and in ``track.log``; nothing is printed.
+
+Its priority is not lowered: on a busy machine, a process of low priority would hold the store's locks for minutes.
 """
 
 import contextlib
