@@ -62,9 +62,10 @@ def set_aside(database: Path) -> Path:
 
 
 def put(draft: Path, database: Path) -> None:
-    """Rename a new store to where there is none; a journal that was left there is not its own. Raises StorageError."""
-    for suffix in _JOURNALS:
-        files.remove(database.with_name(database.name + suffix))
+    """Rename a new store to where there is none. Raises StorageError."""
+    # A journal that was left there is not its own; the draft is what earlier versions of this program left.
+    for leftover in (*(database.with_name(database.name + suffix) for suffix in _JOURNALS), files.part_of(database)):
+        files.remove(leftover)
     with files.storage_errors("write", database):
         with draft.open("rb") as file:
             os.fsync(file.fileno())
