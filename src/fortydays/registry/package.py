@@ -20,6 +20,7 @@ SCHEMA_VERSION = 1
 _LARGEST_MANIFEST = 1_000_000
 _MOST_FILES = 1_000
 _SHOWN = 5
+_OF_FILE_MANAGERS = frozenset((".ds_store", ".localized", ".directory", "thumbs.db", "ehthumbs.db", "desktop.ini"))
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -176,7 +177,10 @@ def _text(content: Mapping[str, Any]) -> bytes:
 
 
 def _files_in(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The files of a folder and its subfolders by name, sorted. A link could lead anywhere, so there may be none."""
+    """The files of a folder and its subfolders by name, sorted. A link could lead anywhere, so there may be none.
+
+    Files that file managers leave are passed over.
+    """
     if not files.is_folder(folder):
         raise StorageError(f"There is no folder {folder}.")
     waiting, count = [folder], 0
@@ -194,11 +198,17 @@ def _files_in(folder: Path) -> Iterator[tuple[str, Path]]:
             if stat.S_ISDIR(mode):
                 waiting.append(path)
             elif stat.S_ISREG(mode):
-                yield name, path
+                if not _is_of_a_file_manager(path.name):
+                    yield name, path
             else:
                 raise DamagedPackageError(
                     f"{folder} is damaged: {_clean(name)} is neither a file nor a folder.", hint=_AGAIN
                 )
+
+
+def _is_of_a_file_manager(name: str) -> bool:
+    """Whether it is a file that macOS, Windows or KDE write into a folder that somebody looks at."""
+    return name.startswith("._") or name.lower() in _OF_FILE_MANAGERS
 
 
 def _clean(name: str) -> str:
