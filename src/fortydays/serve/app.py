@@ -15,24 +15,23 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException, MultiPartParser
 
 from fortydays import __version__
 from fortydays.base import clock
 from fortydays.base.errors import FortydaysError
+from fortydays.base.text import shown
 from fortydays.serve import documents as shapes
 from fortydays.serve.answers import label, prediction
 from fortydays.serve.card import card_page
 from fortydays.serve.connections import UNDER_WAY
 from fortydays.serve.errors import RequestError
+from fortydays.serve.form import read_files
 from fortydays.serve.guard import ARRIVED, COOKIE, REQUEST, Access, Guard, cookie_value, error_document
 from fortydays.serve.metrics import CONTENT_TYPE
 from fortydays.serve.protocol import JSON_LENGTH, parse_json, pixels_from, read_infer_request, write_infer_answer
 from fortydays.serve.service import Answer, Service
 
 if TYPE_CHECKING:
-    from starlette.datastructures import UploadFile
-
     from fortydays.serve.served import ServedModel
 
 Reload = Callable[[], Awaitable[dict[str, Any]]]
@@ -40,7 +39,11 @@ Reload = Callable[[], Awaitable[dict[str, Any]]]
 PAGE = Path(__file__).parent / "page"
 TOP = 5
 _LONG_JSON = 100_000
-_IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "application/octet-stream")
+_BYTES_TYPES = ("", "application/octet-stream", "binary/octet-stream")
+_KNOWN_TYPES = (
+    "image/png, image/jpeg, image/webp or application/octet-stream for an image file, "
+    "multipart/form-data for several, or application/json"
+)
 _NO_STORE = {"cache-control": "no-store"}
 _DOCS_POLICY = (
     "default-src 'self'; img-src 'self' data:; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
@@ -284,7 +287,8 @@ def _add_predict(app: FastAPI, service: Service) -> None:
 
 
 async def _answer(request: Request, service: Service) -> Answer:
-    kind = request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
+    given = request.headers.get("content-type", "")
+    kind = given.partition(";")[0].strip().lower()
     told = _told(request)
     if kind == "application/json":
         content = await _json_body(request, service)
@@ -293,18 +297,20 @@ async def _answer(request: Request, service: Service) -> Answer:
         if images.ndim == len(model.shape):
             images = images[None]
         return await service.answer_pixels(model, images, **told)
-    if kind in _IMAGE_TYPES:
+    if kind == "multipart/form-data":
+        files = await _uploads(request, service)
+        names = [f"Image {i} of {len(files)}, {shown(name)}" for i, (name, _) in enumerate(files, start=1)]
+        return await service.answer_files([content for _, content in files], names=names, **told)
+    # What an image is, its bytes say: programs have many names for a JPEG, and some send none.
+    if kind.startswith("image/") or kind in _BYTES_TYPES:
         content = await request.body()
         if not content:
             raise RequestError(400, "The body is empty; expected an image file.")
         return await service.answer_files([content], **told)
-    if kind == "multipart/form-data":
-        return await service.answer_files(await _uploads(request, service), **told)
-    raise RequestError(
-        415,
-        f"The body's type is not known; expected {', '.join(_IMAGE_TYPES[:3])}, "
-        "multipart/form-data or application/json.",
-    )
+    how = ""
+    if kind == "application/x-www-form-urlencoded":  # which curl says unasked
+        how = " With curl: --data-binary @FILE -H 'Content-Type: image/png'"
+    raise RequestError(415, f"The body's type is not known: {shown(given)}; expected {_KNOWN_TYPES}.{how}")
 
 
 _Result = TypeVar("_Result")
@@ -333,28 +339,9 @@ async def _json_body(request: Request, service: Service) -> bytes:
     return content
 
 
-async def _uploads(request: Request, service: Service) -> list[bytes]:
-    """The files of a form."""
-    try:
-        parser = MultiPartParser(
-            request.headers,
-            request.stream(),
-            max_files=service.limits.images,
-            max_fields=service.limits.images,
-            max_part_size=service.limits.body,
-        )
-        parser.spool_max_size = service.limits.body + 1  # in memory: it is bounded already
-        form = await parser.parse()
-    except (MultiPartException, KeyError, ValueError):
-        raise RequestError(400, "The form cannot be read, or has too many parts.") from None
-    uploads: list[UploadFile] = [value for _, value in form.multi_items() if not isinstance(value, str)]
-    try:
-        contents = [await upload.read() for upload in uploads]
-    finally:
-        await form.close()
-    if not contents:
-        raise RequestError(400, "The form has no file.")
-    return contents
+async def _uploads(request: Request, service: Service) -> list[tuple[str, bytes]]:
+    """Name and content of each file of a form."""
+    return await read_files(request.headers["content-type"], request.stream(), most=service.limits.images)
 
 
 def _add_protocol(app: FastAPI, service: Service) -> None:
