@@ -13,7 +13,6 @@ is kept after a crash is a whole number of photographs: pixels are on disk befor
 import contextlib
 import dataclasses
 import hashlib
-import io
 import os
 import sqlite3
 import threading
@@ -38,6 +37,7 @@ from fortydays.base.images import (
     check_content,
     damaged,
     fitted,
+    orientation,
     read_head,
     upright,
 )
@@ -276,7 +276,7 @@ class Collection:
         width = height = 0
         kind = mode = ""
         try:
-            image = read_head(io.BytesIO(content), formats=FORMATS, most_pixels=MOST_PIXELS)
+            image = read_head(content, formats=FORMATS, most_pixels=MOST_PIXELS)
             check_content(content, image)
             (width, height), kind, mode = image.size, str(image.format), image.mode
             large = width * height > _LARGE_PICTURE
@@ -519,13 +519,11 @@ def _upright(image: "Image", side: int) -> "tuple[Image, bool]":
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            turned = image.getexif().get(_ORIENTATION) in (5, 6, 7, 8)
-            return upright(image, mode="RGB", least=2 * side), turned
+            turned = orientation(image)  # a TIFF tells it no more when it is decoded, a PNG perhaps only then
+            picture = upright(image, mode="RGB", least=2 * side)
+            return picture, max(turned, orientation(image)) >= 5
     except Exception:  # whatever a decoder stumbles on, the file is what is wrong
         raise damaged() from None
-
-
-_ORIENTATION = 0x0112
 
 
 def _values(content: Content) -> tuple[object, ...]:
