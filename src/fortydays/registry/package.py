@@ -18,6 +18,7 @@ from fortydays.base.errors import FortydaysError, StorageError
 MANIFEST = "manifest.json"
 SCHEMA_VERSION = 1
 _LARGEST_MANIFEST = 1_000_000
+_LARGEST_FILE = 2**40
 _MOST_FILES = 1_000
 _SHOWN = 5
 _OF_FILE_MANAGERS = frozenset((".ds_store", ".localized", ".directory", "thumbs.db", "ehthumbs.db", "desktop.ini"))
@@ -162,10 +163,12 @@ _AGAIN = "Make it again from the registry with `forty bundle`, or register the m
 def _manifest(content: Mapping[str, Any]) -> Manifest:
     listed = {name: (entry["sha256"], entry["bytes"]) for name, entry in content["files"].items()}
     for name, (digest, size) in listed.items():
-        if not _DIGEST.fullmatch(digest) or not isinstance(size, int):
+        if not _DIGEST.fullmatch(digest) or type(size) is not int or not 0 <= size <= _LARGEST_FILE:
             raise ValueError("no digest or no size")
         if not name or Path(name).is_absolute() or set(name.split("/")) & {"", ".", ".."}:
             raise ValueError("a name that leads out of the folder")
+    if not isinstance(content["kind"], str) or not isinstance(content["facts"], dict):
+        raise ValueError("no kind or no facts")
     return Manifest(
         kind=content["kind"], facts=content["facts"], files=listed, digest=files.sha256_of_json(dict(content))
     )

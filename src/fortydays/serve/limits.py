@@ -19,6 +19,7 @@ class Limits:
         delay: seconds that an image waits for others on their way, so that they are computed together.
         deadline: seconds in which a request is answered.
         body_deadline: seconds in which a request's body must have arrived.
+        trial: seconds in which a new bundle must have been tried out before it replaces another.
         drain: seconds in which accepted requests are answered when the service ends or a model is replaced.
     """
 
@@ -33,4 +34,5 @@ class Limits:
     delay: float = 0.002
     deadline: float = 10.0
     body_deadline: float = 20.0
+    trial: float = 30.0
     drain: float = 15.0

@@ -113,7 +113,7 @@ class RequestLog:
 
     def add(self, row: Row) -> None:
         """Keep a row, soon."""
-        if self._rows.qsize() >= min(_MOST_QUEUED, max(1, _MOST_BYTES_QUEUED // row.image.nbytes)):
+        if self._rows.qsize() >= min(_MOST_QUEUED, max(1, _MOST_BYTES_QUEUED // max(1, row.image.nbytes))):
             self._dropped(1)
             return
         self._rows.put(row)
@@ -134,10 +134,18 @@ class RequestLog:
             ended = None in rows
             kept = [row for row in rows if row is not None]
             if kept:
-                try:
-                    self._write(kept)
-                except sqlite3.Error:
-                    self._dropped(len(kept))
+                self._keep(kept)
+
+    def _keep(self, rows: list[Row]) -> None:
+        """Write rows. One that cannot be written is dropped alone; where the disk refuses, all are."""
+        try:
+            self._write(rows)
+        except Exception as error:  # a number or a text that no column takes: whatever it is, this thread goes on
+            if len(rows) == 1 or isinstance(error, sqlite3.OperationalError):
+                self._dropped(len(rows))
+                return
+            for row in rows:
+                self._keep([row])
 
     def _write(self, rows: list[Row]) -> None:
         most = self._most_rows

@@ -20,6 +20,7 @@ from fortydays.serve.limits import Limits
 from fortydays.serve.log import RequestLog, Row
 from fortydays.serve.metrics import Metrics
 from fortydays.serve.served import ServedModel, load
+from fortydays.serve.trying import try_out
 
 MAIN, SHADOW = "main", "shadow"
 FindBundle = Callable[[str], Awaitable[Path]]
@@ -218,6 +219,7 @@ class Service:
 
     async def _loaded(self, role: str, folder: Path) -> ServedModel:
         try:
+            await try_out(folder, batch=self.limits.batch, seconds=self.limits.trial)
             model = await asyncio.to_thread(load, folder, self.limits, self.metrics, threads=self._threads)
         except FortydaysError as error:
             # Whoever asked over HTTP is not told where things lie.
