@@ -24,7 +24,7 @@ def test_what_is_written_comes_back_with_the_folders_it_needs(tmp_path: Path) ->
     files.write_json(path, {"share": 0.5, "name": "größer"})
     assert files.read_json(path) == {"share": 0.5, "name": "größer"}
     assert names_in(path.parent) == ["state.json"]
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_who_is_reading_the_old_content_keeps_it_whole(tmp_path: Path) -> None:

@@ -55,3 +55,12 @@ def test_the_thread_goes_on_after_it(tmp_path: Path) -> None:
     log.add(row(request="later"))
     log.close()
     assert kept(tmp_path / "log.sqlite", []) == (["later"], 0)
+
+
+def test_it_is_its_owners_alone_and_has_no_journal_that_can_damage_it(tmp_path: Path) -> None:
+    kept(tmp_path / "serve" / "log.sqlite", [row()], keep_images=True)
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "serve").rglob("*")} == {0o600}
+    if sqlite3.sqlite_version_info < (3, 51, 3):
+        connection = sqlite3.connect(tmp_path / "serve" / "log.sqlite")
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+        connection.close()

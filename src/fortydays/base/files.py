@@ -2,7 +2,8 @@
 
 State is written to a temporary file in the same folder, flushed to disk and renamed, so that a reader (or a
 process that starts after a crash) sees either the old content or the new, never a mixture. A damaged file is
-moved aside and named, never overwritten.
+moved aside and named, never overwritten. What is made here only its owner can read, and a stricter umask stays;
+:func:`fortydays.base.privacy.share` opens what a reader wants to pass on.
 """
 
 import contextlib
@@ -77,26 +78,21 @@ def _mode(path: Path) -> int | None:
 
 
 def make_folder(path: Path) -> Path:
-    """Create a folder and its parents where missing.
+    """Create a folder and its parents where missing, which only their owner can enter; one that is there stays so.
 
     Raises:
         StorageError: the folder cannot be created.
     """
     with storage_errors("create the folder", path):
-        path.mkdir(parents=True, exist_ok=True)
+        for each in reversed((path, *path.parents)):  # Path.mkdir gives parents another mode than it is told
+            if each == path or not each.exists():
+                each.mkdir(mode=0o700, exist_ok=True)
     return path
 
 
 def make_private_folder(path: Path) -> Path:
-    """Create a folder that only its owner can enter, and its parents, where missing; one that is there stays as it is.
-
-    Raises:
-        StorageError: the folder cannot be created.
-    """
-    make_folder(path.parent)
-    with storage_errors("create the folder", path):
-        path.mkdir(mode=0o700, exist_ok=True)
-    return path
+    """The same as :func:`make_folder`, for what must never be open."""
+    return make_folder(path)
 
 
 def make_private_file(path: Path) -> Path:
@@ -126,7 +122,6 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.chmod(0o644)
             temporary.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -180,7 +175,6 @@ def folder_built_whole(path: Path) -> Iterator[Path]:
     with temporary_folder(path.parent, path.name) as folder:
         yield folder
         with storage_errors("write", path):
-            folder.chmod(0o755)
             sync_folder(folder)
             folder.replace(path)
             sync_folder(path.parent)
@@ -225,7 +219,7 @@ def extended_part(path: Path, *, keep: int) -> Iterator[IO[bytes]]:
     """
     make_folder(path.parent)
     with storage_errors("write", path):
-        file = part_of(path).open("r+b" if keep else "wb")
+        file = open(part_of(path), "r+b" if keep else "wb", opener=_private)  # noqa: SIM115 - has no opener
     try:
         with storage_errors("write", path):
             file.truncate(keep)
@@ -234,6 +228,10 @@ def extended_part(path: Path, *, keep: int) -> Iterator[IO[bytes]]:
     finally:
         with storage_errors("write", path):
             file.close()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 def complete_part(path: Path) -> None:
@@ -258,7 +256,7 @@ def append_bytes(path: Path, *, after: int, content: bytes) -> None:
     Raises:
         StorageError: it cannot be written, or has fewer bytes than that.
     """
-    with storage_errors("write", path), path.open("ab") as file:
+    with storage_errors("write", path), open(path, "ab", opener=_private) as file:
         if file.seek(0, os.SEEK_END) < after:
             raise StorageError(f"{path} is shorter than it was: it has fewer than {after:,} bytes.")
         file.truncate(after)
@@ -349,7 +347,7 @@ def locked(path: Path, *, timeout: float = -1) -> Iterator[None]:
     import filelock
 
     make_folder(path.parent)
-    lock = filelock.FileLock(path)
+    lock = filelock.FileLock(path, mode=0o600)
     try:
         with storage_errors("lock", path):
             lock.acquire(timeout=timeout)

@@ -1,5 +1,6 @@
 """The entry of the command ``forty``: its commands, and what every error looks like to a reader."""
 
+import contextlib
 import json
 import signal
 import sys
@@ -11,8 +12,10 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from fortydays import __version__
-from fortydays.base.errors import ExitCode, FortydaysError
+from fortydays.base.errors import ExitCode, FortydaysError, UsageError
 from fortydays.base.files import storage_error
+from fortydays.base.privacy import tighten
+from fortydays.base.settings import read_settings
 from fortydays.cli import (
     bundle,
     compare,
@@ -97,6 +100,8 @@ def root(
     ] = False,
 ) -> None:
     """Forty days of deep learning and MLOps: studies that run, claims that are checked."""
+    with contextlib.suppress(UsageError):  # a variable that is wrong, as the command itself will say
+        tighten(read_settings().workspace)
     if context.invoked_subcommand is None:
         list_command.print_map()
 

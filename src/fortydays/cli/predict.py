@@ -13,6 +13,7 @@ import typer
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.base.privacy import share
 from fortydays.base.settings import available_cores, read_settings
 from fortydays.base.text import printable
 from fortydays.cli.stopping import stopping_in_time
@@ -217,6 +218,7 @@ def _write(
             _check_free(path)
 
     files.write_atomically(path.absolute(), write)
+    share(path)
 
 
 # --------------------------------------------------------------------------------------------------- how they are told

@@ -11,6 +11,7 @@ from typing import Any
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError
+from fortydays.base.privacy import share
 from fortydays.report.numbers import claim_outlook, claim_value
 from fortydays.report.results import Results, read_results
 
@@ -115,6 +116,8 @@ def renew(root: Path) -> list[Path]:
         text = readme.read_text("utf-8")
     files.write_text(readme, fill(text, by_day, files.read_json(benchmarks) if benchmarks.exists() else {}))
     files.write_text(drawing, picture(next(r for r in by_day if r.day == PICTURE_OF_DAY)))
+    for path in (readme, drawing):
+        share(path)
     return [readme, drawing]
 
 

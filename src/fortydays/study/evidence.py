@@ -13,6 +13,7 @@ from typing import Any
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, StorageError
+from fortydays.base.privacy import share
 from fortydays.study.claims import Claim, Judgement, Trials, Verdict, unit_of
 from fortydays.study.statistics import interval
 
@@ -289,7 +290,9 @@ def published() -> Published:
 def publish(evidence: Mapping[str, Any]) -> None:
     """Write a day's evidence to the place of the published one, atomically. Raises StorageError."""
     text = json.dumps(evidence, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    files.write_text(published().path(evidence["day"]), text + "\n")
+    path = published().path(evidence["day"])
+    files.write_text(path, text + "\n")
+    share(path)
 
 
 def read_evidence(path: Path) -> dict[str, Any]:

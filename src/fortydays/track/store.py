@@ -18,14 +18,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+from fortydays.base import database as database_rules
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, TrackingError
+from fortydays.base.privacy import private_umask
 from fortydays.base.settings import Settings
 
 SYNC_COMMAND = "forty sync"
 """What a reader calls to send again what is missing in the tracker."""
 
-SQLITE_WITH_SAFE_LOG = (3, 51, 3)
+SQLITE_WITH_SAFE_LOG = database_rules.SAFE_WRITE_AHEAD
 """From this version on, SQLite's write-ahead log cannot damage a store (the WAL-reset fault is repaired in it)."""
 
 _ENVIRONMENT = {
@@ -164,7 +166,7 @@ def using_mlflow(where: Destination, *, hint: str = _SEND_LATER) -> Iterator[Non
     from mlflow.exceptions import MlflowException
 
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), private_umask():
             warnings.filterwarnings("ignore", module="mlflow|sqlalchemy|alembic")
             yield
     except FortydaysError:
@@ -303,9 +305,7 @@ def _damage(database: Path) -> str:
     try:
         with contextlib.closing(sqlite3.connect(address, uri=True, timeout=20)) as connection:
             found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-            mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
-            if mode == "wal" and sqlite3.sqlite_version_info < SQLITE_WITH_SAFE_LOG:
-                connection.execute("PRAGMA journal_mode=DELETE")
+            database_rules.set_journal(connection)
     except sqlite3.OperationalError as error:  # locked, or the disk refuses: no sign of damage
         raise TrackingError(f"The tracking store {database} cannot be read: {error}.") from error
     except sqlite3.DatabaseError as error:

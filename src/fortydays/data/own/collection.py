@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.base import files
+from fortydays.base import database, files
 from fortydays.base.errors import DataError, StorageError
 from fortydays.base.images import (
     PREPARATION,
@@ -467,7 +467,7 @@ def opened(name: str, settings: Settings, *, side: int) -> Iterator[Collection]:
             ) from None
         path = folder / INDEX
         try:
-            connection = sqlite3.connect(path)
+            connection = database.connect(path)
             stack.callback(connection.close)
             connection.executescript(_TABLES)
             with connection:
