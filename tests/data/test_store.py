@@ -191,6 +191,30 @@ def test_a_test_split_that_was_damaged_after_loading_is_refused_when_it_is_opene
     assert caught.value.hint == "Set it aside and fetch it again with: forty data get tiny"
 
 
+@pytest.mark.parametrize("name", ["training_images.npy", "training_labels.npy"])
+def test_a_flipped_byte_that_left_no_trace_in_size_and_time_is_never_trained_on(
+    spec: DatasetSpec, settings: Settings, listener: Listener, name: str
+) -> None:
+    folder = store.get(spec, settings)
+    right = (folder / name).read_bytes()
+    flip_byte(folder / name, 150)
+    store.load(spec, settings, listener)
+    assert (folder / name).read_bytes() == right
+    assert f"{name} has SHA-256" in listener.warned[0]
+    assert "is fetched again" in listener.warned[1]
+
+
+@pytest.mark.parametrize("name", ["test_images.npy", "test_labels.npy"])
+def test_such_a_byte_in_the_test_split_is_found_when_it_is_opened(
+    spec: DatasetSpec, settings: Settings, name: str
+) -> None:
+    folder = store.get(spec, settings)
+    flip_byte(folder / name, 140)
+    dataset = store.load(spec, settings)
+    with pytest.raises(DataError, match=r"'tiny' in .* is damaged: the arrays have digest"):
+        dataset.test.open()
+
+
 def test_get_repairs_what_only_verify_can_find(spec: DatasetSpec, settings: Settings, listener: Listener) -> None:
     folder = store.get(spec, settings)
     flip_byte(folder / "test_images.npy", 4000)
