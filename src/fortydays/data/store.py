@@ -249,7 +249,7 @@ def _suspicions(folder: Path, spec: DatasetSpec) -> list[str]:
 
 
 def _is_changed(folder: Path, spec: DatasetSpec, part: str) -> bool:
-    """Whether the files of a part, "training" or "test", have other bytes than the manifest says; reads all of them."""
+    """Whether the files of a part, "training" or "test", have other bytes than the manifest says; reads them."""
     known = _manifest_files(folder, spec)
     names = (f"{part}_images.npy", f"{part}_labels.npy")
     return any(files.sha256_of_file(folder / name) != known[name]["sha256"] for name in names)
