@@ -23,6 +23,7 @@ import pytest
 import requests
 from made_up_bundles import TOKEN, bundle, served
 from PIL import Image
+from test_connections import slow_readers
 from test_images import scans
 from test_serve_command import service, swapped
 
@@ -315,6 +316,36 @@ def test_two_hundred_slow_connections_keep_nobody_out(tmp_path: Path) -> None:
             for connection in slow:
                 connection.close()
         assert found.best() == (1, "3")
+
+
+def test_slow_readers_are_gone_in_thirty_seconds_and_keep_no_probe_waiting(tmp_path: Path) -> None:
+    bundle(tmp_path / "now")
+    with service(tmp_path / "home", str(tmp_path / "now")) as found:
+        process = psutil.Process(found.process.pid)
+        before, least = process.memory_info().rss, len(process.net_connections())
+
+        def probe() -> None:
+            began = time.monotonic()
+            assert requests.get(f"{found.address}/readyz", timeout=20).status_code == 200
+            assert time.monotonic() - began < 1
+
+        readers = slow_readers(found.address, 200)
+        began = time.monotonic()
+        while len(process.net_connections()) > least + 1:
+            probe()
+            assert time.monotonic() - began < 30
+            time.sleep(0.5)
+        attack = threading.Thread(target=lambda: readers.extend(slow_readers(found.address, 2000)), daemon=True)
+        attack.start()
+        for _ in range(40):
+            probe()
+            time.sleep(0.2)
+        attack.join(60)
+        assert len(readers) == 2200
+        assert process.memory_info().rss - before < 100 * 2**20
+        for connection in readers:
+            connection.close()
+        assert found.end() == (143, "Stopped.\n")  # and nothing else was said
 
 
 def test_a_bundle_with_any_changed_byte_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.routing import APIRoute
-from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 
@@ -29,6 +28,7 @@ from fortydays.serve.guard import ARRIVED, COOKIE, REQUEST, Access, Guard, cooki
 from fortydays.serve.metrics import CONTENT_TYPE
 from fortydays.serve.protocol import JSON_LENGTH, parse_json, pixels_from, read_infer_request, write_infer_answer
 from fortydays.serve.service import Answer, Service
+from fortydays.serve.static import Files
 
 if TYPE_CHECKING:
     from starlette.datastructures import UploadFile
@@ -82,6 +82,7 @@ def create_app(
     reload: Reload,
     started: Callable[[], Awaitable[None]] | None = None,
     stopped: Callable[[], Awaitable[None]] | None = None,
+    root_path: str = "",
 ) -> Guard:
     """The application of one worker, for an ASGI server.
 
@@ -91,6 +92,7 @@ def create_app(
         reload: called to replace the models by what their aliases name now; gives what is served.
         started: called when the server starts.
         stopped: called after it answered its last request.
+        root_path: what a proxy has put before every path: "" or "/prefix".
     """
 
     @asynccontextmanager
@@ -109,6 +111,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        redirect_slashes=False,  # to an address that is another one behind a proxy
+        servers=[{"url": root_path}] if root_path else None,
         responses={
             status: {"model": shapes.Refusal, "description": text}
             for status, text in (
@@ -123,8 +127,6 @@ def create_app(
     app.add_exception_handler(Exception, _failed)
     _add_predict(app, service)  # first, as routes are tried in their order
     _add_protocol(app, service)
-    app.mount("/page/docs", StaticFiles(directory=Path(str(package_files("fastapi_offline"))) / "static"))
-    app.mount("/page", StaticFiles(directory=PAGE))
     _add_pages(app, service)
     _add_health(app, service)
 
@@ -149,7 +151,8 @@ def create_app(
         """Let the browser that knows the token follow links, which carry none."""
         answer = Response(status_code=204, headers=_NO_STORE)
         if access.token:
-            answer.set_cookie(COOKIE, cookie_value(access.token), httponly=True, samesite="strict")
+            path = root_path or "/"
+            answer.set_cookie(COOKIE, cookie_value(access.token), path=path, httponly=True, samesite="strict")
         return answer
 
     _name_the_token(app)
@@ -176,24 +179,34 @@ def create_app(
         metrics=service.metrics,
         route_of=route_of,
         closing=lambda: not service.ready,
+        root_path=root_path,
     )
 
 
 def _add_pages(app: FastAPI, service: Service) -> None:
+    files = Files({"": PAGE, "docs/": Path(str(package_files("fastapi_offline"))) / "static"})
+
     @app.get("/", include_in_schema=False)
-    async def page() -> Response:
-        return Response(
-            (PAGE / "index.html").read_bytes(), media_type="text/html", headers={"cache-control": "no-cache"}
-        )
+    async def page(request: Request) -> Response:
+        found = files.answer("index.html", request)
+        assert found is not None
+        return found
+
+    @app.get("/page/{name:path}", include_in_schema=False)
+    async def page_file(request: Request) -> Response:
+        found = files.answer(request.path_params["name"], request)
+        if found is None:
+            raise HTTPException(404)
+        return found
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
         html = get_swagger_ui_html(
-            openapi_url="/openapi.json",
+            openapi_url="openapi.json",  # relative to this page, as all here: a proxy may have put something before it
             title="fortydays service",
-            swagger_js_url="/page/docs/swagger-ui-bundle.js",
-            swagger_css_url="/page/docs/swagger-ui.css",
-            swagger_favicon_url="/page/icon.svg",
+            swagger_js_url="page/docs/swagger-ui-bundle.js",
+            swagger_css_url="page/docs/swagger-ui.css",
+            swagger_favicon_url="page/icon.svg",
         )
         html.headers["content-security-policy"] = _DOCS_POLICY
         return html
@@ -487,7 +500,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     headers = {**_NO_STORE}
     if error.retry_after:
         headers["retry-after"] = str(error.retry_after)
-    if error.status in (408, 413):
+    if error.closes:
         headers["connection"] = "close"
     return Response(
         orjson.dumps(error_document(error.message, request.scope)), error.status, headers, "application/json"
@@ -505,6 +518,9 @@ async def _not_there(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     what = {404: "There is no such page.", 405: "This page does not take that method."}
     message = what.get(error.status_code, "The request was refused.")
+    headers = dict(error.headers or {})
+    if "GET" in headers.get("Allow", "").split(", "):
+        headers["Allow"] = ", ".join(sorted({*headers["Allow"].split(", "), "HEAD"}))
     return Response(
-        orjson.dumps(error_document(message, request.scope)), error.status_code, error.headers, "application/json"
+        orjson.dumps(error_document(message, request.scope)), error.status_code, headers, "application/json"
     )
