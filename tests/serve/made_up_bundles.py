@@ -117,6 +117,7 @@ def served(
     shadow: Path | None = None,
     limits: Limits | None = None,
     access: Access | None = None,
+    root_path: str = "",
     **options: Any,
 ) -> Iterator[Running]:
     limits, metrics = limits or Limits(), Metrics()
@@ -135,7 +136,7 @@ def served(
         metrics=metrics,
         **options,
     )
-    app = create_app(service, access=access or Access(admin_token=TOKEN), reload=reload)
+    app = create_app(service, access=access or Access(admin_token=TOKEN), reload=reload, root_path=root_path)
     config = uvicorn.Config(
         app, host="127.0.0.1", port=0, http=Connection, log_config=None, log_level="critical", ws="none", lifespan="on"
     )

@@ -101,8 +101,8 @@
       const options = { method: "POST", body: content, headers: { "Content-Type": content.type } };
       const started = performance.now();
       const [main, second] = await Promise.all([
-        ask(`/predict?top=${many ? 10 : 12}`, options, (text) => turn === state.turn && say(text)),
-        state.model && state.model.shadow ? ask(`/compare?top=${many ? 10 : 12}`, options, () => {}) : null,
+        ask(`predict?top=${many ? 10 : 12}`, options, (text) => turn === state.turn && say(text)),
+        state.model && state.model.shadow ? ask(`compare?top=${many ? 10 : 12}`, options, () => {}) : null,
       ]);
       if (turn !== state.turn) continue; // it was cleared meanwhile, or something else was given
       if (!main) forget("", "No answer");
@@ -274,12 +274,12 @@
   });
 
   const begin = async () => {
-    const model = await ask("/model");
+    const model = await ask("model");
     if (!model) return;
     state.model = model;
     $("token-form").hidden = true;
     // Links carry no token: from now on, a cookie of this browser lets them through.
-    if (sessionStorage.getItem("token")) await fetch("/session", { method: "POST", headers: headers() }).catch(() => {});
+    if (sessionStorage.getItem("token")) await fetch("session", { method: "POST", headers: headers() }).catch(() => {});
     name(model);
     $("drawing").hidden = !model.strokes;
     document.querySelector("main").classList.toggle("given", !model.strokes);
