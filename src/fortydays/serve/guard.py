@@ -245,7 +245,11 @@ async def refuse(error: FortydaysError, scope: Scope, send: Send) -> None:
     if isinstance(error, RequestError):
         status, retry, message = error.status, error.retry_after, error.message
     content = orjson.dumps(error_document(message, scope))
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(content)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
     if retry:
         headers.append((b"retry-after", str(retry).encode()))
     if status == 401:
