@@ -10,6 +10,8 @@ import requests
 from made_up_bundles import TOKEN, bundle, served
 
 from fortydays.base import clock
+from fortydays.base.errors import UsageError
+from fortydays.cli.serve import serve
 from fortydays.serve.guard import Access
 from fortydays.serve.server import Sparing
 
@@ -75,6 +77,13 @@ def test_the_prefix_is_taken_away_once_by_whoever(folder: Path) -> None:
         assert "/model" in document["paths"]
         text = requests.get(f"{running.address}/metrics", headers={"Authorization": f"Bearer {SECRET}"}, timeout=10)
         assert 'fortydays_requests_total{route="/model",status="200"} 2.0' in text.text
+
+
+@pytest.mark.parametrize("prefix", ["digits", "/a b", "/../x", "//x", "/a/./b", "/a?b", "http://x/"])
+def test_what_is_no_prefix_is_told_with_an_example(prefix: str) -> None:
+    with pytest.raises(UsageError, match=r"^--root-path '.*' is no prefix of paths; expected a slash, then") as caught:
+        serve("nothing", root_path=prefix)
+    assert caught.value.hint == "For example: --root-path /models/digits"
 
 
 def test_what_clients_cause_by_the_thousand_is_written_down_twenty_times_a_minute(
