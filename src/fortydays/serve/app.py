@@ -53,6 +53,7 @@ PAGE = Path(__file__).parent / "page"
 TOP = 5
 _LONG_JSON = 100_000
 _IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "application/octet-stream")
+_NOT_THERE = "There is no such page."
 _NO_STORE = {"cache-control": "no-store"}
 _DOCS_POLICY = (
     "default-src 'self'; img-src 'self' data:; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
@@ -87,19 +88,22 @@ class _Direct(APIRoute):
         return called
 
 
-def _posts_first(app: FastAPI) -> App:
-    """The application with a short way to what is posted, past the layers that FastAPI has around every route."""
-    posts = [
-        (route.path_regex, route.get_route_handler())
+def _directly(app: FastAPI) -> App:
+    """The application with a short way to its routes, past the layers that FastAPI has around each.
+
+    What leads to no route, or takes another method, is left to FastAPI, and refusals to the guard.
+    """
+    routes = [
+        (route.path_regex, route.methods or set(), route.get_route_handler())
         for route in app.routes
-        if isinstance(route, _Direct) and "POST" in (route.methods or ())
+        if isinstance(route, _Direct)
     ]
 
     async def called(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "POST":
-            for path, answer in posts:
+        if scope["type"] == "http":
+            for path, methods, answer in routes:
                 found = path.match(scope["path"])
-                if found:
+                if found and scope["method"] in methods:
                     scope["path_params"] = found.groupdict()
                     response = await answer(Request(scope, receive))
                     await response(scope, receive, send)
@@ -156,9 +160,7 @@ def create_app(
         },
     )  # fmt: skip
     app.router.route_class = _Direct
-    app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(HTTPException, _not_there)
-    app.add_exception_handler(Exception, _failed)
     _add_predict(app, service)  # first, as routes are tried in their order
     _add_protocol(app, service)
     _add_pages(app, service)
@@ -207,7 +209,7 @@ def create_app(
         return "/page" if path.startswith("/page/") else "other"
 
     return Guard(
-        _posts_first(app),
+        _directly(app),
         access=access,
         limits=service.limits,
         metrics=service.metrics,
@@ -230,7 +232,7 @@ def _add_pages(app: FastAPI, service: Service) -> None:
     async def page_file(request: Request) -> Response:
         found = files.answer(request.path_params["name"], request)
         if found is None:
-            raise HTTPException(404)
+            raise RequestError(404, _NOT_THERE)
         return found
 
     @app.get("/docs", include_in_schema=False)
@@ -529,28 +531,9 @@ def _json(document: object, *, status: int = 200) -> Response:
     return Response(orjson.dumps(document), status, _NO_STORE, "application/json")
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestError)
-    headers = {**_NO_STORE}
-    if error.retry_after:
-        headers["retry-after"] = str(error.retry_after)
-    if error.closes:
-        headers["connection"] = "close"
-    return Response(
-        orjson.dumps(error_document(error.message, request.scope)), error.status, headers, "application/json"
-    )
-
-
-async def _failed(request: Request, _error: Exception) -> Response:
-    # The guard, which this error reaches next, writes it down.
-    return Response(
-        orjson.dumps(error_document("The service failed.", request.scope)), 500, _NO_STORE, "application/json"
-    )
-
-
 async def _not_there(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    what = {404: "There is no such page.", 405: "This page does not take that method."}
+    what = {404: _NOT_THERE, 405: "This page does not take that method."}
     message = what.get(error.status_code, "The request was refused.")
     headers = dict(error.headers or {})
     if "GET" in headers.get("Allow", "").split(", "):
