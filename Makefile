@@ -46,10 +46,10 @@ test: $(STAMPS)/dev ## Run the tests that take seconds, in two processes
 	@$(VENV_PYTHON) -m pytest $(or $(PYTEST_ARGS),-n 2)
 
 test-jax: $(STAMPS)/dev ## Run the engine's tests on the JAX backend
-	@KERAS_BACKEND=jax $(VENV_PYTHON) -m pytest tests/train tests/models $(PYTEST_ARGS)
+	@$(VENV_PYTHON) -m pytest tests/train tests/models --backend jax $(or $(PYTEST_ARGS),-n 2)
 
 test-slow: $(STAMPS)/dev ## Run the tests that train for minutes or fetch real data
-	@$(VENV_PYTHON) -m pytest -m slow $(PYTEST_ARGS)
+	@$(VENV_PYTHON) -m pytest -m slow $(or $(PYTEST_ARGS),-n 2)
 
 check: $(STAMPS)/dev ## Check format, lint, types and the direction of imports
 	@$(VENV_PYTHON) -m ruff format --check .

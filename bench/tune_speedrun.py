@@ -17,6 +17,7 @@ from typing import Any
 from fortydays.base.errors import FortydaysError
 from fortydays.base.settings import read_settings
 from fortydays.data import store
+from fortydays.report import numbers
 from fortydays.study.speedrun import SETTINGS, Speedrun, find_preset, make_preset, run_speedrun
 
 TRY = 'such as "epochs=3 batch_size=250"; an empty one changes nothing'
@@ -56,7 +57,7 @@ def changes(text: str) -> dict[str, Any]:
 def line(found: Speedrun) -> str:
     """Accuracy and seconds of one try."""
     accuracy = found.accuracy
-    shown = f"{100 * accuracy.mean:.2f}%" + (f" ±{100 * accuracy.std:.2f}" if accuracy.std is not None else "")
+    shown = numbers.mean_and_spread(accuracy, "share", digits=2)
     lowest = min(r.accuracy for r in found.results)
     return f"{shown:>20} {100 * lowest:6.2f}% {found.seconds.mean:8.1f} {found.compile_seconds:9.1f}"
 

@@ -1,18 +1,31 @@
-"""What all rooms share: Keras, loaded once for a process and computing on one thread."""
+"""What all rooms share: an environment that does not depend on the reader's, and what takes seconds to make."""
 
-import signal
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import stated_environment
+from fortydays.base.settings import read_settings
 
-def pytest_configure() -> None:
-    """Let tests be stopped by Ctrl-C, and stop what they start by it.
+_home = pytest.StashKey[Path | None]()
 
-    A shell that starts them in the background has them, and all they start, ignore the signal.
-    """
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--backend", help="the backend that Keras computes on: tensorflow (unless said) or jax")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_home] = stated_environment.enter()
+    if config.getoption("--backend"):
+        os.environ["KERAS_BACKEND"] = config.getoption("--backend")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    home = config.stash.get(_home, None)
+    if home is not None:
+        stated_environment.leave(home)
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +33,13 @@ def keras() -> Any:
     from fortydays.train.framework import load_keras
 
     return load_keras(threads=1)
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tracking store of MLflow with nothing in it: to be copied to ``mlflow.db`` in a workspace."""
+    from fortydays.track.store import destination, prepare
+
+    home = tmp_path_factory.mktemp("store")
+    prepare(destination(read_settings({"FORTYDAYS_HOME": str(home)})))
+    return home / "mlflow.db"

@@ -24,7 +24,7 @@ def test_what_is_written_comes_back_with_the_folders_it_needs(tmp_path: Path) ->
     files.write_json(path, {"share": 0.5, "name": "größer"})
     assert files.read_json(path) == {"share": 0.5, "name": "größer"}
     assert names_in(path.parent) == ["state.json"]
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_who_is_reading_the_old_content_keeps_it_whole(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_damaged_document_is_named(tmp_path: Path, content: bytes, message: st
 def test_a_missing_document_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"Could not read .*state\.json: No such file or directory\.") as caught:
         files.read_json(tmp_path / "state.json")
-    assert caught.value.hint == "It does not exist."
+    assert caught.value.hint == ""  # the reason has said that it does not exist
 
 
 def test_what_is_set_aside_in_the_same_second_is_all_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,3 +173,29 @@ def test_a_private_folder_is_for_its_owner_only_and_one_that_is_there_stays_as_i
     assert made.stat().st_mode & 0o777 == 0o700
     made.chmod(0o750)
     assert files.make_private_folder(made).stat().st_mode & 0o777 == 0o750
+
+
+def test_the_folder_of_a_killed_process_goes_and_that_of_a_living_one_stays(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from fortydays.base import files\n"
+        "with files.temporary_folder(Path(sys.argv[1]), 'export') as folder:\n"
+        "    (folder / 'file').write_text('x'); print(folder, flush=True); time.sleep(600)\n"
+    )
+    killed, living = (
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    )
+    try:
+        assert killed.stdout is not None and living.stdout is not None
+        left, used = Path(killed.stdout.readline().strip()), Path(living.stdout.readline().strip())
+        with files.temporary_folder(tmp_path, "export") as mine:
+            assert left.exists()  # its process lives
+        killed.kill()
+        killed.wait()
+        with files.temporary_folder(tmp_path, "export") as mine:
+            assert sorted(tmp_path.iterdir()) == sorted([mine, used])
+        assert (used / "file").exists()
+    finally:
+        for process in (killed, living):
+            process.kill()
+            process.communicate()

@@ -1,11 +1,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from fortydays.base.process import has_ended, identity
+from fortydays.base.process import PARENT, guarded, has_ended, identity, locked, without_parent
 
 
 def another(*, ended: bool) -> dict[str, Any]:
@@ -62,3 +64,93 @@ def test_a_number_that_was_given_again_is_another_process() -> None:
 @pytest.mark.parametrize("pid", [None, 0, -1, 10**30, "7", True, 1.5])
 def test_what_is_no_number_of_a_process_is_not_asked_about(pid: Any) -> None:
     assert not has_ended({**identity(), "pid": pid})
+
+
+WAITS = "import sys, time, fortydays; print(1, flush=True); time.sleep(600)"
+
+
+def children_of(code: str) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
+    """A process and, as soon as they run, its children."""
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    _RUNNING.append(parent)
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "1\n"
+    return parent, psutil.Process(parent.pid).children(recursive=True)
+
+
+def have_ended(processes: list[psutil.Process]) -> bool:
+    _, alive = psutil.wait_procs(processes, timeout=30)
+    return not alive
+
+
+def test_a_child_of_a_killed_process_ends_and_so_does_its_own_child() -> None:
+    grandchild = f"import subprocess, sys, fortydays; subprocess.run([sys.executable, '-c', {WAITS!r}])"
+    parent, children = children_of(
+        "import subprocess, sys; from fortydays.base.process import children_end_with_this\n"
+        "children_end_with_this()\n"
+        f"subprocess.run([sys.executable, '-c', {grandchild!r}])"
+    )
+    assert len(children) == 2
+    parent.kill()
+    assert have_ended(children)
+
+
+def test_another_program_is_guarded_with_all_that_it_starts() -> None:
+    parent, children = children_of(
+        "import subprocess; from fortydays.base.process import guarded\n"
+        "subprocess.run(guarded(['sh', '-c', 'sleep 600 & sleep 600 & echo 1; wait']), start_new_session=True)"
+    )
+    assert len(children) == 4  # the guard, the shell, and what the shell has started
+    parent.kill()
+    assert have_ended(children)
+
+
+def test_a_guarded_program_says_and_returns_what_it_would_alone() -> None:
+    command = guarded(["sh", "-c", "echo said; echo complained >&2; exit 7"])
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (7, "said\n", "complained\n")
+
+
+def test_a_process_that_is_to_outlive_its_parent_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PARENT, "1")
+    assert PARENT not in without_parent(os.environ)
+    # A process of another parent than the one that asked is none of its children.
+    done = subprocess.run(
+        [sys.executable, "-c", "import fortydays, threading; print(threading.active_count())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "1\n"
+
+
+def test_who_waits_for_a_lock_is_told_for_whom_and_waits_on(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from fortydays.base.process import locked\n"
+        "with locked(Path(sys.argv[1]), waiting=print):\n"
+        "    print('held', flush=True); sys.stdin.read()\n"
+    )
+    lock = tmp_path / "lock"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdin is not None and holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    told: list[str] = []
+
+    def release(holder_in_words: str) -> None:
+        told.append(holder_in_words)
+        holder.kill()  # the system frees the lock of one that dies
+
+    with locked(lock, waiting=release):
+        pass
+    holder.communicate()
+    assert told == [f"-c {lock} (process {holder.pid})"]
+
+
+def test_nobody_is_told_of_a_lock_that_is_free_or_whose_holder_is_unknown(tmp_path: Path) -> None:
+    told: list[str] = []
+    (tmp_path / "lock").write_bytes(b"\xff not JSON")
+    with locked(tmp_path / "lock", waiting=told.append):
+        pass
+    assert told == []

@@ -11,6 +11,7 @@ from made_up_runs import BEEF, CAFE, longest_line, made_up, make_run
 
 from fortydays.cli.main import execute
 from fortydays.study.evidence import results_digest, summarize
+from fortydays.train.recipe import Recipe
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +52,36 @@ def test_equal_results_are_the_same_bits(workspace: Path, capsys: pytest.Capture
     text = capsys.readouterr().out
     assert "✓ The same bits: everything the trials gave, except times, is equal." in text
     assert re.search(r"^threads +2 +1 *$", text, re.MULTILINE)
+
+
+def written_today(**changes: Any) -> dict[str, Any]:
+    """The same evidence, by a program whose recipes have more fields than those of the run in the workspace."""
+    document = copy.deepcopy(made_up.evidence())
+    for detail in document["details"].values():
+        detail["recipe"] = Recipe(**detail["recipe"]).replace(**changes).as_dict()
+    return document
+
+
+def test_what_an_older_run_has_no_field_for_is_no_difference_at_its_default(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "mixup" not in made_up.evidence()["details"]["network"]["recipe"]
+    make_run(workspace, CAFE, evidence=written_today())
+    for both in ([BEEF, CAFE], [CAFE, BEEF]):
+        assert execute(["compare", *both]) == 0
+        text = capsys.readouterr().out
+        assert "✓ The same bits" in text
+        assert "Nothing differs in recipes, code, data and machine." in text
+
+
+def test_what_an_older_run_has_no_field_for_is_a_difference_at_another_value(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(workspace, CAFE, evidence=written_today(mixup=0.2))
+    assert execute(["compare", BEEF, CAFE, "--json"]) == 0
+    differences = json.loads(capsys.readouterr().out)["differences"]
+    assert {"what": "network: mixup", "first": "0", "second": "0.2"} in differences
+    assert {each["what"].partition(": ")[2] for each in differences} == {"mixup"}
 
 
 def test_seeds_that_only_one_has_are_left_out_of_the_difference(

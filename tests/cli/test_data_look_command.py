@@ -1,6 +1,7 @@
 """`forty data look`: what a reader is told of a folder of photographs."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,12 @@ def test_the_report_tells_counts_sizes_duplicates_and_what_is_left_out(pets: Pat
     assert re.search(r"cats +30 +21 +3 +6\n", shown)
     assert re.search(r"dogs  \(few\) +8 +\d +1 +\d\n", shown)
     assert "The same file more than once: 1\n  cats/7.jpg, cats/again.jpg" in shown
-    assert "cats/?[31mbroken?.jpg: it is no image that can be read" in shown or "damaged" in shown
+    assert (
+        "Left out: 3\n"
+        "  cats/?[31mbroken?.jpg: it is no image that can be read\n"
+        "  cats/again.jpg: it is the same file as cats/7.jpg\n"
+        "  dogs/<script>.txt: its name does not end like an image's\n"
+    ) in shown
     assert "\x1b" not in shown
     assert longest_line(shown.split("The page with pictures")[0]) <= 80
 
@@ -70,6 +76,64 @@ def test_json_has_all_of_it(pets: Path, capsys: Any) -> None:
         "cats/again.jpg", "cats/\x1b[31mbroken\n.jpg", "dogs/<script>.txt",
     }  # fmt: skip
     assert Path(document["page"]).name == "my-pets-photographs.html"
+
+
+def test_a_name_that_is_no_text_is_told_all_the_same(pets: Path, capsys: Any) -> None:
+    (pets / "cats" / os.fsdecode(b"\xff.jpg")).write_bytes(b"x")
+
+    assert execute(["data", "look", str(pets), "--json"]) == ExitCode.DONE
+
+    document = json.loads(capsys.readouterr().out)
+    assert {"file": "cats/?.jpg", "reason": "its name is not UTF-8"} in document["left_out"]
+
+
+def test_many_files_that_are_left_out_are_counted_by_their_reason(pets: Path, capsys: Any) -> None:
+    for number in range(12):
+        (pets / f"cats/{number:02}.txt").write_bytes(b"x")
+
+    assert execute(["data", "look", str(pets)]) == ExitCode.DONE
+
+    shown = " ".join(capsys.readouterr().out.split())
+    assert (
+        "Left out: 15 13 because its name does not end like an image's: cats/00.txt, cats/01.txt, cats/02.txt, ..."
+        in shown
+    )
+
+
+def test_another_folder_of_the_same_name_is_refused_with_a_name_to_type(
+    pets: Path, tmp_path: Path, capsys: Any
+) -> None:
+    assert execute(["data", "look", str(pets)]) == ExitCode.DONE
+    other = tmp_path / "new/my-pets"
+    for kind in ("cats", "dogs"):
+        (other / kind).mkdir(parents=True)
+        for number in range(3):
+            Image.effect_noise((40, 30), 50 + number).save(other / kind / f"{number}.png")
+    capsys.readouterr()
+
+    assert execute(["data", "look", str(other)]) == ExitCode.USAGE
+
+    shown = " ".join(capsys.readouterr().err.split())
+    assert f"The name 'my-pets' belongs to {pets}." in shown
+    assert "Give these a name of their own: --name new-my-pets" in shown
+    assert execute(["data", "look", str(other), "--name", "new-my-pets"]) == ExitCode.DONE
+
+
+def test_a_fixed_camera_is_told_and_the_option_is_taken(tmp_path: Path, capsys: Any) -> None:
+    random = np.random.default_rng(0)
+    still = random.integers(60, 200, (6, 6, 3)).repeat(20, 0).repeat(20, 1)
+    for label in ("good", "bad"):
+        (tmp_path / "line" / label).mkdir(parents=True)
+        for number in range(4):
+            shot = still + random.integers(-5, 6, still.shape)
+            shot[20:32, 20:32] = still[20:32, 20:32] if label == "good" else 0
+            Image.fromarray(shot.astype(np.uint8)).save(tmp_path / "line" / label / f"{number}.png")
+
+    assert execute(["data", "look", str(tmp_path / "line")]) == ExitCode.FAILED
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "8 of 8 photographs look almost the same as another. If a fixed camera took them" in shown
+    assert execute(["data", "look", str(tmp_path / "line"), "--fixed-camera"]) == ExitCode.DONE
+    assert "8 photographs of 2 classes." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

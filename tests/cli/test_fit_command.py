@@ -169,6 +169,16 @@ def test_options_that_cannot_be_are_said_before_anything_is_looked_at(
     assert not home.exists()
 
 
+def test_the_name_of_the_model_of_public_photographs_is_taken(tmp_path: Path, home: Path, capsys: Any) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+
+    code, shown = refusal(capsys, folder, "--name", "tf-flowers")
+
+    assert code == ExitCode.USAGE
+    assert "The model would be called tf-flowers, as that of the dataset tf_flowers is." in shown
+    assert not home.exists()
+
+
 def test_with_json_an_error_is_one_document(tmp_path: Path, capsys: Any) -> None:
     assert execute(["fit", str(tmp_path / "nothing"), "--json"]) == ExitCode.FAILED
 
@@ -294,7 +304,8 @@ def test_what_was_asked_for_is_passed_on(asked: Any, tmp_path: Path, capsys: Any
     page = tmp_path / "there/page.html"
     arguments = ["--name", "cats_2", "--backbone", "mobilenetv2-0.35", "--time", "1m30s", "--target", "0.9"]
 
-    assert execute(["fit", "x", *arguments, "--fine-tune", "--fresh", "-o", str(page)]) == ExitCode.DONE
+    arguments += ["--fine-tune", "--fixed-camera", "--fresh"]
+    assert execute(["fit", "x", *arguments, "-o", str(page)]) == ExitCode.DONE
 
     assert asked.requests == [
         fitting.FitRequest(
@@ -304,6 +315,7 @@ def test_what_was_asked_for_is_passed_on(asked: Any, tmp_path: Path, capsys: Any
             seconds=90.0,
             target=0.9,
             fine_tune=True,
+            fixed_camera=True,
             fresh=True,
         )
     ]

@@ -1,6 +1,7 @@
 """The commands about model versions as a reader calls them, on versions that no study trained."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,12 @@ def datasets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, datasets: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workspace(tmp_path: Path, datasets: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "home").mkdir()
+    shutil.copy(empty_store, tmp_path / "home" / "mlflow.db")
     monkeypatch.setenv("FORTYDAYS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("FORTYDAYS_DATASETS", str(datasets))
     monkeypatch.setenv("FORTYDAYS_OFFLINE", "1")
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return tmp_path
 
 

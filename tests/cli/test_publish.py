@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from fortydays.base import files
+from fortydays.base.errors import UsageError
 from fortydays.cli.main import execute
 from fortydays.days import loading
 from fortydays.study import evidence as documents
@@ -40,3 +42,54 @@ def test_failed_trials_are_not_published(
     assert execute(["run", "1", "--publish", "--no-track"]) == 1
     assert "Evidence with failed trials is not published." in capsys.readouterr().err
     assert not (tmp_path / "evidence").exists()
+
+
+def refused(capsys: pytest.CaptureFixture[str]) -> str:
+    """What is said where publishing is refused; nothing may have been run before."""
+    assert execute(["run", "1", "--publish", "--no-track"]) == 2
+    return " ".join(capsys.readouterr().err.split())
+
+
+@pytest.fixture
+def untrained(ran: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setattr(runner, "run_study", lambda *_, **__: pytest.fail("trained"))
+    return ran
+
+
+@pytest.mark.parametrize("evidence", ["site-packages/fortydays/evidence", "evidence"], ids=["shipped", "not shipped"])
+def test_an_installed_program_does_not_overwrite_what_it_ships(
+    untrained: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    evidence: str,
+) -> None:
+    package = tmp_path / "site-packages" / "fortydays"
+    monkeypatch.setattr(documents, "_PACKAGE", package)
+    monkeypatch.setattr(documents, "published", lambda: Published(folder=tmp_path / evidence))
+    assert f"This program is installed in {package}, and what it ships is not changed." in refused(capsys)
+    with pytest.raises(UsageError):  # whoever asks, --renew too
+        documents.publish(untrained)
+    assert not (tmp_path / evidence).exists()
+
+
+def test_evidence_is_not_published_through_a_link(
+    untrained: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "evidence").symlink_to(tmp_path / "elsewhere")
+    assert f"{tmp_path / 'evidence'} is a symbolic link." in refused(capsys)
+    (tmp_path / "evidence").unlink()
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "day01.json").symlink_to(tmp_path / "elsewhere" / "other.json")
+    assert f"{tmp_path / 'evidence' / 'day01.json'} is a symbolic link." in refused(capsys)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_said_before_anything_is_trained(
+    untrained: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "evidence").mkdir()
+    # Root may write into every folder; only a disk that is mounted read-only stops it.
+    monkeypatch.setattr(files, "is_writable", lambda path: path != tmp_path / "evidence")
+    assert f"{tmp_path / 'evidence'} cannot be written, so no evidence can be published there." in refused(capsys)

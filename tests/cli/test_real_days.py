@@ -22,6 +22,7 @@ def datasets(tmp_path_factory):
 
 def start(home, datasets, *arguments):
     environment = {**os.environ, "FORTYDAYS_HOME": str(home), "FORTYDAYS_DATASETS": str(datasets)}
+    environment["FORTYDAYS_MIRROR"] = os.environ.get("TESTS_MIRROR", "")
     return subprocess.Popen(
         [sys.executable, "-m", "fortydays", *arguments],
         env=environment,

@@ -79,6 +79,23 @@ def test_json_lists_runs_and_damaged_ones(workspace: Path, capsys: pytest.Captur
     assert run["command"] == "forty run 4 --seeds 5"
 
 
+def test_an_interrupted_run_tells_the_command_as_it_was_typed(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(workspace, F00D, done=1, command="forty run 'My Study.py' --no-track")
+    assert execute(["runs"]) == 0
+    assert "Continue: forty run 'My Study.py' --no-track" in re.sub(r"\s+", " ", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("command", [3, "", "x" * 5_000, None])
+def test_a_command_that_cannot_have_been_typed_is_made_anew(
+    workspace: Path, capsys: pytest.CaptureFixture[str], command: object
+) -> None:
+    make_run(workspace, F00D, done=1, command=command)
+    assert execute(["runs"]) == 0
+    assert "Continue: forty run 4 --seeds 5" in re.sub(r"\s+", " ", capsys.readouterr().out)
+
+
 def test_a_run_that_does_not_say_how_many_trials_it_is_to_have(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,3 +135,31 @@ def test_a_run_that_could_not_be_tracked_says_why_and_how_to_send_it(
     assert printed.err == f"Warning: {BEEF}: {told}\n"
     assert execute(["runs", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["runs"][0]["tracking"] == told
+
+
+def test_a_run_that_is_not_in_mlflow_yet_is_named(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run(workspace, BEEF, evidence=made_up.evidence())
+    sent = make_run(workspace, F00D, evidence=made_up.evidence())
+    told = {
+        "experiment_id": "1",
+        "parent": "a1",
+        "status": "FINISHED",
+        "evidence": files.sha256_of_file(sent / "evidence.json"),
+        "trials": {path.name: {} for path in (sent / "trials").iterdir()},
+    }
+    where = f"sqlite:///{workspace}/mlflow.db"
+    (sent / "track.json").write_text(json.dumps({"schema_version": 1, "destinations": {where: told}, "sender": {}}))
+    assert execute(["runs"]) == 0
+    text = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert f"Not in MLflow yet, or not all of it: {BEEF}. Send what is missing: forty sync" in text
+    assert execute(["runs", "--json"]) == 0
+    assert [run["tracked"] for run in json.loads(capsys.readouterr().out)["runs"]] == [False, True]
+
+
+def test_runs_are_listed_where_the_trackers_address_cannot_be_used(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "./mlruns")
+    make_run(workspace, BEEF, evidence=made_up.evidence())
+    assert execute(["runs"]) == 0
+    assert BEEF in capsys.readouterr().out

@@ -82,7 +82,7 @@ def test_one_seed_has_no_interval(forty: Any) -> None:
     code, out, _, _ = forty("cifar10", "--to", "0.94", "--seeds", "1", accuracies=(0.95,))
     assert code == 0
     assert "95% interval" not in out
-    assert "on average over one seed" in out
+    assert "on average over 1 seed" in out
 
 
 def test_json_is_one_document(forty: Any) -> None:

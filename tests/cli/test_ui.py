@@ -26,7 +26,8 @@ def test_the_address_is_printed_when_the_page_answers(monkeypatch: pytest.Monkey
     monkeypatch.setattr(page, "serve_page", serve)
     done = CliRunner().invoke(APP, ["--port", "5011"], catch_exceptions=False)
     assert "The store was damaged.\n" in done.stderr
-    assert done.stdout == "The runs are shown at http://127.0.0.1:5011. Ctrl-C ends it.\n"
+    assert done.stdout == "The runs are shown at http://127.0.0.1:5011\n"
+    assert done.stderr.endswith("Ctrl-C ends it. MLflow's telemetry is off: it sends nothing about you.\n")
 
 
 def test_with_a_tracking_server_its_address_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def shipped(tmp_path, monkeypatch):
         },
         "trials": [TRIAL],
         "variants": documents.summarize([TRIAL]),
-        "claims": [j.as_dict() for j in documents.judge(load_study(find_study("1"), threads=1).study.claims, [TRIAL])],
+        **documents.judgements(load_study(find_study("1"), threads=1).study, [TRIAL]),
         "results_digest": documents.results_digest([TRIAL]),
     }
 
@@ -181,6 +181,19 @@ def test_renewing_writes_what_the_same_bits_allow(shipped, monkeypatch, capsys):
     (found,) = json.loads(capsys.readouterr().out)["days"]
     assert found["state"] == "current"
     assert documents.published().read(1)["code"] == current["code"]
+
+
+def test_claims_are_judged_anew_from_the_trials_and_nothing_is_trained(shipped, monkeypatch, capsys):
+    ship, current = shipped
+    wrong = [{**current["claims"][0], "verdict": "supported"}, *current["claims"][1:]]
+    ship(day=1, claims=wrong, withdrawn=[{"claim": "no longer made", "reason": "none"}])
+    monkeypatch.setattr("fortydays.study.renewal.renewed", lambda *_, **__: pytest.fail("trained"))
+    assert execute(["verify", "1"]) == 3
+    assert "Judge the claims anew, without training: forty verify 1 --renew" in capsys.readouterr().out
+    assert execute(["verify", "1", "--renew"]) == 0
+    found = documents.published().read(1)
+    assert (found["claims"], found["withdrawn"]) == (current["claims"], [])
+    assert found["trials"] == current["trials"]
 
 
 def test_what_is_stale_for_another_reason_is_not_renewed(shipped, monkeypatch, capsys):

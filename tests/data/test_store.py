@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from fortydays.base.settings import Settings
 from fortydays.data import store
 from fortydays.data.sources import InstalledFiles, PublicFiles
 from fortydays.data.spec import DatasetSpec
+from without_rights import run_without_rights
 
 ARRAYS = ["order.npy", "test_images.npy", "test_labels.npy", "training_images.npy", "training_labels.npy"]
 
@@ -191,6 +191,30 @@ def test_a_test_split_that_was_damaged_after_loading_is_refused_when_it_is_opene
     assert caught.value.hint == "Set it aside and fetch it again with: forty data get tiny"
 
 
+@pytest.mark.parametrize("name", ["training_images.npy", "training_labels.npy"])
+def test_a_flipped_byte_that_left_no_trace_in_size_and_time_is_never_trained_on(
+    spec: DatasetSpec, settings: Settings, listener: Listener, name: str
+) -> None:
+    folder = store.get(spec, settings)
+    right = (folder / name).read_bytes()
+    flip_byte(folder / name, 150)
+    store.load(spec, settings, listener)
+    assert (folder / name).read_bytes() == right
+    assert f"{name} has SHA-256" in listener.warned[0]
+    assert "is fetched again" in listener.warned[1]
+
+
+@pytest.mark.parametrize("name", ["test_images.npy", "test_labels.npy"])
+def test_such_a_byte_in_the_test_split_is_found_when_it_is_opened(
+    spec: DatasetSpec, settings: Settings, name: str
+) -> None:
+    folder = store.get(spec, settings)
+    flip_byte(folder / name, 140)
+    dataset = store.load(spec, settings)
+    with pytest.raises(DataError, match=r"'tiny' in .* is damaged: the arrays have digest"):
+        dataset.test.open()
+
+
 def test_get_repairs_what_only_verify_can_find(spec: DatasetSpec, settings: Settings, listener: Listener) -> None:
     folder = store.get(spec, settings)
     flip_byte(folder / "test_images.npy", 4000)
@@ -319,40 +343,23 @@ def test_a_really_full_disk_is_told_and_continues_after_space_is_made(spec: Data
         assert store.verify(spec, settings).right
 
 
-AS_ANOTHER_USER = """
-import mmap, os, sys
-sys.path.insert(0, {tests!r})
+LOADED = """
+import sys
+sys.path.insert(0, sys.argv[1])
 import tiny_dataset
 from fortydays.base.errors import FortydaysError
 from fortydays.data import store
-import filelock
-if os.geteuid() == 0:  # after the imports: the other user may not reach this Python's files
-    os.setgid(65534)
-    os.setuid(65534)
 try:
-    dataset = store.load(tiny_dataset.spec_from(), tiny_dataset.settings_in(tiny_dataset.Path({home!r})))
+    dataset = store.load(tiny_dataset.spec_from(), tiny_dataset.settings_in(tiny_dataset.Path(sys.argv[2])))
     print(len(dataset.test.open()))
 except FortydaysError as error:
     print(type(error).__name__, error.message, error.hint)
 """
 
 
-def as_user_without_rights(home: Path) -> str:
+def loaded_without_rights(home: Path) -> str:
     """What loading says to a user who may read the cache but not write it (root may write everywhere)."""
-    code = AS_ANOTHER_USER.format(tests=str(Path(__file__).parent), home=str(home))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@pytest.fixture
-def shared_home() -> Iterator[Path]:
-    """A folder that another user can reach, unlike tmp_path."""
-    folder = Path(tempfile.mkdtemp(prefix="fortydays-test-"))
-    folder.chmod(0o755)
-    yield folder
-    subprocess.run(["chmod", "-R", "u+w", str(folder)], check=True)
-    shutil.rmtree(folder)
+    return run_without_rights(LOADED, str(Path(__file__).parent), str(home))
 
 
 def lock_up(folder: Path) -> None:
@@ -360,23 +367,21 @@ def lock_up(folder: Path) -> None:
         path.chmod(0o555 if path.is_dir() else 0o444)
 
 
-def test_a_cache_that_cannot_be_written_is_told(shared_home: Path) -> None:
-    lock_up(shared_home)
-    said = as_user_without_rights(shared_home)
-    assert said.startswith(f"StorageError Could not create the folder {shared_home}/datasets")
+def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    lock_up(tmp_path)
+    said = loaded_without_rights(tmp_path)
+    assert said.startswith(f"StorageError Could not create the folder {tmp_path}/datasets")
     assert "Permission denied. No permission. Change the folder's permissions or point FORTYDAYS_HOME" in said
 
 
 @pytest.mark.parametrize("other_times", [False, True])
-def test_a_filled_cache_that_cannot_be_written_is_used(
-    spec: DatasetSpec, shared_home: Path, other_times: bool
-) -> None:
-    folder = store.get(spec, tiny_dataset.settings_in(shared_home))
+def test_a_filled_cache_that_cannot_be_written_is_used(spec: DatasetSpec, tmp_path: Path, other_times: bool) -> None:
+    folder = store.get(spec, tiny_dataset.settings_in(tmp_path))
     if other_times:
         for name in ARRAYS:
             os.utime(folder / name, (1, 1))
-    lock_up(shared_home)
-    assert as_user_without_rights(shared_home) == "20\n"
+    lock_up(tmp_path)
+    assert loaded_without_rights(tmp_path) == "20\n"
 
 
 def processes(server: FaultyServer, home: Path, count: int) -> list["subprocess.Popen[str]"]:

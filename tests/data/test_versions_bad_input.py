@@ -1,11 +1,9 @@
 import errno
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from fortydays.base.settings import Settings
 from fortydays.data import version_content, version_repository
 from fortydays.data.version_documents import names, parse_number
 from fortydays.data.versions import add_version, check_out, difference, pull, push, verify_versions, versions
+from without_rights import run_without_rights
 
 READING, READING_AGAIN = "Reading flowers", "Reading flowers again"
 
@@ -164,20 +163,14 @@ def test_the_workspace_is_not_kept_in_itself(own_workspace: Settings, flowers: P
             add_version(folder, "all", own_workspace)
 
 
-AS_ANOTHER_USER = """
-import os, sys
-sys.path.insert(0, {tests!r})
+ADDED = """
+import sys
+sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from own_folder import settings_of
 from fortydays.base.errors import FortydaysError
-from fortydays.data.version_content import opened
 from fortydays.data.versions import add_version
-home = Path({home!r})
-with opened(settings_of(home / "elsewhere")):  # loads DVC while its files can be reached
-    pass
-if os.geteuid() == 0:
-    os.setgid(65534)
-    os.setuid(65534)
+home = Path(sys.argv[2])
 try:
     add_version(home / "flowers", "flowers", settings_of(home / "workspace"))
 except FortydaysError as error:
@@ -185,25 +178,13 @@ except FortydaysError as error:
 """
 
 
-@pytest.fixture
-def shared() -> Iterator[Path]:
-    """A folder that another user can reach and write, unlike tmp_path."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o777)
-    yield folder
-    shutil.rmtree(folder)
-
-
 @pytest.mark.parametrize("locked", ["roses/1.png", "roses"])
-def test_what_may_not_be_read_is_named(shared: Path, locked: str) -> None:
-    fill(shared / "flowers", FLOWERS)
-    (shared / "flowers" / locked).chmod(0o000)
-    code = AS_ANOTHER_USER.format(tests=str(Path(__file__).parent), home=str(shared))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    (shared / "flowers" / locked).chmod(0o755)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.rstrip("/\n").startswith(f"StorageError Could not read {shared / 'flowers' / locked}")
-    assert "Permission denied" in done.stdout
+def test_what_may_not_be_read_is_named(flowers: Path, locked: str) -> None:
+    (flowers / locked).chmod(0o000)
+    said = run_without_rights(ADDED, str(Path(__file__).parent), str(flowers.parent))
+    (flowers / locked).chmod(0o755)
+    assert said.rstrip("/\n").startswith(f"StorageError Could not read {flowers / locked}")
+    assert "Permission denied" in said
 
 
 # --------------------------------------------------------------------------------- a folder that does not stand still

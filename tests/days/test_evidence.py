@@ -14,8 +14,8 @@ READY = [day for day in JOURNEY if is_ready(day)]
 def test_every_ready_day_has_current_evidence(day):
     evidence = published().read(day.number)
     assert evidence is not None, f"run: forty run {day.number} --publish"
-    claims = load_study(find_study(day.slug), threads=1).study.claims
-    assert stale_parts(evidence, folder(day) / "study.py", claims) == []
+    study = load_study(find_study(day.slug), threads=1).study
+    assert stale_parts(evidence, folder(day) / "study.py", study) == []
 
 
 @pytest.mark.parametrize("day", READY, ids=lambda day: day.slug)

@@ -10,16 +10,26 @@ from fortydays.base.errors import UsageError
 from fortydays.days.loading import LONGEST_NAME, find_study, is_study_file, load_study, study_name
 
 STUDY = """
+from fortydays.study.claims import Threshold
 from fortydays.study.design import Study, Variant
 from fortydays.train.recipe import Recipe
 
 study = Study(
     title="Mine",
     dataset="digits",
-    variants=(Variant(name="one", model=lambda: None, recipe=Recipe(epochs=1)),),
+    variants=(Variant(name='one', model=lambda: None, recipe=Recipe(epochs=1)),),
     claims=(),
 )
 """
+
+
+CLAIM = """claims=(
+        Threshold(
+            sentence="It learns",
+            variant='one',
+            metric="test_accuracy",
+            at_least=0.5,
+        ),)"""
 
 
 def file(folder: Path, content: str, name: str = "My Study (2).py") -> str:
@@ -95,22 +105,138 @@ def test_a_day_still_to_come_says_which_are_ready() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "message", "hint"),
     [
-        ("x = 1", "sets no study; expected `study = Study(...)` at its top level."),
-        ("study = 'mine'", "sets no study; expected"),
-        ("study = ", "could not be loaded: SyntaxError: invalid syntax"),
-        ("import no_such_module_at_all", "could not be loaded: ModuleNotFoundError: No module named"),
-        ("1 / 0", "could not be loaded: ZeroDivisionError: division by zero"),
-        (STUDY.replace("epochs=1", "epochs=0"), "The recipe field 'epochs' is 0; expected a whole number"),
-        (STUDY.replace("epochs=1", "epoch=1"), "could not be loaded: TypeError: "),
+        ("x = 1", " sets no study; expected `study = Study(...)` at its top level.", "forty copy 1 my_study.py"),
+        ("study = 'mine'", " sets no study; expected", "`study` is 'mine' there."),
+        (
+            STUDY.replace("study =", "mine ="),
+            " sets no study; expected",
+            "a study with the name 'mine'. Call it study.",
+        ),
+        ("", " sets no study; expected", "forty copy 1 my_study.py"),
+        ("x = 1\nstudy = = 2", ", line 2: this is not Python: invalid syntax: 'study = = 2'.", ""),
+        ("\x00", ": this is not Python: ", ""),
+        ("import no_such_module_at_all", ", line 1: There is no module 'no_such_module_at_all'.", "Install"),
+        ("from .study import x", ", line 1: A relative import does not work here.", "stands alone"),
+        (
+            "from fortydays.study.claims import Treshold",
+            ", line 1: fortydays.study.claims has no 'Treshold'. Did you mean 'Threshold'?",
+            "",
+        ),
+        ("def f():\n    return 1 / 0\nf()", ", line 2: ZeroDivisionError: division by zero", ""),
+        ("import sys\nsys.exit(3)", ", line 2: The file ended the program", "Leave exit() out."),
+        (STUDY.replace("lambda: None", "lamda"), ", line 9: The name 'lamda' is not defined.", ""),
+        (
+            STUDY.replace("epochs=1", "epochs=0"),
+            ", line 9: The recipe field 'epochs' is 0; expected a whole number",
+            "",
+        ),
+        (
+            STUDY.replace("epochs=1", "epochs=1, batchsize=128"),
+            ", line 9: There is no Recipe field 'batchsize'. Did you mean 'batch_size'?",
+            "Known: epochs, batch_size, ",
+        ),
+        (STUDY.replace("epochs=1", ""), ", line 9: Recipe needs the field 'epochs'.", "Known: epochs, "),
+        (STUDY.replace("epochs=1", "1"), ", line 9: Recipe takes its fields by name, such as epochs=...", "Known: "),
+        (
+            STUDY.replace("epochs=1", "epochs=1, optimizer_options=3"),
+            ", line 9: The field 'optimizer_options' of Recipe is 3; expected a dict.",
+            "",
+        ),
+        (
+            STUDY.replace("claims=()", "claims=(),\n    seeds=3"),
+            ", line 11: The field 'seeds' of Study is 3; expected a tuple of values, each a whole number.",
+            "A tuple of one value has a comma: seeds=(3,)",
+        ),
+        (
+            STUDY.replace("claims=()", "claims=(), seeds=(0, '1')"),
+            ", line 10: The field 'seeds' of Study holds '1'; expected that each value is a whole number.",
+            "",
+        ),
+        (
+            STUDY.replace("claims=()", "claims=(), seeds=(4, 4)"),
+            ", line 10: The study 'Mine' has a seed twice: 4.",
+            "",
+        ),
+        (
+            STUDY.replace("claims=()", "claims=(), targets=(95,)"),
+            ", line 10: The study 'Mine' has the target 95;",
+            "0.95",
+        ),
+        (
+            STUDY.replace("claims=()", CLAIM.replace("'one'", "'on'")),
+            ", line 13: There is no variant 'on', which the claim 'It learns' names. Did you mean 'one'?",
+            "Known: one.",
+        ),
+        (
+            STUDY.replace("claims=()", CLAIM.replace("test_accuracy", "test_acuracy")),
+            ", line 14: There is no metric 'test_acuracy', which the claim 'It learns' names. Did you mean",
+            "Known: test_accuracy, ",
+        ),
+        (
+            STUDY.replace("claims=()", CLAIM.replace("0.5", "'half'")),
+            ", line 15: The field 'at_least' of Threshold is 'half'; expected a number or None.",
+            "",
+        ),
+        (
+            STUDY.replace("claims=()", CLAIM.replace("0.5", "97")),
+            ", line 15: The claim 'It learns' has at_least=97; test_accuracy is a share of 1.",
+            "97% is 0.97.",
+        ),
+        (
+            STUDY.replace("claims=()", CLAIM[:-2] + ")"),
+            ", line 10: The field 'claims' of Study is a Threshold; expected a tuple of values, each a Threshold, ",
+            "A tuple of one value has a comma: claims=(Threshold(...),)",
+        ),
+        (STUDY.replace("name='one'", "name=1"), ", line 9: The field 'name' of Variant is 1; expected a text", ""),
+        (
+            STUDY.replace("lambda: None", "3"),
+            ", line 9: The field 'model' of Variant is 3; expected a function.",
+            "",
+        ),
+        (
+            STUDY.replace("lambda: None", "keras.Sequential()").replace("\nfrom", "\nimport keras; from", 1),
+            ", line 9: The field 'model' of the variant 'one' is a model; expected a function that builds one.",
+            "without ()",
+        ),
     ],
 )
-def test_a_file_without_a_study_is_refused_in_words(keras: Any, content: str, message: str, tmp_path: Path) -> None:
-    found = find_study(file(tmp_path, content, "broken.py"))
+def test_a_mistake_in_a_file_is_told_with_its_place(
+    keras: Any, content: str, message: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file(tmp_path, content, "broken.py")
     with pytest.raises(UsageError) as raised:
-        load_study(found, threads=1)
-    assert message in raised.value.message
+        load_study(find_study("broken.py"), threads=1)
+    assert raised.value.message.startswith(f"broken.py{message}")
+    assert hint in raised.value.hint
+
+
+def test_what_a_file_prints_is_no_result(keras: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    load_study(find_study(file(tmp_path, "print('hello')\n" + STUDY)), threads=1)
+    assert capsys.readouterr() == ("", "hello\n")
+
+
+def test_a_module_beside_the_file_is_found_and_its_mistakes_are_placed_in_it(keras: Any, tmp_path: Path) -> None:
+    file(tmp_path, "EPOCHS = 1\ndef fail(): raise RuntimeError('no luck')\n", "beside_the_study.py")
+    good = STUDY.replace("\nfrom", "\nimport beside_the_study\nfrom", 1).replace(
+        "epochs=1", "epochs=beside_the_study.EPOCHS"
+    )
+    assert load_study(find_study(file(tmp_path, good)), threads=1).study.variants[0].recipe.epochs == 1
+    with pytest.raises(UsageError, match=r"beside_the_study\.py, line 2: RuntimeError: no luck"):
+        load_study(find_study(file(tmp_path, good + "beside_the_study.fail()\n")), threads=1)
+    assert str(tmp_path) not in sys.path
+
+
+def test_a_function_that_builds_no_model_is_named(keras: Any, tmp_path: Path) -> None:
+    (variant,) = load_study(find_study(file(tmp_path, STUDY)), threads=1).study.variants
+    with pytest.raises(UsageError, match="the function 'model' of the variant 'one' gives NoneType; expected a Keras"):
+        variant.model()
+    failing = STUDY.replace("lambda: None", "lambda: 1 / 0")
+    (variant,) = load_study(find_study(file(tmp_path, failing)), threads=1).study.variants
+    with pytest.raises(UsageError, match=r"\.py, line 9: ZeroDivisionError: division by zero"):
+        variant.model()
 
 
 def test_a_file_that_failed_leaves_no_half_of_itself_behind(keras: Any, tmp_path: Path) -> None:

@@ -159,8 +159,9 @@ def made_up_evidence(day: Day, verdicts: Mapping[int, str], *, default: str) -> 
                 "value": 0.5, "low": 0.4, "high": 0.6, "n": 3, "bound": 0.5, "unit": "share",
                 "seeds_needed": None, "note": "",
             }
-            for number, claim in enumerate(study.claims, 1)
+            for number, claim in enumerate(study.standing, 1)
         ],
+        "withdrawn": [{"claim": w.claim, "reason": w.reason} for w in study.withdrawals],
         "exhibits": [],
         "seconds": {"total": 3.0, "training": 2.0, "compilation": 1.0},
         "results_digest": "ef" * 32,
@@ -269,13 +270,15 @@ def test_the_notes_render_with_the_published_evidence(day: Day) -> None:
 @pytest.mark.parametrize("verdict", VERDICTS)
 def test_every_claim_is_told_with_its_verdict_whatever_it_is(day: Day, verdict: str) -> None:
     text = rendered(day, made_up_evidence(day, {}, default=verdict))
-    for claim in study_of(day).claims:
+    for claim in study_of(day).standing:
         assert f"*{escape(claim.sentence)}*: **{verdict}**" in text
+    for withdrawal in study_of(day).withdrawals:
+        assert f"**Withdrawn**: *{escape(withdrawal.claim)}*. {escape(withdrawal.reason)}" in text
 
 
 @each_ready_day
 def test_the_notes_can_be_read_with_every_mixture_of_two_verdicts(day: Day) -> None:
-    numbers = range(1, len(study_of(day).claims) + 1)
+    numbers = range(1, len(study_of(day).standing) + 1)
     for default in VERDICTS:
         for number in numbers:
             for verdict in VERDICTS:

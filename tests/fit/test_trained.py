@@ -8,9 +8,9 @@ import onnx
 import pytest
 import tiny_backbone
 
-from fortydays.fit.calibration import softmax
-from fortydays.fit.trained import as_logits, feature_maps, logits_of, pictures_to_look_at, weights_of
+from fortydays.fit.trained import feature_maps, logits_of, pictures_to_look_at, weights_of
 from fortydays.models.heads import linear_head
+from fortydays.registry.calibration import as_logits, softmax
 from fortydays.study.features import Features
 
 

@@ -1,5 +1,6 @@
 """The locks pin everything by digest, name no address, and agree with pyproject.toml and with each other."""
 
+import functools
 import re
 import tomllib
 from pathlib import Path
@@ -24,6 +25,7 @@ def entries(name: str) -> list[str]:
     return lock_text(name).replace("\\\n", " ").strip().splitlines()
 
 
+@functools.cache
 def pins(name: str) -> dict[str, set[Version]]:
     """Each package's versions in a lock; more than one where they differ by platform or Python."""
     found: dict[str, set[Version]] = {}
@@ -87,6 +89,27 @@ def test_a_lock_satisfies_the_ranges_it_was_made_from(lock: str, requirements: l
         assert all(version in requirement.specifier for version in versions), (
             f"{requirement} is locked to {versions}: run `make lock`"
         )
+
+
+def floors() -> list[tuple[str, Version, str]]:
+    lines = (ROOT / "locks" / "floors.txt").read_text(encoding="utf-8").splitlines()
+    found = [line.split() for line in lines if not line.startswith("#")]
+    return [(canonicalize_name(name), Version(version), advisory) for name, version, advisory in found]
+
+
+@pytest.mark.parametrize(("package", "floor", "advisory"), floors(), ids=str)
+def test_no_version_with_a_known_hole_is_locked_or_allowed(package: str, floor: Version, advisory: str) -> None:
+    assert re.fullmatch(r"CVE-\d{4}-\d{4,}|GHSA(-[a-z0-9]{4}){3}", advisory)
+    locked = {name: pins(name).get(package, set()) for name in LOCKS}
+    assert any(locked.values()), f"{package} is in no lock: take its line out of locks/floors.txt"
+    below = {name: versions for name, versions in locked.items() if any(version < floor for version in versions)}
+    assert not below, f"{package} before {floor} has {advisory}: run `make lock UPGRADE=--upgrade-package={package}`"
+    groups = [PROJECT["project"]["dependencies"], PROJECT["dependency-groups"]["tracker"]]
+    for requirement in map(Requirement, [each for group in groups for each in group]):
+        if canonicalize_name(requirement.name) == package:
+            lowest = [Version(each.version) for each in requirement.specifier if each.operator == ">="]
+            assert lowest, requirement
+            assert lowest[0] >= floor, f"{requirement} allows versions with {advisory}"
 
 
 def test_the_build_group_is_what_the_build_system_requires() -> None:

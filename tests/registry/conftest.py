@@ -1,5 +1,6 @@
 """A registry in a workspace of the test's own, and versions of made-up models to put into it."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +31,11 @@ def weights(data: Dataset) -> NDArray[np.float32]:
     return made_up_versions.fitted(data)
 
 
-@pytest.fixture(scope="session")
-def empty_workspace(datasets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace whose store has been made, which takes seconds."""
-    home = tmp_path_factory.mktemp("workspace")
-    open_store(destination(made_up_versions.settings(home, datasets=datasets)))
-    return home
-
-
 @pytest.fixture
-def settings(tmp_path: Path, datasets: Path, empty_workspace: Path) -> Settings:
+def settings(tmp_path: Path, datasets: Path, empty_store: Path) -> Settings:
     home = tmp_path / "home"
     home.mkdir()
-    (home / "mlflow.db").write_bytes((empty_workspace / "mlflow.db").read_bytes())
+    shutil.copy(empty_store, home / "mlflow.db")
     return made_up_versions.settings(home, datasets=datasets)
 
 

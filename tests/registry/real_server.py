@@ -1,5 +1,6 @@
 """A real MLflow server on a real PostgreSQL, in a folder of its own, on loopback."""
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -7,8 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import requests
@@ -45,7 +47,7 @@ class Postgres:
         data = folder / "data"
         self._call("initdb", "-D", data, "-U", "reader", "--auth=trust", "--no-sync", "-E", "UTF8", "--no-locale")
         self.process = subprocess.Popen(
-            [self.bin / "postgres", "-D", data, "-p", str(self.port), "-h", "127.0.0.1", "-k", folder,
+            [self.bin / "postgres", "-D", data, "-p", str(self.port), "-h", "127.0.0.1", "-k", "",
              "-c", "fsync=off"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, cwd=folder, **self._user,
         )  # fmt: skip
@@ -74,6 +76,18 @@ class Postgres:
         command: Sequence[str] = [str(self.bin / program), *map(str, arguments)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder, **self._user)
         assert done.returncode == 0, done.stderr
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[Postgres]:
+    """A database server, in a folder that its user can reach where root runs the tests; pytest's folders are not."""
+    with tempfile.TemporaryDirectory(prefix="fortydays-", dir="/tmp" if os.getuid() == 0 else None) as folder:
+        Path(folder).chmod(0o755)
+        server = Postgres(Path(folder) / "server")
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 class MlflowServer:

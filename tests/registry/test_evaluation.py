@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from fortydays.registry.evaluation import (
     cross_entropy,
     in_turn,
     measure,
+    reference_graph,
     shifted_by_one,
+    side_by_side,
     some_of,
 )
 
@@ -134,3 +137,35 @@ def test_large_images_are_answered_a_few_at_a_time_in_whole_turns(
     measure(made_up_versions.onnx_of(weights), split(300), threads=1)
 
     assert max(asked) == largest
+
+
+def test_time_is_measured_in_turns_and_interruptions_by_others_are_not_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, order = [0.0], list[str]()
+
+    def takes(name: str, *seconds: float) -> Any:
+        def run(turn: int) -> None:
+            order.append(name)
+            now[0] += seconds[turn % len(seconds)]
+
+        return run
+
+    monkeypatch.setattr(evaluation.clock, "cpu_seconds", lambda: now[0])
+    # Neighbours that fill the caches make most of the turns slower; the least of them is the model's own.
+    milliseconds, reference = side_by_side(takes("model", 0.098, 0.028, 0.060), takes("reference", 0.007, 0.002))
+
+    assert (round(milliseconds, 6), round(reference, 6)) == (28.0, 2.0)
+    assert order[:4] == ["model", "reference", "model", "reference"]
+
+
+def test_time_in_which_another_program_has_the_core_is_not_the_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "_TIMED", 3)
+    milliseconds, _ = side_by_side(lambda _turn: time.sleep(0.02), lambda _turn: None)
+    assert milliseconds < 20  # it did nothing but wait
+
+
+def test_the_reference_graph_computes() -> None:
+    (answer,) = reference_graph()()  # type: ignore[misc]
+    assert answer.shape == (256, 256)
+    assert float(answer.max()) == pytest.approx(1 / 256)

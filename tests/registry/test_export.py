@@ -10,8 +10,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "study"))
 import tiny_frozen
 
-from fortydays.models.heads import fine_tuned_head, linear_head
-from fortydays.registry.export import cool, head_to_onnx, to_onnx
+from fortydays.models.heads import linear_head
+from fortydays.registry.export import head_to_onnx, to_onnx
 from fortydays.registry.inference import INPUT, OUTPUT, OnnxModel
 from fortydays.study.graphs import ExportFailedError
 
@@ -107,43 +107,3 @@ def test_a_head_behind_its_network_takes_pixels_and_answers_as_keras_does(keras:
     assert np.ptp(expected[:, 0]) > 0.1
     assert model.predict(images) == pytest.approx(expected, abs=1e-6)
     assert (model.signature.image, model.signature.classes) == ((4, 5, 3), 2)
-
-
-def test_a_temperature_makes_a_model_less_sure_of_the_same_answers(keras: Any) -> None:
-    given = np.random.default_rng(0).uniform(0, 1, (50, 1, 1, 3)).astype(np.float32)
-    model = trained_head(keras)
-    before = np.asarray(model(given)).astype(np.float64)
-
-    cool(model, 2.5)
-
-    after = np.asarray(model(given)).astype(np.float64)
-    assert (after.argmax(axis=1) == before.argmax(axis=1)).all()
-    assert np.log(after[:, 0] / after[:, 1]) == pytest.approx(np.log(before[:, 0] / before[:, 1]) / 2.5, abs=1e-4)
-
-
-def test_a_temperature_of_one_changes_no_bit_of_any_model(keras: Any) -> None:
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2), keras.layers.Softmax()])
-    before = [weights.copy() for weights in model.get_weights()]
-
-    cool(model, 1.0)
-
-    assert all((one == other).all() for one, other in zip(before, model.get_weights(), strict=True))
-
-
-def test_a_fine_tuned_head_ends_as_a_temperature_needs_it(keras: Any) -> None:
-    model = fine_tuned_head("mobilenetv2-0.35", 32, (1, 1, 56), 2)()
-    kernel = model.layers[-1].get_weights()[0]
-
-    cool(model, 2.0)
-
-    assert (model.layers[-1].get_weights()[0] == kernel / 2).all()
-
-
-@pytest.mark.parametrize("end", ["a softmax of its own", "a sigmoid"])
-def test_a_model_that_ends_otherwise_cannot_be_calibrated(end: str, keras: Any) -> None:
-    layers = keras.layers
-    last = [layers.Dense(2), layers.Softmax()] if end != "a sigmoid" else [layers.Dense(2, activation="sigmoid")]
-    model = keras.Sequential([keras.Input((4,)), *last])
-
-    with pytest.raises(ExportFailedError, match="its last layer is no dense one with softmax"):
-        cool(model, 2.0)

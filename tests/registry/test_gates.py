@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fortydays.registry.evaluation import Behaviour, Measured
+from fortydays.registry.evaluation import REFERENCE_MILLISECONDS, Behaviour, Measured
 from fortydays.registry.gates import Champion, GateResult, Limits, difference_interval, judge, share_interval
 
 CLASSES = ("cat", "dog")
@@ -70,6 +70,24 @@ def test_a_good_first_model_passes_every_gate_with_its_numbers_shown() -> None:
 )
 def test_each_gate_stops_alone_what_is_just_beyond_its_limit(gate: str, changes: dict[str, Any]) -> None:
     assert failed(results(measured(**changes))) == [gate]
+
+
+def test_a_machine_that_is_busy_closes_the_gate_of_latency_to_no_good_model() -> None:
+    # A model of 28 ms, and the reference graph, both 3.5 times as slow as on an idle machine.
+    slowed = {"milliseconds": 98.0, "reference_milliseconds": 3.5 * REFERENCE_MILLISECONDS}
+    assert failed(results(measured(**slowed))) == []
+    assert results(measured(**slowed))["latency"].asked == (
+        "at most 175 ms; the reference graph takes 7.00 ms now, and 2 ms, with a limit of 50 ms, on an idle machine"
+    )
+
+
+@pytest.mark.parametrize("slowed", [0.5, 1.0, 3.5])
+def test_a_model_that_is_slow_in_truth_is_refused_on_every_machine(slowed: float) -> None:
+    slow = {
+        "milliseconds": 51.0 * max(1.0, slowed),
+        "reference_milliseconds": slowed * REFERENCE_MILLISECONDS,
+    }
+    assert failed(results(measured(**slow))) == ["latency"]
 
 
 def test_what_chance_does_with_few_images_closes_no_gate() -> None:

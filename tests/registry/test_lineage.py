@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from fortydays.registry.lineage import best_by_validation, changed_since
+from fortydays.registry.lineage import changed_since
 
 THEN: dict[str, Any] = {
     "dataset": {"digest": "d1", "split_version": 1},
@@ -37,7 +37,7 @@ def test_where_nothing_differs_nothing_is_said() -> None:
         ("code", {"commit": "b" * 40}, ["the commit is bbbbbbbbbbbb and was aaaaaaaaaaaa"]),
         ("code", {"clean": False}, ["today's checkout has changes that are not committed"]),
         ("machine", {"backend": "jax"}, ["the backend is jax and was tensorflow"]),
-        ("machine", {"threads": 4}, ["it computes on 4 threads and did on 2"]),
+        ("machine", {"threads": 4}, ["the number of threads is 4 and was 2"]),
         ("machine", {"cpu_model": "M1"}, ["the processor is M1 and was EPYC"]),
         ("machine", {"flags": []}, ["the processor has other instructions"]),
         ("machine", {"accelerator": "H200"}, ["the accelerator is H200 and was none"]),
@@ -51,27 +51,12 @@ def test_each_thing_that_differs_is_named(group: str, fields: dict[str, Any], ex
     assert changed(group, **fields) == expected
 
 
+def test_a_field_that_recipes_got_since_is_a_change_only_at_another_value_than_its_default() -> None:
+    assert changed("recipe", mixup=0.0, class_weights="none", optimizer_options={}) == []
+    assert changed("recipe", mixup=0.2, class_weights="none") == ["the recipe has changed in mixup"]
+
+
 def test_a_model_from_a_checkout_with_changes_can_never_be_sure() -> None:
     then = {**THEN, "code": {**THEN["code"], "clean": False}}
 
     assert "it was trained from a checkout with changes that were not committed" in changed_since(then, THEN)
-
-
-def trial(accuracy: float, loss: float, *, status: str = "finished", seed: int = 0) -> dict[str, Any]:
-    metrics = {"validation_accuracy": accuracy, "validation_loss": loss, "test_accuracy": 1 - accuracy}
-    return {"status": status, "seed": seed, "metrics": metrics if status == "finished" else {}}
-
-
-def test_validation_chooses_and_of_equals_the_smaller_loss() -> None:
-    trials = [
-        trial(0.9, 0.3, seed=0),
-        trial(0.92, 0.4, seed=1),
-        trial(0.92, 0.2, seed=2),
-        trial(0, 0, status="failed"),
-    ]
-
-    best = best_by_validation(trials)
-
-    assert best is not None
-    assert best["seed"] == 2
-    assert best_by_validation([trial(0, 0, status="failed")]) is None

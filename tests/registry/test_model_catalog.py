@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from made_up_versions import AddVersion
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 from fortydays.base.errors import TrackingError, UsageError
 from fortydays.base.process import identity
@@ -182,7 +183,7 @@ def test_an_upload_that_fails_leaves_no_version(
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(catalog._client, "log_artifacts", fail)
+    monkeypatch.setattr(LocalArtifactRepository, "log_artifacts", fail)
     with pytest.raises(TrackingError, match="No space left on device"):
         add_version()
     monkeypatch.undo()

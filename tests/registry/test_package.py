@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fortydays.base.errors import FortydaysError, StorageError
-from fortydays.registry.package import MANIFEST, DamagedPackageError, check, read, seal
+from fortydays.registry.package import MANIFEST, DamagedPackageError, check, copy, read, seal
 
 
 @pytest.fixture
@@ -120,3 +120,39 @@ def test_a_link_is_refused_whatever_it_leads_to(folder: Path, tmp_path: Path) ->
 def test_where_there_is_no_package_the_path_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"Could not read .*manifest\.json"):
         check(tmp_path)
+
+
+LEFT_BY_FILE_MANAGERS = (
+    ".DS_Store", "._model.onnx", "Thumbs.db", "thumbs.db", "desktop.ini", ".directory", "pictures/.DS_Store",
+)  # fmt: skip
+
+
+def test_what_file_managers_leave_in_a_folder_does_no_harm(folder: Path, tmp_path: Path) -> None:
+    whole = check(folder)
+    for name in LEFT_BY_FILE_MANAGERS:
+        (folder / name).write_bytes(b"left")
+
+    assert check(folder) == whole
+    assert copy(folder, tmp_path / "copy") == whole
+    assert sorted(p.name for p in (tmp_path / "copy").rglob("*") if p.is_file()) == [
+        "labels.json", "manifest.json", "mistakes.png", "model.onnx",
+    ]  # fmt: skip
+    assert seal(folder, kind="bundle", facts={"name": "mnist", "version": 1}) == whole
+
+
+@pytest.mark.parametrize("name", ["DS_Store", ".hidden", "Thumbs.db.sh", "desktop.ini.exe", "_model.onnx"])
+def test_whatever_else_lies_there_is_still_refused(folder: Path, name: str) -> None:
+    (folder / name).write_bytes(b"left")
+    with pytest.raises(DamagedPackageError, match=f"{name} does not belong to it"):
+        check(folder)
+
+
+def test_a_link_or_a_folder_of_such_a_name_is_none_of_them(folder: Path) -> None:
+    (folder / ".DS_Store").symlink_to("model.onnx")
+    with pytest.raises(DamagedPackageError, match=r"\.DS_Store is neither a file nor a folder"):
+        check(folder)
+    (folder / ".DS_Store").unlink()
+    (folder / "._folder").mkdir()
+    (folder / "._folder" / "more.sh").write_bytes(b"x")
+    with pytest.raises(DamagedPackageError, match=r"\._folder/more\.sh does not belong"):
+        check(folder)

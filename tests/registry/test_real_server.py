@@ -16,6 +16,7 @@ from fortydays.base.errors import TrackingError
 from fortydays.base.progress import SILENT
 from fortydays.base.settings import Settings
 from fortydays.days.loading import find_study, load_study
+from fortydays.registry import catalog as module
 from fortydays.registry.catalog import Catalog, NotWholeError, Version
 from fortydays.registry.gates import Limits
 from fortydays.registry.names import parse_reference
@@ -35,15 +36,9 @@ LENIENT = Limits(same_answers=0.0, calibration_error=1.0, class_spread=1.0)
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[real_server.Postgres]:
-    # Its own user must be able to reach the folder, which pytest's are not for.
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="fortydays-postgres-") as folder:
-        Path(folder).chmod(0o755)
-        server = real_server.Postgres(Path(folder) / "server")
+def postgres() -> Iterator[real_server.Postgres]:
+    with real_server.postgres() as server:
         yield server
-        server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +155,7 @@ def test_files_altered_on_the_server_are_never_given_out(
         catalog.fetch(version, tmp_path / "two")
 
 
-@pytest.mark.parametrize("dies_in", ["log_artifacts", "create_model_version"])
+@pytest.mark.parametrize("dies_in", ["artifacts_at", "create_model_version"])
 def test_a_server_that_dies_while_registering_leaves_no_version(
     dies_in: str,
     catalog: Catalog,
@@ -172,16 +167,17 @@ def test_a_server_that_dies_while_registering_leaves_no_version(
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     name = dies_in.replace("_", "-")
-    real = getattr(catalog._client, dies_in)
+    owner = module if dies_in == "artifacts_at" else catalog._client
+    real = getattr(owner, dies_in)
 
     def die(*arguments: Any, **named: Any) -> Any:
         server.kill()
         return real(*arguments, **named)
 
-    monkeypatch.setattr(catalog._client, dies_in, die)
+    monkeypatch.setattr(owner, dies_in, die)
     with pytest.raises(TrackingError, match="cannot be reached"):
         added(catalog, name, tmp_path / "one", data, weights)
-    monkeypatch.setattr(catalog._client, dies_in, real)
+    monkeypatch.setattr(owner, dies_in, real)
     server.start()
 
     assert name not in catalog.names() or catalog.versions(name) == []

@@ -17,6 +17,7 @@ from fortydays.base.settings import Settings
 from fortydays.days.loading import find_study, load_study
 from fortydays.registry import registration
 from fortydays.registry.bundle import make_bundle
+from fortydays.registry.calibration import as_logits, softmax
 from fortydays.registry.card import read_card, write_card
 from fortydays.registry.catalog import Catalog
 from fortydays.registry.contents import open_bundle
@@ -44,9 +45,9 @@ class Trained:
 
 
 @pytest.fixture(scope="module")
-def trained(keras: Any, datasets: Path, empty_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def trained(keras: Any, datasets: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     home = tmp_path_factory.mktemp("trained")
-    shutil.copy(empty_workspace / "mlflow.db", home / "mlflow.db")
+    shutil.copy(empty_store, home / "mlflow.db")
     settings = made_up_versions.settings(home, datasets=datasets)
     source = load_study(find_study(STUDY), threads=1)
     run, evidence = run_study(source, Request(), settings, progress=SILENT)
@@ -89,12 +90,23 @@ def test_its_onnx_file_answers_as_keras_does_views_and_scaling_included(
 
     answers = load_model(folder / "model.onnx", threads=1).predict(images)
 
-    np.testing.assert_allclose(answers, both, atol=1e-5)
+    # The Keras file is as it was trained; the temperature, which views are averaged before, is in the ONNX file.
+    confidence = json.loads((folder / "confidence.json").read_text())
+    assert confidence["temperature"] != 1.0
+    calibrated = softmax(as_logits(both), temperature=confidence["temperature"])
+    np.testing.assert_allclose(answers, calibrated, atol=1e-5)
+    assert confidence["images"] == 200
+    # The threshold is the tenth smallest of 200, a twentieth of 201; rounding may put that one on either side.
+    assert np.sum(answers.max(axis=1) < confidence["unknown_below"]) in (9, 10)
+    assert 0 < confidence["false_alarms"] < 0.15
     onnx = trained.registered.evaluation["onnx"]
     assert (onnx["precision"], onnx["images"]) == ("float32", 200)
     assert onnx["difference"] < 1e-4
-    golden_images, golden_answers = load_arrays(folder / "golden.npz")
-    assert len(golden_images) == 8
+    golden_images, golden_answers, golden_labels = load_arrays(folder / "golden.npz")
+    assert golden_labels.tolist() == list(range(10))  # an image of each class, from the validation split
+    labels = np.asarray(data.training.validation.labels)
+    first = [int(np.flatnonzero(labels == label)[0]) for label in range(10)]
+    np.testing.assert_array_equal(golden_images, images[first])
     np.testing.assert_array_equal(load_model(folder / "model.onnx", threads=1).predict(golden_images), golden_answers)
 
 
@@ -130,7 +142,10 @@ def test_the_card_has_the_numbers_of_the_evidence(trained: Trained) -> None:
 
     assert "\n# digits, version 1\n" in text
     assert f"| accuracy of this model | 300 test images, opened once | {100 * metrics['test_accuracy']:.2f}% |" in text
-    assert f"| {100 * over['mean']:.2f} ± {100 * over['std']:.2f}% |" in text
+    half = (over["high"] - over["low"]) / 2  # what follows ± is half the interval, as everywhere
+    assert (
+        f"mean ± half the 95% interval of the mean | the same | {100 * over['mean']:.2f}% ± {100 * half:.2f} |" in text
+    )
     assert "- It beats guessing: **supported**" in text
     assert trained.evidence["dataset"]["digest"] in text
     data = ModelCard(text).data
@@ -147,7 +162,7 @@ def test_a_bundle_has_what_a_service_needs_and_is_always_the_same(trained: Train
     assert first == second == open_bundle(tmp_path / "two", threads=1).manifest
     assert set(first.files) == {
         "model.onnx", "labels.json", "signature.json", "preprocessing.json", "golden.npz", "lineage.json",
-        "README.md", "mistakes.png",
+        "README.md", "mistakes.png", "confidence.json",
     }  # fmt: skip
     assert (first.facts["name"], first.facts["version"]) == ("digits", 1)
     assert "\n# digits, version 1\n" in (tmp_path / "two" / "README.md").read_text()
@@ -166,7 +181,7 @@ def test_a_version_is_no_bundle_and_a_bundle_without_a_model_neither(trained: Tr
     make_bundle(parse_reference("digits@1"), bundle, trained.catalog, trained.settings)
     whole = {path: path.read_bytes() for path in bundle.iterdir()}
     facts = {"name": "digits", "version": 1}
-    images, answers = load_arrays(bundle / "golden.npz")
+    images, answers, labels = load_arrays(bundle / "golden.npz")
 
     def resealed(message: str, *, facts: dict[str, Any] = facts) -> None:
         package.seal(bundle, kind="bundle", facts=facts)
@@ -181,8 +196,16 @@ def test_a_version_is_no_bundle_and_a_bundle_without_a_model_neither(trained: Tr
     resealed(r"labels\.json does not name 10 classes")
     (bundle / "signature.json").write_text("{}")
     resealed(r"signature\.json is not the model's")
-    save_arrays(bundle / "golden.npz", [images, answers[::-1]])
+    save_arrays(bundle / "golden.npz", [images, answers[::-1], labels])
     resealed("the model does not answer as it did where it was registered")
+    for wrong in (labels + 1, labels[1:], labels.astype(np.float32)):
+        save_arrays(bundle / "golden.npz", [images, answers, wrong])
+        resealed(r"golden\.npz has labels that are no classes of the model")
+    assert sorted(open_bundle(bundle, threads=1).samples) == list(range(10))
+    save_arrays(bundle / "golden.npz", [images, answers])  # as older versions of this program wrote it
+    package.seal(bundle, kind="bundle", facts=facts)
+    assert open_bundle(bundle, threads=1).samples == {}
+    (bundle / "golden.npz").write_bytes(whole[bundle / "golden.npz"])
     resealed("its manifest does not name a model", facts={"name": "\x1b[2J", "version": 1})
     resealed("its manifest does not say which version it is", facts={"name": "digits"})
     package.seal(bundle, kind="bundle", facts=facts)
@@ -351,10 +374,8 @@ def test_a_study_that_has_changed_since_is_not_registered(
 
 
 def test_some_images_of_many_are_evenly_spaced() -> None:
-    images = np.arange(10, dtype=np.uint8).reshape(10, 1, 1)
-
-    assert registration._evenly(images, 4).ravel().tolist() == [0, 3, 6, 9]
-    assert registration._evenly(images, 20).ravel().tolist() == list(range(10))
+    assert registration._evenly(10, 4).tolist() == [0, 3, 6, 9]
+    assert registration._evenly(10, 20).tolist() == list(range(10))
 
 
 @pytest.mark.slow
@@ -368,7 +389,7 @@ def test_a_temperature_makes_the_same_answers_less_sure_and_few_large_images_are
     made = register(
         STUDY, catalog, settings, progress=SILENT, variant="linear model", temperature=3.0, confidence=confidence
     )
-    plain = register(STUDY, catalog, settings, progress=SILENT, variant="linear model")
+    plain = register(STUDY, catalog, settings, progress=SILENT, variant="linear model", temperature=1.0)
 
     assert made.evaluation["onnx"]["images"] == plain.evaluation["onnx"]["images"] == 66
     assert made.evaluation["onnx"]["difference"] < 1e-5

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.fit.balance import balance
-from fortydays.fit.calibration import Calibration, Threshold
 from fortydays.fit.findings import (
     Attention,
     BackboneFacts,
@@ -19,6 +18,7 @@ from fortydays.fit.findings import (
     held_out_result,
 )
 from fortydays.fit.learning_curve import CurvePoint, LearningCurve, PowerLaw, Prediction
+from fortydays.registry.calibration import Calibration, Threshold
 
 CLASSES = ("cat", "dog", "emu")
 CONFUSION = ((40, 8, 2), (3, 46, 1), (0, 0, 50))

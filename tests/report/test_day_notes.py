@@ -29,6 +29,7 @@ def evidence() -> dict[str, Any]:
         ('ratio("sgd fair", "network", "steps_to_0.95")', "7.4"),
         ('difference("network with dropout", "network", "test_accuracy")', "+0.1 ± 0.1 points"),
         ('difference("sgd fair", "network", "steps_to_0.95")', "+2,050 ± 159 steps"),
+        ('epochs("network")', "6 epochs"),
         ("verdict(1)", "supported"),
         ("claim(1)", r"The network names at least 97% of the test digits"),
         ("value(1)", "97.23% (97.16 to 97.30), 5 seeds"),
@@ -53,6 +54,13 @@ def test_multiply_adds_are_told_in_three_digits_or_missed(evidence: dict[str, An
         render_notes('{{ multiply_adds("network") }}', evidence)
     evidence["details"]["network"]["multiply_adds"] = 26_543_104
     assert render_notes('{{ multiply_adds("network") }}', evidence) == "26.5 M"
+
+
+def test_a_withdrawn_claim_is_told_with_its_reason_and_a_missing_one_refused(evidence: dict[str, Any]) -> None:
+    evidence["withdrawn"] = [{"claim": "it is *so*", "reason": "No control."}]
+    assert render_notes("{{ withdrawn(1) }}: {{ reason(1) }}", evidence) == r"it is \*so\*: No control."
+    with pytest.raises(UsageError, match="There is no withdrawn claim 2; the evidence has 1"):
+        render_notes("{{ reason(2) }}", evidence)
 
 
 def test_a_difference_is_by_hand_what_the_seeds_give(evidence: dict[str, Any]) -> None:

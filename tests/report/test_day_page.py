@@ -303,3 +303,15 @@ def test_a_study_of_ones_own_without_claims_exhibits_or_success() -> None:
 def test_damaged_evidence_is_refused() -> None:
     with pytest.raises(StorageError, match="dataset is None; expected an object"):
         make_page(made_up.evidence(dataset=None), source="published")
+
+
+def test_a_withdrawn_claim_has_its_reason_in_the_place_of_a_verdict() -> None:
+    withdrawn = [{"claim": "It is <so>", "reason": "The control cannot learn."}]
+    page = make_page(made_up.evidence(withdrawn=withdrawn), source="published")
+    assert '<p class="sentence">It is &lt;so&gt;</p>' in page
+    assert '<p class="basis">The control cannot learn.</p>' in page
+    assert "1 withdrawn. 3 variants" in page
+    alone = make_page(made_up.evidence(claims=[], withdrawn=withdrawn), source="published")
+    assert "1 claim: 1 withdrawn." in alone
+    assert 'href="#verdicts"' in alone
+    assert "withdrawn" not in make_page(made_up.evidence(), source="published")

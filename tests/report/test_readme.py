@@ -96,3 +96,13 @@ def test_where_and_when_it_was_measured_is_said_once_for_each_machine():
     where = "Measured on A processor, 2 cores, 2026-11-22 to 2026-11-25; Another, 4 cores, 2026-11-22. How each was "
     assert where in table.splitlines()[-1]
     assert "[bench/RESULTS.md](bench/RESULTS.md)" in table.splitlines()[-1]
+
+
+def test_a_withdrawn_claim_is_listed_last_with_its_reason_and_no_number():
+    results = read_results(evidence(withdrawn=[{"claim": "It is | so", "reason": "The control cannot learn."}]))
+    rows = readme.results_table([results]).splitlines()[2:]
+    assert rows[-1] == "|  | It is \\| so | – withdrawn | The control cannot learn. |"
+    alone = read_results(evidence(claims=[], withdrawn=[{"claim": "It is so", "reason": "No."}]))
+    assert readme.results_table([alone]).splitlines()[2:] == [
+        "| 4. Overfitting and regularization | It is so | – withdrawn | No. |"
+    ]

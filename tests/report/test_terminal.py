@@ -254,3 +254,10 @@ def test_a_line_has_a_point_in_every_cell_it_crosses() -> None:
     assert len(x) == 11
     assert max(b - a for a, b in pairwise(x)) == pytest.approx(1.0)
     assert (x[-1], y[-1]) == (10.0, 1.0)
+
+
+def test_a_withdrawn_claim_has_its_reason_in_the_place_of_a_verdict(document: dict[str, Any]) -> None:
+    document["withdrawn"] = [{"claim": "It is so", "reason": "The control cannot learn."}]
+    text = printed(document)
+    assert "– withdrawn It is so" in text
+    assert "The control cannot learn." in text

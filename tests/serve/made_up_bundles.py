@@ -49,10 +49,20 @@ def bundle(
     strokes: bool = False,
     confidence: Any = None,
     classes: Sequence[str] = tuple("0123456789"),
+    labels: Sequence[int] | None = None,
 ) -> Manifest:
-    """Write the bundle of a model of 8 x 8 grey pixels."""
+    """Write the bundle of a model of 8 x 8 grey pixels; with labels, its two golden images are samples of these."""
     content = made_up_versions.onnx_of(weights(favourite=favourite))
-    return sealed(folder, content, version=version, name=name, strokes=strokes, confidence=confidence, classes=classes)
+    return sealed(
+        folder,
+        content,
+        version=version,
+        name=name,
+        strokes=strokes,
+        confidence=confidence,
+        classes=classes,
+        labels=labels,
+    )
 
 
 def colour_bundle(folder: Path, *, classes: Sequence[str], confidence: Any = None) -> Manifest:
@@ -75,6 +85,7 @@ def sealed(
     name: str = "digits",
     strokes: bool = False,
     confidence: Any = None,
+    labels: Sequence[int] | None = None,
 ) -> Manifest:
     """Write the bundle of an ONNX file."""
     folder.mkdir(parents=True)
@@ -97,7 +108,8 @@ def sealed(
     (folder / "README.md").write_text(
         f"---\nlicense: x\n---\n\n# {name}\n\nA card with <b>no</b> markup of its own.\n"
     )
-    save_arrays(folder / "golden.npz", [golden, model.predict(golden)])
+    of_labels = [] if labels is None else [np.array(labels, np.int64)]
+    save_arrays(folder / "golden.npz", [golden, model.predict(golden), *of_labels])
     return seal(folder, kind="bundle", facts={"name": name, "version": version})
 
 
@@ -117,6 +129,7 @@ def served(
     shadow: Path | None = None,
     limits: Limits | None = None,
     access: Access | None = None,
+    root_path: str = "",
     **options: Any,
 ) -> Iterator[Running]:
     limits, metrics = limits or Limits(), Metrics()
@@ -135,7 +148,7 @@ def served(
         metrics=metrics,
         **options,
     )
-    app = create_app(service, access=access or Access(admin_token=TOKEN), reload=reload)
+    app = create_app(service, access=access or Access(admin_token=TOKEN), reload=reload, root_path=root_path)
     config = uvicorn.Config(
         app, host="127.0.0.1", port=0, http=Connection, log_config=None, log_level="critical", ws="none", lifespan="on"
     )

@@ -100,7 +100,100 @@ def test_the_stack_has_its_three_parts_on_this_machine_only() -> None:
     assert "ports" not in services["postgres"]
     volumes = {v.split(":")[0] for each in services.values() for v in each["volumes"] if not v.startswith("$")}
     assert volumes == set(COMPOSE["volumes"])
-    assert ":?" in services["service"]["environment"]["FORTYDAYS_TOKEN"]
+
+
+def test_each_part_of_the_stack_is_confined() -> None:
+    for name, service in COMPOSE["services"].items():
+        assert service["read_only"] is True, name
+        assert "/tmp" in service["tmpfs"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["mem_limit"], name
+        assert service["pids_limit"], name
+    users = {COMPOSE["services"]["postgres"]["user"].partition(":")[0]}
+    users |= {dict(steps(each["build"]["target"]))["USER"] for each in COMPOSE["services"].values() if "build" in each}
+    assert users == {"999", "10001"}
+
+
+def test_nobody_but_mlflow_reaches_the_database() -> None:
+    networks = {name: set(service["networks"]) for name, service in COMPOSE["services"].items()}
+    assert networks["postgres"] == {"database"}
+    assert COMPOSE["networks"]["database"] == {"internal": True}
+    assert not networks["service"] & (networks["mlflow"] | networks["postgres"])
+    assert set().union(*networks.values()) == set(COMPOSE["networks"])
+
+
+def test_secrets_are_files_and_nothing_else() -> None:
+    for name, service in COMPOSE["services"].items():
+        assert "password" not in " ".join(service.get("command", [])).lower(), name
+        for variable, value in service.get("environment", {}).items():
+            if "PASSWORD" in variable or "TOKEN" in variable:
+                assert variable.endswith("_FILE"), name
+                assert value.removeprefix("/run/secrets/") in service["secrets"], name
+    assert all(set(secret) == {"file"} for secret in COMPOSE["secrets"].values())
+    ignored = (ROOT / ".gitignore").read_text("utf-8").splitlines()
+    assert "/secrets/" in ignored
+
+    pod = one("Deployment")["spec"]["template"]["spec"]
+    variables = {variable["name"]: variable["value"] for variable in pod["containers"][0]["env"]}
+    mounts = {mount["mountPath"]: mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
+    folder, _, key = variables["FORTYDAYS_TOKEN_FILE"].rpartition("/")
+    (secret,) = (each["secret"] for each in pod["volumes"] if each["name"] == mounts[folder])
+    assert key == "token"
+    # Its group reads it, and that is the one the service runs with.
+    assert secret["defaultMode"] == 0o440
+    assert pod["securityContext"]["fsGroup"] == 10001
+
+
+def test_the_password_of_the_database_is_on_no_command_line_and_in_no_environment(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("a:b\\c d\n")
+    (tmp_path / "mlflow").write_text(
+        '#!/bin/sh\nls -l "$PGPASSFILE" | cut -c1-10; cat "$PGPASSFILE"; echo "$@"; env\n'
+    )
+    (tmp_path / "mlflow").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.defpath}", "TMPDIR": str(tmp_path)}
+    command = [DEPLOY / "start-tracker"]
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert told.returncode != 0
+    assert "POSTGRES_PASSWORD_FILE: names no file with a password" in told.stderr
+
+    environment["POSTGRES_PASSWORD_FILE"] = str(tmp_path / "password")
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    mode, line, *rest = told.stdout.splitlines()
+    assert (mode, line) == ("-rw-------", r"postgres:5432:mlflow:mlflow:a\:b\\c d")
+    assert "mlflow@postgres/mlflow" in rest[0]
+    assert "c d" not in "".join(rest)
+
+
+def test_whoever_is_not_let_in_by_the_cluster_is_kept_out() -> None:
+    policies = {each["metadata"]["name"]: each["spec"] for each in CLUSTER if each["kind"] == "NetworkPolicy"}
+    assert policies["nothing"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    let_in = policies["fortydays"]
+    pod = one("Deployment")["spec"]["template"]
+    (container,) = pod["spec"]["containers"]
+    assert let_in["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert let_in["policyTypes"] == ["Ingress"]
+    assert let_in["ingress"] == [{"ports": [{"protocol": "TCP", "port": container["ports"][0]["name"]}]}]
+    spaces = {each["metadata"].get("namespace") for each in CLUSTER if each["kind"] != "Namespace"}
+    assert spaces == {one("Namespace")["metadata"]["name"]}
+
+
+# Made by the reader from the Dockerfile, so that there is no digest to know.
+MADE_BY_THE_READER = {"fortydays-mnist:1"}
+
+
+def test_what_comes_from_elsewhere_is_pinned_by_digest() -> None:
+    images = re.findall(r"^FROM (\S+)", (DEPLOY / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    images += [service["image"] for service in COMPOSE["services"].values() if "image" in service]
+    images += [each["image"] for each in one("Deployment")["spec"]["template"]["spec"]["containers"]]
+    assert len(images) >= 5
+    unpinned = {image for image in images if not re.fullmatch(r"[a-z/.-]+:[\w.-]+@sha256:[0-9a-f]{64}", image)}
+    assert unpinned == MADE_BY_THE_READER
+
+    actions = re.findall(r"uses: (.*)", "".join(p.read_text("utf-8") for p in (ROOT / ".github").rglob("*.yml")))
+    assert actions
+    for action in actions:
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
 
 
 def test_the_script_says_how_it_is_used(tmp_path: Path) -> None:
@@ -129,6 +222,7 @@ def test_what_the_image_holds_serves_a_bundle_and_is_small(tmp_path: Path) -> No
         "pip",
     }
 
+    (tmp_path / "token").write_text("a-token-of-a-test\n")
     bundle(tmp_path / "bundle")
     (command, *arguments) = [
         *json.loads(dict(steps("service"))["ENTRYPOINT"]),
@@ -138,7 +232,7 @@ def test_what_the_image_holds_serves_a_bundle_and_is_small(tmp_path: Path) -> No
     arguments = [str(tmp_path / "bundle") if argument == "/bundle" else argument for argument in arguments]
     environment = {
         "FORTYDAYS_HOME": str(tmp_path / "state"),
-        "FORTYDAYS_TOKEN": "a-token-of-a-test",
+        "FORTYDAYS_TOKEN_FILE": str(tmp_path / "token"),
         "PATH": os.defpath,
     }
     running = subprocess.Popen(

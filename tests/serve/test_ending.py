@@ -26,14 +26,14 @@ def _launch(state: Path) -> Launch:
 
 
 def _stops(state: Path, together: Any, answers: Any) -> None:
-    looked = server._members
+    looked = server.members
 
     def slowly(folder: Path) -> list[dict[str, Any]]:
         found = looked(folder)
         time.sleep(0.02)  # all the others look meanwhile, if they can
         return found
 
-    server._members = slowly
+    server.members = slowly
     files.write_json(state / f"worker-{os.getpid()}.json", {"process": identity(), "generation": 1, "problem": ""})
     together.wait(30)
     answers.put(server._is_last_to_stop(state))

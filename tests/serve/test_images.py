@@ -1,15 +1,18 @@
 import io
 import struct
+import tracemalloc
 import zlib
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
+from fortydays.base import images
 from fortydays.base.images import pixels_at_once
 from fortydays.serve.errors import RequestError
-from fortydays.serve.images import decode
+from fortydays.serve.images import decode, decode_if_small
 
 COLOUR, GREY = (4, 4, 3), (4, 4, 1)
 
@@ -146,9 +149,6 @@ def test_an_image_that_is_cut_off_is_refused() -> None:
 
 @pytest.mark.parametrize("side", [1_001, 10_000, 60_000, 2**31 - 1])
 def test_a_bomb_is_refused_before_it_is_unpacked(side: int) -> None:
-    def chunk(name: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
     head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     bomb = (
         b"\x89PNG\r\n\x1a\n"
@@ -291,3 +291,187 @@ def test_a_head_of_very_many_segments_is_not_read_to_its_end() -> None:
     assert large(honest[:2] + segment(0xFE, b"") * 500 + honest[2:]).shape == (16, 16, 3)
     with pytest.raises(RequestError, match=r"expected at most 1,000,000 in all"):
         large(honest[:2] + segment(0xFE, b"") * 5_000 + honest[2:])
+
+
+# ------------------------------------------------------------------------------- what costs more than its pixels
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def with_chunks(*chunks: bytes, size: tuple[int, int] = (4, 4)) -> bytes:
+    """A PNG with further chunks in its head."""
+    whole = encoded(Image.new("RGB", size, "red"))
+    return whole[:33] + b"".join(chunks) + whole[33:]  # 8 bytes of a signature, 25 of the first chunk
+
+
+def packed_text(number: int) -> bytes:
+    """A million letters in a thousand bytes."""
+    return chunk(b"zTXt", b"text %d\0\0" % number + zlib.compress(b"A" * 1_000_000))
+
+
+def exif_of(values: int, *, bytes_each: int) -> bytes:
+    """EXIF data that say in a few bytes that each of many tags has many."""
+    entries = b"".join(struct.pack("<HHII", 0x1000 + i, 7, bytes_each, 8) for i in range(values))
+    return b"Exif\0\0II*\0" + struct.pack("<IH", 8, values) + entries + bytes(bytes_each)
+
+
+def peak_of(work: Any) -> int:
+    """Bytes of Python objects that were made on the way."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size", [(1, 65_536), (65_536, 1)])
+def test_a_side_that_is_too_long_is_refused_though_the_area_is_small(size: tuple[int, int]) -> None:
+    with pytest.raises(RequestError) as caught:
+        pixels(encoded(Image.new("1", size)))
+    width, height = (f"{side:,}" for side in size)
+    assert (caught.value.status, caught.value.message) == (
+        413,
+        f"The image has {width} x {height} pixels; expected at most 65,535 upwards and sideways.",
+    )
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
+def test_what_no_pixel_needs_is_not_unpacked(kind: bytes) -> None:
+    between = {b"zTXt": b"\0", b"iTXt": b"\1\0\0\0", b"iCCP": b"\0"}[kind]
+    packed = chunk(kind, b"note\0" + between + zlib.compress(bytes(900_000), 9))
+    content = with_chunks(*[packed] * 17)
+
+    assert peak_of(lambda: pixels(content)) < 500_000
+    assert (pixels(content) == [255, 0, 0]).all()
+
+
+def test_a_png_of_very_many_chunks_is_refused() -> None:
+    with pytest.raises(RequestError, match=r"too many chunks; expected at most 100,000") as caught:
+        pixels(with_chunks(chunk(b"abCd", b"") * 100_001))
+    assert caught.value.status == 422
+
+
+def test_exif_that_say_they_are_larger_than_the_file_cost_nothing() -> None:
+    exif = exif_of(3_000, bytes_each=20_000)  # 60 MB, where each is copied
+    in_png = with_chunks(chunk(b"eXIf", exif[6:]))
+    honest = photograph(8, 8)
+
+    assert peak_of(lambda: pixels(in_png)) < 1_000_000
+    assert (pixels(in_png) == [255, 0, 0]).all()
+    for hostile in (segment(0xE1, exif), segment(0xE2, b"MPF\0" + exif[6:])):
+        with pytest.raises(RequestError, match="tags say that they are larger than the file") as caught:
+            pixels(honest[:2] + hostile + honest[2:])
+        assert caught.value.status == 422
+
+
+@pytest.mark.parametrize("many", [segment(0xFE, b"") * 10_001, b"\xff" * 100_001, b"\x01" * 100_001])
+def test_a_jpeg_of_very_many_segments_or_bytes_between_them_is_refused(many: bytes) -> None:
+    honest = photograph(8, 8)
+    with pytest.raises(RequestError, match=r"too many (segments|bytes between)") as caught:
+        pixels(honest[:2] + segment(0xFE, b"") + many + honest[2:])
+    assert caught.value.status == 422
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        encoded(Image.new("L", (8, 8))),
+        encoded(Image.new("P", (8, 8)), dpi=(72, 72)),
+        encoded(Image.new("RGB", (90, 90)), "JPEG"),
+        encoded(Image.new("RGB", (90, 90)), "WEBP"),
+    ],
+)
+def test_what_is_small_in_every_respect_is_decoded_at_once(content: bytes) -> None:
+    assert decode_if_small(content, COLOUR, strokes=False, most_pixels=100_000) is not None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        encoded(Image.new("L", (101, 100))),
+        with_chunks(packed_text(0), packed_text(1), packed_text(2), packed_text(3), packed_text(4)),
+        with_chunks(chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(bytes(9_000)))),
+        with_chunks(chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(bytes(9_000)))),
+        with_chunks(*[chunk(b"tEXt", b"a\0b")] * 40),
+        encoded(Image.new("RGB", (64, 64)), "JPEG", progressive=True),
+        encoded(Image.new("RGB", (64, 64)), "JPEG", exif=exif_of(1, bytes_each=5_000)),
+        encoded(Image.new("RGB", (64, 64)), "WEBP", exif=exif_of(1, bytes_each=5_000)),
+        b"\xff\xd8" + segment(0xFE, b"") * 40 + encoded(Image.new("RGB", (64, 64)), "JPEG")[2:],
+        b"\xff\xd8" + b"\xff" * 9_000 + encoded(Image.new("RGB", (64, 64)), "JPEG")[2:],
+        encoded(Image.new("RGB", (8, 8)), "GIF"),
+    ],
+    ids=[
+        "pixels", "texts", "packed EXIF", "packed XMP", "chunks", "scans", "EXIF of a JPEG", "EXIF of a WebP",
+        "segments", "padding", "another format",
+    ],
+)  # fmt: skip
+def test_anything_else_is_left_to_a_thread(content: bytes) -> None:
+    assert decode_if_small(content, COLOUR, strokes=False, most_pixels=1_000_000) is None
+
+
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="%d"/></x:xmpmeta>'
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("told_by", ["exif", "xmp"])
+@pytest.mark.parametrize("turned", range(1, 9))
+def test_however_it_is_told_an_image_is_turned_as_pillow_turns_it(kind: str, told_by: str, turned: int) -> None:
+    options: dict[str, Any] = {"xmp": XMP % turned}
+    if told_by == "exif":
+        options = {"exif": Image.Exif()}
+        options["exif"][0x0112] = turned
+    elif kind == "PNG":
+        options = {"pnginfo": PngInfo()}
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", (XMP % turned).decode())
+    content = encoded(Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3) * 5), kind, **options)
+
+    expected = ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB")
+    assert (pixels(content) == np.asarray(expected)).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "LA", "1", "I;16"])
+@pytest.mark.parametrize("turned", range(1, 9))
+def test_a_long_thin_image_gives_the_pixels_that_it_gave_when_it_was_held_whole(
+    monkeypatch: pytest.MonkeyPatch, mode: str, turned: int
+) -> None:
+    numbers = np.random.default_rng(0).integers(0, 256, (90, 7, 4), np.uint8)
+    if mode == "I;16":
+        image = Image.fromarray(numbers[..., 0].astype(np.uint16) * 200)
+    else:
+        image = Image.fromarray(numbers if mode == "RGBA" else numbers[..., :3].copy()).convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = turned
+    content = encoded(image, exif=exif)
+
+    for shape in ((5, 90, 3), (5, 90, 1), (90, 7, 3)):
+        whole = pixels(content, shape)
+        monkeypatch.setattr(images, "_LARGE", 100)
+        monkeypatch.setattr(images, "_BAND", 20)
+        assert (pixels(content, shape) == whole).all()
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (encoded(Image.new("RGB", (1000, 800)), "WEBP"), "The image has 1,000 x 800 pixels, which take as much memory "
+         "as 1,280,000 of a usual PNG; expected at most 1,000,000 in all."),
+        (encoded(Image.new("CMYK", (60, 16_000)), "JPEG", progressive=True), "The image has 60 x 16,000 pixels, which "
+         "take as much memory as 1,152,000 of a usual PNG; expected at most 1,000,000 in all."),
+    ],
+    ids=["WebP", "thin progressive CMYK"],
+)  # fmt: skip
+def test_where_a_decoder_needs_more_memory_fewer_pixels_are_taken(content: bytes, said: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        decode(content, (16, 16, 3), strokes=False, most_pixels=1_000_000)
+    assert (caught.value.status, caught.value.message) == (413, said)
+
+
+def test_a_thin_drawing_counts_for_the_numbers_in_which_it_is_looked_for() -> None:
+    with pytest.raises(
+        RequestError, match=r"900 x 4,000 pixels, which take as much memory as 6,480,000 of a usual PNG"
+    ):
+        decode(encoded(Image.new("L", (900, 4_000))), (28, 28, 1), strokes=True, most_pixels=6_000_000)

@@ -23,7 +23,8 @@ import pytest
 import requests
 from made_up_bundles import TOKEN, bundle, served
 from PIL import Image
-from test_images import scans
+from test_connections import slow_readers
+from test_images import chunk, exif_of, packed_text, scans, with_chunks
 from test_serve_command import service, swapped
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -255,33 +256,84 @@ def _hostile() -> dict[str, bytes]:
     }
 
 
+@contextlib.contextmanager
+def watched(pid: int) -> Iterator[list[int]]:
+    """The most bytes of memory that a process has meanwhile."""
+    process, most, stop = psutil.Process(pid), [0], threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.02):
+            most[0] = max(most[0], process.memory_info().rss)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    yield most
+    stop.set()
+    watcher.join()
+
+
+def _costly() -> list[bytes]:
+    """Of each way in which an image takes more memory than it seems to, the largest that is taken, and one beyond."""
+
+    def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
+        file = io.BytesIO()
+        image.save(file, kind, **options)
+        return file.getvalue()
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    thin, square, webp = (305, 65_400), (4_400, 4_400), (3_530, 3_530)
+    fast: dict[str, Any] = {"compress_level": 1, "exif": exif}
+    return [
+        saved(Image.new("1", (1, 20_000_000)), "PNG"),
+        saved(Image.new("RGBA", thin, (1, 2, 3, 4)), "PNG", **fast),
+        saved(Image.fromarray(np.full(thin[::-1], 60_000, np.uint16)), "PNG", **fast),
+        saved(Image.new("P", square), "PNG", transparency=0, **fast),
+        saved(
+            Image.new("RGBA", square), "PNG", save_all=True, append_images=[Image.new("RGBA", square, "red")], **fast
+        ),
+        saved(Image.new("RGBA", webp, (1, 2, 3, 4)), "WEBP", lossless=True, method=0, exif=exif),
+        saved(Image.new("RGB", square, "gray"), "JPEG", progressive=True, subsampling=0, exif=exif),
+        saved(Image.new("CMYK", (305, 65_400)), "JPEG", progressive=True, exif=exif),
+        with_chunks(*map(packed_text, range(60)), size=(1_400, 1_400)),
+        with_chunks(chunk(b"eXIf", exif_of(60_000, bytes_each=100_000)[6:]), size=(1_400, 1_400)),
+    ]
+
+
+def test_any_forty_images_at_once_fit_into_memory(tmp_path: Path) -> None:
+    bundle(tmp_path / "now")
+    images = _costly() * 4
+    with service(tmp_path / "home", str(tmp_path / "now")) as found, watched(found.process.pid) as most:
+
+        def status(content: bytes) -> int:
+            headers = {"Content-Type": "image/png"}
+            return requests.post(f"{found.address}/predict", data=content, headers=headers, timeout=120).status_code
+
+        with concurrent.futures.ThreadPoolExecutor(40) as pool:
+            assert set(pool.map(status, images)) <= {200, 413, 422, 503}
+        assert found.best() == (1, "3")
+    print(f"most memory: {most[0] / 2**20:.0f} MiB")
+    assert most[0] < 450 * 2**20
+
+
 def test_hostile_requests_cost_bounded_memory_and_others_are_served(tmp_path: Path) -> None:
     bundle(tmp_path / "now")
     kinds: dict[str, str] = {"a form of nothing": "multipart/form-data; boundary=b", "deep JSON": "application/json"}
     kinds["wide JSON"] = "application/json"
     with service(tmp_path / "home", str(tmp_path / "now")) as found, load(found.address, clients=2) as clients:
-        process, most, stop = psutil.Process(found.process.pid), [0], threading.Event()
+        with watched(found.process.pid) as most:
+            for _ in range(3):
+                with concurrent.futures.ThreadPoolExecutor(6) as pool:
 
-        def watch() -> None:
-            while not stop.wait(0.02):
-                most[0] = max(most[0], process.memory_info().rss)
+                    def status(item: tuple[str, bytes]) -> int:
+                        headers = {"Content-Type": kinds.get(item[0], "image/png")}
+                        url = f"{found.address}/predict"
+                        return requests.post(url, data=item[1], headers=headers, timeout=120).status_code
 
-        watcher = threading.Thread(target=watch, daemon=True)
-        watcher.start()
-        for _ in range(3):
-            with concurrent.futures.ThreadPoolExecutor(6) as pool:
-
-                def status(item: tuple[str, bytes]) -> int:
-                    headers = {"Content-Type": kinds.get(item[0], "image/png")}
-                    url = f"{found.address}/predict"
-                    return requests.post(url, data=item[1], headers=headers, timeout=120).status_code
-
-                for code in pool.map(status, list(_hostile().items()) * 2):
-                    assert code in (200, 400, 413, 415, 422, 503)
-        photograph = _hostile()["a JPEG of 100 million pixels"]  # which others than those who mean harm have, too
-        assert requests.post(f"{found.address}/predict", data=photograph, timeout=120).status_code == 200
-        stop.set()
-        watcher.join()
+                    for code in pool.map(status, list(_hostile().items()) * 2):
+                        assert code in (200, 400, 413, 415, 422, 503)
+            photograph = _hostile()["a JPEG of 100 million pixels"]  # which others than those who mean harm have, too
+            assert requests.post(f"{found.address}/predict", data=photograph, timeout=120).status_code == 200
         assert most[0] < 450 * 2**20
     assert [client.lost for client in clients] == [[], []]
     assert all(sum(client.seen.values()) > 20 for client in clients)
@@ -315,6 +367,40 @@ def test_two_hundred_slow_connections_keep_nobody_out(tmp_path: Path) -> None:
             for connection in slow:
                 connection.close()
         assert found.best() == (1, "3")
+
+
+def test_slow_readers_are_gone_in_thirty_seconds_and_keep_no_probe_waiting(tmp_path: Path) -> None:
+    bundle(tmp_path / "now")
+    with service(tmp_path / "home", str(tmp_path / "now")) as found:
+        process = psutil.Process(found.process.pid)
+        before, least = process.memory_info().rss, len(process.net_connections())
+
+        seconds: list[float] = []
+
+        def probe() -> None:
+            began = time.monotonic()
+            assert requests.get(f"{found.address}/readyz", timeout=20).status_code == 200
+            seconds.append(time.monotonic() - began)
+
+        readers = slow_readers(found.address, 200)
+        began = time.monotonic()
+        while len(process.net_connections()) > least + 1:
+            probe()
+            assert time.monotonic() - began < 30
+            time.sleep(0.5)
+        attack = threading.Thread(target=lambda: readers.extend(slow_readers(found.address, 2000)), daemon=True)
+        attack.start()
+        for _ in range(40):
+            probe()
+            time.sleep(0.2)
+        attack.join(60)
+        assert len(readers) == 2200
+        # Before there were bounds, one took 40 seconds. A single late one may be the fault of a busy machine.
+        assert sorted(seconds)[-len(seconds) // 4] < 1
+        assert process.memory_info().rss - before < 100 * 2**20
+        for connection in readers:
+            connection.close()
+        assert found.end() == (143, "Stopped.\n")  # and nothing else was said
 
 
 def test_a_bundle_with_any_changed_byte_is_refused(tmp_path: Path) -> None:

@@ -79,6 +79,40 @@ def test_a_list_has_one_name_a_line_or_ends_them_with_zeros() -> None:
     assert os.fsencode(names_in(io.BytesIO(b"\xff.png"), null=False)[0]) == b"\xff.png"
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a.png\r\nin/b c.png\r\n",
+        b"\xef\xbb\xbfa.png\r\n\r\nin/b c.png",
+        b"a.png\rin/b c.png\r",
+        b"a.png  \n  in/b c.png\t\n   \n",
+        b"a.png\nin\\b c.png\n",
+        b".\\a.png\r\n.\\in\\b c.png\r\n",
+        "a.png\r\nin\\b c.png\r\n".encode("utf-16"),
+    ],
+)
+def test_a_list_of_another_system_names_the_same_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    saved(tmp_path / "a.png")
+    saved(tmp_path / "in/b c.png")
+
+    names = names_in(io.BytesIO(content), null=False)
+
+    assert [os.path.normpath(name) for name in names] == ["a.png", "in/b c.png"]
+
+
+def test_what_a_list_names_as_it_is_there_is_taken_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png\r", "a.png", " b.png", "b.png", "c\\d.png"):
+        saved(tmp_path / name)
+
+    assert names_in(io.BytesIO(b"a.png\r\n b.png\nc\\d.png\nnone.png\r\n"), null=False) == [
+        "a.png\r", " b.png", "c\\d.png", "none.png",
+    ]  # fmt: skip
+
+
 def test_a_list_without_end_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prediction, "LARGEST_LIST", 5)
     assert names_in(io.BytesIO(b"1234\n"), null=False) == ["1234"]

@@ -95,6 +95,43 @@ def test_several_files_of_a_form_are_answered_in_their_order(running: Running) -
     assert [p["top"][0]["class"] for p in answer.json()["predictions"]] == ["0", "3"]
 
 
+BROKEN = png(Image.effect_noise((64, 64), 90))[:2000]
+
+
+@pytest.mark.parametrize(("wrong", "status"), [(BROKEN, 422), (b"no image", 415), (b"", 415)])
+def test_of_several_files_the_one_that_is_wrong_is_named_with_its_place(
+    running: Running, wrong: bytes, status: int
+) -> None:
+    name = "b\x1b[31m\u202e" + "ä" * 200
+    files = [("file", ("a.png", png())), ("file", (name, wrong)), ("file", ("c.png", png()))]
+
+    answer = requests.post(f"{running.address}/predict", files=files, timeout=10)
+
+    message = answer.json()["error"]["message"]
+    assert answer.status_code == status
+    assert message.startswith("Image 2 of 3, 'b?[31m?ää")
+    assert "...': The image cannot be decoded" in message or "...': This is no image" in message
+    assert len(message) < 200
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["image/jpg", "image/pjpeg", "image/x-png", "IMAGE/PNG; charset=binary", "application/octet-stream", "", None],
+)
+def test_what_an_image_is_its_bytes_say_and_not_its_type(running: Running, kind: str | None) -> None:
+    headers = {} if kind is None else {"Content-Type": kind}
+    assert predict(running, headers=headers).json()["predictions"][0]["top"][0]["class"] == "3"
+
+
+def test_what_curl_sends_unasked_is_told_how_to_be_sent(running: Running) -> None:
+    answer = predict(running, headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert answer.status_code == 415
+    assert answer.json()["error"]["message"].endswith(
+        "image/png, image/jpeg, image/webp or application/octet-stream for an image file, multipart/form-data for "
+        "several, or application/json. With curl: --data-binary @FILE -H 'Content-Type: image/png'"
+    )
+
+
 def test_top_says_how_many_classes_to_name(running: Running) -> None:
     assert len(predict(running, params={"top": "10"}).json()["predictions"][0]["top"]) == 10
     assert len(predict(running, params={"top": "1000"}).json()["predictions"][0]["top"]) == 10
@@ -111,7 +148,7 @@ def test_top_says_how_many_classes_to_name(running: Running) -> None:
     [
         ("image/png", b"not an image", 415, "expected PNG, JPEG or WEBP"),
         ("image/png", png(Image.effect_noise((64, 64), 90))[:2000], 422, "damaged or cut off"),
-        ("text/plain", b"hello", 415, "The body's type is not known"),
+        ("text/plain", b"hello", 415, "The body's type is not known: 'text/plain'"),
         ("application/json", b"{", 400, "no JSON"),
         ("application/json", b"{}", 422, "whole numbers from 0 to 255"),
         ("application/json", b'{"pixels": [[1, 2], [3]]}', 422, "whole numbers from 0 to 255"),
@@ -255,10 +292,13 @@ def test_with_a_token_all_but_the_page_and_the_probes_need_it(folder: Path) -> N
             f"Bearer {secret}x",
             f"Bearer {secret[:-1]}",
             secret,
-            f"bearer  {secret}",
+            f"Basic {secret}",
+            f"Bearer{secret}",
+            f"Bearer {secret} {secret}",
         ):
             assert status("/model", token) == 401
-        assert status("/model", f"Bearer {secret}") == 200
+        for scheme in ("Bearer ", "bearer ", "BEARER ", "Bearer   "):
+            assert status("/model", scheme + secret) == 200
         assert status("/admin/reload", f"Bearer {secret}", "POST") == 200
         answer = requests.get(running.address + "/model", timeout=10)
         assert answer.headers["www-authenticate"] == "Bearer"
@@ -613,11 +653,8 @@ def test_with_a_token_any_host_may_be_named_and_a_cookie_reads(folder: Path) -> 
 
 
 @pytest.mark.parametrize("begun", [b"", b"POST /predict HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
-def test_a_connection_on_which_no_request_is_whole_is_ended(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
-) -> None:
-    monkeypatch.setattr("fortydays.serve.connections._SECONDS_FOR_HEAD", 0.3)
-    with served(folder) as running:
+def test_a_connection_on_which_no_request_is_whole_is_ended(folder: Path, begun: bytes) -> None:
+    with served(folder, limits=Limits(head_deadline=0.3)) as running:
         host, port = running.address.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=20) as connection:
             connection.sendall(begun)

@@ -175,6 +175,32 @@ def test_with_a_token_the_page_asks_for_it(page: Any, tmp_path: Path) -> None:
         page.wait_for_selector("text=fortydays service")
 
 
+def test_it_begins_with_what_the_model_knows_and_a_sample_of_each_class_to_click(page: Any, tmp_path: Path) -> None:
+    bundle(tmp_path / "one", labels=(5, 3), confidence=CONFIDENCE)
+    with served(tmp_path / "one") as found:
+        page.goto(found.address)
+        wait_for(page, "#samples", "5")
+        assert page.text_content("#knows") == (
+            "It knows 10 classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9. An answer is marked unknown where its highest "
+            "probability is below 40%; of images of these classes, that happens to 5%."
+        )
+        samples = page.get_by_role("button", name="Sample of")
+        assert [each.get_attribute("aria-label") for each in samples.all()] == ["Sample of 3", "Sample of 5"]
+        samples.first.focus()
+        page.keyboard.press("Enter")
+        wait_for(page, "#answered-by", "3, says digits@1")
+        assert page.locator("#preview").is_visible()
+
+
+def test_an_older_bundle_has_no_samples_to_offer(page: Any, tmp_path: Path) -> None:
+    bundle(tmp_path / "one")
+    with served(tmp_path / "one") as found:
+        page.goto(found.address)
+        wait_for(page, "#knows", "It knows 10 classes")
+        assert not page.locator("#samples").is_visible()
+        assert "unknown" not in page.text_content("#knows")
+
+
 def test_what_was_cleared_stays_so_though_an_answer_was_on_its_way(page: Any, running: Running) -> None:
     page.goto(running.address)
     page.wait_for_selector("#drawing:not([hidden])")

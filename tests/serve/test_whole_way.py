@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,19 +26,13 @@ def tracker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         return
     if real_server.programs() is None:
         pytest.fail("The tests of the stack need PostgreSQL: apt install postgresql")
-    # Its own user must be able to reach the folder, which pytest's are not for.
-    with tempfile.TemporaryDirectory(prefix="fortydays-postgres-") as folder:
-        Path(folder).chmod(0o755)
-        postgres = real_server.Postgres(Path(folder) / "server")
+    with real_server.postgres() as postgres:
+        (tmp_path / "mlflow").mkdir()
+        server = real_server.MlflowServer(tmp_path / "mlflow", postgres.uri)
         try:
-            (tmp_path / "mlflow").mkdir()
-            server = real_server.MlflowServer(tmp_path / "mlflow", postgres.uri)
-            try:
-                yield server.uri
-            finally:
-                server.kill()
+            yield server.uri
         finally:
-            postgres.stop()
+            server.kill()
 
 
 def version(found: Process) -> int:

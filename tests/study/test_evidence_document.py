@@ -48,6 +48,40 @@ TRIALS = [
 ]
 
 
+def measured(accuracy: float, loss: float, *, seed: int) -> dict[str, Any]:
+    return trial("a", seed, validation_accuracy=accuracy, validation_loss=loss, test_accuracy=1 - accuracy)
+
+
+def test_the_best_trial_is_best_on_the_validation_split_and_of_equals_has_the_smaller_loss() -> None:
+    failed = trial("a", 9, status="failed")
+    lower, lossy, best, later = (
+        measured(accuracy, loss, seed=seed)
+        for seed, (accuracy, loss) in enumerate([(0.9, 0.1), (0.92, 0.4), (0.92, 0.2), (0.92, 0.2)])
+    )
+    assert documents.best_trial([failed, lower, lossy, best, later]) is best
+    assert documents.best_trial([later, best]) is later  # the first, where nothing tells them apart
+    assert documents.best_trial([failed]) is None
+
+
+def test_the_published_model_of_day_4_is_the_one_that_is_registered() -> None:
+    # Two trials have the same validation accuracy there: l2 with seed 2, which comes first, has the larger loss.
+    evidence = documents.published().read(4)
+    assert evidence is not None
+    best = documents.best_trial(evidence["trials"])
+    assert best is not None
+    assert (best["variant"], best["seed"]) == ("all three", 3)
+
+
+def test_every_published_exhibit_is_of_the_best_trial_of_its_variant() -> None:
+    for day in range(1, 11):
+        evidence = documents.published().read(day)
+        assert evidence is not None
+        for exhibit in evidence["exhibits"]:
+            best = documents.best_trial([t for t in evidence["trials"] if t["variant"] == exhibit["variant"]])
+            assert best is not None
+            assert exhibit["seed"] == best["seed"], (day, exhibit["title"])
+
+
 def test_the_table_has_the_mean_of_every_metric_over_the_finished_trials() -> None:
     table = summarize(TRIALS)
     assert list(table) == ["a", "b"]
@@ -211,6 +245,27 @@ def digest_of(folder: Path, code: str) -> str:
 )
 def test_prose_beside_code_takes_none_of_it_along(code: str, left: str) -> None:
     assert code_without_prose(code) == left
+
+
+STUDY = """study = Study(
+    claims=(1, 2),
+    seeds=(0,),
+)
+"""
+
+
+def test_to_withdraw_a_claim_is_no_change_of_the_studys_code() -> None:
+    withdrawn = STUDY.replace(
+        "    seeds", '    withdrawn={\n        "é": "its control "\n        "cannot learn"\n    },\n    seeds'
+    )
+    assert "cannot learn" in withdrawn
+    assert code_without_prose(withdrawn) == code_without_prose(STUDY)
+
+
+def test_what_can_do_something_is_code_also_where_claims_are_withdrawn() -> None:
+    for value in ('{"a": run()}', "run()", "{**more}"):
+        code = STUDY.replace("    seeds", f"    withdrawn={value},\n    seeds")
+        assert code_without_prose(code) != code_without_prose(STUDY)
 
 
 def test_the_digest_of_several_files_depends_on_their_names_and_not_on_their_order(tmp_path: Path) -> None:

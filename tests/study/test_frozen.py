@@ -1,10 +1,15 @@
 """Pretrained networks as files: built once, told when damaged, and what Keras itself makes of images."""
 
 import dataclasses
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import tiny_frozen
 from tiny_frozen import FEATURES
@@ -167,3 +172,31 @@ def test_a_network_that_is_really_built_computes_what_keras_does(
     assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()
     assert network.parameters == 410_208 or before_last_block
     assert network.multiply_adds > 500_000
+
+
+@pytest.mark.slow
+def test_the_export_ends_with_a_killed_command_and_the_next_one_tidies_up(tmp_path: Path) -> None:
+    code = (
+        "from fortydays.base.process import children_end_with_this\n"
+        "from fortydays.base.settings import read_settings\n"
+        "from fortydays.study.features import Features\n"
+        "from fortydays.study.frozen import frozen_network\n"
+        "children_end_with_this()\n"
+        "features = Features(backbone='mobilenetv2-0.35', side=32, pretrained=False)\n"
+        "frozen_network(features, (32, 32, 3), read_settings())\n"
+    )
+    environment = {**os.environ, "FORTYDAYS_HOME": str(tmp_path)}
+    killed = subprocess.Popen([sys.executable, "-c", code], env=environment)
+    command = psutil.Process(killed.pid)
+    while not command.children():
+        time.sleep(0.05)
+    exports = command.children()
+    time.sleep(1)
+    killed.kill()
+    killed.wait()
+    assert list((tmp_path / "backbones").glob(".export.*.part"))
+    assert psutil.wait_procs(exports, timeout=60)[1] == []
+
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert len(list((tmp_path / "backbones").glob("*.onnx"))) == 1
+    assert not list((tmp_path / "backbones").glob(".*.part"))

@@ -158,6 +158,18 @@ def test_a_changed_study_file_is_noticed_and_a_remark_in_it_is_none(
     assert evidence["results_digest"] == finished_pair.evidence["results_digest"]
 
 
+def test_a_run_of_before_there_was_a_field_can_be_continued(
+    settings: Settings, interrupted_copy: Copy, finished_pair: Any
+) -> None:
+    copied = interrupted_copy(finished_pair)
+    identity = copied.read()["identity"]
+    for recipe in identity["recipes"].values():
+        assert recipe.pop("mixup") == 0.0
+    copied.update(identity=identity)
+    run, _ = run_study(source(PAIR), Request(), settings, progress=Watch())
+    assert run.run_id == copied.run_id
+
+
 def test_several_changes_are_all_named(settings: Settings, interrupted_copy: Copy, finished_pair: Any) -> None:
     interrupted_copy(finished_pair)
     other = dataclasses.replace(

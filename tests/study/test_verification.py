@@ -9,8 +9,10 @@ import pytest
 from fortydays.data.catalog import find
 from fortydays.study import evidence as documents
 from fortydays.study.claims import Threshold
+from fortydays.study.design import Study, Variant
 from fortydays.study.evidence import results_digest, summarize
 from fortydays.study.verification import agreement, code_changes, stale_parts, within_noise
+from fortydays.train.recipe import Recipe
 
 CLAIM = Threshold(sentence="a is good", variant="a", metric="test_accuracy", at_least=0.5)
 
@@ -64,7 +66,7 @@ def evidence(study: Path) -> dict[str, Any]:
 
 def test_evidence_of_today_is_current(evidence: dict[str, Any], study: Path) -> None:
     assert stale_parts(evidence, study) == []
-    assert stale_parts(evidence, study, [CLAIM]) == []
+    assert stale_parts(evidence, study, studied()) == []
     study.write_text('"""Said better."""\nx = 1  # one\n')
     assert stale_parts(evidence, study) == []
 
@@ -91,6 +93,26 @@ def test_of_a_study_of_ones_own_the_code_alone_can_be_compared(evidence: dict[st
     assert code_changes(evidence, study)[1:] == ["the training engine has changed"]
 
 
+def studied(**changes: Any) -> Study:
+    def build() -> None: ...
+
+    variants = tuple(Variant(name=name, model=build, recipe=Recipe(epochs=1)) for name in "ab")  # type: ignore[arg-type]
+    return Study(title="Made up", dataset="digits", variants=variants, claims=(CLAIM,), **changes)
+
+
+def test_a_claim_that_was_withdrawn_since_is_noticed_and_has_no_verdict(evidence: dict[str, Any], study: Path) -> None:
+    withdrawing = studied(withdrawn={CLAIM.sentence: "b cannot learn"})
+    assert stale_parts(evidence, study, withdrawing) == [
+        "its verdicts are not what its trials give",
+        "its withdrawn claims are not those of the study",
+    ]
+    evidence |= documents.judgements(withdrawing, evidence["trials"])
+    assert evidence["claims"] == []
+    assert evidence["withdrawn"] == [{"claim": "a is good", "reason": "b cannot learn"}]
+    assert stale_parts(evidence, study, withdrawing) == []
+    assert stale_parts(evidence, study, studied())[1:] == ["its withdrawn claims are not those of the study"]
+
+
 def test_edited_numbers_are_noticed(evidence: dict[str, Any], study: Path) -> None:
     edited = copy.deepcopy(evidence)
     edited["trials"][0]["metrics"]["test_accuracy"] = 0.99
@@ -105,9 +127,15 @@ def test_edited_numbers_are_noticed(evidence: dict[str, Any], study: Path) -> No
     assert stale_parts(edited, study) == ["its table is not what its trials give"]
     edited = copy.deepcopy(evidence)
     edited["claims"][0]["verdict"] = "refuted"
-    assert stale_parts(edited, study, [CLAIM]) == ["its verdicts are not what its trials give"]
+    assert stale_parts(edited, study, studied()) == ["its verdicts are not what its trials give"]
     edited["claims"] = []
-    assert stale_parts(edited, study, [CLAIM]) == ["its verdicts are not what its trials give"]
+    assert stale_parts(edited, study, studied()) == ["its verdicts are not what its trials give"]
+
+
+def test_a_verdict_of_before_there_was_a_field_is_the_same_verdict(evidence: dict[str, Any], study: Path) -> None:
+    for name in ("seeds_needed", "note"):
+        del evidence["claims"][0][name]
+    assert stale_parts(evidence, study, studied()) == []
 
 
 def test_the_last_digits_of_a_quantile_do_not_make_a_table_stale(evidence: dict[str, Any], study: Path) -> None:

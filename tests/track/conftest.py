@@ -1,4 +1,4 @@
-"""A workspace with a tracking store in it, made once and copied, because MLflow takes seconds to make one."""
+"""A workspace with a tracking store in it."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from tracked_runs import made_up_settings
 
 from fortydays.base.settings import Settings
-from fortydays.track.store import Store, destination, open_store, prepare
+from fortydays.track.store import Store, destination, open_store
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -17,16 +17,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"))
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    settings = made_up_settings(tmp_path_factory.mktemp("template"))
-    prepare(destination(settings))
-    return settings.workspace / "mlflow.db"
-
-
 @pytest.fixture
-def settings(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+def settings(tmp_path: Path, empty_store: Path) -> Settings:
     workspace = tmp_path / "work space"
     workspace.mkdir()
     shutil.copy(empty_store, workspace / "mlflow.db")

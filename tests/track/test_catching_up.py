@@ -2,11 +2,12 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from tracked_runs import begin_run, end_trial, finished_run, with_uri
+from tracked_runs import begin_run, end_trial, finished_run, with_uri, with_workspace
 
 from fortydays.base import files
 from fortydays.base.errors import TrackingError
 from fortydays.base.settings import Settings
+from fortydays.study.runs import list_runs
 from fortydays.track import record as records
 from fortydays.track import sync as module
 from fortydays.track.mirror import mirror
@@ -152,3 +153,15 @@ def test_a_server_that_goes_away_stops_the_catching_up(
     gone = dataclasses.replace(store, destination=where, client=MlflowClient(tracking_uri=where.uri))
     with pytest.raises(UnreachableError, match="cannot be reached"):
         list(sync([begin_run(settings), begin_run(settings)], gone))
+
+
+def test_a_moved_workspace_knows_what_its_store_has(settings: Settings, store: Store) -> None:
+    run = finished_run(settings)
+    assert [each.outcome for each in sync([run], store)] == ["sent"]
+    moved = with_workspace(settings, settings.workspace.rename(settings.workspace.with_name("moved")))
+    (again,) = list_runs(moved.runs)
+    elsewhere = open_store(destination(moved))
+    assert [each.outcome for each in sync([again], elsewhere)] == ["already there"]
+    entry = records.entry(records.read(again), destination(moved).shown)
+    (artifact,) = (moved.workspace / "mlartifacts").rglob("evidence.json")
+    assert entry["parent"] in artifact.parts

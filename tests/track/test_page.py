@@ -115,7 +115,9 @@ def page(settings: Settings) -> Iterator[Page]:
 @pytest.mark.slow
 def test_the_page_answers_this_machine_alone(settings: Settings, store: Store, page: Page) -> None:
     mirror(finished_run(settings), store)
-    assert page.said == f"The runs are shown at {page.address}. Ctrl-C ends it.\n"
+    assert page.said == f"The runs are shown at {page.address}/#/experiments?workflowType=machine_learning\n"
+    telemetry = requests.get(f"{page.address}/ajax-api/3.0/mlflow/ui-telemetry", timeout=30).json()
+    assert telemetry["disable_ui_telemetry"] is True
     children = psutil.Process(page.process.pid).children(recursive=True)
     listening = {c.laddr for child in children for c in child.net_connections() if c.status == "LISTEN"}
     assert listening == {("127.0.0.1", page.port)}

@@ -8,7 +8,7 @@ from tracked_runs import made_up_settings, with_uri
 
 from fortydays.base.errors import TrackingError
 from fortydays.base.settings import Settings
-from fortydays.track import store as module
+from fortydays.track import database as module
 from fortydays.track.store import destination, open_store, prepare, scrubbed, using_mlflow, without_credentials
 
 SECRET = "http://reader:hun%40ter2@tracking.example:5000/mlflow?token=abcdef"

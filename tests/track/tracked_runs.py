@@ -157,3 +157,7 @@ def finished_run(settings: Settings, *, variants: tuple[str, ...] = ("relu", "si
 
 def with_uri(settings: Settings, uri: str) -> Settings:
     return dataclasses.replace(settings, tracking_uri=uri)
+
+
+def with_workspace(settings: Settings, workspace: Path) -> Settings:
+    return made_up_settings(workspace, tracking_uri=settings.tracking_uri)

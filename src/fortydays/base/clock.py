@@ -44,3 +44,8 @@ def seconds_since_start() -> float:
         return loaded
     # Some sandboxes have a clock of their own for processes. Python itself starts in far less than ten seconds.
     return running if loaded <= running + 0.01 and running - loaded < 10 else loaded
+
+
+def cpu_seconds() -> float:
+    """Seconds that this thread has computed, for differences only. Time in which others had the core is not in it."""
+    return time.thread_time()

@@ -8,6 +8,8 @@ import difflib
 from collections.abc import Iterable
 from enum import IntEnum
 
+from fortydays.base.text import shown
+
 
 class ExitCode(IntEnum):
     """What a command tells the shell."""
@@ -41,6 +43,20 @@ class UsageError(FortydaysError):
     exit_code = ExitCode.USAGE
 
 
+class UnknownNameError(UsageError):
+    """There is nothing of a name that was given.
+
+    Args:
+        message: what there is not.
+        name: what was given.
+        hint: what there is.
+    """
+
+    def __init__(self, message: str, *, name: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.name = name
+
+
 class DataError(FortydaysError):
     """A dataset could not be had, or is not what it should be."""
 
@@ -61,23 +77,24 @@ class TrackingError(FortydaysError):
     """The experiment tracker could not be reached or used."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str], *, hint: str = "") -> UsageError:
+def unknown_name(kind: str, name: str, known: Iterable[str], *, about: str = "", hint: str = "") -> UsageError:
     """The error for a name that does not exist: suggests near misses and lists what exists.
 
     Args:
         kind: what the name was meant to be ("day", "recipe field", ...).
         name: what was given.
         known: what exists, in the order to list it.
+        about: what uses the name, such as "the claim 'It learns'".
         hint: what to say instead of listing what exists, where that is too much for one line.
     """
-    names = list(known)
-    near = difflib.get_close_matches(name.lower(), [n.lower() for n in names], n=1, cutoff=0.6)
+    names, given = list(known), str(name)  # which may come from a reader's own Python
+    near = difflib.get_close_matches(given[:100].lower(), [n.lower() for n in names], n=1, cutoff=0.6)
     suggestion = ""
     if near:
         match = next(n for n in names if n.lower() == near[0])
         suggestion = f" Did you mean {match!r}?"
-    shown = name if len(name) <= 60 else name[:57] + "..."
-    return UsageError(
-        f"There is no {kind} {shown!r}.{suggestion}",
+    return UnknownNameError(
+        f"There is no {kind} {shown(given)}{f', which {about} names' if about else ''}.{suggestion}",
+        name=given,
         hint=hint or (f"Known: {', '.join(names)}." if names else f"No {kind} exists yet."),
     )

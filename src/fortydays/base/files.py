@@ -2,11 +2,14 @@
 
 State is written to a temporary file in the same folder, flushed to disk and renamed, so that a reader (or a
 process that starts after a crash) sees either the old content or the new, never a mixture. A damaged file is
-moved aside and named, never overwritten.
+moved aside and named, never overwritten. What is made here only its owner can read, and a stricter umask stays;
+:func:`fortydays.base.privacy.share` opens what a reader wants to pass on.
 """
 
 import contextlib
 import errno
+import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -45,7 +48,7 @@ def storage_error(action: str, path: Path, error: OSError) -> StorageError:
         errno.EROFS: "The file system is read-only. Point FORTYDAYS_HOME to a folder that can be written.",
         errno.EACCES: "No permission. Change the folder's permissions or point FORTYDAYS_HOME to another folder.",
         errno.EPERM: "No permission. Change the folder's permissions or point FORTYDAYS_HOME to another folder.",
-        errno.ENOENT: "It does not exist.",
+        errno.EEXIST: "A file is where a folder is to be made. Move it away, or name another folder.",
         errno.ENOTDIR: "A part of the path is a file where a folder was expected.",
     }
     reason = error.strerror or str(error)
@@ -67,6 +70,11 @@ def is_folder(path: Path) -> bool:
     return stat.S_ISDIR(_mode(path) or 0)
 
 
+def is_writable(path: Path) -> bool:
+    """Whether this user may write a file, or into a folder; no one may on a disk that is mounted read-only."""
+    return os.access(path, os.W_OK)
+
+
 def _mode(path: Path) -> int | None:
     # Path.exists() and the like raise a bare PermissionError in a folder that may not be entered.
     with storage_errors("look at", path):
@@ -77,26 +85,21 @@ def _mode(path: Path) -> int | None:
 
 
 def make_folder(path: Path) -> Path:
-    """Create a folder and its parents where missing.
+    """Create a folder and its parents where missing, which only their owner can enter; one that is there stays so.
 
     Raises:
         StorageError: the folder cannot be created.
     """
     with storage_errors("create the folder", path):
-        path.mkdir(parents=True, exist_ok=True)
+        for each in reversed((path, *path.parents)):  # Path.mkdir gives parents another mode than it is told
+            if each == path or not each.exists():
+                each.mkdir(mode=0o700, exist_ok=True)
     return path
 
 
 def make_private_folder(path: Path) -> Path:
-    """Create a folder that only its owner can enter, and its parents, where missing; one that is there stays as it is.
-
-    Raises:
-        StorageError: the folder cannot be created.
-    """
-    make_folder(path.parent)
-    with storage_errors("create the folder", path):
-        path.mkdir(mode=0o700, exist_ok=True)
-    return path
+    """The same as :func:`make_folder`, for what must never be open."""
+    return make_folder(path)
 
 
 def make_private_file(path: Path) -> Path:
@@ -126,7 +129,6 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.chmod(0o644)
             temporary.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -153,18 +155,49 @@ def sync_all() -> None:
 def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
     """A new folder ``parent/.NAME.XXXX.part`` that is removed when the block ends.
 
-    A process that is killed leaves it behind; :func:`remove_leftovers` finds it by its name.
+    A process that is killed leaves it behind; the next one that makes a folder of this name there removes it.
 
     Raises:
         StorageError: it cannot be created.
     """
     make_folder(parent)
+    remove_abandoned(parent, name)
     with storage_errors("create a folder in", parent):
-        folder = Path(tempfile.mkdtemp(dir=parent, prefix=f".{name}.", suffix=".part"))
+        while True:
+            folder = Path(tempfile.mkdtemp(dir=parent, prefix=f".{name}.", suffix=".part"))
+            held = _held(folder, wait=True)
+            if folder.exists():  # another process may have taken it for abandoned before it was locked
+                break
+            if held is not None:
+                os.close(held)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+
+def remove_abandoned(parent: Path, name: str) -> None:
+    """Remove the folders that killed processes left of :func:`temporary_folder`; those of living ones stay."""
+    for folder in parent.glob(f".{glob.escape(name)}.*.part"):
+        held = _held(folder, wait=False) if folder.is_dir() and not folder.is_symlink() else None
+        if held is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(held)
+
+
+def _held(folder: Path, *, wait: bool) -> int | None:
+    """A folder's descriptor, locked until it is closed or the process ends; None where it cannot be locked."""
+    descriptor = None
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # locked, gone meanwhile, or on a file system without locks, where nothing is removed
+        if descriptor is not None:
+            os.close(descriptor)
+        return None
+    return descriptor
 
 
 @contextlib.contextmanager
@@ -180,7 +213,6 @@ def folder_built_whole(path: Path) -> Iterator[Path]:
     with temporary_folder(path.parent, path.name) as folder:
         yield folder
         with storage_errors("write", path):
-            folder.chmod(0o755)
             sync_folder(folder)
             folder.replace(path)
             sync_folder(path.parent)
@@ -225,7 +257,7 @@ def extended_part(path: Path, *, keep: int) -> Iterator[IO[bytes]]:
     """
     make_folder(path.parent)
     with storage_errors("write", path):
-        file = part_of(path).open("r+b" if keep else "wb")
+        file = open(part_of(path), "r+b" if keep else "wb", opener=_private)  # noqa: SIM115 - has no opener
     try:
         with storage_errors("write", path):
             file.truncate(keep)
@@ -234,6 +266,10 @@ def extended_part(path: Path, *, keep: int) -> Iterator[IO[bytes]]:
     finally:
         with storage_errors("write", path):
             file.close()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 def complete_part(path: Path) -> None:
@@ -258,7 +294,7 @@ def append_bytes(path: Path, *, after: int, content: bytes) -> None:
     Raises:
         StorageError: it cannot be written, or has fewer bytes than that.
     """
-    with storage_errors("write", path), path.open("ab") as file:
+    with storage_errors("write", path), open(path, "ab", opener=_private) as file:
         if file.seek(0, os.SEEK_END) < after:
             raise StorageError(f"{path} is shorter than it was: it has fewer than {after:,} bytes.")
         file.truncate(after)
@@ -349,7 +385,7 @@ def locked(path: Path, *, timeout: float = -1) -> Iterator[None]:
     import filelock
 
     make_folder(path.parent)
-    lock = filelock.FileLock(path)
+    lock = filelock.FileLock(path, mode=0o600)
     try:
         with storage_errors("lock", path):
             lock.acquire(timeout=timeout)

@@ -5,16 +5,17 @@ service and whoever prepares photographs for training come here, and there is no
 """
 
 import functools
-import os
+import io
+import re
 import warnings
 from enum import Enum
-from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base.errors import FortydaysError
+from fortydays.base.image_parts import check_parts, orientation_in, without_ballast
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 PREPARATION = 1
 """Number of the way from file to pixels, for whoever keeps pixels: another number, other pixels."""
 
+MOST_SIDE = 65_535
+"""Pixels upwards or sideways: for each row, decoders and what follows them hold something beside its pixels."""
+
 _LARGE = 2_000_000
+_BAND = 500_000
+"""Pixels of a large image that are worked on together."""
 _MOST_SCANS = 64
 """Of a JPEG. Each is a pass over the whole image, and forty bytes are enough to ask for one; usual are 1 to 12."""
 _START_OF_SCAN = b"\xff\xda"
@@ -35,6 +41,7 @@ _HEIF = "HEIF"  # the container, in which telephones write HEIC
 _DATA = b"mdat"
 _BOXES = frozenset((b"ftyp", b"meta", _DATA))
 """Of a HEIF file, those that its pictures need; without a whole one of each there are none, or parts of them."""
+_ORIENTATION = 0x0112
 _JPEG = ("JPEG", "MPO")  # Pillow's name for a JPEG that carries further pictures, as many telephones write them
 
 
@@ -44,6 +51,7 @@ class Reason(Enum):
     UNKNOWN = "it is no image that can be read"
     TOO_LARGE = "it has too many pixels"
     DAMAGED = "it is damaged or cut off"
+    RANGE = "its pixel values are not from 0 to 65,535"
 
 
 class UnreadableImageError(FortydaysError):
@@ -59,33 +67,38 @@ class UnreadableImageError(FortydaysError):
         self.reason = reason
 
 
-def read_head(source: Path | IO[bytes], *, formats: tuple[str, ...], most_pixels: int, expected: str = "") -> "Image":
+def read_head(content: bytes, *, formats: tuple[str, ...], most_pixels: int, expected: str = "") -> "Image":
     """Open an image file and read its head; its pixels are not decoded yet.
 
     Args:
-        source: the file; of an animation, the first picture counts.
+        content: the file; of an animation, the first picture counts.
         formats: what it may be, in Pillow's words.
         most_pixels: width times height of what is decoded at all.
         expected: how many pixels there may be, in words, where that is not all there is to say.
 
     Raises:
-        UnreadableImageError: it is none of these, has more pixels, or is damaged.
-        OSError: a path cannot be read.
+        UnreadableImageError: it is none of these, has more pixels or a longer side, or is damaged; or its head asks
+            for more memory or time than any camera's.
         FortydaysError: what reads HEIC is not installed, or broken.
     """
     from PIL import Image, UnidentifiedImageError
 
     possible = formats
-    if not _begins_like_heif(source):
+    if content[4:8] != b"ftyp":
         possible = tuple(each for each in formats if each != _HEIF)
     elif _HEIF in formats:
         _teach_heif()
     expected = expected or f"at most {most_pixels:,} in all"
     too_many = UnreadableImageError(Reason.TOO_LARGE, f"The image has far too many pixels; expected {expected}.")
     try:
+        check_parts(content)
+        content = without_ballast(content)
+    except ValueError as error:
+        raise UnreadableImageError(Reason.DAMAGED, str(error)) from None
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged metadata, and of bombs, which are counted here
-            image = Image.open(source, formats=possible)
+            image = Image.open(io.BytesIO(content), formats=possible)
     except Image.DecompressionBombError:
         raise too_many from None
     except UnidentifiedImageError:
@@ -95,21 +108,12 @@ def read_head(source: Path | IO[bytes], *, formats: tuple[str, ...], most_pixels
     except Exception:  # whatever a decoder stumbles on, the file is what is wrong
         raise damaged() from None
     width, height = image.size
+    said = f"The image has {width:,} x {height:,} pixels; expected"
     if width * height > most_pixels or width < 1 or height < 1:
-        raise UnreadableImageError(
-            Reason.TOO_LARGE, f"The image has {width:,} x {height:,} pixels; expected {expected}."
-        )
+        raise UnreadableImageError(Reason.TOO_LARGE, f"{said} {expected}.")
+    if max(width, height) > MOST_SIDE:
+        raise UnreadableImageError(Reason.TOO_LARGE, f"{said} at most {MOST_SIDE:,} upwards and sideways.")
     return image
-
-
-def _begins_like_heif(source: Path | IO[bytes]) -> bool:
-    if isinstance(source, Path):
-        with source.open("rb") as file:  # so that what the system says is not taken for what the decoder says
-            head = file.read(8)
-    else:
-        head = source.read(8)
-        source.seek(-len(head), os.SEEK_CUR)
-    return head[4:] == b"ftyp"
 
 
 @functools.cache
@@ -164,7 +168,8 @@ def pixels_at_once(content: bytes, image: "Image", *, least: int) -> int:
     """How many pixels are in memory together while an image is decoded, width times height.
 
     A JPEG that has all its colours in one scan, as those of cameras have, is decoded a few rows at a time, and made
-    smaller as :func:`upright` allows before the next rows come. Of any other image there is the whole.
+    smaller as :func:`upright` allows before the next rows come. Of any other image there is the whole. Where a decoder
+    needs more memory than that of a PNG, the pixels count for as many more.
 
     Args:
         content: the file.
@@ -172,10 +177,16 @@ def pixels_at_once(content: bytes, image: "Image", *, least: int) -> int:
         least: as for :func:`upright`.
     """
     width, height = image.size
-    if not in_one_scan(content, image):
+    if image.format == "WEBP":
+        return width * height * 8 // 5  # its decoder holds four copies
+    if image.format not in _JPEG:
         return width * height
     factor = next((factor for factor in (8, 4, 2) if min(width, height) // least >= factor), 1)
-    return -(-width // factor) * -(-height // factor)
+    left = -(-width // factor) * -(-height // factor)
+    if in_one_scan(content, image):
+        return left
+    # Of a JPEG of many scans, the decoder holds two bytes for each colour of each pixel.
+    return max(width * height, (2 * getattr(image, "layers", 0) * width * height + 4 * left) // 10)
 
 
 def in_one_scan(content: bytes, image: "Image") -> bool:
@@ -208,10 +219,16 @@ def in_one_scan(content: bytes, image: "Image") -> bool:
     return False
 
 
+def has_many_scans(content: bytes, image: "Image") -> bool:
+    """Whether it is a JPEG that is decoded in several passes, or may be; arguments as for :func:`in_one_scan`."""
+    return image.format in _JPEG and not in_one_scan(content, image)
+
+
 def upright(image: "Image", *, mode: str, least: int) -> "Image":
     """An opened image decoded, turned as its EXIF orientation says, without transparency, in the mode asked for.
 
-    Transparency is seen on white, as paper is; sixteen bits become eight.
+    Transparency is seen on white, as paper is. Numbers with more than eight bits become eight; those with a fraction
+    run from 0 to 1, or, where one is larger, to 255 or 65,535.
 
     Args:
         image: from :func:`read_head`.
@@ -220,16 +237,39 @@ def upright(image: "Image", *, mode: str, least: int) -> "Image":
             :func:`least_side` for a network.
 
     Raises:
-        Exception: whatever the decoder stumbles on; for :class:`UnreadableImageError` see :func:`prepared`.
+        UnreadableImageError: its pixel values are in no range that is known.
+        Exception: whatever the decoder stumbles on; :func:`prepared` says that the file is damaged.
     """
-    from PIL import ImageOps
-
     if image.format in _JPEG:
         # Lets the decoder skip detail that would be thrown away: up to eight times smaller.
         image.draft(None, (least, least))
     if image.size[0] * image.size[1] > _LARGE:
         image = _reduced(image, least)
-    return _opaque(ImageOps.exif_transpose(image)).convert(mode)
+    image.load()  # some tell only behind their pixels how they are turned
+    turned = 1 if hasattr(image, "tag_v2") else orientation(image)  # a TIFF is turned by its decoder
+    if image.size[0] * image.size[1] > _LARGE:
+        return _in_bands(image, mode, turned)
+    return _opaque(_turned(image, turned)).convert(mode)
+
+
+def orientation(image: "Image") -> int:
+    """How an image is turned, as EXIF numbers it: 1 for not at all, 5 to 8 for a quarter.
+
+    Args:
+        image: from :func:`read_head`.
+    """
+    if hasattr(image, "tag_v2"):
+        return int(image.tag_v2.get(_ORIENTATION, 1))
+    info, found = image.info, None
+    raw = info.get("Raw profile type exif")  # as ImageMagick writes it into a PNG
+    exif = info.get("exif") or (bytes.fromhex("".join(raw.split("\n")[3:])) if isinstance(raw, str) else None)
+    if isinstance(exif, bytes):
+        found = orientation_in(exif)
+    text = info.get("XML:com.adobe.xmp") or info.get("xmp")
+    if found is None and text:
+        told = re.search(rb'tiff:Orientation(="|>)([0-9])', text.encode() if isinstance(text, str) else text)
+        found = int(told[2]) if told else None
+    return found if found is not None and 1 <= found <= 8 else 1
 
 
 def fitted(image: "Image", *, height: int, width: int) -> NDArray[np.uint8]:
@@ -255,12 +295,14 @@ def prepared(image: "Image", *, height: int, width: int, mode: str) -> NDArray[n
     """Both at once: the pixels that a network gets of an opened image file.
 
     Raises:
-        UnreadableImageError: the file is damaged.
+        UnreadableImageError: the file is damaged, or its pixel values are in no range that is known.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return fitted(upright(image, mode=mode, least=least_side(height, width)), height=height, width=width)
+    except UnreadableImageError:
+        raise
     except Exception:  # as above
         raise damaged() from None
 
@@ -287,14 +329,68 @@ def _reduced(image: "Image", side: int) -> "Image":
     return small
 
 
-def _opaque(image: "Image") -> "Image":
-    """Without transparency: on white, as paper is. Sixteen bits of grey become eight."""
+def _turned(image: "Image", turned: int) -> "Image":
+    from PIL.Image import Transpose
+
+    way = {
+        2: Transpose.FLIP_LEFT_RIGHT, 3: Transpose.ROTATE_180, 4: Transpose.FLIP_TOP_BOTTOM, 5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270, 7: Transpose.TRANSVERSE, 8: Transpose.ROTATE_90,
+    }.get(turned)  # fmt: skip
+    return image if way is None else image.transpose(way)
+
+
+def _in_bands(image: "Image", mode: str, turned: int) -> "Image":
+    """The same as for a small image, a few rows at a time: beside the image, there is only the result in memory."""
     from PIL import Image
 
-    if image.mode.startswith("I") or image.mode == "F":
+    width, height = image.size
+    rows = max(1, _BAND // width)
+    bands = [(top, min(top + rows, height)) for top in range(0, height, rows)]
+    white = 255.0
+    if _has_many_greys(image):
+        seen = np.array([_range(np.asarray(image.crop((0, top, width, end)))) for top, end in bands])
+        # NumPy's least and most, other than Python's, are not a number where one of them is not.
+        white = _white(float(seen[:, 0].min()), float(seen[:, 1].max()), fraction=image.mode == "F")
+    whole = Image.new(mode, (width, height) if turned <= 4 else (height, width))
+    for top, end in bands:
+        band = _turned(_opaque(image.crop((0, top, width, end)), white=white).convert(mode), turned)
+        place = top if turned in (1, 2, 5, 8) else height - end
+        whole.paste(band, (0, place) if turned <= 4 else (place, 0))
+    return whole
+
+
+def _has_many_greys(image: "Image") -> bool:
+    """Whether it has more than 256."""
+    return image.mode.startswith("I") or image.mode == "F"
+
+
+def _range(numbers: NDArray[Any]) -> tuple[float, float]:
+    return float(numbers.min(initial=0)), float(numbers.max(initial=0))
+
+
+def _white(least: float, most: float, *, fraction: bool) -> float:
+    """The pixel value that is white. No file of a scientific camera or program says how far its numbers go."""
+    if not (least >= 0 and most <= 65535):  # not a number is neither
+        raise UnreadableImageError(
+            Reason.RANGE,
+            f"The image has pixel values from {least:g} to {most:g}; expected 0 to 1, 0 to 255 or 0 to 65,535.",
+        )
+    return 1.0 if fraction and most <= 1 else 255.0 if most <= 255 else 65535.0
+
+
+def _opaque(image: "Image", *, white: float = 0) -> "Image":
+    """Without transparency: on white, as paper is. Numbers of more than eight bits become eight.
+
+    Args:
+        image: decoded.
+        white: the value of such numbers that is white; 0 finds it.
+    """
+    from PIL import Image
+
+    if _has_many_greys(image):
         numbers = np.asarray(image, dtype=np.float64)
-        largest = 65535.0 if numbers.max(initial=0) > 255 else 255.0
-        return Image.fromarray((numbers * (255 / largest)).clip(0, 255).astype(np.uint8))
+        white = white or _white(*_range(numbers), fraction=image.mode == "F")
+        return Image.fromarray((numbers * (255 / white)).clip(0, 255).astype(np.uint8))
     if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
         layer = image.convert("RGBA")
         ground = Image.new("RGBA", layer.size, "white")

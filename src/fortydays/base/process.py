@@ -1,13 +1,32 @@
-"""Who this process is, and whether another one still runs: for locks that outlive the process that took them."""
+"""Who this process is and whether another one still runs; processes that end with the one that started them.
+
+Also locks whose waiters are told for whom they wait.
+"""
 
 import contextlib
+import json
 import os
+import shlex
+import signal
 import socket
-from collections.abc import Mapping
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fortydays.base import files
+from fortydays.base.text import printable
+
 _LARGEST_PID = 2**22  # Linux's own limit; macOS's is lower
+PARENT = "FORTYDAYS_PARENT"
+"""The environment variable with the number of the process that its children are to end with."""
+
+_SECONDS_BETWEEN_LOOKS = 0.5
+_SECONDS_TO_END = 5.0
+_SECONDS_WITHOUT_A_WORD = 2.0
+_LONGEST_COMMAND = 200
 
 
 def identity() -> dict[str, Any]:
@@ -36,6 +55,81 @@ def has_ended(process: Mapping[str, Any]) -> bool:
     except OSError:  # it runs, as another user
         return False
     return bool(process.get("started")) and process["started"] != _started(pid)
+
+
+def children_end_with_this() -> None:
+    """From now on, the processes of this program that this one starts end when it does, however that comes about."""
+    os.environ[PARENT] = str(os.getpid())
+
+
+def end_with_parent() -> None:
+    """Have this process, and what it starts, end with the one that has started it, if that one has asked for it.
+
+    Importing the package calls this.
+    """
+    parent = os.environ.pop(PARENT, "")
+    # A process further down has inherited the variable from one that knows nothing of it.
+    if parent == str(os.getppid()):
+        children_end_with_this()
+        threading.Thread(target=_end_after, args=(int(parent),), daemon=True, name="end with parent").start()
+
+
+def guarded(command: Sequence[str]) -> list[str]:
+    """The command line of another program that is to end with this process. To be started in a session of its own."""
+    return [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py")), str(os.getpid()), *command]
+
+
+def without_parent(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment for a process that is to outlive this one."""
+    return {name: value for name, value in environment.items() if name != PARENT}
+
+
+def _end_after(parent: int) -> None:
+    # A process whose parent has ended is given another one.
+    while os.getppid() == parent:
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        os.kill(os.getpid(), number)
+        time.sleep(_SECONDS_TO_END)
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Hold a lock file. Another holder is waited for as long as it lives: the system frees the lock when it dies.
+
+    Args:
+        path: the lock file. It holds who has the lock, for those who wait.
+        waiting: told once, after two seconds, for whom this process waits: its command and its number.
+
+    Raises:
+        StorageError: the lock file cannot be created.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(files.locked(path, timeout=_SECONDS_WITHOUT_A_WORD))
+        except TimeoutError:
+            waiting(_holder(path))
+            stack.enter_context(files.locked(path))
+        # In place: a renamed file would be another one than the waiters have open. Without it they wait all the same.
+        with contextlib.suppress(OSError):
+            path.write_text(json.dumps({"pid": os.getpid(), "command": _command()}), "utf-8")
+        yield
+
+
+def _command() -> str:
+    """This process's command line, shortened."""
+    program, *arguments = sys.argv or [""]
+    name = "forty" if Path(program).stem == "__main__" else Path(program).name
+    return printable(shlex.join([name, *arguments]))[:_LONGEST_COMMAND]
+
+
+def _holder(path: Path) -> str:
+    """Who holds a lock file, in words."""
+    try:
+        told = json.loads(path.read_bytes()[:4096])
+        return f"{printable(str(told['command']))[:_LONGEST_COMMAND]} (process {int(told['pid'])})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
 
 
 def _space() -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fortydays.base.settings import read_settings
+from fortydays.cli import streams
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,14 +35,14 @@ def compare(
     if as_json:
         typer.echo(json.dumps({**comparison.as_dict(), "first": first.source, "second": second.source}))
         return
-    from rich.console import Console
 
-    _print(comparison, first, second, Console())
+    _print(comparison, first, second, streams.console())
 
 
 def _print(comparison: "ComparisonOfRuns", first: "Found", second: "Found", console: "Console") -> None:
-    from rich.table import Column, Table
+    from rich.table import Column
 
+    from fortydays.report.tables import Table
     from fortydays.report.terminal import Screen
 
     screen = Screen.of(console)
@@ -84,9 +85,10 @@ def _print(comparison: "ComparisonOfRuns", first: "Found", second: "Found", cons
 
 
 def _print_changes(comparison: "ComparisonOfRuns", screen: "Screen", console: "Console") -> None:
-    from rich.table import Column, Table
+    from rich.table import Column
 
     from fortydays.report import numbers
+    from fortydays.report.tables import Table
 
     variant = ""
     table = Table(

@@ -7,9 +7,11 @@ import typer
 
 from fortydays.base.errors import DataError
 from fortydays.base.settings import Settings, read_settings
-from fortydays.cli import data_look, data_versions
+from fortydays.base.text import size_in_words
+from fortydays.cli import data_look, data_versions, streams
 
 if TYPE_CHECKING:
+    from fortydays.data.photographs import PhotographsSpec
     from fortydays.data.spec import DatasetSpec
     from fortydays.data.store import Verification
 
@@ -23,16 +25,16 @@ _Name = Annotated[str, typer.Argument(metavar="NAME", help="A dataset, as `forty
 def list_datasets(as_json: _Json = False) -> None:
     """Show every dataset: its size, its splits, and whether it is in the cache."""
     from fortydays.data.catalog import DATASETS
+    from fortydays.data.photographs import PHOTOGRAPHS
 
     settings = read_settings()
-    rows = [_description(spec, settings) for spec in DATASETS.values()]
+    rows = [_row(name, settings) for name in (*DATASETS, *PHOTOGRAPHS)]
     if as_json:
         _print_json({"datasets": rows})
         return
-    import rich.console
-    import rich.table
+    from fortydays.report.tables import Table
 
-    table = rich.table.Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     table.add_column("dataset")
     table.add_column("image")
     for heading in ("classes", "train", "validation", "test", "download"):
@@ -42,13 +44,13 @@ def list_datasets(as_json: _Json = False) -> None:
         splits, download = row["splits"], row["download_bytes"]
         table.add_row(
             row["name"],
-            "x".join(str(size) for size in row["image_shape"]),
+            "x".join(map(str, row["image_shape"])),
             str(len(row["classes"])),
-            *(f"{splits[split]:,}" for split in ("train", "validation", "test")),
-            f"{download / 1e6:,.0f} MB" if download else "none",
+            *("" if splits[split] is None else f"{splits[split]:,}" for split in ("train", "validation", "test")),
+            size_in_words(download) if download else "none",
             "yes" if row["cached"] else "no",
         )
-    rich.console.Console().print(table)
+    streams.console().print(table)
 
 
 @app.command("get")
@@ -57,16 +59,17 @@ def get_dataset(name: _Name, as_json: _Json = False) -> None:
 
     A damaged copy is set aside and fetched again.
     """
-    import rich.console
-
     from fortydays.cli.progress import console_progress
-    from fortydays.data import catalog, store
+    from fortydays.data import catalog, photographs, store
 
-    settings, spec = read_settings(), catalog.find(name)
-    with console_progress(rich.console.Console(stderr=True)) as progress:
-        folder = store.get(spec, settings, progress)
+    settings = read_settings()
+    with console_progress(streams.console(stderr=True)) as progress:
+        if name in photographs.PHOTOGRAPHS:
+            folder = photographs.get(photographs.PHOTOGRAPHS[name], settings, progress)
+        else:
+            folder = store.get(catalog.find(name), settings, progress)
     if as_json:
-        _print_json(_description(spec, settings))
+        _print_json(_row(name, settings))
     else:
         typer.echo(folder)
 
@@ -130,18 +133,17 @@ def _verifications(name: str, own: list[str], settings: Settings) -> "list[Verif
 @app.command("path")
 def path_of_dataset(name: _Name, as_json: _Json = False) -> None:
     """Print the folder in which a dataset is cached."""
-    from fortydays.data import catalog, store
-
-    settings, spec = read_settings(), catalog.find(name)
-    if not store.cached(spec, settings):
+    settings = read_settings()
+    row = _row(name, settings)
+    if not row["cached"]:
         raise DataError(
             f"The dataset {name!r} is not in the cache {settings.datasets}.",
             hint=f"Get it with: forty data get {name}",
         )
     if as_json:
-        _print_json(_description(spec, settings))
+        _print_json(row)
     else:
-        typer.echo(store.path(spec, settings))
+        typer.echo(row["path"])
 
 
 app.command("look")(data_look.look)
@@ -171,6 +173,42 @@ def _description(spec: "DatasetSpec", settings: Settings) -> dict[str, Any]:
         "sources": [source.title for source in spec.sources],
         "cached": store.cached(spec, settings),
         "path": str(store.path(spec, settings)),
+    }
+
+
+def _row(name: str, settings: Settings) -> dict[str, Any]:
+    """What is known of a dataset by its name. Raises UsageError where there is none of that name."""
+    from fortydays.base.errors import unknown_name
+    from fortydays.data.catalog import DATASETS
+    from fortydays.data.photographs import PHOTOGRAPHS
+
+    if name in PHOTOGRAPHS:
+        return _photographs(PHOTOGRAPHS[name], settings)
+    if name not in DATASETS:
+        raise unknown_name("dataset", name, (*DATASETS, *PHOTOGRAPHS))
+    return _description(DATASETS[name], settings)
+
+
+def _photographs(spec: "PhotographsSpec", settings: Settings) -> dict[str, Any]:
+    """What is known of a public collection of photographs; its splits are made when it is first used."""
+    from fortydays.data import photographs
+
+    return {
+        "name": spec.name,
+        "title": spec.title,
+        "version": spec.version,
+        "digest": spec.digest,
+        "image_shape": [photographs.SIDE, photographs.SIDE, 3],
+        "classes": list(spec.classes),
+        "splits": {"train": None, "validation": None, "test": None},
+        "split_version": spec.split_version,
+        "licence": spec.licence,
+        "citation": spec.citation,
+        "photographs": spec.photographs,
+        "download_bytes": spec.archives[0].bytes,
+        "sources": [archive.name for archive in spec.archives],
+        "cached": photographs.cached(spec, settings),
+        "path": str(photographs.folder(spec, settings)),
     }
 
 

@@ -1,7 +1,6 @@
 """``forty data look``: what a folder of photographs holds, before anything is learned from it."""
 
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,12 +9,16 @@ import typer
 from fortydays.base import files
 from fortydays.base.settings import available_cores, read_settings
 from fortydays.base.text import printable
+from fortydays.cli import streams
 
 if TYPE_CHECKING:
     from fortydays.data.own.inspection import Inspection
 
 _SIDE = 224
 _SHOWN, _CLASSES = 5, 40
+FIXED_CAMERA = typer.Option(
+    "--fixed-camera", help="All show one scene: only pictures with equal pixels count as the same."
+)
 
 
 def look(
@@ -26,6 +29,7 @@ def look(
     name: Annotated[
         str, typer.Option("--name", metavar="NAME", help="What to call the photographs [the folder's name].")
     ] = "",
+    fixed_camera: Annotated[bool, FIXED_CAMERA] = False,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Where to write the page [reports/ in the workspace]."),
@@ -36,22 +40,24 @@ def look(
 
     Your folder is only read. Which photographs are held out for validation and test is decided by their content, once.
     """
-    import rich.console
-
     from fortydays.cli.progress import console_progress
     from fortydays.data.own.collection import opened
     from fortydays.data.own.inspection import inspect
     from fortydays.data.own.listing import list_photographs
+    from fortydays.data.own.naming import check_owner, suggested_name
     from fortydays.data.version_documents import check_name
     from fortydays.report.photographs import make_page
 
     settings = read_settings()
     name = check_name(name or suggested_name(folder), settings)
     path = (output or settings.workspace / "reports" / f"{name}-photographs.html").absolute()
-    with console_progress(rich.console.Console(stderr=True)) as progress:
+    with console_progress(streams.console(stderr=True)) as progress:
         listing = list_photographs(folder)
         with opened(name, settings, side=_SIDE) as collection:
-            found = inspect(listing, collection, workers=available_cores(), progress=progress)
+            check_owner(listing, collection, settings)
+            found = inspect(
+                listing, collection, workers=available_cores(), progress=progress, fixed_camera=fixed_camera
+            )
             page = make_page(found, collection.pixels(), name=name, place=str(folder))
     files.write_text(path, page)
     if as_json:
@@ -62,21 +68,16 @@ def look(
         typer.echo(f"\nThe page with pictures: {path}")
 
 
-def suggested_name(folder: Path) -> str:
-    """The name of a folder or table as a name for what is in it."""
-    plain = re.sub(r"[^a-z0-9]+", "-", folder.absolute().stem.lower()).strip("-")
-    return plain[:63].strip("-") or "photographs"
-
-
 def print_inspection(found: "Inspection") -> None:
     """Write what was found as tables of at most 80 columns."""
-    import rich.console
-    from rich.table import Column, Table
+    from rich.table import Column
     from rich.text import Text
 
+    from fortydays.data.own.listing import told
     from fortydays.report.photographs import sizes, summary
+    from fortydays.report.tables import Table
 
-    console = rich.console.Console(highlight=False)
+    console = streams.console()
     console.print(Text(summary(found)))
     console.print(Text(f"{sizes(found)}."))
     for note in found.notes:
@@ -98,7 +99,7 @@ def print_inspection(found: "Inspection") -> None:
         console.print(Text(f"And {len(counts) - _CLASSES:,} classes more; --json has all of them."))
     for heading, groups in (
         ("The same file more than once", found.exact),
-        ("The same file in several classes, so in none", found.contradictions),
+        ("The same file or picture under several labels", found.contradictions),
         ("Almost the same picture, kept on one side of the split", found.near),
     ):
         if groups:
@@ -110,7 +111,5 @@ def print_inspection(found: "Inspection") -> None:
                 console.print(Text(f"  and {len(groups) - _SHOWN:,} more"))
     if found.left_out:
         console.print(Text(f"\nLeft out: {len(found.left_out):,}"))
-        for each in found.left_out[:_SHOWN]:
-            console.print(Text(f"  {printable(each.path)}: {each.reason}", overflow="fold"))
-        if len(found.left_out) > _SHOWN:
-            console.print(Text(f"  and {len(found.left_out) - _SHOWN:,} more; --json has all of them"))
+        for line in told(found.left_out):
+            console.print(Text(f"  {line}", overflow="fold"))

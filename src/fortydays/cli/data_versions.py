@@ -10,7 +10,8 @@ import typer
 
 from fortydays.base.errors import DataError
 from fortydays.base.settings import read_settings
-from fortydays.base.text import printable, without_credentials
+from fortydays.base.text import counted, printable, size_in_words, without_credentials
+from fortydays.cli import streams
 
 if TYPE_CHECKING:
     import rich.console
@@ -151,11 +152,10 @@ def pull(name: _Own, remote: _Remote, as_json: _Json = False) -> None:
 
 @contextmanager
 def _progress() -> "Iterator[Progress]":
-    import rich.console
 
     from fortydays.cli.progress import console_progress
 
-    with console_progress(rich.console.Console(stderr=True)) as progress:
+    with console_progress(streams.console(stderr=True)) as progress:
         yield progress
 
 
@@ -176,7 +176,7 @@ def _named(version: "DataVersion") -> str:
 
 
 def _amounts(version: "DataVersion") -> str:
-    count = f"{version.files:,} file{'s' if version.files != 1 else ''}"
+    count = counted(version.files, "file")
     in_classes = _count_classes(version)
     return f"{count} in {in_classes} class{'es' if in_classes != 1 else ''}, {_size(version)}"
 
@@ -188,8 +188,7 @@ def _count_classes(version: "DataVersion") -> int:
 
 
 def _size(version: "DataVersion") -> str:
-    size = version.bytes
-    return f"{size:,} bytes" if size < 100_000 else f"{size / 1e6:,.1f} MB"
+    return size_in_words(version.bytes)
 
 
 def _print_exchange(name: str, remote: str, new: "Sequence[DataVersion]", what: str, *, as_json: bool) -> None:
@@ -204,13 +203,14 @@ def _print_exchange(name: str, remote: str, new: "Sequence[DataVersion]", what: 
 
 
 def _console() -> "rich.console.Console":
-    import rich.console
 
-    return rich.console.Console(highlight=False)
+    return streams.console()
 
 
 def _print_names(found: "dict[str, list[DataVersion]]") -> None:
-    from rich.table import Column, Table
+    from rich.table import Column
+
+    from fortydays.report.tables import Table
 
     table = Table(
         Column("data", overflow="fold"),
@@ -232,8 +232,10 @@ def _print_names(found: "dict[str, list[DataVersion]]") -> None:
 
 
 def _print_versions(own: "list[DataVersion]") -> None:
-    from rich.table import Column, Table
+    from rich.table import Column
     from rich.text import Text
+
+    from fortydays.report.tables import Table
 
     table = Table(
         Column("version", no_wrap=True),
@@ -264,8 +266,10 @@ def _classes(found: "Difference") -> list[str]:
 
 
 def _print_difference(found: "Difference") -> None:
-    from rich.table import Column, Table
+    from rich.table import Column
     from rich.text import Text
+
+    from fortydays.report.tables import Table
 
     console, before, after = _console(), found.before, found.after
     counts = ", ".join(f"{len(paths):,} {kind}" for kind, paths in _kinds(found))

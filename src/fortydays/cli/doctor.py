@@ -20,6 +20,8 @@ from fortydays.base import files
 from fortydays.base.errors import ExitCode, FortydaysError, StorageError, TrackingError
 from fortydays.base.machine import Machine, describe_machine
 from fortydays.base.settings import Settings, read_settings
+from fortydays.base.text import size_in_words
+from fortydays.cli import streams
 
 State = Literal["ok", "note", "problem"]
 
@@ -210,10 +212,10 @@ def check_gpu(present: bool) -> Check:
 
 def check_sqlite(version: tuple[int, ...]) -> Check:
     """Whether the SQLite that Python was built with can keep a write-ahead log safely."""
-    from fortydays.track.store import SQLITE_WITH_SAFE_LOG
+    from fortydays.base.database import SAFE_WRITE_AHEAD
 
     shown = ".".join(str(part) for part in version)
-    if version >= SQLITE_WITH_SAFE_LOG:
+    if version >= SAFE_WRITE_AHEAD:
         return Check(name="SQLite", state="ok", found=shown)
     return Check(
         name="SQLite",
@@ -331,13 +333,13 @@ def _check_free_space(workspace: Path) -> Check:
         free = shutil.disk_usage(_nearest_existing(workspace)).free
     except OSError as error:
         return Check(name="Free space", state="note", found=f"not known: {error.strerror or error}")
-    shown = f"{free / 1e9:.1f} GB"
+    shown = size_in_words(free)
     if free >= LEAST_FREE_BYTES:
         return Check(name="Free space", state="ok", found=shown)
     return Check(
         name="Free space",
         state="problem",
-        found=f"{shown}, less than {LEAST_FREE_BYTES / 1e9:g} GB",
+        found=f"{shown}, less than {size_in_words(LEAST_FREE_BYTES)}",
         advice="Free some space, or point FORTYDAYS_HOME to a larger disk.",
     )
 
@@ -376,7 +378,6 @@ def _nearest_existing(path: Path) -> Path:
 
 
 def _print_table(checks: Sequence[Check]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -391,7 +392,7 @@ def _print_table(checks: Sequence[Check]) -> None:
         if check.advice:
             found.append(f"\n{check.advice}", style="dim")
         table.add_row(Text(check.state, style=styles[check.state]), check.name, found)
-    console = Console()
+    console = streams.console()
     console.print(table)
     problems = sum(check.state == "problem" for check in checks)
     console.print()

@@ -11,8 +11,9 @@ import typer
 from fortydays.base import files
 from fortydays.base.errors import ExitCode, StudyChangedError, UsageError
 from fortydays.base.settings import Settings, read_settings
-from fortydays.cli.data_look import suggested_name
-from fortydays.cli.stopping import stopping_in_time
+from fortydays.cli import streams
+from fortydays.cli.data_look import FIXED_CAMERA
+from fortydays.cli.stopping import stopping_in_time, typed_again
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +55,7 @@ def fit(
     fine_tune: Annotated[
         bool, typer.Option("--fine-tune", help="Also train the network's last block further: minutes.")
     ] = False,
+    fixed_camera: Annotated[bool, FIXED_CAMERA] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Learn anew, even where nothing has changed.")] = False,
     output: Annotated[
         Path | None,
@@ -67,10 +69,9 @@ def fit(
     Your folder is only read. Given again, the command goes on where it was stopped, and is over at once where nothing
     has changed. Exit code 3 where the target is missed or the model does not pass a gate.
     """
-    import rich.console
-
     from fortydays.cli.progress import console_progress
     from fortydays.cli.registry import opened
+    from fortydays.data.own.naming import suggested_name
     from fortydays.data.photographs import PHOTOGRAPHS
     from fortydays.data.version_documents import check_name
     from fortydays.fit.fitting import FitRequest
@@ -87,14 +88,15 @@ def fit(
         seconds=seconds_of(time) if time else None,
         target=target,
         fine_tune=fine_tune,
+        fixed_camera=fixed_camera,
         fresh=fresh,
     )
-    console = rich.console.Console(stderr=True)
+    console = streams.console(stderr=True)
     tracking: list[str] = []
-    again = _again(sys.argv[1:])
+    again = typed_again(sys.argv[1:])
     with (
         console_progress(console) as progress,
-        stopping_in_time(lambda: f"Stopped. What was done is kept.\nContinue with: forty {again}"),
+        stopping_in_time(lambda: f"Stopped. What was done is kept.\nContinue with: {again}"),
     ):
 
         def run_study(study: Path, anew: bool) -> "tuple[RunFolder, dict[str, Any]]":
@@ -115,7 +117,7 @@ def fit(
             from fortydays.study.runner import StudyInterruptedError
 
             said = "Stopped. What was done is kept."
-            raise StudyInterruptedError(said, hint=f"Continue with: forty {again}") from interrupt
+            raise StudyInterruptedError(said, hint=f"Continue with: {again}") from interrupt
     page = _write_page(done, output, settings)
     if as_json:
         document = {"schema_version": 1, "page": str(page), "run": done.run.run_id, "study": str(done.study)}
@@ -133,6 +135,7 @@ def _tell(
     found: "Inspection", pixels: "NDArray[np.uint8]", request: "FitRequest", settings: Settings, progress: "Progress"
 ) -> None:
     """What is in the photographs, in a few lines, and on a page with a sheet of pictures."""
+    from fortydays.data.own.listing import told
     from fortydays.report.photographs import make_page, sizes, summary
 
     page = settings.workspace / "reports" / f"{request.name}-photographs.html"
@@ -141,9 +144,11 @@ def _tell(
     progress.say(f"{sizes(found)}.")
     for note in found.notes:
         progress.say(note)
+    for line in told(found.left_out):
+        progress.say(f"Left out: {line}")
     for what, count in (
         ("the same file more than once", len(found.exact)),
-        ("the same file in several classes, so in none", len(found.contradictions)),
+        ("the same file or picture under several labels", len(found.contradictions)),
         ("almost the same picture, kept on one side of the split", len(found.near)),
         ("classes with few photographs", len(found.small)),
     ):
@@ -165,11 +170,12 @@ def _trained(
     notes: list[str] = []
     try:
         source = load_study(find_study(str(study)), threads=settings.threads)
+        request = Request(command=typed_again(sys.argv[1:]))
         try:
-            run, evidence = run_study(source, Request(), settings, progress=progress, listener=listener, fresh=fresh)
+            run, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=fresh)
         except StudyChangedError as error:
             progress.say(f"{error.message} It begins anew.")
-            run, evidence = run_study(source, Request(), settings, progress=progress, listener=listener, fresh=True)
+            run, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=True)
         stopped = False
     except StudyInterruptedError as error:
         raise KeyboardInterrupt from error
@@ -190,11 +196,10 @@ def _write_page(done: "Fitted", output: Path | None, settings: Settings) -> Path
 
 
 def _print(done: "Fitted", page: Path) -> None:
-    import rich.console
 
     from fortydays.report.fitted import print_findings
 
-    console = rich.console.Console(highlight=False)
+    console = streams.console()
     if done.reused:
         console.print(f"Nothing has changed since {done.findings.created[:10]}; --fresh learns anew.", markup=False)
     for note in done.notes:
@@ -223,9 +228,3 @@ def seconds_of(text: str) -> float:
         raise UsageError(f"--time is {text[:40]!r}; expected a time such as 90s, 5m or 1h30m.")
     hours, minutes, seconds = (float(part or 0) for part in found.groups())
     return 3600 * hours + 60 * minutes + seconds
-
-
-def _again(arguments: list[str]) -> str:
-    import shlex
-
-    return shlex.join([a for a in arguments if a != "--fresh"])

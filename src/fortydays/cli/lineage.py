@@ -8,6 +8,8 @@ import typer
 
 from fortydays.base.errors import ExitCode
 from fortydays.base.settings import read_settings
+from fortydays.base.text import counted
+from fortydays.cli import streams
 from fortydays.cli.registry import opened
 from fortydays.cli.stopping import stopping_in_time
 
@@ -32,7 +34,6 @@ def lineage(model: _Model, as_json: _Json = False) -> None:
         document = {"schema_version": 1, "version": version.as_dict(), "lineage": found}
         typer.echo(json.dumps(document, ensure_ascii=False))
         return
-    import rich.console
     import rich.text
     import rich.tree
 
@@ -41,7 +42,7 @@ def lineage(model: _Model, as_json: _Json = False) -> None:
         branch = tree.add(rich.text.Text(heading))
         for line in lines:
             branch.add(rich.text.Text(line))
-    rich.console.Console().print(tree)
+    streams.console().print(tree)
 
 
 def reproduce(
@@ -53,8 +54,6 @@ def reproduce(
 
     Where machine or program differ, they cannot be; then the accuracies are compared. Exit code 3 where neither holds.
     """
-    import rich.console
-
     from fortydays.cli.progress import console_progress
     from fortydays.registry.names import parse_reference
     from fortydays.registry.reproduction import reproduce as again
@@ -62,7 +61,7 @@ def reproduce(
     settings = read_settings()
     reference = parse_reference(model)
     with (
-        console_progress(rich.console.Console(stderr=True)) as progress,
+        console_progress(streams.console(stderr=True)) as progress,
         stopping_in_time(lambda: "Stopped. The version is as it was."),
     ):
         done = again(reference, opened(settings, progress), settings, progress=progress, study_file=study)
@@ -114,7 +113,7 @@ def _branches(found: Mapping[str, Any]) -> dict[str, list[str]]:
             *(f"{claim['verdict']}: {claim['claim']}" for claim in found["claims"]),
         ],
         "recipe": [f"{name} {_value(value)}" for name, value in found["recipe"].items() if value not in (None, {}, 0)],
-        f"trained in {trial['precision']}, {trial['epochs']} epochs, {trial['train_seconds']:.1f} s": [
+        f"trained in {trial['precision']}, {counted(trial['epochs'], 'epoch')}, {trial['train_seconds']:.1f} s": [
             f"weights {trial['weights_digest']}",
             f"{trial['parameters']:,} parameters",
             *(
@@ -132,7 +131,7 @@ def _branches(found: Mapping[str, Any]) -> dict[str, list[str]]:
         ],
         f"machine {machine['cpu_model'] or 'unknown'}": [
             f"{machine['system']}, Python {machine['python']}",
-            f"{machine['backend']} on {machine['threads']} threads"
+            f"{machine['backend']} on {counted(machine['threads'], 'thread')}"
             + (f", {machine['accelerator']}" if machine.get("accelerator") else ""),
             f"instructions {', '.join(machine['flags'])}",
         ],

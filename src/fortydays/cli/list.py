@@ -7,6 +7,7 @@ import typer
 
 from fortydays.base import files
 from fortydays.base.settings import read_settings
+from fortydays.cli import streams
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,9 +52,7 @@ def list_days(
 
 def print_map() -> None:
     """Print the map of the forty days on standard output."""
-    from rich.console import Console
-
-    render_map(Console())
+    render_map(streams.console())
 
 
 def render_map(console: "Console") -> None:

@@ -1,5 +1,7 @@
 """The entry of the command ``forty``: its commands, and what every error looks like to a reader."""
 
+import contextlib
+import errno
 import json
 import signal
 import sys
@@ -11,11 +13,17 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from fortydays import __version__
-from fortydays.base.errors import ExitCode, FortydaysError
+from fortydays.base.errors import ExitCode, FortydaysError, UsageError
 from fortydays.base.files import storage_error
+from fortydays.base.privacy import tighten
+from fortydays.base.process import children_end_with_this
+from fortydays.base.settings import read_settings
+from fortydays.base.text import printable
 from fortydays.cli import (
     bundle,
+    clean,
     compare,
+    copy,
     data,
     doctor,
     fit,
@@ -32,6 +40,7 @@ from fortydays.cli import (
     serve,
     show,
     speedrun,
+    streams,
     sync,
     ui,
     verify,
@@ -59,6 +68,7 @@ app.command("list", rich_help_panel=_LEARN)(list_command.list_days)
 app.command("read", rich_help_panel=_LEARN)(read.read)
 app.command("run", rich_help_panel=_LEARN)(run.run)
 app.command("show", rich_help_panel=_LEARN)(show.show)
+app.command("copy", rich_help_panel=_LEARN)(copy.copy)
 app.command("report", rich_help_panel=_LEARN)(report.report)
 app.command("runs", rich_help_panel=_KEEP)(runs.runs)
 app.command("compare", rich_help_panel=_KEEP)(compare.compare)
@@ -80,6 +90,7 @@ app.command("reload", rich_help_panel=_MODELS)(serve.reload)
 app.add_typer(data.app, name="data", rich_help_panel=_TOOLS)
 app.command("speedrun", rich_help_panel=_TOOLS)(speedrun.speedrun)
 app.command("profile", rich_help_panel=_TOOLS)(profile.profile)
+app.command("clean", rich_help_panel=_TOOLS)(clean.clean)
 app.command("doctor", rich_help_panel=_TOOLS)(doctor.doctor)
 
 
@@ -95,15 +106,23 @@ def root(
     version: Annotated[  # noqa: ARG001 - acted on by its callback
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
+    no_color: Annotated[  # noqa: ARG001 - acted on before, wherever it stands
+        bool, typer.Option(streams.NO_COLOR_OPTION, help="No colors, bold or italics; also after a command.")
+    ] = False,
 ) -> None:
     """Forty days of deep learning and MLOps: studies that run, claims that are checked."""
+    with contextlib.suppress(UsageError):  # a variable that is wrong, as the command itself will say
+        tighten(read_settings().workspace)
     if context.invoked_subcommand is None:
         list_command.print_map()
 
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
-    code = execute(sys.argv[1:])
+    children_end_with_this()
+    arguments = sys.argv[1:]
+    streams.prepare(arguments)
+    code = execute(arguments)
     if "tensorflow" in sys.modules:
         leave(code)
     sys.exit(code)
@@ -127,7 +146,8 @@ def execute(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, terminate)
     as_json = "--json" in arguments
     try:
-        code = app(arguments, prog_name="forty", standalone_mode=False)
+        code = app(streams.without_color(arguments), prog_name="forty", standalone_mode=False)
+        sys.stdout.flush()
     except FortydaysError as error:
         code = TERMINATED if asked else int(error.exit_code)
         _print_error(error.message, error.hint, code=code, as_json=as_json)
@@ -140,14 +160,21 @@ def execute(arguments: list[str]) -> int:
     except (KeyboardInterrupt, Abort) as interrupt:
         return _stopped(terminated=isinstance(interrupt, _Terminated) or bool(asked))
     except OSError as error:
-        # A folder that may not even be looked into, or a disk that fails: nobody closer to it knew what to say.
-        found = storage_error("use", Path(error.filename or "a file"), error)
+        if error.filename is None and error.errno in _WRITING:  # every room names the file that it could not use
+            streams.drop_output()
+            found = storage_error("write", Path("the output"), error)
+        else:
+            # A folder that may not even be looked into, or a disk that fails: nobody closer to it knew what to say.
+            found = storage_error("use", Path(str(error.filename or "a file")), error)
         _print_error(found.message, found.hint, code=found.exit_code, as_json=as_json)
         return int(found.exit_code)
     if code == ExitCode.INTERRUPTED:
         # The library turns an interrupt that nobody handled into this code, without a word.
         return _stopped(terminated=bool(asked))
     return code if isinstance(code, int) else int(ExitCode.DONE)
+
+
+_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EINVAL, errno.EPIPE)
 
 
 def _stopped(*, terminated: bool) -> int:
@@ -160,11 +187,11 @@ class _Terminated(KeyboardInterrupt):
 
 
 def _print_error(message: str, hint: str, *, code: int, as_json: bool) -> None:
-    if as_json:
-        error = {"error": {"code": int(code), "message": message, "hint": hint}}
-        typer.echo(json.dumps(error, ensure_ascii=False), err=True)
-        return
+    # A name from outside can hold what a terminal would act on; the lines are our own.
+    message, hint = ("\n".join(map(printable, text.split("\n"))) for text in (message, hint))
     stopped = code in (ExitCode.INTERRUPTED, TERMINATED)
-    typer.echo(message if stopped else f"Error: {message}", err=True)
-    if hint:
-        typer.echo(hint, err=True)
+    lines = [message if stopped else f"Error: {message}", *([hint] if hint else [])]
+    if as_json:
+        lines = [json.dumps({"error": {"code": int(code), "message": message, "hint": hint}}, ensure_ascii=False)]
+    with contextlib.suppress(OSError):  # nobody hears it, but the code tells
+        typer.echo("\n".join(lines), err=True)

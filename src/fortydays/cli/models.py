@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fortydays.base.settings import read_settings
+from fortydays.cli import streams
 from fortydays.cli.registry import opened
 
 if TYPE_CHECKING:
@@ -30,15 +31,15 @@ def list_models(context: typer.Context, as_json: _Json = False) -> None:
         models = [{"name": name, "versions": [v.as_dict() for v in versions]} for name, versions in found.items()]
         typer.echo(json.dumps({"schema_version": 1, "models": models}, ensure_ascii=False))
         return
-    import rich.console
-    import rich.table
     import rich.text
 
-    console = rich.console.Console()
+    from fortydays.report.tables import Table
+
+    console = streams.console()
     if not found:
         console.print("No model is registered yet. Register one with: forty register DAY")
         return
-    table = rich.table.Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     table.add_column("model")
     for heading in ("versions", "champion", "challenger"):
         table.add_column(heading, justify="right")
@@ -53,6 +54,13 @@ def list_models(context: typer.Context, as_json: _Json = False) -> None:
             rich.text.Text(_described(versions[-1]) if versions else ""),
         )
     console.print(table)
+
+
+@app.command("list")
+def list_again(context: typer.Context, as_json: _Json = False) -> None:
+    """The same as `forty models`."""
+    context.invoked_subcommand = None
+    list_models(context, as_json)
 
 
 @app.command("show")
@@ -89,12 +97,12 @@ def show_model(
         }
         typer.echo(json.dumps(document, ensure_ascii=False))
         return
-    import rich.console
-    import rich.table
     import rich.text
 
-    console = rich.console.Console()
-    table = rich.table.Table(box=None, pad_edge=False)
+    from fortydays.report.tables import Table
+
+    console = streams.console()
+    table = Table(box=None, pad_edge=False)
     table.add_column("version", justify="right")
     table.add_column("alias")
     table.add_column("validation", justify="right")

@@ -13,8 +13,10 @@ import typer
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.base.privacy import share
 from fortydays.base.settings import available_cores, read_settings
 from fortydays.base.text import printable
+from fortydays.cli import streams
 from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
@@ -63,8 +65,6 @@ def predict(
     An answer is marked as unknown where the image looks unlike what the model has learned. A file that cannot be read
     is named, the others are answered, and the exit code is 1.
     """
-    import rich.console
-
     from fortydays.cli.progress import console_progress
     from fortydays.serve.kept import opened
     from fortydays.serve.prediction import STANDARD_INPUT, answer, find_images
@@ -80,8 +80,7 @@ def predict(
         total = len(question.images)
         # Where the answers themselves run over the screen, there is no place for a bar.
         is_long = total >= _LONG and (output is not None or not out.isatty())
-        console = rich.console.Console(stderr=True, force_terminal=None if is_long else False)
-        with console_progress(console) as progress:
+        with console_progress(streams.console(stderr=True), bars=is_long) as progress:
             _tell_left_out(question, progress)
             bundle = opened(source, read_settings(), threads=available_cores(), progress=progress)
             count = _Count()
@@ -217,6 +216,7 @@ def _write(
             _check_free(path)
 
     files.write_atomically(path.absolute(), write)
+    share(path)
 
 
 # --------------------------------------------------------------------------------------------------- how they are told
@@ -383,6 +383,5 @@ def _json(value: object) -> str:
 
 
 def _width() -> int:
-    import rich.console
 
-    return max(_NARROWEST, min(_WIDEST, rich.console.Console().width))
+    return max(_NARROWEST, min(_WIDEST, streams.console().width))

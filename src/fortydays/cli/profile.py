@@ -7,6 +7,8 @@ import typer
 
 from fortydays.base.errors import ExitCode, UsageError
 from fortydays.base.settings import read_settings
+from fortydays.base.text import counted
+from fortydays.cli import streams
 from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
@@ -42,8 +44,6 @@ def profile(
     Nothing is kept. For the TensorFlow backend, on which nets with convolutions can be told apart by layer; nets of
     dense layers run as one XLA program, of which the whole step is timed.
     """
-    import rich.console
-
     from fortydays.cli.progress import console_progress
     from fortydays.days.loading import find_study, load_study
     from fortydays.study.profile import check_profiled
@@ -51,7 +51,7 @@ def profile(
     settings = read_settings()
     check_profiled(engine=engine)
     file = find_study(day)
-    with console_progress(rich.console.Console(stderr=True)) as progress, stopping_in_time(lambda: "Stopped."):
+    with console_progress(streams.console(stderr=True)) as progress, stopping_in_time(lambda: "Stopped."):
         from fortydays.data import store
         from fortydays.study.profile import document, profile_study
 
@@ -67,7 +67,7 @@ def profile(
         typer.echo(json.dumps(content, ensure_ascii=False, allow_nan=False))
     else:
         title = f"Day {source.day} · {source.study.title}" if source.day is not None else source.study.title
-        print_profiles(found, rich.console.Console(), title=title, threads=settings.threads)
+        print_profiles(found, streams.console(), title=title, threads=settings.threads)
     return int(ExitCode.DONE)
 
 
@@ -93,7 +93,7 @@ def print_profiles(found: "Sequence[Profile]", console: "rich.console.Console", 
         say(f"{title} · {profile.variant}", "bold")
         say(
             f"engine {profile.engine} · {profile.precision} · batches of {profile.batch_size:,} · "
-            f"{threads} thread{'s' if threads != 1 else ''}",
+            f"{counted(threads, 'thread')}",
             "dim",
         )
         console.print()
@@ -107,7 +107,7 @@ def print_profiles(found: "Sequence[Profile]", console: "rich.console.Console", 
         console.print()
         say(
             f"{profile.milliseconds:,.2f} ms a step, {profile.images_a_second:,.0f} images a second "
-            f"({profile.steps} steps, without the profiler).",
+            f"({counted(profile.steps, 'step')}, without the profiler).",
             "bold",
         )
         for line in _on_keeping(profile):
@@ -122,9 +122,9 @@ def print_profiles(found: "Sequence[Profile]", console: "rich.console.Console", 
 
 
 def _table(title: str, found: "Sequence[Share]", *, ascii_only: bool) -> "rich.console.RenderableType":
-    import rich.table
+    from fortydays.report.tables import Table
 
-    table = rich.table.Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     table.add_column(title, min_width=22, overflow="ellipsis", no_wrap=True)
     table.add_column("share", justify="right")
     table.add_column("ms a step", justify="right")
@@ -140,7 +140,7 @@ def _on_keeping(profile: "Profile") -> list[str]:
     keeping = profile.keeping
     written = f"{keeping.results_milliseconds:,.0f} ms for weights, predictions and result"
     if keeping.checkpoints:
-        many = f"{keeping.checkpoints} checkpoint{'s' if keeping.checkpoints != 1 else ''}"
+        many = counted(keeping.checkpoints, "checkpoint")
         written = f"{many} of {keeping.checkpoint_milliseconds:,.0f} ms and {written}"
     return [
         f"The run's folder adds {100 * keeping.share_of_trial:.1f}% to a trial of all epochs: {written}, measured by "

@@ -18,7 +18,7 @@ _SECONDS_AT_LEAST = 1.0  # even where tenths pass faster
 
 
 @contextlib.contextmanager
-def console_progress(console: "rich.console.Console") -> Iterator[Progress]:
+def console_progress(console: "rich.console.Console", *, bars: bool = True) -> Iterator[Progress]:
     """Show progress on a console while the block runs.
 
     On a terminal each running task has a bar, in the order of their starts, so that a study's bar stands above its
@@ -28,8 +28,9 @@ def console_progress(console: "rich.console.Console") -> Iterator[Progress]:
 
     Args:
         console: where to write; results go to standard output, so this is one on standard error.
+        bars: False gives lines on a terminal too.
     """
-    if not console.is_terminal or console.is_dumb_terminal:
+    if not bars or not console.is_terminal or console.is_dumb_terminal:
         yield _Lines(console)
         return
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -42,8 +43,8 @@ def console_progress(console: "rich.console.Console") -> Iterator[Progress]:
         TimeRemainingColumn(compact=True),
         TextColumn("{task.fields[note]}", markup=False),
     )
-    with Bars(*columns, console=console, transient=True, refresh_per_second=4) as bars:
-        yield _Bars(bars)
+    with Bars(*columns, console=console, transient=True, refresh_per_second=4) as shown:
+        yield _Bars(shown)
 
 
 class _Bars:

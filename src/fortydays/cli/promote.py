@@ -8,6 +8,7 @@ import typer
 
 from fortydays.base.errors import ExitCode
 from fortydays.base.settings import read_settings
+from fortydays.cli import streams
 from fortydays.cli.registry import opened
 from fortydays.cli.stopping import stopping_in_time
 
@@ -26,8 +27,6 @@ def promote(
     as_json: _Json = False,
 ) -> int:
     """Make a version the champion or the challenger, if it passes every gate; exit code 3 if it does not."""
-    import rich.console
-
     from fortydays.cli.progress import console_progress
     from fortydays.registry.names import parse_version
     from fortydays.registry.promotion import promote as move
@@ -35,7 +34,7 @@ def promote(
     settings = read_settings()
     reference = parse_version(version)
     with (
-        console_progress(rich.console.Console(stderr=True)) as progress,
+        console_progress(streams.console(stderr=True)) as progress,
         stopping_in_time(lambda: f"Stopped. See where the aliases are: forty models show {reference.name}"),
     ):
         catalog = opened(settings, progress)
@@ -103,11 +102,11 @@ def retire(
 
 
 def _print_gates(gates: "Sequence[GateResult]") -> None:
-    import rich.console
-    import rich.table
     import rich.text
 
-    table = rich.table.Table(box=None, pad_edge=False)
+    from fortydays.report.tables import Table
+
+    table = Table(box=None, pad_edge=False)
     table.add_column("")
     table.add_column("gate", overflow="fold", max_width=18)
     table.add_column("found", overflow="fold")
@@ -115,4 +114,4 @@ def _print_gates(gates: "Sequence[GateResult]") -> None:
     for gate in gates:
         sign = rich.text.Text("✓", style="green") if gate.passed else rich.text.Text("✗", style="red")
         table.add_row(sign, *(rich.text.Text(part) for part in (gate.gate, gate.found, gate.asked)))
-    rich.console.Console().print(table)
+    streams.console().print(table)

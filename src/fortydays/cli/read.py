@@ -7,6 +7,7 @@ import typer
 
 from fortydays.base.errors import UsageError
 from fortydays.base.settings import read_settings
+from fortydays.cli import streams
 
 if TYPE_CHECKING:
     from fortydays.report.lookup import Subject
@@ -19,8 +20,6 @@ def read(
     no_pager: Annotated[bool, typer.Option("--no-pager", help="Print all at once, even on a terminal.")] = False,
 ) -> None:
     """Read a day's notes. Their numbers are the published ones, or your own run's where it was no smaller."""
-    from rich.console import Console
-
     from fortydays.report.lookup import find_subject
     from fortydays.report.notes import print_notes, read_notes
 
@@ -29,7 +28,7 @@ def read(
     if notes is None:
         raise UsageError(f"{subject.words} has no notes yet.", hint="`forty list` shows the days that are ready.")
     text = _filled(notes, subject)
-    console = Console()
+    console = streams.console()
     if no_pager or not console.is_terminal:
         print_notes(text, console)
         return

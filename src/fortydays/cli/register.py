@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from fortydays.base.settings import read_settings
+from fortydays.cli import streams
 from fortydays.cli.registry import opened
 from fortydays.cli.stopping import stopping_in_time
 
@@ -22,14 +23,12 @@ def register(
 
     It is exported to ONNX, measured on validation images, and kept with its card and all that it is made of.
     """
-    import rich.console
-
     from fortydays.cli.progress import console_progress
     from fortydays.registry.registration import register as make
 
     settings = read_settings()
     with (
-        console_progress(rich.console.Console(stderr=True)) as progress,
+        console_progress(streams.console(stderr=True)) as progress,
         stopping_in_time(lambda: "Stopped. See which versions there are: forty models"),
     ):
         made = make(

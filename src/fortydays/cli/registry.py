@@ -25,8 +25,9 @@ def opened(settings: Settings, progress: "Progress | None" = None) -> "Catalog":
     from fortydays.track.store import destination, open_store
 
     hint = "See what there is with `forty models`. Without MLFLOW_TRACKING_URI, the workspace has the registry."
+    waiting = progress.say if progress is not None else lambda line: typer.echo(line, err=True)
     # A damaged store holds more than runs could fill again; a reader decides what becomes of it.
-    store = open_store(destination(settings), hint=hint, set_aside=False)
+    store = open_store(destination(settings), hint=hint, set_aside=False, waiting=waiting)
     for note in store.notes:
         if progress is not None:
             progress.warn(note)

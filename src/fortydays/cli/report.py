@@ -7,6 +7,7 @@ import typer
 
 from fortydays.base import files
 from fortydays.base.errors import StorageError, UsageError
+from fortydays.base.privacy import share
 from fortydays.base.settings import read_settings
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def report(
     path = (output or usual).absolute()
     try:
         files.write_text(path, page)
+        if output is not None:
+            share(path)
     except StorageError as error:
         if output is None:
             raise

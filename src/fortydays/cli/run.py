@@ -9,7 +9,9 @@ import typer
 from fortydays.base import files
 from fortydays.base.errors import ExitCode, FortydaysError, UsageError
 from fortydays.base.settings import Settings, read_settings
-from fortydays.cli.stopping import stopping_in_time
+from fortydays.base.text import counted
+from fortydays.cli import streams
+from fortydays.cli.stopping import stopping_in_time, typed_again
 
 if TYPE_CHECKING:
     from fortydays.base.progress import Progress
@@ -51,20 +53,20 @@ def run(
 
     A run that was stopped or killed goes on where it stopped when the same command is given again.
     """
-    import rich.console
-
     from fortydays.cli.progress import console_progress
     from fortydays.study.runner import Request
 
-    console = rich.console.Console(stderr=True)
+    console = streams.console(stderr=True)
     environment = read_settings()
-    request = Request(seeds=seeds, only=tuple(only or ()), settings=tuple(settings or ()), engine=engine)
+    again = typed_again(sys.argv[1:])
+    request = Request(
+        seeds=seeds, only=tuple(only or ()), settings=tuple(settings or ()), engine=engine, command=again
+    )
+    _check_settings(request.settings)
     if publish:
         _check_publishable(day, request)
     with console_progress(console) as progress:
-        folder, evidence, tracking = _run(
-            day, request, environment, progress, fresh=fresh, no_track=no_track, command=_again(sys.argv[1:])
-        )
+        folder, evidence, tracking = _run(day, request, environment, progress, fresh=fresh, no_track=no_track)
     if as_json:
         from fortydays.study.evidence import outline
 
@@ -72,7 +74,7 @@ def run(
     else:
         from fortydays.report.terminal import print_evidence
 
-        print_evidence(evidence, rich.console.Console(), source=f"your run {folder.run_id}")
+        print_evidence(evidence, streams.console(), source=f"your run {folder.run_id}")
     for line in tracking:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if publish:
@@ -92,13 +94,12 @@ def _run(
     *,
     fresh: bool,
     no_track: bool,
-    command: str,
 ) -> "tuple[RunFolder, dict[str, Any], list[str]]":
     from fortydays.study.runner import StudyInterruptedError, run_study
     from fortydays.track.listener import TrackingListener
 
     files.make_folder(settings.workspace)
-    again = f"Continue with: forty {command}"
+    again = f"Continue with: {request.command}"
     listener = TrackingListener(settings, enabled=not no_track)
     with stopping_in_time(lambda: f"Stopped. {_kept(listener.run)}\n{again}"):
         stopped = False
@@ -127,29 +128,38 @@ def _load(day: str, settings: Settings, progress: "Progress") -> "StudySource":
 def _kept(run: "RunFolder | None") -> str:
     """What a reader who stops now keeps."""
     done = sum(t.result.exists() for t in run.trials()) if run else 0
-    return f"{done} trials are done and kept."
+    return f"{counted(done, 'trial')} {'is' if done == 1 else 'are'} done and kept."
 
 
-def _again(arguments: list[str]) -> str:
-    """The command line as it would be given again."""
-    import shlex
+def _check_settings(settings: tuple[str, ...]) -> None:
+    """Refuse a mistyped ``--set`` before Keras is loaded. Raises UsageError.
 
-    return shlex.join([a for a in arguments if a != "--fresh"])
+    An optimizer's own options are left to the study, which names the optimizer.
+    """
+    from fortydays.train.recipe import Recipe
+
+    for setting in settings:
+        if not setting.startswith("optimizer_options."):
+            Recipe(epochs=1).with_setting(setting)
 
 
 def _check_publishable(day: str, request: "Request") -> None:
-    """Refuse, before anything is trained, a request whose evidence would not be a day's whole study.
+    """Refuse, before anything is trained, a request whose evidence could not be published.
 
     Raises:
-        UsageError: it is of a study of one's own, of some variants, of other recipes or of fewer seeds.
+        UsageError: it is of a study of one's own, of some variants, of other recipes or of fewer seeds, or the
+            published evidence is not that of a source checkout.
     """
+    from fortydays.days.journey import find_day
     from fortydays.days.loading import is_study_file
+    from fortydays.study.evidence import check_publishable
 
     if is_study_file(day) or request.only or request.settings or request.seeds or request.engine != "compiled":
         raise UsageError(
             "Only a day's whole study is published: no --only, --set, --seeds or --engine.",
             hint="Leave --publish away to run what you asked for.",
         )
+    check_publishable(find_day(day).number)
 
 
 def _publish(evidence: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """``forty runs``: every run in the workspace, how far it came, and how to go on."""
 
+import contextlib
 import dataclasses
 import json
 from dataclasses import dataclass
@@ -8,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fortydays.base import files
-from fortydays.base.errors import StorageError
+from fortydays.base.errors import StorageError, TrackingError
 from fortydays.base.settings import read_settings
+from fortydays.base.text import printable
+from fortydays.cli import streams
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,6 +40,7 @@ class RunLine:
         problem: what is wrong with its evidence, or "".
         command: what begins or continues it.
         tracking: what went wrong with sending it to the tracker, or "".
+        tracked: whether the tracker has all of it.
     """
 
     run_id: str
@@ -50,6 +54,7 @@ class RunLine:
     problem: str
     command: str
     tracking: str
+    tracked: bool
 
 
 def runs(
@@ -57,9 +62,13 @@ def runs(
 ) -> None:
     """List your runs, oldest first: what each gave, and how an interrupted one continues."""
     from fortydays.study.runs import damaged_runs, list_runs
+    from fortydays.track.store import destination
 
-    folder = read_settings().runs
-    lines = [_line(run) for run in list_runs(folder)]
+    settings = read_settings()
+    folder, tracker = settings.runs, ""
+    with contextlib.suppress(TrackingError):  # said where the tracker is used
+        tracker = destination(settings).shown
+    lines = [_line(run, tracker) for run in list_runs(folder)]
     damaged = [run.path for run in damaged_runs(folder)]
     if as_json:
         document = {
@@ -69,14 +78,13 @@ def runs(
         }
         typer.echo(json.dumps(document))
         return
-    from rich.console import Console
 
-    _print(lines, Console())
+    _print(lines, streams.console())
     for path in damaged:
         typer.echo(f"Warning: {path} is damaged: its run.json cannot be read. It is left as it is.", err=True)
 
 
-def _line(run: "RunFolder") -> RunLine:
+def _line(run: "RunFolder", tracker: str) -> RunLine:
     from fortydays.report.lookup import command_of, is_without_evidence, train_again
     from fortydays.track import record
 
@@ -96,8 +104,9 @@ def _line(run: "RunFolder") -> RunLine:
         created=str(document.get("created", "")),
         verdicts=verdicts,
         problem=problem,
-        command=command_of(document.get("request"), day=day, name=name),
+        command=_typed(document) or command_of(document.get("request"), day=day, name=name),
         tracking=record.trouble(run),
+        tracked=bool(tracker) and record.is_sent(run, tracker),
     )
 
 
@@ -116,6 +125,15 @@ def _verdicts(run: "RunFolder") -> tuple[dict[str, int], str]:
     return {verdict: found.count(verdict) for verdict in ("supported", "refuted", "undecided")}, ""
 
 
+def _typed(document: dict[str, Any]) -> str:
+    """The command as it was typed; "" in a run of an older version."""
+    found = document.get("command")
+    return printable(found) if isinstance(found, str) and len(found) <= _LONGEST_COMMAND else ""
+
+
+_LONGEST_COMMAND = 2_000
+
+
 def _total(document: dict[str, Any]) -> int | None:
     try:
         return len(document["identity"]["recipes"]) * len(document["request"]["seeds"])
@@ -124,8 +142,9 @@ def _total(document: dict[str, Any]) -> int | None:
 
 
 def _print(lines: list[RunLine], console: "Console") -> None:
-    from rich.table import Column, Table
+    from rich.table import Column
 
+    from fortydays.report.tables import Table
     from fortydays.report.terminal import Screen
 
     screen = Screen.of(console)
@@ -164,6 +183,11 @@ def _print(lines: list[RunLine], console: "Console") -> None:
             typer.echo(f"Warning: {line.problem}", err=True)
         if line.tracking:
             typer.echo(f"Warning: {line.run_id}: {line.tracking}", err=True)
+    unsent = [line.run_id for line in lines if not line.tracked]
+    if unsent:
+        console.print()
+        said = f"Not in MLflow yet, or not all of it: {', '.join(unsent)}. Send what is missing: forty sync"
+        console.print(screen.text(said, "dim"), width=screen.width)
     if any(line.verdicts for line in lines):
         console.print()
         console.print(screen.text("Claims: ✓ supported, ✗ refuted, ? undecided.", "dim"), width=screen.width)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from fortydays.serve.server import Running
 
 _FOLDER = "serve"
+_PREFIX = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
 
 
 def serve(
@@ -51,6 +53,9 @@ def serve(
         list[str] | None,
         typer.Option(metavar="NAME", help="A name under which the service is called; repeat for more."),
     ] = None,
+    root_path: Annotated[
+        str, typer.Option(metavar="/PREFIX", help="What a proxy puts before every path of the service.")
+    ] = "",
     keep_images: Annotated[bool, typer.Option("--keep-images", help="Keep what the model saw in the log.")] = False,
     log_rows: Annotated[
         int, typer.Option(min=0, max=100_000_000, help="How many requests the log keeps; 0 for no log.")
@@ -58,11 +63,18 @@ def serve(
 ) -> None:
     """Serve a model on a web page and an API until Ctrl-C. No training framework is loaded."""
     from fortydays.serve.limits import Limits
-    from fortydays.serve.server import Launch, access_for, address_of, bound
+    from fortydays.serve.members import Launch
+    from fortydays.serve.server import access_for, address_of, bound
     from fortydays.serve.server import serve as run_service
     from fortydays.serve.service import MAIN, SHADOW
     from fortydays.serve.source import shadow_of, source_of
 
+    prefix = root_path.rstrip("/")
+    if prefix and not _PREFIX.fullmatch(prefix):
+        raise UsageError(
+            f"--root-path {root_path!r} is no prefix of paths; expected a slash, then letters, digits, -, _ and .",
+            hint="For example: --root-path /models/digits",
+        )
     settings = read_settings()
     access = access_for(host, token=settings.service_token, hosts=tuple(allow_host or ()))
     folder = files.make_private_folder(settings.workspace / _FOLDER)
@@ -82,6 +94,7 @@ def serve(
         log=folder / "requests.sqlite" if log_rows else None,
         log_rows=log_rows,
         keep_images=keep_images,
+        root_path=prefix,
     )
 
     def ready(names: str) -> None:

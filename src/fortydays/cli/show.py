@@ -7,6 +7,7 @@ import typer
 
 from fortydays.base.errors import StorageError
 from fortydays.base.settings import read_settings
+from fortydays.cli import streams
 
 
 def show(
@@ -30,8 +31,7 @@ def show(
         except ValueError as error:
             raise StorageError(f"The evidence is damaged: {error}.", hint="Make it anew with `forty run`.") from error
         return
-    from rich.console import Console
 
     from fortydays.report.terminal import print_evidence
 
-    print_evidence(found.evidence, Console(), source=found.source)
+    print_evidence(found.evidence, streams.console(), source=found.source)

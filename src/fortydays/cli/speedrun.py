@@ -8,6 +8,8 @@ import typer
 from fortydays.base import clock
 from fortydays.base.errors import ExitCode
 from fortydays.base.settings import Settings, read_settings
+from fortydays.base.text import counted
+from fortydays.cli import streams
 from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
@@ -36,19 +38,17 @@ def speedrun(
     apart. FORTYDAYS_THREADS says how many threads compute, KERAS_BACKEND=jax takes a GPU. Exit code 3 where the mean
     accuracy is below the one asked for.
     """
-    import rich.console
-
     from fortydays.cli.progress import console_progress
     from fortydays.study.speedrun import find_preset
 
     settings = read_settings()
     preset = find_preset(dataset, to)
-    with console_progress(rich.console.Console(stderr=True)) as progress, stopping_in_time(lambda: _STOPPED):
+    with console_progress(streams.console(stderr=True)) as progress, stopping_in_time(lambda: _STOPPED):
         found = _run(dataset, preset, settings, progress, target=to, seeds=seeds, validate=validate)
     if as_json:
         typer.echo(json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False))
     else:
-        print_speedrun(found, rich.console.Console())
+        print_speedrun(found, streams.console())
     return int(ExitCode.DONE if found.reached else ExitCode.NOT_MET)
 
 
@@ -88,7 +88,7 @@ def _run(
 
 def print_speedrun(found: "Speedrun", console: "rich.console.Console") -> None:
     """Print a speedrun as a table, with the verdict last."""
-    import rich.table
+    from fortydays.report.tables import Table
 
     def say(text: str, style: str = "") -> None:
         console.print(text, style=style, markup=False, highlight=False, width=min(console.width, _WIDTH))
@@ -97,16 +97,16 @@ def print_speedrun(found: "Speedrun", console: "rich.console.Console") -> None:
     recipe = preset.recipe
     title = found.dataset
     say(f"Speedrun · {title} to {_percent(found.target)}", "bold")
-    epochs = f"{recipe.epochs} epoch{'s' if recipe.epochs != 1 else ''}"
+    epochs = counted(recipe.epochs, "epoch")
     say(
         f"whitening, blocks of {'-'.join(map(str, preset.widths))} filters, {found.parameters:,} parameters; {epochs} "
         f"of {found.trained_on:,} images in batches of {recipe.batch_size:,}",
         "dim",
     )
-    threads = f"{found.threads} thread{'s' if found.threads != 1 else ''}"
+    threads = counted(found.threads, "thread")
     say(f"{found.device} · {threads} · {_backend()} · {found.precision}", "dim")
     console.print()
-    table = rich.table.Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     table.add_column("seed")
     for name in (f"{found.split} accuracy", "training", "evaluation", "seconds"):
         table.add_column(name, justify="right")
@@ -125,7 +125,7 @@ def print_speedrun(found: "Speedrun", console: "rich.console.Console") -> None:
     say(f"Cold, from the start of the process to the end of the first seed: {found.cold_seconds:.1f} s.")
     if found.split == "validation":
         say("Trained on the training split alone, with seeds for tuning; the test split was not opened.")
-    many = f"{len(found.results)} seeds" if len(found.results) > 1 else "one seed"
+    many = counted(len(found.results), "seed")
     reached = "Reached" if found.reached else "Not reached"
     said = f"{reached}: {_percent(found.accuracy.mean)} on average over {many}, {_percent(found.target)} asked for."
     say(said, "green" if found.reached else "yellow")

@@ -7,6 +7,7 @@ that: state on disk is whole at every moment, and the lock of a run is freed by 
 
 import contextlib
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -56,6 +57,15 @@ def stopping_in_time(last_words: Callable[[], str]) -> Iterator[None]:
         watcher.join()
         heard.close()
         os.close(standard_error)
+
+
+def typed_again(arguments: list[str]) -> str:
+    """The command line with which stopped work goes on: as it was typed, without ``--fresh``, which would begin anew.
+
+    Args:
+        arguments: of the command line, without the program's name.
+    """
+    return shlex.join(["forty", *(a for a in arguments if a != "--fresh")])
 
 
 def leave(code: int) -> None:

@@ -29,7 +29,7 @@ def sync(
     done: list[Synced] = []
     notes: tuple[str, ...] = ()
     if runs:
-        store = open_store(where)
+        store = open_store(where, waiting=lambda line: typer.echo(line, err=True))
         notes = store.notes
         for note in notes:
             typer.echo(f"Warning: {note}", err=True)

@@ -18,7 +18,8 @@ def ui(
     from fortydays.track.page import serve_page
 
     def ready(address: str) -> None:
-        typer.echo(f"The runs are shown at {address}. Ctrl-C ends it.")
+        typer.echo(f"The runs are shown at {address}")
+        typer.echo("Ctrl-C ends it. MLflow's telemetry is off: it sends nothing about you.", err=True)
         if open_browser and sys.stdout.isatty():
             typer.launch(address)
 

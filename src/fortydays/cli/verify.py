@@ -7,7 +7,8 @@ import typer
 
 from fortydays.base.errors import ExitCode, FortydaysError, UsageError
 from fortydays.base.settings import Settings, read_settings
-from fortydays.base.text import shown
+from fortydays.base.text import counted, shown
+from fortydays.cli import streams
 from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ def verify(
     renew: Annotated[
         bool,
         typer.Option(
-            "--renew", help="Where only the engine has changed, train one seed again: the same bits renew it."
+            "--renew",
+            help="Where only the engine has changed, train one seed again: the same bits renew it. "
+            "Where only claims have changed, judge them from the trials; nothing is trained.",
         ),
     ] = False,
     against: Annotated[
@@ -89,7 +92,7 @@ def _verify(day: "Day", settings: Settings, *, rerun: bool) -> dict[str, Any]:
         return {**found, "state": "missing", "reasons": ["no evidence is published"]}
     source = load_study(find_study(str(day.number)), threads=settings.threads)
     try:
-        reasons = stale_parts(evidence, source.path, source.study.claims)
+        reasons = stale_parts(evidence, source.path, source.study)
     except (KeyError, TypeError) as error:
         path = published().path(day.number)
         return {**found, "state": "damaged", "reasons": [f"{path} is damaged: it has no {error}."]}
@@ -124,22 +127,27 @@ def _other_engine(
 
 
 def _renew(day: "Day", settings: Settings, other: tuple[str, int, int | None] | None) -> None:
-    import rich.console
 
     from fortydays.cli.progress import console_progress
     from fortydays.days.loading import find_study, load_study
-    from fortydays.study.evidence import publish, published
+    from fortydays.study.evidence import check_publishable, judgements, publish, published
     from fortydays.study.renewal import renewed, renewed_against
-    from fortydays.study.verification import ENGINE_CHANGED, stale_parts
+    from fortydays.study.verification import ENGINE_CHANGED, OF_CLAIMS, stale_parts
 
     evidence = published().read(day.number)
     if evidence is None:
         return
     source = load_study(find_study(str(day.number)), threads=settings.threads)
-    if stale_parts(evidence, source.path, source.study.claims) != [ENGINE_CHANGED]:
+    reasons = set(stale_parts(evidence, source.path, source.study))
+    if not reasons or reasons - {ENGINE_CHANGED, *OF_CLAIMS}:
         return  # current, or stale for more than can be renewed: what is printed afterwards says so
+    check_publishable(day.number)
+    evidence |= judgements(source.study, evidence["trials"])  # the trials are as they were, so nothing is trained
+    if ENGINE_CHANGED not in reasons:
+        publish(evidence)
+        return
     with (
-        console_progress(rich.console.Console(stderr=True)) as progress,
+        console_progress(streams.console(stderr=True)) as progress,
         stopping_in_time(lambda: "Stopped. The published evidence is as it was."),
     ):
         if other is None:
@@ -147,7 +155,7 @@ def _renew(day: "Day", settings: Settings, other: tuple[str, int, int | None] | 
             publish(renewed(evidence, source, settings, progress=progress))
             return
         commit, epochs, examples = other
-        said = "the first epoch" if epochs == 1 else f"{epochs} epochs"
+        said = "the first epoch" if epochs == 1 else counted(epochs, "epoch")
         few = "" if examples is None else f", {examples:,} images each"
         progress.say(f"Day {source.day}: training {said} of one seed of each variant{few}, with both engines")
         publish(
@@ -158,13 +166,12 @@ def _renew(day: "Day", settings: Settings, other: tuple[str, int, int | None] | 
 
 
 def _run_again(source: "StudySource", settings: Settings) -> dict[str, Any]:
-    import rich.console
 
     from fortydays.cli.progress import console_progress
     from fortydays.study.runner import Request, run_study
 
     with (
-        console_progress(rich.console.Console(stderr=True)) as progress,
+        console_progress(streams.console(stderr=True)) as progress,
         stopping_in_time(lambda: "Stopped. The published evidence is as it was."),
     ):
         progress.say(f"Day {source.day}: running again")
@@ -173,14 +180,14 @@ def _run_again(source: "StudySource", settings: Settings) -> dict[str, Any]:
 
 
 def _print(findings: list[dict[str, Any]]) -> None:
-    import rich.console
-    import rich.table
+    from fortydays.report.tables import Table
+    from fortydays.study.verification import OF_CLAIMS
 
-    console = rich.console.Console()
+    console = streams.console()
     if not findings:
         console.print("No evidence is published yet.")
         return
-    table = rich.table.Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     table.add_column("day", justify="right")
     table.add_column("title")
     table.add_column("evidence")
@@ -192,5 +199,9 @@ def _print(findings: list[dict[str, Any]]) -> None:
         style = "green" if f["state"] == "current" and f.get("agrees", True) else "yellow"
         table.add_row(str(f["day"]), f["title"], f"[{style}]{f['state']}[/]", "\n".join(said))
     console.print(table)
-    if any(f["state"] != "current" for f in findings):
+    stale = [f for f in findings if f["state"] != "current"]
+    judged = " ".join(str(f["day"]) for f in stale if f["reasons"] and {*f["reasons"]} <= {*OF_CLAIMS})
+    if judged:
+        console.print(f"Judge the claims anew, without training: forty verify {judged} --renew")
+    elif stale:
         console.print("Renew with: forty run DAY --publish")

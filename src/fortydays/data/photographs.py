@@ -184,7 +184,9 @@ def load(spec: PhotographsSpec, settings: Settings, progress: Progress = SILENT)
     """
     place = get(spec, settings, progress)
     with opened(spec.name, settings, side=SIDE) as collection:
-        inspection = inspect(list_photographs(place), collection, workers=available_cores(), progress=progress)
+        # Evidence was made with splits of our own, whatever folders the archive has.
+        listing = list_photographs(place, keep_parts=False)
+        inspection = inspect(listing, collection, workers=available_cores(), progress=progress)
         kept = own.keep(inspection, collection, name=spec.name)
     return own.load(kept, settings, name=spec.name)
 

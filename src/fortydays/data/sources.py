@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from fortydays.base import clock, files
 from fortydays.base.errors import DataError, StorageError
+from fortydays.base.process import guarded
 from fortydays.base.progress import Progress
 from fortydays.data.download import download
 from fortydays.data.layouts import (
@@ -393,7 +394,7 @@ def run_client(command: list[str], *, task: str, errand: Errand, out: Path | Non
     try:
         with complaints.open("wb") as errors, (out or Path(os.devnull)).open("wb") as output:
             process = subprocess.Popen(
-                [program, *command[1:]],
+                guarded([program, *command[1:]]),
                 cwd=errand.scratch,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

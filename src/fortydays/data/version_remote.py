@@ -21,6 +21,7 @@ from typing import Any
 
 from fortydays.base import clock, files
 from fortydays.base.errors import DataError, StorageError, UsageError
+from fortydays.base.privacy import share
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.base.text import printable, shown, without_credentials
@@ -290,6 +291,7 @@ def _write_document(content: Content, remote: Remote, version: DataVersion, sett
     with _talking("write to", remote):
         if remote.folder is not None:
             files.write_bytes(remote.folder.joinpath(*parts), text)
+            share(remote.folder / _DOCUMENTS)
             return
         with files.temporary_folder(documents.root(settings), "document") as scratch:
             files.write_bytes(scratch / parts[-1], text)

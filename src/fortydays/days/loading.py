@@ -1,17 +1,25 @@
 """From a day's name, or the path of a study file of one's own, to the study in it."""
 
+import contextlib
+import dataclasses
+import functools
 import importlib
 import importlib.util
 import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING
 
 from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.days.journey import JOURNEY, find_day, folder, is_ready
-from fortydays.study.design import Study
+from fortydays.days.mistakes import explained, shown_path, without_study
+from fortydays.study.design import Study, Variant
 from fortydays.study.runner import StudySource
+
+if TYPE_CHECKING:
+    import keras
 
 LONGEST_NAME = 40
 """Characters of a study's name; with a time and a few more it becomes a run's id."""
@@ -82,11 +90,36 @@ def load_study(file: StudyFile, *, threads: int) -> StudySource:
     module = _import_file(file.module, file.path) if file.day is None else importlib.import_module(file.module)
     study = getattr(module, "study", None)
     if not isinstance(study, Study):
-        raise UsageError(
-            f"{file.path} sets no study; expected `study = Study(...)` at its top level.",
-            hint="The study of day 1 is an example: days/day01_first_network/study.py in the package.",
-        )
+        raise without_study(file.path, module)
+    if file.day is None:
+        variants = tuple(_guarded(variant, file.path, module) for variant in study.variants)
+        study = dataclasses.replace(study, variants=variants)
     return StudySource(day=file.day, name=file.name, path=file.path, study=study)
+
+
+def _guarded(variant: Variant, path: Path, module: ModuleType) -> Variant:
+    """The variant, with a function that builds its model or says in words why it cannot."""
+    build = variant.model
+    if not isinstance(build, FunctionType):  # one of ours
+        return variant
+
+    @functools.wraps(build)
+    def model() -> "keras.Model":
+        try:
+            made = build()
+        except FortydaysError:
+            raise
+        except Exception as error:
+            raise explained(error, path, module) from error
+        if not hasattr(made, "get_weights"):
+            raise UsageError(
+                f"{shown_path(path)}: the function 'model' of the variant {variant.name!r} gives "
+                f"{type(made).__name__}; expected a Keras model.",
+                hint="Does the function end with `return model`?",
+            )
+        return made
+
+    return dataclasses.replace(variant, model=model)
 
 
 def study_name(path: Path) -> str:
@@ -100,11 +133,18 @@ def _import_file(name: str, path: Path) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    # Modules beside the file can be imported, as where Python runs it; last, so that none hides one of a library.
+    sys.path.append(str(path.parent))
     try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+        # What a file prints is no part of the command's output, which may be one JSON document.
+        with contextlib.redirect_stdout(sys.stderr):
+            spec.loader.exec_module(module)
+    except KeyboardInterrupt:
         del sys.modules[name]
-        if isinstance(error, FortydaysError):
-            raise
-        raise UsageError(f"The study file {path} could not be loaded: {type(error).__name__}: {error}") from error
+        raise
+    except BaseException as error:
+        del sys.modules[name]
+        raise explained(error, path, module) from error
+    finally:
+        sys.path.remove(str(path.parent))
     return module

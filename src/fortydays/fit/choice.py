@@ -36,6 +36,11 @@ class ChosenBackbone:
     why: str
 
 
+def seconds_of_features(backbone: Backbone, *, photographs: int, threads: int) -> float:
+    """About how many seconds a backbone needs for so many photographs."""
+    return photographs * backbone.multiply_adds / (_SPEED * max(1, threads) / 2)
+
+
 def choose_backbone(
     name: str, settings: Settings, progress: Progress, *, photographs: int, seconds: float | None
 ) -> ChosenBackbone:
@@ -70,7 +75,7 @@ def choose_backbone(
 
     *others, fastest = (BACKBONES[each] for each in CANDIDATES)
     for backbone in (*others, fastest):
-        needed = photographs * backbone.multiply_adds / (_SPEED * max(1, settings.threads) / 2)
+        needed = seconds_of_features(backbone, photographs=photographs, threads=settings.threads)
         if seconds is not None and needed > _SHARE * seconds and backbone is not fastest:
             told.append(f"{backbone.title} would take about {needed:,.0f} s of the {seconds:,.0f} s given")
             slow.append(backbone)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.fit.balance import Balance
-from fortydays.fit.calibration import Calibration, Threshold
 from fortydays.fit.label_errors import LabelErrors
 from fortydays.fit.learning_curve import LearningCurve
+from fortydays.registry.calibration import Calibration, Threshold
 from fortydays.registry.gates import share_interval
 from fortydays.study.statistics import interval
 

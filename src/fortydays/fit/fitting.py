@@ -18,23 +18,24 @@ from fortydays.base.errors import DataError, FortydaysError, StorageError, Usage
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings, available_cores
 from fortydays.base.text import printable, shown
+from fortydays.data import catalog as catalog_of_data
 from fortydays.data import library, photographs
 from fortydays.data import weights as published
 from fortydays.data.own import dataset as own
 from fortydays.data.own.collection import Collection, names_kept, opened
 from fortydays.data.own.inspection import Inspection, inspect
 from fortydays.data.own.listing import list_photographs
+from fortydays.data.own.naming import check_owner
 from fortydays.fit import findings as found_out
 from fortydays.fit.attention import class_activation
 from fortydays.fit.balance import balance
-from fortydays.fit.calibration import Threshold, calibrated, softmax, temperature, threshold_at, unknown_threshold
-from fortydays.fit.choice import AUTOMATIC, ChosenBackbone, choose_backbone
+from fortydays.fit.choice import AUTOMATIC, ChosenBackbone, choose_backbone, seconds_of_features
 from fortydays.fit.label_errors import find_label_errors
 from fortydays.fit.learning_curve import LearningCurve, measure_learning_curve
+from fortydays.fit.phases import LEARNING, MISTAKES, Phases
 from fortydays.fit.reading import findings_from
 from fortydays.fit.study_file import Plan, study_text, write_study
 from fortydays.fit.trained import (
-    as_logits,
     feature_maps,
     logits_of,
     pictures_to_look_at,
@@ -42,7 +43,15 @@ from fortydays.fit.trained import (
     weights_of,
 )
 from fortydays.models.backbones import find_backbone
-from fortydays.registry.lineage import best_by_validation
+from fortydays.registry.calibration import (
+    Threshold,
+    as_logits,
+    calibrated,
+    softmax,
+    temperature,
+    threshold_at,
+    unknown_threshold,
+)
 from fortydays.registry.names import CHAMPION, Reference, check_name
 from fortydays.registry.promotion import promote
 from fortydays.registry.registration import register
@@ -79,6 +88,7 @@ class FitRequest:
         seconds: for all of it, or None for as long as it takes.
         target: the share of test photographs that must be right, or None.
         fine_tune: whether the backbone's last block is trained further too.
+        fixed_camera: whether all photographs show one scene: :func:`~fortydays.data.own.inspection.inspect`.
         fresh: whether to begin anew where nothing has changed.
     """
 
@@ -88,6 +98,7 @@ class FitRequest:
     seconds: float | None = None
     target: float | None = None
     fine_tune: bool = False
+    fixed_camera: bool = False
     fresh: bool = False
 
     def __post_init__(self) -> None:
@@ -134,19 +145,6 @@ RunStudy = Callable[[Path, bool], tuple[RunFolder, dict[str, Any]]]
 """Runs the study in a file, anew or from where it stopped; the command does that, with its tracker and its signals."""
 
 
-class _Watch:
-    """How long each stage takes."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._began = clock.seconds()
-
-    def done(self, stage: str) -> None:
-        now = clock.seconds()
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._began
-        self._began = now
-
-
 def fit(
     request: FitRequest,
     settings: Settings,
@@ -173,22 +171,32 @@ def fit(
         StorageError: the workspace cannot be read or written.
     """
     model_name = _model_name(request.name, settings)
-    watch = _Watch()
-    place = _folder(request.source, settings, progress)
-    listing = list_photographs(place)
+    phases = Phases(progress)
+    place = Path(request.source)
+    if public := not files.exists(place) and request.source in photographs.PHOTOGRAPHS:
+        place = photographs.get(photographs.PHOTOGRAPHS[request.source], settings, progress)
+    listing = list_photographs(place, keep_parts=not public)
     with opened(request.name, settings, side=SIDE) as collection:
-        inspection = inspect(listing, collection, workers=available_cores(), progress=progress)
+        if request.name not in photographs.PHOTOGRAPHS:  # which come in several editions
+            check_owner(listing, collection, settings)
+        inspection = inspect(
+            listing,
+            collection,
+            workers=available_cores(),
+            progress=progress,
+            fixed_camera=request.fixed_camera,
+        )
         kept = own.keep(inspection, collection, name=request.name)
         _check_splits(kept)
         looked(inspection, collection.pixels())
-        watch.done("looking")
+        phases.done("looking")
         return _fit(
             request,
             settings,
             inspection,
             collection,
             kept,
-            watch,
+            phases,
             place=printable(str(place)),
             model_name=model_name,
             progress=progress,
@@ -205,11 +213,16 @@ def _model_name(name: str, settings: Settings) -> str:
     """
     model_name = name.replace("_", "-")
     check_name(model_name)
-    others = [other for other in names_kept(settings) if other != name and other.replace("_", "-") == model_name]
+    kept, public = names_kept(settings), (*catalog_of_data.DATASETS, *photographs.PHOTOGRAPHS)
+    others = [each for each in (*kept, *public) if each != name and each.replace("_", "-") == model_name]
     if others:
+        whose, same = f"the dataset {others[0]}", ""
+        if others[0] in kept:
+            whose = f"the photographs {others[0]} in this workspace"
+            same = f", or, if they are the same: --name {others[0]}"
         raise UsageError(
-            f"The model would be called {model_name}, as that of the photographs {others[0]} in this workspace is.",
-            hint=f"Call these by another name: --name NAME, or, if they are the same: --name {others[0]}",
+            f"The model would be called {model_name}, as that of {whose} is.",
+            hint=f"Call these by another name: --name NAME{same}",
         )
     return model_name
 
@@ -229,21 +242,13 @@ def _check_splits(kept: own.OwnPhotographs) -> None:
     )
 
 
-def _folder(source: str, settings: Settings, progress: Progress) -> Path:
-    """The folder or table that a reader means."""
-    path = Path(source)
-    if not files.exists(path) and source in photographs.PHOTOGRAPHS:
-        return photographs.get(photographs.PHOTOGRAPHS[source], settings, progress)
-    return path
-
-
 def _fit(
     request: FitRequest,
     settings: Settings,
     inspection: Inspection,
     collection: Collection,
     kept: own.OwnPhotographs,
-    watch: _Watch,
+    phases: Phases,
     *,
     place: str,
     model_name: str,
@@ -274,10 +279,15 @@ def _fit(
             reused=True,
             notes=tuple(notes),
         )
+    phases.plan(
+        computing=seconds_of_features(chosen.backbone, photographs=len(kept.paths), threads=settings.threads),
+        before={} if known is None else known.seconds,
+        kept=() if before is None else (LEARNING,),
+    )
     # A fit that was stopped after its trials had ended goes on with them.
     run, evidence = before or run_study(study, request.fresh)
-    watch.done("learning")
-    trial = best_by_validation(evidence["trials"])
+    phases.done(LEARNING)
+    trial = documents.best_trial(evidence["trials"])
     if trial is None:
         raise FortydaysError(
             "No trial was trained to its end, so there is no model.", hint=f"See what failed: forty show {study}"
@@ -305,7 +315,7 @@ def _fit(
     else:
         # Chosen on the photographs to validate on; how often it is a false alarm, those of the test say.
         unknown = threshold_at(answered, below=unknown.below)
-    watch.done("calibrating")
+    phases.done("calibrating")
     version = _version_of(run, catalog(), model_name)
     if version is None:
         version = register(
@@ -327,11 +337,11 @@ def _fit(
                 "images": unknown.images,
             },
         ).version
-    watch.done("registering")
+    phases.done("registering")
     promotion = promote(
         Reference(name=version.name, version=version.version), CHAMPION, catalog(), settings, progress=progress
     )
-    watch.done("gates")
+    phases.done("gates")
     findings = _findings(
         request,
         settings,
@@ -348,7 +358,7 @@ def _fit(
         raw=raw,
         answered=answered,
         place=place,
-        watch=watch,
+        phases=phases,
         progress=progress,
     )
     findings = replace(
@@ -357,7 +367,7 @@ def _fit(
         alias=CHAMPION if promotion.move is not None or promotion.already else "",
         balance=balanced,
         gates=tuple(gate.as_dict() for gate in promotion.gates),
-        seconds=dict(watch.seconds),
+        seconds=dict(phases.seconds),
     )
     document = _document(collection, run)
     files.make_folder(document.parent)
@@ -496,7 +506,7 @@ def _findings(
     raw: NDArray[np.float32],
     answered: NDArray[np.float32],
     place: str,
-    watch: _Watch,
+    phases: Phases,
     progress: Progress,
 ) -> found_out.Findings:
     test = kept.of("test")
@@ -531,7 +541,7 @@ def _findings(
             )
         )
     label_errors, curve = _from_features(inspection, kept, heads, settings, progress)
-    watch.done("looking for mistakes")
+    phases.done(MISTAKES)
     weights_of_backbone = published.WEIGHTS[chosen.backbone.name]
     return found_out.Findings(
         name=request.name,

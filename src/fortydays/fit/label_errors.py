@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base.progress import SILENT, Progress
-from fortydays.fit.calibration import softmax
 from fortydays.fit.softmax_regression import choose_spread, some_of_each, train
+from fortydays.registry.calibration import softmax
 
 FOLDS = 5
 """Parts of the photographs; each is judged by a head that has learned from the others."""

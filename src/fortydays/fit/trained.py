@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fortydays.base import files
 from fortydays.base.arrays import load_arrays
+from fortydays.registry.calibration import as_logits
 from fortydays.study.features import AT_ONCE
 from fortydays.study.frozen import OUTPUT, Frozen
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from fortydays.study.runs import RunFolder
 
 _TOGETHER = 1_000
-_SMALLEST = 1e-12
 
 
 def trained_model(run: "RunFolder", variant: "Variant", seed: int) -> "keras.Model":
@@ -51,11 +51,6 @@ def logits_of(model: "keras.Model", features: NDArray[np.float32]) -> NDArray[np
         for start in range(0, len(features), _TOGETHER)
     ]
     return as_logits(np.concatenate(answers))
-
-
-def as_logits(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities as logits, but for a constant of each image."""
-    return np.log(np.maximum(probabilities, _SMALLEST)).astype(np.float32)
 
 
 def feature_maps(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from fortydays.base import files
 from fortydays.base.errors import UsageError
+from fortydays.base.privacy import share
 from fortydays.base.settings import Settings
 from fortydays.registry import package
 from fortydays.registry.card import with_version
@@ -49,4 +50,7 @@ def make_bundle(reference: Reference, folder: Path, catalog: Catalog, settings: 
                     files.write_bytes(building / name, content)
             files.write_text(building / CARD_FILE, with_version(place / "version", version))
             facts = {"name": version.name, "version": version.version, "registered": version.digest}
-            return package.seal(building, kind="bundle", facts=facts)
+            manifest = package.seal(building, kind="bundle", facts=facts)
+            if not folder.absolute().is_relative_to(settings.workspace):  # it is for whoever serves it
+                share(building)
+            return manifest

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fortydays.base import files
 from fortydays.base.settings import Settings
+from fortydays.base.text import counted
 from fortydays.data.arrays import Split
 from fortydays.registry.contents import CARD_FILE, PICTURE_FILE
 from fortydays.registry.scratch import scratch
@@ -227,8 +228,9 @@ def _numbers(lineage: Mapping[str, Any], evaluation: Mapping[str, Any]) -> list[
         )
     ]
     if over and over["n"] > 1:
-        what = f"accuracy over {over['n']} seeds, mean ± standard deviation"
-        rows.append((what, "the same", f"{100 * over['mean']:.2f} ± {_percent(over['std'])}"))
+        what = f"accuracy over {over['n']} seeds, mean ± half the 95% interval of the mean"
+        half = (over["high"] - over["low"]) / 2
+        rows.append((what, "the same", f"{_percent(over['mean'])} ± {100 * half:.2f}"))
     rows += [
         ("accuracy of this file", f"{evaluation['images']:,} validation images", _percent(evaluation["accuracy"])),
         ("cross-entropy", "the same", f"{evaluation['loss']:.4f}"),
@@ -247,6 +249,7 @@ def _numbers(lineage: Mapping[str, Any], evaluation: Mapping[str, Any]) -> list[
 def _parts(lineage: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What it is made of, in words."""
     dataset, code, run, machine = lineage["dataset"], lineage["code"], lineage["run"], lineage["machine"]
+    threads = counted(machine["threads"], "thread")
     commit = f", commit {code['commit']}{'' if code['clean'] else ' with changes'}" if "commit" in code else ""
     return [
         ("dataset", f"{dataset['name']}, version {dataset['version']}, splits {dataset['split_version']}"),
@@ -258,7 +261,7 @@ def _parts(lineage: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("weights", lineage["trial"]["weights_digest"]),
         (
             "machine",
-            f"{machine['cpu_model']}, {machine['system']}, {machine['backend']} on {machine['threads']} threads",
+            f"{machine['cpu_model']}, {machine['system']}, {machine['backend']} on {threads}",
         ),
     ]
 

@@ -20,7 +20,7 @@ from fortydays.base.errors import FortydaysError, UsageError, unknown_name
 from fortydays.base.text import printable
 from fortydays.registry.names import CHAMPION, Reference, check_name
 from fortydays.registry.package import MANIFEST, DamagedPackageError, Manifest, check, read
-from fortydays.track.store import Store, UnreachableError, experiment_id, using_mlflow
+from fortydays.track.store import Store, UnreachableError, artifacts_at, experiment_id, located, using_mlflow
 
 EXPERIMENT = "fortydays/models"
 """The tracker's experiment under which the versions' files are kept."""
@@ -229,7 +229,7 @@ class Catalog:
                 tags={"mlflow.source.name": "fortydays", "mlflow.source.type": "LOCAL", _DIGEST_TAG: manifest.digest},
             )
             try:
-                self._client.log_artifacts(run.info.run_id, str(folder), _ARTIFACTS)
+                artifacts_at(self._store, run.info.artifact_uri).log_artifacts(str(folder), _ARTIFACTS)
             except BaseException:
                 with contextlib.suppress(Exception):  # what went wrong first is what matters
                     self._client.set_terminated(run.info.run_id, "FAILED")
@@ -238,7 +238,10 @@ class Catalog:
         try:
             with self._mlflow():
                 made = self._client.create_model_version(
-                    name, source=f"{run.info.artifact_uri}/{_ARTIFACTS}", run_id=run.info.run_id, tags=tags
+                    name,
+                    source=f"{located(self._store.destination, run.info.artifact_uri)}/{_ARTIFACTS}",
+                    run_id=run.info.run_id,
+                    tags=tags,
                 )
         except FortydaysError:
             # The version may have been made and the answer lost on its way.
@@ -467,7 +470,8 @@ class Catalog:
         """A version's files are where this program has put them: under the version's own run."""
         with self._mlflow():
             run = self._client.get_run(version.run_id) if version.run_id else None
-        if run is None or version.source != f"{run.info.artifact_uri}/{_ARTIFACTS}":
+        where = self._store.destination
+        if run is None or located(where, version.source) != f"{located(where, run.info.artifact_uri)}/{_ARTIFACTS}":
             raise self._not_whole(version, "it says that they are somewhere else.")
 
     def _download(self, version: Version, name: str, scratch: Path, folder: Path) -> None:
@@ -475,10 +479,9 @@ class Catalog:
         with self._mlflow():
             from mlflow.artifacts import download_artifacts
 
-            uri = self._store.destination.uri
-            fetched = Path(
-                download_artifacts(artifact_uri=f"{version.source}/{name}", dst_path=str(scratch), tracking_uri=uri)
-            )
+            where = self._store.destination
+            source = f"{located(where, version.source)}/{name}"
+            fetched = Path(download_artifacts(artifact_uri=source, dst_path=str(scratch), tracking_uri=where.uri))
         with files.storage_errors("read", fetched):
             content = fetched.read_bytes()
         files.write_bytes(folder / name, content)

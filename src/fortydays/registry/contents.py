@@ -5,17 +5,19 @@ answers the golden images as it did where it was registered.
 """
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fortydays.base.arrays import arrays_from
 from fortydays.base.errors import StorageError, UsageError
 from fortydays.registry import package
-from fortydays.registry.inference import OnnxModel
+from fortydays.registry.inference import LARGEST, OnnxModel, read_signature
 from fortydays.registry.names import check_name
 from fortydays.registry.package import DamagedPackageError, Manifest
 
@@ -35,11 +37,20 @@ WHERE_THERE = (PICTURE_FILE, CONFIDENCE_FILE)
 GOLDEN_TOLERANCE = 1e-3
 """By how much a probability may differ on another processor."""
 
+MOST_SAMPLES = 20
+"""Classes of which a bundle has a sample at most."""
+
 CONFIDENCE_SCHEMA = 1
 """Version of what :data:`CONFIDENCE_FILE` holds: "schema_version" and the fields of :class:`Confidence`."""
 
 _LARGEST_SIDE = 4096
 """Pixels of a model's input, upwards or sideways."""
+
+_LARGEST = {ONNX_FILE: LARGEST, GOLDEN_FILE: 100_000_000, CARD_FILE: 1_000_000, PICTURE_FILE: 20_000_000}
+_LARGEST_DOCUMENT = 5_000_000
+_MOST_GOLDEN, _MOST_VERSION = 1_000, 2**31 - 1
+_LONGEST_LABEL, _DEEPEST = 300, 32
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 _RANGES = {
     "temperature": (1e-3, 1e3), "unknown_below": (0.0, 1.0), "false_alarms": (0.0, 1.0), "images": (1, 1_000_000_000),
@@ -87,6 +98,8 @@ class Bundle:
         picture: the card's picture as PNG, or b"".
         lineage: what it is made of, as JSON values.
         confidence: below which probability its answers are unknown, where that was measured.
+        samples: an image of each class that the model has not learned from, by the class's place; of older bundles
+            none, whose golden images have no labels.
     """
 
     manifest: Manifest
@@ -99,6 +112,7 @@ class Bundle:
     picture: bytes
     lineage: Mapping[str, Any]
     confidence: Confidence | None = None
+    samples: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict, compare=False)
 
     @property
     def unknown_below(self) -> float | None:
@@ -133,41 +147,53 @@ def open_bundle(folder: Path, *, threads: int) -> Bundle:
         what = f"it has no {', '.join(missing)}" if manifest.kind == "bundle" else f"it is a {manifest.kind!r}"
         raise _no_bundle(folder, what)
     wanted = (*NEEDED, *(name for name in WHERE_THERE if name in manifest.files))
-    content = {name: package.read_file(folder, manifest, name) for name in wanted}
+    for file in wanted:
+        size, most = manifest.files[file][1], _LARGEST.get(file, _LARGEST_DOCUMENT)
+        if size > most:
+            raise _no_bundle(folder, f"{file} has {size:,} bytes; expected at most {most:,}")
+    content = {file: package.read_file(folder, manifest, file) for file in wanted}
     name, version = manifest.facts.get("name"), manifest.facts.get("version")
     try:
-        check_name(str(name))
+        check_name(name if isinstance(name, str) else "")
     except UsageError:
         raise _no_bundle(folder, "its manifest does not name a model") from None
-    if not isinstance(version, int) or isinstance(version, bool):
-        raise _no_bundle(folder, "its manifest does not say which version it is")
-    documents = {name: _document(folder, name, content[name]) for name in wanted if name.endswith(".json")}
-    model = OnnxModel(content[ONNX_FILE], threads=threads)
-    shape = model.signature.image
-    if documents[SIGNATURE_FILE] != model.signature.as_dict():
+    if type(version) is not int or not 1 <= version <= _MOST_VERSION:
+        raise _no_bundle(folder, f"its manifest does not say which version it is, from 1 to {_MOST_VERSION:,}")
+    documents = {file: _document(folder, file, content[file]) for file in wanted if file.endswith(".json")}
+    signature = read_signature(content[ONNX_FILE])
+    shape = signature.image
+    if documents[SIGNATURE_FILE] != signature.as_dict():
         raise _no_bundle(folder, f"{SIGNATURE_FILE} is not the model's")
     if max(shape[:2]) > _LARGEST_SIDE or shape[2:] not in ((), (1,), (3,)):
         raise _no_bundle(folder, f"its model takes {shape}, which is no grey or colour image of a usual size")
     labels, strokes = documents[LABELS_FILE].get("classes"), documents[PREPROCESSING_FILE].get("strokes")
-    if not isinstance(labels, list) or len(labels) != model.signature.classes:
-        raise _no_bundle(folder, f"{LABELS_FILE} does not name {model.signature.classes} classes")
+    if not isinstance(labels, list) or len(labels) != signature.classes:
+        raise _no_bundle(folder, f"{LABELS_FILE} does not name {signature.classes} classes")
+    if not all(map(_is_label, labels)):
+        raise _no_bundle(
+            folder, f"{LABELS_FILE} has a class whose name is no text of 1 to {_LONGEST_LABEL} characters"
+        )
+    if content.get(PICTURE_FILE, _PNG)[: len(_PNG)] != _PNG:
+        raise _no_bundle(folder, f"{PICTURE_FILE} is no PNG")
+    model = OnnxModel(content[ONNX_FILE], threads=threads, signature=signature)
     try:
         card = content[CARD_FILE].decode("utf-8")
     except UnicodeDecodeError:
         raise _no_bundle(folder, f"{CARD_FILE} is no text") from None
     confidence = _confidence(folder, documents[CONFIDENCE_FILE]) if CONFIDENCE_FILE in documents else None
-    _check_golden(folder, content[GOLDEN_FILE], model)
+    samples = _samples(folder, content[GOLDEN_FILE], model)
     return Bundle(
         manifest=manifest,
         name=str(name),
         version=version,
-        classes=tuple(map(str, labels)),
+        classes=tuple(labels),
         strokes=strokes is True,
         model=model,
         card=card,
         picture=content.get(PICTURE_FILE, b""),
         lineage=documents[LINEAGE_FILE],
         confidence=confidence,
+        samples=samples,
     )
 
 
@@ -178,7 +204,21 @@ def _document(folder: Path, name: str, content: bytes) -> dict[str, Any]:
         raise _no_bundle(folder, f"{name} is no JSON") from None
     if not isinstance(document, dict):
         raise _no_bundle(folder, f"{name} is no JSON object")
+    if _is_deeper(document, _DEEPEST):
+        raise _no_bundle(folder, f"{name} is nested more than {_DEEPEST} deep")
     return document
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    if not isinstance(value, (dict, list)):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return most == 0 or any(_is_deeper(each, most - 1) for each in inner)
+
+
+def _is_label(label: object) -> bool:
+    # A half of a surrogate pair, which JSON can hold, can be written nowhere.
+    return isinstance(label, str) and 0 < len(label) <= _LONGEST_LABEL and not re.search("[\ud800-\udfff]", label)
 
 
 def _confidence(folder: Path, document: Mapping[str, Any]) -> Confidence:
@@ -199,16 +239,29 @@ def _confidence(folder: Path, document: Mapping[str, Any]) -> Confidence:
     )
 
 
-def _check_golden(folder: Path, content: bytes, model: OnnxModel) -> None:
+def _samples(folder: Path, content: bytes, model: OnnxModel) -> dict[int, NDArray[np.uint8]]:
+    """The first golden image of each class, after checking that the model answers all of them as it did."""
     try:
-        arrays = arrays_from(content)
+        arrays = arrays_from(content, most_bytes=_LARGEST[GOLDEN_FILE])
     except ValueError:
         arrays = []
-    if len(arrays) != 2 or arrays[0].dtype != np.uint8 or arrays[0].shape[1:] != model.signature.image:
+    if len(arrays) not in (2, 3) or arrays[0].dtype != np.uint8 or arrays[0].shape[1:] != model.signature.image:
         raise _no_bundle(folder, f"{GOLDEN_FILE} has no images for the model")
+    if not 1 <= len(arrays[0]) <= _MOST_GOLDEN or arrays[1].dtype != np.float32:
+        raise _no_bundle(folder, f"{GOLDEN_FILE} has no answers for 1 to {_MOST_GOLDEN:,} images")
     answers = model.predict(arrays[0])
     if arrays[1].shape != answers.shape or not np.allclose(arrays[1], answers, atol=GOLDEN_TOLERANCE):
         raise _no_bundle(folder, "the model does not answer as it did where it was registered")
+    if len(arrays) == 2:
+        return {}
+    labels = arrays[2]
+    if labels.dtype != np.int64 or labels.shape != (len(answers),) or not set(labels) <= {*range(answers.shape[1])}:
+        raise _no_bundle(folder, f"{GOLDEN_FILE} has labels that are no classes of the model")
+    found: dict[int, NDArray[np.uint8]] = {}
+    for label, image in zip(labels.tolist(), arrays[0], strict=True):
+        if len(found) < MOST_SAMPLES:
+            found.setdefault(label, image)
+    return dict(sorted(found.items()))
 
 
 def _no_bundle(folder: Path, why: str) -> DamagedPackageError:

@@ -6,12 +6,10 @@ backends, TensorFlow alone exports every layer of this journey to a graph that O
 keeps the caller free of training frameworks, and on the backend that it has.
 """
 
-import contextlib
 import json
 import os
 import subprocess
 import sys
-import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +19,7 @@ import numpy as np
 from fortydays.base import files
 from fortydays.base.arrays import load_arrays, save_arrays
 from fortydays.base.errors import FortydaysError, StorageError
+from fortydays.base.process import children_end_with_this
 from fortydays.base.settings import read_settings
 from fortydays.registry.contents import ONNX_FILE
 from fortydays.registry.inference import INPUT, OUTPUT, read_signature
@@ -48,7 +47,6 @@ class ExportRequest:
         images: ``.npz`` file of uint8 images that Keras is to answer too, for comparison.
         folder: where to write.
         threads: to compute with.
-        temperature: what goes into the last softmax is divided by it; see :func:`cool`.
     """
 
     study: str
@@ -59,7 +57,6 @@ class ExportRequest:
     images: str
     folder: str
     threads: int
-    temperature: float = 1.0
 
 
 def export(request: ExportRequest) -> None:
@@ -75,8 +72,7 @@ def export(request: ExportRequest) -> None:
     files.make_folder(folder)
     with files.temporary_folder(folder, "export") as scratch:
         files.write_json(scratch / "request.json", asdict(request))
-        # Nothing is ever written: the end of its input tells the other process that this one is gone.
-        reading, writing = os.pipe()
+        children_end_with_this()
         try:
             done = subprocess.run(
                 [sys.executable, "-P", "-m", "fortydays.registry.export", str(scratch / "request.json")],
@@ -85,15 +81,12 @@ def export(request: ExportRequest) -> None:
                 text=True,
                 timeout=_LONGEST_SECONDS,
                 check=False,
-                stdin=reading,
+                stdin=subprocess.DEVNULL,
             )
         except subprocess.TimeoutExpired:
             raise ExportFailedError(
                 f"The export of {request.variant!r} took more than {_LONGEST_SECONDS} s."
             ) from None
-        finally:
-            os.close(reading)
-            os.close(writing)
         if done.returncode == 0:
             return
         try:
@@ -181,7 +174,6 @@ def _work(request: ExportRequest) -> None:
         raise ExportFailedError(
             "the trial's weights do not fit the model that the study builds today.", hint="Run the study again."
         ) from error
-    cool(head, request.temperature)
     folder = Path(request.folder)
     (images,) = load_arrays(Path(request.images))
     if variant.features is not None:
@@ -201,28 +193,8 @@ def _work(request: ExportRequest) -> None:
     files.write_bytes(folder / ONNX_FILE, content)
     save_arrays(folder / ANSWERS_FILE, [answers])
     # A claim that sets others against a variant is about those others; one about the best of some, about that one.
-    about = [{"claim": c.sentence, "about": list(_subjects(c))} for c in source.study.claims]
+    about = [{"claim": c.sentence, "about": list(_subjects(c))} for c in source.study.standing]
     files.write_json(folder / CLAIMS_FILE, {"claims": about})
-
-
-def cool(model: "keras.Model", temperature: float) -> None:
-    """Divide what goes into a model's last softmax by a temperature, chosen so that confidence is what it says.
-
-    Args:
-        model: whose last layer is dense and ends in a softmax, unless the temperature is 1.
-        temperature: above 1, the model becomes less sure of all its answers; which is most probable stays.
-
-    Raises:
-        ExportFailedError: the model ends otherwise.
-    """
-    import keras
-
-    if temperature == 1.0:
-        return
-    last = model.layers[-1]
-    if not isinstance(last, keras.layers.Dense) or last.activation is not keras.activations.softmax:
-        raise ExportFailedError("its last layer is no dense one with softmax, so it cannot be calibrated.")
-    last.set_weights([weights / temperature for weights in last.get_weights()])
 
 
 def _subjects(claim: Any) -> tuple[str, ...]:
@@ -244,16 +216,9 @@ def _answers(model: "keras.Model", images: Any, test_views: str) -> Any:
     return np.concatenate(answers).astype(np.float32)
 
 
-def _end_with_parent() -> None:
-    with contextlib.suppress(OSError):
-        os.read(0, 1)
-    os._exit(1)
-
-
 def main(arguments: list[str]) -> int:
     """Export what the file ``arguments[0]`` asks for. Returns the exit status; failures are told beside that file."""
     (path,) = map(Path, arguments)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         _work(ExportRequest(**json.loads(path.read_text("utf-8"))))
     except FortydaysError as error:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.registry.evaluation import Measured
+from fortydays.registry.evaluation import REFERENCE_MILLISECONDS, Measured
 
 RESAMPLES = 10_000
 
@@ -28,7 +28,7 @@ class Limits:
         class_margin: how far the worst class may be below the champion's worst.
         onnx_difference: the most that a probability from ONNX may differ from Keras's.
         int8_agreement: share of images whose most probable class an int8 model must share with Keras.
-        milliseconds: the most that one image may take on one thread, in the median.
+        milliseconds: the most that one image may take on one thread, on a machine that has nothing else to do.
         megabytes: the most that the model's file may have.
         same_answers: share of images whose answer must stay when the image changes in a way that means nothing.
     """
@@ -245,11 +245,17 @@ def _onnx(onnx: Mapping[str, Any], limits: Limits) -> GateResult:
 
 
 def _latency(measured: Measured, limits: Limits) -> GateResult:
+    # What slows the reference graph down slows the model down as well, and is not the model's fault.
+    reference = measured.reference_milliseconds
+    most = limits.milliseconds * max(1.0, reference / REFERENCE_MILLISECONDS)
+    asked = f"at most {most:.3g} ms; the reference graph takes {reference:.2f} ms now"
+    if most > limits.milliseconds:
+        asked += f", and {REFERENCE_MILLISECONDS:g} ms, with a limit of {limits.milliseconds:g} ms, on an idle machine"
     return GateResult(
         gate="latency",
-        passed=measured.milliseconds <= limits.milliseconds,
+        passed=measured.milliseconds <= most,
         found=f"{measured.milliseconds:.2f} ms for one image on one thread",
-        asked=f"at most {limits.milliseconds:g} ms",
+        asked=asked,
     )
 
 

@@ -4,7 +4,6 @@ The file is checked before ONNX Runtime sees it: one input of pixels, one output
 the standard, and every number inside the file itself, because a path to others could lead to any file of the machine.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError
+from fortydays.registry.operators import STANDARD, problem_of
 
 if TYPE_CHECKING:
     import onnx
@@ -23,7 +23,7 @@ OUTPUT = "probabilities"
 LARGEST = 2**30
 """Bytes of a model's file: more is not even looked into."""
 
-_STANDARD = {"", "ai.onnx"}
+_DOMAINS = {*STANDARD, "ai.onnx.ml"}
 _MOST_NESTED = 8
 _UINT8, _FLOAT32 = 2, 1  # as ONNX numbers its types
 
@@ -73,12 +73,12 @@ def read_signature(content: bytes) -> Signature:
         model = onnx.load_model_from_string(content)
     except (DecodeError, ValueError) as error:
         raise UnsafeModelError("The model is no ONNX file.") from error
-    if {d.domain for d in model.opset_import} - {"ai.onnx.ml"} - _STANDARD or model.functions or model.training_info:
+    if {d.domain for d in model.opset_import} - _DOMAINS or model.functions or model.training_info:
         raise UnsafeModelError("The ONNX model has operators, functions or trainings that are not in the standard.")
-    for node in _nodes(model.graph):
-        if node.domain not in _STANDARD:
-            raise UnsafeModelError(f"The ONNX model uses the operator {node.op_type!r} of {node.domain!r}.")
-    opset = next((int(d.version) for d in model.opset_import if d.domain in _STANDARD), 0)
+    _check_numbers(model.graph)
+    if problem := problem_of(model.graph.node, image=INPUT):
+        raise UnsafeModelError(problem)
+    opset = next((int(d.version) for d in model.opset_import if d.domain in STANDARD), 0)
     inputs, outputs = model.graph.input, model.graph.output
     expected = f"expected one input {INPUT!r} of uint8 and one output {OUTPUT!r} of float32."
     if [i.name for i in inputs] != [INPUT] or [o.name for o in outputs] != [OUTPUT]:
@@ -95,25 +95,25 @@ def read_signature(content: bytes) -> Signature:
     return Signature(image=tuple(shape[1:]), classes=answer[1], opset=opset)
 
 
-def _nodes(graph: "onnx.GraphProto", depth: int = 0) -> Iterator["onnx.NodeProto"]:
-    """All nodes, those of graphs inside nodes too; raises where a number is kept outside of the file."""
+def _check_numbers(graph: "onnx.GraphProto", depth: int = 0) -> None:
+    """Refuse numbers that are kept outside of the file, or that are many more than the file has bytes."""
     from onnx import TensorProto
 
     if depth > _MOST_NESTED:
         raise UnsafeModelError("The ONNX model has graphs nested too deeply.")
-    tensors = [*graph.initializer]
-    for sparse in graph.sparse_initializer:
-        tensors += [sparse.values, sparse.indices]
+    tensors, sparse = [*graph.initializer], [*graph.sparse_initializer]
     for node in graph.node:
-        yield node
         for attribute in node.attribute:
             tensors += [attribute.t, *attribute.tensors]
-            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-                tensors += [sparse.values, sparse.indices]
+            sparse += [attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else []
+            sparse += attribute.sparse_tensors
             for inner in (attribute.g, *attribute.graphs):
-                yield from _nodes(inner, depth + 1)
+                _check_numbers(inner, depth + 1)
+    tensors += [part for each in sparse for part in (each.values, each.indices)]
     if any(t.data_location == TensorProto.EXTERNAL or len(t.external_data) for t in tensors):
         raise UnsafeModelError("The ONNX model keeps numbers in other files, which is refused.")
+    if sparse:
+        raise UnsafeModelError("The ONNX model keeps numbers as sparse ones, which is refused.")
 
 
 NUMBERS_AT_ONCE = 2**22
@@ -127,13 +127,14 @@ class OnnxModel:
     Args:
         content: the ONNX file.
         threads: to compute with.
+        signature: what :func:`read_signature` says of it, where it was asked before.
 
     Raises:
         UnsafeModelError: the file is not one to run, see :func:`read_signature`.
     """
 
-    def __init__(self, content: bytes, *, threads: int) -> None:
-        self.signature = read_signature(content)
+    def __init__(self, content: bytes, *, threads: int, signature: Signature | None = None) -> None:
+        self.signature = signature or read_signature(content)
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

@@ -6,7 +6,8 @@ from typing import Any
 
 from fortydays.base import clock, files
 from fortydays.data.library import Described
-from fortydays.study.evidence import results_digest
+from fortydays.study.evidence import results_digest, with_defaults
+from fortydays.train.recipe import Recipe
 
 SCHEMA_VERSION = 1
 
@@ -82,14 +83,6 @@ def lineage_of(
     }
 
 
-def best_by_validation(trials: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The finished trial that is best on the validation split; of equals the one with the smaller loss there."""
-    finished = [t for t in trials if t["status"] == "finished"]
-    if not finished:
-        return None
-    return max(finished, key=lambda t: (t["metrics"]["validation_accuracy"], -t["metrics"]["validation_loss"]))
-
-
 def changed_since(lineage: Mapping[str, Any], today: Mapping[str, Any]) -> list[str]:
     """In what a training today would differ from the one that made a model, one sentence each; empty where in nothing.
 
@@ -105,7 +98,7 @@ def changed_since(lineage: Mapping[str, Any], today: Mapping[str, Any]) -> list[
         ("code", "study", "the study has changed"),
         ("code", "engine", "the training engine has changed"),
         ("machine", "backend", "the backend is {now} and was {then}"),
-        ("machine", "threads", "it computes on {now} threads and did on {then}"),
+        ("machine", "threads", "the number of threads is {now} and was {then}"),
         ("machine", "cpu_model", "the processor is {now} and was {then}"),
         ("machine", "flags", "the processor has other instructions"),
         ("machine", "accelerator", "the accelerator is {now} and was {then}"),
@@ -117,8 +110,8 @@ def changed_since(lineage: Mapping[str, Any], today: Mapping[str, Any]) -> list[
     commits = [each["code"].get("commit", "") for each in (lineage, today)]
     if all(commits) and commits[0] != commits[1]:
         found.append(f"the commit is {commits[1][:12]} and was {commits[0][:12]}")
-    if lineage["recipe"] != today["recipe"]:
-        then, now = lineage["recipe"], today["recipe"]
+    then, now = (with_defaults(Recipe, each["recipe"]) for each in (lineage, today))
+    if then != now:
         fields = sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
         found.append(f"the recipe has changed in {', '.join(fields)}")
     for name in sorted({*lineage["packages"], *today["packages"]}):

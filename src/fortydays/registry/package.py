@@ -18,8 +18,10 @@ from fortydays.base.errors import FortydaysError, StorageError
 MANIFEST = "manifest.json"
 SCHEMA_VERSION = 1
 _LARGEST_MANIFEST = 1_000_000
+_LARGEST_FILE = 2**40
 _MOST_FILES = 1_000
 _SHOWN = 5
+_OF_FILE_MANAGERS = frozenset((".ds_store", ".localized", ".directory", "thumbs.db", "ehthumbs.db", "desktop.ini"))
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -161,10 +163,12 @@ _AGAIN = "Make it again from the registry with `forty bundle`, or register the m
 def _manifest(content: Mapping[str, Any]) -> Manifest:
     listed = {name: (entry["sha256"], entry["bytes"]) for name, entry in content["files"].items()}
     for name, (digest, size) in listed.items():
-        if not _DIGEST.fullmatch(digest) or not isinstance(size, int):
+        if not _DIGEST.fullmatch(digest) or type(size) is not int or not 0 <= size <= _LARGEST_FILE:
             raise ValueError("no digest or no size")
         if not name or Path(name).is_absolute() or set(name.split("/")) & {"", ".", ".."}:
             raise ValueError("a name that leads out of the folder")
+    if not isinstance(content["kind"], str) or not isinstance(content["facts"], dict):
+        raise ValueError("no kind or no facts")
     return Manifest(
         kind=content["kind"], facts=content["facts"], files=listed, digest=files.sha256_of_json(dict(content))
     )
@@ -176,7 +180,10 @@ def _text(content: Mapping[str, Any]) -> bytes:
 
 
 def _files_in(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The files of a folder and its subfolders by name, sorted. A link could lead anywhere, so there may be none."""
+    """The files of a folder and its subfolders by name, sorted. A link could lead anywhere, so there may be none.
+
+    Files that file managers leave are passed over.
+    """
     if not files.is_folder(folder):
         raise StorageError(f"There is no folder {folder}.")
     waiting, count = [folder], 0
@@ -194,11 +201,17 @@ def _files_in(folder: Path) -> Iterator[tuple[str, Path]]:
             if stat.S_ISDIR(mode):
                 waiting.append(path)
             elif stat.S_ISREG(mode):
-                yield name, path
+                if not _is_of_a_file_manager(path.name):
+                    yield name, path
             else:
                 raise DamagedPackageError(
                     f"{folder} is damaged: {_clean(name)} is neither a file nor a folder.", hint=_AGAIN
                 )
+
+
+def _is_of_a_file_manager(name: str) -> bool:
+    """Whether it is a file that macOS, Windows or KDE write into a folder that somebody looks at."""
+    return name.startswith("._") or name.lower() in _OF_FILE_MANAGERS
 
 
 def _clean(name: str) -> str:

@@ -20,6 +20,7 @@ from fortydays.data import library
 from fortydays.data.arrays import Dataset, Split
 from fortydays.data.library import Described
 from fortydays.registry import package
+from fortydays.registry.calibration import as_logits, measured_confidence, softmax, with_temperature
 from fortydays.registry.card import write_card
 from fortydays.registry.catalog import Catalog, Version
 from fortydays.registry.contents import (
@@ -29,6 +30,7 @@ from fortydays.registry.contents import (
     GOLDEN_FILE,
     LABELS_FILE,
     LINEAGE_FILE,
+    MOST_SAMPLES,
     ONNX_FILE,
     PREPROCESSING_FILE,
     SIGNATURE_FILE,
@@ -36,7 +38,7 @@ from fortydays.registry.contents import (
 from fortydays.registry.evaluation import measure, some_of
 from fortydays.registry.export import ANSWERS_FILE, CLAIMS_FILE, ExportRequest, export
 from fortydays.registry.inference import INPUT, OUTPUT, OnnxModel
-from fortydays.registry.lineage import best_by_validation, lineage_of
+from fortydays.registry.lineage import lineage_of
 from fortydays.registry.names import check_name
 from fortydays.registry.quantization import to_int8
 from fortydays.registry.scratch import scratch
@@ -54,7 +56,7 @@ _COMPARED_NUMBERS = 10_000_000
 
 _AT_ONCE = 256
 GOLDEN = 8
-"""Validation images that go with a model, so that whoever loads it can see that it answers as it did here."""
+"""Validation images that go with a model at least, so that whoever loads it can see that it answers as it did here."""
 
 _LARGEST_LOSS = 0.01
 """By how much the accuracy in float32 may differ from that of a trial in bfloat16."""
@@ -101,7 +103,7 @@ def register(
     name: str = "",
     run_id: str = "",
     int8: bool = False,
-    temperature: float = 1.0,
+    temperature: float | None = None,
     confidence: Mapping[str, Any] | None = None,
 ) -> Registered:
     """Register the model of a run's best trial by validation accuracy.
@@ -115,9 +117,9 @@ def register(
         name: of the model; the dataset's if empty.
         run_id: which run; the study's newest with evidence if empty.
         int8: whether to store weights and compute in whole numbers of 8 bits.
-        temperature: what goes into the last softmax is divided by it; 1 leaves the model as it was trained.
-        confidence: what goes into ``confidence.json``: below which confidence an answer is unknown; None for no such
-            file.
+        temperature: that the model's logits are divided by; 1 leaves its answers as they were trained. None finds it
+            on the validation images, and with it what goes into ``confidence.json``.
+        confidence: what goes into ``confidence.json`` where the temperature is given; None for no such file.
 
     Raises:
         UsageError: there is no such study, run or variant, or the name is none.
@@ -133,8 +135,8 @@ def register(
     with scratch(settings) as place:
         folder = files.make_folder(place / "model")
         progress.say(f"Exporting {chosen.trial['variant']}, seed {chosen.trial['seed']}, to ONNX")
-        claims, compared = _export(
-            chosen, dataset, folder, place, settings, progress, int8=int8, temperature=temperature
+        claims, compared, confidence = _export(
+            chosen, dataset, folder, place, settings, progress, int8=int8, calibration=(temperature, confidence)
         )
         progress.say("Measuring on validation data")
         content = (folder / ONNX_FILE).read_bytes()
@@ -184,7 +186,7 @@ def _choose(study: str, settings: Settings, progress: Progress, *, variant: str,
     evidence = documents.read_evidence(run.evidence)
     if variant and variant not in evidence["variants"] and variant not in evidence["details"]:
         raise unknown_name(f"variant in the run {run.run_id}", variant, list(evidence["details"]))
-    trial = best_by_validation([t for t in evidence["trials"] if variant in ("", t["variant"])])
+    trial = documents.best_trial([t for t in evidence["trials"] if variant in ("", t["variant"])])
     if trial is None:
         raise FortydaysError(
             f"No trial {f'of {variant!r} ' if variant else ''}in {run.run_id} was trained to its end, "
@@ -243,12 +245,12 @@ def _export(
     progress: Progress,
     *,
     int8: bool,
-    temperature: float,
-) -> tuple[list[dict[str, str]], dict[str, Any]]:
-    """Write the model's files; the study's claims about the variant, and how ONNX compares with Keras."""
+    calibration: tuple[float | None, Mapping[str, Any] | None],
+) -> tuple[list[dict[str, str]], dict[str, Any], Mapping[str, Any] | None]:
+    """Write the model's files; the claims about the variant, how ONNX compares with Keras, and its confidence."""
     validation = dataset.training.validation
     most = max(GOLDEN, min(COMPARED, _COMPARED_NUMBERS // int(np.prod(validation.images.shape[1:]))))
-    images = _evenly(validation.images, most)
+    images = np.asarray(validation.images[_evenly(len(validation), most)])
     save_arrays(place / "images.npz", [images])
     variant = chosen.trial["variant"]
     export(
@@ -261,26 +263,45 @@ def _export(
             images=str(place / "images.npz"),
             folder=str(folder),
             threads=settings.threads,
-            temperature=temperature,
         )
     )
     (answers,) = load_arrays(folder / ANSWERS_FILE)
     claims = files.read_json(folder / CLAIMS_FILE)["claims"]
     for passing in (ANSWERS_FILE, CLAIMS_FILE):
         files.remove(folder / passing)
-    _check_fits(chosen, (folder / ONNX_FILE).read_bytes(), validation, settings)
+    content = (folder / ONNX_FILE).read_bytes()
+    some = some_of(validation)
+    labels = np.asarray(some.labels).astype(np.intp)
+    probabilities = _probabilities(content, some, settings)
+    _check_fits(chosen, float(np.mean(probabilities.argmax(axis=1) == labels)), len(some), len(validation))
     if int8:
         progress.say("Turning it into int8")
-        some = dataset.training.train.images
-        files.write_bytes(folder / ONNX_FILE, to_int8((folder / ONNX_FILE).read_bytes(), some, place))
-    onnx = OnnxModel((folder / ONNX_FILE).read_bytes(), threads=settings.threads).predict(images)
+        content = to_int8(content, dataset.training.train.images, place)
+    temperature, confidence = calibration
+    if temperature is None:
+        progress.say("Finding its temperature on validation data")
+        if int8:
+            probabilities = _probabilities(content, some, settings)
+        temperature, confidence = measured_confidence(as_logits(probabilities), labels)
+    content = with_temperature(content, temperature)
+    files.write_bytes(folder / ONNX_FILE, content)
+    if temperature != 1.0:
+        answers = softmax(as_logits(answers), temperature=temperature)
+    onnx = OnnxModel(content, threads=settings.threads).predict(images)
     compared = {
         "precision": "int8" if int8 else "float32",
         "images": len(images),
         "difference": float(np.abs(onnx - answers).max()),
         "agreement": float(np.mean(onnx.argmax(axis=1) == answers.argmax(axis=1))),
     }
-    return _claims_about(variant, claims, chosen.evidence), compared
+    return _claims_about(variant, claims, chosen.evidence), compared, confidence
+
+
+def _probabilities(content: bytes, split: Split, settings: Settings) -> NDArray[np.float32]:
+    """What an ONNX file answers to a split, shape (n, classes)."""
+    model = OnnxModel(content, threads=settings.threads)
+    starts = range(0, len(split), _AT_ONCE)
+    return np.concatenate([model.predict(np.asarray(split.images[at : at + _AT_ONCE])) for at in starts])
 
 
 def _claims_about(
@@ -303,18 +324,11 @@ def _claims_about(
     return found
 
 
-def _check_fits(chosen: _Chosen, content: bytes, validation: Split, settings: Settings) -> None:
+def _check_fits(chosen: _Chosen, accuracy: float, images: int, of: int) -> None:
     """Weights that were trained as another model would fill the same shapes and answer nonsense."""
     trained = chosen.trial["metrics"]["validation_accuracy"]
-    some = some_of(validation)
-    model = OnnxModel(content, threads=settings.threads)
-    right = 0
-    for start in range(0, len(some), _AT_ONCE):
-        answers = model.predict(np.asarray(some.images[start : start + _AT_ONCE])).argmax(axis=1)
-        right += int(np.sum(answers == np.asarray(some.labels[start : start + _AT_ONCE])))
-    accuracy = right / len(some)
     # Of a part of the images, the accuracy differs by chance as well: by three standard deviations at most.
-    chance = 3 * (trained * (1 - trained) / len(some)) ** 0.5 if len(some) < len(validation) else 0.0
+    chance = 3 * (trained * (1 - trained) / images) ** 0.5 if images < of else 0.0
     if abs(accuracy - trained) > _LARGEST_LOSS + chance:
         raise FortydaysError(
             f"The exported model has a validation accuracy of {100 * accuracy:.2f}%, "
@@ -336,14 +350,20 @@ def _preprocessing(model: OnnxModel, *, strokes: bool) -> dict[str, Any]:
 
 
 def _golden(model: OnnxModel, dataset: Dataset, path: Path) -> None:
-    images = _evenly(dataset.training.validation.images, GOLDEN)
-    save_arrays(path, [images, model.predict(images)])
+    """Keep the first validation image of each class, and further ones, with the model's answers and the labels."""
+    validation = dataset.training.validation
+    labels = np.asarray(validation.labels).astype(np.int64)
+    _, first = np.unique(labels, return_index=True)
+    rows = first[:MOST_SAMPLES].tolist()
+    further = [row for row in _evenly(len(labels), GOLDEN).tolist() if row not in rows]
+    rows += further[: max(0, GOLDEN - len(rows))]
+    images = np.asarray(validation.images[np.array(rows)])
+    save_arrays(path, [images, model.predict(images), labels[rows]])
 
 
-def _evenly(images: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
-    """So many of the images, evenly spaced; all where there are no more."""
-    rows = np.linspace(0, len(images) - 1, min(count, len(images))).astype(np.intp)
-    return np.asarray(images[rows])
+def _evenly(many: int, count: int) -> NDArray[np.intp]:
+    """So many of the rows, evenly spaced; all where there are no more."""
+    return np.linspace(0, many - 1, min(count, many)).astype(np.intp)
 
 
 def _mlflow_files(content: bytes, folder: Path, model: OnnxModel) -> None:

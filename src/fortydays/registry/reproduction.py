@@ -85,7 +85,7 @@ def reproduce(
     from fortydays.days.loading import find_study, load_study
 
     study, trial = lineage["study"], lineage["trial"]
-    file = find_study(str(study["day"]) if study["day"] else study_file or study["file"])
+    file = find_study(str(study["day"]) if study["day"] else study_file or _study_file(study["file"], settings))
     if file.day is None and documents.code_digest([file.path]) != lineage["code"]["study"]:
         raise FortydaysError(
             f"{file.path} is not the study that {version} was made with, so it is not run.",
@@ -174,6 +174,13 @@ def judge(
     )
 
 
+def _study_file(recorded: str, settings: Settings) -> str:
+    """Where a study of one's own is. One that ``forty fit`` wrote is in the workspace, which may have moved."""
+    path = Path(recorded)
+    here = settings.workspace.joinpath(*path.parts[-4:])  # own/NAME/studies/FILE
+    return str(here) if path.parts[-4:-3] == ("own",) and here.is_file() else recorded
+
+
 def _today(
     study: Path, dataset: Any, recipe: Recipe, of_study: Recipe, settings: Settings, lineage: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -186,7 +193,7 @@ def _today(
     then, now = recipe.as_dict(), of_study.as_dict()
     return {
         "dataset": {"digest": dataset.digest, "split_version": dataset.split_version},
-        "recipe": {name: then[name] if name in own else now[name] for name in now if name in lineage["recipe"]},
+        "recipe": {name: then[name] if name in own else now[name] for name in now},
         "code": {
             "study": documents.code_digest([study]),
             "engine": documents.code_digest(documents.engine_files(study, backends.wanted(), engine)),

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fortydays.report.results import Results, VariantResults
+from fortydays.study.evidence import with_defaults
 from fortydays.study.statistics import Interval, interval
+from fortydays.train.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +128,9 @@ def _recipes(first: VariantResults, second: VariantResults) -> list[Difference]:
     from fortydays.report import numbers
 
     def shown(variant: VariantResults) -> dict[str, str]:
-        settings = {field: numbers.setting(value) for field, value in variant.recipe.items()}
+        recipe = with_defaults(Recipe, variant.recipe)
+        del recipe["optimizer_options"]  # each option is a field of its own here
+        settings = {field: numbers.setting(value) for field, value in recipe.items()}
         parameters = f"{variant.parameters:,}" if variant.parameters is not None else ""
         return {**settings, "parameters": parameters, "trained in": variant.precision}
 

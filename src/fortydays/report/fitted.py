@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console, Group, RenderableType
-from rich.table import Column, Table
+from rich.table import Column
 from rich.text import Text
 
-from fortydays.base.text import printable, shown
+from fortydays.base.text import counted, printable, shown
 from fortydays.fit.attention import overlay
 from fortydays.fit.findings import ClassResult, Findings
 from fortydays.fit.label_errors import FEWEST
@@ -22,6 +22,7 @@ from fortydays.report.page import TEMPLATES, Figures
 from fortydays.report.palette import SIGNS
 from fortydays.report.photographs import jpeg
 from fortydays.report.results import Matrix
+from fortydays.report.tables import Table
 from fortydays.report.terminal import ABSENT, VERDICT_STYLES, Screen
 from fortydays.study.claims import Verdict
 
@@ -146,7 +147,7 @@ def headline(findings: Findings) -> str:
     """How good it is, in one sentence."""
     test = findings.test
     return (
-        f"Of {test.images:,} photographs that it had never seen, it names {_percent(test.accuracy)} rightly "
+        f"Of {counted(test.images, 'photograph')} that it had never seen, it names {_percent(test.accuracy)} rightly "
         f"(95% interval {_percent(test.low)} to {_percent(test.high)}); always naming the largest class would get "
         f"{_percent(test.largest_share)}."
     )
@@ -178,7 +179,7 @@ def registered(findings: Findings) -> str:
     if findings.alias:
         said += f", and is its {printable(findings.alias)} now"
     if failed:
-        return f"{said}. It did not pass {_count(len(failed), 'gate')} of {len(findings.gates)}: {', '.join(failed)}."
+        return f"{said}. It did not pass {counted(len(failed), 'gate')} of {len(findings.gates)}: {', '.join(failed)}."
     return f"{said}. It passed all {len(findings.gates)} gates." if findings.gates else f"{said}."
 
 
@@ -187,7 +188,7 @@ def looked_at(findings: Findings) -> str:
     used, left_out = findings.inspection["used"], len(findings.inspection["left_out"])
     said = f"{used:,} photographs of {len(findings.classes):,} classes"
     return (
-        f"{said}; {_count(left_out, 'file')} {'is' if left_out == 1 else 'are'} left out." if left_out else f"{said}."
+        f"{said}; {counted(left_out, 'file')} {'is' if left_out == 1 else 'are'} left out." if left_out else f"{said}."
     )
 
 
@@ -197,11 +198,12 @@ def calibration_sentence(findings: Findings) -> str:
     if found is None:
         return ""
     before, after = f"{100 * found.before:.1f}", f"{100 * found.after:.1f}"
+    images = counted(found.images, "photograph")
     if found.temperature == 1:
-        return f"Confidence is off by {before} points on average, on {found.images:,} photographs; nothing is changed."
+        return f"Confidence is off by {before} points on average, on {images}; nothing is changed."
     return (
         f"Confidence was off by {before} points on average; with logits divided by a temperature of "
-        f"{found.temperature:.2f} it is off by {after}, on {found.images:,} photographs."
+        f"{found.temperature:.2f} it is off by {after}, on {images}."
     )
 
 
@@ -211,9 +213,9 @@ def unknown_sentence(findings: Findings) -> str:
     if found is None:
         return ""
     return (
-        f"Below a confidence of {_percent(found.below)} the answer is “unknown”. Of {found.images:,} photographs of "
-        f"known classes, {_percent(found.false_alarms)} are called that by mistake (95% interval "
-        f"{_percent(found.low)} to {_percent(found.high)})."
+        f"Below a confidence of {_percent(found.below)} the answer is “unknown”. Of "
+        f"{counted(found.images, 'photograph')} of known classes, {_percent(found.false_alarms)} are called that by "
+        f"mistake (95% interval {_percent(found.low)} to {_percent(found.high)})."
     )
 
 
@@ -388,10 +390,6 @@ def _percent(share: float, *, digits: int = 1) -> str:
 
 def _share(share: float | None) -> str:
     return ABSENT if share is None else _percent(share)
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _sentence(text: str) -> str:

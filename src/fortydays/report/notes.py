@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, UsageError, unknown_name
+from fortydays.base.text import counted
 from fortydays.report import numbers
 from fortydays.report.results import Results, VariantResults, read_results
-from fortydays.study.claims import Judgement, paired_differences
+from fortydays.study.claims import Judgement, Withdrawal, paired_differences
 from fortydays.study.statistics import Interval, interval
 
 if TYPE_CHECKING:
@@ -110,12 +111,27 @@ class Numbers:
         """What else there is to know of a claim, such as "chosen: momentum fair"; may be empty."""
         return escape(self._claim(number).note)
 
+    def withdrawn(self, number: int) -> str:
+        """The sentence of a withdrawn claim, the first being 1."""
+        return escape(self._withdrawal(number).claim)
+
+    def reason(self, number: int) -> str:
+        """Why a claim is withdrawn, the first being 1."""
+        return escape(self._withdrawal(number).reason)
+
     def recipe(self, variant: str, field: str) -> str:
         """A field of a variant's recipe; an optimizer's option is ``optimizer_options.NAME``."""
         recipe = self._variant(variant).recipe
         if field not in recipe:
             raise unknown_name(f"recipe field of {variant!r}", field, recipe)
         return escape(numbers.setting(recipe[field]))
+
+    def epochs(self, variant: str) -> str:
+        """How many epochs a variant's recipe has: "1 epoch", "10 epochs"."""
+        epochs = self._variant(variant).recipe.get("epochs")
+        if not isinstance(epochs, int):
+            raise UsageError(f"The evidence does not say how many epochs {variant!r} has.")
+        return counted(epochs, "epoch")
 
     def parameters(self, variant: str) -> str:
         """How many numbers a variant's model learns: "101,770"."""
@@ -185,6 +201,12 @@ class Numbers:
         if not isinstance(number, int) or not 1 <= number <= len(claims):
             raise UsageError(f"There is no claim {number}; the evidence has {len(claims)}, counted from 1.")
         return claims[number - 1]
+
+    def _withdrawal(self, number: int) -> Withdrawal:
+        found = self._results.withdrawn
+        if not isinstance(number, int) or not 1 <= number <= len(found):
+            raise UsageError(f"There is no withdrawn claim {number}; the evidence has {len(found)}, counted from 1.")
+        return found[number - 1]
 
 
 def render_notes(markdown: str, evidence: Mapping[str, Any] | None, *, file: str = "notes.md") -> str:

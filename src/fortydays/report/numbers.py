@@ -6,6 +6,7 @@ width of the 95% interval of the mean over seeds; a single seed has none, and no
 
 import math
 
+from fortydays.base.text import counted
 from fortydays.report.results import Setting
 from fortydays.study.claims import Judgement, unit_of
 from fortydays.study.statistics import Interval
@@ -62,7 +63,7 @@ def claim_value(claim: Judgement) -> str:
     """What a claim rests on: its value with the interval, and over how many seeds."""
     if claim.value is None:
         return "no number"
-    seeds = f"{claim.n} seed{'s' if claim.n != 1 else ''}"
+    seeds = counted(claim.n, "seed")
     if claim.condition.startswith("largest "):
         # A claim about every single seed: its ends are the smallest and the largest value, not an interval.
         return f"largest of {seeds}: {with_unit(claim.value, claim.unit)}"

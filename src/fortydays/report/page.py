@@ -14,6 +14,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from fortydays.base.text import counted
 from fortydays.models.backbones import BACKBONES
 from fortydays.report import lookup, numbers, plots, terminal
 from fortydays.report.palette import SIGNS, look
@@ -106,14 +107,12 @@ def summary(results: Results) -> str:
         for verdict in (Verdict.SUPPORTED, Verdict.REFUTED, Verdict.UNDECIDED)
         if (count := results.count(verdict))
     ]
-    claims = len(results.claims)
-    said = f"{claims} claim{'s' if claims != 1 else ''}: {', '.join(counts)}" if claims else "No claims"
-    trials = sum(len(v.finished) for v in results.variants)
-    variants, seeds = len(results.variants), len(results.seeds)
-    return (
-        f"{said}. {variants} variant{'s' if variants != 1 else ''}, {seeds} seed{'s' if seeds != 1 else ''}, "
-        f"{trials} finished trial{'s' if trials != 1 else ''} on {results.dataset.name}."
-    )
+    counts += [f"{len(results.withdrawn)} withdrawn"] if results.withdrawn else []
+    claims = len(results.claims) + len(results.withdrawn)
+    said = f"{counted(claims, 'claim')}: {', '.join(counts)}" if claims else "No claims"
+    trials = counted(sum(len(v.finished) for v in results.variants), "finished trial")
+    variants, seeds = counted(len(results.variants), "variant"), counted(len(results.seeds), "seed")
+    return f"{said}. {variants}, {seeds}, {trials} on {results.dataset.name}."
 
 
 def differing_fields(variants: Sequence[VariantResults]) -> list[str]:
@@ -156,7 +155,7 @@ def provenance(results: Results, *, source: str) -> list[tuple[str, str]]:
 
 
 def _renewal(found: Renewal) -> str:
-    trials = f"{found.trials} trial{'s' if found.trials != 1 else ''}"
+    trials = counted(found.trials, "trial")
     if found.epochs is None:
         return f"{found.at[:10]}, as {trials} gave the same bits again"
     first = "the first epoch" if found.epochs == 1 else f"the first {found.epochs} epochs"

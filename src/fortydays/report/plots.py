@@ -67,7 +67,9 @@ _SETTINGS: dict[str, Any] = {
 
 
 def learning_curves(variants: Sequence[VariantResults], field: str) -> str | None:
-    """A field of the history against training: each seed a thin line, the mean a thick one in a band of ± one std.
+    """A field of the history against training: each seed a thin line, the mean a thick one in a band.
+
+    The band is one standard deviation over the seeds to each side.
 
     Args:
         variants: drawn together, each with its name at the end of its line.
@@ -259,9 +261,8 @@ def search(result: SearchResult, index: int) -> str | None:
         means = [spread.mean for _, spread in result.tries]
         axes.plot([places[k] for k in order], [means[k] for k in order], color=color, linewidth=1, alpha=0.5)
         for place, (value, spread) in zip(places, result.tries, strict=True):
-            if spread.std is not None:
-                ends = [spread.mean - spread.std, spread.mean + spread.std]
-                axes.plot([place, place], ends, color=color, linewidth=2)
+            if spread.low is not None and spread.high is not None:
+                axes.plot([place, place], [spread.low, spread.high], color=color, linewidth=2)
             filled = color if value == result.chosen else "none"
             axes.plot([place], [spread.mean], "o", color=color, markerfacecolor=filled, markersize=7)
         axes.set_xticks(places, [_short(numbers.setting(v)) for v in values])

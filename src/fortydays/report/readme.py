@@ -11,11 +11,12 @@ from typing import Any
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError
+from fortydays.base.privacy import share
 from fortydays.report.numbers import claim_outlook, claim_value
+from fortydays.report.palette import SIGNS, WITHDRAWN
 from fortydays.report.results import Results, read_results
 
 PICTURE_OF_DAY = 2
-_SIGNS = {"supported": "✓", "refuted": "✗", "undecided": "?"}
 _UNITS = {"ratio": "x", "seconds": " s", "ms": " ms", "MiB": " MiB", "MB": " MB"}
 
 
@@ -35,14 +36,20 @@ def fill(readme: str, results: Sequence[Results], benchmarks: Mapping[str, Any])
 
 
 def results_table(results: Sequence[Results]) -> str:
-    """Every claim of every day with its verdict, as a Markdown table."""
+    """Every claim of every day with its verdict, or with why it is withdrawn, as a Markdown table."""
     lines = ["| day | claim | verdict | measured |", "|---|---|---|---|"]
     for day in results:
-        for index, claim in enumerate(day.claims):
-            name = f"{day.day}. {day.title}"
-            verdict = str(claim.verdict)
-            measured = "; ".join(filter(None, [claim_value(claim), claim_outlook(claim), claim.note]))
-            cells = [name if index == 0 else "", claim.claim, f"{_SIGNS[verdict]} {verdict}", measured]
+        rows = [
+            (
+                claim.claim,
+                f"{SIGNS[claim.verdict]} {claim.verdict}",
+                "; ".join(filter(None, [claim_value(claim), claim_outlook(claim), claim.note])),
+            )
+            for claim in day.claims
+        ]
+        rows += [(withdrawal.claim, WITHDRAWN, withdrawal.reason) for withdrawal in day.withdrawn]
+        for index, row in enumerate(rows):
+            cells = [f"{day.day}. {day.title}" if index == 0 else "", *row]
             lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
     return "\n".join(lines)
 
@@ -115,6 +122,8 @@ def renew(root: Path) -> list[Path]:
         text = readme.read_text("utf-8")
     files.write_text(readme, fill(text, by_day, files.read_json(benchmarks) if benchmarks.exists() else {}))
     files.write_text(drawing, picture(next(r for r in by_day if r.day == PICTURE_OF_DAY)))
+    for path in (readme, drawing):
+        share(path)
     return [readme, drawing]
 
 

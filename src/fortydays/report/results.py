@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from fortydays.base.errors import StorageError
-from fortydays.study.claims import Judgement, Verdict
+from fortydays.study.claims import Judgement, Verdict, Withdrawal
 from fortydays.study.statistics import Interval
 
 T = TypeVar("T")
@@ -260,6 +260,7 @@ class Results:
         backend: what Keras computed with.
         variants: in the study's order.
         claims: the verdicts.
+        withdrawn: claims that have no verdict any more, with the reasons.
         exhibits: pictures and tables.
         seconds: what the run took, by kind of work.
         results_digest: SHA-256 of everything the trials gave except times.
@@ -283,6 +284,7 @@ class Results:
     backend: str
     variants: tuple[VariantResults, ...]
     claims: tuple[Judgement, ...]
+    withdrawn: tuple[Withdrawal, ...]
     exhibits: tuple[ExhibitResult, ...]
     seconds: Mapping[str, float]
     results_digest: str
@@ -366,6 +368,7 @@ def read_results(document: Mapping[str, Any]) -> Results:
         backend=_text(root.get("backend", ""), "backend"),
         variants=_variants(root),
         claims=_tuple(_claim, root.get("claims"), "claims", most=MOST_ROWS),
+        withdrawn=_tuple(_withdrawal, root.get("withdrawn", []), "withdrawn", most=MOST_ROWS),
         exhibits=_tuple(_exhibit, root.get("exhibits", []), "exhibits", most=MOST_EXHIBITS),
         seconds=_numbers(root.get("seconds", {}), "seconds"),
         results_digest=_text(root.get("results_digest", ""), "results_digest"),
@@ -515,6 +518,13 @@ def _claim(value: object, where: str) -> Judgement:
         unit=_text(found.get("unit", ""), f"{where}.unit"),
         seeds_needed=_optional(_whole, found.get("seeds_needed"), f"{where}.seeds_needed"),
         note=_text(found.get("note", ""), f"{where}.note"),
+    )
+
+
+def _withdrawal(value: object, where: str) -> Withdrawal:
+    found = _mapping(value, where)
+    return Withdrawal(
+        claim=_text(found.get("claim"), f"{where}.claim"), reason=_text(found.get("reason"), f"{where}.reason")
     )
 
 

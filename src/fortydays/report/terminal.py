@@ -9,18 +9,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
-from rich.table import Column, Table
+from rich.table import Column
 from rich.text import Text
 
+from fortydays.base.text import counted, in_ascii
 from fortydays.report import curves, numbers
-from fortydays.report.palette import SIGNS, look
+from fortydays.report.palette import SIGNS, WITHDRAWN, look
 from fortydays.report.results import Matrix, Results, VariantResults, read_results
+from fortydays.report.tables import Table
 from fortydays.study.claims import Judgement, Verdict
 
 MOST_COLUMNS = 80
+_NAMES = "variant"
 ABSENT = "–"
 CURVE_ROWS = 15
 MOST_LETTERS = 12
@@ -33,15 +37,6 @@ MOST_CURVES = 12
 """More lines than this in one picture of characters cannot be told apart."""
 
 VERDICT_STYLES = {Verdict.SUPPORTED: "green", Verdict.REFUTED: "red", Verdict.UNDECIDED: "yellow"}
-
-_BOX_DRAWING = (
-    {chr(code): "+" for code in range(0x2500, 0x2580)} | dict.fromkeys("─━═", "-") | dict.fromkeys("│┃║", "|")
-)
-_SIGNS_IN_ASCII = {
-    "±": "+/-", "−": "-", "–": "-", "—": "-", "·": "-", "×": "x", "✓": "+", "✗": "x", "≥": ">=", "≤": "<=",
-    "→": "->", "…": "...", "’": "'", "‘": "'", "“": '"', "”": '"', "●": "*", "○": "o", "•": "*", "▌": "|",
-}  # fmt: skip
-_ASCII = str.maketrans(_BOX_DRAWING | _SIGNS_IN_ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +68,7 @@ class Screen:
 
     def characters(self, content: str) -> str:
         """The content in characters that the terminal has."""
-        if not self.ascii_only:
-            return content
-        return content.translate(_ASCII).encode("ascii", "replace").decode("ascii")
+        return in_ascii(content) if self.ascii_only else content
 
 
 def print_evidence(evidence: Mapping[str, Any], console: Console, *, source: str) -> None:
@@ -122,7 +115,7 @@ def machine_line(results: Results) -> str:
     """Processor, threads and the libraries that computed, on one line."""
     parts = [results.machine.get("cpu_model", "")]
     if results.threads is not None:
-        parts.append(f"{results.threads} thread{'s' if results.threads != 1 else ''}")
+        parts.append(counted(results.threads, "thread"))
     computing = ("keras", "tensorflow-cpu", "tensorflow", "jax")
     parts += [f"{name} {version}" for name, version in results.packages.items() if name in computing]
     return " · ".join(part for part in parts if part)
@@ -138,8 +131,8 @@ class _Column:
     @property
     def width(self) -> int:
         # A title of several words may be broken into lines; its longest word may not.
-        words = max((len(word) for word in self.title.split()), default=0)
-        return max(words, *(len(cell) for cell in self.cells))
+        words = max(map(cell_len, self.title.split()), default=0)
+        return max(words, *map(cell_len, self.cells))
 
 
 def results_tables(results: Results, screen: Screen) -> Iterator[RenderableType]:
@@ -189,15 +182,18 @@ def images_table(results: Results, screen: Screen) -> Iterator[RenderableType]:
         column("test accuracy", lambda v: metric_cell(v, "test_accuracy")),
     ]
     title = screen.text("Accuracy against training images", "bold")
-    yield Group(title, _table(results, screen, columns, _name_width(results), everyone=False))
+    yield Group(title, _table(results, screen, columns, _name_width(results, screen, columns), everyone=False))
 
 
-def _name_width(results: Results) -> int:
-    return min(max(len(v.name) for v in results.variants), 28)
+def _name_width(results: Results, screen: Screen, columns: Sequence[_Column]) -> int:
+    """Of the column of names: wide enough for its heading, and not so wide that a number has no place beside it."""
+    longest = max(cell_len(screen.characters(v.name)) for v in results.variants)
+    room = screen.width - 2 - max(column.width for column in columns)
+    return max(min(longest, 28, room), len(_NAMES))
 
 
 def _tables(results: Results, screen: Screen, columns: Sequence[_Column]) -> Iterator[Table]:
-    name_width = _name_width(results)
+    name_width = _name_width(results, screen, columns)
     start = 0
     while start < len(columns):
         end, used = start + 1, name_width + 2 + columns[start].width
@@ -259,7 +255,7 @@ def _column(results: Results, screen: Screen, title: str, metric: str) -> _Colum
 
 def _table(results: Results, screen: Screen, columns: Sequence[_Column], name_width: int, *, everyone: bool) -> Table:
     table = Table(
-        Column("variant", width=name_width, overflow="fold"),
+        Column(_NAMES, width=name_width, overflow="fold"),
         *(Column(c.title, justify="right", width=c.width, vertical="bottom") for c in columns),
         box=None,
         padding=(0, 2, 0, 0),
@@ -282,8 +278,8 @@ def _table(results: Results, screen: Screen, columns: Sequence[_Column], name_wi
 
 
 def claims_table(results: Results, screen: Screen) -> Iterator[RenderableType]:
-    """The claims with their verdicts and what these rest on."""
-    if not results.claims:
+    """The claims with their verdicts and what these rest on, then those that are withdrawn, with the reasons."""
+    if not results.claims and not results.withdrawn:
         return
     table = Table(Column(width=11), Column(), box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
     for claim in results.claims:
@@ -291,6 +287,9 @@ def claims_table(results: Results, screen: Screen) -> Iterator[RenderableType]:
         verdict = screen.text(f"{SIGNS[claim.verdict]} {claim.verdict}", f"bold {style}")
         told = [screen.text(claim.claim, "bold"), screen.text(claim_basis(claim), "dim")]
         table.add_row(verdict, Group(*told))
+    for withdrawal in results.withdrawn:
+        told = [screen.text(withdrawal.claim), screen.text(withdrawal.reason, "dim")]
+        table.add_row(screen.text(WITHDRAWN), Group(*told))
     yield table
 
 
@@ -308,12 +307,11 @@ def search_table(results: Results, screen: Screen) -> Iterator[RenderableType]:
     table = Table(
         Column("variant", overflow="fold", max_width=24),
         Column("chose", no_wrap=True),
-        Column("among (validation accuracy)", ratio=1),
+        Column("among (validation accuracy)"),
         box=None,
         padding=(0, 2, 0, 0),
         pad_edge=False,
         header_style="dim",
-        expand=True,
     )
     for v in chose:
         assert v.search is not None
@@ -350,24 +348,31 @@ def matrices(results: Results, screen: Screen) -> Iterator[RenderableType]:
 
 
 def _matrix(exhibit: Matrix, screen: Screen) -> RenderableType:
-    names = [screen.characters(name[:MOST_LETTERS]) for name in exhibit.rows]
+    names = [_cut(screen.characters(name), MOST_LETTERS) for name in exhibit.rows]
     cells = [[screen.characters(numbers.plain(value, "")) for value in row] for row in exhibit.values]
     needed = max(len(cell) for row in cells for cell in row)
-    room = (screen.width - max(map(len, names))) // len(exhibit.columns) - 1
+    first = max(map(cell_len, names))
+    room = (screen.width - first) // len(exhibit.columns) - 1
     if room < max(needed, 3):
         return _largest_beside_diagonal(exhibit, screen)
     # Cut names still tell the columns apart, because these stand in the order of the rows.
-    heads = [screen.characters(name[:room]) for name in exhibit.columns]
+    heads = [_cut(screen.characters(name), room) for name in exhibit.columns]
     square = exhibit.rows == exhibit.columns
-    first = max(map(len, names))
-    shown = [screen.text(" ".join(["".ljust(first), *(head.rjust(max(needed, len(head))) for head in heads)]), "dim")]
+    wide = [max(needed, cell_len(head)) for head in heads]
+    padded = (" " * (width - cell_len(head)) + head for width, head in zip(wide, heads, strict=True))
+    shown = [screen.text(" ".join([" " * first, *padded]), "dim")]
     for row, name in enumerate(names):
-        line = screen.text(name.ljust(first))
+        line = screen.text(set_cell_size(name, first))
         for column, text in enumerate(cells[row]):
             style = "bold" if square and row == column else "dim" if exhibit.values[row][column] == 0 else ""
-            line.append(" ").append(text.rjust(max(needed, len(heads[column]))), style=style)
+            line.append(" ").append(text.rjust(wide[column]), style=style)
         shown.append(line)
     return Group(*shown)
+
+
+def _cut(name: str, width: int) -> str:
+    """The beginning of a name, as far as it goes into so many columns of the screen."""
+    return name if cell_len(name) <= width else set_cell_size(name, width).rstrip()
 
 
 def _largest_beside_diagonal(exhibit: Matrix, screen: Screen) -> RenderableType:

@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from enum import Enum
 from importlib.resources import files as package_files
@@ -13,26 +13,37 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.routing import APIRoute
-from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException, MultiPartParser
 
 from fortydays import __version__
 from fortydays.base import clock
 from fortydays.base.errors import FortydaysError
+from fortydays.base.text import printable, shown
 from fortydays.serve import documents as shapes
 from fortydays.serve.answers import label, prediction
 from fortydays.serve.card import card_page
 from fortydays.serve.connections import UNDER_WAY
 from fortydays.serve.errors import RequestError
-from fortydays.serve.guard import ARRIVED, COOKIE, REQUEST, Access, Guard, cookie_value, error_document
+from fortydays.serve.form import read_files
+from fortydays.serve.guard import (
+    ARRIVED,
+    COOKIE,
+    REQUEST,
+    Access,
+    App,
+    Guard,
+    Receive,
+    Scope,
+    Send,
+    cookie_value,
+    error_document,
+)
 from fortydays.serve.metrics import CONTENT_TYPE
 from fortydays.serve.protocol import JSON_LENGTH, parse_json, pixels_from, read_infer_request, write_infer_answer
 from fortydays.serve.service import Answer, Service
+from fortydays.serve.static import Files
 
 if TYPE_CHECKING:
-    from starlette.datastructures import UploadFile
-
     from fortydays.serve.served import ServedModel
 
 Reload = Callable[[], Awaitable[dict[str, Any]]]
@@ -40,7 +51,12 @@ Reload = Callable[[], Awaitable[dict[str, Any]]]
 PAGE = Path(__file__).parent / "page"
 TOP = 5
 _LONG_JSON = 100_000
-_IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "application/octet-stream")
+_BYTES_TYPES = ("", "application/octet-stream", "binary/octet-stream")
+_KNOWN_TYPES = (
+    "image/png, image/jpeg, image/webp or application/octet-stream for an image file, "
+    "multipart/form-data for several, or application/json"
+)
+_NOT_THERE = "There is no such page."
 _NO_STORE = {"cache-control": "no-store"}
 _DOCS_POLICY = (
     "default-src 'self'; img-src 'self' data:; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
@@ -75,6 +91,31 @@ class _Direct(APIRoute):
         return called
 
 
+def _directly(app: FastAPI) -> App:
+    """The application with a short way to its routes, past the layers that FastAPI has around each.
+
+    What leads to no route, or takes another method, is left to FastAPI, and refusals to the guard.
+    """
+    routes = [
+        (route.path_regex, route.methods or set(), route.get_route_handler())
+        for route in app.routes
+        if isinstance(route, _Direct)
+    ]
+
+    async def called(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            for path, methods, answer in routes:
+                found = path.match(scope["path"])
+                if found and scope["method"] in methods:
+                    scope["path_params"] = found.groupdict()
+                    response = await answer(Request(scope, receive))
+                    await response(scope, receive, send)
+                    return
+        await app(scope, receive, send)
+
+    return called
+
+
 def create_app(
     service: Service,
     *,
@@ -82,6 +123,7 @@ def create_app(
     reload: Reload,
     started: Callable[[], Awaitable[None]] | None = None,
     stopped: Callable[[], Awaitable[None]] | None = None,
+    root_path: str = "",
 ) -> Guard:
     """The application of one worker, for an ASGI server.
 
@@ -91,6 +133,7 @@ def create_app(
         reload: called to replace the models by what their aliases name now; gives what is served.
         started: called when the server starts.
         stopped: called after it answered its last request.
+        root_path: what a proxy has put before every path: "" or "/prefix".
     """
 
     @asynccontextmanager
@@ -109,6 +152,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        redirect_slashes=False,  # to an address that is another one behind a proxy
+        servers=[{"url": root_path}] if root_path else None,
         responses={
             status: {"model": shapes.Refusal, "description": text}
             for status, text in (
@@ -118,13 +163,9 @@ def create_app(
         },
     )  # fmt: skip
     app.router.route_class = _Direct
-    app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(HTTPException, _not_there)
-    app.add_exception_handler(Exception, _failed)
     _add_predict(app, service)  # first, as routes are tried in their order
     _add_protocol(app, service)
-    app.mount("/page/docs", StaticFiles(directory=Path(str(package_files("fastapi_offline"))) / "static"))
-    app.mount("/page", StaticFiles(directory=PAGE))
     _add_pages(app, service)
     _add_health(app, service)
 
@@ -149,7 +190,8 @@ def create_app(
         """Let the browser that knows the token follow links, which carry none."""
         answer = Response(status_code=204, headers=_NO_STORE)
         if access.token:
-            answer.set_cookie(COOKIE, cookie_value(access.token), httponly=True, samesite="strict")
+            path = root_path or "/"
+            answer.set_cookie(COOKIE, cookie_value(access.token), path=path, httponly=True, samesite="strict")
         return answer
 
     _name_the_token(app)
@@ -170,30 +212,40 @@ def create_app(
         return "/page" if path.startswith("/page/") else "other"
 
     return Guard(
-        app,
+        _directly(app),
         access=access,
         limits=service.limits,
         metrics=service.metrics,
         route_of=route_of,
         closing=lambda: not service.ready,
+        root_path=root_path,
     )
 
 
 def _add_pages(app: FastAPI, service: Service) -> None:
+    files = Files({"": PAGE, "docs/": Path(str(package_files("fastapi_offline"))) / "static"})
+
     @app.get("/", include_in_schema=False)
-    async def page() -> Response:
-        return Response(
-            (PAGE / "index.html").read_bytes(), media_type="text/html", headers={"cache-control": "no-cache"}
-        )
+    async def page(request: Request) -> Response:
+        found = files.answer("index.html", request)
+        assert found is not None
+        return found
+
+    @app.get("/page/{name:path}", include_in_schema=False)
+    async def page_file(request: Request) -> Response:
+        found = files.answer(request.path_params["name"], request)
+        if found is None:
+            raise RequestError(404, _NOT_THERE)
+        return found
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
         html = get_swagger_ui_html(
-            openapi_url="/openapi.json",
+            openapi_url="openapi.json",  # relative to this page, as all here: a proxy may have put something before it
             title="fortydays service",
-            swagger_js_url="/page/docs/swagger-ui-bundle.js",
-            swagger_css_url="/page/docs/swagger-ui.css",
-            swagger_favicon_url="/page/icon.svg",
+            swagger_js_url="page/docs/swagger-ui-bundle.js",
+            swagger_css_url="page/docs/swagger-ui.css",
+            swagger_favicon_url="page/icon.svg",
         )
         html.headers["content-security-policy"] = _DOCS_POLICY
         return html
@@ -215,9 +267,25 @@ def _add_pages(app: FastAPI, service: Service) -> None:
                 "channels": channels,
                 "strokes": found.bundle.strokes,
                 "confidence": found.bundle.confidence.as_dict() if found.bundle.confidence else None,
+                "learned_from": _learned_from(found.bundle.lineage),
+                "samples": [label(found.bundle, place) for place, _ in found.samples],
                 "shadow": shadow.reference if shadow else None,
             }
         )
+
+    @app.get(
+        "/model/samples/{number}",
+        tags=["model"],
+        response_class=Response,
+        responses={200: {"content": {"image/png": {}}}, 404: {"model": shapes.Refusal, "description": "It has none"}},
+        openapi_extra={"parameters": [shapes.SAMPLE_PARAMETER]},
+    )
+    async def sample(request: Request) -> Response:
+        """An image of a class, which the model has not learned from; `samples` of `/model` names the classes."""
+        number, samples = request.path_params["number"], service.main.samples
+        if not (number.isascii() and number.isdecimal() and len(number) <= 4 and int(number) < len(samples)):
+            raise RequestError(404, f"There is no such sample; there are {len(samples)}, counted from 0.")
+        return Response(samples[int(number)][1], media_type="image/png", headers=_NO_STORE)
 
     @app.get("/model/card", tags=["model"], response_class=Response, responses={200: {"content": {"text/html": {}}}})
     async def card() -> Response:
@@ -235,6 +303,16 @@ def _add_pages(app: FastAPI, service: Service) -> None:
         if not service.main.bundle.picture:
             raise RequestError(404, "This model's card has no picture.")
         return Response(service.main.bundle.picture, media_type="image/png", headers=_NO_STORE)
+
+
+def _learned_from(lineage: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Name and size of what a model has learned, where its lineage tells both."""
+    dataset = lineage.get("dataset")
+    name, images = (dataset.get("name"), dataset.get("train")) if isinstance(dataset, dict) else (None, None)
+    if not isinstance(name, str) or type(images) is not int:
+        return None
+    # Of a reader's own photographs, "own:flowers@1f3a...", the name alone says something.
+    return {"dataset": printable(name.removeprefix("own:").partition("@")[0][:80]), "images": images}
 
 
 def _add_predict(app: FastAPI, service: Service) -> None:
@@ -284,7 +362,8 @@ def _add_predict(app: FastAPI, service: Service) -> None:
 
 
 async def _answer(request: Request, service: Service) -> Answer:
-    kind = request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
+    given = request.headers.get("content-type", "")
+    kind = given.partition(";")[0].strip().lower()
     told = _told(request)
     if kind == "application/json":
         content = await _json_body(request, service)
@@ -293,18 +372,20 @@ async def _answer(request: Request, service: Service) -> Answer:
         if images.ndim == len(model.shape):
             images = images[None]
         return await service.answer_pixels(model, images, **told)
-    if kind in _IMAGE_TYPES:
+    if kind == "multipart/form-data":
+        files = await _uploads(request, service)
+        names = [f"Image {i} of {len(files)}, {shown(name)}" for i, (name, _) in enumerate(files, start=1)]
+        return await service.answer_files([content for _, content in files], names=names, **told)
+    # What an image is, its bytes say: programs have many names for a JPEG, and some send none.
+    if kind.startswith("image/") or kind in _BYTES_TYPES:
         content = await request.body()
         if not content:
             raise RequestError(400, "The body is empty; expected an image file.")
         return await service.answer_files([content], **told)
-    if kind == "multipart/form-data":
-        return await service.answer_files(await _uploads(request, service), **told)
-    raise RequestError(
-        415,
-        f"The body's type is not known; expected {', '.join(_IMAGE_TYPES[:3])}, "
-        "multipart/form-data or application/json.",
-    )
+    how = ""
+    if kind == "application/x-www-form-urlencoded":  # which curl says unasked
+        how = " With curl: --data-binary @FILE -H 'Content-Type: image/png'"
+    raise RequestError(415, f"The body's type is not known: {shown(given)}; expected {_KNOWN_TYPES}.{how}")
 
 
 _Result = TypeVar("_Result")
@@ -333,28 +414,9 @@ async def _json_body(request: Request, service: Service) -> bytes:
     return content
 
 
-async def _uploads(request: Request, service: Service) -> list[bytes]:
-    """The files of a form."""
-    try:
-        parser = MultiPartParser(
-            request.headers,
-            request.stream(),
-            max_files=service.limits.images,
-            max_fields=service.limits.images,
-            max_part_size=service.limits.body,
-        )
-        parser.spool_max_size = service.limits.body + 1  # in memory: it is bounded already
-        form = await parser.parse()
-    except (MultiPartException, KeyError, ValueError):
-        raise RequestError(400, "The form cannot be read, or has too many parts.") from None
-    uploads: list[UploadFile] = [value for _, value in form.multi_items() if not isinstance(value, str)]
-    try:
-        contents = [await upload.read() for upload in uploads]
-    finally:
-        await form.close()
-    if not contents:
-        raise RequestError(400, "The form has no file.")
-    return contents
+async def _uploads(request: Request, service: Service) -> list[tuple[str, bytes]]:
+    """Name and content of each file of a form."""
+    return await read_files(request.headers["content-type"], request.stream(), most=service.limits.images)
 
 
 def _add_protocol(app: FastAPI, service: Service) -> None:
@@ -482,29 +544,13 @@ def _json(document: object, *, status: int = 200) -> Response:
     return Response(orjson.dumps(document), status, _NO_STORE, "application/json")
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestError)
-    headers = {**_NO_STORE}
-    if error.retry_after:
-        headers["retry-after"] = str(error.retry_after)
-    if error.status in (408, 413):
-        headers["connection"] = "close"
-    return Response(
-        orjson.dumps(error_document(error.message, request.scope)), error.status, headers, "application/json"
-    )
-
-
-async def _failed(request: Request, _error: Exception) -> Response:
-    # The guard, which this error reaches next, writes it down.
-    return Response(
-        orjson.dumps(error_document("The service failed.", request.scope)), 500, _NO_STORE, "application/json"
-    )
-
-
 async def _not_there(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    what = {404: "There is no such page.", 405: "This page does not take that method."}
+    what = {404: _NOT_THERE, 405: "This page does not take that method."}
     message = what.get(error.status_code, "The request was refused.")
+    headers = dict(error.headers or {})
+    if "GET" in headers.get("Allow", "").split(", "):
+        headers["Allow"] = ", ".join(sorted({*headers["Allow"].split(", "), "HEAD"}))
     return Response(
-        orjson.dumps(error_document(message, request.scope)), error.status_code, error.headers, "application/json"
+        orjson.dumps(error_document(message, request.scope)), error.status_code, headers, "application/json"
     )

@@ -125,7 +125,8 @@ class Batcher:
         if count <= self._limits.batch and self._seconds(count) <= self._moment and not self._expected:
             with self._changed:
                 self._waiting -= count
-                self._changed.notify()  # of a thread that only waits for this to end
+                if self._closed:
+                    self._changed.notify()  # of a thread that only waits for this to end; else, waking it costs time
             _resolve(self._answered([item for item in group if not item.future.done()]))
             return
         with self._changed:

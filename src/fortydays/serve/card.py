@@ -18,11 +18,11 @@ def card_page(bundle: Bundle) -> str:
 
     text = _FRONT_MATTER.sub("", bundle.card)
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    body = body.replace(f'src="{PICTURE_FILE}"', 'src="/model/picture"')
+    body = body.replace(f'src="{PICTURE_FILE}"', 'src="picture"')
     title = html.escape(f"{bundle.name}@{bundle.version}")
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<link rel="stylesheet" href="/page/page.css"></head>'
-        f'<body class="card"><main>{body}<p><a href="/">Back</a></p></main></body></html>'
+        '<link rel="stylesheet" href="../page/page.css"></head>'
+        f'<body class="card"><main>{body}<p><a href="../">Back</a></p></main></body></html>'
     )

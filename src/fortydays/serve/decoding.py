@@ -23,6 +23,7 @@ _THREADS = 2
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Job:
     content: bytes
+    name: str
     shape: tuple[int, int, int]
     strokes: bool
     until: float
@@ -45,20 +46,27 @@ class Decoders:
         self._most_waiting = most_waiting
         self._under_way = 0
         self._small: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._large: queue.SimpleQueue[tuple[_Job, Unpacked] | None] = queue.SimpleQueue()
+        self._large: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         # Daemons: a decoder that is busy with somebody's image does not keep the process from ending.
         for number in range(_THREADS):
             threading.Thread(target=self._decode_small, name=f"decoder {number}", daemon=True).start()
         threading.Thread(target=self._decode_large, name="decoder of large images", daemon=True).start()
 
     async def decode(
-        self, contents: Sequence[bytes], shape: tuple[int, int, int], *, strokes: bool, until: float
+        self,
+        contents: Sequence[bytes],
+        shape: tuple[int, int, int],
+        *,
+        names: Sequence[str] = (),
+        strokes: bool,
+        until: float,
     ) -> list[NDArray[np.uint8]]:
         """What a model takes, of image files; see :func:`fortydays.serve.images.unpack`.
 
         Args:
             contents: the files.
             shape: height, width and channels of what the model takes.
+            names: what to call each of several in an error.
             strokes: whether it takes light strokes on a dark ground.
             until: by :func:`fortydays.base.clock.seconds`, when nobody waits any more.
 
@@ -69,10 +77,14 @@ class Decoders:
             raise busy(f"{self._under_way:,} images wait to be decoded; the queue is full.")
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[NDArray[np.uint8]]] = [loop.create_future() for _ in contents]
-        for content, future in zip(contents, futures, strict=True):
+        if len(contents) == 1:
+            names = ("",)
+        for content, name, future in zip(contents, names or [""] * len(contents), futures, strict=True):
             self._under_way += 1
             future.add_done_callback(self._done)
-            self._small.put(_Job(content=content, shape=shape, strokes=strokes, until=until, loop=loop, future=future))
+            self._small.put(
+                _Job(content=content, name=name, shape=shape, strokes=strokes, until=until, loop=loop, future=future)
+            )
         try:
             async with asyncio.timeout(max(until - clock.seconds(), 0)):
                 return list(await asyncio.gather(*futures))
@@ -93,35 +105,37 @@ class Decoders:
 
     def _decode_small(self) -> None:
         while (job := self._small.get()) is not None:
-            self._work(job, lambda job=job: self._begin(job))  # type: ignore[misc]
+            self._work(job, self._begin)
 
     def _begin(self, job: _Job) -> NDArray[np.uint8] | None:
-        unpacked = unpack(
+        unpacked = self._unpacked(job)
+        if unpacked.is_large:
+            self._large.put(job)  # alone: its head may hold as much memory as its file
+            return None
+        return unpacked.pixels()
+
+    def _decode_large(self) -> None:
+        while (job := self._large.get()) is not None:
+            self._work(job, lambda job: self._unpacked(job).pixels())
+            del job
+
+    def _unpacked(self, job: _Job) -> Unpacked:
+        return unpack(
             job.content,
             job.shape,
             strokes=job.strokes,
             most_pixels=self._most_pixels,
             most_jpeg_pixels=self._most_jpeg_pixels,
         )
-        if unpacked.is_large:
-            self._large.put((job, unpacked))
-            return None
-        return unpacked.pixels()
 
-    def _decode_large(self) -> None:
-        while (waiting := self._large.get()) is not None:
-            job, unpacked = waiting
-            self._work(job, unpacked.pixels)
-            del job, unpacked, waiting
-
-    def _work(self, job: _Job, work: Callable[[], NDArray[np.uint8] | None]) -> None:
+    def _work(self, job: _Job, work: Callable[[_Job], NDArray[np.uint8] | None]) -> None:
         if job.future.cancelled() or job.until <= clock.seconds():
             return
         result: NDArray[np.uint8] | RequestError | None
         try:
-            result = work()
+            result = work(job)
         except RequestError as error:
-            result = error
+            result = RequestError(error.status, f"{job.name}: {error.message}") if job.name else error
         if result is not None:
             try:
                 job.loop.call_soon_threadsafe(_resolve, job.future, result)

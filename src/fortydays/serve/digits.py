@@ -28,7 +28,11 @@ def as_strokes(pixels: NDArray[np.uint8], shape: tuple[int, int], *, exact: bool
     ground = float(np.median(border))
     if exact and ground < 128:
         return np.ascontiguousarray(pixels)
-    ink = pixels.astype(np.float32) - ground if ground < 128 else ground - pixels.astype(np.float32)
+    ink = pixels.astype(np.float32)  # and changed in its place: there may be millions of them
+    if ground < 128:
+        ink -= ground
+    else:
+        np.subtract(ground, ink, out=ink)
     np.clip(ink, 0, None, out=ink)
     strongest = float(ink.max(initial=0))
     result = np.zeros(shape, np.uint8)

@@ -62,6 +62,13 @@ class Confidence(BaseModel):
     images: int = Field(description="Validation images of known classes on which that was measured.")
 
 
+class LearnedFrom(BaseModel):
+    """What a model has learned from."""
+
+    dataset: str
+    images: int
+
+
 class Model(BaseModel):
     """What is served."""
 
@@ -74,6 +81,8 @@ class Model(BaseModel):
     channels: int
     strokes: bool
     confidence: Confidence | None
+    learned_from: LearnedFrom | None = Field(description="Null where its lineage does not say it.")
+    samples: list[str] = Field(description="The class of each image under `/model/samples/`, counted from 0.")
     shadow: str | None
 
 
@@ -178,6 +187,13 @@ PREDICT_BODY: dict[str, Any] = {
         "multipart/form-data": {"schema": _FORM},
         "application/json": {"schema": _PIXELS},
     },
+}
+SAMPLE_PARAMETER: dict[str, Any] = {
+    "name": "number",
+    "in": "path",
+    "required": True,
+    "description": "Which one, counted from 0.",
+    "schema": {"type": "integer", "minimum": 0, "maximum": 9999},
 }
 TOP_PARAMETER: dict[str, Any] = {
     "name": "top",

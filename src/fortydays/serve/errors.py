@@ -10,14 +10,16 @@ class RequestError(FortydaysError):
         status: of HTTP.
         message: what happened and what was expected; names no file or code of the service.
         retry_after: seconds after which to come again, or 0.
+        closes: whether the connection ends with it.
     """
 
-    def __init__(self, status: int, message: str, *, retry_after: int = 0) -> None:
+    def __init__(self, status: int, message: str, *, retry_after: int = 0, closes: bool = False) -> None:
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
+        self.closes = closes or status in (408, 413)  # what is left of the body is not waited for
 
 
-def busy(message: str) -> RequestError:
+def busy(message: str, *, closes: bool = False) -> RequestError:
     """The error for a request that is right and comes at a bad time."""
-    return RequestError(503, message, retry_after=1)
+    return RequestError(503, message, retry_after=1, closes=closes)

@@ -5,7 +5,6 @@ page cannot forge keep it out: Host (against names that are made to point here) 
 there).
 """
 
-import asyncio
 import hmac
 import ipaddress
 import logging
@@ -20,6 +19,7 @@ from starlette.requests import ClientDisconnect
 
 from fortydays.base import clock
 from fortydays.base.errors import FortydaysError
+from fortydays.serve.connections import SURPLUS
 from fortydays.serve.errors import RequestError, busy
 from fortydays.serve.limits import Limits
 from fortydays.serve.metrics import Metrics
@@ -46,7 +46,12 @@ _CLIENT_LEFT = 499
 
 _LOG = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_HOST = re.compile(r"(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9.-]{1,253}))(?::[0-9]{1,5})?")
+_HOST = re.compile(r"(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9.-]{1,253}))(?::([0-9]{1,5}))?")
+_USUAL_PORTS = {"http": 80, "https": 443}
+_ONCE = {
+    *(b"host", b"authorization", b"content-length", b"content-type", b"content-encoding", b"origin"),
+    *(b"transfer-encoding", b"x-request-id", b"inference-header-content-length"),
+}
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -84,6 +89,7 @@ class Guard:
         metrics: told of every request.
         route_of: from a path to the name that metrics have for it; a few, so that nobody can make new ones.
         closing: whether the service is about to end, so that clients are to look for another.
+        root_path: what a proxy has put before every path; it is taken away where the proxy has not done so.
     """
 
     def __init__(
@@ -95,11 +101,13 @@ class Guard:
         metrics: Metrics,
         route_of: Callable[[str], str],
         closing: Callable[[], bool],
+        root_path: str = "",
     ) -> None:
+        self.limits = limits
         self._app = app
         self._hosts = {*_LOOPBACK_NAMES, *(host.lower() for host in access.hosts)}
         self._access = access
-        self._limits = limits
+        self._root_path = root_path
         self._metrics = metrics
         self._route_of = route_of
         self._closing = closing
@@ -114,7 +122,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         arrived = clock.seconds()
-        headers = dict(scope["headers"])  # of headers that come twice, the last
+        scope = self._simplified(scope)
+        headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
         request = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8).encode()
         scope[ARRIVED], scope[REQUEST] = arrived, request.decode()
@@ -137,18 +146,15 @@ class Guard:
 
         async def take() -> Message:
             nonlocal held
-            left = arrived + self._limits.body_deadline - clock.seconds()
-            try:
-                async with asyncio.timeout(max(left, 0)):
-                    message = await receive()
-            except TimeoutError:
-                raise RequestError(408, "The request's body did not arrive in time.") from None
+            message = await receive()  # the connection ends the wait when the time is over
+            if message.get("more_body") and clock.seconds() > arrived + self.limits.body_deadline:
+                raise RequestError(408, "The request's body did not arrive in time.")
             size = len(message.get("body", b""))
             held += size
             self._buffered += size
-            if held > self._limits.body:
+            if held > self.limits.body:
                 raise self._too_large()
-            if self._buffered > self._limits.bodies:
+            if self._buffered > self.limits.bodies:
                 raise busy("The service holds as many requests as it can.")
             return message
 
@@ -172,27 +178,48 @@ class Guard:
             self._metrics.requests.labels(route, str(status)).inc()
             self._metrics.seconds.labels(route).observe(clock.seconds() - arrived)
 
+    def _simplified(self, scope: Scope) -> Scope:
+        """A request as the application gets it: without the proxy's part of the path, and GET for HEAD.
+
+        HEAD is answered like GET; the server leaves the body away.
+        """
+        path = scope["path"]
+        if self._root_path and path.startswith(f"{self._root_path}/"):
+            scope = {**scope, "path": path[len(self._root_path) :]}
+        return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+
     def _check(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         path = scope["path"]
+        if SURPLUS in scope and path not in _HEALTH:
+            raise busy("Too many connections are open, from your address or in all.", closes=True)
+        if len(headers) < len(scope["headers"]):
+            names = [name for name, _ in scope["headers"]]
+            for name in _ONCE & headers.keys():
+                if names.count(name) > 1:
+                    raise RequestError(400, f"The request has the header {name.decode()} more than once.")
         host = headers.get(b"host", b"").decode("latin-1")
         admin = path.startswith(ADMIN)
         token = self._access.admin_token if admin else self._access.token
         sent = headers.get(b"authorization", b"")
-        authorized = bool(token) and hmac.compare_digest(sent, b"Bearer " + token.encode())
+        scheme, _, secret = sent.partition(b" ")
+        authorized = (
+            bool(token) and scheme.lower() == b"bearer" and hmac.compare_digest(secret.strip(b" "), token.encode())
+        )
         # Who knows the token is no page that another name was made to point here for.
         if not authorized and path not in _HEALTH and not self._is_ours(host):
             raise RequestError(421, "The request names another host than this service is called by.")
-        reads = scope["method"] in ("GET", "HEAD")
+        reads = scope["method"] == "GET"
         origin = headers.get(b"origin")
         if origin is not None and not reads:
-            sender = origin.decode("latin-1").partition("://")[2]
-            if sender.lower() != host.lower():
+            scheme_of_page, _, sender = origin.decode("latin-1").partition("://")
+            usual = _USUAL_PORTS.get(scheme_of_page)
+            if usual is None or _place(sender, usual) != _place(host, usual):
                 raise RequestError(403, "The request comes from a page of another site.")
         open_to_all = not admin and (not token or path in OPEN or path.startswith(_OPEN_BELOW))
         if not authorized and not open_to_all and not (reads and not admin and self._has_cookie(headers)):
             raise RequestError(401, "The request has no valid token; send the header 'Authorization: Bearer TOKEN'.")
         length = headers.get(b"content-length", b"0")
-        if length.isdigit() and int(length[:20]) > self._limits.body:
+        if length.isdigit() and int(length[:20]) > self.limits.body:
             raise self._too_large()
         if headers.get(b"content-encoding", b"identity").lower() not in (b"identity", b""):
             raise RequestError(415, "The body is compressed; send it as it is.")
@@ -208,7 +235,7 @@ class Guard:
         return bool(found) and (found[1] or found[2]).lower() in self._hosts  # type: ignore[index]
 
     def _too_large(self) -> RequestError:
-        return RequestError(413, f"The request's body is too large; expected at most {self._limits.body:,} bytes.")
+        return RequestError(413, f"The request's body is too large; expected at most {self.limits.body:,} bytes.")
 
 
 async def refuse(error: FortydaysError, scope: Scope, send: Send) -> None:
@@ -218,15 +245,26 @@ async def refuse(error: FortydaysError, scope: Scope, send: Send) -> None:
     if isinstance(error, RequestError):
         status, retry, message = error.status, error.retry_after, error.message
     content = orjson.dumps(error_document(message, scope))
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(content)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
     if retry:
         headers.append((b"retry-after", str(retry).encode()))
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
-    if status in (408, 413):
-        headers.append((b"connection", b"close"))  # the rest of its body is not waited for
+    # Who was to be told whether to send a body, and is not, may send it or not: what comes next has no meaning.
+    if isinstance(error, RequestError) and (error.closes or b"expect" in dict(scope["headers"])):
+        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
+
+
+def _place(host: str, usual: int) -> tuple[str, int] | None:
+    """Name and port of a Host header, where ``usual`` is the port that need not be said."""
+    found = _HOST.fullmatch(host)
+    return ((found[1] or found[2]).lower(), int(found[3] or usual)) if found else None
 
 
 def cookie_value(token: str) -> str:

@@ -1,6 +1,5 @@
 """From an image file of a request to the pixels a model takes."""
 
-import io
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -8,11 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fortydays.base.image_parts import is_plain
 from fortydays.base.images import (
     Reason,
     UnreadableImageError,
     check_content,
     damaged,
+    has_many_scans,
     in_one_scan,
     least_side,
     pixels_at_once,
@@ -33,7 +34,7 @@ _SMALL, _LARGE = 10_000, 2_000_000
 _SMALL_FILE = 20_000
 _SMALLEST_SIDE = 512
 """A drawing may fill a small part of a photograph: pixels that are left of the shorter side, at least."""
-_STATUS = {Reason.UNKNOWN: 415, Reason.TOO_LARGE: 413, Reason.DAMAGED: 422}
+_STATUS = {Reason.UNKNOWN: 415, Reason.TOO_LARGE: 413, Reason.DAMAGED: 422, Reason.RANGE: 422}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,22 +109,34 @@ def unpack(
     if most_jpeg_pixels > most_pixels:
         expected += f", or {most_jpeg_pixels:,} of a JPEG that is not progressive"
     try:
-        image = read_head(
-            io.BytesIO(content), formats=formats, most_pixels=max(most_pixels, most_jpeg_pixels), expected=expected
-        )
+        image = read_head(content, formats=formats, most_pixels=max(most_pixels, most_jpeg_pixels), expected=expected)
         check_content(content, image)
     except UnreadableImageError as error:
         raise _refused(error) from None
     width, height = image.size
-    if width * height > most_pixels:
-        least = _SMALLEST_SIDE if _finds_strokes(shape, strokes=strokes) else least_side(shape[0], shape[1])
-        left = pixels_at_once(content, image, least=least)
-        if left > most_pixels:
-            said = f"The image has {width:,} x {height:,} pixels"
-            if in_one_scan(content, image):  # which it is told to be, but too long and thin
-                said += f", of which {left:,} have to be kept for this model"
-            raise RequestError(_STATUS[Reason.TOO_LARGE], f"{said}; expected {expected}.")
+    if 2 * width * height > most_pixels:
+        _check_memory(content, image, shape, strokes=strokes, most_pixels=most_pixels, expected=expected)
     return Unpacked(image=image, shape=shape, strokes=strokes)
+
+
+def _check_memory(
+    content: bytes, image: "Image", shape: tuple[int, int, int], *, strokes: bool, most_pixels: int, expected: str
+) -> None:
+    """Refuse an image of which too much is in memory at once."""
+    width, height = image.size
+    finds = _finds_strokes(shape, strokes=strokes)
+    least = _SMALLEST_SIDE if finds else least_side(shape[0], shape[1])
+    left = pixels_at_once(content, image, least=least)
+    if finds:  # a drawing is looked for in numbers of four bytes
+        left = max(left, width * height * 9 // 5 // max(1, min(width, height) // least) ** 2)
+    if left <= most_pixels:
+        return
+    said = f"The image has {width:,} x {height:,} pixels"
+    if in_one_scan(content, image):  # which it is told to be, but too long and thin
+        said += f", of which {left:,} have to be kept for this model"
+    elif width * height <= most_pixels:
+        said += f", which take as much memory as {left:,} of a usual PNG"
+    raise RequestError(_STATUS[Reason.TOO_LARGE], f"{said}; expected {expected}.")
 
 
 def decode_if_small(
@@ -134,10 +147,12 @@ def decode_if_small(
     Raises:
         RequestError: as :func:`unpack` and :meth:`Unpacked.pixels`.
     """
-    if len(content) > _SMALL_FILE:
+    if len(content) > _SMALL_FILE or not is_plain(content):
         return None
     unpacked = unpack(content, shape, strokes=strokes, most_pixels=most_pixels, most_jpeg_pixels=most_jpeg_pixels)
-    return unpacked.pixels() if unpacked.is_small else None
+    if not unpacked.is_small or has_many_scans(content, unpacked.image):
+        return None
+    return unpacked.pixels()
 
 
 def decode(

@@ -18,7 +18,15 @@ class Limits:
         batch: images that are computed together.
         delay: seconds that an image waits for others on their way, so that they are computed together.
         deadline: seconds in which a request is answered.
+        head_deadline: seconds in which a request's head must have arrived, of a new connection also begun.
         body_deadline: seconds in which a request's body must have arrived.
+        write_deadline: seconds in which a client must have taken an answer.
+        idle: seconds for which a connection without a request is kept.
+        linger: seconds for which a client that was refused may go on sending, so that it comes to read the answer.
+        refused: bytes that it may send in that time.
+        connections: that are open; on each one more, only probes are answered.
+        connections_of_one: that are open from one address, likewise.
+        trial: seconds in which a new bundle must have been tried out before it replaces another.
         drain: seconds in which accepted requests are answered when the service ends or a model is replaced.
     """
 
@@ -32,5 +40,13 @@ class Limits:
     batch: int = 64
     delay: float = 0.002
     deadline: float = 10.0
+    head_deadline: float = 20.0
     body_deadline: float = 20.0
+    write_deadline: float = 20.0
+    idle: float = 75.0
+    linger: float = 30.0
+    refused: int = 100_000_000
+    connections: int = 1_000
+    connections_of_one: int = 500
+    trial: float = 30.0
     drain: float = 15.0

@@ -4,6 +4,7 @@ Rows are written by a thread of their own, many at once; a request never waits f
 than the disk takes them, or the disk is full, rows are dropped and counted, and requests are answered all the same.
 """
 
+import contextlib
 import itertools
 import queue
 import sqlite3
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.base import clock, files
+from fortydays.base import clock, database, files
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (
@@ -100,12 +101,9 @@ class RequestLog:
         self._rows: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
         self._ended = threading.Event()
         files.make_private_folder(path.parent)
-        files.make_private_file(path)
         try:
-            with sqlite3.connect(path) as connection:
-                connection.execute("PRAGMA journal_mode=WAL")
+            with contextlib.closing(database.connect(path)) as connection, connection:
                 connection.execute(SCHEMA)
-            connection.close()
         except sqlite3.Error as error:
             raise files.storage_error("open", path, OSError(str(error))) from error
         self._thread = threading.Thread(target=self._work, name="request log", daemon=True)
@@ -113,7 +111,7 @@ class RequestLog:
 
     def add(self, row: Row) -> None:
         """Keep a row, soon."""
-        if self._rows.qsize() >= min(_MOST_QUEUED, max(1, _MOST_BYTES_QUEUED // row.image.nbytes)):
+        if self._rows.qsize() >= min(_MOST_QUEUED, max(1, _MOST_BYTES_QUEUED // max(1, row.image.nbytes))):
             self._dropped(1)
             return
         self._rows.put(row)
@@ -134,16 +132,24 @@ class RequestLog:
             ended = None in rows
             kept = [row for row in rows if row is not None]
             if kept:
-                try:
-                    self._write(kept)
-                except sqlite3.Error:
-                    self._dropped(len(kept))
+                self._keep(kept)
+
+    def _keep(self, rows: list[Row]) -> None:
+        """Write rows. One that cannot be written is dropped alone; where the disk refuses, all are."""
+        try:
+            self._write(rows)
+        except Exception as error:  # a number or a text that no column takes: whatever it is, this thread goes on
+            if len(rows) == 1 or isinstance(error, sqlite3.OperationalError):
+                self._dropped(len(rows))
+                return
+            for row in rows:
+                self._keep([row])
 
     def _write(self, rows: list[Row]) -> None:
         most = self._most_rows
         if self._keep_images:
             most = min(most, max(1, _MOST_IMAGE_BYTES // max(row.image.nbytes for row in rows)))
-        connection = sqlite3.connect(self._path, timeout=5)
+        connection = database.connect(self._path)
         connection.execute("PRAGMA synchronous=NORMAL")  # a crash of the machine may cost the last rows, no others
         try:
             with connection:

@@ -81,7 +81,8 @@ def names_in(source: IO[bytes], *, null: bool) -> list[str]:
     """The files that a list names.
 
     Args:
-        source: the list, one name a line; empty lines are passed over.
+        source: the list, one name a line, as any system ends lines; empty lines are passed over. A name that is not
+            there is looked for without space around it and with "/" for each backslash.
         null: whether each name ends with a zero byte instead, as ``find -print0`` writes them.
 
     Raises:
@@ -90,8 +91,30 @@ def names_in(source: IO[bytes], *, null: bool) -> list[str]:
     content = source.read(LARGEST_LIST + 1)
     if len(content) > LARGEST_LIST:
         raise UsageError(f"The list of files has more than {LARGEST_LIST:,} bytes.")
-    names = [os.fsdecode(name) for name in content.split(b"\0" if null else b"\n") if name]
+    if null:
+        names = [os.fsdecode(name) for name in content.split(b"\0") if name]
+    else:
+        names = [_as_it_is_there(name) for name in _lines(content) if name.strip()]
     return [f"./{name}" if name == STANDARD_INPUT else name for name in names]
+
+
+def _lines(content: bytes) -> list[str]:
+    """The lines of a list; Windows marks its files, and writes some in UTF-16."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = content.decode("utf-16", "replace")
+    else:
+        text = os.fsdecode(content.removeprefix(b"\xef\xbb\xbf"))
+    return text.split("\n" if "\n" in text else "\r")
+
+
+def _as_it_is_there(name: str) -> str:
+    """A name as the line has it, or as another system means it, where that is there."""
+    plain = name.removesuffix("\r")
+    for each in (name, plain, plain.strip(), plain.strip().replace("\\", "/")):
+        with contextlib.suppress(OSError, ValueError):
+            if os.path.lexists(each):
+                return each
+    return plain
 
 
 def find_images(names: Iterable[str], *, standard_input: bytes = b"") -> Question:

@@ -5,6 +5,7 @@ JSON part first, its length in a header, and the numbers of the tensors behind i
 """
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -118,7 +119,7 @@ def _read(content: bytes, json_length: str | None, shape: tuple[int, ...], most_
     if not isinstance(outputs, list) or any(not isinstance(o, dict) or o.get("name") != OUTPUT for o in outputs):
         raise RequestError(400, f"There is another output than {OUTPUT!r}.")
     parameters = _parameters(tensor)
-    count = int(np.prod(given, dtype=object))
+    count = math.prod(given)
     if "binary_data_size" in parameters:
         follows = content[length:]
         if parameters["binary_data_size"] != len(follows) or len(follows) != count or "data" in tensor:

@@ -1,5 +1,6 @@
 """A model that is in use: a bundle, and the thread that computes for it."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +24,13 @@ class ServedModel:
         bundle: what is served.
         batcher: computes.
         folder: where the bundle lies.
+        samples: for each class that the bundle has an image of, its place and the image as a PNG file.
     """
 
     bundle: Bundle
     batcher: Batcher
     folder: Path
+    samples: tuple[tuple[int, bytes], ...] = ()
 
     @property
     def reference(self) -> str:
@@ -54,7 +57,16 @@ def load(folder: Path, limits: Limits, metrics: Metrics, *, threads: int) -> Ser
         return bundle.model.predict(images, at_once=limits.batch)
 
     batcher = Batcher(compute, limits, seconds=lambda images: one + (images - 1) * each, observe=metrics.batch.observe)
-    return ServedModel(bundle=bundle, batcher=batcher, folder=folder)
+    samples = tuple((place, _png(image)) for place, image in bundle.samples.items())
+    return ServedModel(bundle=bundle, batcher=batcher, folder=folder, samples=samples)
+
+
+def _png(image: NDArray[np.uint8]) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(image.squeeze(-1) if image.shape[2:] == (1,) else image).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _seconds(bundle: Bundle, images: int) -> float:

@@ -20,6 +20,7 @@ from fortydays.serve.limits import Limits
 from fortydays.serve.log import RequestLog, Row
 from fortydays.serve.metrics import Metrics
 from fortydays.serve.served import ServedModel, load
+from fortydays.serve.trying import try_out
 
 MAIN, SHADOW = "main", "shadow"
 FindBundle = Callable[[str], Awaitable[Path]]
@@ -103,12 +104,19 @@ class Service:
         return self._models[SHADOW]
 
     async def answer_files(
-        self, contents: Sequence[bytes], *, request: str, arrived: float, alone: IsAlone = nobody_knows
+        self,
+        contents: Sequence[bytes],
+        *,
+        names: Sequence[str] = (),
+        request: str,
+        arrived: float,
+        alone: IsAlone = nobody_knows,
     ) -> Answer:
         """Decode image files and answer them.
 
         Args:
             contents: the files, at least one.
+            names: what to call each of several in an error.
             request: its id, for the log.
             arrived: when the request did, by :func:`fortydays.base.clock.seconds`.
             alone: tells whether no other request is under way.
@@ -123,7 +131,7 @@ class Service:
         if len(contents) == 1:
             pixels = self._decoded_now(model, contents[0])
         if pixels is None:
-            pixels = await self._decoded(model, contents, until=until)
+            pixels = await self._decoded(model, contents, names=names, until=until)
         return await self._answer(model, pixels, request=request, arrived=arrived, until=until, alone=alone)
 
     async def answer_pixels(
@@ -211,6 +219,7 @@ class Service:
 
     async def _loaded(self, role: str, folder: Path) -> ServedModel:
         try:
+            await try_out(folder, batch=self.limits.batch, seconds=self.limits.trial)
             model = await asyncio.to_thread(load, folder, self.limits, self.metrics, threads=self._threads)
         except FortydaysError as error:
             # Whoever asked over HTTP is not told where things lie.
@@ -236,10 +245,14 @@ class Service:
         """When the time for an answer is over, of a request whose body is complete."""
         return clock.seconds() + self.limits.deadline
 
-    async def _decoded(self, model: ServedModel, contents: Sequence[bytes], *, until: float) -> NDArray[np.uint8]:
+    async def _decoded(
+        self, model: ServedModel, contents: Sequence[bytes], *, names: Sequence[str] = (), until: float
+    ) -> NDArray[np.uint8]:
         bundle = model.bundle
         with model.batcher.expecting():
-            decoded = await self._decoders.decode(contents, bundle.image, strokes=bundle.strokes, until=until)
+            decoded = await self._decoders.decode(
+                contents, bundle.image, names=names, strokes=bundle.strokes, until=until
+            )
         return np.stack(decoded).reshape(-1, *model.shape)
 
     def _decoded_now(self, model: ServedModel, content: bytes) -> NDArray[np.uint8] | None:

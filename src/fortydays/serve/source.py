@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,24 +109,35 @@ def forget(kept: Path, *, except_for: Collection[Path]) -> None:
 
 async def _bundle(model: str, folder: Path) -> None:
     """Have ``forty bundle`` write a bundle."""
+    try:
+        async with asyncio.timeout(_SECONDS):
+            code, told = await run_aside(("-m", "fortydays", "bundle", model, "-o", str(folder), "--json"))
+    except TimeoutError:
+        raise FortydaysError(f"The registry did not give {model} within {_SECONDS} seconds.") from None
+    if code:
+        raise _as_told(told, model, usage=code == 2)
+
+
+async def run_aside(arguments: Sequence[str]) -> tuple[int, str]:
+    """Run this Python in a process of its own, which is killed where nobody waits for it any more.
+
+    Returns:
+        Its exit code, and what it wrote to standard error.
+    """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "fortydays", "bundle", model, "-o", str(folder), "--json"),
+        *(sys.executable, "-P", *arguments),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(_SECONDS):
-            _, told = await process.communicate()
-    except BaseException as error:
+        _, told = await process.communicate()
+    except BaseException:
         if process.returncode is None:
             process.kill()
             await process.wait()
-        if isinstance(error, TimeoutError):
-            raise FortydaysError(f"The registry did not give {model} within {_SECONDS} seconds.") from None
         raise
-    if process.returncode:
-        raise _as_told(told.decode("utf-8", "replace"), model, usage=process.returncode == 2)
+    return process.returncode or 0, told.decode("utf-8", "replace")
 
 
 def _as_told(text: str, model: str, *, usage: bool) -> FortydaysError:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from fortydays.base.errors import UsageError
+from fortydays.base.text import counted
 from fortydays.study.statistics import CONFIDENCE, Interval, interval, seeds_to_decide
 
 Trials = Mapping[str, Mapping[int, Mapping[str, float | None]]]
@@ -59,6 +60,19 @@ class Judgement:
     def as_dict(self) -> dict[str, Any]:
         """The judgement as JSON values."""
         return {**{name: getattr(self, name) for name in self.__dataclass_fields__}, "verdict": str(self.verdict)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Withdrawal:
+    """A claim that was published and is withdrawn, because its test does not test it. It has no verdict.
+
+    Attributes:
+        claim: the sentence.
+        reason: what is wrong with the test.
+    """
+
+    claim: str
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -386,7 +400,7 @@ def paired_differences(
         if pair[0] is not None and pair[1] is not None:
             differences.append(pair[0] - scale * pair[1])
     notes = [
-        f"{name} never reached it in {count} of {len(shared)} seeds (counted as reached at the end)"
+        f"{name} never reached it in {count} of {counted(len(shared), 'seed')} (counted as reached at the end)"
         for name, count in never.items()
         if count
     ]
@@ -400,7 +414,7 @@ def _values(trials: Trials, variant: str, metric: str, *, missing: float) -> tup
     of_seeds = trials.get(variant, {})
     values = [m[metric] for m in of_seeds.values() if metric in m]
     never = sum(v is None for v in values)
-    note = f"never reached in {never} of {len(values)} seeds" if never else ""
+    note = f"never reached in {never} of {counted(len(values), 'seed')}" if never else ""
     return [missing if v is None else v for v in values], note
 
 

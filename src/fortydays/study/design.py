@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base.errors import UsageError, unknown_name
+from fortydays.base.text import shown
 from fortydays.data.arrays import Split
-from fortydays.study.claims import Claim
+from fortydays.study.claims import Claim, Withdrawal, unit_of
 from fortydays.study.features import Features
+from fortydays.study.fields import FieldError, check_fields
 from fortydays.study.runs import variant_folder
 from fortydays.study.search import Search
 from fortydays.train.recipe import Recipe
@@ -60,6 +62,14 @@ class Variant:
     examples: int | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
+        if hasattr(self.model, "get_weights"):
+            raise FieldError(
+                f"The field 'model' of the variant {self.name!r} is a model; expected a function that builds one.",
+                field="model",
+                owner="Variant",
+                hint="Give the function itself, without (): it is called anew for every trial.",
+            )
         if not _NAME.fullmatch(self.name):
             raise UsageError(
                 f"A variant is named {self.name!r}; expected at most 40 of a-z, 0-9, space and . + -, "
@@ -68,10 +78,12 @@ class Variant:
         if self.search is not None:
             for value in self.search.values:
                 self.recipe.replace(**{self.search.field: value})  # raises where the value does not fit
-        if self.examples is not None and (not isinstance(self.examples, int) or self.examples < 1):
-            raise UsageError(
-                f"The variant {self.name!r} learns from {self.examples!r} images of each class; "
-                "expected a whole number from 1."
+        if self.examples is not None and self.examples < 1:
+            raise FieldError(
+                f"The variant {self.name!r} learns from {self.examples} images of each class; "
+                "expected a whole number from 1.",
+                field="examples",
+                owner="Variant",
             )
         if self.features is not None and self.recipe.test_views != "none":
             raise UsageError(
@@ -148,6 +160,8 @@ class Study:
         targets: validation accuracies; each gives the metrics ``steps_to_T`` and ``seconds_to_T``.
         measures: further numbers.
         exhibits: pictures and tables.
+        withdrawn: for each published claim that is withdrawn, the reason, by the claim's sentence. The claim itself
+            stays in ``claims``: its trials are as true as before, so the study's digest does not change.
     """
 
     title: str
@@ -158,33 +172,58 @@ class Study:
     targets: tuple[float, ...] = ()
     measures: tuple[Measure, ...] = ()
     exhibits: tuple[Exhibit, ...] = ()
+    withdrawn: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         names = self.names
         for what, found in (("variant", names), ("seed", self.seeds)):
-            if not found:
-                raise UsageError(f"The study {self.title!r} has no {what}.")
             repeated = sorted({str(x) for x in found if list(found).count(x) > 1})
-            if repeated:
-                raise UsageError(f"The study {self.title!r} has a {what} twice: {', '.join(repeated)}.")
+            if not found or repeated:
+                wrong = f"has a {what} twice: {', '.join(repeated)}" if found else f"has no {what}"
+                raise FieldError(f"The study {self.title!r} {wrong}.", field=f"{what}s", owner="Study")
+        for target in self.targets:
+            if not 0 < target <= 1:
+                raise FieldError(
+                    f"The study {self.title!r} has the target {target}; expected a share above 0 and at most 1.",
+                    field="targets",
+                    owner="Study",
+                    hint="95% is 0.95.",
+                )
         if len({v.folder for v in self.variants}) < len(names):
             raise UsageError(f"The study {self.title!r} has variants whose names differ in spaces and dashes only.")
         for seed in self.seeds:
-            if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**32:
-                raise UsageError(
-                    f"The study {self.title!r} has the seed {seed!r}; expected a whole number from 0 to {2**32 - 1}."
+            if not 0 <= seed < 2**32:
+                raise FieldError(
+                    f"The study {self.title!r} has the seed {seed}; expected a whole number from 0 to {2**32 - 1}.",
+                    field="seeds",
+                    owner="Study",
                 )
-        mentioned = [v for c in self.claims for v in c.variants]
-        mentioned += [v for m in self.measures for v in m.variants]
-        mentioned += [e.variant for e in self.exhibits]
-        for name in mentioned:
+        mentioned = [(v, f"the claim {shown(c.sentence)}") for c in self.claims for v in c.variants]
+        mentioned += [(v, f"the measure {shown(m.name)}") for m in self.measures for v in m.variants]
+        mentioned += [(e.variant, "an exhibit") for e in self.exhibits]
+        for name, by in mentioned:
             if name not in names:
-                raise unknown_name(f"variant of the study {self.title!r}", name, names)
+                raise unknown_name("variant", name, names, about=by)
         for claim in self.claims:
             measured = (m.name for m in self.measures if set(claim.variants) <= set(m.variants))
             known = (*METRICS, *(name(t) for t in self.targets for name in (steps_metric, seconds_metric)), *measured)
             if claim.metric not in known:
-                raise unknown_name(f"metric for the claim {claim.sentence!r}", claim.metric, known)
+                raise unknown_name("metric", claim.metric, known, about=f"the claim {shown(claim.sentence)}")
+            for name in ("at_least", "at_most", "within"):
+                bound = getattr(claim, name, None)
+                if bound is not None and unit_of(claim.metric) == "share" and abs(bound) > 1:
+                    raise FieldError(
+                        f"The claim {shown(claim.sentence)} has {name}={bound}; {claim.metric} is a share of 1.",
+                        field=name,
+                        owner=type(claim).__name__,
+                        hint=f"{bound:g}% is {bound / 100:g}.",
+                    )
+        for sentence in self.withdrawn:
+            if sentence not in [claim.sentence for claim in self.claims]:
+                raise unknown_name(
+                    f"claim of the study {self.title!r}", sentence, [claim.sentence for claim in self.claims]
+                )
         tuning = {s for v in self.variants if v.search for s in v.search.seeds}
         if tuning & set(self.seeds):
             both = ", ".join(map(str, sorted(tuning & set(self.seeds))))
@@ -194,6 +233,16 @@ class Study:
     def names(self) -> tuple[str, ...]:
         """The variants' names, in order."""
         return tuple(v.name for v in self.variants)
+
+    @property
+    def standing(self) -> tuple[Claim, ...]:
+        """The claims that are judged: all that are not withdrawn."""
+        return tuple(claim for claim in self.claims if claim.sentence not in self.withdrawn)
+
+    @property
+    def withdrawals(self) -> tuple[Withdrawal, ...]:
+        """The claims that are withdrawn, with the reasons."""
+        return tuple(Withdrawal(claim=sentence, reason=reason) for sentence, reason in self.withdrawn.items())
 
     def select(self, only: tuple[str, ...]) -> tuple[Variant, ...]:
         """The variants named by ``only`` (variants or groups), in the study's order; all where it is empty.

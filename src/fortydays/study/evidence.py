@@ -9,12 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fortydays.base import files
-from fortydays.base.errors import FortydaysError, StorageError
+from fortydays.base.errors import FortydaysError, StorageError, UsageError
+from fortydays.base.privacy import share
+from fortydays.base.text import counted
 from fortydays.study.claims import Claim, Judgement, Trials, Verdict, unit_of
 from fortydays.study.statistics import interval
+
+if TYPE_CHECKING:
+    from fortydays.study.design import Study
 
 SCHEMA_VERSION = 1
 SCHEMA_FILE = Path(__file__).with_name("evidence.v1.schema.json")
@@ -58,6 +63,37 @@ def by_variant_and_seed(trials: Iterable[Mapping[str, Any]]) -> Trials:
     return found
 
 
+def with_defaults(kind: type, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """The recorded fields of a value, with those that its kind got since at their defaults.
+
+    A default is what the program did before there was the field. So a document without it says the same as a later
+    one that has the default, and the two are compared in this form.
+
+    Args:
+        kind: the dataclass, such as a recipe.
+        recorded: its fields as JSON values, possibly written by an older version of this program.
+    """
+    fields, none = dataclasses.fields(kind), dataclasses.MISSING
+    values = {field.name: field.default for field in fields if field.default is not none}
+    made = {field.name: field.default_factory() for field in fields if field.default_factory is not none}
+    return {**values, **made, **recorded}
+
+
+def best_trial(trials: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The finished trial that is best on the validation split, or None where none finished.
+
+    Every choice of one trial is made here: the model that a run keeps, exhibits, registered models. The highest
+    validation accuracy decides. Of equal accuracies, which a small split often gives, the smaller validation loss
+    decides, because it says more of the same images than their count. Of equal losses, the first trial is taken.
+    """
+    finished = [t for t in trials if t["status"] == "finished"]
+
+    def goodness(trial: Mapping[str, Any]) -> tuple[float, float]:
+        return trial["metrics"]["validation_accuracy"], -trial["metrics"]["validation_loss"]
+
+    return max(finished, key=goodness, default=None)
+
+
 def judge(claims: Sequence[Claim], trials: Sequence[Mapping[str, Any]]) -> list[Judgement]:
     """The verdict on each claim.
 
@@ -71,7 +107,7 @@ def judge(claims: Sequence[Claim], trials: Sequence[Mapping[str, Any]]) -> list[
         of_claim = [t for t in trials if t["variant"] in claim.variants]
         failed = sum(t["status"] == "failed" for t in of_claim)
         if failed:
-            said = f"{failed} of {len(of_claim)} trials failed, so the numbers are of the others only"
+            said = f"{failed} of {counted(len(of_claim), 'trial')} failed, so the numbers are of the others only"
             judgement = dataclasses.replace(
                 judgement,
                 verdict=Verdict.UNDECIDED,
@@ -80,6 +116,14 @@ def judge(claims: Sequence[Claim], trials: Sequence[Mapping[str, Any]]) -> list[
             )
         judged.append(judgement)
     return judged
+
+
+def judgements(study: "Study", trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What evidence says of a study's claims: the verdicts under ``claims``, and what is ``withdrawn``."""
+    return {
+        "claims": [judgement.as_dict() for judgement in judge(study.standing, trials)],
+        "withdrawn": [dataclasses.asdict(withdrawal) for withdrawal in study.withdrawals],
+    }
 
 
 def results_digest(trials: Sequence[Mapping[str, Any]]) -> str:
@@ -111,7 +155,7 @@ def package_versions(of_backend: Sequence[str] = ()) -> dict[str, str]:
 
 
 def code_digest(paths: Iterable[Path]) -> str:
-    """SHA-256 of what some Python files do: their code without comments, docstrings and blank lines.
+    """SHA-256 of what some Python files do: their code, as :func:`code_without_prose` gives it.
 
     Args:
         paths: the files; their order does not matter, their names do.
@@ -216,6 +260,8 @@ _STRINGS = (tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING
 def code_without_prose(source: str) -> str:
     """Python source without comments, docstrings, blank lines and trailing spaces; other strings stay as they are.
 
+    What a study says of claims that it withdraws is left out too: it changes no trial, so that evidence stays true.
+
     Positions of tokens are used, not a parsed tree printed again, so that every Python version gives the same text.
     """
     lines = source.split("\n")
@@ -226,12 +272,14 @@ def code_without_prose(source: str) -> str:
             lines[row - 1] = lines[row - 1][:column]
         elif token.type in _STRINGS:
             ends_in_string.update(range(token.start[0] - 1, token.end[0] - 1))
-    for docstring in _docstrings(ast.parse(source)):
-        first, last = docstring.lineno - 1, (docstring.end_lineno or docstring.lineno) - 1
+    tree = ast.parse(source)
+    left_out: list[ast.Expr | ast.keyword] = [*_docstrings(tree), *_withdrawals(tree)]
+    for prose in left_out:
+        first, last = prose.lineno - 1, (prose.end_lineno or prose.lineno) - 1
         # Columns of the tree count bytes.
-        before = lines[first].encode()[: docstring.col_offset].decode()
-        after = lines[last].encode()[docstring.end_col_offset :].decode()
-        lines[first : last + 1] = [before + after] + [""] * (last - first)
+        before = lines[first].encode()[: prose.col_offset].decode()
+        after = lines[last].encode()[prose.end_col_offset :].decode()
+        lines[first : last + 1] = [before + after.removeprefix(",")] + [""] * (last - first)
         ends_in_string.difference_update(range(first, last + 1))
     return "\n".join(
         line if row in ends_in_string else line.rstrip()
@@ -250,6 +298,18 @@ def _docstrings(tree: ast.AST) -> Iterator[ast.Expr]:
                 and isinstance(first.value.value, str)
             ):
                 yield first
+
+
+def _withdrawals(tree: ast.AST) -> Iterator[ast.keyword]:
+    """The argument ``withdrawn`` of each ``Study(...)``, where it is made of plain texts and can do nothing."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Study":
+            for keyword in node.keywords:
+                texts = keyword.value if keyword.arg == "withdrawn" else None
+                if isinstance(texts, ast.Dict) and all(
+                    isinstance(text, ast.Constant) for text in (*texts.keys, *texts.values)
+                ):
+                    yield keyword
 
 
 def outline(evidence: Mapping[str, Any]) -> dict[str, Any]:
@@ -286,10 +346,41 @@ def published() -> Published:
     return Published(folder=installed if installed.is_dir() else package.parent.parent / "evidence")
 
 
+def check_publishable(day: int) -> None:
+    """Refuse to publish where the published evidence is not that of a source checkout.
+
+    Raises:
+        UsageError: the program is installed, or the place cannot be written or is a link; the message says which.
+    """
+    place = published()
+    hint = "Publish from a clone of the repository, set up with: make setup. Without --publish, the run is kept too."
+    if place.folder.is_relative_to(_PACKAGE) or _PACKAGE.parent.name != "src":
+        raise UsageError(
+            f"This program is installed in {_PACKAGE}, and what it ships is not changed. "
+            "Evidence is published into a source checkout.",
+            hint=hint,
+        )
+    for path in (place.folder, place.path(day)):
+        if path.is_symlink():
+            raise UsageError(
+                f"{path} is a symbolic link. Evidence is published into a folder of the checkout itself.", hint=hint
+            )
+        if files.exists(path) and not files.is_writable(path):
+            raise UsageError(f"{path} cannot be written, so no evidence can be published there.", hint=hint)
+
+
 def publish(evidence: Mapping[str, Any]) -> None:
-    """Write a day's evidence to the place of the published one, atomically. Raises StorageError."""
+    """Write a day's evidence to the place of the published one, atomically.
+
+    Raises:
+        UsageError: see :func:`check_publishable`.
+        StorageError: it cannot be written.
+    """
+    check_publishable(evidence["day"])
     text = json.dumps(evidence, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    files.write_text(published().path(evidence["day"]), text + "\n")
+    path = published().path(evidence["day"])
+    files.write_text(path, text + "\n")
+    share(path)
 
 
 def read_evidence(path: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base.errors import UsageError
+from fortydays.base.text import counted
 from fortydays.study.design import Exhibit, Shown
 from fortydays.train import augmentation
 from fortydays.train.recipe import Recipe
@@ -210,7 +211,7 @@ def feature_maps(*, variant: str, image: int | None = None, maps: int = 8, layer
             rows.append(
                 {
                     "png": png(_row_of_maps(values[:, :, strongest]), transparent=0),
-                    "label": f"{name}: {height} × {width}, {channels} map{'s' if channels != 1 else ''}",
+                    "label": f"{name}: {height} × {width}, {counted(channels, 'map')}",
                 }
             )
         label, answer = shown.classes[shown.test.labels[chosen]], int(shown.probabilities[chosen].argmax())
@@ -263,8 +264,9 @@ def augmentation_sheet(
             "pictures",
             shown,
             title="One photograph, augmented",
-            caption=f"Test image {chosen}, {shown.classes[shown.test.labels[chosen]]}, as {times} epochs would show "
-            "it if it were a training image. The label of each row says what its recipe does to it.",
+            caption=f"Test image {chosen}, {shown.classes[shown.test.labels[chosen]]}, as "
+            f"{counted(times, 'epoch')} would show it if it were a training image. The label of each row says what "
+            "its recipe does to it.",
             columns=1,
             pictures=rows,
         )
@@ -481,7 +483,7 @@ def _worst_confusion(counts: NDArray[np.int64], classes: tuple[str, ...]) -> str
 
 
 def _times(count: np.int64) -> str:
-    return f"{count:,} time{'s' if count != 1 else ''}"
+    return counted(int(count), "time")
 
 
 def _exhibit(kind: str, shown: Shown, **content: Any) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from fortydays.base.machine import describe_machine
 from fortydays.base.progress import Progress
 from fortydays.base.revision import commits_before_changes
 from fortydays.base.settings import Settings
+from fortydays.base.text import counted
 from fortydays.data import library
 from fortydays.study import evidence as documents
 from fortydays.study.features import given
@@ -277,7 +278,7 @@ class _Comparison:
 
     def _told(self, name: str, trained: Trained) -> str:
         here, there = trained.parts["precision"], self.evidence["details"][name]["precision"]
-        said = f"{trained.epochs} epoch{'s' if trained.epochs != 1 else ''} in {here}"
+        said = f"{counted(trained.epochs, 'epoch')} in {here}"
         return said if here == there else f"{said}, where the evidence is of {there}"
 
     def _compare(self, name: str, task: str, before: Trained, after: Trained) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from fortydays.data import library
 from fortydays.data.arrays import Dataset, TrainingData
 from fortydays.study import evidence as documents
 from fortydays.study.design import Shown, Study, Variant
-from fortydays.study.features import Given, given, runtime
+from fortydays.study.features import Features, Given, given, runtime
 from fortydays.study.runs import RunFolder, RunState, TrialFolder, create_run, damaged_runs, unfinished_run
 from fortydays.study.search import Search, choose
 from fortydays.study.trial import AnyTrainer, digest_of_arrays, failed_trial, run_trial
@@ -74,12 +75,14 @@ class Request:
         only: variants or groups; empty for all.
         settings: ``FIELD=VALUE`` for every variant's recipe.
         engine: one of :data:`ENGINES`.
+        command: as it was typed, for the run to tell how it goes on; no part of what the run is.
     """
 
     seeds: int | None = None
     only: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     engine: str = "compiled"
+    command: str = ""
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
@@ -161,7 +164,7 @@ def run_study(
     with _held(run):
         for folder in (run.path / "searches", *(t.path for t in run.trials())):
             files.remove_leftovers(folder)
-        run.update(state=str(RunState.RUNNING))
+        run.update(state=str(RunState.RUNNING), command=request.command)
         if resumed:
             done = sum(t.result.exists() for t in run.trials())
             progress.say(f"Continuing {run.run_id}: {done} of {len(plan.variants) * len(plan.seeds)} trials are done.")
@@ -255,7 +258,7 @@ def _open_run(plan: _Plan, progress: Progress, *, fresh: bool) -> tuple[RunFolde
         return run, False
     before = found.read()["identity"]
     # What an older version of the program did not write down, because nothing had it, was empty.
-    changed = [key for key, value in plan.identity.items() if (before.get(key) or {}) != (value or {})]
+    changed = [key for key, value in plan.identity.items() if _as_now(key, before.get(key) or {}) != (value or {})]
     if changed:
         hint = "Start over with --fresh; the interrupted run stays where it is."
         if changed == ["threads"]:
@@ -264,6 +267,14 @@ def _open_run(plan: _Plan, progress: Progress, *, fresh: bool) -> tuple[RunFolde
             f"The interrupted run {found.run_id} cannot continue: {_in_words(changed)} changed since.", hint=hint
         )
     return found, True
+
+
+def _as_now(key: str, recorded: Any) -> Any:
+    """A part of a run's identity as today's version of the program would have written it down."""
+    kinds: dict[str, type] = {"recipes": Recipe, "features": Features}
+    if key not in kinds:
+        return recorded
+    return {variant: documents.with_defaults(kinds[key], fields) for variant, fields in recorded.items()}
 
 
 def _in_words(changed: Sequence[str]) -> str:
@@ -400,7 +411,7 @@ def _work(plan: _Plan, run: RunFolder, progress: Progress, listener: Listener | 
         "details": details,
         "trials": trials,
         "variants": documents.summarize(trials),
-        "claims": [j.as_dict() for j in documents.judge(study.claims, trials)],
+        **documents.judgements(study, trials),
         "exhibits": _exhibits(plan, run, progress, trials, details),
         "seconds": {
             "training": sum(t["train_seconds"] for t in trials),
@@ -674,24 +685,23 @@ def _exhibits(
     """The exhibits of the study, and the best trial's model kept as a file."""
     from fortydays.train.framework import build_model, set_variables
 
-    finished = [t for t in trials if t["status"] == "finished"]
     builders = {v.name: v.model for v in plan.variants}
 
-    def restored(trial: dict[str, Any]) -> Any:
+    def restored(trial: Mapping[str, Any]) -> Any:
         name = trial["variant"]
         model = build_model(builders[name], seed=trial["seed"], precision=details[name]["precision"])
         folder = run.trial_of(trial["variant"], trial["seed"])
         set_variables(model, load_arrays(folder.weights))
         return model
 
-    if finished:
-        _save_model(restored(_best(finished)), run.best_model)
+    best = documents.best_trial(trials)
+    if best is not None:
+        _save_model(restored(best), run.best_model)
     made = []
     for exhibit in plan.source.study.exhibits:
-        of_variant = [t for t in finished if t["variant"] == exhibit.variant]
-        if not of_variant:
+        trial = documents.best_trial([t for t in trials if t["variant"] == exhibit.variant])
+        if trial is None:
             continue
-        trial = _best(of_variant)
         (probabilities,) = load_arrays(run.trial_of(trial["variant"], trial["seed"]).predictions)
         shown = Shown(
             variant=trial["variant"],
@@ -702,15 +712,12 @@ def _exhibits(
             classes=plan.dataset.classes,
         )
         try:
-            made.append(exhibit.make(shown))
+            content = exhibit.make(shown)
+            json.dumps(content, allow_nan=False)  # what cannot be written is as good as none
+            made.append(content)
         except Exception as error:  # a study's own code; a picture that fails must not cost the trials
             progress.warn(f"An exhibit of {exhibit.variant!r} failed: {type(error).__name__}: {error}")
     return made
-
-
-def _best(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The trial that is best on the validation split; the first of equals."""
-    return max(trials, key=lambda t: t["metrics"]["validation_accuracy"])
 
 
 def _save_model(model: Any, path: Path) -> None:

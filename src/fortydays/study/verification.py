@@ -1,25 +1,28 @@
 """Whether evidence is still true: made by today's code and data, and met again by a fresh run."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fortydays.data.library import pinned
 from fortydays.study import evidence as documents
-from fortydays.study.claims import Claim, unit_of
+from fortydays.study.claims import Judgement, unit_of
+from fortydays.study.design import Study
 from fortydays.study.statistics import CONFIDENCE, student_t
 
 ENGINE_CHANGED = "the training engine has changed"
+OF_CLAIMS = ("its verdicts are not what its trials give", "its withdrawn claims are not those of the study")
+"""Reasons that go away when the claims are judged anew from the trials, without training."""
 
 
-def stale_parts(evidence: Mapping[str, Any], study_file: Path, claims: Sequence[Claim] | None = None) -> list[str]:
+def stale_parts(evidence: Mapping[str, Any], study_file: Path, study: Study | None = None) -> list[str]:
     """What has changed since the evidence was made; empty where nothing has.
 
     Args:
         evidence: a published document.
         study_file: the day's study as it is now.
-        claims: the study's claims, to be judged again from the trials; None leaves the verdicts unchecked.
+        study: the study, whose claims are judged again from the trials; None leaves the verdicts unchecked.
     """
     reasons = code_changes(evidence, study_file)
     dataset = pinned(evidence["dataset"]["name"])
@@ -31,10 +34,13 @@ def stale_parts(evidence: Mapping[str, Any], study_file: Path, claims: Sequence[
         reasons.append("its trials were edited: their digest is not the recorded one")
     if not _equal(evidence["variants"], documents.summarize(evidence["trials"])):
         reasons.append("its table is not what its trials give")
-    if claims is not None:
-        judged = [j.as_dict() for j in documents.judge(claims, evidence["trials"])]
-        if not _equal(evidence["claims"], judged):
-            reasons.append("its verdicts are not what its trials give")
+    if study is not None:
+        judged = documents.judgements(study, evidence["trials"])
+        recorded = [documents.with_defaults(Judgement, claim) for claim in evidence["claims"]]
+        if not _equal(recorded, judged["claims"]):
+            reasons.append(OF_CLAIMS[0])
+        if evidence.get("withdrawn", []) != judged["withdrawn"]:
+            reasons.append(OF_CLAIMS[1])
     return reasons
 
 

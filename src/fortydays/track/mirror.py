@@ -21,7 +21,8 @@ from fortydays.study.evidence import read_evidence
 from fortydays.study.runs import RunFolder, RunState, TrialFolder
 from fortydays.track import record as records
 from fortydays.track.curves import draw_learning_curves
-from fortydays.track.store import Store, experiment_id, using_mlflow
+from fortydays.track.database import OUR_EXPERIMENTS
+from fortydays.track.store import Store, artifacts_at, experiment_id, using_mlflow
 
 RUN_TAG = "fortydays.run_id"
 """The tag that holds a run's id, on the parent and on its trials."""
@@ -87,7 +88,7 @@ def mirror(run: RunFolder, store: Store, *, state: RunState | None = None) -> Mi
 def experiment_name(document: Mapping[str, Any]) -> str:
     """The MLflow experiment of a run, from its ``run.json``: ``fortydays/day02-activations``."""
     day, name = document["day"], document["name"]
-    return f"fortydays/{name}" if day is None else f"fortydays/day{day:02}-{name}"
+    return OUR_EXPERIMENTS + (name if day is None else f"day{day:02}-{name}")
 
 
 def _mirror(run: RunFolder, store: Store, state: RunState) -> Mirrored:
@@ -138,7 +139,7 @@ def _mirror(run: RunFolder, store: Store, state: RunState) -> Mirrored:
     digest = files.sha256_of_file(run.evidence) if evidence else ""
     send_evidence = bool(digest) and entry["evidence"] != digest
     if send_evidence:
-        _send_evidence(client, entry["parent"], run, evidence)
+        _send_evidence(store, entry["parent"], run, evidence)
         entry["evidence"] = digest
         records.write(run, record)
     ended = entry["status"] != STATUS[state]
@@ -290,9 +291,10 @@ def _log_dataset(client: Any, run_id: str, dataset: Mapping[str, Any]) -> None:
     client.log_inputs(run_id, [DatasetInput(dataset=described, tags=[InputTag("mlflow.data.context", "training")])])
 
 
-def _send_evidence(client: Any, run_id: str, run: RunFolder, evidence: Mapping[str, Any]) -> None:
+def _send_evidence(store: Store, run_id: str, run: RunFolder, evidence: Mapping[str, Any]) -> None:
     from mlflow.entities import Metric
 
+    client = store.client
     ended = _milliseconds(evidence["created"])
     parameters = {
         "day": evidence["day"],
@@ -318,12 +320,15 @@ def _send_evidence(client: Any, run_id: str, run: RunFolder, evidence: Mapping[s
     ]
     _log(client, run_id, metrics=metrics, parameters=parameters, tags=tags)
     _log_dataset(client, run_id, evidence["dataset"])
-    client.log_artifact(run_id, str(run.evidence))
+    sent = artifacts_at(store, client.get_run(run_id).info.artifact_uri)
+    sent.log_artifact(str(run.evidence))
     picture = draw_learning_curves(evidence["trials"], title=evidence["title"])
     if picture:
-        client.log_text(run_id, picture, "learning_curves.svg")
+        with files.temporary_folder(run.path, "curves") as folder:
+            files.write_text(folder / "learning_curves.svg", picture)
+            sent.log_artifact(str(folder / "learning_curves.svg"))
     if run.best_model.exists():
-        client.log_artifact(run_id, str(run.best_model), "model")
+        sent.log_artifact(str(run.best_model), "model")
 
 
 def _note(evidence: Mapping[str, Any]) -> str:

@@ -12,11 +12,15 @@ from pathlib import Path
 
 from fortydays.base import files
 from fortydays.base.errors import TrackingError, UsageError
+from fortydays.base.process import guarded
 from fortydays.base.settings import Settings
 from fortydays.track.store import destination, prepare, scrubbed
 
 HOST = "127.0.0.1"
 """The only address that the page listens on."""
+
+RUNS = "/#/experiments?workflowType=machine_learning"
+"""Where the page shows the runs. Its root shows an assistant, prompts, and a note on telemetry, which is off here."""
 
 _SECONDS_TO_START = 120.0
 _SECONDS_TO_STOP = 10.0
@@ -42,12 +46,12 @@ def server_command(port: int, artifacts: Path) -> list[str]:
 def serve_page(settings: Settings, *, port: int, ready: Callable[[str], None], note: Callable[[str], None]) -> None:
     """Show the tracker's page until Ctrl-C (or what the caller turns into a ``KeyboardInterrupt``) ends the block.
 
-    No process is left behind, however it ends, except by SIGKILL.
+    No process is left behind, however it ends.
 
     Args:
         settings: whose tracking store to show.
         port: where to listen on the loopback address, 1024 to 65535.
-        ready: called with the page's address as soon as it answers.
+        ready: called with the address of the runs as soon as the page answers.
         note: called with what the reader should know besides, such as that a damaged store was set aside.
 
     Raises:
@@ -63,7 +67,7 @@ def serve_page(settings: Settings, *, port: int, ready: Callable[[str], None], n
             hint=f"Open {where.shown} in a browser, or unset MLFLOW_TRACKING_URI to see the workspace's store.",
         )
     _refuse_taken_port(port)
-    for line in prepare(where):
+    for line in prepare(where, waiting=note):
         note(line)
     address = f"http://{HOST}:{port}"
     with (
@@ -73,7 +77,7 @@ def serve_page(settings: Settings, *, port: int, ready: Callable[[str], None], n
     ):
         if not _answers(server, port):
             raise TrackingError("The tracker's page did not start.", hint=scrubbed(_last_lines(scratch), where.uri))
-        ready(address)
+        ready(address + RUNS)
         status = server.wait()
         raise TrackingError(
             f"The tracker's page ended by itself with status {status}.",
@@ -109,6 +113,7 @@ def _ended_by_hangup() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _running(command: list[str], uri: str, scratch: Path) -> Iterator[subprocess.Popen[bytes]]:
+    command = guarded(command)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_PASSED_ON)}
     environment |= {
         "MLFLOW_BACKEND_STORE_URI": uri,

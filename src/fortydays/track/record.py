@@ -6,6 +6,7 @@ recognizes. Only the process that holds the run's ``track.lock`` writes.
 """
 
 import contextlib
+import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -43,7 +44,15 @@ def read(run: RunFolder) -> dict[str, Any]:
         and isinstance(record.get("destinations"), dict)
         and isinstance(record.get("sender"), dict)
     )
-    return record if usable else {"schema_version": SCHEMA_VERSION, "destinations": {}, "sender": {}}
+    if not usable:
+        return {"schema_version": SCHEMA_VERSION, "destinations": {}, "sender": {}}
+    # The workspace's own store moves with the workspace, and so does what it has been told.
+    known = record["destinations"]
+    own = f"sqlite:///{run.path.parent.parent / 'mlflow.db'}"
+    former = [shown for shown in known if shown.startswith("sqlite:///") and shown.endswith("/mlflow.db")]
+    if former and own not in known:
+        known[own] = copy.deepcopy(known[former[-1]])
+    return record
 
 
 def write(run: RunFolder, record: dict[str, Any]) -> None:
@@ -101,3 +110,14 @@ def entry(record: dict[str, Any], shown: str) -> dict[str, Any]:
         return found
     record["destinations"][shown] = fresh
     return fresh
+
+
+def is_sent(run: RunFolder, shown: str) -> bool:
+    """Whether a destination has been told all that there is of a run, as far as this workspace knows."""
+    known = entry(read(run), shown)
+    evidence = files.sha256_of_file(run.evidence) if files.exists(run.evidence) else ""
+    return (
+        bool(known["parent"])
+        and known["evidence"] == evidence
+        and known["trials"].keys() >= {trial.path.name for trial in run.trials() if files.exists(trial.result)}
+    )

@@ -1,13 +1,15 @@
 """The process that mirrors a run to the tracker while the run's own process trains.
 
-``python -m fortydays.track.sender RUN_FOLDER`` reads standard input: each line is a poke to look at the folder again,
-the line "end" says that the run's process is done, and the end of the input without it that this process was killed.
-In both cases the tracker is told how the run stands and the sender ends. What went wrong is kept in the run's
-``track.json``, and in ``track.log``; nothing is printed.
+``python -m fortydays.track.sender RUN_FOLDER`` looks at the folder every few seconds and sends what is new, until the
+run has ended or its standard input does: then the run's process is done, or was killed. What went wrong is kept in the
+run's ``track.json``, and in ``track.log``; nothing is printed.
+
+Its priority is not lowered: on a busy machine, a process of low priority would hold the store's locks for minutes.
 """
 
 import contextlib
 import os
+import select
 import sys
 import traceback
 from pathlib import Path
@@ -16,44 +18,28 @@ from typing import Any
 from fortydays.base import clock, files
 from fortydays.base.errors import FortydaysError
 from fortydays.base.settings import Settings, read_settings
+from fortydays.base.text import counted
 from fortydays.study.runs import RunFolder, RunState
 from fortydays.track import record as records
 from fortydays.track.mirror import mirror
 from fortydays.track.store import Store, destination, open_store, scrubbed
 from fortydays.track.sync import reconcile
 
-POKE = b"trial\n"
-END = b"end\n"
-
-_SECONDS_FOR_PREDECESSOR = 600.0
+_SECONDS_BETWEEN_LOOKS = 2.0
 _LINES_OF_LOG = 200
-# The lowest, 19, would starve for as long as the machine is busy, and the tracker's page with it.
-_NICENESS = 15
 
 
 def main(arguments: list[str]) -> int:
-    """Mirror the run in the folder ``arguments[0]`` until the input ends. Returns the exit status."""
+    """Mirror the run in the folder ``arguments[0]`` until it has ended. Returns the exit status."""
     (folder,) = arguments
-    take_what_training_leaves()
-    settings = read_settings()
-    sender = Sender(RunFolder(path=Path(folder)), settings)
+    sender = Sender(RunFolder(path=Path(folder)), read_settings())
     try:
-        with records.sending(sender.run, timeout=_SECONDS_FOR_PREDECESSOR):
+        # The sender of the same run before it was interrupted may not be done yet.
+        with records.sending(sender.run, timeout=-1):
             return sender.serve(sys.stdin.fileno())
-    except TimeoutError:
-        sender.log("Another process was sending this run all the time.")
     except FortydaysError as error:
         sender.log(f"{error.message} {error.hint}")
     return 1
-
-
-def take_what_training_leaves() -> None:
-    """Give this process a low priority: where training keeps a core busy, it gets about a thirtieth of it."""
-    os.nice(_NICENESS)
-    # Linux may share time among sessions first and heed niceness within each alone (autogroup in sched(7)); this
-    # process has a session of its own, which then is made nice as well.
-    with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(_NICENESS), "ascii")
 
 
 class Sender:
@@ -71,29 +57,29 @@ class Sender:
         self._notes: list[str] = []
         self._lines: list[str] = []
 
-    def serve(self, pokes: int) -> int:
-        """Mirror the run now, at each poke, and once more when there will be no other.
+    def serve(self, alive: int) -> int:
+        """Mirror the run now, whenever there is something new, and once more when there will be nothing new.
 
         Args:
-            pokes: file descriptor of the standard input.
+            alive: file descriptor that can be read, to its end, as soon as the run's process is done.
 
         Returns:
             0 if the last time went well, else 1.
         """
-        over, reconciled = False, False
+        reconciled = False
         self._tell("sending")
         while True:
+            # Both before the folder is read: what comes later is seen the next time.
+            over, seen = _has_ended(alive, seconds=0), self._signs()
             problem = self._mirror(over=over)
-            if over:
-                self._tell("failed" if problem else "sent", problem)
-                return 1 if problem else 0
-            self._tell("sending", problem)
+            self._tell(("failed" if problem else "sent") if over else "sending", problem)
             if problem is None and not reconciled:
                 reconciled = True
                 self._reconcile()
-            # One look at the folder answers all the pokes that came meanwhile.
-            received = os.read(pokes, 65536)
-            over = not received or END in received
+            if over:
+                return 1 if problem else 0
+            while self._signs() == seen and not _has_ended(alive, seconds=_SECONDS_BETWEEN_LOOKS):
+                pass
 
     def log(self, line: str) -> None:
         """Add a line to the run's ``track.log``."""
@@ -101,6 +87,11 @@ class Sender:
         # Without a log there is still the record; without both, the exit status.
         with contextlib.suppress(FortydaysError):
             files.write_text(self.run.path / "track.log", "\n".join(self._lines) + "\n")
+
+    def _signs(self) -> list[tuple[str, int]]:
+        """What changes when there is something new in the run's folder."""
+        paths = [self.run.path / "run.json", self.run.evidence, *(trial.result for trial in self.run.trials())]
+        return [(str(path), path.stat().st_mtime_ns) for path in paths if path.exists()]
 
     def _mirror(self, *, over: bool) -> FortydaysError | None:
         try:
@@ -110,7 +101,7 @@ class Sender:
                 # sender is waiting for this one and will tell the tracker so.
                 state = RunState.INTERRUPTED
             if self._store is None:
-                self._store = open_store(destination(self._settings))
+                self._store = open_store(destination(self._settings), waiting=self.log)
                 self._notes += self._store.notes
             done = mirror(self.run, self._store, state=state)
         except FortydaysError as error:
@@ -124,7 +115,9 @@ class Sender:
                 hint=f"Details are in {self.run.path / 'track.log'}",
             )
         if done.changed:
-            self.log(f"Sent {done.trials} trials{' and the evidence' if done.evidence else ''}; {done.status}.")
+            self.log(
+                f"Sent {counted(done.trials, 'trial')}{' and the evidence' if done.evidence else ''}; {done.status}."
+            )
         return None
 
     def _reconcile(self) -> None:
@@ -149,6 +142,11 @@ class Sender:
             records.write(self.run, {**record, "sender": told})
         except FortydaysError as error:
             self.log(f"{error.message} {error.hint}")
+
+
+def _has_ended(descriptor: int, *, seconds: float) -> bool:
+    """Whether the other end of a pipe is closed, or will be within some seconds. Nothing is ever written to it."""
+    return bool(select.select([descriptor], [], [], seconds)[0])
 
 
 if __name__ == "__main__":

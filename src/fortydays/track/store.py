@@ -10,23 +10,22 @@ import importlib
 import logging
 import os
 import re
-import sqlite3
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
-from fortydays.base import files
-from fortydays.base.errors import FortydaysError, TrackingError
+from fortydays.base import files, process
+from fortydays.base.errors import FortydaysError, StorageError, TrackingError
+from fortydays.base.privacy import private_umask
 from fortydays.base.settings import Settings
+from fortydays.track import database as databases
+from fortydays.track.database import ARTIFACTS, LOCATION
 
 SYNC_COMMAND = "forty sync"
 """What a reader calls to send again what is missing in the tracker."""
-
-SQLITE_WITH_SAFE_LOG = (3, 51, 3)
-"""From this version on, SQLite's write-ahead log cannot damage a store (the WAL-reset fault is repaired in it)."""
 
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -40,8 +39,6 @@ _ENVIRONMENT_UNLESS_SET = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
 }
-_SECONDS_FOR_LOCK = 120.0
-_SQLITE_HEADER = b"SQLite format 3\0"
 _SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
 
 
@@ -57,7 +54,7 @@ class Destination:
         uri: the address as MLflow takes it. It may hold a password, so it is never shown, logged or kept.
         shown: the same address without user, password and options.
         database: the file of an SQLite store, or None.
-        is_own: whether it is the workspace's own store, which may be set aside when damaged.
+        is_own: whether it is the workspace's own store: it moves with the workspace, and is set aside when damaged.
         artifacts: the folder for pictures and models of a database's runs; a server keeps them itself.
     """
 
@@ -94,7 +91,8 @@ def destination(settings: Settings) -> Destination:
     Raises:
         TrackingError: the address is of a kind that cannot be used.
     """
-    artifacts = settings.workspace / "mlartifacts"
+    # By its real path, so that a workspace with two names, one of them a link, has one place for its files.
+    artifacts = settings.workspace.resolve() / ARTIFACTS
     if not settings.tracking_uri:
         database = settings.workspace / "mlflow.db"
         if set("%?") & set(str(database)):
@@ -114,7 +112,8 @@ def destination(settings: Settings) -> Destination:
         )
     path = uri.partition("?")[0].removeprefix("sqlite:///") if uri.startswith("sqlite:///") else ""
     file = Path(unquote(path)).absolute() if path else None
-    return Destination(uri=uri, shown=shown, database=file, is_own=False, artifacts=artifacts)
+    is_own = file == settings.workspace / "mlflow.db"
+    return Destination(uri=uri, shown=shown, database=file, is_own=is_own, artifacts=artifacts)
 
 
 def without_credentials(uri: str) -> str:
@@ -164,7 +163,7 @@ def using_mlflow(where: Destination, *, hint: str = _SEND_LATER) -> Iterator[Non
     from mlflow.exceptions import MlflowException
 
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), private_umask():
             warnings.filterwarnings("ignore", module="mlflow|sqlalchemy|alembic")
             yield
     except FortydaysError:
@@ -197,19 +196,30 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def open_store(where: Destination, *, hint: str = _SEND_LATER, set_aside: bool = True) -> Store:
+def _say_nothing(_line: str) -> None:
+    return
+
+
+def open_store(
+    where: Destination,
+    *,
+    hint: str = _SEND_LATER,
+    set_aside: bool = True,
+    waiting: Callable[[str], None] = _say_nothing,
+) -> Store:
     """Make a destination ready and open it.
 
     Args:
         where: what to open.
         hint: what to do where it cannot be reached, or refuses.
         set_aside: whether the workspace's own store, where it is damaged, gives way to a new one.
+        waiting: told for which other process this one has to wait.
 
     Raises:
         TrackingError: it cannot be reached, or refuses.
         StorageError: the workspace cannot be written.
     """
-    notes = prepare(where, set_aside=set_aside)
+    notes = prepare(where, set_aside=set_aside, waiting=waiting)
     with _no_garbage_collection(), using_mlflow(where, hint=hint):
         from mlflow.tracking import MlflowClient
 
@@ -217,6 +227,23 @@ def open_store(where: Destination, *, hint: str = _SEND_LATER, set_aside: bool =
         # A client is made without asking the server; ask, so that a wrong address shows here.
         client.search_experiments(max_results=1)
     return Store(destination=where, client=client, notes=tuple(notes))
+
+
+def located(where: Destination, uri: str) -> str:
+    """Where the files are that a store says are at an address.
+
+    The workspace's own store has absolute addresses in it. They are set right when it is opened at a new place; but
+    a copy that cannot be written, or one that another machine sees under another path, may still name the old place.
+    """
+    found = LOCATION.fullmatch(uri) if where.is_own else None
+    return f"{where.artifacts.as_uri()}/{found[2]}" if found else uri
+
+
+def artifacts_at(store: Store, uri: str) -> Any:
+    """MLflow's way (an ``ArtifactRepository``) to the files that a store says are at an address."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    return get_artifact_repository(located(store.destination, uri), tracking_uri=store.destination.uri)
 
 
 def experiment_id(store: Store, name: str) -> str:
@@ -248,96 +275,76 @@ def experiment_id(store: Store, name: str) -> str:
     return str(experiment.experiment_id)
 
 
-def prepare(where: Destination, *, set_aside: bool = True) -> list[str]:
+def prepare(where: Destination, *, set_aside: bool = True, waiting: Callable[[str], None] = _say_nothing) -> list[str]:
     """Check an SQLite store and make it where it is missing; anything else is left as it is.
 
-    A damaged store of the workspace is set aside. Several processes may do this at once: one of them makes the store.
+    The workspace's own store is set aside where it is damaged, and set right where the workspace is not where it was.
+    Several processes may do this at once. Each makes a missing store for itself, which takes seconds, and the first
+    one's is taken; the lock is held for a moment only, and not at all where there is nothing to do.
+
+    Args:
+        where: the store.
+        set_aside: whether the workspace's own store, where it is damaged, gives way to a new one.
+        waiting: told for which other process this one has to wait.
 
     Returns:
         What the reader should know.
 
     Raises:
-        TrackingError: the store is damaged and not the workspace's own, or is locked for too long.
+        TrackingError: the store is damaged and not to be set aside.
         StorageError: the folder cannot be written.
     """
     database, notes = where.database, list[str]()
     if database is None:
         return notes
-    try:
-        with files.locked(database.with_name(f".{database.name}.lock"), timeout=_SECONDS_FOR_LOCK):
-            if database.exists():
-                damage = _damage(database)
-                if damage and not where.is_own:
-                    raise TrackingError(
-                        f"The tracking store {database} is damaged: {damage}.",
-                        hint="Move it away or point MLFLOW_TRACKING_URI to another one.",
-                    )
-                if damage and not set_aside:
-                    raise TrackingError(
-                        f"The tracking store {database}, which has the registered models, is damaged: {damage}.",
-                        hint="Put a copy of yours in its place. Without one, move it away and register the models "
-                        f"anew; the runs are whole and are sent again with: {SYNC_COMMAND}",
-                    )
-                if damage:
-                    notes.append(_set_aside(database, damage))
-            if not database.exists() or database.stat().st_size == 0:
-                _make(where, database)
-    except TimeoutError:
+    damage = databases.damage(database)
+    if not damage and not databases.is_missing(database):
+        if where.is_own and databases.former_places(database, where.artifacts):
+            # Where nothing can be written, the files are found all the same: see located().
+            with contextlib.suppress(StorageError), _locked(database, waiting):
+                databases.set_right(database, where.artifacts)
+        return notes
+    if damage and not where.is_own:
         raise TrackingError(
-            f"The tracking store {database} has been locked by another process for {_SECONDS_FOR_LOCK:g} s.",
-            hint="End that process and run the command again.",
-        ) from None
+            f"The tracking store {database} is damaged: {damage}.",
+            hint="Move it away or point MLFLOW_TRACKING_URI to another one.",
+        )
+    if damage and not set_aside:
+        raise TrackingError(
+            f"The tracking store {database}, which has the registered models, is damaged: {damage}.",
+            hint="Put a copy of yours in its place. Without one, move it away and register the models "
+            f"anew; the runs are whole and are sent again with: {SYNC_COMMAND}",
+        )
+    with files.temporary_folder(database.parent, database.name) as folder:
+        draft = folder / database.name
+        _make(where, draft)
+        with _locked(database, waiting):
+            damage = databases.damage(database)  # another process may have been faster
+            if damage:
+                aside = databases.set_aside(database)
+                notes.append(
+                    f"The tracking store {database} was damaged ({damage}). It is kept as {aside.name} and a new one "
+                    f"was made; the runs themselves are whole. Send them again with: {SYNC_COMMAND} "
+                    "Models that were registered in it have to be registered anew."
+                )
+            if databases.is_missing(database):
+                databases.put(draft, database)
     return notes
 
 
-def _damage(database: Path) -> str:
-    """What is wrong with an SQLite file, or ""; leaves it with a rollback journal where that is the safe one."""
-    with files.storage_errors("read", database), database.open("rb") as file:
-        header = file.read(len(_SQLITE_HEADER))
-    if not header:
-        return ""
-    if header != _SQLITE_HEADER:
-        return "it does not begin as an SQLite database does"
-    # Opened to write, because a transaction that a killed process left half done is undone on opening.
-    address = f"file:{quote(str(database))}?mode=rw"
-    try:
-        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=20)) as connection:
-            found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-            mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
-            if mode == "wal" and sqlite3.sqlite_version_info < SQLITE_WITH_SAFE_LOG:
-                connection.execute("PRAGMA journal_mode=DELETE")
-    except sqlite3.OperationalError as error:  # locked, or the disk refuses: no sign of damage
-        raise TrackingError(f"The tracking store {database} cannot be read: {error}.") from error
-    except sqlite3.DatabaseError as error:
-        return str(error)
-    return "" if found == "ok" else " ".join(found.split())
+def _locked(database: Path, waiting: Callable[[str], None]) -> contextlib.AbstractContextManager[None]:
+    def told(holder: str) -> None:
+        waiting(f"Waiting for the tracking store, which another process has locked: {holder}.")
 
-
-def _set_aside(database: Path, damage: str) -> str:
-    # The journals first: one that is left behind would be played into the next database of this name.
-    for suffix in ("-journal", "-wal", "-shm"):
-        journal = database.with_name(database.name + suffix)
-        if journal.exists():
-            files.set_aside(journal)
-    aside = files.set_aside(database)
-    return (
-        f"The tracking store {database} was damaged ({damage}). It is kept as {aside.name} and a new one was made; "
-        f"the runs themselves are whole. Send them again with: {SYNC_COMMAND} "
-        "Models that were registered in it have to be registered anew."
-    )
+    return process.locked(database.with_name(f".{database.name}.lock"), waiting=told)
 
 
 def _make(where: Destination, database: Path) -> None:
-    # Made under another name and renamed when it is complete: MLflow cannot continue a schema that was begun.
-    draft = files.part_of(database)
-    for leftover in (draft, draft.with_name(f"{draft.name}-journal"), database.with_name(f"{database.name}-journal")):
-        files.remove(leftover)
     with using_mlflow(where):
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-        store = SqlAlchemyStore(f"sqlite:///{draft}", where.artifacts.as_uri())
+        store = SqlAlchemyStore(f"sqlite:///{database}", where.artifacts.as_uri())
         store.engine.dispose()
-    files.complete_part(database)
 
 
 def _tracking_error(where: Destination, error: BaseException, hint: str) -> TrackingError:

@@ -34,9 +34,9 @@ def settings(tmp_path: Path) -> Settings:
     return read_settings({"FORTYDAYS_HOME": str(tmp_path / "workspace")})
 
 
-def look(folder: Path, settings: Settings, *, side: int = SIDE) -> Inspection:
+def look(folder: Path, settings: Settings, *, side: int = SIDE, **options: bool) -> Inspection:
     with opened("mine", settings, side=side) as collection:
-        return inspect(list_photographs(folder), collection, workers=2)
+        return inspect(list_photographs(folder), collection, workers=2, **options)
 
 
 def pixels(settings: Settings, side: int = SIDE) -> np.ndarray:
@@ -113,6 +113,27 @@ def test_a_file_that_may_not_be_read_is_left_out(tmp_path: Path, settings: Setti
     assert reasons(look(folder, settings)) == {}
 
 
+def test_a_pipe_that_came_in_the_place_of_a_file_is_not_waited_for(
+    tmp_path: Path, settings: Settings, monkeypatch: Any
+) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 4, "blue": 4})
+    real = collections._bytes_of
+
+    def replaced(path: Path, size: int) -> bytes | None:
+        if path.name == "3.png":
+            path.unlink()
+            if path.parent.name == "red":
+                os.mkfifo(path)
+        return real(path, size)
+
+    monkeypatch.setattr(collections, "_bytes_of", replaced)
+
+    assert reasons(look(folder, settings)) == {
+        "blue/3.png": "it cannot be read: No such file or directory",
+        "red/3.png": "it changed while it was read",
+    }
+
+
 def test_odd_images_are_seen_as_people_see_them(tmp_path: Path, settings: Settings) -> None:
     folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
     odd = folder / "odd"
@@ -142,6 +163,64 @@ def test_odd_images_are_seen_as_people_see_them(tmp_path: Path, settings: Settin
     assert np.allclose(shown["odd/turned.jpg"][0, 8], [254, 0, 0], atol=6)
     assert np.allclose(shown["odd/turned.jpg"][-1, 8], [0, 0, 254], atol=6)
     assert (shown["odd/\N{SUNFLOWER} with spaces\n.bmp"] == [0, 0, 128]).all()
+
+
+GREYS = np.arange(400, dtype=np.float64).reshape(20, 20) / 399
+BLACK_TO_WHITE = (GREYS * 255).astype(np.uint8)[..., None].repeat(3, axis=2)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        GREYS.astype(np.float32),
+        (GREYS * 255).astype(np.float32),
+        (GREYS * 65_535).astype(np.float32),
+        (GREYS * 65_535).astype(np.uint16),
+        (GREYS * 65_535).astype(np.int32),
+    ],
+)
+def test_numbers_of_many_bits_run_from_black_to_white(tmp_path: Path, settings: Settings, numbers: np.ndarray) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    Image.fromarray(numbers).save(folder / "red/numbers.tif")
+
+    row = next(each.row for each in look(folder, settings, side=20).used if each.path == "red/numbers.tif")
+
+    assert np.abs(pixels(settings, 20)[row].astype(int) - BLACK_TO_WHITE).max() <= 1
+
+
+def test_numbers_of_no_known_range_are_left_out_with_the_reason(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    for name, numbers in {
+        "negative": (GREYS * 2 - 1).astype(np.float32),
+        "none": np.where(GREYS > 0.5, np.nan, GREYS).astype(np.float32),
+        "endless": np.where(GREYS > 0.5, np.inf, GREYS).astype(np.float32),
+        "large": (GREYS * 2e9).astype(np.int32),
+        "signed": (GREYS * 200 - 100).astype(np.int32),
+    }.items():
+        Image.fromarray(numbers).save(folder / f"red/{name}.tif")
+
+    assert set(reasons(look(folder, settings)).values()) == {"its pixel values are not from 0 to 65,535"}
+    assert len(reasons(look(folder, settings))) == 5
+
+
+def test_a_float_image_that_was_kept_black_gets_its_pixels(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    Image.fromarray(GREYS.astype(np.float32)).save(folder / "red/float.tif")
+    before = {each.path: each for each in look(folder, settings, side=20).used}
+    with (settings.workspace / "own/mine/20.1.pixels").open("r+b") as file:
+        file.seek(before["red/float.tif"].row * 1200)
+        file.write(bytes(1200))
+    with sqlite3.connect(settings.workspace / "own/mine/index.sqlite") as index:
+        index.execute("UPDATE about SET value = 'PNG, JPEG, pillow 1.0' WHERE key = 'decoders'")
+    index.close()
+
+    for _ in range(2):
+        after = {each.path: each for each in look(folder, settings, side=20).used}
+
+    assert np.abs(pixels(settings, 20)[after["red/float.tif"].row].astype(int) - BLACK_TO_WHITE).max() <= 1
+    assert {path: each.split for path, each in after.items()} == {path: each.split for path, each in before.items()}
+    others = before.keys() - {"red/float.tif"}
+    assert {path: after[path].row for path in others} == {path: before[path].row for path in others}
 
 
 def test_photographs_of_telephones_are_read(tmp_path: Path, settings: Settings) -> None:
@@ -381,6 +460,141 @@ def test_almost_the_same_pictures_never_straddle_a_split(tmp_path: Path, setting
     assert len(found.near) == 30
     assert all(splits[f"red/{number}.png"] == splits[f"red/large {number}.png"] for number in range(30))
     assert Counter(splits.values())["test"] in range(15, 22)
+
+
+def divided(root: Path, **counts: int) -> Path:
+    """``root/PART/COLOUR/NUMBER.png``, the numbers of further parts following those of the ones before."""
+    begin = 0
+    for part, count in counts.items():
+        for colour in ("red", "blue"):
+            (root / part / colour).mkdir(parents=True)
+            for number in range(begin, begin + count):
+                picture(colour, number).save(root / part / colour / f"{number}.png")
+        begin += count
+    return root
+
+
+def test_a_division_that_folders_have_is_kept(tmp_path: Path, settings: Settings) -> None:
+    folder = divided(tmp_path / "mine", train=5, val=2, test=3)
+
+    found = look(folder, settings)
+
+    assert found.counts() == {colour: {"train": 5, "validation": 2, "test": 3} for colour in ("blue", "red")}
+    assert all(each.split == {"val": "validation"}.get(part := each.path.split("/")[0], part) for each in found.used)
+
+
+def test_what_a_division_holds_out_none_for_is_taken_from_what_it_trains_with(
+    tmp_path: Path, settings: Settings
+) -> None:
+    folder = divided(tmp_path / "mine", train=16, test=4)
+    (folder / "extra").mkdir()
+    picture("grey", 1).save(folder / "extra/1.png")
+
+    found = look(folder, settings)
+
+    assert found.counts() == {colour: {"train": 14, "validation": 2, "test": 4} for colour in ("blue", "red")}
+    assert {each.path.split("/")[0] for each in found.used if each.split == "test"} == {"test"}
+    before = {each.path: each.split for each in found.used}
+    (folder / "test/red/16.png").rename(folder / "train/red/moved.png")
+    after = {each.path: each.split for each in look(folder, settings).used}
+    assert {path: after[path] for path in before.keys() & after.keys()} == {
+        path: before[path] for path in before.keys() & after.keys()
+    }
+    assert after["train/red/moved.png"] in ("train", "validation")
+
+
+def test_what_a_division_holds_out_is_not_learned_from_too(tmp_path: Path, settings: Settings) -> None:
+    folder = divided(tmp_path / "mine", train=5, val=3, test=3)
+    shutil.copy(folder / "test/red/8.png", folder / "train/red/same.png")
+    Image.open(folder / "test/red/9.png").resize((96, 80)).save(folder / "train/red/large.png")
+    Image.open(folder / "val/blue/5.png").resize((96, 80)).save(folder / "train/blue/large.png")
+
+    found = look(folder, settings)
+
+    assert reasons(found) == {
+        "train/blue/large.png": "it is almost the same as val/blue/5.png, which is held out",
+        "train/red/large.png": "it is almost the same as test/red/9.png, which is held out",
+        "train/red/same.png": "it is the same file as test/red/8.png",
+    }
+    assert found.counts() == {colour: {"train": 5, "validation": 3, "test": 3} for colour in ("blue", "red")}
+
+
+def test_classes_that_a_division_has_in_some_parts_only_are_said(tmp_path: Path, settings: Settings) -> None:
+    folder = divided(tmp_path / "mine", train=4, val=3, test=3)
+    make_folder(folder / "train", {"green": 4})
+    make_folder(folder / "test", {"grey": 4})
+
+    found = look(folder, settings)
+
+    assert found.classes == ("blue", "green", "red")
+    assert found.notes[1:] == (
+        "The class 'green' has no photograph in the validation and the test split.",
+        "The class 'grey' is left out: it has no photograph to train with.",
+    )
+    assert set(reasons(found).values()) == {"its class has no photograph to train with"}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "size"),
+    [
+        ("again.jpg", {"quality": 80}, (48, 40)),
+        ("again.jpg", {"quality": 95}, (96, 80)),
+        ("again.webp", {"quality": 80}, (96, 80)),
+        ("again.bmp", {}, (48, 40)),
+    ],
+)
+def test_a_picture_that_was_saved_again_under_another_label_is_a_contradiction(
+    tmp_path: Path, settings: Settings, name: str, options: dict[str, int], size: tuple[int, int]
+) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 5, "blue": 5})
+    picture("red", 3).resize(size).save(folder / "blue" / name, **options)
+
+    found = look(folder, settings, side=224)
+
+    assert found.contradictions == ((f"blue/{name}", "red/3.png"),)
+    splits = {each.path: each.split for each in found.used}
+    assert splits[f"blue/{name}"] == splits["red/3.png"]
+
+
+def scene(folder: Path, *, good: int, bad: int) -> Path:
+    """What a fixed camera sees: a scene with a little noise; in those that are bad, a small dark spot."""
+    random = np.random.default_rng(0)
+    still = np.asarray(picture("grey", 0, size=(240, 200)), np.float64)
+    for label, count in (("good", good), ("bad", bad)):
+        (folder / label).mkdir(parents=True)
+        for number in range(count):
+            shot = (still + random.normal(0, 2, still.shape)).clip(0, 255).astype(np.uint8)
+            if label == "bad":
+                y, x = random.integers(40, 150, 2)
+                shot[y : y + 12, x : x + 12] = 0
+            Image.fromarray(shot).save(folder / label / f"{number}.png")
+    return folder
+
+
+def test_a_fixed_camera_is_recognized_and_can_be_said(tmp_path: Path, settings: Settings) -> None:
+    folder = scene(tmp_path / "mine", good=12, bad=8)
+    shutil.copy(folder / "good/1.png", folder / "good/copy.png")
+    Image.open(folder / "good/2.png").save(folder / "good/same pixels.bmp")
+
+    with pytest.raises(DataError) as refused:
+        look(folder, settings, side=224)
+
+    assert refused.value.hint.startswith(
+        "21 of 21 photographs look almost the same as another. If a fixed camera took them and"
+    )
+    assert "add --fixed-camera" in refused.value.hint
+    found = look(folder, settings, side=224, fixed_camera=True)
+    assert {label: sum(counts.values()) for label, counts in found.counts().items()} == {"bad": 8, "good": 13}
+    assert found.exact == (("good/1.png", "good/copy.png"),)
+    assert found.near == (("good/2.png", "good/same pixels.bmp"),)
+    assert found.contradictions == ()
+    assert found.notes == ()
+
+
+def test_small_differences_are_no_contradiction(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(scene(tmp_path / "mine", good=3, bad=3), {"red": 10, "blue": 10})
+
+    assert look(folder, settings, side=224).contradictions == ()
 
 
 def test_added_photographs_do_not_move_the_others(tmp_path: Path, settings: Settings) -> None:

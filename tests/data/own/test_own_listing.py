@@ -1,9 +1,10 @@
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fortydays.base.errors import DataError
+from fortydays.base.errors import DataError, StorageError
 from fortydays.data.own.listing import Listing, list_photographs
 
 
@@ -71,17 +72,264 @@ def test_a_folder_in_a_folder_as_archives_are_unpacked_is_opened(tmp_path: Path)
     assert listing.notes == ("The classes are the folders in pets.",)
 
 
-def test_parts_that_were_made_before_are_put_together(tmp_path: Path) -> None:
-    touch(tmp_path, "train/cat/1.jpg", "train/dog/1.jpg", "test/cat/2.jpg", "val/dog/2.jpg")
+DIVIDED = {"train/cat/1.jpg": "cat", "train/dog/1.jpg": "dog", "test/cat/2.jpg": "cat", "val/dog/2.jpg": "dog"}
+
+
+def splits(listing: Listing) -> dict[str, str]:
+    return {each.path: each.split for each in listing.photographs}
+
+
+def test_parts_that_were_made_before_are_joined_and_stay_as_they_are(tmp_path: Path) -> None:
+    touch(tmp_path, *DIVIDED)
 
     listing = list_photographs(tmp_path)
 
-    assert found(listing) == {
-        "test/cat/2.jpg": "cat", "train/cat/1.jpg": "cat", "train/dog/1.jpg": "dog", "val/dog/2.jpg": "dog",
+    assert found(listing) == DIVIDED
+    assert splits(listing) == {
+        "test/cat/2.jpg": "test", "train/cat/1.jpg": "train", "train/dog/1.jpg": "train",
+        "val/dog/2.jpg": "validation",
     }  # fmt: skip
+    assert listing.notes == ("The folders test, train, val say which photographs are held out. That is kept.",)
+
+
+def test_parts_can_be_put_together_and_divided_anew(tmp_path: Path) -> None:
+    listing = list_photographs(touch(tmp_path, *DIVIDED), keep_parts=False)
+
+    assert found(listing) == DIVIDED
+    assert set(splits(listing).values()) == {""}
     assert listing.notes == (
         "The folders test, train, val were put together: which photographs are held out is decided anew.",
     )
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "other"),
+    [
+        ("train", "test", "extra/1.jpg"),
+        ("Train", "TEST", "extra/more/1.jpg"),
+        ("training", "valid", "1.jpg"),
+        ("training_set/training_set", "test_set/test_set", "extra/1.jpg"),
+        ("train-images", "dev", "old/a/b/1.jpg"),
+        ("data/train", "data/val", "docs/picture.jpg"),
+        ("pets/data/train", "pets/data/test", "pets/docs/picture.jpg"),
+    ],
+)
+def test_what_lies_beside_parts_is_left_out_and_they_are_no_classes(
+    tmp_path: Path, train: str, test: str, other: str
+) -> None:
+    touch(tmp_path, *(f"{part}/{kind}/1.jpg" for part in (train, test) for kind in ("cat", "dog")), other)
+
+    listing = list_photographs(tmp_path)
+
+    assert listing.classes == ("cat", "dog")
+    assert len(listing.photographs) == 4
+    assert set(splits(listing).values()) in ({"train", "test"}, {"train", "validation"})
+    assert "say which photographs are held out. That is kept." in " ".join(listing.notes)
+    (left,) = listing.left_out
+    assert other.endswith(left.path)
+    assert left.reason.startswith("it lies in no folder of a class in ")
+
+
+def test_the_parts_may_lie_in_the_folder_of_each_class(tmp_path: Path) -> None:
+    touch(tmp_path, "cat/train/1.jpg", "cat/test/2.jpg", "dog/train/1.jpg", "dog/test/2.jpg")
+
+    listing = list_photographs(tmp_path)
+
+    assert listing.classes == ("cat", "dog")
+    assert splits(listing) == {
+        "cat/test/2.jpg": "test", "cat/train/1.jpg": "train", "dog/test/2.jpg": "test", "dog/train/1.jpg": "train",
+    }  # fmt: skip
+
+
+def test_what_has_no_folder_is_said(tmp_path: Path) -> None:
+    listing = list_photographs(
+        touch(tmp_path, "train/cat/1.jpg", "train/dog/1.jpg", "test/cat/2.jpg", "test/dog/2.jpg")
+    )
+
+    assert listing.notes[1:] == (
+        "There is no folder for validation: some photographs of the training folder are held out for it.",
+    )
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("test/1.jpg", "cat/1.jpg"),
+        ("train/steam/1.jpg", "train/diesel/1.jpg", "plane/jet/1.jpg", "car/1.jpg"),
+        ("train/1.jpg", "train/old/1.jpg", "plane/1.jpg"),
+        ("cat/2024/1.jpg", "cat/2025/1.jpg", "dog/2024/1.jpg", "dog/2025/1.jpg"),
+    ],
+)
+def test_a_class_may_be_called_like_a_part(tmp_path: Path, paths: tuple[str, ...]) -> None:
+    listing = list_photographs(touch(tmp_path, *paths))
+
+    assert listing.classes == tuple(sorted({path.split("/")[0] for path in paths}))
+    assert listing.notes == ()
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("train/cat/1.jpg", "train/dog/1.jpg", "extra/1.jpg"),
+        ("train/cat/1.jpg", "train/dog/1.jpg", "round2/cat/1.jpg", "round2/dog/1.jpg"),
+        ("train/1.jpg", "test/1.jpg"),
+    ],
+)
+def test_what_may_be_a_class_or_a_part_is_refused_with_what_to_type(tmp_path: Path, paths: tuple[str, ...]) -> None:
+    with pytest.raises(DataError, match="It may be a class, or a part of photographs that were divided") as refused:
+        list_photographs(touch(tmp_path, *paths))
+
+    assert f"forty data look {tmp_path}/t" in refused.value.hint
+
+
+SYSTEM = (
+    "@eaDir", "#recycle", "@Recycle", ".@__thumb", ".Trash-1000", "lost+found", "__MACOSX", ".AppleDouble",
+    "$RECYCLE.BIN", "System Volume Information", ".ipynb_checkpoints", ".git", ".thumbnails", ".dvc",
+    "Catalog Previews.lrdata", "@Recently-Snapshot", "#snapshot", "FOUND.000",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SYSTEM)
+def test_folders_of_systems_and_programs_are_no_classes(tmp_path: Path, name: str) -> None:
+    touch(tmp_path, "cat/1.jpg", "dog/1.jpg", f"{name}/1.jpg", f"cat/{name}/1.jpg")
+
+    listing = list_photographs(tmp_path)
+
+    assert found(listing) == {"cat/1.jpg": "cat", "dog/1.jpg": "dog"}
+    assert listing.left_out == ()
+
+
+def test_a_folder_that_cannot_be_read_is_left_out_with_its_reason(tmp_path: Path, monkeypatch: Any) -> None:
+    touch(tmp_path, "cat/1.jpg", "dog/1.jpg", "cat/private/2.jpg", "bird/1.jpg")
+    real = os.scandir
+
+    def refused(path: Path) -> Any:
+        if Path(path).name in ("private", "bird"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+
+    listing = list_photographs(tmp_path)
+
+    assert list(found(listing)) == ["cat/1.jpg", "dog/1.jpg"]
+    reason = "it cannot be read: Permission denied"
+    assert left_out(listing) == {"bird/": reason, "cat/private/": reason}
+
+
+def test_the_folder_itself_must_be_readable(tmp_path: Path, monkeypatch: Any) -> None:
+    def refused(_: Path) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refused)
+
+    with pytest.raises(StorageError, match=f"Could not read {tmp_path}: Permission denied"):
+        list_photographs(tmp_path)
+
+
+JPEG = b"\xff\xd8\xff\xe0" + bytes(20)
+
+
+def test_images_are_known_by_many_endings_and_without_one_by_how_they_begin(tmp_path: Path) -> None:
+    names = ("a.jfif", "b.JPE", "c.JPG", "d.jif", "e.TIFF", "f.dib")
+    touch(
+        tmp_path,
+        *(f"cat/{name}" for name in names),
+        "dog/1.jpg",
+        "dog/README",
+        "dog/1.jpg~",
+        "dog/x.jpg.txt",
+        "dog/y.cr2",
+    )
+    for name in ("0001", "1.jpeg_", "2.jpg_large", "3.jpg!d", "raw.cr2", "1.jpg.bak"):
+        (tmp_path / "dog" / name).write_bytes(JPEG)
+
+    listing = list_photographs(tmp_path)
+
+    assert [path for path, label in found(listing).items() if label == "cat"] == [f"cat/{name}" for name in names]
+    dogs = ["dog/0001", "dog/1.jpeg_", "dog/1.jpg", "dog/2.jpg_large", "dog/3.jpg!d"]
+    assert [path for path, label in found(listing).items() if label == "dog"] == dogs
+    assert list(left_out(listing)) == [
+        "dog/1.jpg.bak", "dog/1.jpg~", "dog/README", "dog/raw.cr2", "dog/x.jpg.txt", "dog/y.cr2",
+    ]  # fmt: skip
+
+
+ROWS = {"p/1.jpg": "a", "p/2.jpg": "b"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", b"file;label\np/1.jpg;a\np/2.jpg;b\n"),
+        ("t.csv", b"file\tlabel\np/1.jpg\ta\np/2.jpg\tb\n"),
+        ("t.tsv", b"file\tlabel\r\np/1.jpg\ta\r\np/2.jpg\tb\r\n"),
+        ("t.csv", b"file|label\np/1.jpg|a\np/2.jpg|b\n"),
+        ("t.CSV", b"File,Label\np/1.jpg,a\np/2.jpg,b\n"),
+        ("t.csv", b'file, label\np/1.jpg, a\n"p/2.jpg", "b"\n'),
+        ("t.csv", b" file , label \np/1.jpg , a \np/2.jpg , b \n"),
+        ("t.csv", b"image,class\np/1.jpg,a\np/2.jpg,b\n"),
+        ("t.csv", b"id,file_name,Category\n1,p/1.jpg,a\n2,p/2.jpg,b\n"),
+        ("t.csv", b"path,target,size\np/1.jpg,a,1\np/2.jpg,b,2\n"),
+        ("t.csv", b"filename,path,file,class,label\nx,x,p/1.jpg,x,a\nx,x,p/2.jpg,x,b\n"),
+        ("t.csv", b"\xef\xbb\xbffile,label\np/1.jpg,a\np/2.jpg,b\n"),
+        ("t.csv", "file\tlabel\r\np/1.jpg\ta\r\np/2.jpg\tb\r\n".encode("utf-16")),
+        ("t.csv", b"sep=;\r\nfile;label\r\np/1.jpg;a\r\np/2.jpg;b\r\n"),
+        ("t.csv", b'file,label,note\np/1.jpg,a,"two\nlines"\n\n,,\np/2.jpg,b,\np/1.jpg,a,again\n'),
+        ("t.csv", b"file,label\rp/1.jpg,a\rp/2.jpg,b\r"),
+        ("t.csv", b"file,label\np\\1.jpg,a\n.\\p\\2.jpg,b\n"),
+        ("t.csv", b'"file";"label"\n"p/1.jpg";"a"\n"p/2.jpg";"b"\n'),
+        ("t.jsonl", b'{"image": "p/1.jpg", "Class": "a"}\r\n{"image": "p\\\\2.jpg", "Class": "b"}\r\n'),
+    ],
+)
+def test_tables_are_read_as_people_and_programs_write_them(tmp_path: Path, name: str, content: bytes) -> None:
+    touch(tmp_path, *ROWS)
+    (tmp_path / name).write_bytes(content)
+
+    listing = list_photographs(tmp_path / name)
+
+    assert found(listing) == ROWS
+    assert listing.left_out == ()
+
+
+def test_columns_of_other_names_are_said(tmp_path: Path) -> None:
+    touch(tmp_path, *ROWS)
+    (tmp_path / "t.csv").write_text("image,Label\np/1.jpg,a\np/2.jpg,b\n")
+
+    assert list_photographs(tmp_path / "t.csv").notes == ("Columns of the table: image is the file.",)
+
+
+def test_a_table_may_name_files_by_their_whole_path_and_spell_accents_otherwise(tmp_path: Path) -> None:
+    touch(tmp_path, "caf\u00e9.jpg", "cafe\u0301 2.jpg", "back\\slash.jpg")
+    (tmp_path / "t.csv").write_text(
+        f"file,label\n{tmp_path}/cafe\u0301.jpg,a\ncaf\u00e9 2.jpg,b\nback\\slash.jpg,c\n", "utf-8"
+    )
+
+    assert found(list_photographs(tmp_path / "t.csv")) == {
+        "caf\u00e9.jpg": "a", "cafe\u0301 2.jpg": "b", "back\\slash.jpg": "c",
+    }  # fmt: skip
+
+
+def test_the_same_file_in_other_words_cannot_have_two_labels(tmp_path: Path) -> None:
+    touch(tmp_path, *ROWS)
+    (tmp_path / "t.csv").write_text("file,label\np/1.jpg,a\np\\1.jpg,b\n")
+
+    with pytest.raises(DataError, match=r"line 3 says that 'p/1.jpg' is 'b', and an earlier one 'a'"):
+        list_photographs(tmp_path / "t.csv")
+
+
+def test_a_table_of_which_nothing_is_found_says_why_with_counts_and_names(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    rows = [*(f"photos\\{n}.jpg,cat" for n in range(5)), "C:\\me\\a.jpg,dog", "../a.jpg,dog"]
+    (tmp_path / "t.csv").write_text("\n".join(["file,label", *rows]))
+
+    with pytest.raises(DataError) as refused:
+        list_photographs(tmp_path / "t.csv")
+
+    assert refused.value.message.endswith(
+        "t.csv holds no image with a class. It holds 7 other files: 5 because there is no such file: photos/0.jpg, "
+        "photos/1.jpg, photos/2.jpg, ...; 2 because it is not below the table's folder: ../a.jpg, C:/me/a.jpg."
+    )
+    assert refused.value.hint == f"The files that a table names lie below its folder, {tmp_path}."
 
 
 @pytest.mark.parametrize(
@@ -148,7 +396,13 @@ def test_a_table_does_not_lead_out_of_its_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.csv", b"path,label\n1.jpg,a\n", "it has no column file; its columns are path, label"),
+        ("t.csv", b"where,label\n1.jpg,a\n", "it has no column file; its columns are where, label"),
+        (
+            "t.csv",
+            b"img,path,label\n1.jpg,2.jpg,a\n",
+            "its columns img and path could each be the file; call the right",
+        ),
+        ("t.csv", b"sep=;\nfile;label\n1.jpg;\n", "line 3 has no label"),
         ("t.csv", b"", "it has no column file and no column label; its columns are none"),
         ("t.csv", b"file,label\n1.jpg,\n", "line 2 has no label"),
         ("t.csv", b"file,label\n1.jpg\n", "line 2 has no label"),

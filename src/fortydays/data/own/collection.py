@@ -13,9 +13,9 @@ is kept after a crash is a whole number of photographs: pixels are on disk befor
 import contextlib
 import dataclasses
 import hashlib
-import io
 import os
 import sqlite3
+import stat
 import threading
 import warnings
 from collections import deque
@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.base import files
+from fortydays.base import database, files
 from fortydays.base.errors import DataError, StorageError
 from fortydays.base.images import (
     PREPARATION,
@@ -38,11 +38,13 @@ from fortydays.base.images import (
     check_content,
     damaged,
     fitted,
+    orientation,
     read_head,
     upright,
 )
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
+from fortydays.base.text import counted, size_in_words
 from fortydays.data.own.duplicates import HASH_SIDE, SMALL_SIDE, perceptual_hash
 from fortydays.data.own.listing import FORMATS, LARGEST_FILE, MOST_PIXELS, Listing
 
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
 # Those of telephones, of 24 megapixels and a little more, are read side by side.
 _LARGE_FILE, _LARGE_PICTURE = 16_000_000, 26_000_000
 _AT_ONCE = 256
+_RANGES = "ranges 1"
+"""Number of the rule by which pixel values of more than eight bits become eight."""
 _SCHEMA = 1
 _TABLES = """
 CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -175,30 +179,60 @@ class Collection:
             )
         return pixels[:rows]
 
+    def owner(self) -> str:
+        """The folder or table that the name belongs to, or "". Raises StorageError."""
+        with self._storage_errors("read"):
+            found = self._connection.execute("SELECT value FROM about WHERE key = 'owner'").fetchone()
+        return os.fsdecode(found[0]) if found else ""
+
+    def keep_owner(self, place: str) -> None:
+        """Let the name belong to a folder or table. Raises StorageError."""
+        with self._storage_errors("write"), self._connection:
+            self._connection.execute("INSERT OR REPLACE INTO about VALUES ('owner', ?)", (os.fsencode(place),))
+
+    def is_empty(self) -> bool:
+        """Whether no photograph was looked at yet. Raises StorageError."""
+        with self._storage_errors("read"):
+            return not self._connection.execute("SELECT 1 FROM contents LIMIT 1").fetchone()
+
+    def knows(self, sha256: str) -> bool:
+        """Whether a content was looked at. Raises StorageError."""
+        with self._storage_errors("read"):
+            return bool(self._connection.execute("SELECT 1 FROM contents WHERE sha256 = ?", (sha256,)).fetchone())
+
     def splits(self) -> dict[str, str]:
         """The split of every content that has one, by its SHA-256."""
         with self._storage_errors("read"):
             return dict(self._connection.execute("SELECT sha256, split FROM splits"))
 
     def keep_splits(self, splits: dict[str, str]) -> None:
-        """Write down the splits of contents that have none yet; those that have one keep it. Raises StorageError."""
+        """Write down the splits of contents, by their SHA-256. Raises StorageError."""
         with self._storage_errors("write"), self._connection:
-            self._connection.executemany("INSERT OR IGNORE INTO splits VALUES (?, ?)", splits.items())
+            self._connection.executemany("INSERT OR REPLACE INTO splits VALUES (?, ?)", splits.items())
 
     def forget_unreadable(self) -> None:
-        """Let files without pixels be looked at again, where what decodes them is not what it was then.
+        """Let files be looked at again that had no pixels, or wrong ones, where another program reads them now.
 
         Raises:
             StorageError: the index cannot be written.
         """
-        today = ", ".join([*FORMATS, *map(_installed, ("pillow", "pi-heif"))])
+        today = ", ".join([*FORMATS, *map(_installed, ("pillow", "pi-heif")), _RANGES])
         with self._storage_errors("write"), self._connection as connection:
-            if connection.execute("SELECT value FROM about WHERE key = 'decoders'").fetchone() == (today,):
+            before = connection.execute("SELECT value FROM about WHERE key = 'decoders'").fetchone() or ("",)
+            if before == (today,):
                 return
             reasons = (Reason.UNKNOWN.value, Reason.DAMAGED.value)
             connection.execute(
                 "DELETE FROM files WHERE content IN (SELECT id FROM contents WHERE contents.reason IN (?, ?))", reasons
             )
+            if _RANGES not in before[0]:
+                # Their pixels may be black. A row of pixels is never written over: the same bytes get another one.
+                connection.execute(
+                    "UPDATE contents SET sha256 = sha256 || ' before' WHERE mode IN ('F', 'I') AND reason = ''"
+                )
+                connection.execute(
+                    "DELETE FROM files WHERE content IN (SELECT id FROM contents WHERE sha256 LIKE '% before')"
+                )
             # What has a row of pixels after all keeps its number, which the row is given to.
             connection.execute(
                 "DELETE FROM contents WHERE reason IN (?, ?) AND id NOT IN (SELECT content FROM prepared)", reasons
@@ -276,7 +310,7 @@ class Collection:
         width = height = 0
         kind = mode = ""
         try:
-            image = read_head(io.BytesIO(content), formats=FORMATS, most_pixels=MOST_PIXELS)
+            image = read_head(content, formats=FORMATS, most_pixels=MOST_PIXELS)
             check_content(content, image)
             (width, height), kind, mode = image.size, str(image.format), image.mode
             large = width * height > _LARGE_PICTURE
@@ -370,8 +404,8 @@ class Collection:
         free = files.free_bytes(self.folder)
         if needed > free:
             raise DataError(
-                f"The pixels of {count:,} photographs take {needed / 1e9:.1f} GB in {self.folder}, "
-                f"where {free / 1e9:.1f} GB are free.",
+                f"The pixels of {counted(count, 'photograph')} need {size_in_words(needed)} in {self.folder}; "
+                f"there is room for {size_in_words(free)}.",
                 hint="Make room, or let FORTYDAYS_HOME name a folder on a larger disk.",
             )
 
@@ -467,7 +501,7 @@ def opened(name: str, settings: Settings, *, side: int) -> Iterator[Collection]:
             ) from None
         path = folder / INDEX
         try:
-            connection = sqlite3.connect(path)
+            connection = database.connect(path)
             stack.callback(connection.close)
             connection.executescript(_TABLES)
             with connection:
@@ -507,9 +541,12 @@ def _status(path: Path) -> tuple[int, int] | str:
 
 
 def _bytes_of(path: Path, size: int) -> bytes | None:
-    """The bytes of a file; None where it has another size by now. Links are not followed."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    """The bytes of a file; None where it is none by now, or has another size. Links are not followed."""
+    # A pipe that came in its place would be waited for.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
         content = file.read(size + 1)
     return content if len(content) == size else None
 
@@ -519,13 +556,13 @@ def _upright(image: "Image", side: int) -> "tuple[Image, bool]":
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            turned = image.getexif().get(_ORIENTATION) in (5, 6, 7, 8)
-            return upright(image, mode="RGB", least=2 * side), turned
+            turned = orientation(image)  # a TIFF tells it no more when it is decoded, a PNG perhaps only then
+            picture = upright(image, mode="RGB", least=2 * side)
+            return picture, max(turned, orientation(image)) >= 5
+    except UnreadableImageError:
+        raise
     except Exception:  # whatever a decoder stumbles on, the file is what is wrong
         raise damaged() from None
-
-
-_ORIENTATION = 0x0112
 
 
 def _values(content: Content) -> tuple[object, ...]:

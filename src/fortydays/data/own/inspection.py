@@ -1,20 +1,18 @@
 """What a reader's photographs are, before anything is learned from them: what is used, what is left out, and why."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from fortydays.base.errors import DataError
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.text import printable
 from fortydays.data.own.collection import Collection, Content
-from fortydays.data.own.duplicates import groups_of, largest_first, near_duplicates
-from fortydays.data.own.listing import LeftOut, Listing
-from fortydays.data.own.splitting import SPLITS, Group, assign
+from fortydays.data.own.duplicates import largest_first
+from fortydays.data.own.listing import LeftOut, Listing, Photograph, told
+from fortydays.data.own.pictures import Pictures
+from fortydays.data.own.splitting import SPLITS, assign, decided, held_out_first, without_leaks
 
 FEWEST = len(SPLITS)
 """Different photographs that a class must have: one to learn from, one to choose by, one to report on."""
@@ -23,6 +21,11 @@ FEW = 20
 """With fewer than this, a class is named as small."""
 
 _WHY_THIN = f"its class has fewer than {FEWEST} different photographs that can be used"
+_MANY = 5
+_FIXED_CAMERA = (
+    "If a fixed camera took them and small differences matter, add --fixed-camera: then only pictures with equal "
+    "pixels count as the same."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +60,8 @@ class Inspection:
         used: the photographs that are used, sorted by path.
         left_out: the others, sorted by path.
         exact: paths of the same bytes under one label, the one that is used first; largest group first.
-        contradictions: paths of the same bytes under several labels; none of them is used.
+        contradictions: paths under several labels of the same bytes, of which none is used, or of the same picture
+            saved again, which are used as they are labelled: what looks the same may differ in a detail.
         near: paths of pictures that are almost the same, kept together in one split; largest group first.
         small: the classes that have fewer than :data:`FEW` photographs, with how many.
         notes: what its reader may not expect, a sentence each.
@@ -78,10 +82,6 @@ class Inspection:
         for each in self.used:
             found[each.label][each.split] += 1
         return found
-
-    def reasons(self) -> dict[str, int]:
-        """How many files were left out for each reason, the most frequent first."""
-        return dict(Counter(each.reason for each in self.left_out).most_common())
 
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Width and height of the smallest, the middle and the largest photograph, by its pixels."""
@@ -106,7 +106,14 @@ class Inspection:
         }
 
 
-def inspect(listing: Listing, collection: Collection, *, workers: int, progress: Progress = SILENT) -> Inspection:
+def inspect(
+    listing: Listing,
+    collection: Collection,
+    *,
+    workers: int,
+    progress: Progress = SILENT,
+    fixed_camera: bool = False,
+) -> Inspection:
     """Look at every photograph and decide which are used and as what.
 
     Args:
@@ -114,6 +121,7 @@ def inspect(listing: Listing, collection: Collection, *, workers: int, progress:
         collection: where they are kept; the splits of new ones are written down in it.
         workers: threads that decode.
         progress: told of the work.
+        fixed_camera: whether all show one scene, so that only pictures with equal pixels count as the same.
 
     Raises:
         DataError: fewer than two classes can be used; the message says what is wrong with the others.
@@ -121,90 +129,86 @@ def inspect(listing: Listing, collection: Collection, *, workers: int, progress:
     """
     read = collection.read(listing, workers=workers, progress=progress)
     left_out = list(listing.left_out)
-    by_content: dict[str, list[str]] = {}
+    by_content: dict[str, list[Photograph]] = {}
     contents: dict[str, Content] = {}
-    labels = {each.path: each.label for each in listing.photographs}
-    for path, found in read.items():
-        reason = found if isinstance(found, str) else found.reason
-        if isinstance(found, str) or reason:
-            left_out.append(LeftOut(path=path, reason=reason))
+    for each in listing.photographs:
+        found = read[each.path]
+        if isinstance(found, str) or found.reason:
+            left_out.append(LeftOut(path=each.path, reason=found if isinstance(found, str) else found.reason))
         else:
             contents[found.sha256] = found
-            by_content.setdefault(found.sha256, []).append(path)
-    exact, contradictions = _same_bytes(by_content, labels, left_out)
-    order = sorted(by_content, key=lambda sha256: by_content[sha256][0])
-    groups = _alike(order, contents)
-    label_of = {sha256: labels[by_content[sha256][0]] for sha256 in order}
-    thin = _too_small(order, groups, label_of, listing.classes)
-    left_out += [LeftOut(path=by_content[sha256][0], reason=_WHY_THIN) for sha256 in order if label_of[sha256] in thin]
-    kept = [number for number, sha256 in enumerate(order) if label_of[sha256] not in thin]
-    order, groups = [order[number] for number in kept], groups[kept]
-    near = tuple(tuple(by_content[order[member]][0] for member in group) for group in largest_first(groups))
-    before = collection.splits()
-    assigned, refused = assign(_as_groups(order, groups, by_content, labels), before)
+            by_content.setdefault(found.sha256, []).append(each)
+    exact, contradictions = _same_bytes(by_content, left_out)
+    first = {sha256: same[0] for sha256, same in by_content.items()}
+    pixels = collection.pixels()
+    pictures = Pictures.of(first, contents, pixels, only_identical=fixed_camera)
+    contradictions += [pictures.paths(group) for group in pictures.under_several_labels(pixels)]
+    thin, notes = _too_small(pictures, listing.classes), list(listing.notes)
+    alike = "" if fixed_camera else _mostly_alike(pictures, thin)
+    notes += [alike] if alike else []
+    notes += [f"The class {printable(name)!r} is left out: {why}." for name, why in thin.items()]
+    members = {number for number, each in enumerate(pictures.photographs) if each.label in thin}
+    left_out += [LeftOut(path=path, reason=_WHY_THIN) for path in pictures.paths(sorted(members))]
+    pictures = pictures.without(members)
+    assigned, refused, said = _divided(pictures, collection)
     collection.keep_splits(assigned)
     left_out += refused
     used = [
         Used(
-            path=by_content[sha256][0],
+            path=each.path,
             sha256=sha256,
-            label=labels[by_content[sha256][0]],
+            label=each.label,
             split=assigned[sha256],
             row=contents[sha256].row,
             width=contents[sha256].width,
             height=contents[sha256].height,
         )
-        for sha256 in order
+        for sha256, each in zip(pictures.order, pictures.photographs, strict=True)
         if sha256 in assigned
     ]
     counts = Counter(each.label for each in used)
-    notes = list(listing.notes)
-    notes += [f"The class {printable(name)!r} is left out: {why}." for name, why in thin.items()]
     inspection = Inspection(
         classes=tuple(sorted(counts)),
         used=tuple(used),
         left_out=tuple(sorted(left_out, key=lambda each: each.path)),
-        exact=exact,
-        contradictions=contradictions,
-        near=near,
+        exact=tuple(sorted(exact, key=lambda group: (-len(group), group))),
+        contradictions=tuple(sorted(contradictions)),
+        near=tuple(pictures.paths(group) for group in largest_first(pictures.groups)),
         small={name: counts[name] for name in sorted(counts) if counts[name] < FEW},
-        notes=tuple(notes),
+        notes=(*notes, *said),
     )
-    _check(inspection, listing)
+    _check(inspection, listing, alike=alike)
     return inspection
 
 
 def _same_bytes(
-    by_content: dict[str, list[str]], labels: Mapping[str, str], left_out: list[LeftOut]
-) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]:
+    by_content: dict[str, list[Photograph]], left_out: list[LeftOut]
+) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
     """Take what is there twice out of what is used: all but one, or, under several labels, all."""
     exact, contradictions = [], []
-    for sha256, paths in list(by_content.items()):
-        paths.sort()
-        if len(paths) == 1:
-            continue
-        found = sorted({labels[path] for path in paths})
-        if len(found) > 1:
-            contradictions.append(tuple(paths))
-            said = " and ".join(printable(repr(name)) for name in found)
-            left_out += [LeftOut(path=path, reason=f"the same file is in {said}") for path in paths]
+    for sha256, same in list(by_content.items()):
+        same.sort(key=lambda each: (held_out_first(each.split), each.path))
+        paths = tuple(each.path for each in same)
+        if len({each.label for each in same}) > 1:
+            contradictions.append(tuple(sorted(paths)))
+            labels = " and ".join(printable(repr(name)) for name in sorted({each.label for each in same}))
+            reason, kind = f"the same file is in {labels}", "the same file is in several classes"
+            left_out += [LeftOut(path=path, reason=reason, kind=kind) for path in sorted(paths)]
             del by_content[sha256]
-        else:
-            exact.append(tuple(paths))
+        elif len(same) > 1:
+            exact.append(paths)
+            reason = f"it is the same file as {printable(paths[0])}"
             left_out += [
-                LeftOut(path=path, reason=f"it is the same file as {printable(paths[0])}") for path in paths[1:]
+                LeftOut(path=path, reason=reason, kind="it is the same file as another") for path in paths[1:]
             ]
-    ordered = sorted(exact, key=lambda group: (-len(group), group))
-    return tuple(ordered), tuple(sorted(contradictions))
+    return exact, contradictions
 
 
-def _too_small(
-    order: Sequence[str], groups: NDArray[np.int64], label_of: Mapping[str, str], classes: Sequence[str]
-) -> dict[str, str]:
+def _too_small(pictures: Pictures, classes: Sequence[str]) -> dict[str, str]:
     """The classes that have too few different pictures to have one in each split, and what they have."""
     found: dict[str, list[int]] = {name: [] for name in classes}
-    for sha256, group in zip(order, groups.tolist(), strict=True):
-        found.setdefault(label_of[sha256], []).append(group)
+    for each, group in zip(pictures.photographs, pictures.groups.tolist(), strict=True):
+        found[each.label].append(group)
     thin = {}
     for name, members in sorted(found.items()):
         count, different = len(members), len(set(members))
@@ -215,31 +219,48 @@ def _too_small(
     return thin
 
 
-def _alike(order: Sequence[str], contents: Mapping[str, Content]) -> NDArray[np.int64]:
-    """The group of each content: those of one group are almost the same picture."""
-    if not order:
-        return np.zeros(0, np.int64)
-    hashes = np.array([contents[sha256].hash for sha256 in order], np.uint64)
-    small = np.stack([contents[sha256].small for sha256 in order])
-    return groups_of(len(order), near_duplicates(hashes, small))
+def _mostly_alike(pictures: Pictures, thin: Iterable[str]) -> str:
+    """A sentence where so many look almost the same that it decides what can be used; else ""."""
+    sizes = [len(group) for group in largest_first(pictures.groups)]
+    labels = Counter(each.label for each in pictures.photographs)
+    decides = max(sizes, default=0) >= _MANY or any(labels[name] >= FEWEST for name in thin)
+    if not decides or 2 * sum(sizes) <= len(pictures.order):
+        return ""
+    return f"{sum(sizes):,} of {len(pictures.order):,} photographs look almost the same as another. {_FIXED_CAMERA}"
 
 
-def _as_groups(
-    order: Sequence[str], groups: NDArray[np.int64], by_content: Mapping[str, list[str]], labels: Mapping[str, str]
-) -> list[Group]:
-    members: dict[int, dict[str, str]] = {}
-    for sha256, group in zip(order, groups.tolist(), strict=True):
-        members.setdefault(group, {})[sha256] = by_content[sha256][0]
-    return [Group(members=found, label=labels[next(iter(found.values()))]) for found in members.values()]
+def _divided(pictures: Pictures, collection: Collection) -> tuple[dict[str, str], list[LeftOut], list[str]]:
+    """The split of each photograph that is used, what is left out, and what its reader may not expect."""
+    of = dict(zip(pictures.order, pictures.photographs, strict=True))
+    given = {sha256: each.split for sha256, each in of.items()}
+    before, among = decided(given, collection.splits())
+    if not any(given.values()):
+        return *assign(pictures.as_groups(), before), []
+    groups, left_out = without_leaks(pictures.as_groups(), given)
+    assigned, refused = assign(groups, before, among)
+    left_out += refused
+    having = {split: {of[sha256].label for sha256, each in assigned.items() if each == split} for split in SPLITS}
+    notes = []
+    for name in sorted({each.label for each in pictures.photographs}):
+        missing = [split for split in SPLITS if name not in having[split]]
+        if "train" in missing:
+            notes.append(f"The class {printable(name)!r} is left out: it has no photograph to train with.")
+        elif missing:
+            notes.append(f"The class {printable(name)!r} has no photograph in the {' and the '.join(missing)} split.")
+    untrained = sorted(sha256 for sha256 in assigned if of[sha256].label not in having["train"])
+    left_out += [LeftOut(path=of[each].path, reason="its class has no photograph to train with") for each in untrained]
+    for each in untrained:
+        del assigned[each]
+    return assigned, left_out, notes
 
 
-def _check(inspection: Inspection, listing: Listing) -> None:
+def _check(inspection: Inspection, listing: Listing, *, alike: str) -> None:
     if len(inspection.classes) >= 2:
         return
     place = printable(str(listing.source))
     what = "no class" if not inspection.classes else f"one class, {printable(inspection.classes[0])!r},"
-    reasons = "; ".join(f"{count:,} because {printable(reason)}" for reason, count in inspection.reasons().items())
+    reasons = "; ".join(told(inspection.left_out))
     raise DataError(
         f"{place} has {what} with photographs that can be used; at least two are needed. Left out: {reasons}.",
-        hint=f"Each class needs at least {FEWEST} different photographs.",
+        hint=alike or f"Each class needs at least {FEWEST} different photographs.",
     )

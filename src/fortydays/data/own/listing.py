@@ -3,20 +3,24 @@
 Nothing is decoded here, and nothing is followed: a link could lead anywhere, so it is left out and named.
 """
 
-import csv
-import io
-import json
 import os
+import re
+import shlex
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from fortydays.base import files
 from fortydays.base.errors import DataError
 from fortydays.base.text import printable
+from fortydays.data.own.parts import Parts, doubtful_part, parts_of
+from fortydays.data.own.tables import TABLES, no_table, read_table
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".hif")
+ENDINGS = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".avif",
+    ".heic", ".heif", ".hif",
+)  # fmt: skip
 """What the name of an image file ends with, capitals or not."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
@@ -28,11 +32,20 @@ MOST_PIXELS = 120_000_000
 LARGEST_FILE = 200_000_000
 """Bytes of a photograph."""
 
-_TABLES = (".csv", ".jsonl")
-_PARTS = frozenset({"train", "training", "test", "testing", "val", "valid", "validation"})
+# What browsers add to an ending, as in .jpg_large; or no ending at all. Such a file is an image if it begins like one.
+_ODD_ENDING = re.compile(r"[^.]*|.*\.(jpe?g|png|webp|gif|bmp|tiff?|avif|heic)[^a-z0-9.~][^.]*", re.DOTALL)
+_BEGINNING = re.compile(
+    rb"\xff\xd8\xff|\x89PNG|GIF8|BM|RIFF....WEBP|II\*\0|MM\0\*|....ftyp(avi|hei|hev|mif)", re.DOTALL
+)
+# What systems, disks in a network and programs put beside photographs, thumbnails of them among it.
+_OF_THE_SYSTEM = re.compile(
+    r"\..*|@eadir|@recycle|@recently-snapshot|@__thumb|@tmp|#recycle|#snapshot|lost\+found|__macosx|\$recycle\.bin"
+    r"|recycler|recycled|system volume information|found\.\d{3}|network trash folder|temporary items|__pycache__"
+    r"|.*\.(lrdata|lrcat-data)|thumbs\.db|ehthumbs.*\.db|desktop\.ini",
+    re.IGNORECASE | re.DOTALL,
+)
 _MOST_FILES = 1_000_000
-_LARGEST_TABLE = 500_000_000
-_SAID = 5
+_REASONS, _NAMES = 8, 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +55,12 @@ class Photograph:
     Attributes:
         path: below the listing's root, with "/" between its parts.
         label: the name of its class.
+        split: "train", "validation" or "test", where the folder it is in says so; else "".
     """
 
     path: str
     label: str
+    split: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +70,31 @@ class LeftOut:
     Attributes:
         path: as for :class:`Photograph`.
         reason: why, in words that fit after "because".
+        kind: the same without the names in it, by which files are counted; the reason where it has none.
     """
 
     path: str
     reason: str
+    kind: str = ""
+
+
+def told(left_out: Iterable[LeftOut]) -> list[str]:
+    """How many files were left out for each reason, the most frequent first, with the first three names of each.
+
+    Returns:
+        Lines such as "7 because it is empty: a.jpg, b.jpg, c.jpg, ..." or, of one file, "a.jpg: it is empty".
+    """
+    by_kind: dict[str, list[LeftOut]] = {}
+    for each in sorted(left_out, key=lambda each: each.path):
+        by_kind.setdefault(each.kind or each.reason, []).append(each)
+    lines = []
+    for kind, several in sorted(by_kind.items(), key=lambda item: -len(item[1])):
+        names = [printable(each.path) for each in several[:_NAMES]] + ["..."] * (len(several) > _NAMES)
+        one = f"{names[0]}: {several[0].reason}"
+        lines.append(one if len(several) == 1 else f"{len(several):,} because {kind}: {', '.join(names)}")
+    if len(lines) > _REASONS:
+        lines[_REASONS:] = [f"and for {len(lines) - _REASONS:,} further reasons"]
+    return lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,30 +121,31 @@ class Listing:
         return tuple(sorted({each.label for each in self.photographs}))
 
 
-def list_photographs(source: Path) -> Listing:
+def list_photographs(source: Path, *, keep_parts: bool = True) -> Listing:
     """The photographs that a reader names.
 
     Args:
-        source: a folder with one folder for each class, whose folders may hold further ones; or a table with the
-            columns ``file`` and ``label``: CSV with a head line, or JSONL with one object a line. The files of a table
-            are below the folder that it is in.
+        source: a folder with one folder for each class, whose folders may hold further ones; or a table of files and
+            labels (:mod:`~fortydays.data.own.tables`), whose files are below the folder that it is in.
+        keep_parts: whether folders such as train, val and test say which photographs are held out; else they are put
+            together.
 
     Raises:
-        DataError: there is no such folder or table, it names no class or only one, or two classes whose names differ
-            in capitals only; or a table cannot be understood, with the line.
+        DataError: there is no such folder or table, it names no class or only one, two classes whose names differ in
+            capitals only, or folders that are classes or parts; or a table cannot be understood, with the line.
         StorageError: it cannot be read.
     """
     place = printable(str(source))
     if not files.exists(source):
         raise DataError(f"There is no {place}.", hint="Name a folder that has one folder for each class.")
     if files.is_folder(source):
-        listing = _from_folder(source)
-    elif source.suffix.lower() in _TABLES:
+        listing = _from_folder(source, keep_parts=keep_parts)
+    elif source.suffix.lower() in TABLES:
         listing = _from_table(source)
     else:
         raise DataError(
             f"{place} is a file; expected a folder with one folder for each class, or a table of files and labels "
-            f"({' or '.join(_TABLES)})."
+            f"({' or '.join(TABLES)})."
         )
     _check_classes(listing)
     return listing
@@ -117,15 +154,18 @@ def list_photographs(source: Path) -> Listing:
 def _check_classes(listing: Listing) -> None:
     place = printable(str(listing.source))
     classes = listing.classes
+    reasons = ""
+    if listing.left_out:
+        count = len(listing.left_out)
+        reasons = f" It holds {count:,} other file{'s' * (count > 1)}: {'; '.join(told(listing.left_out))}."
     if not classes:
-        other = f" It holds {len(listing.left_out):,} other files." if listing.left_out else ""
-        raise DataError(
-            f"{place} holds no image with a class.{other}",
-            hint=f"Put the photographs of each class into a folder of its name. Images end with {', '.join(ENDINGS)}.",
-        )
+        hint = f"Put the photographs of each class into a folder of its name. Images end with {', '.join(ENDINGS)}."
+        if files.is_file(listing.source):
+            hint = f"The files that a table names lie below its folder, {printable(str(listing.root))}."
+        raise DataError(f"{place} holds no image with a class.{reasons}", hint=hint)
     if len(classes) == 1:
         raise DataError(
-            f"{place} has one class only, {printable(classes[0])!r}; expected at least two.",
+            f"{place} has one class only, {printable(classes[0])!r}; expected at least two.{reasons}",
             hint="A network learns to tell classes apart. Add a folder of photographs that show something else.",
         )
     folded: dict[str, str] = {}
@@ -146,7 +186,7 @@ def _folded(name: str) -> str:
 # ---------------------------------------------------------------------------------------------------------- a folder
 
 
-def _from_folder(folder: Path) -> Listing:
+def _from_folder(folder: Path, *, keep_parts: bool) -> Listing:
     root, notes = folder, []
     found, left_out = walk(root)
     # Archives are often unpacked into a folder of their own.
@@ -154,24 +194,59 @@ def _from_folder(folder: Path) -> Listing:
         root = root / only
         notes.append(f"The classes are the folders in {printable(str(root.relative_to(folder)))}.")
         found, left_out = walk(root)
-    firsts = {path.partition("/")[0] for path in found if "/" in path}
-    parted = bool(firsts) and all(first.lower() in _PARTS for first in firsts) and _depth(found) >= 3
-    if parted:
-        parts = ", ".join(printable(first) for first in sorted(firsts))
-        notes.append(f"The folders {parts} were put together: which photographs are held out is decided anew.")
+    parts = parts_of(found)
+    if parts is None and (name := doubtful_part(found)):
+        raise _doubtful(root, name)
+    keep, outside = False, "it lies in no folder of a class"
+    if parts is not None:
+        keep = keep_parts and "train" in parts.splits.values() and len(set(parts.splits.values())) > 1
+        notes += _notes_of(parts, keep=keep)
+        outside += f" in {_named(parts)}"
     photographs = []
     for path in found:
-        steps = path.split("/")
-        if len(steps) < (3 if parted else 2):
-            left_out.append(LeftOut(path=path, reason="it lies in no folder of a class"))
+        if parts is not None:
+            split, label = parts.place(path) or ("", "")
         else:
-            photographs.append(Photograph(path=path, label=steps[1 if parted else 0]))
+            split, label = "", path.rpartition("/")[0].partition("/")[0]
+        if label:
+            photographs.append(Photograph(path=path, label=label, split=split if keep else ""))
+        else:
+            left_out.append(LeftOut(path=path, reason=outside))
     return Listing(
         source=folder,
         root=root,
         photographs=tuple(sorted(photographs, key=lambda each: each.path)),
         left_out=tuple(sorted(left_out, key=lambda each: each.path)),
         notes=tuple(notes),
+    )
+
+
+def _notes_of(parts: Parts, *, keep: bool) -> list[str]:
+    """What is made of parts, a sentence each."""
+    if len(parts.splits) == 1:
+        return [f"The classes are the folders in {_named(parts)}."]
+    if not keep:
+        return [f"The folders {_named(parts)} were put together: which photographs are held out is decided anew."]
+    notes = [f"The folders {_named(parts)} say which photographs are held out. That is kept."]
+    missing = [split for split in ("validation", "test") if split not in parts.splits.values()]
+    if missing:
+        notes.append(
+            f"There is no folder for {missing[0]}: some photographs of the training folder are held out for it."
+        )
+    return notes
+
+
+def _named(parts: Parts) -> str:
+    return ", ".join(printable(parts.above + name) for name in sorted(parts.splits))
+
+
+def _doubtful(root: Path, name: str) -> DataError:
+    there = printable(shlex.quote(str(root / name)))
+    return DataError(
+        f"{printable(str(root))} holds the folder {printable(name)!r}. It may be a class, or a part of photographs "
+        "that were divided before.",
+        hint=f"If the folders in it are the classes: forty data look {there} --name NAME. If it is a class, give the "
+        "folder another name. If it is a part, put folders of the same classes into each part.",
     )
 
 
@@ -186,40 +261,61 @@ def _depth(found: list[str]) -> int:
 
 
 def walk(root: Path) -> tuple[list[str], list[LeftOut]]:
-    """The files in a folder and all folders below it; hidden ones are passed over, and links are not followed.
+    """The files in a folder and all folders below it.
+
+    Hidden ones are passed over, and those that systems and programs put there; links are not followed.
 
     Args:
         root: the folder.
 
     Returns:
-        The paths of those that are called like images, and the others with the reason; in no order.
+        The paths of those that are called like images, or begin like one where their name has no ending that says what
+        they are; and the others with the reason, folders that cannot be read among them; in no order.
 
     Raises:
         DataError: there are more than a million.
-        StorageError: a folder cannot be read.
+        StorageError: the folder itself cannot be read.
     """
     found: list[str] = []
     left_out: list[LeftOut] = []
     waiting = [""]
     while waiting:
         above = waiting.pop()
-        with files.storage_errors("read", root / printable(above)), os.scandir(root / above) as entries:
-            for entry in entries:
-                path = f"{above}{entry.name}"
-                if entry.name.startswith(".") or entry.name in ("__MACOSX", "Thumbs.db", "desktop.ini"):
-                    continue
-                reason = _problem(entry)
-                if reason:
-                    left_out.append(LeftOut(path=path, reason=reason))
-                elif entry.is_dir(follow_symlinks=False):
-                    waiting.append(f"{path}/")
-                elif not entry.name.lower().endswith(ENDINGS):
-                    left_out.append(LeftOut(path=path, reason="its name does not end like an image's"))
-                else:
-                    found.append(path)
-                if len(found) + len(left_out) > _MOST_FILES:
-                    raise DataError(f"{printable(str(root))} holds more than {_MOST_FILES:,} files.")
+        try:
+            with os.scandir(root / above) as entries:
+                for entry in entries:
+                    path = f"{above}{entry.name}"
+                    if _OF_THE_SYSTEM.fullmatch(entry.name):
+                        continue
+                    reason = _problem(entry)
+                    if reason:
+                        # A name that is no text is shown as far as it is one.
+                        left_out.append(LeftOut(path=path.encode("utf-8", "replace").decode(), reason=reason))
+                    elif entry.is_dir(follow_symlinks=False):
+                        waiting.append(f"{path}/")
+                    elif _is_called_image(entry):
+                        found.append(path)
+                    else:
+                        left_out.append(LeftOut(path=path, reason="its name does not end like an image's"))
+                    if len(found) + len(left_out) > _MOST_FILES:
+                        raise DataError(f"{printable(str(root))} holds more than {_MOST_FILES:,} files.")
+        except OSError as error:
+            if not above:
+                raise files.storage_error("read", Path(printable(str(root))), error) from error
+            left_out.append(LeftOut(path=above, reason=f"it cannot be read: {error.strerror or error}"))
     return found, left_out
+
+
+def _is_called_image(entry: "os.DirEntry[str]") -> bool:
+    name = entry.name.lower()
+    if name.endswith(ENDINGS) or not _ODD_ENDING.fullmatch(name):
+        return name.endswith(ENDINGS)
+    try:
+        descriptor = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    with os.fdopen(descriptor, "rb") as file:
+        return bool(_BEGINNING.match(file.read(16)))
 
 
 def _problem(entry: "os.DirEntry[str]") -> str:
@@ -238,101 +334,67 @@ def _problem(entry: "os.DirEntry[str]") -> str:
 
 
 def _from_table(table: Path) -> Listing:
-    with files.storage_errors("read", table):
-        if table.stat().st_size > _LARGEST_TABLE:
-            raise DataError(f"{printable(str(table))} has more than {_LARGEST_TABLE:,} bytes.")
-        content = table.read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _no_table(table, f"its byte {error.start:,} is not UTF-8") from None
-    rows = _csv_rows(text, table) if table.suffix.lower() == ".csv" else _jsonl_rows(text, table)
     root = table.parent
     labels: dict[str, str] = {}
     left_out: dict[str, str] = {}
-    for line, row in rows:
-        path, label = _field(row, "file", line, table), _field(row, "label", line, table)
+    rows, notes = read_table(table)
+    for line, named, label in rows:
+        path, reason = _below(root, named)
         if labels.setdefault(path, label) != label:
-            raise _no_table(
+            raise no_table(
                 table, f"line {line:,} says that {printable(path)!r} is {label!r}, and an earlier one {labels[path]!r}"
             )
         if len(labels) > _MOST_FILES:
-            raise _no_table(table, f"it names more than {_MOST_FILES:,} files")
-        if reason := _problem_below(root, path):
+            raise no_table(table, f"it names more than {_MOST_FILES:,} files")
+        if reason:
             left_out[path] = reason
     return Listing(
         source=table,
         root=root,
         photographs=tuple(Photograph(path=p, label=labels[p]) for p in sorted(labels) if p not in left_out),
         left_out=tuple(LeftOut(path=p, reason=left_out[p]) for p in sorted(left_out)),
+        notes=tuple(notes),
     )
 
 
-def _csv_rows(text: str, table: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        missing = [name for name in ("file", "label") if name not in (reader.fieldnames or ())]
-        if missing:
-            found = ", ".join(printable(name) for name in (reader.fieldnames or ())[:_SAID]) or "none"
-            raise _no_table(table, f"it has no column {' and no column '.join(missing)}; its columns are {found}")
-        for row in reader:
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise _no_table(table, f"line {reader.line_num + 1:,}: {error}") from None
+def _below(root: Path, named: str) -> tuple[str, str]:
+    """The path of a file that a table names, and why it is not taken; "" where it is.
+
+    Other systems separate folders by a backslash, write absolute paths, spell accents otherwise or pad their columns.
+    What is there as it is written is taken so.
+    """
+    path, reason = "", _MISSING
+    for spelled in (named, named.strip(), named.strip().replace("\\", "/")):
+        for form in dict.fromkeys((spelled, *(unicodedata.normalize(each, spelled) for each in ("NFC", "NFD")))):
+            here, why = _problem_below(root, form)
+            if not why:
+                return here, ""
+            if not path or reason == _MISSING:
+                path, reason = here, why
+    if reason == _MISSING and PureWindowsPath(named).drive:
+        reason = _OUTSIDE
+    return path, reason
 
 
-def _jsonl_rows(text: str, table: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
-    # Only a line feed ends a line here: a label may hold what Python else takes for one.
-    for line, row in enumerate(text.split("\n"), start=1):
-        if not row.strip():
-            continue
-        try:
-            value = json.loads(row)
-        except (ValueError, RecursionError):
-            raise _no_table(table, f"line {line:,} is no JSON") from None
-        if not isinstance(value, dict):
-            raise _no_table(table, f"line {line:,} is no object")
-        yield line, value
+_OUTSIDE = "it is not below the table's folder"
+_MISSING = "there is no such file"
 
 
-def _field(row: Mapping[str, object], name: str, line: int, table: Path) -> str:
-    value = row.get(name)
-    # Labels are often numbers in JSON.
-    if isinstance(value, int) and not isinstance(value, bool) and name == "label":
-        value = str(value)
-    if not isinstance(value, str) or not value.strip():
-        raise _no_table(table, f"line {line:,} has no {name}")
-    if "\0" in value or not _is_utf8(value):
-        raise _no_table(table, f"line {line:,} has a {name} that cannot be one: {printable(value)[:60]!r}")
-    return value.strip() if name == "label" else str(PurePosixPath(value))
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _problem_below(root: Path, path: str) -> str:
-    """Why a file that a table names is not taken; "" where it is."""
-    parts = PurePosixPath(path).parts
-    if PurePosixPath(path).is_absolute() or ".." in parts:
-        return "it is not below the table's folder"
+def _problem_below(root: Path, path: str) -> tuple[str, str]:
+    pure = PurePosixPath(path)
+    if pure.is_absolute() and pure.is_relative_to(root.absolute()):
+        pure = pure.relative_to(root.absolute())
+    if pure.is_absolute() or ".." in pure.parts:
+        return str(pure), _OUTSIDE
     here = root
-    for part in parts:
-        here = here / part
-        if here.is_symlink():
-            return "it is a link, and links are not followed"
-    if not here.exists():
-        return "there is no such file"
-    return "" if here.is_file() else "it is no file"
-
-
-def _no_table(table: Path, why: str) -> DataError:
-    return DataError(
-        f"{printable(str(table))} cannot be understood: {why}.",
-        hint="Expected a CSV file with the columns file and label, or JSONL such as "
-        '{"file": "photographs/1.jpg", "label": "daisy"}.',
-    )
+    try:
+        for part in pure.parts:
+            here = here / part
+            if here.is_symlink():
+                return str(pure), "it is a link, and links are not followed"
+        here.lstat()
+        return str(pure), "" if here.is_file() else "it is no file"
+    except (FileNotFoundError, NotADirectoryError):
+        return str(pure), _MISSING
+    except OSError as error:
+        return str(pure), f"it cannot be read: {error.strerror or error}"

@@ -107,4 +107,9 @@ study = Study(
         ),
     ),
     exhibits=(confusion_matrix(variant="transfer"), confident_mistakes(variant="transfer")),
+    withdrawn={
+        "It is ImageNet that helps: features of random weights are worse": "The control cannot learn. The network "
+        "with random weights makes features so close to zero that the head cannot bring them to a standard deviation "
+        "of 1, so the head does not learn even its training images. The difference says nothing about ImageNet."
+    },
 )

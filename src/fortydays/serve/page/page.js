@@ -17,8 +17,8 @@
     return token ? { ...extra, Authorization: `Bearer ${token}` } : { ...extra };
   };
 
-  // Gives the document of an answer; says what was wrong and gives null where there is none.
-  const ask = async (path, options = {}, tell = say) => {
+  // Gives what an answer has, a JSON document unless `read` is given; says what was wrong and gives null where it is none.
+  const ask = async (path, options = {}, tell = say, read = (answer) => answer.json()) => {
     let answer;
     try {
       answer = await fetch(path, { ...options, headers: headers(options.headers) });
@@ -34,7 +34,7 @@
     }
     let body;
     try {
-      body = await answer.json();
+      body = await (answer.ok ? read(answer) : answer.json());
     } catch {
       tell(`The service gave an answer that cannot be read (status ${answer.status}).`);
       return null;
@@ -101,8 +101,8 @@
       const options = { method: "POST", body: content, headers: { "Content-Type": content.type } };
       const started = performance.now();
       const [main, second] = await Promise.all([
-        ask(`/predict?top=${many ? 10 : 12}`, options, (text) => turn === state.turn && say(text)),
-        state.model && state.model.shadow ? ask(`/compare?top=${many ? 10 : 12}`, options, () => {}) : null,
+        ask(`predict?top=${many ? 10 : 12}`, options, (text) => turn === state.turn && say(text)),
+        state.model && state.model.shadow ? ask(`compare?top=${many ? 10 : 12}`, options, () => {}) : null,
       ]);
       if (turn !== state.turn) continue; // it was cleared meanwhile, or something else was given
       if (!main) forget("", "No answer");
@@ -273,18 +273,64 @@
     take(event.dataTransfer.files[0]);
   });
 
+  const share = (part) => `${(100 * part).toFixed(1).replace(/\.0$/, "")}%`;
+
+  // What the model knows, in a sentence or three.
+  const knows = (model) => {
+    const { classes, confidence, learned_from: from } = model;
+    const named = classes.length > 20 ? [...classes.slice(0, 20), "..."] : classes;
+    const said = [`It knows ${classes.length} classes: ${named.join(", ")}.`];
+    if (from) said.push(`It learned them from ${from.images.toLocaleString("en")} images of ${from.dataset}.`);
+    if (confidence) {
+      said.push(`An answer is marked unknown where its highest probability is below ${share(confidence.unknown_below)}; ` +
+        `of images of these classes, that happens to ${share(confidence.false_alarms)}.`);
+    }
+    $("knows").textContent = said.join(" ");
+    $("knows").hidden = false;
+  };
+
+  // A sample of each class, to click. They are asked for one after the other: there is no hurry.
+  const offer = async (model) => {
+    const list = $("samples").querySelector("ul");
+    list.replaceChildren();
+    $("samples").hidden = !model.samples.length;
+    for (const [number, name] of model.samples.entries()) {
+      const image = await ask(`model/samples/${number}`, {}, () => {}, (answer) => answer.blob());
+      if (!image || state.model !== model) return;
+      const button = document.createElement("button");
+      const picture = document.createElement("img");
+      const label = document.createElement("span");
+      picture.src = URL.createObjectURL(image);
+      picture.alt = "";
+      label.textContent = name;
+      button.type = "button";
+      button.title = name;
+      button.setAttribute("aria-label", `Sample of ${name}`);
+      button.append(picture, label);
+      button.addEventListener("click", () => {
+        take(new File([image], name, { type: "image/png" }));
+        $("answer").scrollIntoView({ block: "nearest" }); // on a narrow screen it is far below
+      });
+      const item = document.createElement("li");
+      item.append(button);
+      list.append(item);
+    }
+  };
+
   const begin = async () => {
-    const model = await ask("/model");
+    const model = await ask("model");
     if (!model) return;
     state.model = model;
     $("token-form").hidden = true;
     // Links carry no token: from now on, a cookie of this browser lets them through.
-    if (sessionStorage.getItem("token")) await fetch("/session", { method: "POST", headers: headers() }).catch(() => {});
+    if (sessionStorage.getItem("token")) await fetch("session", { method: "POST", headers: headers() }).catch(() => {});
     name(model);
     $("drawing").hidden = !model.strokes;
     document.querySelector("main").classList.toggle("given", !model.strokes);
     $("drop-title").textContent = model.strokes ? "Or give an image" : "Give an image";
     $("draw-title").textContent = model.classes.length === 10 && model.classes[9] === "9" ? "Draw a digit" : "Draw";
+    knows(model);
+    offer(model);
     $("second").hidden = !model.shadow;
     if (model.shadow) $("second-by").textContent = model.shadow;
   };

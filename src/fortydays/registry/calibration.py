@@ -1,4 +1,9 @@
-"""Confidence that is worth its name: temperature scaling, and from which confidence on to say "unknown"."""
+"""Confidence that is worth its name: temperature scaling, and from which confidence on to say "unknown".
+
+The temperature is applied to probabilities, at the end of the ONNX file: softmax(log(p) / T) is what a network gives
+whose logits are divided by T. So it suits every model that gives probabilities: one that averages over several views,
+one in int8, one whose softmax is a layer of its own. The weights stay as they were trained.
+"""
 
 import math
 from dataclasses import dataclass
@@ -7,11 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fortydays.registry.contents import CONFIDENCE_SCHEMA
 from fortydays.registry.evaluation import calibration_error
 from fortydays.registry.gates import share_interval
+from fortydays.registry.inference import OUTPUT
 
 COLDEST, HOTTEST = 0.05, 20.0
 """Between these the temperature is searched: where every answer is right, the best one would be zero."""
+
+_SMALLEST = float(np.finfo(np.float32).tiny)
 
 CONFIDENCE = 0.95
 """Of the interval of a rate of false alarms."""
@@ -86,6 +95,76 @@ def softmax(logits: NDArray[np.float32], *, temperature: float = 1.0) -> NDArray
     scaled -= scaled.max(axis=1, keepdims=True)
     np.exp(scaled, out=scaled)
     return np.asarray(scaled / scaled.sum(axis=1, keepdims=True), np.float32)
+
+
+def as_logits(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities as logits, but for a constant of each image."""
+    return np.log(np.maximum(probabilities, _SMALLEST)).astype(np.float32)
+
+
+def with_temperature(content: bytes, temperature: float) -> bytes:
+    """An ONNX file whose answers are those of logits divided by a temperature; the same file where that is 1.
+
+    Args:
+        content: the file, with one output of probabilities.
+        temperature: above 1, the model becomes less sure of all its answers; which is most probable stays.
+    """
+    if temperature == 1.0:
+        return content
+    import onnx
+    from onnx import helper, numpy_helper
+
+    trained = f"{OUTPUT}_as_trained"
+    model = onnx.load_model_from_string(content)
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            names[:] = [trained if name == OUTPUT else name for name in names]
+    model.graph.initializer.append(numpy_helper.from_array(np.array(1 / temperature, np.float32), "coldness"))
+    model.graph.node.extend(
+        [
+            helper.make_node("Log", [trained], ["log_of_trained"]),
+            helper.make_node("Mul", ["log_of_trained", "coldness"], ["calibrated_logits"]),
+            helper.make_node("Softmax", ["calibrated_logits"], [OUTPUT], axis=1),
+        ]
+    )
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def measured_confidence(logits: NDArray[np.float32], labels: NDArray[np.intp]) -> tuple[float, dict[str, Any] | None]:
+    """A model's temperature, and what its ``confidence.json`` says, both from images that nothing was learned from.
+
+    The rate of false alarms is measured on other images than the threshold was chosen on: temperature and threshold
+    are found on every second image and tried on the others, and the other way round (two-fold cross-fitting). The
+    model gets those that all images give.
+
+    Args:
+        logits: shape (n, classes), of validation images.
+        labels: shape (n,).
+
+    Returns:
+        The temperature and the document; 1 and None where the images are too few for a threshold.
+    """
+    even = np.arange(len(labels)) % 2 == 0
+    alarms = 0
+    for half in (even, ~even):
+        if not half.any():
+            return 1.0, None
+        cooled = temperature(logits[half], labels[half])
+        threshold = unknown_threshold(softmax(logits[half], temperature=cooled))
+        if threshold is None:
+            return 1.0, None
+        others = softmax(logits[~half], temperature=cooled)
+        alarms += int((others.max(axis=1) < threshold.below).sum())
+    cooled = temperature(logits, labels)
+    threshold = unknown_threshold(softmax(logits, temperature=cooled))
+    assert threshold is not None
+    return cooled, {
+        "schema_version": CONFIDENCE_SCHEMA,
+        "temperature": cooled,
+        "unknown_below": threshold.below,
+        "false_alarms": alarms / len(labels),
+        "images": len(labels),
+    }
 
 
 def temperature(logits: NDArray[np.float32], labels: NDArray[np.intp]) -> float:

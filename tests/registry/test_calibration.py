@@ -2,10 +2,22 @@
 
 import math
 
+import made_up_versions
 import numpy as np
 import pytest
 
-from fortydays.fit.calibration import calibrated, softmax, temperature, threshold_at, unknown_threshold
+from fortydays.registry.calibration import (
+    as_logits,
+    calibrated,
+    measured_confidence,
+    softmax,
+    temperature,
+    threshold_at,
+    unknown_threshold,
+    with_temperature,
+)
+from fortydays.registry.contents import CONFIDENCE_SCHEMA
+from fortydays.registry.inference import OnnxModel
 
 
 def confident(right: int, wrong: int, *, logit: float) -> tuple[np.ndarray, np.ndarray]:
@@ -109,3 +121,68 @@ def test_a_threshold_of_nothing_or_of_a_share_that_is_none_is_refused() -> None:
         unknown_threshold(np.zeros((0, 2), np.float32))
     with pytest.raises(ValueError, match=r"1\.0 is no share of false alarms"):
         unknown_threshold(confidences(0.9), false_alarms=1.0)
+
+
+def onnx_and_images() -> tuple[bytes, np.ndarray]:
+    """A model of two classes whose logits are three times the first and the second of two pixels, as shares of 255."""
+    weights = np.diag([3.0, 3.0]).astype(np.float32)
+    return made_up_versions.onnx_of(weights, image=(1, 2)), np.array([[[255, 0]], [[0, 0]], [[0, 255]]], np.uint8)
+
+
+def test_a_temperature_at_the_end_of_an_onnx_file_divides_its_logits() -> None:
+    content, images = onnx_and_images()
+    before = OnnxModel(content, threads=1).predict(images)
+
+    after = OnnxModel(with_temperature(content, 2.0), threads=1).predict(images)
+
+    # By hand: the logits are 3 and 0, and half of that with the temperature.
+    assert before[0] == pytest.approx([math.exp(3) / (math.exp(3) + 1), 1 / (math.exp(3) + 1)], abs=1e-6)
+    assert after[0] == pytest.approx([math.exp(1.5) / (math.exp(1.5) + 1), 1 / (math.exp(1.5) + 1)], abs=1e-6)
+    assert after[1] == pytest.approx([0.5, 0.5])
+    assert with_temperature(content, 1.0) == content
+
+
+def test_an_answer_of_which_a_model_is_wholly_sure_stays_a_number() -> None:
+    weights = np.array([[1000.0, 0.0], [0.0, 0.0]], np.float32)
+    content = with_temperature(made_up_versions.onnx_of(weights, image=(1, 2)), 3.0)
+
+    answers = OnnxModel(content, threads=1).predict(np.array([[[255, 0]]], np.uint8))
+
+    assert answers.tolist() == [[1.0, 0.0]]
+
+
+def test_false_alarms_are_counted_on_other_images_than_the_threshold_was_chosen_on() -> None:
+    # Even images are sure, odd ones less so. The threshold of the even half calls all odd images unknown, that of the
+    # odd half no even one: 20 of 40. Counted on the images of the choice, it would be 1 of 20 twice, or 2 of 40.
+    sure = np.array([[math.log(0.9 / 0.1), 0.0]] * 20) * np.linspace(1, 1.1, 20)[:, None]
+    less = np.array([[math.log(0.6 / 0.4), 0.0]] * 20) * np.linspace(1, 1.1, 20)[:, None]
+    logits = np.stack([sure, less], axis=1).reshape(40, 2).astype(np.float32)
+
+    cooled, told = measured_confidence(logits, np.zeros(40, np.intp))
+
+    assert cooled == 1.0  # all are right, so they say nothing of the temperature
+    assert told is not None
+    assert told == {
+        "schema_version": CONFIDENCE_SCHEMA, "temperature": 1.0, "unknown_below": told["unknown_below"],
+        "false_alarms": 0.5, "images": 40,
+    }  # fmt: skip
+    assert 0.6 < told["unknown_below"] < 0.62
+
+
+def test_too_few_images_give_no_threshold_and_no_temperature() -> None:
+    for count in (1, 37):
+        assert measured_confidence(np.zeros((count, 2), np.float32), np.zeros(count, np.intp)) == (1.0, None)
+
+
+def test_an_overconfident_model_becomes_as_sure_as_it_is_right() -> None:
+    # Always sure at 99%, right in three of four cases, in both halves: log(99) / log(3) = 4.18.
+    logits = np.tile(np.array([math.log(99), 0], np.float32), (80, 1))
+    labels = np.array(([0, 0] * 3 + [1, 1]) * 10)
+
+    cooled, told = measured_confidence(logits, labels)
+
+    assert cooled == pytest.approx(math.log(99) / math.log(3), abs=0.01)
+    assert told is not None
+    assert told["temperature"] == cooled
+    assert told["unknown_below"] == pytest.approx(0.75, abs=0.001)
+    assert softmax(as_logits(softmax(logits)), temperature=cooled)[0, 0] == pytest.approx(0.75, abs=0.001)

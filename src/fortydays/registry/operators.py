@@ -1,0 +1,60 @@
+"""Which ONNX operators a model may be made of: those that come to an end, in memory that its images' shape bounds.
+
+To allow more, add them here: a new domain, or an operator of one.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import onnx
+
+STANDARD = ("", "ai.onnx")
+"""Two names of the same domain."""
+
+_OF_STANDARD = """
+    Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh Attention AveragePool BatchNormalization BitShift
+    BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Cast CastLike Ceil Celu Clip Concat Constant ConstantOfShape Conv
+    ConvInteger ConvTranspose Cos Cosh CumSum DepthToSpace DequantizeLinear Div Dropout DynamicQuantizeLinear
+    Einsum Elu Equal Erf Exp Expand Flatten Floor GRU Gather GatherElements GatherND Gelu Gemm GlobalAveragePool
+    GlobalLpPool GlobalMaxPool Greater GreaterOrEqual GroupNormalization HardSigmoid HardSwish Hardmax Identity
+    InstanceNormalization IsInf IsNaN LRN LSTM LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax
+    LpNormalization LpPool MatMul MatMulInteger Max MaxPool Mean MeanVarianceNormalization Min Mish Mod Mul Neg
+    Not OneHot Or PRelu Pad Pow QLinearConv QLinearMatMul QuantizeLinear RMSNormalization RNN Range Reciprocal
+    ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
+    ReduceSumSquare Relu Reshape Resize RotaryEmbedding Round ScatterElements ScatterND Selu Shape Shrink
+    Sigmoid Sign Sin Sinh Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tan
+    Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Upsample Where Xor
+"""
+ALLOWED = {"": frozenset(_OF_STANDARD.split())}
+"""The operators by domain. Not among them: loops and branches, whose end a pixel can decide; random numbers, with
+which an answer is not the same twice; sequences and text."""
+
+_SIZED_BY = {
+    "ConstantOfShape": (0,), "Expand": (1,), "OneHot": (1,), "Pad": (1,), "Range": (0, 1, 2), "Resize": (1, 2, 3),
+    "Tile": (1,), "Upsample": (1,),
+}  # fmt: skip
+"""Inputs that make a result larger than what it is made of. They may depend on an image's shape and on constants,
+never on pixels."""
+
+_SHAPES = ("Shape", "Size")
+
+
+def problem_of(nodes: Iterable["onnx.NodeProto"], *, image: str) -> str:
+    """Why a graph is not one to run, a sentence; or "".
+
+    Args:
+        nodes: of the graph, in their order: each after those whose results it takes.
+        image: the name of the graph's input.
+    """
+    of_pixels = {image}
+    for node in nodes:
+        domain = "" if node.domain in STANDARD else node.domain
+        if node.op_type not in ALLOWED.get(domain, ()):
+            return f"The ONNX model uses the operator {node.op_type[:60]!r} of {node.domain[:60]!r}, which is refused."
+        depends = [name in of_pixels for name in node.input]
+        if any(depends[place] for place in _SIZED_BY.get(node.op_type, ()) if place < len(depends)):
+            return f"The ONNX model lets pixels decide how large the result of {node.op_type!r} is, which is refused."
+        if any(depends) and node.op_type not in _SHAPES:
+            of_pixels.update(name for name in node.output if name)
+    return ""

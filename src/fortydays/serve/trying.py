@@ -1,0 +1,77 @@
+"""A new bundle opened and asked in a process of its own, which can be ended, before the service that answers loads it.
+
+What a file says can be checked; how long a model computes, and in how much memory, shows only when it does.
+"""
+
+import asyncio
+import json
+import resource
+import sys
+from pathlib import Path
+
+from fortydays.base.errors import FortydaysError
+from fortydays.serve.source import run_aside
+
+_MOST_MEMORY = 4 * 2**30
+"""Bytes of addresses, of which a process with ONNX Runtime takes about one GiB before it does anything."""
+
+
+async def try_out(folder: Path, *, batch: int, seconds: float) -> None:
+    """Open a bundle as a service would, and let its model answer.
+
+    Args:
+        folder: of the bundle.
+        batch: images that the service computes together.
+        seconds: that this may take.
+
+    Raises:
+        FortydaysError: it is no whole bundle, its model takes more time or memory, or it ends the process.
+    """
+    arguments = ("-m", "fortydays.serve.trying", str(folder), str(batch), str(int(seconds) + 1))
+    try:
+        async with asyncio.timeout(seconds):
+            code, told = await run_aside(arguments)
+    except TimeoutError:
+        raise FortydaysError(f"The bundle was tried out, and its model did not answer within {seconds:g} s.") from None
+    if code == 0:
+        return
+    try:
+        error = json.loads(told.splitlines()[-1])
+        message, hint = str(error["message"]), str(error["hint"])
+    except (IndexError, ValueError, KeyError, TypeError):
+        message, hint = f"The bundle was tried out, and its model ended the process (code {code}).", ""
+    raise FortydaysError(message, hint=hint)
+
+
+def main(folder: Path, *, batch: int, seconds: int) -> int:
+    """Open a bundle and ask its model in this process, which ends for good where that takes too much.
+
+    Returns:
+        The exit code: 0, or 1 with the error as one line of JSON on standard error.
+    """
+    resource.setrlimit(resource.RLIMIT_CPU, (4 * seconds, 4 * seconds))  # should nobody be there to end it
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform != "darwin":  # which has no such limit
+        resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+    import numpy as np
+
+    from fortydays.registry.contents import open_bundle
+
+    try:
+        bundle = open_bundle(folder, threads=1)
+        for size in {1, batch}:
+            bundle.model.predict(np.zeros((size, *bundle.model.signature.image), np.uint8), at_once=batch)
+    except FortydaysError as error:
+        return _told(error.message, error.hint)
+    except MemoryError:
+        return _told(f"The bundle was tried out, and its model takes more than {_MOST_MEMORY:,} bytes of memory.")
+    return 0
+
+
+def _told(message: str, hint: str = "") -> int:
+    sys.stderr.write(json.dumps({"message": message, "hint": hint}) + "\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), batch=int(sys.argv[2]), seconds=int(sys.argv[3])))
