@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fortydays.base import database, files
-from fortydays.base.privacy import private_umask, share, tighten
+from fortydays.base.privacy import private_umask, share, shared, tighten
 
 
 def mode(path: Path) -> int:
@@ -83,6 +83,15 @@ def test_what_a_reader_passes_on_has_the_modes_of_their_umask(
     assert mode(tmp_path / "bundle" / "inner" / "text") == file
 
 
+def test_new_folders_above_what_a_reader_passes_on_can_be_entered_too(tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    before.mkdir(mode=0o711)
+    with umask(0o022), shared(before / "new" / "newer" / "bundle"):
+        files.write_text(before / "new" / "newer" / "bundle" / "text", "text")
+    found = [mode(before / each) for each in (".", "new", "new/newer", "new/newer/bundle", "new/newer/bundle/text")]
+    assert found == [0o711, 0o755, 0o755, 0o755, 0o644]
+
+
 def test_a_workspace_that_an_earlier_version_left_open_is_closed_and_nothing_else_is(tmp_path: Path) -> None:
     home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
     with umask(0o022):
@@ -103,6 +112,42 @@ def test_a_workspace_that_an_earlier_version_left_open_is_closed_and_nothing_els
     tighten(home)
     assert mode(home / "runs") == 0o755
     tighten(tmp_path / "nothing")
+
+
+def test_a_workspace_behind_a_link_is_closed(tmp_path: Path) -> None:
+    with umask(0o022):
+        (tmp_path / "home" / "own").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "home")
+    tighten(tmp_path / "link")
+    assert open_to_others(tmp_path / "home") == []
+
+
+@pytest.mark.parametrize("folder", ["project", "for everybody", "home"])
+def test_a_folder_that_is_no_workspace_alone_stays_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    place = tmp_path / folder
+    with umask(0o022):
+        (place / "datasets" / "theirs").mkdir(parents=True)
+        (place / "runs" / "theirs").mkdir(parents=True)
+        if folder != "project":
+            (place / "mlflow.db").write_text("x")
+    if folder == "for everybody":
+        place.chmod(0o1777)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    before = {path: mode(path) for path in (place, *place.rglob("*"))}
+
+    tighten(place)
+
+    assert {path: mode(path) for path in (place, *place.rglob("*"))} == before
+
+
+def test_a_workspace_of_another_user_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with umask(0o022):
+        (tmp_path / "home" / "own").mkdir(parents=True)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    tighten(tmp_path / "home")
+    assert mode(tmp_path / "home") == 0o755
 
 
 @pytest.mark.parametrize(("version", "kept"), [((3, 51, 2), "delete"), ((3, 51, 3), "wal"), ((4, 0, 0), "wal")])

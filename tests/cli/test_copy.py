@@ -1,6 +1,7 @@
 """``forty copy``: a day's study as a file of one's own."""
 
 import ast
+import os
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,15 @@ def test_a_copy_is_written_and_the_next_command_told(here: Path, capsys: pytest.
         "my small study.py is a copy of day 1's study. Change what you like in it.\n"
         "Run it: forty run 'my small study.py'\n"
     )
+
+
+def test_a_copy_has_the_modes_of_the_readers_umask(here: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        assert execute(["copy", "1", "mine.py"]) == 0
+    finally:
+        os.umask(before)
+    assert (here / "mine.py").stat().st_mode & 0o777 == 0o644
 
 
 def test_without_a_name_it_is_called_my_study(here: Path) -> None:

@@ -160,6 +160,8 @@ def test_a_bundle_has_what_a_service_needs_and_is_always_the_same(trained: Train
     second = make_bundle(reference, tmp_path / "two", trained.catalog, trained.settings)
 
     assert first == second == open_bundle(tmp_path / "two", threads=1).manifest
+    # A container is to read it: so is the folder above, where it is new.
+    assert (tmp_path / "a folder").stat().st_mode == (tmp_path / "two").stat().st_mode
     assert set(first.files) == {
         "model.onnx", "labels.json", "signature.json", "preprocessing.json", "golden.npz", "lineage.json",
         "README.md", "mistakes.png", "confidence.json",

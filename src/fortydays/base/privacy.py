@@ -19,6 +19,9 @@ _OURS = (
 )  # fmt: skip
 """Folders of a workspace. The folder ``data`` is not among them: a reader may have opened it to others."""
 
+_MARKS = ("mlflow.db", "mlartifacts", "own", "runs/*/run.json", "serve/requests.sqlite")
+"""What tells a workspace from a folder of other things, whose own names may be among those above."""
+
 
 @contextlib.contextmanager
 def private_umask() -> Iterator[None]:
@@ -43,14 +46,34 @@ def share(path: Path) -> None:
             each.chmod((0o777 if each.is_dir() else 0o666) & ~mask)
 
 
+@contextlib.contextmanager
+def shared(path: Path) -> Iterator[None]:
+    """Do the same with what the block makes at a path, and with each folder above it that the block had to make.
+
+    A folder above that was there before stays as it is.
+    """
+    made = [each for each in path.absolute().parents if not os.path.lexists(each)]
+    yield
+    share(path)
+    mask = os.umask(OTHERS)
+    os.umask(mask)
+    for each in made:
+        with contextlib.suppress(OSError):
+            each.chmod(0o777 & ~mask)
+
+
 def tighten(workspace: Path) -> None:
     """Close a workspace to others, where it was made open by an earlier version of this program.
 
-    Only what this program makes is changed, no link is followed, and what is another's stays as it is. A workspace
-    that is closed already is not looked into.
+    Only what this program makes is changed, no link below it is followed, and what is another's stays as it is. A
+    workspace that is closed already is not looked into, nor is a folder that only has been named as one.
     """
-    with contextlib.suppress(OSError):
-        if not stat.S_IMODE(workspace.stat().st_mode) & OTHERS:
+    with contextlib.suppress(OSError, RuntimeError):
+        workspace = workspace.resolve()
+        if not _is_open(workspace) or not _is_ours(workspace):
+            return
+        _close(workspace)
+        if _is_open(workspace):  # a disk without modes
             return
         for name in _OURS:
             for folder, folders, names in os.walk(workspace / name):
@@ -59,7 +82,21 @@ def tighten(workspace: Path) -> None:
             _close(workspace / name)
         for path in workspace.glob("mlflow.db*"):
             _close(path)
-        _close(workspace)
+
+
+def _is_open(folder: Path) -> bool:
+    return bool(stat.S_IMODE(folder.stat().st_mode) & OTHERS)
+
+
+def _is_ours(workspace: Path) -> bool:
+    """Whether this user keeps the program's state there, and it is no folder that belongs to the whole system.
+
+    A reader can name any folder as the workspace: a project of theirs, or /tmp, which root could close to everybody.
+    """
+    found = workspace.stat()
+    if found.st_uid != os.geteuid() or found.st_mode & stat.S_ISVTX or workspace in (Path("/"), Path.home()):
+        return False
+    return any(any(workspace.glob(each)) for each in _MARKS)
 
 
 def _close(path: Path) -> None:

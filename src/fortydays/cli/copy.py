@@ -8,6 +8,7 @@ import typer
 
 from fortydays.base import files
 from fortydays.base.errors import UsageError
+from fortydays.base.privacy import shared
 
 
 def copy(
@@ -33,6 +34,7 @@ def copy(
         raise UsageError(f"There is no folder {file.parent}.", hint="Make it first, or name a file in another one.")
     with files.storage_errors("read", study.path):
         source = study.path.read_text("utf-8")
-    files.write_text(file, source)
+    with shared(file):
+        files.write_text(file, source)
     typer.echo(f"{file} is a copy of day {study.day}'s study. Change what you like in it.")
     typer.echo(f"Run it: forty run {shlex.quote(str(file))}")

@@ -1,5 +1,6 @@
 """``forty data look``: what a folder of photographs holds, before anything is learned from it."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fortydays.base import files
+from fortydays.base.privacy import shared
 from fortydays.base.settings import available_cores, read_settings
 from fortydays.base.text import printable
 from fortydays.cli import streams
@@ -59,7 +61,8 @@ def look(
                 listing, collection, workers=available_cores(), progress=progress, fixed_camera=fixed_camera
             )
             page = make_page(found, collection.pixels(), name=name, place=str(folder))
-    files.write_text(path, page)
+    with shared(path) if output is not None else contextlib.nullcontext():
+        files.write_text(path, page)
     if as_json:
         document = {"schema_version": 1, "name": name, "page": str(path), **found.as_dict()}
         typer.echo(json.dumps(document, ensure_ascii=False))

@@ -1,5 +1,6 @@
 """``forty fit``: from a folder of your own photographs to a model that can be served."""
 
+import contextlib
 import json
 import re
 import sys
@@ -10,6 +11,7 @@ import typer
 
 from fortydays.base import files
 from fortydays.base.errors import ExitCode, StudyChangedError, UsageError
+from fortydays.base.privacy import shared
 from fortydays.base.settings import Settings, read_settings
 from fortydays.cli import streams
 from fortydays.cli.data_look import FIXED_CAMERA
@@ -191,7 +193,8 @@ def _write_page(done: "Fitted", output: Path | None, settings: Settings) -> Path
 
     path = (output or settings.workspace / "reports" / f"{done.findings.name}.html").absolute()
     pixels = kept_pixels(done.collection, SIDE)
-    files.write_text(path, make_page(done.findings, lambda row: pixels[row]))
+    with shared(path) if output is not None else contextlib.nullcontext():
+        files.write_text(path, make_page(done.findings, lambda row: pixels[row]))
     return path
 
 

@@ -13,7 +13,7 @@ import typer
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, UsageError
-from fortydays.base.privacy import share
+from fortydays.base.privacy import shared
 from fortydays.base.settings import available_cores, read_settings
 from fortydays.base.text import printable
 from fortydays.cli import streams
@@ -215,8 +215,8 @@ def _write(
         if not overwrite:  # it may have taken a while
             _check_free(path)
 
-    files.write_atomically(path.absolute(), write)
-    share(path)
+    with shared(path):
+        files.write_atomically(path.absolute(), write)
 
 
 # --------------------------------------------------------------------------------------------------- how they are told

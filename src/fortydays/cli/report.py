@@ -1,5 +1,6 @@
 """``forty report``: a day's results as one HTML file."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,7 +8,7 @@ import typer
 
 from fortydays.base import files
 from fortydays.base.errors import StorageError, UsageError
-from fortydays.base.privacy import share
+from fortydays.base.privacy import shared
 from fortydays.base.settings import read_settings
 
 if TYPE_CHECKING:
@@ -37,9 +38,8 @@ def report(
     usual = settings.workspace / "reports" / f"{subject.file_name}.html"
     path = (output or usual).absolute()
     try:
-        files.write_text(path, page)
-        if output is not None:
-            share(path)
+        with shared(path) if output is not None else contextlib.nullcontext():
+            files.write_text(path, page)
     except StorageError as error:
         if output is None:
             raise

@@ -21,7 +21,7 @@ from typing import Any
 
 from fortydays.base import clock, files
 from fortydays.base.errors import DataError, StorageError, UsageError
-from fortydays.base.privacy import share
+from fortydays.base.privacy import share, shared
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.base.text import printable, shown, without_credentials
@@ -106,7 +106,8 @@ def require_folder(remote: Remote, *, make: bool) -> None:
             f"The remote {remote} cannot be reached: there is no folder {printable(str(missing))}.",
             hint="Is its disk mounted?" if make else "Nothing was ever pushed there, or its disk is not mounted.",
         )
-    files.make_folder(folder)
+    with shared(folder):
+        files.make_folder(folder)
 
 
 def same_content(version: DataVersion, other: DataVersion, remote: Remote) -> None:

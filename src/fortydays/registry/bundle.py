@@ -1,10 +1,11 @@
 """A bundle: what a service needs of a model version and nothing else, in one folder that can be carried anywhere."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from fortydays.base import files
 from fortydays.base.errors import UsageError
-from fortydays.base.privacy import share
+from fortydays.base.privacy import shared
 from fortydays.base.settings import Settings
 from fortydays.registry import package
 from fortydays.registry.card import with_version
@@ -40,9 +41,11 @@ def make_bundle(reference: Reference, folder: Path, catalog: Catalog, settings: 
     version = catalog.find(reference)
     if version.retired:
         raise UsageError(f"{version} was retired ({version.retired}) and is not to be used.")
+    folder = folder.absolute()
+    is_for_others = not folder.is_relative_to(settings.workspace)  # for whoever serves it
     with scratch(settings) as place:
         manifest = catalog.fetch(version, place / "version")
-        with files.folder_built_whole(folder.absolute()) as building:
+        with shared(folder) if is_for_others else nullcontext(), files.folder_built_whole(folder) as building:
             for name in (*NEEDED, *WHERE_THERE):
                 if name in NEEDED or name in manifest.files:
                     with files.storage_errors("read", place / "version" / name):
@@ -50,7 +53,4 @@ def make_bundle(reference: Reference, folder: Path, catalog: Catalog, settings: 
                     files.write_bytes(building / name, content)
             files.write_text(building / CARD_FILE, with_version(place / "version", version))
             facts = {"name": version.name, "version": version.version, "registered": version.digest}
-            manifest = package.seal(building, kind="bundle", facts=facts)
-            if not folder.absolute().is_relative_to(settings.workspace):  # it is for whoever serves it
-                share(building)
-            return manifest
+            return package.seal(building, kind="bundle", facts=facts)
