@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from email.message import Message
 
 import pytest
 
@@ -71,3 +72,18 @@ def test_what_is_no_form_or_has_too_many_parts_is_refused(parts: list[bytes], ki
     ) as caught:
         read(*parts, kind=kind)
     assert caught.value.status == 400
+
+
+def test_a_header_of_semicolons_is_refused_before_it_takes_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    monkeypatch.setattr(Message, "get_filename", lambda _: taken.append(1))
+    for several in (";" * 60, '="' + ";" * 4_000, "; a=1" * 60):
+        with pytest.raises(RequestError, match="The form cannot be read"):
+            read(part(f"name=f; filename{several}"))
+        with pytest.raises(RequestError, match="The form cannot be read"):
+            read(part("name=f; filename=a"), kind=TYPE + several)
+    assert taken == []
+
+
+def test_a_name_with_semicolons_in_it_is_a_name() -> None:
+    assert read(part('name=f; filename="a;b;c.png"')) == [("a;b;c.png", b"x")]

@@ -10,6 +10,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from fortydays.serve.errors import RequestError
 
 _FILE_TYPES = ("image/", "application/octet-stream")
+_MOST_PARAMETERS = 50
+"""Semicolons of a header: reading takes time that grows with their number squared, and a file's name may have some."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -50,6 +52,8 @@ class _Reader:
         self.parts.append(_Part())
 
     def _end_header(self) -> None:
+        if self._value.count(b";") > _MOST_PARAMETERS:
+            raise FormParserError("too many parameters")
         self.parts[-1].headers.append((bytes(self._name), bytes(self._value)))
         self._name.clear()
         self._value.clear()
@@ -67,6 +71,8 @@ async def read_files(content_type: str, body: AsyncIterator[bytes], *, most: int
         RequestError: 400, it is no form, has too many parts, or no file.
     """
     wrong = RequestError(400, f"The form cannot be read, or has too many parts; expected at most {most} files.")
+    if content_type.count(";") > _MOST_PARAMETERS:
+        raise wrong
     try:
         reader = _Reader(parse_options_header(content_type)[1][b"boundary"], 2 * most)
         async for chunk in body:
