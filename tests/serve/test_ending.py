@@ -13,9 +13,11 @@ from typing import Any, cast
 import pytest
 
 from fortydays.base import files
+from fortydays.base.errors import FortydaysError
 from fortydays.base.process import identity
-from fortydays.serve import server
+from fortydays.serve import members, server
 from fortydays.serve.guard import Access
+from fortydays.serve.members import write_current
 from fortydays.serve.server import Launch, Member
 
 WORKERS = 4
@@ -81,3 +83,52 @@ def test_a_worker_that_cannot_hear_those_who_wait_ends_all_the_same(
     assert ended == [signal.SIGTERM]
     assert not service.ready
     assert "Those who waited to be let in were not heard: a defect of the service" in caplog.text
+
+
+def _made_up_service(reloads: list[tuple[int, bool]]) -> Any:
+    """One that notes the version each reload finds, and whether it is taken for tried out."""
+    service = SimpleNamespace(ready=True, main=SimpleNamespace(batcher=SimpleNamespace(waiting=0)))
+    service.metrics = SimpleNamespace(waiting=SimpleNamespace(set=lambda _count: None))
+
+    async def reload(find: Any, *, tried: bool = False) -> dict[str, Any]:
+        reloads.append((int((await find("main")).name), tried))
+        return {"main": {"changed": True}}
+
+    service.reload = reload
+    return service
+
+
+def test_a_bundle_is_tried_out_by_the_worker_that_is_told_alone_and_the_old_one_not_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def new(_launch: Any) -> dict[str, Path]:
+        return {"main": tmp_path / "2"}
+
+    monkeypatch.setattr(members, "fetch_all", new)
+    write_current(tmp_path, {"main": tmp_path / "1"}, generation=1)
+    reloads: list[tuple[int, bool]] = []
+
+    async def told() -> None:
+        member = Member(_launch(tmp_path), _made_up_service(reloads), generation=1)
+        other = {"process": {**identity(), "host": "another"}, "generation": 2, "problem": "no room"}
+        files.write_json(tmp_path / "worker-1.json", other)
+        with pytest.raises(FortydaysError, match="A worker could not load it: no room"):
+            await member.reload()
+
+    asyncio.run(told())
+    assert reloads == [(2, False), (1, True)]
+
+    async def watches() -> None:
+        member = Member(_launch(tmp_path), _made_up_service(reloads), generation=0)
+        member.start()
+        end = time.monotonic() + 10
+        while len(reloads) < 3 and time.monotonic() < end:
+            await asyncio.sleep(0.01)
+        await member.stop()
+
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        asyncio.run(watches())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert reloads[2:] == [(1, True)]

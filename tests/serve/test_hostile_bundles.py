@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -226,6 +228,16 @@ def test_the_end_of_a_service_is_not_held_up_by_a_bundle_that_is_tried_out(tmp_p
         assert found.end() == (143, "Stopped.\n")
         assert time.monotonic() - began < 25
     reload.join()
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="Linux chooses which process ends when memory does")
+def test_where_memory_ends_the_trial_ends_and_not_the_service(tmp_path: Path) -> None:
+    tried = (
+        "import sys; from pathlib import Path; from fortydays.serve.trying import main\n"
+        "main(Path(sys.argv[1]), batch=1, seconds=60); print(Path('/proc/self/oom_score_adj').read_text())"
+    )
+    done = subprocess.run([sys.executable, "-c", tried, tmp_path], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1000"
 
 
 @pytest.mark.parametrize("facts", [[], "text", None])

@@ -135,7 +135,7 @@ class Member:
             old = {role: Path(folder) for role, folder in before["folders"].items()}
             self._generation += 1
             write_current(self._launch.state, old, generation=self._generation)
-            await self._service.reload(_finder(old))
+            await self._service.reload(_finder(old), tried=True)
             self._tell("")
             raise FortydaysError(f"A worker could not load it: {failures[0]}")
         forget(self._launch.state / _BUNDLES, except_for=folders.values())
@@ -179,7 +179,7 @@ class Member:
                 self._generation = current["generation"]
                 folders = {role: Path(folder) for role, folder in current["folders"].items()}
                 try:
-                    await self._service.reload(_finder(folders))
+                    await self._service.reload(_finder(folders), tried=True)
                 except FortydaysError as error:
                     self._tell(error.message)
                 except Exception:  # or nobody would look any more

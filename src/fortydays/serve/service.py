@@ -177,11 +177,12 @@ class Service:
         probabilities = await model.batcher.answer(images, until=until)
         return Answer(model=model, probabilities=probabilities, seconds=clock.seconds() - arrived)
 
-    async def reload(self, find: FindBundle) -> dict[str, Any]:
+    async def reload(self, find: FindBundle, *, tried: bool = False) -> dict[str, Any]:
         """Replace what has changed: find, load, check and warm the new, let it answer, and let the old one finish.
 
         Args:
             find: where the bundles are.
+            tried: whether they have been tried out, by another worker or by having been served.
 
         Returns:
             What is served by role: {"model", "changed"}.
@@ -195,7 +196,7 @@ class Service:
             new: dict[str, ServedModel] = {}
             try:
                 for role in [role for role, model in self._models.items() if model is not None]:
-                    new[role] = await self._loaded(role, await find(role))
+                    new[role] = await self._loaded(role, await find(role), tried=tried)
             except FortydaysError:
                 self.metrics.reloads.labels("failed").inc()
                 for model in new.values():
@@ -217,9 +218,10 @@ class Service:
             self.metrics.reloads.labels("done").inc()
             return result
 
-    async def _loaded(self, role: str, folder: Path) -> ServedModel:
+    async def _loaded(self, role: str, folder: Path, *, tried: bool) -> ServedModel:
         try:
-            await try_out(folder, batch=self.limits.batch, seconds=self.limits.trial)
+            if not tried:
+                await try_out(folder, batch=self.limits.batch, seconds=self.limits.trial)
             model = await asyncio.to_thread(load, folder, self.limits, self.metrics, threads=self._threads)
         except FortydaysError as error:
             # Whoever asked over HTTP is not told where things lie.

@@ -4,7 +4,9 @@ What a file says can be checked; how long a model computes, and in how much memo
 """
 
 import asyncio
+import contextlib
 import json
+import os
 import resource
 import sys
 from pathlib import Path
@@ -39,7 +41,8 @@ async def try_out(folder: Path, *, batch: int, seconds: float) -> None:
         error = json.loads(told.splitlines()[-1])
         message, hint = str(error["message"]), str(error["hint"])
     except (IndexError, ValueError, KeyError, TypeError):
-        message, hint = f"The bundle was tried out, and its model ended the process (code {code}).", ""
+        why = "it takes too much time or memory" if code < 0 else f"code {code}"
+        message, hint = f"The bundle was tried out, and its model ended the process: {why}.", ""
     raise FortydaysError(message, hint=hint)
 
 
@@ -53,6 +56,9 @@ def main(folder: Path, *, batch: int, seconds: int) -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform != "darwin":  # which has no such limit
         resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+    with contextlib.suppress(OSError):  # where a container has less memory, Linux ends this process, not the service
+        Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # or NumPy takes addresses for a thread of each core
     import numpy as np
 
     from fortydays.registry.contents import open_bundle
