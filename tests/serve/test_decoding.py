@@ -51,6 +51,26 @@ def test_one_wrong_image_of_several_is_told_and_the_next_request_is_answered(dec
     assert asyncio.run(both())[0].tolist() == [[7] * 4] * 4
 
 
+@pytest.mark.parametrize("size", [4, 1500])
+def test_an_error_that_nobody_expects_ends_no_thread(
+    decoders: Decoders, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, size: int
+) -> None:
+    def fails(_self: Unpacked) -> Any:
+        raise MemoryError
+
+    async def several() -> Any:
+        with monkeypatch.context() as patch:
+            patch.setattr(Unpacked, "pixels", fails)
+            for _ in range(4):
+                with pytest.raises(RequestError, match=r"The service failed\.") as caught:
+                    await decoded(decoders, png(size), seconds=5)
+                assert caught.value.status == 500
+        return await decoded(decoders, png(size))
+
+    assert asyncio.run(several())[0].tolist() == [[7] * 4] * 4
+    assert "An image was not decoded: a defect of the service" in caplog.text
+
+
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Large images take until this is set."""

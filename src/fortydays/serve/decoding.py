@@ -5,6 +5,7 @@ thread of their own: they wait for each other, and nobody waits for them. One at
 """
 
 import asyncio
+import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from fortydays.base import clock
 from fortydays.serve.errors import RequestError, busy
 from fortydays.serve.images import Unpacked, unpack
 
+_LOG = logging.getLogger(__name__)
 _THREADS = 2
 
 
@@ -136,6 +138,9 @@ class Decoders:
             result = work(job)
         except RequestError as error:
             result = RequestError(error.status, f"{job.name}: {error.message}") if job.name else error
+        except Exception:  # or this thread would end, and after it the service decode nothing
+            _LOG.exception("An image was not decoded: a defect of the service")
+            result = RequestError(500, "The service failed.")
         if result is not None:
             try:
                 job.loop.call_soon_threadsafe(_resolve, job.future, result)
