@@ -124,12 +124,14 @@ def test_where_there_is_no_package_the_path_is_named(tmp_path: Path) -> None:
 
 LEFT_BY_FILE_MANAGERS = (
     ".DS_Store", "._model.onnx", "Thumbs.db", "thumbs.db", "desktop.ini", ".directory", "pictures/.DS_Store",
+    "Icon\r", "@eaDir/model.onnx@SynoEAStream", "__MACOSX/._model.onnx", ".Spotlight-V100/store.db",
 )  # fmt: skip
 
 
 def test_what_file_managers_leave_in_a_folder_does_no_harm(folder: Path, tmp_path: Path) -> None:
     whole = check(folder)
     for name in LEFT_BY_FILE_MANAGERS:
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(b"left")
 
     assert check(folder) == whole

@@ -21,7 +21,12 @@ _LARGEST_MANIFEST = 1_000_000
 _LARGEST_FILE = 2**40
 _MOST_FILES = 1_000
 _SHOWN = 5
-_OF_FILE_MANAGERS = frozenset((".ds_store", ".localized", ".directory", "thumbs.db", "ehthumbs.db", "desktop.ini"))
+_OF_FILE_MANAGERS = frozenset(
+    (".ds_store", ".localized", ".directory", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r")
+)
+_FOLDERS_OF_SYSTEMS = frozenset(
+    ("@eadir", "__macosx", ".appledouble", ".spotlight-v100", ".fseventsd", ".trashes", "lost+found")
+)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -182,7 +187,7 @@ def _text(content: Mapping[str, Any]) -> bytes:
 def _files_in(folder: Path) -> Iterator[tuple[str, Path]]:
     """The files of a folder and its subfolders by name, sorted. A link could lead anywhere, so there may be none.
 
-    Files that file managers leave are passed over.
+    What file managers, servers of files and disks leave is passed over.
     """
     if not files.is_folder(folder):
         raise StorageError(f"There is no folder {folder}.")
@@ -199,7 +204,8 @@ def _files_in(folder: Path) -> Iterator[tuple[str, Path]]:
             if count > _MOST_FILES:
                 raise DamagedPackageError(f"{folder} holds more than {_MOST_FILES:,} files.")
             if stat.S_ISDIR(mode):
-                waiting.append(path)
+                if path.name.lower() not in _FOLDERS_OF_SYSTEMS:
+                    waiting.append(path)
             elif stat.S_ISREG(mode):
                 if not _is_of_a_file_manager(path.name):
                     yield name, path
