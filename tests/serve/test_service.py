@@ -21,6 +21,7 @@ from made_up_bundles import TOKEN, Running, bundle, served
 from PIL import Image
 
 from fortydays.base.errors import FortydaysError
+from fortydays.registry.package import seal
 from fortydays.serve.guard import Access
 from fortydays.serve.limits import Limits
 from fortydays.serve.log import RequestLog
@@ -481,6 +482,16 @@ def test_the_card_is_a_page_in_which_nothing_of_it_is_markup(running: Running) -
     assert "&lt;b&gt;no&lt;/b&gt;" in answer.text
     assert "license" not in answer.text
     assert requests.get(f"{running.address}/model/picture", timeout=10).status_code == 404
+
+
+def test_a_card_that_would_take_minutes_is_shown_as_text(tmp_path: Path) -> None:
+    bundle(tmp_path / "one")
+    (tmp_path / "one" / "README.md").write_text("---\na: b\n---\n" + "![<b>" * 60_000)
+    seal(tmp_path / "one", kind="bundle", facts={"name": "digits", "version": 1})
+    with served(tmp_path / "one") as found:
+        text = requests.get(f"{found.address}/model/card", timeout=10).text
+    assert "<pre>![&lt;b&gt;![" in text
+    assert "<b>" not in text
 
 
 def test_the_inference_protocol_is_spoken(running: Running) -> None:

@@ -21,7 +21,6 @@ from fortydays.base.errors import FortydaysError
 from fortydays.base.text import printable, shown
 from fortydays.serve import documents as shapes
 from fortydays.serve.answers import label, prediction
-from fortydays.serve.card import card_page
 from fortydays.serve.connections import UNDER_WAY
 from fortydays.serve.errors import RequestError
 from fortydays.serve.form import read_files
@@ -290,7 +289,7 @@ def _add_pages(app: FastAPI, service: Service) -> None:
     @app.get("/model/card", tags=["model"], response_class=Response, responses={200: {"content": {"text/html": {}}}})
     async def card() -> Response:
         """The model card, as a page."""
-        return Response(card_page(service.main.bundle), media_type="text/html", headers=_NO_STORE)
+        return Response(service.main.card, media_type="text/html", headers=_NO_STORE)
 
     @app.get(
         "/model/picture",

@@ -5,11 +5,13 @@ import re
 
 from fortydays.registry.contents import PICTURE_FILE, Bundle
 
+_LONGEST = 60_000
+"""Characters. The time that Markdown takes can grow with their number squared; these take a second at most."""
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 
 
 def card_page(bundle: Bundle) -> str:
-    """The card as HTML; what is HTML in it is shown as text.
+    """The card as HTML; what is HTML in it is shown as text, and so is a card that is too long.
 
     Args:
         bundle: the model's.
@@ -17,7 +19,10 @@ def card_page(bundle: Bundle) -> str:
     from markdown_it import MarkdownIt
 
     text = _FRONT_MATTER.sub("", bundle.card)
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    if len(text) > _LONGEST:
+        body = f"<pre>{html.escape(text)}</pre>"
+    else:
+        body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
     body = body.replace(f'src="{PICTURE_FILE}"', 'src="picture"')
     title = html.escape(f"{bundle.name}@{bundle.version}")
     return (

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fortydays.base import clock
 from fortydays.registry.contents import Bundle, open_bundle
 from fortydays.serve.batching import Batcher
+from fortydays.serve.card import card_page
 from fortydays.serve.limits import Limits
 from fortydays.serve.metrics import Metrics
 
@@ -24,12 +25,14 @@ class ServedModel:
         bundle: what is served.
         batcher: computes.
         folder: where the bundle lies.
+        card: the model card, as a page.
         samples: for each class that the bundle has an image of, its place and the image as a PNG file.
     """
 
     bundle: Bundle
     batcher: Batcher
     folder: Path
+    card: str
     samples: tuple[tuple[int, bytes], ...] = ()
 
     @property
@@ -58,7 +61,7 @@ def load(folder: Path, limits: Limits, metrics: Metrics, *, threads: int) -> Ser
 
     batcher = Batcher(compute, limits, seconds=lambda images: one + (images - 1) * each, observe=metrics.batch.observe)
     samples = tuple((place, _png(image)) for place, image in bundle.samples.items())
-    return ServedModel(bundle=bundle, batcher=batcher, folder=folder, samples=samples)
+    return ServedModel(bundle=bundle, batcher=batcher, folder=folder, card=card_page(bundle), samples=samples)
 
 
 def _png(image: NDArray[np.uint8]) -> bytes:
