@@ -16,7 +16,9 @@ import pytest
 import requests
 from made_up_bundles import bundle
 
+from fortydays.base import files
 from fortydays.base.errors import UsageError
+from fortydays.base.process import identity
 from fortydays.base.settings import read_settings
 from fortydays.serve.server import access_for, address_of, bound, running
 from fortydays.serve.source import shadow_of, source_of
@@ -255,8 +257,10 @@ def test_what_to_serve_is_a_folder_or_a_model(tmp_path: Path, monkeypatch: pytes
 
 def test_what_a_killed_service_left_behind_goes(tmp_path: Path) -> None:
     parent = tmp_path / "home" / "serve" / "running"
+    files.write_json(parent / "1-8000" / "service.json", {"process": {**identity(), "started": "before"}})
     bundle(tmp_path / "now")
     with service(tmp_path / "home", str(tmp_path / "now")) as found:
+        assert not (parent / "1-8000").exists()
         assert [each.address for each in running(parent)] == [found.address]
     assert list(parent.iterdir())
     assert running(parent) == []

@@ -106,6 +106,7 @@ def serve(launch: Launch, listening: socket.socket, *, ready: Callable[[str], No
     Raises:
         FortydaysError: a model cannot be had or is not one to serve.
     """
+    running(launch.state.parent)  # what killed services left behind goes
     files.make_private_folder(launch.state)
     try:
         folders = asyncio.run(fetch_all(launch))
