@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -212,6 +214,20 @@ def test_fifteen_hostile_bundles_are_refused_by_a_service_that_answers_all_the_w
     running.folders["main"] = tmp_path / "good"
     told = requests.post(f"{running.address}/admin/reload", headers=ADMIN, timeout=60).json()
     assert told["main"] == {"model": "digits@2", "changed": True}
+
+
+@pytest.mark.slow
+def test_a_service_that_starts_with_such_a_bundle_can_be_ended(tmp_path: Path) -> None:
+    written(tmp_path / "bundle", "minutes of computing")
+    command = (sys.executable, "-m", "fortydays", "serve", str(tmp_path / "bundle"), "--port", "0")
+    with subprocess.Popen(command, env={**os.environ, "FORTYDAYS_HOME": str(tmp_path / "home")}) as starting:
+        try:
+            time.sleep(5)
+            assert starting.poll() is None
+            starting.send_signal(signal.SIGINT)
+            assert starting.wait(10) == 130
+        finally:
+            starting.kill()
 
 
 @pytest.mark.slow

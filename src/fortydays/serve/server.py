@@ -23,6 +23,7 @@ from fortydays.base.process import has_ended, identity
 from fortydays.serve.guard import Access, is_loopback
 from fortydays.serve.members import Launch, Member, fetch_all, members, read_current, write_current
 from fortydays.serve.service import MAIN, SHADOW, Service
+from fortydays.serve.trying import try_out
 
 if TYPE_CHECKING:
     from fortydays.serve.guard import Guard
@@ -109,7 +110,7 @@ def serve(launch: Launch, listening: socket.socket, *, ready: Callable[[str], No
     running(launch.state.parent)  # what killed services left behind goes
     files.make_private_folder(launch.state)
     try:
-        folders = asyncio.run(fetch_all(launch))
+        folders = asyncio.run(_tried(launch))
         write_current(launch.state, folders, generation=1)
         _write_running(launch, listening)
         if launch.workers == 1:
@@ -119,6 +120,14 @@ def serve(launch: Launch, listening: socket.socket, *, ready: Callable[[str], No
     finally:
         listening.close()
         files.remove(launch.state)
+
+
+async def _tried(launch: Launch) -> dict[str, Path]:
+    """What is to be served, tried out: who waits for a model that computes without end cannot be told to end."""
+    folders = await fetch_all(launch)
+    for folder in folders.values():
+        await try_out(folder, batch=launch.limits.batch, seconds=launch.limits.trial)
+    return folders
 
 
 def _serve_one(launch: Launch, listening: socket.socket, *, ready: Callable[[str], None] | None = None) -> None:
