@@ -166,7 +166,7 @@ def test_a_network_that_is_really_built_computes_what_keras_does(
     network = frozen_network(features, (40, 36, 3), settings)
     found = network.session(threads=1)(images)
 
-    part = networks._frozen_part(features, (40, 36, 3), networks._network(features))
+    part = networks.frozen_part(features, (40, 36, 3), networks._network(features))
     expected = np.asarray(part(images.astype(np.float32) / 255, training=False))
     assert found.shape == (20, *features.shape) == expected.shape
     assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()

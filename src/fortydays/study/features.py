@@ -129,8 +129,8 @@ def given(
         StorageError: the workspace cannot be written.
     """
     if features is None:
-        return Given(dataset=_with_few(dataset, examples), builder=builder)
-    from fortydays.study.frozen import frozen_network, pretrained_model
+        return Given(dataset=with_few(dataset, examples), builder=builder)
+    from fortydays.study.frozen import frozen_network
 
     images = dataset.training.validation.images
     frozen = frozen_network(features, tuple(images.shape[1:]), settings, progress)
@@ -144,16 +144,32 @@ def given(
         validation=of(dataset.training.validation, "validation"),
         num_classes=dataset.training.num_classes,
     )
-    filled: ModelBuilder = builder
-    if features.before_last_block and features.pretrained:
-        filled = _Filled(builder, lambda: pretrained_model(features, settings, progress))
     featured = dataclasses.replace(
         dataset, training=training, test=SealedSplit(lambda: of(dataset.test.open(), "test"))
     )
-    return Given(dataset=_with_few(featured, examples), builder=filled, frozen=frozen)
+    builder = filled(builder, features, settings, progress)
+    return Given(dataset=with_few(featured, examples), builder=builder, frozen=frozen)
 
 
-def _with_few(dataset: Dataset, examples: int | None) -> Dataset:
+def filled(
+    builder: "ModelBuilder", features: Features, settings: Settings, progress: Progress = SILENT
+) -> "ModelBuilder":
+    """A builder whose models begin with the pretrained weights of the part that is trained further, where one is.
+
+    Args:
+        builder: of the network on the features.
+        features: that it learns from.
+        settings: where weights are looked for; they are read when a model is first built.
+        progress: told of the work.
+    """
+    if not (features.before_last_block and features.pretrained):
+        return builder
+    from fortydays.study.frozen import pretrained_model
+
+    return _Filled(builder, lambda: pretrained_model(features, settings, progress))
+
+
+def with_few(dataset: Dataset, examples: int | None) -> Dataset:
     """The dataset with so many training examples of each class, or with all."""
     if examples is None:
         return dataset

@@ -218,11 +218,11 @@ def whole_model(
     """
     import keras
 
-    frozen = _frozen_part(features, image_shape, backbone)
+    frozen = frozen_part(features, image_shape, backbone)
     return keras.Model(frozen.input, head(frozen.output))
 
 
-def _frozen_part(features: Features, image_shape: tuple[int, ...], model: "keras.Model") -> "keras.Model":
+def frozen_part(features: Features, image_shape: tuple[int, ...], model: "keras.Model") -> "keras.Model":
     """From images of any size, from 0 to 1, to features."""
     import keras
     from keras import layers
@@ -243,6 +243,20 @@ def _frozen_part(features: Features, image_shape: tuple[int, ...], model: "keras
     else:
         x = layers.GlobalAveragePooling2D(keepdims=True)(model(x))
     return keras.Model(images, x, name="frozen")
+
+
+def features_of_pixels(frozen: "keras.Model") -> Callable[[Any], Any]:
+    """From uint8 pixels to features, as a function of tensors.
+
+    Args:
+        frozen: from :func:`frozen_part`.
+    """
+    import keras
+
+    def answer(images: Any) -> Any:
+        return frozen(keras.ops.cast(images, "float32") / 255.0, training=False)
+
+    return answer
 
 
 # --------------------------------------------------------------------------------------------- in a process of its own
@@ -275,17 +289,15 @@ def _work(request: dict[str, Any]) -> None:
     from fortydays.models.cost import multiply_adds
     from fortydays.train.framework import load_keras
 
-    keras = load_keras(threads=1)
+    load_keras(threads=1)
     features = Features(**request["features"])
     model = _network(features)
     if request["path"]:
         load_weights(model, Path(request["path"]), request["form"])
-    frozen = _frozen_part(features, tuple(request["image_shape"]), model)
-
-    def answer(images: Any) -> Any:
-        return frozen(keras.ops.cast(images, "float32") / 255.0, training=False)
-
-    graph = to_graph(answer, frozen.input_shape[1:], dtype="uint8", names=(INPUT, OUTPUT), layers_of=frozen)
+    frozen = frozen_part(features, tuple(request["image_shape"]), model)
+    graph = to_graph(
+        features_of_pixels(frozen), frozen.input_shape[1:], dtype="uint8", names=(INPUT, OUTPUT), layers_of=frozen
+    )
     content: bytes = graph.SerializeToString(deterministic=True)
     path = Path(request["onnx"])
     files.write_bytes(path, content)

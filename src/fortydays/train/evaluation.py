@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.data.arrays import Split
-from fortydays.train.backends import Loss, backend
+from fortydays.train.backends import Backend, Loss, backend
 
 if TYPE_CHECKING:
     import keras
@@ -37,12 +37,20 @@ class Evaluator:
         batch_size: images in one call; the last batch is filled up and the filling cut off again.
         test_views: the views of an image whose probabilities are averaged, as a recipe names them.
         convolutions: whether the model has any, which decides how a backend compiles it.
+        on: what compiles and computes; the backend that ``KERAS_BACKEND`` asks for, unless given.
     """
 
     def __init__(
-        self, *, model: "keras.Model", loss: Loss, batch_size: int, test_views: str, convolutions: bool
+        self,
+        *,
+        model: "keras.Model",
+        loss: Loss,
+        batch_size: int,
+        test_views: str,
+        convolutions: bool,
+        on: Backend | None = None,
     ) -> None:
-        self._backend = backend()
+        self._backend = on or backend()
         self._run = self._backend.compile_evaluation(
             model=model, loss=loss, test_views=test_views, convolutions=convolutions
         )

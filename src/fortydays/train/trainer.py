@@ -17,7 +17,7 @@ from fortydays.base import clock
 from fortydays.base.errors import TrainingFailedError, UsageError
 from fortydays.data.arrays import Split, TrainingData
 from fortydays.train.augmentation import LARGEST_SIDE, changes_of_images, draws_of_epoch, resamples
-from fortydays.train.backends import LONGEST_CHUNK, DeviceSplit, backend
+from fortydays.train.backends import LONGEST_CHUNK, Backend, DeviceSplit, backend
 from fortydays.train.checkpoint import Checkpoint
 from fortydays.train.evaluation import Evaluation, Evaluator
 from fortydays.train.framework import (
@@ -85,6 +85,7 @@ class Trainer:
         device_train: the training split on the device, where several trainers share it.
         bfloat16_is_fast: whether "auto" precision may take bfloat16.
         substitutes: whether layers may be computed by :mod:`fortydays.train.substitutes`.
+        on: what compiles and computes; the backend that ``KERAS_BACKEND`` asks for, unless given.
 
     Raises:
         UsageError: the batch is larger than the training split, or the model does not fit the data.
@@ -99,6 +100,7 @@ class Trainer:
         device_train: DeviceSplit | None = None,
         bfloat16_is_fast: bool = False,
         substitutes: bool = True,
+        on: Backend | None = None,
     ) -> None:
         check_recipe_fits(recipe, data)
         began = clock.seconds()
@@ -108,7 +110,7 @@ class Trainer:
         model = build_model(builder, seed=0, precision="float32")
         self.convolutions = has_convolutions(model)
         self.precision = resolve_precision(recipe, convolutions=self.convolutions, bfloat16_is_fast=bfloat16_is_fast)
-        self._backend = backend()
+        self._backend = on or backend()
         check_model_fits(model, data)
         model = self._build(seed=0)
         self.model = model
@@ -160,6 +162,7 @@ class Trainer:
             batch_size=1000 if self.convolutions else 5000,
             test_views=test_views,
             convolutions=self.convolutions,
+            on=self._backend,
         )
 
     def _drawn(self, recipe: Recipe, *, seed: int, epoch: int, order: NDArray[np.int32]) -> NDArray[np.int32]:

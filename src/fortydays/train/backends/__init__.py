@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import keras
 
     from fortydays.data.arrays import Split
+    from fortydays.train.program import Program
     from fortydays.train.recipe import Recipe
 
 LONGEST_CHUNK = 2048
@@ -69,9 +70,19 @@ class CompiledEpoch(Protocol):
             example, the label with the larger share counts as the right one.
         """
 
+    def program(self, order: NDArray[np.int32], drawn: NDArray[np.int32], rates: NDArray[np.float32]) -> "Program":
+        """What is computed for arguments of these shapes; nothing runs."""
 
-CompiledEvaluation = Callable[[Any, Any], tuple[NDArray[np.float32], NDArray[np.float32]]]
-"""From a batch on the device, images and labels, to the loss and the probabilities of each image."""
+
+class CompiledEvaluation(Protocol):
+    """The evaluation of one batch of one shape, compiled once."""
+
+    def __call__(self, images: Any, labels: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """From a batch on the device to the loss and the probabilities of each image."""
+
+    def program(self, images: Any, labels: Any) -> "Program":
+        """What is computed for batches of these shapes; nothing runs."""
+
 
 Replacements = Mapping[type, Callable[[Any], Any]]
 """For a type of Keras layer, what makes its substitute from it; see :mod:`fortydays.train.substitutes`."""
@@ -114,6 +125,9 @@ class Backend(Protocol):
         self, *, model: "keras.Model", loss: Loss, test_views: str, convolutions: bool
     ) -> CompiledEvaluation:
         """Compile the evaluation of one batch shape."""
+
+    def program_of(self, function: Callable[..., Any], *arguments: NDArray[Any]) -> "Program":
+        """What a function of tensors computes for arguments of these shapes and types; nothing runs."""
 
     def replacements(self, *, convolutions: bool) -> Replacements:
         """The layers that can be computed faster than Keras does, in a program with or without convolutions."""

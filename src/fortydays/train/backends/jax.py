@@ -7,6 +7,7 @@ back into their variables after each call: to all others they look as on TensorF
 
 import os
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from fortydays.data.arrays import Split
 from fortydays.train import augmentation
 from fortydays.train.backends import LONGEST_CHUNK, CompiledEvaluation, Loss, Replacements
 from fortydays.train.backends import DeviceSplit as AnyDeviceSplit
+from fortydays.train.program import Program
 from fortydays.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -102,6 +104,13 @@ def batch_on_device(array: NDArray[Any]) -> Any:
     return jnp.asarray(array)
 
 
+def program_of(function: Callable[..., Any], *arguments: NDArray[Any]) -> Program:
+    """What a function of tensors computes for arguments of these shapes and types; nothing runs."""
+    import jax
+
+    return Program(operations=str(jax.jit(function).lower(*arguments).as_text()))
+
+
 def replacements(*, convolutions: bool) -> Replacements:  # noqa: ARG001 - XLA fuses Keras's own layers well
     """None: JAX compiles Keras's layers as they are."""
     return {}
@@ -157,18 +166,37 @@ class _CompiledEpoch:
 
         self._run = run
 
+    def _state(self) -> tuple[Any, ...]:
+        model = self._model
+        return model.trainable_variables, model.non_trainable_variables, self._optimizer.variables
+
     def run(
         self, order: NDArray[np.int32], drawn: NDArray[np.int32], rates: NDArray[np.float32], start: int, stop: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        groups = (self._model.trainable_variables, self._model.non_trainable_variables, self._optimizer.variables)
-        state = tuple([v.value for v in group] for group in groups)
+        groups = self._state()
         state, losses, accuracies = self._run(
-            state, self._train.images, self._train.labels, order, drawn, rates, np.int32(start), np.int32(stop)
+            _values(groups),
+            self._train.images,
+            self._train.labels,
+            order,
+            drawn,
+            rates,
+            np.int32(start),
+            np.int32(stop),
         )
         for group, values in zip(groups, state, strict=True):
             for variable, value in zip(group, values, strict=True):
                 variable.assign(value)
         return np.asarray(losses)[: stop - start], np.asarray(accuracies)[: stop - start]
+
+    def program(self, order: NDArray[np.int32], drawn: NDArray[np.int32], rates: NDArray[np.float32]) -> Program:
+        split, step = (self._train.images, self._train.labels), np.int32(0)
+        lowered = self._run.lower(_values(self._state()), *split, order, drawn, rates, step, step)
+        return Program(operations=str(lowered.as_text()))
+
+
+def _values(groups: tuple[Any, ...]) -> tuple[list[Any], ...]:
+    return tuple([variable.value for variable in group] for group in groups)
 
 
 def compile_epoch(
@@ -184,6 +212,35 @@ def compile_epoch(
     return _CompiledEpoch(model=model, optimizer=optimizer, loss=loss, train=train, recipe=recipe)
 
 
+class _CompiledEvaluation:
+    """One XLA program for the evaluation of a batch; see the protocol."""
+
+    def __init__(self, *, model: "keras.Model", loss: Loss, test_views: str) -> None:
+        import jax
+        import jax.numpy as jnp
+
+        @jax.jit  # type: ignore[untyped-decorator]
+        def run(trainable: Any, fixed: Any, images: Any, labels: Any) -> tuple[Any, Any]:
+            probabilities = jnp.zeros(())
+            for view, weight in augmentation.views(images, test_views):
+                answer, _ = model.stateless_call(trainable, fixed, view, training=False)
+                probabilities = probabilities + weight * answer.astype(jnp.float32)
+            return loss(labels.astype(jnp.int32), probabilities), probabilities
+
+        self._model, self._run = model, run
+
+    def _arguments(self, images: Any, labels: Any) -> tuple[Any, ...]:
+        model = self._model
+        return (*_values((model.trainable_variables, model.non_trainable_variables)), images, labels)
+
+    def __call__(self, images: Any, labels: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        losses, probabilities = self._run(*self._arguments(images, labels))
+        return np.asarray(losses), np.asarray(probabilities)
+
+    def program(self, images: Any, labels: Any) -> Program:
+        return Program(operations=str(self._run.lower(*self._arguments(images, labels)).as_text()))
+
+
 def compile_evaluation(
     *,
     model: "keras.Model",
@@ -192,20 +249,4 @@ def compile_evaluation(
     convolutions: bool,  # noqa: ARG001
 ) -> CompiledEvaluation:
     """The evaluation of one batch as one XLA program."""
-    import jax
-    import jax.numpy as jnp
-
-    @jax.jit  # type: ignore[untyped-decorator]
-    def run(trainable: Any, fixed: Any, images: Any, labels: Any) -> tuple[Any, Any]:
-        probabilities = jnp.zeros(())
-        for view, weight in augmentation.views(images, test_views):
-            answer, _ = model.stateless_call(trainable, fixed, view, training=False)
-            probabilities = probabilities + weight * answer.astype(jnp.float32)
-        return loss(labels.astype(jnp.int32), probabilities), probabilities
-
-    def evaluate(images: Any, labels: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        values = ([v.value for v in group] for group in (model.trainable_variables, model.non_trainable_variables))
-        losses, probabilities = run(*values, images, labels)
-        return np.asarray(losses), np.asarray(probabilities)
-
-    return evaluate
+    return _CompiledEvaluation(model=model, loss=loss, test_views=test_views)

@@ -6,6 +6,7 @@ inside one graph. Nets of dense layers are compiled by XLA, which fuses their ma
 as a plain graph, because oneDNN's convolutions are faster on a CPU than XLA's.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from fortydays.data.arrays import Split
 from fortydays.train import augmentation
 from fortydays.train.backends import LONGEST_CHUNK, CompiledEvaluation, Loss, Replacements
 from fortydays.train.backends import DeviceSplit as AnyDeviceSplit
+from fortydays.train.program import Program
 from fortydays.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -108,6 +110,15 @@ def batch_on_device(array: NDArray[Any]) -> Any:
     return tf.constant(array)
 
 
+def program_of(function: Callable[..., Any], *arguments: NDArray[Any]) -> Program:
+    """What a function of tensors computes for arguments of these shapes and types; nothing runs."""
+    import tensorflow as tf
+
+    from fortydays.train.backends.tensorflow_program import program
+
+    return program(tf.function(function, autograph=False), *map(tf.constant, arguments))
+
+
 def replacements(*, convolutions: bool) -> Replacements:
     """The layers that TensorFlow can compute faster than Keras asks it to."""
     from fortydays.train.backends import tensorflow_layers
@@ -162,6 +173,14 @@ class _CompiledEpoch:
         )
         return losses.numpy()[: stop - start], accuracies.numpy()[: stop - start]
 
+    def program(self, order: NDArray[np.int32], drawn: NDArray[np.int32], rates: NDArray[np.float32]) -> Program:
+        import tensorflow as tf
+
+        from fortydays.train.backends.tensorflow_program import program
+
+        step = np.int32(0)
+        return program(self._run, *(tf.constant(each) for each in (order, drawn, rates, step, step)))
+
 
 def compile_epoch(
     *,
@@ -178,21 +197,33 @@ def compile_epoch(
     )
 
 
-def compile_evaluation(*, model: "keras.Model", loss: Loss, test_views: str, convolutions: bool) -> CompiledEvaluation:
-    """The evaluation of one batch as one graph, through XLA for nets of dense layers."""
-    import tensorflow as tf
+class _CompiledEvaluation:
+    """One graph for the evaluation of a batch; see the protocol."""
 
-    @tf.function(jit_compile=not convolutions, autograph=False)  # type: ignore[untyped-decorator]
-    def run(images: Any, labels: Any) -> tuple[Any, Any]:
-        answers = [
-            weight * tf.cast(model(view, training=False), tf.float32)
-            for view, weight in augmentation.views(images, test_views)
-        ]
-        probabilities = tf.add_n(answers)
-        return loss(tf.cast(labels, tf.int32), probabilities), probabilities
+    def __init__(self, *, model: "keras.Model", loss: Loss, test_views: str, xla: bool) -> None:
+        import tensorflow as tf
 
-    def evaluate(images: Any, labels: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        losses, probabilities = run(images, labels)
+        @tf.function(jit_compile=xla, autograph=False)  # type: ignore[untyped-decorator]
+        def run(images: Any, labels: Any) -> tuple[Any, Any]:
+            answers = [
+                weight * tf.cast(model(view, training=False), tf.float32)
+                for view, weight in augmentation.views(images, test_views)
+            ]
+            probabilities = tf.add_n(answers)
+            return loss(tf.cast(labels, tf.int32), probabilities), probabilities
+
+        self._run = run
+
+    def __call__(self, images: Any, labels: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        losses, probabilities = self._run(images, labels)
         return losses.numpy(), probabilities.numpy()
 
-    return evaluate
+    def program(self, images: Any, labels: Any) -> Program:
+        from fortydays.train.backends.tensorflow_program import program
+
+        return program(self._run, images, labels)
+
+
+def compile_evaluation(*, model: "keras.Model", loss: Loss, test_views: str, convolutions: bool) -> CompiledEvaluation:
+    """The evaluation of one batch as one graph, through XLA for nets of dense layers."""
+    return _CompiledEvaluation(model=model, loss=loss, test_views=test_views, xla=not convolutions)

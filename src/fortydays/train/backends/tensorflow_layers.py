@@ -196,6 +196,10 @@ def _gelu_slope() -> Any:
     return gelu_slope
 
 
+TRACED_ONCE = (_dropped, _gelu, _gelu_slope)
+"""Functions that all layers share, made when they are first called."""
+
+
 def _normal_share(x: Any) -> Any:
     """The share of the normal distribution below ``x``."""
     import tensorflow as tf

@@ -1,0 +1,347 @@
+"""What a variant computes, as a few digests and numbers that are found without training.
+
+Evidence is true for as long as the program would compute it again. A digest of source text says that it is not after
+every rename. So evidence keeps the identity of each variant: the traced programs, what its first trial feeds them and
+makes of their answers (:mod:`fortydays.train.shadow`), and its initial values. Digests are of whole numbers, text and
+exact fractions, which are the same on every processor. Floating-point numbers are kept as such and compared within
+:data:`TOLERANCE`, as two processors may differ in the last digit.
+"""
+
+import dataclasses
+import gc
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.base import files
+from fortydays.base.errors import ExitCode, FortydaysError
+from fortydays.base.progress import SILENT, Progress
+from fortydays.base.settings import Settings
+from fortydays.data import library
+from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
+from fortydays.study.design import Study, Variant
+from fortydays.study.evidence import package_versions
+from fortydays.study.features import Features, filled, given, with_few
+from fortydays.study.search import choose
+from fortydays.study.trial import digest_of_arrays, run_trial
+from fortydays.train import backends
+from fortydays.train.framework import ModelBuilder
+from fortydays.train.program import fingerprint
+from fortydays.train.recipe import Recipe
+from fortydays.train.shadow import ShadowBackend
+from fortydays.train.trainer import Trainer
+
+TOLERANCE = 1e-5
+"""By how much numbers of two processors may differ, as a share of them."""
+
+_DIGITS = 7
+_MADE_UP = 2_000
+"""Examples of each split that get made-up features."""
+
+DIGESTS = {
+    "steps": "the compiled training steps",
+    "evaluations": "the compiled evaluation",
+    "data": "the training or validation examples",
+    "order": "the order of the examples",
+    "draws": "what augmentation draws",
+    "rates": "the learning rates",
+    "calls": "what is evaluated, and when",
+    "outcome": "what is made of the programs' answers",
+    "variables": "the variables of the model",
+    "search": "how a setting is chosen",
+    "features": "the features that are learned from",
+}
+"""The digests of an identity, and what differs where one of them does."""
+
+NUMBERS = {
+    "steps": "constants in the compiled training steps",
+    "evaluations": "constants in the compiled evaluation",
+    "initial": "the initial weights",
+    "measures": "the study's own measures",
+    "features": "the features that are learned from",
+}
+"""The lists of numbers of an identity, and what differs where one of them does."""
+
+
+def identity_of(
+    study: Study,
+    variant: Variant,
+    *,
+    dataset: Dataset,
+    seed: int,
+    recipe: Recipe,
+    precision: str,
+    settings: Settings,
+    progress: Progress = SILENT,
+) -> dict[str, Any]:
+    """What one trial of a variant computes.
+
+    Args:
+        study: with the variant.
+        variant: whose trial.
+        dataset: the study's.
+        seed: of the trial.
+        recipe: the variant's, with the setting that a search chose.
+        precision: in which the trials were computed: "float32" or "bfloat16".
+        settings: the workspace.
+        progress: told of the work.
+
+    Returns:
+        ``digests`` by the names of :data:`DIGESTS` and ``numbers`` by those of :data:`NUMBERS`, as JSON values.
+    """
+    real = backends.backend()
+    given = _Given.of(variant, dataset, settings, progress)
+    shadow = ShadowBackend(real)
+    trainer = Trainer(
+        builder=given.builder,
+        recipe=recipe,
+        data=given.dataset.training,
+        bfloat16_is_fast=precision == "bfloat16",
+        on=shadow,
+    )
+    outcome = run_trial(
+        study=study,
+        variant=variant.name,
+        seed=seed,
+        recipe=recipe,
+        trainer=trainer,
+        dataset=given.dataset,
+        resume=None,
+        keep=None,
+        report=None,
+    )
+    record, metrics = shadow.record, dict(outcome.result["metrics"])
+    measures = {m.name: metrics.pop(m.name) for m in study.measures if variant.name in m.variants}
+    untimed = {name: value for name, value in metrics.items() if not name.startswith("seconds_to_")}
+    result = {name: outcome.result[name] for name in ("status", "epochs", "best_epoch")}
+    history = {name: column for name, column in outcome.result["history"].items() if name != "seconds"}
+    kept = [float(np.max(variable.numpy())) for variable in trainer.model.trainable_variables[-1:]]
+    assert record.steps is not None
+    digests = {
+        "steps": _sha(record.steps.operations),
+        "evaluations": _sha("\n\n".join(each.operations for each in record.evaluations)),
+        "data": _data(given.dataset),
+        **record.digests_of_fed(),
+        "calls": files.sha256_of_json(record.calls),
+        "outcome": files.sha256_of_json([untimed, result, history, kept, outcome.probabilities.shape]),
+        "variables": _sha("\n".join(map(_told, outcome.variables))),
+    }
+    numbers = {
+        "steps": record.steps.constants,
+        "evaluations": [number for each in record.evaluations for number in each.constants],
+        "initial": fingerprint(values for values in outcome.variables if values.dtype.kind == "f"),
+        "measures": [float(value) for value in measures.values() if value is not None],
+    }
+    if variant.search is not None:
+        digests["search"] = _search(variant)
+    if given.features is not None:
+        digests["features"], numbers["features"] = given.features
+    return {
+        "digests": {name: digest[:16] for name, digest in digests.items()},
+        "numbers": {name: _short(found) for name, found in numbers.items() if len(found)},
+    }
+
+
+def identity_of_study(
+    study: Study, details: Mapping[str, Any], *, seed: int, settings: Settings, progress: Progress = SILENT
+) -> dict[str, Any]:
+    """What the trials of a study compute, as evidence keeps it.
+
+    Args:
+        study: as it is now.
+        details: by variant, what evidence says of it: its precision, and its recipe, of which a setting that a search
+            chose is taken.
+        seed: of the trial that stands for all.
+        settings: the workspace.
+        progress: told of the work.
+
+    Returns:
+        ``backend``, ``packages`` (with versions), ``seed``, and ``variants``: by name, what :func:`identity_of` gives.
+
+    Raises:
+        DataError: the dataset, or the weights of a backbone, cannot be had.
+    """
+    import keras
+
+    dataset = library.load(study.dataset, settings, progress)
+    task = f"What {len(study.variants)} variants compute"
+    progress.start(task, total=float(len(study.variants)), unit="variants")
+    variants = {}
+    for number, variant in enumerate(study.variants):
+        recorded = details[variant.name]
+        search = variant.search
+        chosen = {search.field: recorded["recipe"][search.field]} if search else {}
+        variants[variant.name] = identity_of(
+            study,
+            variant,
+            dataset=dataset,
+            seed=seed,
+            recipe=variant.recipe.replace(**chosen),
+            precision=recorded["precision"],
+            settings=settings,
+            progress=progress,
+        )
+        keras.utils.clear_session()
+        gc.collect()  # a program holds the training split on the device
+        progress.advance(task, done=number + 1.0)
+    progress.finish(task)
+    return {**_made_with(), "seed": seed, "variants": variants}
+
+
+def changes(
+    evidence: Mapping[str, Any], study: Study, settings: Settings, *, progress: Progress = SILENT
+) -> list[str]:
+    """What the program computes in another way than when the evidence was made; empty where nothing is.
+
+    Args:
+        evidence: a published document.
+        study: as it is now, with the variants that the evidence has.
+        settings: the workspace.
+        progress: told of the work.
+
+    Raises:
+        NotComparableError: the evidence has no identity, or one of another backend or version.
+        DataError: the dataset, or the weights of a backbone, cannot be had.
+    """
+    recorded = evidence.get("identity")
+    if not recorded:
+        raise NotComparableError(
+            "the evidence does not say what was computed", hint=f"Compare by training: {_rerun(evidence)}"
+        )
+    made_with = {name: recorded[name] for name in ("backend", "packages")}
+    if made_with != _made_with():
+        said = ", ".join(f"{name} {version}" for name, version in recorded["packages"].items())
+        here = ", ".join(f"{name} {version}" for name, version in _made_with()["packages"].items())
+        raise NotComparableError(
+            f"what was computed is known for {said}, and here is {here}",
+            hint=f"Compare by training: {_rerun(evidence)}",
+        )
+    found = identity_of_study(study, evidence["details"], seed=recorded["seed"], settings=settings, progress=progress)
+    by_reason: dict[str, list[str]] = {}
+    for name, identity in found["variants"].items():
+        for reason in differences(recorded["variants"][name], identity):
+            by_reason.setdefault(reason, []).append(name)
+    return [f"{reason} changed: {', '.join(names)}" for reason, names in by_reason.items()]
+
+
+class NotComparableError(FortydaysError):
+    """What a study computes cannot be compared with what its evidence says, on this machine."""
+
+    exit_code = ExitCode.NOT_MET
+
+
+def _made_with() -> dict[str, Any]:
+    """What traces the programs: the backend, under one name wherever it is packaged, and Keras."""
+    backend = backends.backend()
+    installed = package_versions(backend.PACKAGES)
+    version = next(installed[name] for name in backend.PACKAGES if name in installed)
+    return {"backend": backend.NAME, "packages": {"keras": installed["keras"], backend.NAME: version}}
+
+
+def _rerun(evidence: Mapping[str, Any]) -> str:
+    return f"forty verify {evidence['day']} --rerun"
+
+
+def differences(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """What of a variant is computed in another way now, in words; empty where nothing is.
+
+    Args:
+        recorded: an identity that evidence names.
+        found: today's.
+    """
+    reasons = [said for name, said in DIGESTS.items() if recorded["digests"].get(name) != found["digests"].get(name)]
+    for name, said in NUMBERS.items():
+        if not _close(recorded["numbers"].get(name, []), found["numbers"].get(name, [])):
+            reasons.append(said)
+    return list(dict.fromkeys(reasons))
+
+
+def _close(recorded: Sequence[float], found: Sequence[float]) -> bool:
+    if len(recorded) != len(found):
+        return False
+    return bool(np.allclose(recorded, found, rtol=TOLERANCE, atol=0, equal_nan=True))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Given:
+    """What a shadow trains on: the examples, or made-up numbers in the place of features that take long to compute."""
+
+    dataset: Dataset
+    builder: ModelBuilder
+    features: tuple[str, tuple[float, ...]] | None = None
+
+    @classmethod
+    def of(cls, variant: Variant, dataset: Dataset, settings: Settings, progress: Progress) -> "_Given":
+        if variant.features is None:
+            found = given(
+                dataset, variant.model, features=None, examples=variant.examples, settings=settings, progress=progress
+            )
+            return cls(dataset=found.dataset, builder=found.builder)
+        shape, rng = variant.features.shape, np.random.default_rng(0)
+
+        def made_up(split: Split) -> Split:
+            labels = np.asarray(split.labels)[:_MADE_UP]
+            return Split(images=rng.integers(0, 64, (len(labels), *shape)).astype(np.float32) / 16, labels=labels)
+
+        training = dataset.training
+        data = TrainingData(
+            train=made_up(training.train), validation=made_up(training.validation), num_classes=training.num_classes
+        )
+        stand_in = dataclasses.replace(dataset, training=data, test=SealedSplit(lambda: made_up(dataset.test.open())))
+        return cls(
+            dataset=with_few(stand_in, variant.examples),
+            builder=filled(variant.model, variant.features, settings, progress),
+            features=_identity_of_features(variant.features, dataset, settings, progress),
+        )
+
+
+def _identity_of_features(
+    features: Features, dataset: Dataset, settings: Settings, progress: Progress
+) -> tuple[str, tuple[float, ...]]:
+    """The program from pixels to features and its weights; the runtime that computes it is told with the machine."""
+    from fortydays.study.frozen import features_of_pixels, frozen_part, pretrained_model
+
+    shape = dataset.training.train.images.shape[1:]
+    part = frozen_part(features, shape, pretrained_model(features, settings, progress))
+    found = backends.backend().program_of(features_of_pixels(part), np.zeros((1, *shape), np.uint8))
+    weights = [variable.numpy() for variable in part.variables]
+    told = [found.operations, *map(_told, weights)]
+    return _sha("\n".join(told)), (*found.constants, *fingerprint(weights))
+
+
+def _data(dataset: Dataset) -> str:
+    splits = (dataset.training.train, dataset.training.validation)
+    return digest_of_arrays([np.asarray(each) for split in splits for each in (split.images, split.labels)])
+
+
+def _told(values: NDArray[Any]) -> str:
+    """A variable's type and shape, and where it holds whole numbers, as a generator's state does, those."""
+    return f"{values.dtype.str}{values.shape}" + (str(values.tolist()) if values.dtype.kind in "iu" else "")
+
+
+def _search(variant: Variant) -> str:
+    """What is tried, and what would be chosen where two are equally good and one failed."""
+    search = variant.search
+    assert search is not None
+    accuracies = [(3 + min(i, 1)) / 8 for i in range(len(search.values))]
+    tries = [
+        {"value": value, "seed": seed, "validation_accuracy": accuracy}
+        for value, accuracy in zip(search.values, accuracies, strict=True)
+        for seed in search.seeds
+    ]
+    if len(tries) > 2 * len(search.seeds):
+        tries[-1]["validation_accuracy"] = None
+    outcome = choose(search, tries)
+    return files.sha256_of_json([search.as_dict(), outcome["chosen"], outcome["failed"]])
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _short(numbers: Sequence[float]) -> list[float]:
+    return [float(f"{number:.{_DIGITS}g}") for number in numbers]

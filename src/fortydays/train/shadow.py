@@ -1,0 +1,184 @@
+"""A trial's shadow: all that happens around the compiled programs, with scripted answers in the place of computing.
+
+A trial is driven from Python: it builds the model, draws orders and augmentation, makes rates, looks at splits, stops,
+keeps weights and measures. What is computed is in the compiled programs. A trainer on the :class:`ShadowBackend` does
+all of the former. Each program is traced and not run; a script says what it gives. So the record of a shadow tells in
+seconds whether another version of this code would train the same trial, on any processor.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.train.backends import Backend, CompiledEpoch, CompiledEvaluation, DeviceSplit, Loss, Replacements
+from fortydays.train.program import Program
+
+if TYPE_CHECKING:
+    import keras
+
+    from fortydays.data.arrays import Split
+    from fortydays.train.recipe import Recipe
+
+_RIGHT = (3, 4, 4, 5, 4, 5, 6, 6, 5, 6, 6, 6, 5, 6, 6, 6)
+"""Eighths of a split that are answered right, look by look: rises, ties, falls, and an end without a rise."""
+_LOSS = (8, 7, 7, 6, 7, 6, 5, 5, 6, 5, 5, 5, 6, 5, 5, 5)
+"""Quarters that the loss of each example is, look by look."""
+
+
+@dataclass(kw_only=True)
+class Record:
+    """What a shadow has seen.
+
+    Attributes:
+        steps: the program of the training steps.
+        evaluations: the programs of the evaluations, in the order in which they are first asked.
+        calls: which program evaluated which examples, in order.
+        fed: digests of the order, the draws and the rates of all steps, however many steps a call does.
+    """
+
+    steps: Program | None = None
+    evaluations: list[Program] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    fed: tuple[Any, Any, Any] = field(default_factory=lambda: (hashlib.sha256(), hashlib.sha256(), hashlib.sha256()))
+
+    def digests_of_fed(self) -> dict[str, str]:
+        """By what the steps were fed: its SHA-256."""
+        return {name: each.hexdigest() for name, each in zip(("order", "draws", "rates"), self.fed, strict=True)}
+
+
+class ShadowBackend:
+    """A backend that traces programs and does not run them; see :class:`~fortydays.train.backends.Backend`.
+
+    Args:
+        real: what traces.
+    """
+
+    def __init__(self, real: Backend) -> None:
+        self._real = real
+        self.NAME, self.PACKAGES = real.NAME, real.PACKAGES
+        self.record = Record()
+
+    def prepare(self, *, threads: int) -> None:
+        """As the real one."""
+        self._real.prepare(threads=threads)
+
+    def pin_threads(self, *, threads: int) -> None:
+        """As the real one."""
+        self._real.pin_threads(threads=threads)
+
+    def seed(self, seed: int) -> None:
+        """As the real one."""
+        self._real.seed(seed)
+
+    def on_device(self, split: "Split") -> DeviceSplit:
+        """As the real one."""
+        return self._real.on_device(split)
+
+    def batch_on_device(self, array: NDArray[Any]) -> Any:
+        """The array itself."""
+        return array
+
+    def compile_epoch(
+        self,
+        *,
+        model: "keras.Model",
+        optimizer: Any,
+        loss: Loss,
+        train: DeviceSplit,
+        recipe: "Recipe",
+        convolutions: bool,
+    ) -> CompiledEpoch:
+        """Training steps that are traced."""
+        real = self._real.compile_epoch(
+            model=model, optimizer=optimizer, loss=loss, train=train, recipe=recipe, convolutions=convolutions
+        )
+        return _ShadowEpoch(real, model, self.record)
+
+    def compile_evaluation(
+        self, *, model: "keras.Model", loss: Loss, test_views: str, convolutions: bool
+    ) -> CompiledEvaluation:
+        """An evaluation that is traced."""
+        real = self._real.compile_evaluation(model=model, loss=loss, test_views=test_views, convolutions=convolutions)
+        return _ShadowEvaluation(real, int(model.output_shape[-1]), self._real, self.record)
+
+    def program_of(self, function: Callable[..., Any], *arguments: NDArray[Any]) -> Program:
+        """As the real one."""
+        return self._real.program_of(function, *arguments)
+
+    def replacements(self, *, convolutions: bool) -> Replacements:
+        """As the real one."""
+        return self._real.replacements(convolutions=convolutions)
+
+    def accelerator(self) -> str | None:
+        """As the real one."""
+        return self._real.accelerator()
+
+    def bfloat16_is_fast(self, *, on_processor: bool) -> bool:
+        """As the real one."""
+        return self._real.bfloat16_is_fast(on_processor=on_processor)
+
+
+class _ShadowEpoch:
+    """Steps that leave a mark in the model, so that it shows which epoch's weights are kept."""
+
+    def __init__(self, real: CompiledEpoch, model: "keras.Model", record: Record) -> None:
+        self._real, self._record = real, record
+        self._marked = model.trainable_variables[-1:]
+        self._done = 0
+
+    def run(
+        self, order: NDArray[np.int32], drawn: NDArray[np.int32], rates: NDArray[np.float32], start: int, stop: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if self._record.steps is None:
+            self._record.steps = self._real.program(order, drawn, rates)
+        for digest, array in zip(self._record.fed, (order, drawn, rates), strict=True):
+            digest.update(np.ascontiguousarray(array[start:stop]).tobytes())
+        steps = np.arange(self._done, self._done + stop - start)
+        self._done += stop - start
+        for variable in self._marked:
+            variable.assign(np.full(variable.shape, self._done % 251, np.float32))
+        # Eighths and sixteenths: their sums and means are exact.
+        return ((1 + steps * 7 % 13 / 8).astype(np.float32), (steps * 5 % 11 / 16).astype(np.float32))
+
+    def program(self, order: NDArray[np.int32], drawn: NDArray[np.int32], rates: NDArray[np.float32]) -> Program:
+        return self._real.program(order, drawn, rates)
+
+
+class _ShadowEvaluation:
+    """Answers of which a scripted share is right: the labels' own, for the first examples of a batch."""
+
+    def __init__(self, real: CompiledEvaluation, classes: int, backend: Backend, record: Record) -> None:
+        self._real, self._classes, self._backend, self._record = real, classes, backend, record
+        self._number: int | None = None
+        self._seen: dict[int, tuple[NDArray[Any], str, int]] = {}
+
+    def __call__(self, images: Any, labels: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if self._number is None:
+            self._number = len(self._record.evaluations)
+            self._record.evaluations.append(self.program(images, labels))
+        # A batch that stays on the device comes again as the same array: the next look at it.
+        _, digest, looks = self._seen.get(id(images), (images, _digest(images, labels), 0))
+        self._seen[id(images)] = (images, digest, looks + 1)
+        self._record.calls.append(f"{self._number}: {digest}")
+        at = looks % len(_RIGHT)
+        right = len(labels) * _RIGHT[at] // 8
+        answers = np.where(np.arange(len(labels)) < right, labels, (labels.astype(np.int64) + 1) % self._classes)
+        rest = 0.5 ** np.ceil(np.log2(2 * self._classes))  # a power of two: rows add up to one exactly
+        probabilities = np.full((len(labels), self._classes), rest, np.float32)
+        probabilities[np.arange(len(labels)), answers] = 1 - (self._classes - 1) * rest
+        return np.full(len(labels), _LOSS[at] / 4, np.float32), probabilities
+
+    def program(self, images: Any, labels: Any) -> Program:
+        return self._real.program(self._backend.batch_on_device(images), self._backend.batch_on_device(labels))
+
+
+def _digest(*arrays: NDArray[Any]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
