@@ -4,8 +4,8 @@ import pytest
 
 from fortydays.base import files
 from fortydays.cli.main import execute
-from fortydays.days.journey import find_day, folder
 from fortydays.study import evidence as documents
+from fortydays.study import identity
 from fortydays.study.evidence import Published
 
 TRIAL = {
@@ -30,21 +30,21 @@ def shipped(tmp_path, monkeypatch):
     monkeypatch.setenv("FORTYDAYS_THREADS", "1")
     monkeypatch.setenv("FORTYDAYS_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(documents, "published", lambda: Published(folder=tmp_path))
-    dataset = find("mnist")
+    monkeypatch.setattr(identity, "changes", lambda *_, **__: [])
+    dataset, study = find("mnist"), load_study(find_study("1"), threads=1).study
     current = {
         "schema_version": 1,
         "title": "First neural network",
         "created": "2026-11-22T10:00:00Z",
         "dataset": {"name": "mnist", "digest": dataset.digest, "split_version": dataset.split_version},
-        "seeds": [0],
+        "day": 1,
+        "seeds": list(study.seeds),
         "backend": "tensorflow",
-        "code": {
-            "study": documents.code_digest([folder(find_day("1")) / "study.py"]),
-            "engine": documents.code_digest(documents.engine_files(folder(find_day("1")) / "study.py", "tensorflow")),
-        },
+        "details": {name: {} for name in study.names},
+        "code": {"study": "0" * 64, "engine": "0" * 64},  # of other source text: it does not count
         "trials": [TRIAL],
         "variants": documents.summarize([TRIAL]),
-        **documents.judgements(load_study(find_study("1"), threads=1).study, [TRIAL]),
+        **documents.judgements(study, [TRIAL]),
         "results_digest": documents.results_digest([TRIAL]),
     }
 
@@ -68,8 +68,6 @@ def test_current_evidence_is_current(shipped, capsys):
 @pytest.mark.parametrize(
     ("part", "changes", "reason"),
     [
-        ("code", {"study": "00"}, "the day's study has changed"),
-        ("code", {"engine": "00"}, "the training engine has changed"),
         ("dataset", {"digest": "00"}, "the dataset mnist has changed"),
         ("dataset", {"split_version": 0}, "the splits of mnist have changed"),
     ],
@@ -103,7 +101,7 @@ def test_damaged_evidence_is_named(shipped, capsys, tmp_path):
 
 def test_a_document_with_a_part_missing_is_damaged(shipped, capsys):
     ship, _ = shipped
-    ship(code={})
+    ship(dataset={})
     code, (day,) = verify(capsys)
     assert (code, day["state"]) == (1, "damaged")
 
@@ -171,105 +169,32 @@ def test_a_rerun_that_does_not_agree_is_told_apart_from_stale_evidence(rerun, ca
     assert "a fresh run does not agree" in printed
 
 
-def test_renewing_writes_what_the_same_bits_allow(shipped, monkeypatch, capsys):
-    ship, current = shipped
-    ship(day=1, code=current["code"] | {"engine": "0" * 64})
-    monkeypatch.setattr(
-        "fortydays.study.renewal.renewed", lambda evidence, *_, **__: evidence | {"code": current["code"]}
-    )
-    assert execute(["verify", "1", "--renew", "--json"]) == 0
-    (found,) = json.loads(capsys.readouterr().out)["days"]
-    assert found["state"] == "current"
-    assert documents.published().read(1)["code"] == current["code"]
+def test_what_is_computed_otherwise_is_said_and_no_claim_is_judged_for_it(shipped, monkeypatch, capsys):
+    _, current = shipped
+    monkeypatch.setattr(identity, "changes", lambda *_, **__: ["the learning rates changed: network"])
+    code, (day,) = verify(capsys)
+    assert (code, day["state"], day["reasons"]) == (3, "stale", ["the learning rates changed: network"])
+    assert execute(["verify", "1", "--judge"]) == 3
+    assert "forty run DAY --publish" in capsys.readouterr().out
+    assert documents.published().read(1) == current
 
 
-def test_claims_are_judged_anew_from_the_trials_and_nothing_is_trained(shipped, monkeypatch, capsys):
+def test_what_cannot_be_compared_here_is_neither_current_nor_stale(shipped, monkeypatch, capsys):
+    def other_versions(*_, **__):
+        raise identity.NotComparableError("it is known for keras 1", hint="Compare by training.")
+
+    monkeypatch.setattr(identity, "changes", other_versions)
+    code, (day,) = verify(capsys)
+    assert (code, day["state"], day["reasons"]) == (3, "unknown", ["it is known for keras 1 Compare by training."])
+
+
+def test_claims_are_judged_anew_from_the_trials_and_nothing_is_trained(shipped, capsys):
     ship, current = shipped
     wrong = [{**current["claims"][0], "verdict": "supported"}, *current["claims"][1:]]
-    ship(day=1, claims=wrong, withdrawn=[{"claim": "no longer made", "reason": "none"}])
-    monkeypatch.setattr("fortydays.study.renewal.renewed", lambda *_, **__: pytest.fail("trained"))
+    ship(claims=wrong, withdrawn=[{"claim": "no longer made", "reason": "none"}])
     assert execute(["verify", "1"]) == 3
-    assert "Judge the claims anew, without training: forty verify 1 --renew" in capsys.readouterr().out
-    assert execute(["verify", "1", "--renew"]) == 0
+    assert "Judge the claims anew, without training: forty verify 1 --judge" in capsys.readouterr().out
+    assert execute(["verify", "1", "--judge"]) == 0
     found = documents.published().read(1)
     assert (found["claims"], found["withdrawn"]) == (current["claims"], [])
     assert found["trials"] == current["trials"]
-
-
-def test_what_is_stale_for_another_reason_is_not_renewed(shipped, monkeypatch, capsys):
-    ship, current = shipped
-    ship(day=1, code=current["code"] | {"engine": "0" * 64, "study": "0" * 64})
-    monkeypatch.setattr("fortydays.study.renewal.renewed", lambda *_, **__: pytest.fail("trained"))
-    assert execute(["verify", "1", "--renew", "--json"]) == 3
-    (found,) = json.loads(capsys.readouterr().out)["days"]
-    assert found["reasons"] == ["the day's study has changed", "the training engine has changed"]
-
-
-COMMIT = "c" * 40
-
-
-@pytest.fixture
-def compared(shipped, monkeypatch):
-    """A comparison of two engines that finds them alike; how it was asked for is noted."""
-    _, current = shipped
-    asked = []
-
-    def renewed_against(evidence, source, settings, *, commit, epochs, examples, progress):
-        asked.append((evidence["day"], commit, epochs, examples))
-        return evidence | {"code": current["code"]}
-
-    monkeypatch.setattr("fortydays.study.renewal.renewed_against", renewed_against)
-    monkeypatch.setattr("fortydays.study.renewal.renewed", lambda *_, **__: pytest.fail("trained to the end"))
-    monkeypatch.setattr("fortydays.base.revision.find_commit", lambda name: COMMIT)
-    return asked
-
-
-@pytest.mark.parametrize(
-    ("options", "epochs", "examples"),
-    [([], 1, None), (["--epochs", "3"], 3, None), (["--examples", "5000"], 1, 5000)],
-)
-def test_renewing_against_a_revision_compares_the_first_epochs(shipped, compared, capsys, options, epochs, examples):
-    ship, current = shipped
-    ship(day=1, code=current["code"] | {"engine": "0" * 64})
-    assert execute(["verify", "1", "--renew", "--against", "HEAD", *options, "--json"]) == 0
-    printed = capsys.readouterr()
-    assert json.loads(printed.out)["days"][0]["state"] == "current"
-    assert compared == [(1, COMMIT, epochs, examples)]
-    said = "the first epoch" if epochs == 1 else "3 epochs"
-    few = ", 5,000 images each" if examples else ""
-    assert f"Day 1: training {said} of one seed of each variant{few}, with both engines" in printed.err
-    assert documents.published().read(1)["code"] == current["code"]
-
-
-def test_current_and_missing_evidence_and_what_is_stale_for_more_is_not_compared(shipped, compared, capsys):
-    ship, current = shipped
-    assert execute(["verify", "1", "--renew", "--against", "HEAD"]) == 0
-    assert execute(["verify", "5", "--renew", "--against", "HEAD"]) == 3
-    assert "no evidence is published" in capsys.readouterr().out
-    ship(day=1, code=current["code"] | {"engine": "0" * 64, "study": "0" * 64})
-    assert execute(["verify", "1", "--renew", "--against", "HEAD"]) == 3
-    assert "the day's study has changed" in capsys.readouterr().out
-    assert compared == []
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message", "hint"),
-    [
-        (["--against", "HEAD"], "--against 'HEAD' is for --renew only.", "forty verify --renew --against HEAD"),
-        (["--renew", "--epochs", "2"], "--epochs 2 is for --against only.", "--against REVISION --epochs 2"),
-        (["--renew", "--examples", "5000"], "--examples 5000 is for --against only.", "REVISION --examples 5000"),
-        (["--renew", "--against", "no such name"], "There is no commit 'no such name' in this checkout.", "git log"),
-    ],
-)
-def test_options_that_do_not_fit_are_refused_before_anything_is_trained(shipped, capsys, arguments, message, hint):
-    ship, current = shipped
-    ship(day=1, code=current["code"] | {"engine": "0" * 64})
-    assert execute(["verify", *arguments]) == 2
-    printed = capsys.readouterr().err
-    assert message in printed
-    assert hint in printed
-
-
-def test_epochs_have_to_be_some(shipped, capsys):
-    assert execute(["verify", "--renew", "--against", "HEAD", "--epochs", "0"]) == 2
-    assert "'--epochs'" in capsys.readouterr().err

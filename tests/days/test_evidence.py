@@ -2,7 +2,7 @@
 
 import pytest
 
-from fortydays.days.journey import JOURNEY, folder, is_ready
+from fortydays.days.journey import JOURNEY, is_ready
 from fortydays.days.loading import find_study, load_study
 from fortydays.study.evidence import published
 from fortydays.study.verification import stale_parts
@@ -11,11 +11,12 @@ READY = [day for day in JOURNEY if is_ready(day)]
 
 
 @pytest.mark.parametrize("day", READY, ids=lambda day: day.slug)
-def test_every_ready_day_has_current_evidence(day):
+def test_every_ready_day_has_evidence_that_says_what_its_trials_say(day):
     evidence = published().read(day.number)
     assert evidence is not None, f"run: forty run {day.number} --publish"
     study = load_study(find_study(day.slug), threads=1).study
-    assert stale_parts(evidence, folder(day) / "study.py", study) == []
+    assert stale_parts(evidence, study) == []
+    assert list(evidence["identity"]["variants"]) == list(study.names)
 
 
 @pytest.mark.parametrize("day", READY, ids=lambda day: day.slug)

@@ -78,7 +78,8 @@ def run(
     for line in tracking:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if publish:
-        _publish(evidence)
+        with console_progress(console) as progress:
+            _publish(day, evidence, environment, progress)
     if any(t["status"] == "failed" for t in evidence["trials"]):
         return int(ExitCode.FAILED)
     if strict and any(c["verdict"] != "supported" for c in evidence["claims"]):
@@ -162,9 +163,15 @@ def _check_publishable(day: str, request: "Request") -> None:
     check_publishable(find_day(day).number)
 
 
-def _publish(evidence: dict[str, Any]) -> None:
+def _publish(day: str, evidence: dict[str, Any], settings: Settings, progress: "Progress") -> None:
+    from fortydays.days.loading import find_study, load_study
     from fortydays.study.evidence import publish
+    from fortydays.study.identity import identity_of_study
 
     if any(t["status"] == "failed" for t in evidence["trials"]):
         raise FortydaysError("Evidence with failed trials is not published.", hint="The run is kept: forty runs")
-    publish(evidence)
+    study = load_study(find_study(day), threads=settings.threads).study
+    identity = identity_of_study(
+        study, evidence["details"], seed=evidence["seeds"][0], settings=settings, progress=progress
+    )
+    publish(evidence | {"identity": identity})

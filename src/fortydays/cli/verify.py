@@ -1,19 +1,21 @@
 """``forty verify``: is the published evidence still true of today's code and data?"""
 
 import json
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fortydays.base.errors import ExitCode, FortydaysError, UsageError
-from fortydays.base.settings import Settings, read_settings
-from fortydays.base.text import counted, shown
+from fortydays.base.errors import DataError, ExitCode, FortydaysError
+from fortydays.base.progress import SILENT
+from fortydays.base.settings import Settings, available_cores, read_settings
 from fortydays.cli import streams
 from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
+    from fortydays.base.progress import Progress
     from fortydays.days.journey import Day
-    from fortydays.study.runner import StudySource
 
 
 def verify(
@@ -21,43 +23,36 @@ def verify(
         list[str] | None, typer.Argument(metavar="DAY", help="Days to verify; every published one if none.")
     ] = None,
     rerun: Annotated[bool, typer.Option("--rerun", help="Train again and compare.")] = False,
-    renew: Annotated[
+    judge: Annotated[
         bool,
-        typer.Option(
-            "--renew",
-            help="Where only the engine has changed, train one seed again: the same bits renew it. "
-            "Where only claims have changed, judge them from the trials; nothing is trained.",
-        ),
+        typer.Option("--judge", help="Where claims alone have changed, judge the published trials by them."),
     ] = False,
-    against: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REVISION",
-            help="With --renew, on any machine: today's engine and the one of this Git revision have to train alike.",
-        ),
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(min=1, max=100_000, help="With --against, after how many a trial is stopped; 1 unless given."),
-    ] = None,
-    examples: Annotated[
-        int | None,
-        typer.Option(min=1_000, help="With --against, how many training images the trials see; all unless given."),
-    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Say which published evidence is stale, and with --rerun whether a fresh run agrees with it.
 
-    Evidence is stale where the day's study, the engine, the dataset or the splits are not those it was made with.
-    Its verdicts are judged again from its trials. Exit code 3 where anything is stale or does not agree, 1 where a
-    file is damaged.
+    Evidence is stale where the program would compute something else than it did: other programs, initial weights,
+    order, draws, learning rates, splits or measures. That is found without training. Its verdicts are judged again
+    from its trials. Exit code 3 where anything is stale, cannot be compared here or does not agree, 1 where a file is
+    damaged.
     """
+    from fortydays.cli.progress import console_progress
+
     settings = read_settings()
-    other = _other_engine(against, epochs, examples, renew=renew)
-    if renew:
-        for day in _chosen(days or []):
-            _renew(day, settings, other)
-    findings = [_verify(day, settings, rerun=rerun) for day in _chosen(days or [])]
+    chosen = _chosen(days or [])
+    if judge:
+        for day in chosen:
+            _judge(day, settings)
+    with (
+        console_progress(streams.console(stderr=True)) as progress,
+        stopping_in_time(lambda: "Stopped. The published evidence is as it was."),
+    ):
+        findings = _found(chosen, settings, progress)
+        if rerun:
+            findings = [
+                found if found["state"] in ("damaged", "missing") else found | _run_again(day, settings, progress)
+                for day, found in zip(chosen, findings, strict=True)
+            ]
     if as_json:
         typer.echo(json.dumps({"days": findings}, ensure_ascii=False))
     else:
@@ -66,6 +61,24 @@ def verify(
         return int(ExitCode.FAILED)
     good = all(f["state"] == "current" and f.get("agrees", True) for f in findings)
     return int(ExitCode.DONE if good else ExitCode.NOT_MET)
+
+
+def _found(days: "list[Day]", settings: Settings, progress: "Progress") -> list[dict[str, Any]]:
+    """What is found of each day; of several days, at the same time in as many processes as there are cores."""
+    workers = min(len(days), available_cores())
+    if workers < 2:
+        return [_verify(day, settings, progress) for day in days]
+    task = f"What {len(days)} days compute"
+    progress.start(task, total=float(len(days)), unit="days")
+    # A process that has traced one study is let go: frameworks give back little of what they took.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1) as pool:
+        # The later days have the larger networks: begun first, they are not waited for in the end.
+        work = {day.number: pool.submit(_verify, day, settings) for day in reversed(days)}
+        for number, _ in enumerate(as_completed(work.values())):
+            progress.advance(task, done=number + 1.0)
+        progress.finish(task)
+        return [work[day.number].result() for day in days]
 
 
 def _chosen(names: list[str]) -> "list[Day]":
@@ -78,10 +91,11 @@ def _chosen(names: list[str]) -> "list[Day]":
     return [day for day in JOURNEY if shipped.path(day.number).exists()]
 
 
-def _verify(day: "Day", settings: Settings, *, rerun: bool) -> dict[str, Any]:
+def _verify(day: "Day", settings: Settings, progress: "Progress" = SILENT) -> dict[str, Any]:
     from fortydays.days.loading import find_study, load_study
     from fortydays.study.evidence import published
-    from fortydays.study.verification import agreement, stale_parts
+    from fortydays.study.identity import NotComparableError, changes
+    from fortydays.study.verification import stale_parts
 
     found: dict[str, Any] = {"day": day.number, "title": day.title}
     try:
@@ -90,93 +104,50 @@ def _verify(day: "Day", settings: Settings, *, rerun: bool) -> dict[str, Any]:
         return {**found, "state": "damaged", "reasons": [error.message]}
     if evidence is None:
         return {**found, "state": "missing", "reasons": ["no evidence is published"]}
-    source = load_study(find_study(str(day.number)), threads=settings.threads)
+    study = load_study(find_study(str(day.number)), threads=settings.threads).study
+    state = ""
     try:
-        reasons = stale_parts(evidence, source.path, source.study)
+        reasons = stale_parts(evidence, study)
+        if not reasons:
+            progress.say(f"Day {day.number}: looking at what is computed; nothing is trained")
+            reasons = changes(evidence, study, settings, progress=progress)
+    except (NotComparableError, DataError) as error:
+        reasons, state = [f"{error.message} {error.hint}".strip()], "unknown"
     except (KeyError, TypeError) as error:
         path = published().path(day.number)
         return {**found, "state": "damaged", "reasons": [f"{path} is damaged: it has no {error}."]}
-    found |= {"state": "stale" if reasons else "current", "reasons": reasons, "created": evidence["created"]}
-    if rerun:
-        found |= agreement(evidence, _run_again(source, settings))
-    return found
+    state = state or ("stale" if reasons else "current")
+    return {**found, "state": state, "reasons": reasons, "created": evidence["created"]}
 
 
-def _other_engine(
-    against: str | None, epochs: int | None, examples: int | None, *, renew: bool
-) -> tuple[str, int, int | None] | None:
-    """The commit whose engine today's is to be compared with, in how many epochs of how many images; None for none."""
-    if against is None:
-        if examples is not None:
-            raise UsageError(
-                f"--examples {examples} is for --against only.",
-                hint="forty verify --renew --against REVISION --examples 5000",
-            )
-        if epochs is not None:
-            raise UsageError(
-                f"--epochs {epochs} is for --against only.", hint="forty verify --renew --against REVISION --epochs 2"
-            )
-        return None
-    if not renew:
-        raise UsageError(
-            f"--against {shown(against)} is for --renew only.", hint=f"forty verify --renew --against {against}"
-        )
-    from fortydays.base.revision import find_commit
-
-    return find_commit(against), epochs or 1, examples
-
-
-def _renew(day: "Day", settings: Settings, other: tuple[str, int, int | None] | None) -> None:
-
-    from fortydays.cli.progress import console_progress
+def _judge(day: "Day", settings: Settings) -> None:
+    """Publish the verdicts that the study's claims give of the published trials, where nothing else has changed."""
     from fortydays.days.loading import find_study, load_study
     from fortydays.study.evidence import check_publishable, judgements, publish, published
-    from fortydays.study.renewal import renewed, renewed_against
-    from fortydays.study.verification import ENGINE_CHANGED, OF_CLAIMS, stale_parts
+    from fortydays.study.verification import OF_CLAIMS, stale_parts
 
     evidence = published().read(day.number)
     if evidence is None:
         return
-    source = load_study(find_study(str(day.number)), threads=settings.threads)
-    reasons = set(stale_parts(evidence, source.path, source.study))
-    if not reasons or reasons - {ENGINE_CHANGED, *OF_CLAIMS}:
-        return  # current, or stale for more than can be renewed: what is printed afterwards says so
-    check_publishable(day.number)
-    evidence |= judgements(source.study, evidence["trials"])  # the trials are as they were, so nothing is trained
-    if ENGINE_CHANGED not in reasons:
-        publish(evidence)
-        return
-    with (
-        console_progress(streams.console(stderr=True)) as progress,
-        stopping_in_time(lambda: "Stopped. The published evidence is as it was."),
-    ):
-        if other is None:
-            progress.say(f"Day {source.day}: training one seed of each variant again")
-            publish(renewed(evidence, source, settings, progress=progress))
-            return
-        commit, epochs, examples = other
-        said = "the first epoch" if epochs == 1 else counted(epochs, "epoch")
-        few = "" if examples is None else f", {examples:,} images each"
-        progress.say(f"Day {source.day}: training {said} of one seed of each variant{few}, with both engines")
-        publish(
-            renewed_against(
-                evidence, source, settings, commit=commit, epochs=epochs, examples=examples, progress=progress
-            )
-        )
+    study = load_study(find_study(str(day.number)), threads=settings.threads).study
+    reasons = stale_parts(evidence, study)
+    if reasons and {*reasons} <= {*OF_CLAIMS}:  # else what is printed afterwards says what is wrong
+        check_publishable(day.number)
+        publish(evidence | judgements(study, evidence["trials"]))
 
 
-def _run_again(source: "StudySource", settings: Settings) -> dict[str, Any]:
-
-    from fortydays.cli.progress import console_progress
+def _run_again(day: "Day", settings: Settings, progress: "Progress") -> dict[str, Any]:
+    from fortydays.days.loading import find_study, load_study
+    from fortydays.study.evidence import published
     from fortydays.study.runner import Request, run_study
+    from fortydays.study.verification import agreement
 
-    with (
-        console_progress(streams.console(stderr=True)) as progress,
-        stopping_in_time(lambda: "Stopped. The published evidence is as it was."),
-    ):
-        progress.say(f"Day {source.day}: running again")
-        # Always anew: what is verified is that today's program gives these numbers from the first step.
-        return run_study(source, Request(), settings, progress=progress, fresh=True)[1]
+    evidence = published().read(day.number)
+    assert evidence is not None
+    source = load_study(find_study(str(day.number)), threads=settings.threads)
+    progress.say(f"Day {day.number}: running again")
+    # Always anew: what is verified is that today's program gives these numbers from the first step.
+    return agreement(evidence, run_study(source, Request(), settings, progress=progress, fresh=True)[1])
 
 
 def _print(findings: list[dict[str, Any]]) -> None:
@@ -202,6 +173,6 @@ def _print(findings: list[dict[str, Any]]) -> None:
     stale = [f for f in findings if f["state"] != "current"]
     judged = " ".join(str(f["day"]) for f in stale if f["reasons"] and {*f["reasons"]} <= {*OF_CLAIMS})
     if judged:
-        console.print(f"Judge the claims anew, without training: forty verify {judged} --renew")
-    elif stale:
-        console.print("Renew with: forty run DAY --publish")
+        console.print(f"Judge the claims anew, without training: forty verify {judged} --judge")
+    elif any(f["state"] == "stale" for f in stale):
+        console.print("Train and publish it again: forty run DAY --publish")

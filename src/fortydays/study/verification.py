@@ -11,20 +11,22 @@ from fortydays.study.claims import Judgement, unit_of
 from fortydays.study.design import Study
 from fortydays.study.statistics import CONFIDENCE, student_t
 
-ENGINE_CHANGED = "the training engine has changed"
 OF_CLAIMS = ("its verdicts are not what its trials give", "its withdrawn claims are not those of the study")
 """Reasons that go away when the claims are judged anew from the trials, without training."""
 
 
-def stale_parts(evidence: Mapping[str, Any], study_file: Path, study: Study | None = None) -> list[str]:
-    """What has changed since the evidence was made; empty where nothing has.
+def stale_parts(evidence: Mapping[str, Any], study: Study) -> list[str]:
+    """What evidence says that is not so, as far as that can be told without computing anything; empty for nothing.
 
     Args:
         evidence: a published document.
-        study_file: the day's study as it is now.
-        study: the study, whose claims are judged again from the trials; None leaves the verdicts unchecked.
+        study: the day's study as it is now.
     """
-    reasons = code_changes(evidence, study_file)
+    reasons = []
+    if list(evidence["details"]) != list(study.names):
+        reasons.append("the variants are not those of the study")
+    if evidence["seeds"] != list(study.seeds):
+        reasons.append("the seeds are not those of the study")
     dataset = pinned(evidence["dataset"]["name"])
     if evidence["dataset"]["digest"] != dataset.digest:
         reasons.append(f"the dataset {dataset.name} has changed")
@@ -34,18 +36,19 @@ def stale_parts(evidence: Mapping[str, Any], study_file: Path, study: Study | No
         reasons.append("its trials were edited: their digest is not the recorded one")
     if not _equal(evidence["variants"], documents.summarize(evidence["trials"])):
         reasons.append("its table is not what its trials give")
-    if study is not None:
-        judged = documents.judgements(study, evidence["trials"])
-        recorded = [documents.with_defaults(Judgement, claim) for claim in evidence["claims"]]
-        if not _equal(recorded, judged["claims"]):
-            reasons.append(OF_CLAIMS[0])
-        if evidence.get("withdrawn", []) != judged["withdrawn"]:
-            reasons.append(OF_CLAIMS[1])
+    judged = documents.judgements(study, evidence["trials"])
+    recorded = [documents.with_defaults(Judgement, claim) for claim in evidence["claims"]]
+    if not _equal(recorded, judged["claims"]):
+        reasons.append(OF_CLAIMS[0])
+    if evidence.get("withdrawn", []) != judged["withdrawn"]:
+        reasons.append(OF_CLAIMS[1])
     return reasons
 
 
 def code_changes(evidence: Mapping[str, Any], study_file: Path) -> list[str]:
-    """What of the code that evidence was made with has changed since; empty where nothing has.
+    """What of the source text that evidence was made with has changed since; empty where nothing has.
+
+    A change need not change a number: whether it does, :mod:`fortydays.study.identity` tells.
 
     Args:
         evidence: a document.
@@ -55,7 +58,7 @@ def code_changes(evidence: Mapping[str, Any], study_file: Path) -> list[str]:
     if evidence["code"]["study"] != documents.code_digest([study_file]):
         reasons.append("the day's study has changed")
     if evidence["code"]["engine"] != documents.code_digest(documents.engine_files(study_file, evidence["backend"])):
-        reasons.append(ENGINE_CHANGED)
+        reasons.append("the training engine has changed")
     return reasons
 
 
