@@ -1,4 +1,5 @@
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -145,7 +146,7 @@ def test_who_waits_for_a_lock_is_told_for_whom_and_waits_on(tmp_path: Path) -> N
     with locked(lock, waiting=release):
         pass
     holder.communicate()
-    assert told == [f"-c {lock} (process {holder.pid})"]
+    assert told == [f"-c {shlex.quote(str(lock))} (process {holder.pid})"]
 
 
 def test_nobody_is_told_of_a_lock_that_is_free_or_whose_holder_is_unknown(tmp_path: Path) -> None:

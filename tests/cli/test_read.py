@@ -109,7 +109,7 @@ def test_on_a_terminal_notes_are_paged_unless_asked_not_to(
 ) -> None:
     paged: list[str] = []
     monkeypatch.setattr("pydoc.pager", paged.append)
-    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes this for a terminal
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
     monkeypatch.setenv("LESS", "")  # so that what the command sets is undone
     monkeypatch.delenv("LESS")
     assert execute(["read", "4"]) == 0

@@ -1,6 +1,7 @@
 """What `forty show` shows."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def test_a_study_file_of_ones_own_goes_by_its_name(workspace: Path, capsys: pyte
     study = workspace / "my_sizes.py"
     study.write_text("# a study\n")
     assert execute(["show", str(study)]) == 2
-    assert f"forty run {study}" in capsys.readouterr().err
+    assert f"forty run {shlex.quote(str(study))}" in capsys.readouterr().err
     make_run(workspace, "my-sizes-1", evidence=made_up.evidence(day=None, name="my-sizes"), day=None, name="my-sizes")
     assert execute(["show", str(study)]) == 0
     assert capsys.readouterr().out.startswith("Study · Overfitting and regularization")

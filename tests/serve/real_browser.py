@@ -1,5 +1,6 @@
 """A real browser, for the tests of what people see."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,10 @@ def started() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        # The path of its socket has at most 107 characters, and TMPDIR may be longer.
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"], env={**os.environ, "TMPDIR": "/tmp"}
+        )
         yield browser
         browser.close()
 

@@ -215,7 +215,7 @@ def test_a_folder_without_an_image_is_told_so(models: Path, capsys: pytest.Captu
     assert execute(["predict", str(models / "plain"), "texts"]) == 1
     told = capsys.readouterr().err
     assert "Error: There is no image in what was named; 1 other files are left out." in told
-    assert "end with .jpg, .jpeg, .png" in told
+    assert "end with .jpg, .jpeg, .jpe, .jfif" in told
 
 
 def test_an_image_on_standard_input_is_answered(
