@@ -1,5 +1,6 @@
 """Bundles that somebody means harm with, or made wrong: none gets into a service, which answers all the while."""
 
+import asyncio
 import io
 import json
 import os
@@ -30,6 +31,7 @@ from fortydays.base.errors import FortydaysError
 from fortydays.registry.contents import open_bundle
 from fortydays.registry.operators import problem_of
 from fortydays.serve.limits import Limits
+from fortydays.serve.trying import try_out
 
 ADMIN = {"Authorization": f"Bearer {TOKEN}"}
 Harm = Callable[[Path], Any]
@@ -86,6 +88,29 @@ def huge_for_a_pixel(folder: Path) -> None:
         helper.make_node("ReduceSum", ["many"], ["zero"], keepdims=0),
         constants={"million": np.int64(2**40), "one": np.array([1], np.int64)},
     )
+
+
+def huge_for_three_images(folder: Path) -> None:
+    """Nothing for one, two or sixty-four images; for another number, as many zeros as addresses can never hold."""
+    node = helper.make_node
+    factors = [node("Sub", ["n", f"not_{count}"], [f"f{count}"]) for count in (1, 2, 64)]
+    with_nodes(
+        folder,
+        node("Shape", ["before"], ["of"]),
+        node("Gather", ["of", "first"], ["n"]),
+        *factors,
+        node("Mul", ["f1", "f2"], ["f12"]),
+        node("Mul", ["f12", "f64"], ["f"]),
+        node("Mul", ["f", "f"], ["square"]),
+        node("Mul", ["square", "many"], ["lots"]),
+        node("Reshape", ["lots", "one"], ["size"]),
+        node("ConstantOfShape", ["size"], ["zeros"]),
+        node("ReduceSum", ["zeros"], ["zero"], keepdims=0),
+        constants={
+            "first": np.int64(0), "not_1": np.int64(1), "not_2": np.int64(2), "not_64": np.int64(64),
+            "many": np.int64(2**34), "one": np.array([1], np.int64),
+        },
+    )  # fmt: skip
 
 
 def slow(folder: Path) -> None:
@@ -247,6 +272,16 @@ def test_the_end_of_a_service_is_not_held_up_by_a_bundle_that_is_tried_out(tmp_p
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="Linux chooses which process ends when memory does")
+def test_every_number_of_images_is_tried_where_it_decides_on_memory(tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    bundle(folder, version=2)
+    huge_for_three_images(folder)
+    sealed_again(folder)
+    open_bundle(folder, threads=1)  # nothing in the file shows it
+    with pytest.raises(FortydaysError, match=r"The bundle was tried out|The model fails"):
+        asyncio.run(try_out(folder, batch=64, seconds=60))
+
+
 def test_where_memory_ends_the_trial_ends_and_not_the_service(tmp_path: Path) -> None:
     tried = (
         "import sys; from pathlib import Path; from fortydays.serve.trying import main\n"

@@ -58,3 +58,21 @@ def problem_of(nodes: Iterable["onnx.NodeProto"], *, image: str) -> str:
         if any(depends) and node.op_type not in _SHAPES:
             of_pixels.update(name for name in node.output if name)
     return ""
+
+
+def counts_images(nodes: Iterable["onnx.NodeProto"]) -> bool:
+    """Whether the number of images, or another shape, may decide how large some result is.
+
+    Of such a graph, one number of images tells nothing of another.
+
+    Args:
+        nodes: of the graph, in their order.
+    """
+    of_shapes: set[str] = set()
+    for node in nodes:
+        depends = [name in of_shapes for name in node.input]
+        if any(depends[place] for place in _SIZED_BY.get(node.op_type, ()) if place < len(depends)):
+            return True
+        if any(depends) or node.op_type in _SHAPES:
+            of_shapes.update(name for name in node.output if name)
+    return False
