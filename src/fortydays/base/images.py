@@ -42,6 +42,8 @@ _DATA = b"mdat"
 _BOXES = frozenset((b"ftyp", b"meta", _DATA))
 """Of a HEIF file, those that its pictures need; without a whole one of each there are none, or parts of them."""
 _ORIENTATION = 0x0112
+_LEAST_FILLED = 1 / 16
+"""Share of its range that the brightest pixel of an image of fractions reaches; below it, the range is a guess."""
 _JPEG = ("JPEG", "MPO")  # Pillow's name for a JPEG that carries further pictures, as many telephones write them
 
 
@@ -51,7 +53,7 @@ class Reason(Enum):
     UNKNOWN = "it is no image that can be read"
     TOO_LARGE = "it has too many pixels"
     DAMAGED = "it is damaged or cut off"
-    RANGE = "its pixel values are not from 0 to 65,535"
+    RANGE = "its pixel values fill none of the ranges 0 to 1, 0 to 255 and 0 to 65,535"
 
 
 class UnreadableImageError(FortydaysError):
@@ -375,7 +377,14 @@ def _white(least: float, most: float, *, fraction: bool) -> float:
             Reason.RANGE,
             f"The image has pixel values from {least:g} to {most:g}; expected 0 to 1, 0 to 255 or 0 to 65,535.",
         )
-    return 1.0 if fraction and most <= 1 else 255.0 if most <= 255 else 65535.0
+    white = 1.0 if fraction and most <= 1 else 255.0 if most <= 255 else 65535.0
+    if fraction and white > 1 and most < white * _LEAST_FILLED:  # 0 to 1.0001, or kelvin: it would become black
+        raise UnreadableImageError(
+            Reason.RANGE,
+            f"The image has pixel values up to {most:.7g}, so it is not clear which value is white; expected values "
+            "that fill 0 to 1, 0 to 255 or 0 to 65,535.",
+        )
+    return white
 
 
 def _opaque(image: "Image", *, white: float = 0) -> "Image":

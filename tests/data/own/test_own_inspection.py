@@ -193,14 +193,18 @@ def test_numbers_of_no_known_range_are_left_out_with_the_reason(tmp_path: Path, 
     for name, numbers in {
         "negative": (GREYS * 2 - 1).astype(np.float32),
         "none": np.where(GREYS > 0.5, np.nan, GREYS).astype(np.float32),
+        "overshot": (GREYS * 1.0001).astype(np.float32),
+        "kelvin": (GREYS * 30 + 273).astype(np.float32),
         "endless": np.where(GREYS > 0.5, np.inf, GREYS).astype(np.float32),
         "large": (GREYS * 2e9).astype(np.int32),
         "signed": (GREYS * 200 - 100).astype(np.int32),
     }.items():
         Image.fromarray(numbers).save(folder / f"red/{name}.tif")
 
-    assert set(reasons(look(folder, settings)).values()) == {"its pixel values are not from 0 to 65,535"}
-    assert len(reasons(look(folder, settings))) == 5
+    assert set(reasons(look(folder, settings)).values()) == {
+        "its pixel values fill none of the ranges 0 to 1, 0 to 255 and 0 to 65,535"
+    }
+    assert len(reasons(look(folder, settings))) == 7
 
 
 def test_a_float_image_that_was_kept_black_gets_its_pixels(tmp_path: Path, settings: Settings) -> None:

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 # Those of telephones, of 24 megapixels and a little more, are read side by side.
 _LARGE_FILE, _LARGE_PICTURE = 16_000_000, 26_000_000
 _AT_ONCE = 256
-_RANGES = "ranges 1"
+_RANGES = "ranges 2"
 """Number of the rule by which pixel values of more than eight bits become eight."""
 _SCHEMA = 1
 _TABLES = """
