@@ -142,6 +142,38 @@ def test_the_parts_may_lie_in_the_folder_of_each_class(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_class_without_parts_does_not_undo_those_of_the_others(tmp_path: Path) -> None:
+    touch(tmp_path, "cat/train/1.jpg", "cat/test/2.jpg", "dog/train/1.jpg", "dog/test/2.jpg", "cow/3.jpg", "cat/4.jpg")
+
+    listing = list_photographs(tmp_path)
+
+    assert set(splits(listing).values()) == {"train", "test"}
+    assert [each.path for each in listing.left_out] == ["cat/4.jpg", "cow/3.jpg"]
+
+
+def test_parts_may_have_the_name_of_the_whole_before_theirs(tmp_path: Path) -> None:
+    touch(tmp_path, "seg_train/seg_train/sea/1.jpg", "seg_train/seg_train/ice/1.jpg", "seg_pred/seg_pred/5.jpg")
+    touch(tmp_path, "seg_test/seg_test/sea/2.jpg", "seg_test/seg_test/ice/2.jpg")
+
+    listing = list_photographs(tmp_path)
+
+    assert listing.classes == ("ice", "sea")
+    assert set(splits(listing).values()) == {"train", "test"}
+    assert [each.path for each in listing.left_out] == ["seg_pred/seg_pred/5.jpg"]
+
+
+@pytest.mark.parametrize(
+    "names", [("fold1", "fold2"), ("2024", "2025"), ("2025-01-03", "2025-01-04"), ("Day 1", "Day 2")]
+)
+def test_folders_of_times_or_folds_with_the_same_classes_in_them_are_no_classes(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    touch(tmp_path, *(f"{name}/{label}/1.jpg" for name in names for label in ("cat", "dog")))
+
+    with pytest.raises(DataError, match=f"holds the folder '{names[0]}'. It may be a class, or a part"):
+        list_photographs(tmp_path)
+
+
 def test_what_has_no_folder_is_said(tmp_path: Path) -> None:
     listing = list_photographs(
         touch(tmp_path, "train/cat/1.jpg", "train/dog/1.jpg", "test/cat/2.jpg", "test/dog/2.jpg")
@@ -159,6 +191,7 @@ def test_what_has_no_folder_is_said(tmp_path: Path) -> None:
         ("train/steam/1.jpg", "train/diesel/1.jpg", "plane/jet/1.jpg", "car/1.jpg"),
         ("train/1.jpg", "train/old/1.jpg", "plane/1.jpg"),
         ("cat/2024/1.jpg", "cat/2025/1.jpg", "dog/2024/1.jpg", "dog/2025/1.jpg"),
+        ("0/ann/1.jpg", "0/bob/1.jpg", "1/ann/1.jpg", "1/bob/1.jpg"),
     ],
 )
 def test_a_class_may_be_called_like_a_part(tmp_path: Path, paths: tuple[str, ...]) -> None:
@@ -187,7 +220,8 @@ def test_what_may_be_a_class_or_a_part_is_refused_with_what_to_type(tmp_path: Pa
 SYSTEM = (
     "@eaDir", "#recycle", "@Recycle", ".@__thumb", ".Trash-1000", "lost+found", "__MACOSX", ".AppleDouble",
     "$RECYCLE.BIN", "System Volume Information", ".ipynb_checkpoints", ".git", ".thumbnails", ".dvc",
-    "Catalog Previews.lrdata", "@Recently-Snapshot", "#snapshot", "FOUND.000",
+    "Catalog Previews.lrdata", "@Recently-Snapshot", "#snapshot", "FOUND.000", "~snapshot", "@SynoResource",
+    "@sharebin", "iPod Photo Cache",
 )  # fmt: skip
 
 

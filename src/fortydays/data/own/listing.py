@@ -39,7 +39,8 @@ _BEGINNING = re.compile(
 )
 # What systems, disks in a network and programs put beside photographs, thumbnails of them among it.
 _OF_THE_SYSTEM = re.compile(
-    r"\..*|@eadir|@recycle|@recently-snapshot|@__thumb|@tmp|#recycle|#snapshot|lost\+found|__macosx|\$recycle\.bin"
+    r"\..*|@syno.*|@share(bin|snap)|~snapshot|ipod photo cache"
+    r"|@eadir|@recycle|@recently-snapshot|@__thumb|@tmp|#recycle|#snapshot|lost\+found|__macosx|\$recycle\.bin"
     r"|recycler|recycled|system volume information|found\.\d{3}|network trash folder|temporary items|__pycache__"
     r"|.*\.(lrdata|lrcat-data)|thumbs\.db|ehthumbs.*\.db|desktop\.ini",
     re.IGNORECASE | re.DOTALL,
@@ -246,7 +247,8 @@ def _doubtful(root: Path, name: str) -> DataError:
         f"{printable(str(root))} holds the folder {printable(name)!r}. It may be a class, or a part of photographs "
         "that were divided before.",
         hint=f"If the folders in it are the classes: forty data look {there} --name NAME. If it is a class, give the "
-        "folder another name. If it is a part, put folders of the same classes into each part.",
+        "folder another name. If it is a part, call the parts train, val and test, and put folders of the "
+        "same classes into each.",
     )
 
 
