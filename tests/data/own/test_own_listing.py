@@ -327,6 +327,27 @@ def test_tables_are_read_as_people_and_programs_write_them(tmp_path: Path, name:
     assert listing.left_out == ()
 
 
+def test_a_table_that_is_not_utf8_says_how_to_save_it(tmp_path: Path) -> None:
+    touch(tmp_path, *ROWS)
+    (tmp_path / "t.csv").write_bytes("file;label\np/1.jpg;chêne\np/2.jpg;b\n".encode("cp1252"))
+
+    with pytest.raises(DataError, match="its byte 21 is not UTF-8") as refused:
+        list_photographs(tmp_path / "t.csv")
+
+    assert refused.value.hint == 'Save the table again as UTF-8. In Excel, the type of file is called "CSV UTF-8".'
+
+
+def test_empty_lines_above_the_head_of_a_table_are_passed_over_and_counted(tmp_path: Path) -> None:
+    touch(tmp_path, *ROWS)
+    table = tmp_path / "t.csv"
+    table.write_text("\n\nfile,label\np/1.jpg,a\np/2.jpg,b\n")
+    assert found(list_photographs(table)) == ROWS
+
+    table.write_text("\n\nfile,label\np/1.jpg,a\np/2.jpg,\n")
+    with pytest.raises(DataError, match="line 5 has no label"):
+        list_photographs(table)
+
+
 def test_columns_of_other_names_are_said(tmp_path: Path) -> None:
     touch(tmp_path, *ROWS)
     (tmp_path / "t.csv").write_text("image,Label\np/1.jpg,a\np/2.jpg,b\n")

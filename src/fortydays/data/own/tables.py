@@ -16,13 +16,14 @@ TABLES = (".csv", ".tsv", ".jsonl")
 COLUMNS = {
     "file": ("file", "filename", "filepath", "path", "image", "imagepath", "imagefile", "imagename",
              "img", "imgpath", "imgname", "fname", "photo", "photograph", "picture"),
-    "label": ("label", "labels", "class", "classname", "category", "target"),
+    "label": ("label", "labels", "labelname", "class", "classname", "classlabel", "category", "target"),
 }  # fmt: skip
 """How the two columns may be called; only letters and digits count. The first name goes before the others."""
 
 _BETWEEN = (",", ";", "\t", "|")
 _LARGEST = 500_000_000
 _SAID = 5
+_SAVE_AGAIN = 'Save the table again as UTF-8. In Excel, the type of file is called "CSV UTF-8".'
 
 
 def read_table(table: Path) -> tuple[Iterator[tuple[int, str, str]], list[str]]:
@@ -47,7 +48,7 @@ def read_table(table: Path) -> tuple[Iterator[tuple[int, str, str]], list[str]]:
     try:
         text = content.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise no_table(table, f"its byte {error.start:,} is not UTF-{16 if wide else 8}") from None
+        raise no_table(table, f"its byte {error.start:,} is not UTF-{16 if wide else 8}", hint=_SAVE_AGAIN) from None
     if table.suffix.lower() == ".jsonl":
         names, rows = _jsonl_rows(text, table)
     else:
@@ -93,6 +94,8 @@ def _csv_rows(text: str, table: Path) -> tuple[Sequence[str], Iterator[tuple[int
     first, _, rest = text.partition("\n")
     told = first.strip().strip('"').lower() in {f"sep={mark}" for mark in _BETWEEN}  # so that a spreadsheet knows
     text = rest if told else text
+    begun = text.lstrip("\r\n")
+    above, text = int(told) + text[: len(text) - len(begun)].count("\n"), begun
     readers, wrong = [], ""
     for mark in _BETWEEN:
         # A space behind the mark is none of the cell, where the head line has one there.
@@ -101,12 +104,12 @@ def _csv_rows(text: str, table: Path) -> tuple[Sequence[str], Iterator[tuple[int
         try:
             readers.append((list(reader.fieldnames or ()), reader))
         except csv.Error as error:
-            wrong = wrong or f"line {reader.line_num + 1 + told:,}: {error}"
+            wrong = wrong or f"line {reader.line_num + 1 + above:,}: {error}"
     if not readers:
         raise no_table(table, wrong)
     # The mark that makes most of the head line known; a comma, where none does.
     names, chosen = max(readers, key=lambda each: sum(map(bool, _known(each[0]).values())))
-    return names, _csv_lines(chosen, table, above=int(told))
+    return names, _csv_lines(chosen, table, above=above)
 
 
 def _csv_lines(
@@ -168,10 +171,11 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def no_table(table: Path, why: str) -> DataError:
-    """The error for a table that cannot be understood, and why."""
+def no_table(table: Path, why: str, *, hint: str = "") -> DataError:
+    """The error for a table that cannot be understood, why, and what to do where that is known."""
     return DataError(
         f"{printable(str(table))} cannot be understood: {why}.",
-        hint="Expected a CSV file whose first line is file,label, or JSONL such as "
+        hint=hint
+        or "Expected a CSV file whose first line is file,label, or JSONL such as "
         '{"file": "photographs/1.jpg", "label": "daisy"}.',
     )
