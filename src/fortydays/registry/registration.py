@@ -185,7 +185,7 @@ def _choose(study: str, settings: Settings, progress: Progress, *, variant: str,
         )
     evidence = documents.read_evidence(run.evidence)
     if variant and variant not in evidence["variants"] and variant not in evidence["details"]:
-        raise unknown_name(f"variant in the run {run.run_id}", variant, list(evidence["details"]))
+        raise unknown_name("variant", variant, list(evidence["details"]))
     trial = documents.best_trial([t for t in evidence["trials"] if variant in ("", t["variant"])])
     if trial is None:
         raise FortydaysError(
