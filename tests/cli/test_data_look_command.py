@@ -52,6 +52,17 @@ def test_the_report_tells_counts_sizes_duplicates_and_what_is_left_out(pets: Pat
     assert longest_line(shown.split("The page with pictures")[0]) <= 80
 
 
+def test_the_page_shows_the_same_picture_under_several_labels(pets: Path, tmp_path: Path) -> None:
+    page = tmp_path / "look.html"
+    with Image.open(pets / "cats/3.jpg") as cat:
+        cat.save(pets / "dogs/no dog.png")
+
+    assert execute(["data", "look", str(pets), "-o", str(page)]) == ExitCode.DONE
+
+    _, _, told = page.read_text("utf-8").partition("The same picture under several labels")
+    assert re.findall(r">([^<>]+\.(?:jpg|png))<", told)[:2] == ["cats/3.jpg", "dogs/no dog.png"]
+
+
 def test_the_page_is_whole_and_shows_pictures_of_each_class(pets: Path, tmp_path: Path, capsys: Any) -> None:
     page = tmp_path / "look.html"
 

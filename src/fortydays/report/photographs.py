@@ -68,7 +68,11 @@ def make_page(inspection: Inspection, pixels: NDArray[np.uint8], *, name: str, p
                 **counts,
             }
         )
-    near = [[by_path[path] for path in group if path in by_path][:_IN_GROUP] for group in inspection.near[:_GROUPS]]
+
+    def shown(groups: Sequence[Sequence[str]]) -> list[list[dict[str, str]]]:
+        return [pictures([by_path[path] for path in group if path in by_path][:_IN_GROUP]) for group in groups]
+
+    contradictions = [group for group in inspection.contradictions if any(path in by_path for path in group)]
     values: dict[str, Any] = {
         "name": name,
         "place": printable(place),
@@ -77,7 +81,9 @@ def make_page(inspection: Inspection, pixels: NDArray[np.uint8], *, name: str, p
         "sizes": sizes(inspection),
         "notes": inspection.notes,
         "classes": classes,
-        "near": [pictures(group) for group in near],
+        "contradictions": shown(contradictions[:_GROUPS]),
+        "more_contradictions": max(0, len(contradictions) - _GROUPS),
+        "near": shown(inspection.near[:_GROUPS]),
         "more_near": max(0, len(inspection.near) - _GROUPS),
         "left_out": [{"path": printable(e.path), "reason": e.reason} for e in inspection.left_out[:_LEFT_OUT]],
         "more_left_out": max(0, len(inspection.left_out) - _LEFT_OUT),
