@@ -86,8 +86,8 @@ def access_for(host: str, *, token: str, hosts: tuple[str, ...]) -> Access:
     if not is_loopback(host) and not token:
         raise UsageError(
             f"Other machines can reach {host}, and there is no token.",
-            hint="Set FORTYDAYS_TOKEN to a secret of at least 16 characters, or FORTYDAYS_TOKEN_FILE to a file with it; "
-            "or leave --host away.",
+            hint="Set FORTYDAYS_TOKEN to a secret of at least 16 characters, or FORTYDAYS_TOKEN_FILE to a file that "
+            "holds it; or leave --host away.",
         )
     if token and (len(token) < 16 or not token.isascii() or not token.isprintable() or " " in token):
         raise UsageError(
