@@ -214,7 +214,7 @@ def _print(done: "Fitted", page: Path) -> None:
         typer.echo(f"Serve it: forty serve {model}")
         typer.echo(f"Ask it: forty predict {model} FILE")
         return
-    closed = ", ".join(str(gate["gate"]) for gate in done.findings.gates if not gate["passed"])
+    closed = "; ".join(str(gate["gate"]) for gate in done.findings.gates if not gate["passed"])
     why = f" Not passed: {closed}." if closed else ""
     typer.echo(f"{model}@{version} is registered, and not the champion.{why}")
     typer.echo(f'To use it all the same: forty promote {model}@{version} --to champion --force --reason "..."')

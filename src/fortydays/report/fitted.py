@@ -179,7 +179,7 @@ def registered(findings: Findings) -> str:
     if findings.alias:
         said += f", and is its {printable(findings.alias)} now"
     if failed:
-        return f"{said}. It did not pass {counted(len(failed), 'gate')} of {len(findings.gates)}: {', '.join(failed)}."
+        return f"{said}. It did not pass {counted(len(failed), 'gate')} of {len(findings.gates)}: {'; '.join(failed)}."
     return f"{said}. It passed all {len(findings.gates)} gates." if findings.gates else f"{said}."
 
 
