@@ -4,10 +4,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 import stated_environment
 from fortydays.base.settings import read_settings
+
+# A busy machine fails no test, and the same examples are tried everywhere.
+hypothesis.settings.register_profile("stated", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("stated")
 
 _home = pytest.StashKey[Path | None]()
 
