@@ -720,7 +720,7 @@ def test_a_look_that_was_stopped_goes_on_where_it_was(tmp_path: Path, settings: 
 def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path, settings: Settings, monkeypatch: Any) -> None:
     folder = make_folder(tmp_path / "mine", {"red": 5, "blue": 5})
     monkeypatch.setattr(collections.files, "free_bytes", lambda _: 5_000)
-    with pytest.raises(DataError, match=r"The pixels of 10 photographs take 0.0 GB in .*, where 0.0 GB are free"):
+    with pytest.raises(DataError, match=r"The pixels of 10 photographs need 7,680 bytes in .*5,000 bytes"):
         look(folder, settings)
     monkeypatch.undo()
 
