@@ -28,9 +28,10 @@ def program(function: Any, *arguments: Any) -> Program:
     def lines(arguments: Iterable[str], nodes: Any) -> Iterator[str]:
         places = {name: str(i) for i, name in enumerate([*arguments, *(node.name for node in nodes)])}
         for node in nodes:
-            inputs = [
-                ":".join([places[name.lstrip("^")], *rest]) for name, *rest in (i.split(":") for i in node.input)
-            ]
+            taken = (name.split(":") for name in node.input if name[0] != "^")
+            inputs = [":".join([places[name], *rest]) for name, *rest in taken]
+            # What only has to come before stands in the order of the names that were made up.
+            inputs += [f"^{place}" for place in sorted(int(places[name[1:]]) for name in node.input if name[0] == "^")]
             attributes = [f"{k}={told(v)}" for k, v in sorted(node.attr.items()) if not k.startswith("_")]
             yield f"{node.op}({', '.join(inputs)}) {' '.join(attributes)}"
 
