@@ -83,9 +83,25 @@ def test_what_a_reader_passes_on_has_the_modes_of_their_umask(
     assert mode(tmp_path / "bundle" / "inner" / "text") == file
 
 
+def test_blocks_that_overlap_leave_the_umask_as_it_was(tmp_path: Path) -> None:
+    def made(name: str) -> int:
+        (tmp_path / name).write_text("x")
+        return mode(tmp_path / name)
+
+    with umask(0o022):
+        first, second = private_umask(), private_umask()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert made("inside the second") == 0o600
+        second.__exit__(None, None, None)
+        assert made("after both") == 0o644
+
+
 def test_new_folders_above_what_a_reader_passes_on_can_be_entered_too(tmp_path: Path) -> None:
     before = tmp_path / "before"
-    before.mkdir(mode=0o711)
+    before.mkdir()
+    before.chmod(0o711)
     with umask(0o022), shared(before / "new" / "newer" / "bundle"):
         files.write_text(before / "new" / "newer" / "bundle" / "text", "text")
     found = [mode(before / each) for each in (".", "new", "new/newer", "new/newer/bundle", "new/newer/bundle/text")]

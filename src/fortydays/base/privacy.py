@@ -7,6 +7,7 @@ there from before, and what is meant for others.
 import contextlib
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,12 +27,36 @@ _MARKS = ("mlflow.db", "mlartifacts", "own", "runs/*/run.json", "serve/requests.
 @contextlib.contextmanager
 def private_umask() -> Iterator[None]:
     """What this process makes inside the block is its owner's alone, whichever library makes it."""
-    before = os.umask(OTHERS)
-    os.umask(before | OTHERS)
+    # The umask is the whole process's: of threads that overlap, the first one sets it and the last one puts it back.
+    with _umask:
+        _umask.users += 1
+        if _umask.users == 1:
+            _umask.before = os.umask(OTHERS)
+            os.umask(_umask.before | OTHERS)
     try:
         yield
     finally:
-        os.umask(before)
+        with _umask:
+            _umask.users -= 1
+            if not _umask.users:
+                os.umask(_umask.before)
+
+
+class _Umask:
+    """The umask of this process while blocks need another one, and the lock on it."""
+
+    def __init__(self) -> None:
+        self.users, self.before = 0, 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+_umask = _Umask()
 
 
 def share(path: Path) -> None:
