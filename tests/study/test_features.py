@@ -260,7 +260,8 @@ def test_where_there_is_no_room_nothing_is_computed(
     with pytest.raises(DataError) as refused:
         extended(tmp_path / "some.features", images(100), frozen, settings, task="features")
 
-    assert refused.value.message == f"The features take 0.0 GB in {tmp_path}, where 0.0 GB are free."
+    said = f"The features need 1,200 bytes in {tmp_path}; there is room for 1,199 bytes."
+    assert refused.value.message == said
     assert refused.value.hint == "Make room, or let FORTYDAYS_HOME name a folder on a larger disk."
     assert computed == []
     extended(tmp_path / "some.features", images(99), frozen, settings, task="features")

@@ -21,6 +21,7 @@ from fortydays.base import files
 from fortydays.base.errors import DataError, UsageError
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
+from fortydays.base.text import size_in_words
 from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
 from fortydays.data.own.rows import forget_pages, rows_of, scattered
 from fortydays.models.backbones import find_backbone
@@ -216,7 +217,7 @@ def _check_room(features: Features, examples: int) -> None:
     if needed > MOST_BYTES:
         raise DataError(
             f"The features of {examples:,} images before the last block of {features.backbone} take "
-            f"{needed / 1e9:.1f} GB of memory; expected at most {MOST_BYTES / 1e9:.1f} GB.",
+            f"{size_in_words(needed)} of memory; expected at most {size_in_words(MOST_BYTES)}.",
             hint="Train a head alone on so many, without fine-tuning.",
         )
 
@@ -298,6 +299,6 @@ def _check_disk(path: Path, needed: int) -> None:
     free = files.free_bytes(path.parent)
     if needed > free:
         raise DataError(
-            f"The features take {needed / 1e9:.1f} GB in {path.parent}, where {free / 1e9:.1f} GB are free.",
+            f"The features need {size_in_words(needed)} in {path.parent}; there is room for {size_in_words(free)}.",
             hint="Make room, or let FORTYDAYS_HOME name a folder on a larger disk.",
         )
