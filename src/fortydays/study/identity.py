@@ -67,6 +67,10 @@ NUMBERS = {
 """The lists of numbers of an identity, and what differs where one of them does."""
 
 
+Fingerprint = tuple[str, tuple[float, ...]]
+"""A digest, and numbers."""
+
+
 def identity_of(
     study: Study,
     variant: Variant,
@@ -77,6 +81,7 @@ def identity_of(
     precision: str,
     settings: Settings,
     progress: Progress = SILENT,
+    networks: dict[Features, Fingerprint] | None = None,
 ) -> dict[str, Any]:
     """What one trial of a variant computes.
 
@@ -89,12 +94,14 @@ def identity_of(
         precision: in which the trials were computed: "float32" or "bfloat16".
         settings: the workspace.
         progress: told of the work.
+        networks: what is known of the networks that make features; what is found is added. Traced once, they serve all
+            variants of a study.
 
     Returns:
         ``digests`` by the names of :data:`DIGESTS` and ``numbers`` by those of :data:`NUMBERS`, as JSON values.
     """
     real = backends.backend()
-    given = _Given.of(variant, dataset, settings, progress)
+    given = _Given.of(variant, dataset, settings, progress, {} if networks is None else networks)
     shadow = ShadowBackend(real)
     trainer = Trainer(
         builder=given.builder,
@@ -170,7 +177,7 @@ def identity_of_study(
     dataset = library.load(study.dataset, settings, progress)
     task = f"What {len(study.variants)} variants compute"
     progress.start(task, total=float(len(study.variants)), unit="variants")
-    variants = {}
+    variants, networks = {}, dict[Features, Fingerprint]()
     for number, variant in enumerate(study.variants):
         recorded = details[variant.name]
         search = variant.search
@@ -184,6 +191,7 @@ def identity_of_study(
             precision=recorded["precision"],
             settings=settings,
             progress=progress,
+            networks=networks,
         )
         keras.utils.clear_session()
         gc.collect()  # a program holds the training split on the device
@@ -272,15 +280,24 @@ class _Given:
 
     dataset: Dataset
     builder: ModelBuilder
-    features: tuple[str, tuple[float, ...]] | None = None
+    features: Fingerprint | None = None
 
     @classmethod
-    def of(cls, variant: Variant, dataset: Dataset, settings: Settings, progress: Progress) -> "_Given":
+    def of(
+        cls,
+        variant: Variant,
+        dataset: Dataset,
+        settings: Settings,
+        progress: Progress,
+        networks: dict[Features, Fingerprint],
+    ) -> "_Given":
         if variant.features is None:
             found = given(
                 dataset, variant.model, features=None, examples=variant.examples, settings=settings, progress=progress
             )
             return cls(dataset=found.dataset, builder=found.builder)
+        if variant.features not in networks:
+            networks[variant.features] = _identity_of_features(variant.features, dataset, settings, progress)
         shape, rng = variant.features.shape, np.random.default_rng(0)
 
         def made_up(split: Split) -> Split:
@@ -295,13 +312,11 @@ class _Given:
         return cls(
             dataset=with_few(stand_in, variant.examples),
             builder=filled(variant.model, variant.features, settings, progress),
-            features=_identity_of_features(variant.features, dataset, settings, progress),
+            features=networks[variant.features],
         )
 
 
-def _identity_of_features(
-    features: Features, dataset: Dataset, settings: Settings, progress: Progress
-) -> tuple[str, tuple[float, ...]]:
+def _identity_of_features(features: Features, dataset: Dataset, settings: Settings, progress: Progress) -> Fingerprint:
     """The program from pixels to features and its weights; the runtime that computes it is told with the machine."""
     from fortydays.study.frozen import features_of_pixels, frozen_part, pretrained_model
 
