@@ -83,6 +83,8 @@ def test_its_onnx_file_answers_as_keras_does_views_and_scaling_included(
 
     folder = fetched(trained, tmp_path / "version")
     images = np.asarray(data.training.validation.images)
+    kept = (trained.settings.workspace / "mlartifacts").rglob("*")
+    assert [path.name for path in kept if path.stat().st_mode & 0o077] == []  # its owner's alone
     model = keras.models.load_model(folder / "model.keras")
     scaled = images.astype(np.float32) / 255
     mirrored = scaled[:, :, ::-1]

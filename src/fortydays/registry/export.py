@@ -19,6 +19,7 @@ import numpy as np
 from fortydays.base import files
 from fortydays.base.arrays import load_arrays, save_arrays
 from fortydays.base.errors import FortydaysError, StorageError
+from fortydays.base.privacy import private_umask
 from fortydays.base.process import children_end_with_this
 from fortydays.base.settings import read_settings
 from fortydays.registry.contents import ONNX_FILE
@@ -183,7 +184,7 @@ def _work(request: ExportRequest) -> None:
         backbone = pretrained_model(variant.features, settings)
         model = whole_model(variant.features, images.shape[1:], backbone, head)
     answers = _answers(model, images, request.test_views)
-    with files.storage_errors("write", folder / KERAS_FILE):
+    with files.storage_errors("write", folder / KERAS_FILE), private_umask():
         model.save(folder / KERAS_FILE)
     if variant.features is None:
         content = to_onnx(model, test_views=request.test_views)
