@@ -35,6 +35,8 @@ from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
 from fortydays.data.layouts import Examples, digest_of_rows
 from fortydays.data.spec import DatasetSpec, Limits
 from fortydays.data.splits import SplitIndices, split_indices
+from fortydays.inputs.images import IMAGE, Images
+from fortydays.tasks.classification import Classification
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
@@ -173,9 +175,8 @@ def _shapes(spec: DatasetSpec) -> dict[str, tuple[tuple[int, ...], type[np.gener
 def _open(folder: Path, spec: DatasetSpec) -> Dataset:
     def read(part: str) -> Split:
         try:
-            return Split(
-                images=_array(folder, f"{part}_images.npy", spec), labels=_array(folder, f"{part}_labels.npy", spec)
-            )
+            inputs = {IMAGE: _array(folder, f"{part}_images.npy", spec)}
+            return Split(inputs=inputs, labels=_array(folder, f"{part}_labels.npy", spec))
         except ValueError as error:
             raise _damaged(spec, folder, [str(error)]) from error
 
@@ -193,9 +194,10 @@ def _open(folder: Path, spec: DatasetSpec) -> Dataset:
         split_version=spec.split_version,
         classes=spec.classes,
         training=TrainingData(
-            train=Split(images=training.images[:size], labels=training.labels[:size]),
-            validation=Split(images=training.images[size:], labels=training.labels[size:]),
-            num_classes=len(spec.classes),
+            input=Images(shape=spec.image_shape, strokes=spec.strokes),
+            task=Classification(classes=len(spec.classes)),
+            train=training.rows(slice(size)),
+            validation=training.rows(slice(size, None)),
         ),
         test=SealedSplit(read_test),
     )

@@ -707,6 +707,7 @@ def _exhibits(
             variant=trial["variant"],
             seed=trial["seed"],
             model=restored(trial),
+            input=plan.dataset.training.input,
             test=plan.dataset.test.open(),
             probabilities=probabilities,
             classes=plan.dataset.classes,

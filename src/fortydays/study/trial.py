@@ -83,15 +83,10 @@ def run_trial(
     on_train = trainer.evaluate(dataset.training.train)
     on_validation = trainer.evaluate(dataset.training.validation)
     on_test = trainer.evaluate(dataset.test.open())
-    metrics: dict[str, float | None] = {
-        "test_accuracy": on_test.accuracy,
-        "test_loss": on_test.loss,
-        "train_accuracy": on_train.accuracy,
-        "train_loss": on_train.loss,
-        "validation_accuracy": on_validation.accuracy,
-        "validation_loss": on_validation.loss,
-        "accuracy_gap": on_train.accuracy - on_test.accuracy,
-    }
+    metrics: dict[str, float | None] = {}
+    for split, found in (("test", on_test), ("train", on_train), ("validation", on_validation)):
+        metrics |= {f"{split}_{name}": value for name, value in {**found.metrics, "loss": found.loss}.items()}
+    metrics["accuracy_gap"] = on_train.accuracy - on_test.accuracy
     last = trained.history.points[-1]
     for target in study.targets:
         reached = trained.history.first_reaching(target)
@@ -108,7 +103,7 @@ def run_trial(
     measures = [measure for measure in study.measures if variant in measure.variants]
     model = trainer.reader_model() if measures else None
     for measure in measures:
-        metrics[measure.name] = _measured(measure, model, dataset.training.validation.images)
+        metrics[measure.name] = _measured(measure, model, _seen(dataset))
     return TrialOutcome(
         result={
             "variant": variant,
@@ -124,14 +119,20 @@ def run_trial(
             "history": trained.history.as_columns(),
         },
         variables=trained.variables,
-        probabilities=on_test.probabilities,
+        probabilities=on_test.outputs,
     )
 
 
-def _measured(measure: Measure, model: Any, images: NDArray[np.uint8]) -> float:
+def _seen(dataset: Dataset) -> Any:
+    """What a measure is given: the array of the validation examples, or, of an input with several, arrays by name."""
+    inputs = dataset.training.validation.inputs
+    return next(iter(inputs.values())) if len(inputs) == 1 else inputs
+
+
+def _measured(measure: Measure, model: Any, examples: Any) -> float:
     """What a study's own function gives; where it fails, the trial has failed and not the study."""
     try:
-        value = float(measure.function(model, images))
+        value = float(measure.function(model, examples))
     except Exception as error:
         said = f"The measure {measure.name!r} failed: {type(error).__name__}: {error}"
         raise TrainingFailedError(said) from error
