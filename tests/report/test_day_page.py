@@ -119,9 +119,9 @@ def test_provenance_tells_how_evidence_was_renewed() -> None:
 
 
 def test_a_run_with_options_is_repeated_with_them() -> None:
-    request = {"seeds": [0], "only": ["sgd fair"], "settings": ["epochs=1"], "engine": "fit"}
+    request = {"seeds": [0], "only": ["sgd fair"], "settings": ["epochs=1"], "engine": "plain"}
     page = make_page(made_up.evidence(seeds=(0,), request=request), source="your run x")
-    assert "forty run 4 --seeds 1 --only 'sgd fair' --set epochs=1 --engine fit" in words(page)
+    assert "forty run 4 --seeds 1 --only 'sgd fair' --set epochs=1 --engine plain" in words(page)
 
 
 def test_nothing_comes_from_elsewhere(page: str) -> None:

@@ -251,7 +251,7 @@ class Results:
         seeds: of the trials.
         only: the variants or groups that were asked for; all where it is empty.
         settings: recipe fields that were set from the command line.
-        engine: "compiled", "plain" or "fit".
+        engine: "compiled" or "plain"; "fit" in runs of older programs.
         code: digests of the study and the engine, and the version of this package.
         renewed: how the evidence was kept true over changes of the engine, oldest first.
         packages: versions of the libraries.
