@@ -311,7 +311,7 @@ class Results:
         """The groups in which a part of the training images was learned from, fewest images first.
 
         Of the variants that learned from all images a group has its last one, if it is the only one: of several, none
-        is what the others would become.
+        is what the others would become. There is no group where all variants learned from equally many images.
         """
         found = []
         for name, variants in self.groups:
@@ -320,7 +320,8 @@ class Results:
             if parts:
                 chosen = [*parts, *(whole if len(whole) == 1 else ())]
                 found.append((name, tuple(sorted(chosen, key=lambda v: (self.training_images(v), v.index)))))
-        return tuple(found)
+        unlike = {self.training_images(v) for _, variants in found for v in variants}
+        return tuple(found) if len(unlike) > 1 else ()
 
     @property
     def failed(self) -> tuple[Trial, ...]:
