@@ -285,7 +285,7 @@ def test_the_engine_is_all_that_a_trials_numbers_come_from(tmp_path: Path) -> No
     study.write_text("from fortydays.models.dense import dense_network\n")
     names = {"/".join(path.parts[-2:]) for path in documents.engine_files(study, "tensorflow")}
     assert {"train/trainer.py", "backends/tensorflow_layers.py", "models/dense.py", "study/trial.py"} <= names
-    assert not names & {"study/claims.py", "study/runner.py", "backends/jax.py", "train/keras_fit.py"}
+    assert not names & {"study/claims.py", "study/runner.py", "backends/jax.py"}
 
 
 @pytest.mark.parametrize(

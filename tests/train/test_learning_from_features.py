@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from keras_fit import FitTrainer
 from numpy.typing import NDArray
 from tiny_training import CLASSES, RECIPE, bits, linear
 
 from fortydays.base.errors import UsageError
 from fortydays.data.arrays import Split, TrainingData
 from fortydays.train.evaluation import Evaluator
-from fortydays.train.keras_fit import FitTrainer
 from fortydays.train.recipe import Recipe
 from fortydays.train.trainer import Trainer, values_of
 

@@ -36,7 +36,7 @@ def run(
         typer.Option(
             "--engine",
             metavar="ENGINE",
-            help="compiled, plain (without substituted layers), or fit (Keras's own loop).",
+            help="compiled, or plain (without substituted layers).",
         ),
     ] = "compiled",
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 unless every claim is supported.")] = False,

@@ -205,7 +205,7 @@ def _choose(study: str, settings: Settings, progress: Progress, *, variant: str,
             f"The run {run.run_id} was made with other content or splits of the dataset {spec.name!r}.",
             hint=f"Run the study again: forty run {study}",
         )
-    engine = documents.engine_files(file.path, evidence["backend"], evidence["request"]["engine"])
+    engine = documents.engine_files(file.path, evidence["backend"])
     if evidence["code"]["engine"] != documents.code_digest(engine):
         progress.warn(f"The training engine has changed since the run {run.run_id}.")
     folder = run.trial_of(trial["variant"], trial["seed"])

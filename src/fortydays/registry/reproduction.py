@@ -11,6 +11,7 @@ from fortydays.base.machine import describe_machine
 from fortydays.base.progress import Progress
 from fortydays.base.revision import revision
 from fortydays.base.settings import Settings
+from fortydays.base.text import shown
 from fortydays.data import library
 from fortydays.registry.catalog import Catalog, Version
 from fortydays.registry.lineage import changed_since
@@ -19,7 +20,7 @@ from fortydays.registry.promotion import documents_of
 from fortydays.registry.scratch import scratch
 from fortydays.study import evidence as documents
 from fortydays.study.features import given
-from fortydays.study.runner import make_trainer
+from fortydays.study.runner import ENGINES, make_trainer
 from fortydays.study.trial import run_trial
 from fortydays.train import backends
 from fortydays.train.recipe import FIELDS, Recipe
@@ -99,6 +100,12 @@ def reproduce(
             hint=f"It was trained by fortydays {lineage['code']['version']}"
             + (f", commit {lineage['code']['commit']}." if "commit" in lineage["code"] else "."),
         )
+    engine = lineage["run"]["request"]["engine"]
+    if engine not in ENGINES:
+        raise FortydaysError(
+            f"{version} was trained by the engine {shown(engine)}, which this program does not have.",
+            hint=f"Use fortydays {lineage['code']['version']}, which trained it.",
+        )
     unknown = sorted(set(lineage["recipe"]) - set(FIELDS))
     recipe = Recipe(**{name: value for name, value in lineage["recipe"].items() if name in FIELDS})
     dataset = library.load(source.study.dataset, settings, progress)
@@ -116,7 +123,7 @@ def reproduce(
         progress.warn(f"Not as it was: {sentence}.")
     progress.say(f"Compiling {variant.name}")
     trainer = make_trainer(
-        lineage["run"]["request"]["engine"],
+        engine,
         builder=found.builder,
         recipe=recipe,
         data=found.dataset.training,
@@ -185,7 +192,7 @@ def _today(
     study: Path, dataset: Any, recipe: Recipe, of_study: Recipe, settings: Settings, lineage: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What :func:`~fortydays.registry.lineage.changed_since` compares with."""
-    machine, engine = describe_machine(), lineage["run"]["request"]["engine"]
+    machine = describe_machine()
     found = revision()
     # A searched field, and what a reader had set, are part of the version's recipe and not of the study's.
     own = {s.partition("=")[0].split(".")[0].strip() for s in lineage["run"]["request"]["settings"]}
@@ -196,7 +203,7 @@ def _today(
         "recipe": {name: then[name] if name in own else now[name] for name in now},
         "code": {
             "study": documents.code_digest([study]),
-            "engine": documents.code_digest(documents.engine_files(study, backends.wanted(), engine)),
+            "engine": documents.code_digest(documents.engine_files(study, backends.wanted())),
             **(dataclasses.asdict(found) if found else {}),
         },
         "packages": documents.package_versions(backends.backend().PACKAGES),

@@ -171,23 +171,22 @@ def code_digest(paths: Iterable[Path]) -> str:
     return files.sha256_of_json(parts)
 
 
-def engine_files(study_file: Path, backend: str, engine: str = "compiled") -> list[Path]:
+def engine_files(study_file: Path, backend: str) -> list[Path]:
     """The modules of this program whose code a study's numbers are a function of.
 
     That is the compiled engine on one backend, and what the study imports of shared models, of other days and from its
     own folder, directly or through each other: a model added for one day leaves the evidence of the others as true as
-    it was, and so does a change of another backend, or of the reference engine, whose runs are not published.
+    it was, and so does a change of another backend.
 
     Args:
         study_file: the study.
         backend: what it was, or is to be, trained on.
-        engine: "fit" adds the reference engine.
 
     Raises:
         StorageError: a file cannot be read.
     """
     train = _PACKAGE / "train"
-    found = [path for path in sorted(train.glob("*.py")) if path.stem != "keras_fit" or engine == "fit"]
+    found = sorted(train.glob("*.py"))
     found += [train / "backends/__init__.py", *sorted((train / "backends").glob(f"{backend}*.py"))]
     found += [_PACKAGE / f"{name}.py" for name in _NUMBERS_DEPEND_ON]
     return [*found, *sorted(_imported_by(study_file) - set(found))]

@@ -45,8 +45,8 @@ from fortydays.train.trainer import check_recipe_fits
 if TYPE_CHECKING:
     from fortydays.train.framework import ModelBuilder
 
-ENGINES = ("compiled", "plain", "fit")
-"""How trials are trained: the compiled epoch; the same with Keras's own layers, without substitutes; the reference."""
+ENGINES = ("compiled", "plain")
+"""How trials are trained: the compiled epoch; the same with Keras's own layers, without substitutes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,7 +206,7 @@ def _plan(source: StudySource, request: Request, settings: Settings, progress: P
     revision()  # as it is now, when the code has just been loaded; looked up once for a process
     identity = {
         "study": documents.code_digest([source.path]),
-        "engine": documents.code_digest(documents.engine_files(source.path, backends.wanted(), request.engine)),
+        "engine": documents.code_digest(documents.engine_files(source.path, backends.wanted())),
         "dataset": dataset.digest,
         "split_version": dataset.split_version,
         "recipes": {v.name: v.recipe.as_dict() for v in variants},
@@ -315,12 +315,8 @@ def make_trainer(
         recipe: how it is trained.
         data: what training may see.
         bfloat16_is_fast: whether "auto" precision may be bfloat16.
-        device_train: the training split, where it is on the device already; the reference engine has no use for it.
+        device_train: the training split, where it is on the device already.
     """
-    if engine == "fit":
-        from fortydays.train.keras_fit import FitTrainer
-
-        return FitTrainer(builder=builder, recipe=recipe, data=data, bfloat16_is_fast=bfloat16_is_fast)
     from fortydays.train.trainer import Trainer
 
     return Trainer(
@@ -608,7 +604,7 @@ class _VariantWork:
             which = files.sha256_of_json(
                 [self._variant.features.as_dict() if self._variant.features else None, self._variant.examples]
             )
-            if which not in self._shared and self._plan.request.engine != "fit":
+            if which not in self._shared:
                 self._shared.clear()  # variants that share data stand beside each other; others need the memory
                 self._shared[which] = backends.backend().on_device(data.train)
             self._trainer = make_trainer(
@@ -617,7 +613,7 @@ class _VariantWork:
                 recipe=self._variant.recipe,
                 data=data,
                 bfloat16_is_fast=self._bfloat16_is_fast,
-                device_train=self._shared.get(which),
+                device_train=self._shared[which],
             )
             if self._trainer.precision == "bfloat16" and not self._bfloat16_is_fast:
                 self._progress.warn(
