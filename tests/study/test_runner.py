@@ -15,7 +15,7 @@ from fortydays.base.errors import StorageError, UsageError
 from fortydays.base.machine import describe_machine
 from fortydays.base.settings import Settings
 from fortydays.data.arrays import SealedSplit, Split
-from fortydays.study import runner
+from fortydays.study import plan
 from fortydays.study.design import Study, Variant
 from fortydays.study.evidence import best_trial, judge, results_digest, summarize
 from fortydays.study.runner import Request, run_study
@@ -70,6 +70,19 @@ def test_the_evidence_follows_from_its_trials(finished: Any) -> None:
     assert evidence["claims"] == [j.as_dict() for j in judge(tiny_study.study.claims, evidence["trials"])]
     assert [c["verdict"] for c in evidence["claims"]] == ["supported", "refuted", "undecided", "supported"]
     assert json.loads(finished.run.evidence.read_text("utf-8")) == json.loads(json.dumps(evidence))
+
+
+def test_each_trial_names_the_machine_that_trained_it(finished: Any) -> None:
+    machine = describe_machine()
+    for t in finished.evidence["trials"]:  # failed ones too
+        assert t["machine"].endswith(machine.system)
+        assert machine.cpu_model in t["machine"]
+
+
+def test_the_machine_is_no_part_of_what_the_trials_gave(finished: Any) -> None:
+    elsewhere = [{**t, "machine": "another one"} for t in finished.evidence["trials"]]
+    before = [{name: v for name, v in t.items() if name != "machine"} for t in finished.evidence["trials"]]
+    assert results_digest(elsewhere) == results_digest(before) == finished.evidence["results_digest"]
 
 
 def test_the_evidence_says_how_it_was_made(finished: Any) -> None:
@@ -303,7 +316,7 @@ def test_damaged_arrays_are_told(tmp_path: Path) -> None:
 
 def test_bfloat16_that_the_processor_only_emulates_is_warned_of(settings: Settings, monkeypatch: Any) -> None:
     slow = dataclasses.replace(describe_machine(), flags=("avx2",))
-    monkeypatch.setattr(runner, "describe_machine", lambda: slow)
+    monkeypatch.setattr(plan, "describe_machine", lambda: slow)
     progress = Watch()
     request = Request(seeds=1, settings=("precision=bfloat16", "epochs=1"))
     _, evidence = run_study(source(small(PLAIN)), request, settings, progress=progress)
@@ -315,7 +328,7 @@ def test_bfloat16_that_the_processor_only_emulates_is_warned_of(settings: Settin
 
 def test_where_the_processor_has_bfloat16_nothing_is_warned_of(settings: Settings, monkeypatch: Any) -> None:
     fast = dataclasses.replace(describe_machine(), flags=("avx512_bf16",))
-    monkeypatch.setattr(runner, "describe_machine", lambda: fast)
+    monkeypatch.setattr(plan, "describe_machine", lambda: fast)
     progress = Watch()
     request = Request(seeds=1, settings=("precision=bfloat16", "epochs=1"))
     run_study(source(small(PLAIN)), request, settings, progress=progress)

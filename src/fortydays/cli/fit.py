@@ -163,7 +163,8 @@ def _trained(
     study: Path, settings: Settings, progress: "Progress", *, fresh: bool, track: bool
 ) -> "tuple[RunFolder, dict[str, Any], list[str]]":
     from fortydays.days.loading import find_study, load_study
-    from fortydays.study.runner import Request, StudyInterruptedError, run_study
+    from fortydays.study.plan import Request
+    from fortydays.study.runner import StudyInterruptedError, run_study
     from fortydays.track.listener import TrackingListener
 
     progress.say("Loading Keras")

@@ -15,7 +15,7 @@ from fortydays.cli.stopping import stopping_in_time, typed_again
 
 if TYPE_CHECKING:
     from fortydays.base.progress import Progress
-    from fortydays.study.runner import Request, StudySource
+    from fortydays.study.plan import Request, StudySource
     from fortydays.study.runs import RunFolder
 
 
@@ -54,7 +54,7 @@ def run(
     A run that was stopped or killed goes on where it stopped when the same command is given again.
     """
     from fortydays.cli.progress import console_progress
-    from fortydays.study.runner import Request
+    from fortydays.study.plan import Request
 
     console = streams.console(stderr=True)
     environment = read_settings()

@@ -16,7 +16,7 @@ from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.days.journey import JOURNEY, find_day, folder, is_ready
 from fortydays.days.mistakes import explained, shown_path, without_study
 from fortydays.study.design import Study, Variant
-from fortydays.study.runner import StudySource
+from fortydays.study.plan import StudySource
 
 if TYPE_CHECKING:
     import keras
