@@ -170,7 +170,7 @@ def _description(spec: "DatasetSpec", settings: Settings) -> dict[str, Any]:
         "licence": spec.licence,
         "citation": spec.citation,
         "download_bytes": spec.download_bytes,
-        "sources": [source.title for source in spec.sources],
+        "sources": list(dict.fromkeys(each.title for source in spec.sources for each in source.places)),
         "cached": store.cached(spec, settings),
         "path": str(store.path(spec, settings)),
     }
@@ -205,8 +205,8 @@ def _photographs(spec: "PhotographsSpec", settings: Settings) -> dict[str, Any]:
         "licence": spec.licence,
         "citation": spec.citation,
         "photographs": spec.photographs,
-        "download_bytes": spec.archives[0].bytes,
-        "sources": [archive.name for archive in spec.archives],
+        "download_bytes": spec.archives[0].file.max_bytes,
+        "sources": [archive.file.name for archive in spec.archives],
         "cached": photographs.cached(spec, settings),
         "path": str(photographs.folder(spec, settings)),
     }
