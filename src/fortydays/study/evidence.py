@@ -196,7 +196,7 @@ def engine_files(study_file: Path, backend: str, engine: str = "compiled") -> li
 _PACKAGE = Path(__file__).parent.parent
 _FEATURES = _PACKAGE / "study" / "features.py"
 _NUMBERS_DEPEND_ON = (
-    "data/splits", "data/arrays", "base/machine", "study/trial", "study/search", "models/cost",
+    "data/splits", "data/arrays", "base/machine", "study/trial", "study/search",
 )  # fmt: skip
 
 

@@ -531,17 +531,17 @@ class _VariantWork:
 
     def details(self, recipe: Recipe, search: dict[str, Any] | None) -> dict[str, Any]:
         """What the evidence says of the variant besides its numbers."""
-        from fortydays.models.cost import multiply_adds
+        from fortydays.train.cost import multiply_adds
         from fortydays.train.framework import build_model, has_convolutions, resolve_precision
 
         model = build_model(self._variant.model, seed=0, precision="float32")
-        frozen = self.given.frozen
+        frozen, counted = self.given.frozen, multiply_adds(model)
         examples = {} if self._variant.examples is None else {"examples": self._variant.examples}
         return {
             "description": self._variant.description,
             "group": self._variant.group,
             "parameters": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
-            "multiply_adds": multiply_adds(model) + (frozen.multiply_adds if frozen else 0),
+            "multiply_adds": None if counted is None else counted + (frozen.multiply_adds if frozen else 0),
             **self.given.details(),
             **examples,
             "precision": resolve_precision(
