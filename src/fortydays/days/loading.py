@@ -13,8 +13,9 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING
 
 from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.base.traces import shown_path
 from fortydays.days.journey import JOURNEY, find_day, folder, is_ready
-from fortydays.days.mistakes import explained, shown_path, without_study
+from fortydays.days.mistakes import explained, without_study
 from fortydays.study.design import Study, Variant
 from fortydays.study.runner import StudySource
 
