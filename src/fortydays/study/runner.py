@@ -32,6 +32,7 @@ from fortydays.data.arrays import Dataset, TrainingData
 from fortydays.study import evidence as documents
 from fortydays.study.design import Shown, Study, Variant
 from fortydays.study.features import Features, Given, given, runtime
+from fortydays.study.rehearsal import rehearse
 from fortydays.study.runs import RunFolder, RunState, TrialFolder, create_run, damaged_runs, unfinished_run
 from fortydays.study.search import Search, choose
 from fortydays.study.trial import AnyTrainer, digest_of_arrays, failed_trial, run_trial
@@ -40,7 +41,6 @@ from fortydays.train import checkpoint as checkpoints
 from fortydays.train.checkpoint import Checkpoint
 from fortydays.train.framework import numerical_switches
 from fortydays.train.recipe import Recipe
-from fortydays.train.trainer import check_recipe_fits
 
 if TYPE_CHECKING:
     from fortydays.train.framework import ModelBuilder
@@ -154,7 +154,7 @@ def run_study(
         The run's folder and its evidence.
 
     Raises:
-        UsageError: an unknown variant, or a setting that does not fit.
+        UsageError: an unknown variant, a setting that does not fit, or a mistake in the study's own functions.
         StudyChangedError: an interrupted run cannot go on, because what it is a function of has changed.
         StudyInterruptedError: the reader stopped it.
         StorageError: the workspace cannot be read or written.
@@ -183,7 +183,7 @@ def run_study(
         spent = {**evidence["seconds"], "total": clock.seconds() - began}
         evidence["seconds"] = _added(run.read().get("seconds", {}), spent)
         files.write_json(run.evidence, evidence)
-        failed = any(t["status"] == "failed" for t in evidence["trials"])
+        failed = any(t["error"] for t in evidence["trials"])
         run.update(state=str(RunState.FAILED if failed else RunState.FINISHED))
         if listener:
             listener.ended(run)
@@ -199,9 +199,7 @@ def _plan(source: StudySource, request: Request, settings: Settings, progress: P
     study = source.study
     variants = tuple(_with_settings(variant, request.settings) for variant in study.select(request.only))
     dataset = library.load(study.dataset, settings, progress)
-    for variant in variants:
-        if variant.features is None and variant.examples is None:
-            check_recipe_fits(variant.recipe, dataset.training)  # the others as soon as their data is there
+    rehearse(study, variants, dataset, threads=settings.threads)
     machine = describe_machine()
     revision()  # as it is now, when the code has just been loaded; looked up once for a process
     identity = {
@@ -576,6 +574,8 @@ class _VariantWork:
         else:
             result = outcome.result
             note = f"test accuracy {100 * result['metrics']['test_accuracy']:.2f}%"
+            if result["error"]:
+                self._progress.warn(f"{task}: {result['error']} The trial and its weights are kept: {folder.path}")
             save_arrays(folder.weights, outcome.variables)
             save_arrays(folder.predictions, [outcome.probabilities])
         finally:
@@ -696,7 +696,10 @@ def _exhibits(
 
     best = documents.best_trial(trials)
     if best is not None:
-        _save_model(restored(best), run.best_model)
+        try:
+            _save_model(restored(best), run.best_model)
+        except Exception as error:  # a reader's own layer need not be one that Keras can save
+            progress.warn(f"The best model is not kept as a file, its weights are: {type(error).__name__}: {error}")
     made = []
     for exhibit in plan.source.study.exhibits:
         trial = documents.best_trial([t for t in trials if t["variant"] == exhibit.variant])
