@@ -80,7 +80,7 @@ def run(
     if publish:
         with console_progress(console) as progress:
             _publish(day, evidence, environment, progress)
-    if any(t["status"] == "failed" for t in evidence["trials"]):
+    if any(t["error"] for t in evidence["trials"]):
         return int(ExitCode.FAILED)
     if strict and any(c["verdict"] != "supported" for c in evidence["claims"]):
         return int(ExitCode.NOT_MET)
@@ -163,7 +163,7 @@ def _publish(day: str, evidence: dict[str, Any], settings: Settings, progress: "
     from fortydays.study.evidence import publish
     from fortydays.study.identity import identity_of_study
 
-    if any(t["status"] == "failed" for t in evidence["trials"]):
+    if any(t["error"] for t in evidence["trials"]):
         raise FortydaysError("Evidence with failed trials is not published.", hint="The run is kept: forty runs")
     study = load_study(find_study(day), threads=settings.threads).study
     identity = identity_of_study(

@@ -60,7 +60,7 @@ class Trial:
         variant: which variant.
         seed: which seed.
         finished: whether it came to its end.
-        error: why it did not, or "".
+        error: why it did not, or which measure failed; or "".
         metrics: its numbers by name; None is a target never reached.
         train_seconds: duration of training.
         epochs: epochs trained.
@@ -325,8 +325,8 @@ class Results:
 
     @property
     def failed(self) -> tuple[Trial, ...]:
-        """The trials that did not come to their end."""
-        return tuple(t for v in self.variants for t in v.trials if not t.finished)
+        """The trials that did not come to their end, or of which a measure failed."""
+        return tuple(t for v in self.variants for t in v.trials if t.error or not t.finished)
 
     def metrics_by_seed(self) -> dict[str, dict[int, Mapping[str, float | None]]]:
         """Variant -> seed -> metrics of the finished trials, as :mod:`fortydays.study.claims` compares them."""

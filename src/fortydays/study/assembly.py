@@ -121,15 +121,16 @@ def _details_of(
     network: Frozen | None,
     bfloat16_is_fast: bool,
 ) -> dict[str, Any]:
-    from fortydays.models.cost import multiply_adds
+    from fortydays.train.cost import multiply_adds
     from fortydays.train.framework import build_model, has_convolutions, resolve_precision
 
     model = build_model(variant.model, seed=0, precision="float32")
+    counted = multiply_adds(model)
     return {
         "description": variant.description,
         "group": variant.group,
         "parameters": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
-        "multiply_adds": multiply_adds(model) + (network.multiply_adds if network else 0),
+        "multiply_adds": None if counted is None else counted + (network.multiply_adds if network else 0),
         **({"features": network.as_dict()} if network else {}),
         **({} if variant.examples is None else {"examples": variant.examples}),
         "precision": resolve_precision(
@@ -157,7 +158,10 @@ def _exhibits(
 
     best = documents.best_trial(trials)
     if best is not None:
-        _save_model(restored(best), run.best_model)
+        try:
+            _save_model(restored(best), run.best_model)
+        except Exception as error:  # a reader's own layer need not be one that Keras can save
+            progress.warn(f"The best model is not kept as a file, its weights are: {type(error).__name__}: {error}")
     made = []
     for exhibit in plan.source.study.exhibits:
         trial = documents.best_trial([t for t in trials if t["variant"] == exhibit.variant])

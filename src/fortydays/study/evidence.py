@@ -105,7 +105,8 @@ def judge(claims: Sequence[Claim], trials: Sequence[Mapping[str, Any]]) -> list[
     for claim in claims:
         judgement = claim.judge(metrics)
         of_claim = [t for t in trials if t["variant"] in claim.variants]
-        failed = sum(t["status"] == "failed" for t in of_claim)
+        # A trial whose measure failed has an error too, and all other numbers.
+        failed = sum(bool(t["error"]) and claim.metric not in t["metrics"] for t in of_claim)
         if failed:
             said = f"{failed} of {counted(len(of_claim), 'trial')} failed, so the numbers are of the others only"
             judgement = dataclasses.replace(
@@ -195,7 +196,7 @@ def engine_files(study_file: Path, backend: str) -> list[Path]:
 _PACKAGE = Path(__file__).parent.parent
 _FEATURES = _PACKAGE / "study" / "features.py"
 _NUMBERS_DEPEND_ON = (
-    "data/splits", "data/arrays", "base/machine", "study/trial", "study/executor", "study/search", "models/cost",
+    "data/splits", "data/arrays", "base/machine", "study/trial", "study/executor", "study/search",
 )  # fmt: skip
 
 

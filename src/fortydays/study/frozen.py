@@ -291,7 +291,7 @@ def _build(request: dict[str, Any], scratch: Path) -> None:
 
 
 def _work(request: dict[str, Any]) -> None:
-    from fortydays.models.cost import multiply_adds
+    from fortydays.train.cost import multiply_adds
     from fortydays.train.framework import load_keras
 
     load_keras(threads=1)

@@ -19,11 +19,11 @@ from fortydays.data.arrays import Dataset
 from fortydays.study import evidence as documents
 from fortydays.study.design import Study, Variant
 from fortydays.study.features import Features, runtime
+from fortydays.study.rehearsal import rehearse
 from fortydays.study.trial import ENGINES, StudyReference, TrialSpec
 from fortydays.train import backends
 from fortydays.train.framework import numerical_switches
 from fortydays.train.recipe import Recipe
-from fortydays.train.trainer import check_recipe_fits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,15 +154,13 @@ def make_plan(source: StudySource, request: Request, settings: Settings, progres
         progress: told of the work.
 
     Raises:
-        UsageError: an unknown variant, or a setting that does not fit.
+        UsageError: an unknown variant, a setting that does not fit, or a mistake in the study's own functions.
         DataError: the dataset cannot be had.
     """
     study = source.study
     variants = tuple(_with_settings(variant, request.settings) for variant in study.select(request.only))
     dataset = library.load(study.dataset, settings, progress)
-    for variant in variants:
-        if variant.features is None and variant.examples is None:
-            check_recipe_fits(variant.recipe, dataset.training)  # the others as soon as their data is there
+    rehearse(study, variants, dataset, threads=settings.threads)
     machine = describe_machine()
     revision()  # as it is now, when the code has just been loaded; looked up once for a process
     identity = {

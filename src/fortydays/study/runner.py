@@ -46,7 +46,7 @@ def run_study(
         The run's folder and its evidence.
 
     Raises:
-        UsageError: an unknown variant, or a setting that does not fit.
+        UsageError: an unknown variant, a setting that does not fit, or a mistake in the study's own functions.
         StudyChangedError: an interrupted run cannot go on, because what it is a function of has changed.
         StudyInterruptedError: the reader stopped it.
         StorageError: the workspace cannot be read or written.
@@ -75,7 +75,7 @@ def run_study(
         spent = {**evidence["seconds"], "total": clock.seconds() - began}
         evidence["seconds"] = _added(run.read().get("seconds", {}), spent)
         files.write_json(run.evidence, evidence)
-        failed = any(t["status"] == "failed" for t in evidence["trials"])
+        failed = any(t["error"] for t in evidence["trials"])
         run.update(state=str(RunState.FAILED if failed else RunState.FINISHED))
         if listener:
             listener.ended(run)

@@ -187,14 +187,19 @@ def run_trial(
             )
     measures = [measure for measure in study.measures if variant in measure.variants]
     model = trainer.reader_model() if measures else None
+    problems = []
     for measure in measures:
-        metrics[measure.name] = _measured(measure, model, dataset.training.validation.images)
+        value, problem = _measured(measure, model, dataset.training.validation.images)
+        if problem:  # what was trained is worth keeping without this number
+            problems.append(problem)
+        else:
+            metrics[measure.name] = value
     return Measured(
         result={
             "variant": variant,
             "seed": seed,
             "status": "finished",
-            "error": "",
+            "error": " ".join(problems),
             "metrics": metrics,
             "train_seconds": trained.train_seconds,
             "epochs": trained.epochs,
@@ -221,16 +226,15 @@ def run_try(
     return Measured(result={"variant": variant, "seed": seed, "status": "finished", "error": "", "metrics": metrics})
 
 
-def _measured(measure: Measure, model: Any, images: NDArray[np.uint8]) -> float:
-    """What a study's own function gives; where it fails, the trial has failed and not the study."""
+def _measured(measure: Measure, model: Any, images: NDArray[np.uint8]) -> tuple[float, str]:
+    """What a study's own function gives, and what is wrong with it, or ""."""
     try:
         value = float(measure.function(model, images))
+    except FortydaysError as error:
+        return np.nan, f"The measure {measure.name!r} failed: {error.message}"
     except Exception as error:
-        said = f"The measure {measure.name!r} failed: {type(error).__name__}: {error}"
-        raise TrainingFailedError(said) from error
-    if not np.isfinite(value):
-        raise TrainingFailedError(f"The measure {measure.name!r} gave {value}.")
-    return value
+        return np.nan, f"The measure {measure.name!r} failed: {type(error).__name__}: {error}."
+    return value, "" if np.isfinite(value) else f"The measure {measure.name!r} gave {value}."
 
 
 def failed_trial(*, variant: str, seed: int, error: FortydaysError) -> dict[str, Any]:
