@@ -52,7 +52,7 @@ def test_without_any_evidence_the_numbers_are_dashes(capsys: pytest.CaptureFixtu
         ((0, 1), {}),
         ((0, 1, 2, 3, 4), {"only": ["network"]}),
         ((0, 1, 2, 3, 4), {"settings": ["epochs=1"]}),
-        ((0, 1, 2, 3, 4), {"engine": "fit"}),
+        ((0, 1, 2, 3, 4), {"engine": "plain"}),
     ],
 )
 def test_a_smaller_or_another_run_of_your_own_does_not_change_the_lesson(

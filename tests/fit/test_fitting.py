@@ -645,7 +645,7 @@ def test_stopped_anywhere_and_given_again_it_comes_to_the_same(
         elif where == "features":
             patch.setattr("fortydays.study.features.files.append_bytes", stopping_at(".features"))
         elif where == "learning":
-            patch.setattr("fortydays.study.runner.run_trial", stop)
+            patch.setattr("fortydays.study.executor.run_trial", stop)
         else:
             patch.setattr(new_desk.kept, "register", stop)
         with pytest.raises((KeyboardInterrupt, FortydaysError)):

@@ -146,25 +146,45 @@ def test_the_head_is_at_the_optimum_that_can_be_worked_out_by_hand() -> None:
     # the loss, n p(wrong), is that of the prior, 2 w / spread^2 / 2 for each of the two.
     features, labels = np.array([[-1], [1]] * 50, np.float32), np.array([0, 1] * 50)
 
-    head = train(features, labels, np.arange(100), classes=2, spread=1.0)
+    found = train(features, labels, np.arange(100), classes=2, spread=1.0).probabilities(features[:2])
 
-    w = float(head.weights[0, 1])
-    wrong = 1 / (1 + np.exp(2 * w))
-    assert head.weights[0, 0] == pytest.approx(-w)
-    assert head.bias == pytest.approx([0, 0], abs=1e-5)
-    assert 100 * wrong == pytest.approx(w, rel=0.02)
+    wrong = float(found[0, 1])
+    assert found[1, 0] == pytest.approx(wrong, rel=1e-3)
+    assert 100 * wrong == pytest.approx(np.log((1 - wrong) / wrong) / 2, rel=0.02)
 
 
-def test_features_need_not_be_standardised_and_the_head_takes_them_as_they_are() -> None:
+def test_two_classes_are_judged_alike_whether_or_not_a_third_exists() -> None:
+    features, labels = clouds(50, classes=2, apart=1.0, channels=8)
+    few = np.concatenate([features, np.zeros((1, 8), np.float32)])
+
+    two = train(features, labels, np.arange(100), classes=2, spread=1.0).probabilities(features)
+    three = train(few, np.append(labels, 2), np.arange(101), classes=3, spread=1.0).probabilities(features)
+
+    assert three[:, :2] / three[:, :2].sum(axis=1, keepdims=True) == pytest.approx(two, abs=0.05)
+
+
+def test_a_class_that_was_not_learned_has_no_probability_and_one_alone_has_all() -> None:
+    features, labels = clouds(20, classes=3, apart=4.0)
+
+    without = train(features, labels, np.flatnonzero(labels != 1), classes=3, spread=1.0).probabilities(features)
+    alone = train(features, labels, np.flatnonzero(labels == 2), classes=3, spread=1.0).probabilities(features)
+
+    assert without[:, 1].max() == 0
+    assert without.sum(axis=1) == pytest.approx(np.ones(60))
+    assert alone.tolist() == [[0, 0, 1]] * 60
+
+
+def test_features_need_not_be_standardised_and_stay_as_they_are() -> None:
     features, labels = clouds(50, classes=3, apart=4.0, channels=8)
     rows = np.arange(len(labels))
     moved = features * np.float32(50) + np.float32(1000)
+    before = moved.copy()
 
-    plain = train(features, labels, rows, classes=3, spread=2.0)
-    far = train(moved, labels, rows, classes=3, spread=2.0)
+    plain = train(features, labels, rows, classes=3, spread=2.0).probabilities(features)
+    far = train(moved, labels, rows, classes=3, spread=2.0).probabilities(moved)
 
-    assert far.logits(moved) == pytest.approx(plain.logits(features), abs=0.1)
-    assert far.logits(moved, rows[40:60]) == pytest.approx(far.logits(moved)[40:60], abs=1e-3)
+    assert far == pytest.approx(plain, abs=0.02)
+    assert np.array_equal(moved, before)
 
 
 def test_overlapping_classes_get_a_smoother_head_than_clear_ones() -> None:

@@ -128,6 +128,8 @@ def test_groups_that_learned_from_parts_come_with_the_one_that_learned_from_all_
         "transfer": ["transfer 10", "transfer"], "from scratch": ["scratch 10", "scratch 6000"],
     }  # fmt: skip
     assert learning_groups({"a": ("", None, 0.5), "b": ("x", None, 0.6)}) == {}
+    assert learning_groups({"a": ("", 10, 0.5), "b": ("x", 10, 0.6)}) == {}
+    assert learning_groups({"a": ("x", 6000, 0.5), "b": ("x", None, 0.6)}) == {}
 
 
 def test_of_several_variants_that_learned_from_all_images_none_is_the_last_of_its_group() -> None:

@@ -26,6 +26,13 @@ def test_a_run_keeps_to_it_on_disk_and_as_an_outline(schema: Draft202012Validato
     assert len(document["exhibits"]) == 3
 
 
+def test_evidence_of_before_a_trial_named_its_machine_keeps_to_it(schema: Draft202012Validator, finished: Any) -> None:
+    document = copy.deepcopy(finished.evidence)
+    for trial in document["trials"]:
+        assert isinstance(trial.pop("machine"), str)
+    schema.validate(document)
+
+
 def test_a_run_with_one_seed_and_no_claims_keeps_to_it(schema: Draft202012Validator, finished: Any) -> None:
     document = copy.deepcopy(finished.evidence)
     for metrics in document["variants"].values():
@@ -115,9 +122,9 @@ def test_a_field_that_no_one_knows_is_refused_everywhere(schema: Draft202012Vali
         lambda d: d.update(seeds=[0, 0]),
         lambda d: d["dataset"].update(digest="G" * 64),
         lambda d: d["trials"][0].update(status="running"),
-        lambda d: d["trials"][0].update(error="but it finished"),
         lambda d: d["trials"][0].update(weights_digest=""),
         lambda d: d["trials"][0].update(history={}),
+        lambda d: d["trials"][0].update(machine=""),
         lambda d: d["trials"][0]["history"].pop("seconds"),
         lambda d: d["trials"][0]["metrics"].pop("test_accuracy"),
         lambda d: d["trials"][0]["metrics"].update(test_accuracy=97.0),

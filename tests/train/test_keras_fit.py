@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from keras_fit import FitTrainer
 from tiny_training import RECIPE, linear, penalized, plain_convolutional, with_dropout
 
 from fortydays.base.errors import TrainingFailedError, UsageError
 from fortydays.data.arrays import TrainingData
-from fortydays.train.keras_fit import FitTrainer
 from fortydays.train.recipe import Recipe
 from fortydays.train.trainer import Trainer
 

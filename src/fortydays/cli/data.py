@@ -44,7 +44,7 @@ def list_datasets(as_json: _Json = False) -> None:
         splits, download = row["splits"], row["download_bytes"]
         table.add_row(
             row["name"],
-            "x".join(map(str, row["image_shape"])),
+            row["input"]["kind"],
             str(len(row["classes"])),
             *("" if splits[split] is None else f"{splits[split]:,}" for split in ("train", "validation", "test")),
             size_in_words(download) if download else "none",
@@ -163,14 +163,14 @@ def _description(spec: "DatasetSpec", settings: Settings) -> dict[str, Any]:
         "title": spec.title,
         "version": spec.version,
         "digest": spec.digest,
-        "image_shape": list(spec.image_shape),
+        "input": spec.input.summary(),
         "classes": list(spec.classes),
         "splits": {"train": spec.sizes.train, "validation": spec.sizes.validation, "test": spec.sizes.test},
         "split_version": spec.split_version,
         "licence": spec.licence,
         "citation": spec.citation,
         "download_bytes": spec.download_bytes,
-        "sources": [source.title for source in spec.sources],
+        "sources": list(dict.fromkeys(each.title for source in spec.sources for each in source.places)),
         "cached": store.cached(spec, settings),
         "path": str(store.path(spec, settings)),
     }
@@ -192,21 +192,22 @@ def _row(name: str, settings: Settings) -> dict[str, Any]:
 def _photographs(spec: "PhotographsSpec", settings: Settings) -> dict[str, Any]:
     """What is known of a public collection of photographs; its splits are made when it is first used."""
     from fortydays.data import photographs
+    from fortydays.inputs.images import Images
 
     return {
         "name": spec.name,
         "title": spec.title,
         "version": spec.version,
         "digest": spec.digest,
-        "image_shape": [photographs.SIDE, photographs.SIDE, 3],
+        "input": Images(shape=(photographs.SIDE, photographs.SIDE, 3)).summary(),
         "classes": list(spec.classes),
         "splits": {"train": None, "validation": None, "test": None},
         "split_version": spec.split_version,
         "licence": spec.licence,
         "citation": spec.citation,
         "photographs": spec.photographs,
-        "download_bytes": spec.archives[0].bytes,
-        "sources": [archive.name for archive in spec.archives],
+        "download_bytes": spec.archives[0].file.max_bytes,
+        "sources": [archive.file.name for archive in spec.archives],
         "cached": photographs.cached(spec, settings),
         "path": str(photographs.folder(spec, settings)),
     }

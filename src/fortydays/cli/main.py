@@ -16,7 +16,7 @@ from fortydays import __version__
 from fortydays.base.errors import ExitCode, FortydaysError, UsageError
 from fortydays.base.files import storage_error
 from fortydays.base.privacy import tighten
-from fortydays.base.process import children_end_with_this
+from fortydays.base.process import end_with_parent
 from fortydays.base.settings import read_settings
 from fortydays.base.text import printable
 from fortydays.cli import (
@@ -119,7 +119,7 @@ def root(
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
-    children_end_with_this()
+    end_with_parent()
     arguments = sys.argv[1:]
     streams.prepare(arguments)
     code = execute(arguments)

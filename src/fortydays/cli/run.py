@@ -15,7 +15,7 @@ from fortydays.cli.stopping import stopping_in_time, typed_again
 
 if TYPE_CHECKING:
     from fortydays.base.progress import Progress
-    from fortydays.study.runner import Request, StudySource
+    from fortydays.study.plan import Request, StudySource
     from fortydays.study.runs import RunFolder
 
 
@@ -36,7 +36,7 @@ def run(
         typer.Option(
             "--engine",
             metavar="ENGINE",
-            help="compiled, plain (without substituted layers), or fit (Keras's own loop).",
+            help="compiled, or plain (without substituted layers).",
         ),
     ] = "compiled",
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 unless every claim is supported.")] = False,
@@ -54,7 +54,7 @@ def run(
     A run that was stopped or killed goes on where it stopped when the same command is given again.
     """
     from fortydays.cli.progress import console_progress
-    from fortydays.study.runner import Request
+    from fortydays.study.plan import Request
 
     console = streams.console(stderr=True)
     environment = read_settings()
@@ -80,7 +80,7 @@ def run(
     if publish:
         with console_progress(console) as progress:
             _publish(day, evidence, environment, progress)
-    if any(t["status"] == "failed" for t in evidence["trials"]):
+    if any(t["error"] for t in evidence["trials"]):
         return int(ExitCode.FAILED)
     if strict and any(c["verdict"] != "supported" for c in evidence["claims"]):
         return int(ExitCode.NOT_MET)
@@ -97,25 +97,20 @@ def _run(
     no_track: bool,
 ) -> "tuple[RunFolder, dict[str, Any], list[str]]":
     from fortydays.study.runner import StudyInterruptedError, run_study
-    from fortydays.track.listener import TrackingListener
+    from fortydays.track.follower import TrackingListener
 
     files.make_folder(settings.workspace)
     again = f"Continue with: {request.command}"
     listener = TrackingListener(settings, enabled=not no_track)
     with stopping_in_time(lambda: f"Stopped. {_kept(listener.run)}\n{again}"):
-        stopped = False
         try:
             source = _load(day, settings, progress)
             folder, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=fresh)
         except StudyInterruptedError as error:
-            stopped = True
             raise StudyInterruptedError(error.message, hint=again) from error.__cause__
         except KeyboardInterrupt as interrupt:
-            stopped = True
             raise StudyInterruptedError(f"Stopped. {_kept(listener.run)}", hint=again) from interrupt
-        finally:
-            notes = listener.close(stopped=stopped)
-    return folder, evidence, notes
+    return folder, evidence, listener.trouble()
 
 
 def _load(day: str, settings: Settings, progress: "Progress") -> "StudySource":
@@ -168,7 +163,7 @@ def _publish(day: str, evidence: dict[str, Any], settings: Settings, progress: "
     from fortydays.study.evidence import publish
     from fortydays.study.identity import identity_of_study
 
-    if any(t["status"] == "failed" for t in evidence["trials"]):
+    if any(t["error"] for t in evidence["trials"]):
         raise FortydaysError("Evidence with failed trials is not published.", hint="The run is kept: forty runs")
     study = load_study(find_study(day), threads=settings.threads).study
     identity = identity_of_study(

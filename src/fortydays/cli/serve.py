@@ -9,6 +9,7 @@ import typer
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.base.process import child_environment
 from fortydays.base.settings import available_cores, read_settings
 
 if TYPE_CHECKING:
@@ -163,7 +164,11 @@ def _only_champion() -> str:
 
     # Another process asks the registry: what it loads for that would stay in the service's memory.
     told = subprocess.run(
-        [sys.executable, "-P", "-m", "fortydays", "models", "--json"], capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-m", "fortydays", "models", "--json"],
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     try:
         document = json.loads(told.stdout)

@@ -139,7 +139,8 @@ def _judge(day: "Day", settings: Settings) -> None:
 def _run_again(day: "Day", settings: Settings, progress: "Progress") -> dict[str, Any]:
     from fortydays.days.loading import find_study, load_study
     from fortydays.study.evidence import published
-    from fortydays.study.runner import Request, run_study
+    from fortydays.study.plan import Request
+    from fortydays.study.runner import run_study
     from fortydays.study.verification import agreement
 
     evidence = published().read(day.number)

@@ -1,25 +1,28 @@
 """From a day's name, or the path of a study file of one's own, to the study in it."""
 
 import contextlib
-import dataclasses
 import functools
 import importlib
 import importlib.util
 import re
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.base.traces import shown_path
 from fortydays.days.journey import JOURNEY, find_day, folder, is_ready
-from fortydays.days.mistakes import explained, shown_path, without_study
+from fortydays.days.mistakes import explained, without_study
 from fortydays.study.design import Study, Variant
-from fortydays.study.runner import StudySource
+from fortydays.study.plan import StudySource
 
 if TYPE_CHECKING:
     import keras
+
+Told, Result = ParamSpec("Told"), TypeVar("Result")
 
 LONGEST_NAME = 40
 """Characters of a study's name; with a time and a few more it becomes a run's id."""
@@ -93,7 +96,9 @@ def load_study(file: StudyFile, *, threads: int) -> StudySource:
         raise without_study(file.path, module)
     if file.day is None:
         variants = tuple(_guarded(variant, file.path, module) for variant in study.variants)
-        study = dataclasses.replace(study, variants=variants)
+        measures = [replace(m, function=_told(m.function, file.path, module)) for m in study.measures]
+        exhibits = [replace(e, make=_told(e.make, file.path, module)) for e in study.exhibits]
+        study = replace(study, variants=variants, measures=tuple(measures), exhibits=tuple(exhibits))
     return StudySource(day=file.day, name=file.name, path=file.path, study=study)
 
 
@@ -119,7 +124,22 @@ def _guarded(variant: Variant, path: Path, module: ModuleType) -> Variant:
             )
         return made
 
-    return dataclasses.replace(variant, model=model)
+    return replace(variant, model=model)
+
+
+def _told(function: "Callable[Told, Result]", path: Path, module: ModuleType) -> "Callable[Told, Result]":
+    """A function of a study file that says where in the file it has failed."""
+
+    @functools.wraps(function)
+    def told(*arguments: Told.args, **named: Told.kwargs) -> Result:
+        try:
+            return function(*arguments, **named)
+        except FortydaysError:
+            raise
+        except Exception as error:
+            raise explained(error, path, module) from error
+
+    return told
 
 
 def study_name(path: Path) -> str:

@@ -1,23 +1,21 @@
 """What is wrong with a study file, in words: where, which field, what is known."""
 
 import ast
-import contextlib
 import dataclasses
 import difflib
 import importlib
 import inspect
 import re
 import sys
-import sysconfig
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
-import fortydays
 from fortydays.base.errors import FortydaysError, UsageError, unknown_name
 from fortydays.base.text import shown
+from fortydays.base.traces import is_readers, shown_path
 from fortydays.study.fields import check_fields
 
 _UNEXPECTED = re.compile(r"(?P<call>[\w.<>]+)\(\) got an unexpected keyword argument '(?P<name>\w+)'")
@@ -44,7 +42,7 @@ def explained(error: BaseException, path: Path, module: ModuleType) -> UsageErro
         return UsageError(f"{where}: this is not Python: {error.msg}{f': {shown(text)}' if text else ''}.")
     frame, position = _own_frame(error, path)
     if frame is None:
-        return UsageError(f"{_place(path, None)} could not be loaded: {_text(error)}")
+        return UsageError(f"{_place(path, None)}: {_text(error)}")
     found = _in_words(error, module)
     line = _line_of(found, frame, position) or position[0]
     return UsageError(f"{_place(Path(frame.f_code.co_filename), line)}: {found.message}", hint=found.hint)
@@ -161,16 +159,12 @@ def _named(error: UsageError, name: str, known: dict[str, Any]) -> UsageError:
 
 def _own_frame(error: BaseException, path: Path) -> tuple[FrameType | None, tuple[int, int]]:
     """The deepest frame of the file, or of what lies beside it, with the line and column of what it was doing."""
-    foreign = [
-        Path(fortydays.__file__).parent,
-        *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")),
-    ]
     found: tuple[FrameType | None, tuple[int, int]] = (None, (0, 0))
     trace: TracebackType | None = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
         place = Path(code.co_filename)
-        if place == path or (place.is_file() and not any(place.is_relative_to(each) for each in foreign)):
+        if place == path or is_readers(place):
             line, _, column, _ = list(code.co_positions())[trace.tb_lasti // 2]
             found = trace.tb_frame, (line or trace.tb_lineno, column or 0)
         trace = trace.tb_next
@@ -207,13 +201,6 @@ def _lines(call: ast.Call, error: FortydaysError) -> Iterator[int]:
                     yield keyword.lineno
         elif isinstance(node, ast.Constant) and not field and name is not None and node.value == name:
             yield node.lineno
-
-
-def shown_path(path: Path) -> str:
-    """A file as a reader calls it: from the folder that they are in, where it is below."""
-    with contextlib.suppress(ValueError, OSError):
-        return str(path.relative_to(Path.cwd()))
-    return str(path)
 
 
 def _place(path: Path, line: int | None) -> str:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from fortydays.base.progress import SILENT, Progress
 from fortydays.fit.softmax_regression import choose_spread, some_of_each, train
-from fortydays.registry.calibration import softmax
 
 FOLDS = 5
 """Parts of the photographs; each is judged by a head that has learned from the others."""
@@ -156,7 +155,7 @@ def out_of_sample(
     parts = [part for part in range(FOLDS) if np.any(fold == part)]
     if len(parts) < 2:
         return found, 0
-    learned, spread, head, task = 0, 0.0, None, "Looking for wrong labels"
+    learned, spread, task = 0, 0.0, "Looking for wrong labels"
     progress.start(task, total=float(len(parts)), unit="folds")
     for done, part in enumerate(parts, start=1):
         inside, outside = np.flatnonzero(fold == part), np.flatnonzero(fold != part)
@@ -165,8 +164,8 @@ def out_of_sample(
             spread = choose_spread(features, labels, few, inside, classes=classes)
         rows = _at_most(MOST_LEARNED, labels, outside, random)
         learned = max(learned, len(rows))
-        head = train(features, labels, rows, classes=classes, spread=spread, start=head)
-        found[inside] = softmax(head.logits(features, inside))
+        head = train(features, labels, rows, classes=classes, spread=spread)
+        found[inside] = head.probabilities(features[inside])
         progress.advance(task, done=float(done))
     progress.finish(task)
     return found, learned

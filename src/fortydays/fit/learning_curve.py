@@ -220,7 +220,7 @@ def measure_learning_curve(
         answers = []
         for part in parts:
             head = train(features, labels, part, classes=classes, spread=spread)
-            answers.append(head.logits(validation_features).argmax(axis=1) == validation_labels)
+            answers.append(head.probabilities(validation_features).argmax(axis=1) == validation_labels)
             done += 1
             progress.advance(task, done=float(done))
         right.append(np.stack(answers))

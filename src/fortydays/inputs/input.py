@@ -179,13 +179,13 @@ class Input(ABC):
         """Changes that mean nothing; none unless a kind has some."""
         return ()
 
-    @abstractmethod
-    def picture(self, arrays: Arrays) -> NDArray[np.uint8] | None:
+    def picture(self, arrays: Arrays) -> NDArray[np.uint8] | None:  # noqa: ARG002 - of a kind that has some
         """One example as pixels, shape (height, width) or (height, width, 3); None where it is no picture.
 
         Args:
             arrays: of one example, without a first axis.
         """
+        return None
 
     @abstractmethod
     def as_file(self, arrays: Arrays) -> tuple[bytes, str]:

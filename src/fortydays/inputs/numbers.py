@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fortydays.base.errors import Problem, UnreadableContentError
 from fortydays.inputs.input import Arrays, ArraySpec, Bounds, Input
@@ -68,10 +67,6 @@ class Numbers(Input):
         if not flat or len(flat) % count or not all(map(math.isfinite, flat)):
             raise UnreadableContentError(Problem.DAMAGED, f"The numbers are others than this model takes; {expected}.")
         return {NUMBERS: np.array(flat, np.float32).reshape(-1, *self.shape)}
-
-    def picture(self, arrays: Arrays) -> NDArray[np.uint8] | None:
-        """None: numbers are no picture."""
-        return None
 
     def as_file(self, arrays: Arrays) -> tuple[bytes, str]:
         """The JSON of a request."""

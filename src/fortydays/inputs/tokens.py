@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fortydays.base.errors import Problem, UnreadableContentError
 from fortydays.inputs.input import Arrays, ArraySpec, Bounds, Disturbance, Input
@@ -114,10 +113,6 @@ class Tokens(Input):
     def disturbances(self) -> tuple[Disturbance, ...]:
         """One more word, of which the network knows nothing."""
         return (Disturbance(change="an unknown word is added", ways=_with_an_unknown_word),)
-
-    def picture(self, arrays: Arrays) -> NDArray[np.uint8] | None:
-        """None: a text is no picture."""
-        return None
 
     def as_file(self, arrays: Arrays) -> tuple[bytes, str]:
         """The words that the network sees."""

@@ -47,7 +47,8 @@ from fortydays.study import evidence as documents
 from fortydays.study.runs import RunFolder, find_run, latest_evidence
 from fortydays.study.trial import digest_of_arrays
 from fortydays.track import record as records
-from fortydays.track.store import destination
+from fortydays.track.store import UnreachableError
+from fortydays.track.sync import sync
 
 COMPARED = 1_000
 """Validation images on which ONNX is compared with Keras."""
@@ -89,7 +90,6 @@ class _Chosen:
     probabilities: NDArray[np.float32]
     dataset: Dataset
     spec: Described
-    tracker_run: str
     study: str
     study_file: str
 
@@ -149,7 +149,7 @@ def register(
             dataset=spec,
             claims=claims,
             study_file=chosen.study_file,
-            tracker_run=chosen.tracker_run,
+            tracker_run=_tracked(chosen.run, catalog, progress),
         )
         files.write_json(folder / EVIDENCE_FILE, dict(chosen.evidence))
         files.write_json(folder / LINEAGE_FILE, lineage)
@@ -206,7 +206,7 @@ def _choose(study: str, settings: Settings, progress: Progress, *, variant: str,
             f"The run {run.run_id} was made with other content or splits of the dataset {spec.name!r}.",
             hint=f"Run the study again: forty run {study}",
         )
-    engine = documents.engine_files(file.path, evidence["backend"], evidence["request"]["engine"])
+    engine = documents.engine_files(file.path, evidence["backend"])
     if evidence["code"]["engine"] != documents.code_digest(engine):
         progress.warn(f"The training engine has changed since the run {run.run_id}.")
     folder = run.trial_of(trial["variant"], trial["seed"])
@@ -231,10 +231,22 @@ def _choose(study: str, settings: Settings, progress: Progress, *, variant: str,
         probabilities=probabilities,
         dataset=dataset,
         spec=spec,
-        tracker_run=str(records.entry(records.read(run), destination(settings).shown).get("parent") or ""),
         study=str(file.day) if file.day is not None else str(file.path),
         study_file="" if file.day is not None else str(file.path),
     )
+
+
+def _tracked(run: RunFolder, catalog: Catalog, progress: Progress) -> str:
+    """MLflow's id of a run, which is brought up to date there; "" where the run is not to be there."""
+    if not records.is_wanted(run):
+        return ""
+    try:
+        return sync(run, catalog.store, waiting=progress.say).parent
+    except UnreachableError:
+        raise
+    except FortydaysError as error:
+        progress.warn(f"{run.run_id} could not be sent to MLflow: {error.message} {error.hint}".strip())
+        return ""
 
 
 def _export(

@@ -1,26 +1,30 @@
 """Training a version's model again: the same weights where all is the same, the same numbers where it is not."""
 
 import dataclasses
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fortydays.base.errors import FortydaysError
+from fortydays.base.errors import FortydaysError, TrainingFailedError
 from fortydays.base.machine import describe_machine
 from fortydays.base.progress import Progress
 from fortydays.base.revision import revision
 from fortydays.base.settings import Settings
+from fortydays.base.text import shown
 from fortydays.data import library
+from fortydays.data.arrays import Dataset
 from fortydays.registry.catalog import Catalog, Version
 from fortydays.registry.lineage import changed_since
 from fortydays.registry.names import Reference
 from fortydays.registry.promotion import documents_of
 from fortydays.registry.scratch import scratch
 from fortydays.study import evidence as documents
-from fortydays.study.features import given
-from fortydays.study.runner import make_trainer
-from fortydays.study.trial import run_trial
+from fortydays.study.design import Variant
+from fortydays.study.executor import Callbacks, InProcess
+from fortydays.study.plan import StudySource
+from fortydays.study.trial import ENGINES, TrialOutcome, TrialSpec
 from fortydays.train import backends
 from fortydays.train.recipe import FIELDS, Recipe
 
@@ -82,9 +86,44 @@ def reproduce(
     with scratch(settings) as folder:
         catalog.fetch(version, folder / "version")
         lineage, _ = documents_of(folder / "version", version)
+    source, variant = _study_of(version, lineage, settings, study_file)
+    trial = lineage["trial"]
+    engine = lineage["run"]["request"]["engine"]
+    if engine not in ENGINES:
+        raise FortydaysError(
+            f"{version} was trained by the engine {shown(engine)}, which this program does not have.",
+            hint=f"Use fortydays {lineage['code']['version']}, which trained it.",
+        )
+    unknown = sorted(set(lineage["recipe"]) - set(FIELDS))
+    recipe = Recipe(**{name: value for name, value in lineage["recipe"].items() if name in FIELDS})
+    dataset = library.load(source.study.dataset, settings, progress)
+    changed = changed_since(lineage, _today(source.path, dataset, recipe, variant.recipe, settings, lineage))
+    changed += [f"recipes have no {name} any more" for name in unknown]
+    for sentence in changed:
+        progress.warn(f"Not as it was: {sentence}.")
+    spec = TrialSpec(
+        study=source.reference,
+        variant=variant.name,
+        seed=trial["seed"],
+        recipe=recipe,
+        dataset=source.study.dataset,
+        dataset_digest=dataset.digest,
+        backend=backends.wanted(),
+        threads=settings.threads,
+        bfloat16_is_fast=backends.backend().bfloat16_is_fast(on_processor=describe_machine().bfloat16_is_fast),
+        engine=engine,
+    )
+    outcome = _trained(spec, source, dataset, settings, progress)
+    return judge(version, lineage, outcome.result, changed=changed)
+
+
+def _study_of(
+    version: Version, lineage: Mapping[str, Any], settings: Settings, study_file: str
+) -> tuple[StudySource, Variant]:
+    """The study that a version was made with, and its variant. Raises FortydaysError."""
     from fortydays.days.loading import find_study, load_study
 
-    study, trial = lineage["study"], lineage["trial"]
+    study = lineage["study"]
     file = find_study(str(study["day"]) if study["day"] else study_file or _study_file(study["file"], settings))
     if file.day is None and documents.code_digest([file.path]) != lineage["code"]["study"]:
         raise FortydaysError(
@@ -99,50 +138,27 @@ def reproduce(
             hint=f"It was trained by fortydays {lineage['code']['version']}"
             + (f", commit {lineage['code']['commit']}." if "commit" in lineage["code"] else "."),
         )
-    unknown = sorted(set(lineage["recipe"]) - set(FIELDS))
-    recipe = Recipe(**{name: value for name, value in lineage["recipe"].items() if name in FIELDS})
-    dataset = library.load(source.study.dataset, settings, progress)
-    found = given(
-        dataset,
-        variant.model,
-        features=variant.features,
-        examples=variant.examples,
-        settings=settings,
-        progress=progress,
-    )
-    changed = changed_since(lineage, _today(source.path, dataset, recipe, variant.recipe, settings, lineage))
-    changed += [f"recipes have no {name} any more" for name in unknown]
-    for sentence in changed:
-        progress.warn(f"Not as it was: {sentence}.")
-    progress.say(f"Compiling {variant.name}")
-    trainer = make_trainer(
-        lineage["run"]["request"]["engine"],
-        builder=found.builder,
-        recipe=recipe,
-        data=found.dataset.training,
-        bfloat16_is_fast=backends.backend().bfloat16_is_fast(on_processor=describe_machine().bfloat16_is_fast),
-    )
-    task = f"{variant.name}, seed {trial['seed']}, again"
-    progress.start(task, total=float(recipe.epochs * trainer.steps_per_epoch), unit="steps")
+    return source, variant
 
-    def report(done: int, total: int, loss: float, accuracy: float) -> None:  # noqa: ARG001
+
+def _trained(
+    spec: TrialSpec, source: StudySource, dataset: Dataset, settings: Settings, progress: Progress
+) -> TrialOutcome:
+    """Train one trial here, without keeping any state of it. Raises TrainingFailedError."""
+    task = f"{spec.variant}, seed {spec.seed}, again"
+
+    def started(spec: TrialSpec, steps: int) -> None:  # noqa: ARG001
+        progress.start(task, total=float(steps), unit="steps")
+
+    def report(spec: TrialSpec, done: int, total: int, loss: float, accuracy: float) -> None:  # noqa: ARG001
         progress.advance(task, done=float(done), note=f"loss {loss:.3f}  accuracy {100 * accuracy:.1f}%")
 
-    try:
-        outcome = run_trial(
-            study=source.study,
-            variant=variant.name,
-            seed=trial["seed"],
-            recipe=recipe,
-            trainer=trainer,
-            dataset=found.dataset,
-            resume=None,
-            keep=None,
-            report=report,
-        )
-    finally:
-        progress.finish(task)
-    return judge(version, lineage, outcome.result, changed=changed)
+    executor = InProcess(study=source.study, dataset=dataset, settings=settings, progress=progress)
+    (outcome,) = executor.map(deque([spec]), Callbacks(started=started, report=report))
+    progress.finish(task)
+    if outcome.result["status"] == "failed":
+        raise TrainingFailedError(outcome.result["error"], hint=outcome.hint)
+    return outcome
 
 
 def judge(
@@ -185,7 +201,7 @@ def _today(
     study: Path, dataset: Any, recipe: Recipe, of_study: Recipe, settings: Settings, lineage: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What :func:`~fortydays.registry.lineage.changed_since` compares with."""
-    machine, engine = describe_machine(), lineage["run"]["request"]["engine"]
+    machine = describe_machine()
     found = revision()
     # A searched field, and what a reader had set, are part of the version's recipe and not of the study's.
     own = {s.partition("=")[0].split(".")[0].strip() for s in lineage["run"]["request"]["settings"]}
@@ -196,7 +212,7 @@ def _today(
         "recipe": {name: then[name] if name in own else now[name] for name in now},
         "code": {
             "study": documents.code_digest([study]),
-            "engine": documents.code_digest(documents.engine_files(study, backends.wanted(), engine)),
+            "engine": documents.code_digest(documents.engine_files(study, backends.wanted())),
             **(dataclasses.asdict(found) if found else {}),
         },
         "packages": documents.package_versions(backends.backend().PACKAGES),

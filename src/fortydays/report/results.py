@@ -60,7 +60,7 @@ class Trial:
         variant: which variant.
         seed: which seed.
         finished: whether it came to its end.
-        error: why it did not, or "".
+        error: why it did not, or which measure failed; or "".
         metrics: its numbers by name; None is a target never reached.
         train_seconds: duration of training.
         epochs: epochs trained.
@@ -251,7 +251,7 @@ class Results:
         seeds: of the trials.
         only: the variants or groups that were asked for; all where it is empty.
         settings: recipe fields that were set from the command line.
-        engine: "compiled", "plain" or "fit".
+        engine: "compiled" or "plain"; "fit" in runs of older programs.
         code: digests of the study and the engine, and the version of this package.
         renewed: how the evidence was kept true over changes of the engine, oldest first.
         packages: versions of the libraries.
@@ -311,7 +311,7 @@ class Results:
         """The groups in which a part of the training images was learned from, fewest images first.
 
         Of the variants that learned from all images a group has its last one, if it is the only one: of several, none
-        is what the others would become.
+        is what the others would become. There is no group where all variants learned from equally many images.
         """
         found = []
         for name, variants in self.groups:
@@ -320,12 +320,13 @@ class Results:
             if parts:
                 chosen = [*parts, *(whole if len(whole) == 1 else ())]
                 found.append((name, tuple(sorted(chosen, key=lambda v: (self.training_images(v), v.index)))))
-        return tuple(found)
+        unlike = {self.training_images(v) for _, variants in found for v in variants}
+        return tuple(found) if len(unlike) > 1 else ()
 
     @property
     def failed(self) -> tuple[Trial, ...]:
-        """The trials that did not come to their end."""
-        return tuple(t for v in self.variants for t in v.trials if not t.finished)
+        """The trials that did not come to their end, or of which a measure failed."""
+        return tuple(t for v in self.variants for t in v.trials if t.error or not t.finished)
 
     def metrics_by_seed(self) -> dict[str, dict[int, Mapping[str, float | None]]]:
         """Variant -> seed -> metrics of the finished trials, as :mod:`fortydays.study.claims` compares them."""

@@ -325,12 +325,13 @@ def search_table(results: Results, screen: Screen) -> Iterator[RenderableType]:
 
 
 def failures(results: Results, screen: Screen) -> Iterator[RenderableType]:
-    """The trials that failed, each with its error."""
+    """The trials that failed, or of which a measure did, each with its error."""
     if results.failed:
         yield Group(
             *(
                 screen.text(
-                    f"{SIGNS[Verdict.REFUTED]} {t.variant}, seed {t.seed}, failed: {t.error or 'no reason told'}",
+                    f"{SIGNS[Verdict.REFUTED]} {t.variant}, seed {t.seed}{'' if t.finished else ', failed'}: "
+                    f"{t.error or 'no reason told'}",
                     "red",
                 )
                 for t in results.failed

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from fortydays.base.errors import FortydaysError
+from fortydays.base.process import end_with_parent
 from fortydays.serve.source import run_aside
 
 _MOST_MEMORY = 4 * 2**30
@@ -83,4 +84,5 @@ def _told(message: str, hint: str = "") -> int:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     sys.exit(main(Path(sys.argv[1]), batch=int(sys.argv[2]), seconds=int(sys.argv[3])))

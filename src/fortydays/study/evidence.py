@@ -106,7 +106,8 @@ def judge(claims: Sequence[Claim], trials: Sequence[Mapping[str, Any]]) -> list[
     for claim in claims:
         judgement = claim.judge(metrics)
         of_claim = [t for t in trials if t["variant"] in claim.variants]
-        failed = sum(t["status"] == "failed" for t in of_claim)
+        # A trial whose measure failed has an error too, and all other numbers.
+        failed = sum(bool(t["error"]) and claim.metric not in t["metrics"] for t in of_claim)
         if failed:
             said = f"{failed} of {counted(len(of_claim), 'trial')} failed, so the numbers are of the others only"
             judgement = dataclasses.replace(
@@ -172,23 +173,22 @@ def code_digest(paths: Iterable[Path]) -> str:
     return files.sha256_of_json(parts)
 
 
-def engine_files(study_file: Path, backend: str, engine: str = "compiled") -> list[Path]:
+def engine_files(study_file: Path, backend: str) -> list[Path]:
     """The modules of this program whose code a study's numbers are a function of.
 
     That is the compiled engine on one backend, and what the study imports of shared models, of other days and from its
     own folder, directly or through each other: a model added for one day leaves the evidence of the others as true as
-    it was, and so does a change of another backend, or of the reference engine, whose runs are not published.
+    it was, and so does a change of another backend.
 
     Args:
         study_file: the study.
         backend: what it was, or is to be, trained on.
-        engine: "fit" adds the reference engine.
 
     Raises:
         StorageError: a file cannot be read.
     """
     train = _PACKAGE / "train"
-    found = [path for path in sorted(train.glob("*.py")) if path.stem != "keras_fit" or engine == "fit"]
+    found = sorted(train.glob("*.py"))
     found += [train / "backends/__init__.py", *sorted((train / "backends").glob(f"{backend}*.py"))]
     found += [_PACKAGE / f"{name}.py" for name in _NUMBERS_DEPEND_ON]
     return [*found, *sorted(_imported_by(study_file) - set(found))]
@@ -197,7 +197,7 @@ def engine_files(study_file: Path, backend: str, engine: str = "compiled") -> li
 _PACKAGE = Path(__file__).parent.parent
 _FEATURES = _PACKAGE / "study" / "features.py"
 _NUMBERS_DEPEND_ON = (
-    "data/splits", "data/arrays", "base/machine", "study/trial", "study/search", "models/cost",
+    "data/splits", "data/arrays", "base/machine", "study/trial", "study/executor", "study/search",
 )  # fmt: skip
 
 

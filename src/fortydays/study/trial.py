@@ -1,65 +1,145 @@
-"""One trial: a variant trained with one seed, then measured; the test split is opened here, once, after training."""
+"""One trial: what is asked for, as a value; its training and measuring, as a function; what came of it, as a value.
 
+The test split is opened here, once, after training.
+"""
+
+import dataclasses
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.base.errors import FortydaysError, TrainingFailedError
-from fortydays.data.arrays import Dataset, Split
+from fortydays.base import files
+from fortydays.base.errors import FortydaysError, TrainingFailedError, unknown_name
+from fortydays.data.arrays import Dataset, Split, TrainingData
 from fortydays.study.design import Measure, Study, seconds_metric, steps_metric
 from fortydays.train.checkpoint import Checkpoint
-from fortydays.train.evaluation import Evaluation
 from fortydays.train.recipe import Recipe
-from fortydays.train.trainer import Report, Trained
+from fortydays.train.trainer import Report, Trainer
+
+ENGINES = ("compiled", "plain")
+"""How trials are trained: the compiled epoch; the same with Keras's own layers, without substitutes."""
 
 
-class AnyTrainer(Protocol):
-    """What both engines offer a trial."""
+@dataclass(frozen=True, kw_only=True)
+class StudyReference:
+    """Where a study is, for another process to load it.
 
-    model: Any
-    precision: str
-    compile_seconds: float
-    steps_per_epoch: int
+    Attributes:
+        day: number of the day, or None for a study of one's own.
+        path: of the file, where it is no day's.
+        sha256: of that file's bytes.
+    """
+
+    day: int | None = None
+    path: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialSpec:
+    """What is asked for: one trial of a variant, or one try of its search.
+
+    It can be pickled, and written as JSON values with :meth:`as_dict`.
+
+    Attributes:
+        study: where the study is.
+        variant: name of the variant.
+        seed: of the initial weights, the order of the images and the layers' random generators.
+        recipe: how it is trained; the variant's own, with what a search chose and a reader set.
+        dataset: name of the dataset.
+        dataset_digest: of its content.
+        backend: one of :data:`fortydays.train.backends.BACKENDS`.
+        threads: to compute with.
+        bfloat16_is_fast: whether the precision "auto" may be bfloat16. It is decided once for a run, so that all
+            its trials have one precision, whatever machines they are trained on.
+        engine: one of :data:`ENGINES`.
+        validation_only: True for a try, of which only the metrics on the validation split are wanted.
+        ground: SHA-256 of what else the numbers are a function of: code, packages, processor; "" where no state of
+            this trial is ever kept.
+
+    Raises:
+        UsageError: there is no such engine.
+    """
+
+    study: StudyReference
+    variant: str
+    seed: int
+    recipe: Recipe
+    dataset: str
+    dataset_digest: str
+    backend: str
+    threads: int
+    bfloat16_is_fast: bool
+    engine: str = "compiled"
+    validation_only: bool = False
+    ground: str = ""
+
+    def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise unknown_name("engine", self.engine, ENGINES)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TrialSpec.from_dict, (self.as_dict(),)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The spec as JSON values."""
+        fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        return {**fields, "study": dataclasses.asdict(self.study), "recipe": self.recipe.as_dict()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "TrialSpec":
+        """The spec that :meth:`as_dict` wrote down."""
+        study, recipe = StudyReference(**values["study"]), Recipe(**values["recipe"])
+        return cls(**{**values, "study": study, "recipe": recipe})
 
     @property
-    def num_parameters(self) -> int:
-        """How many numbers the optimizer may change."""
+    def digest(self) -> str:
+        """SHA-256 of the spec: the identity of the trial's checkpoints.
 
-    def train(
-        self,
-        *,
-        seed: int,
-        recipe: Recipe | None = None,
-        resume: Checkpoint | None = None,
-        keep: Callable[[Checkpoint], None] | None = None,
-        report: Report | None = None,
-    ) -> Trained:
-        """Train one trial; afterwards the model has its weights."""
+        A file's place and bytes are left out: it may be moved, and get a remark. Its code is part of ``ground``.
+        """
+        return files.sha256_of_json({**self.as_dict(), "study": self.study.day})
 
-    def evaluate(self, split: Split) -> Evaluation:
-        """Evaluate the model as it is now."""
 
-    def reader_model(self) -> Any:
-        """The reader's own model, of Keras's layers, with the variables as they are now."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measured:
+    """A trained and measured trial.
+
+    Attributes:
+        result: the trial's entry in the evidence.
+        variables: the model's variables as kept; none for a try.
+        probabilities: the answers on the test split, float32, shape (n, classes); n is 0 for a try.
+    """
+
+    result: dict[str, Any]
+    variables: Sequence[NDArray[Any]] = ()
+    probabilities: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrialOutcome:
-    """A finished trial, as it goes into the evidence, and the arrays kept beside it.
+    """What came of a spec.
 
     Attributes:
-        result: the trial's entry in the evidence.
-        variables: the model's variables as kept.
-        probabilities: the answers on the test split, float32, shape (n, classes).
+        spec: what was asked for.
+        measured: what it gave. The status of its result is "failed" where it could not be trained to its end.
+        hint: what to do about a failure, or "".
+        compile_seconds: of building and compiling; 0 where the spec before had that done.
     """
 
-    result: dict[str, Any]
-    variables: Sequence[NDArray[Any]]
-    probabilities: NDArray[np.float32]
+    spec: TrialSpec
+    measured: Measured
+    hint: str = ""
+    compile_seconds: float = 0.0
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The trial's entry in the evidence."""
+        return self.measured.result
 
 
 def run_trial(
@@ -68,12 +148,12 @@ def run_trial(
     variant: str,
     seed: int,
     recipe: Recipe,
-    trainer: AnyTrainer,
+    trainer: Trainer,
     dataset: Dataset,
     resume: Checkpoint | None,
     keep: Callable[[Checkpoint], None] | None,
     report: Report | None,
-) -> TrialOutcome:
+) -> Measured:
     """Train one trial and measure it.
 
     Raises:
@@ -102,14 +182,19 @@ def run_trial(
             )
     measures = [measure for measure in study.measures if variant in measure.variants]
     model = trainer.reader_model() if measures else None
+    problems = []
     for measure in measures:
-        metrics[measure.name] = _measured(measure, model, _seen(dataset))
-    return TrialOutcome(
+        value, problem = _measured(measure, model, seen_by_measures(dataset.training))
+        if problem:  # what was trained is worth keeping without this number
+            problems.append(problem)
+        else:
+            metrics[measure.name] = value
+    return Measured(
         result={
             "variant": variant,
             "seed": seed,
             "status": "finished",
-            "error": "",
+            "error": " ".join(problems),
             "metrics": metrics,
             "train_seconds": trained.train_seconds,
             "epochs": trained.epochs,
@@ -123,22 +208,34 @@ def run_trial(
     )
 
 
-def _seen(dataset: Dataset) -> Any:
+def seen_by_measures(data: TrainingData) -> Any:
     """What a measure is given: the array of the validation examples, or, of an input with several, arrays by name."""
-    inputs = dataset.training.validation.inputs
+    inputs = data.validation.inputs
     return next(iter(inputs.values())) if len(inputs) == 1 else inputs
 
 
-def _measured(measure: Measure, model: Any, examples: Any) -> float:
-    """What a study's own function gives; where it fails, the trial has failed and not the study."""
+def run_try(
+    *, variant: str, seed: int, recipe: Recipe, trainer: Trainer, validation: Split, report: Report | None
+) -> Measured:
+    """Train one try of a search, and look at the validation split only.
+
+    Raises:
+        TrainingFailedError: its loss stopped being a number.
+    """
+    trainer.train(seed=seed, recipe=recipe, report=report)
+    metrics = {"validation_accuracy": trainer.evaluate(validation).accuracy}
+    return Measured(result={"variant": variant, "seed": seed, "status": "finished", "error": "", "metrics": metrics})
+
+
+def _measured(measure: Measure, model: Any, examples: Any) -> tuple[float, str]:
+    """What a study's own function gives, and what is wrong with it, or ""."""
     try:
         value = float(measure.function(model, examples))
+    except FortydaysError as error:
+        return np.nan, f"The measure {measure.name!r} failed: {error.message}"
     except Exception as error:
-        said = f"The measure {measure.name!r} failed: {type(error).__name__}: {error}"
-        raise TrainingFailedError(said) from error
-    if not np.isfinite(value):
-        raise TrainingFailedError(f"The measure {measure.name!r} gave {value}.")
-    return value
+        return np.nan, f"The measure {measure.name!r} failed: {type(error).__name__}: {error}."
+    return value, "" if np.isfinite(value) else f"The measure {measure.name!r} gave {value}."
 
 
 def failed_trial(*, variant: str, seed: int, error: FortydaysError) -> dict[str, Any]:

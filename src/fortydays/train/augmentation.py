@@ -2,7 +2,7 @@
 
 Images are mirrored, shifted, turned, zoomed, changed in contrast, or have a square covered; examples of any kind can
 be mixed. What is drawn for each example of an epoch derives from the seed and the epoch, like the order, and is
-computed in NumPy: every backend and the reference engine show the same pixels, and a killed trial goes on with the
+computed in NumPy: every backend and the tests' reference show the same pixels, and a killed trial goes on with the
 same bits. Only the pixels themselves are moved and changed inside the compiled epoch. They are moved by arithmetic on
 whole numbers, interpolation included, so that two backends can differ only in how they round what comes after it.
 """

@@ -1,6 +1,6 @@
 """What the engine puts in the place of a Keras layer, where the same function can be computed faster.
 
-The reader's model, the saved model and the reference engine keep the plain Keras layers. A substitute has the same
+The reader's model, the saved model and the tests' reference keep the plain Keras layers. A substitute has the same
 variables in the same order, computes the same function, and is tested against the layer it stands for. Which layers
 have one is the backend's to say (:class:`fortydays.train.backends.Backend`); the order of ReLU and max-pooling is
 changed for every backend, here.

@@ -36,6 +36,7 @@ from fortydays.train.framework import (
     build_optimizer,
     build_training_loss,
     has_convolutions,
+    model_errors,
     resolve_precision,
     set_variables,
 )
@@ -97,7 +98,8 @@ class Trainer:
         on: what compiles and computes; the backend that ``KERAS_BACKEND`` asks for, unless given.
 
     Raises:
-        UsageError: the batch is larger than the training split, or the model does not fit the data.
+        UsageError: the batch is larger than the training split, or the model does not fit the data, or a layer of it
+            cannot be computed.
     """
 
     def __init__(
@@ -144,8 +146,10 @@ class Trainer:
         # Compile outside the clock of any trial: a call that does no step, and one look at the validation split.
         order = np.zeros((self.steps_per_epoch, recipe.batch_size), np.int32)
         drawn = self._drawn(recipe, seed=0, epoch=0, order=order)
-        self._epoch.run(order, drawn, np.zeros(self.steps_per_epoch, np.float32), 0, 0)
-        data.task.check_outputs(self._looks.evaluate(data.validation).outputs)
+        with model_errors(self.precision):
+            self._epoch.run(order, drawn, np.zeros(self.steps_per_epoch, np.float32), 0, 0)
+            seen = self._looks.evaluate(data.validation)
+        data.task.check_outputs(seen.outputs)
         self.compile_seconds = clock.seconds() - began
 
     @property
@@ -462,12 +466,12 @@ def _check_sizes_fit(recipe: Recipe, shape: tuple[int, ...]) -> None:
             f"The recipe turns or zooms images, but they are {height} x {width}.",
             hint=f"Set rotation=0 and zoom=0, or use images of at most {LARGEST_SIDE} pixels a side.",
         )
-    if recipe.shift >= min(height, width):
+    if recipe.shift and recipe.shift >= min(height, width):
         raise UsageError(
             f"The recipe shifts images by up to {recipe.shift} pixels, but they are {height} x {width}.",
             hint=f"Set shift to at most {min(height, width) - 1}.",
         )
-    if recipe.cutout >= min(height, width):
+    if recipe.cutout and recipe.cutout >= min(height, width):
         raise UsageError(
             f"The recipe covers a square of {recipe.cutout} pixels, but the images are {height} x {width}.",
             hint=f"Set cutout to at most {min(height, width) - 1}.",

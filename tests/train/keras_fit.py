@@ -1,10 +1,9 @@
 """The reference engine: the same trial through ``keras.Model.fit``, which the compiled epoch is tested against.
 
-It sees the same batches in the same order, with the same learning rates, and is evaluated by the same code. It is
-slower, keeps no checkpoints within a trial, and its seconds contain the compilation that Keras does in its first step.
+It sees the same batches in the same order, with the same learning rates, and is evaluated by the same code.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from fortydays.base import clock
 from fortydays.base.errors import TrainingFailedError
 from fortydays.data.arrays import Split, TrainingData
 from fortydays.train.augmentation import draws_of_epoch, heavier_labels, losses_of, mean_colour, shown
-from fortydays.train.checkpoint import Checkpoint
 from fortydays.train.evaluation import Evaluation, Evaluator
 from fortydays.train.framework import (
     ModelBuilder,
@@ -30,7 +28,6 @@ from fortydays.train.history import History, Point
 from fortydays.train.order import batches_of_epoch
 from fortydays.train.recipe import Recipe
 from fortydays.train.trainer import (
-    Report,
     Trained,
     check_finite,
     check_model_fits,
@@ -58,34 +55,16 @@ class FitTrainer:
         check_model_fits(self.model, data)
         self.loss = build_loss(recipe, data.num_classes)
         self.steps_per_epoch = len(data.train) // recipe.batch_size
-        self.compile_seconds = 0.0
-
-    @property
-    def num_parameters(self) -> int:
-        """How many numbers the optimizer may change."""
-        return int(sum(np.prod(v.shape) for v in self.model.trainable_variables))
 
     def evaluate(self, split: Split) -> Evaluation:
         """Evaluate the model as it is now."""
         return self._evaluator(self._recipe.test_views).evaluate(split)
 
-    def reader_model(self) -> Any:
-        """The model itself: it has Keras's layers."""
-        return self.model
-
     def _evaluator(self, test_views: str) -> Evaluator:
         # As a graph of plain kernels, whatever the layers: the reference differs where it can.
         return Evaluator(model=self.model, loss=self.loss, batch_size=1000, test_views=test_views, convolutions=True)
 
-    def train(
-        self,
-        *,
-        seed: int,
-        recipe: Recipe | None = None,
-        resume: Checkpoint | None = None,  # noqa: ARG002 - the reference begins every trial anew
-        keep: Callable[[Checkpoint], None] | None = None,  # noqa: ARG002
-        report: Report | None = None,
-    ) -> Trained:
+    def train(self, *, seed: int) -> Trained:
         """Train one trial from a fresh start.
 
         Raises:
@@ -93,7 +72,7 @@ class FitTrainer:
         """
         import keras
 
-        used = recipe or self._recipe
+        used = self._recipe
         data, steps = self._data, self.steps_per_epoch
         train = data.train
         loss = build_training_loss(used, self.loss, labels=train.labels, num_classes=data.num_classes)
@@ -125,7 +104,7 @@ class FitTrainer:
             looked_at = 0  # step of this epoch
             loss_sum = accuracy_sum = 0.0  # over the steps of this epoch that have been looked at
 
-            def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+            def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
                 self.epoch, self.looked_at, self.loss_sum, self.accuracy_sum = epoch, 0, 0.0, 0.0
 
             def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -136,8 +115,6 @@ class FitTrainer:
                         f"with a learning rate of {rates[self.step - 1]:g}.",
                         hint="Try a lower learning rate: --set learning_rate=...",
                     )
-                if report and self.step % 50 == 0:
-                    report(self.step, used.epochs * steps, logs["loss"], logs["accuracy"])
                 if batch + 1 < steps and batch + 1 in evaluation_steps(self.epoch * steps, steps, used.evaluate_every):
                     self.look(batch + 1, logs)
 

@@ -1,0 +1,279 @@
+"""From spec to spec: what of a run is still to be trained, and how each outcome is kept in the run's folder.
+
+Only the driver writes the run's folder while its trials are trained, whoever trains them.
+"""
+
+from collections import deque
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from fortydays.base import files
+from fortydays.base.arrays import load_arrays, save_arrays
+from fortydays.base.errors import StorageError
+from fortydays.base.progress import Progress
+from fortydays.study.assembly import Chosen
+from fortydays.study.design import Variant
+from fortydays.study.executor import Callbacks, Executor
+from fortydays.study.plan import Plan
+from fortydays.study.runs import RunFolder, TrialFolder
+from fortydays.study.search import Search, choose
+from fortydays.study.trial import TrialOutcome, TrialSpec, digest_of_arrays
+from fortydays.train import checkpoint as checkpoints
+from fortydays.train.checkpoint import Checkpoint
+from fortydays.train.recipe import Recipe
+
+STUDY_TASK = "study"
+"""The task of the progress that counts the steps of all trials and tries."""
+
+
+class Listener(Protocol):
+    """Told how a run goes, after it is on disk; a tracker is one."""
+
+    def started(self, run: RunFolder) -> None:
+        """The run has begun or goes on."""
+
+    def trial_ended(self, run: RunFolder) -> None:
+        """One more trial of the run has a result."""
+
+    def ended(self, run: RunFolder) -> None:
+        """The run has its evidence."""
+
+
+class Driver:
+    """Hands the trials of a run to an executor and keeps what comes back.
+
+    Args:
+        plan: of the run.
+        run: its folder, which this process holds.
+        progress: told of the work.
+        listener: told of each trial that has a result.
+
+    Attributes:
+        chosen: by variant, its recipe and the outcome of its search, as soon as its tries are over.
+        compile_seconds: of all building and compiling so far.
+    """
+
+    def __init__(self, plan: Plan, run: RunFolder, *, progress: Progress, listener: Listener | None) -> None:
+        self._plan, self._run, self._progress, self._listener = plan, run, progress, listener
+        self._variants = {variant.name: variant for variant in plan.variants}
+        self._specs: deque[TrialSpec] = deque()
+        self._tries: dict[str, dict[tuple[Any, int], float | None]] = {}
+        self._results: dict[tuple[str, int], dict[str, Any]] = {}
+        self._steps = _Steps(plan, progress)
+        self.chosen: dict[str, Chosen] = {}
+        self.compile_seconds = 0.0
+
+    def trials(self, executor: Executor) -> list[dict[str, Any]]:
+        """The results of all trials, in the order of the plan: those that are kept, and the others trained.
+
+        Raises:
+            StorageError: the run's folder cannot be written.
+            FortydaysError: what the executor raises.
+        """
+        self._progress.start(STUDY_TASK, total=float(self._steps.total), unit="steps")
+        for variant in self._plan.variants:
+            self._specs.extend(self._first_of(variant))
+        callbacks = Callbacks(started=self._started, report=self._report, resume=self._resume, keep=self._keep)
+        try:
+            with closing(executor.map(self._specs, callbacks)) as outcomes:
+                for outcome in outcomes:
+                    self._take(outcome)
+        finally:
+            for spec in self._steps.running:
+                self._progress.finish(self._task(spec), note="stopped")
+        self._progress.finish(STUDY_TASK)
+        return [self._results[variant.name, seed] for variant in self._plan.variants for seed in self._plan.seeds]
+
+    # ------------------------------------------------------------------------------------- what is still to be done
+
+    def _first_of(self, variant: Variant) -> list[TrialSpec]:
+        """The tries of a variant's search that are not kept; where none is left, its trials."""
+        search = variant.search
+        if search is None:
+            self.chosen[variant.name] = variant.recipe, None
+            return self._trials_of(variant)
+        self._tries[variant.name] = kept = self._read_tries(self._tries_of(variant))
+        missing = []
+        for value in search.values:
+            for seed in search.seeds:
+                if (value, seed) in kept:
+                    self._steps.ended(variant, variant.recipe)
+                else:
+                    recipe = variant.recipe.replace(**{search.field: value})
+                    missing.append(self._plan.spec(variant.name, seed, recipe, validation_only=True))
+        return missing or self._after_tries(variant, search)
+
+    def _after_tries(self, variant: Variant, search: Search) -> list[TrialSpec]:
+        """The trials of a variant with the value that its search chose; none while tries are missing."""
+        kept = self._tries[variant.name]
+        places = [(value, seed) for value in search.values for seed in search.seeds]
+        if not all(place in kept for place in places):
+            return []
+        outcome = choose(search, [_as_try(place, kept[place]) for place in places])
+        if not outcome["tries"]:
+            self._progress.warn(f"{variant.name}: every {search.field} that was tried failed.")
+        self.chosen[variant.name] = variant.recipe.replace(**{search.field: outcome["chosen"]}), outcome
+        return self._trials_of(variant)
+
+    def _trials_of(self, variant: Variant) -> list[TrialSpec]:
+        """The trials of a variant that are not kept."""
+        recipe, _ = self.chosen[variant.name]
+        missing = []
+        for seed in self._plan.seeds:
+            result = self._read_result(self._run.trial_of(variant.name, seed))
+            if result is None:
+                missing.append(self._plan.spec(variant.name, seed, recipe))
+            else:
+                self._trial_ended(variant, recipe, seed, result)
+        return missing
+
+    def _trial_ended(self, variant: Variant, recipe: Recipe, seed: int, result: dict[str, Any]) -> None:
+        self._results[variant.name, seed] = result
+        self._steps.ended(variant, recipe)
+        if self._listener:
+            self._listener.trial_ended(self._run)
+
+    # --------------------------------------------------------------------------------------- what an executor tells
+
+    def _started(self, spec: TrialSpec, steps: int) -> None:
+        self._progress.start(self._task(spec), total=float(steps), unit="steps")
+        self._steps.running[spec] = 0
+
+    def _report(self, spec: TrialSpec, done: int, total: int, loss: float, accuracy: float) -> None:  # noqa: ARG002
+        note = f"loss {loss:.3f}  accuracy {100 * accuracy:.1f}%"
+        self._progress.advance(self._task(spec), done=float(done), note=note)
+        self._steps.running[spec] = done
+        self._steps.tell()
+
+    def _keep(self, spec: TrialSpec, state: Checkpoint) -> None:
+        path = self._run.trial_of(spec.variant, spec.seed).checkpoint
+        checkpoints.save(path, state, identity=spec.digest)
+
+    def _resume(self, spec: TrialSpec) -> Checkpoint | None:
+        path = self._run.trial_of(spec.variant, spec.seed).checkpoint
+        try:
+            return checkpoints.load(path, identity=spec.digest)
+        except StorageError as error:
+            if not path.exists():
+                raise
+            aside = files.set_aside(path)
+            self._progress.warn(f"{error.message} It is kept as {aside.name}; the trial begins anew.")
+            return None
+
+    def _take(self, outcome: TrialOutcome) -> None:
+        """Keep an outcome."""
+        spec, variant = outcome.spec, self._variants[outcome.spec.variant]
+        self.compile_seconds += outcome.compile_seconds
+        failed = outcome.result["status"] == "failed"
+        kind = "validation" if spec.validation_only else "test"
+        note = "failed" if failed else f"{kind} accuracy {100 * outcome.result['metrics'][f'{kind}_accuracy']:.2f}%"
+        if failed and not spec.validation_only:
+            self._progress.warn(f"{self._task(spec)} failed: {outcome.result['error']} {outcome.hint}")
+        self._progress.finish(self._task(spec), note=note)
+        del self._steps.running[spec]
+        if spec.validation_only:
+            self._keep_try(outcome, variant)
+            return
+        folder = self._run.trial_of(spec.variant, spec.seed)
+        if not failed:
+            if outcome.result["error"]:
+                said = outcome.result["error"]
+                self._progress.warn(f"{self._task(spec)}: {said} The trial and its weights are kept: {folder.path}")
+            save_arrays(folder.weights, outcome.measured.variables)
+            save_arrays(folder.predictions, [outcome.measured.probabilities])
+        files.write_json(folder.result, outcome.result)
+        files.remove(folder.checkpoint)
+        self._trial_ended(variant, spec.recipe, spec.seed, outcome.result)
+
+    def _keep_try(self, outcome: TrialOutcome, variant: Variant) -> None:
+        spec, search = outcome.spec, variant.search
+        assert search is not None
+        kept = self._tries[variant.name]
+        kept[getattr(spec.recipe, search.field), spec.seed] = outcome.result["metrics"].get("validation_accuracy")
+        files.write_json(self._tries_of(variant), {"tries": [_as_try(place, kept[place]) for place in kept]})
+        self._steps.ended(variant, variant.recipe)
+        # Before those of other variants: this one is compiled.
+        self._specs.extendleft(reversed(self._after_tries(variant, search)))
+
+    def _task(self, spec: TrialSpec) -> str:
+        """What the progress of one trial or try is called."""
+        search = self._variants[spec.variant].search
+        if not (spec.validation_only and search):
+            return f"{spec.variant}, seed {spec.seed}"
+        value = getattr(spec.recipe, search.field)
+        shown = f"{value:g}" if isinstance(value, float) else value
+        return f"{spec.variant}, {search.field} {shown}, seed {spec.seed}"
+
+    # ------------------------------------------------------------------------------------------------ what is kept
+
+    def _tries_of(self, variant: Variant) -> Path:
+        return self._run.path / "searches" / f"{variant.folder}.json"
+
+    def _read_result(self, folder: TrialFolder) -> dict[str, Any] | None:
+        if not folder.result.exists():
+            return None
+        try:
+            result = files.read_json(folder.result)
+            if result["status"] == "finished":
+                found = digest_of_arrays(load_arrays(folder.weights))
+                if found != result["weights_digest"]:
+                    raise StorageError(f"{folder.weights} is damaged: its digest is not the recorded one.")
+                if len(load_arrays(folder.predictions)) != 1:
+                    raise StorageError(f"{folder.predictions} is damaged: its array is not there.")
+        except (StorageError, KeyError) as error:
+            aside = files.set_aside(folder.path)
+            message = error.message if isinstance(error, StorageError) else f"{folder.result} is damaged."
+            self._progress.warn(f"{message} The trial is kept as {aside.name} and trained again.")
+            return None
+        return result
+
+    def _read_tries(self, path: Path) -> dict[tuple[Any, int], float | None]:
+        """The validation accuracy of each try that is kept, by value and seed; None where it failed."""
+        if not path.exists():
+            return {}
+        try:
+            tries = {(t["value"], t["seed"]): t["validation_accuracy"] for t in files.read_json(path)["tries"]}
+            if not all(isinstance(accuracy, float | None) for accuracy in tries.values()):
+                raise StorageError("an accuracy is no number")
+            return tries
+        except (StorageError, KeyError, TypeError):
+            aside = files.set_aside(path)
+            self._progress.warn(f"{path} is damaged. It is kept as {aside.name}; the search begins anew.")
+            return {}
+
+
+def _as_try(place: tuple[Any, int], accuracy: float | None) -> dict[str, Any]:
+    return {"value": place[0], "seed": place[1], "validation_accuracy": accuracy}
+
+
+class _Steps:
+    """Tells the progress of the whole study in steps, over all its trials and tries."""
+
+    def __init__(self, plan: Plan, progress: Progress) -> None:
+        self._progress = progress
+        self._labels = np.asarray(plan.dataset.training.train.labels)
+        self._done = 0
+        self.running: dict[TrialSpec, int] = {}
+        self.total = 0
+        for variant in plan.variants:
+            tries = len(variant.search.values) * len(variant.search.seeds) if variant.search else 0
+            self.total += (tries + len(plan.seeds)) * self.of(variant, variant.recipe)
+
+    def of(self, variant: Variant, recipe: Recipe) -> int:
+        """Steps of one trial, if it trains all its epochs."""
+        examples = len(self._labels)
+        if variant.examples is not None:
+            examples = int(np.minimum(np.bincount(self._labels), variant.examples).sum())
+        return recipe.epochs * max(1, examples // recipe.batch_size)
+
+    def ended(self, variant: Variant, recipe: Recipe) -> None:
+        """A trial is over; steps that early stopping saved count as done."""
+        self._done += self.of(variant, recipe)
+        self.tell()
+
+    def tell(self) -> None:
+        """Tell how many steps are done, those of running trials included."""
+        self._progress.advance(STUDY_TASK, done=float(self._done + sum(self.running.values())))

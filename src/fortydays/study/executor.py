@@ -1,0 +1,171 @@
+"""Who trains: an executor takes specs of trials and gives their outcomes. This one trains here, in this process.
+
+An executor touches no run's folder. It asks the driver for a trial's kept state and hands it each new one, through
+:class:`Callbacks`; the driver alone reads and writes.
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from fortydays.base.errors import TrainingFailedError
+from fortydays.base.machine import describe_machine
+from fortydays.base.progress import Progress
+from fortydays.base.settings import Settings
+from fortydays.base.text import counted
+from fortydays.data.arrays import Dataset
+from fortydays.study.design import Study
+from fortydays.study.features import Features, Given, given
+from fortydays.study.trial import Measured, TrialOutcome, TrialSpec, failed_trial, run_trial, run_try
+from fortydays.train import backends
+from fortydays.train.backends import DeviceSplit
+from fortydays.train.checkpoint import Checkpoint
+from fortydays.train.trainer import FREE_FIELDS, Trainer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Callbacks:
+    """What an executor tells and asks its driver. It calls them in the driver's process, from the driver's thread.
+
+    Attributes:
+        started: a spec is begun, with so many steps in all.
+        resume: gives the state from which a trial goes on, or None. It is not asked for a try.
+        keep: is given the state of a trial after each epoch.
+        report: is told after each chunk of steps: steps done, steps in all, loss, accuracy.
+    """
+
+    started: Callable[[TrialSpec, int], None]
+    report: Callable[[TrialSpec, int, int, float, float], None]
+    resume: Callable[[TrialSpec], Checkpoint | None] = lambda spec: None  # noqa: ARG005
+    keep: Callable[[TrialSpec, Checkpoint], None] = lambda spec, state: None  # noqa: ARG005
+
+
+class Executor(Protocol):
+    """Trains what is asked for, here or elsewhere."""
+
+    def map(self, specs: deque[TrialSpec], callbacks: Callbacks) -> Generator[TrialOutcome, None, None]:
+        """The outcomes of specs, in the order of completion: the driver keeps each trial as soon as it has ended.
+
+        Args:
+            specs: a queue that is emptied from the left. The driver may add to it while it takes outcomes: the trials
+                of a variant can be asked for when the tries of its search are over.
+            callbacks: to the driver.
+
+        Raises:
+            FortydaysError: the study, its data or its model is not what it should be. A trial that could not be
+                trained to its end is no error but an outcome.
+        """
+
+
+class InProcess:
+    """Trains one spec after another in this process, where Keras is loaded.
+
+    Specs of one variant that stand beside each other share one compiled program; variants beside each other that learn
+    from the same images share those on the device.
+
+    Args:
+        study: that the specs are of.
+        dataset: the study's.
+        settings: the workspace, and threads.
+        progress: told of the work.
+    """
+
+    def __init__(self, *, study: Study, dataset: Dataset, settings: Settings, progress: Progress) -> None:
+        self._variants = {variant.name: variant for variant in study.variants}
+        self._study, self._dataset, self._settings, self._progress = study, dataset, settings, progress
+        self._ready: _Ready | None = None
+        self._shared: tuple[tuple[Features | None, int | None], DeviceSplit] | None = None
+        self._machine = this_machine()
+
+    def map(self, specs: deque[TrialSpec], callbacks: Callbacks) -> Generator[TrialOutcome, None, None]:
+        """See :class:`Executor`."""
+        while specs:
+            yield self._outcome(specs.popleft(), callbacks)
+
+    def _outcome(self, spec: TrialSpec, callbacks: Callbacks) -> TrialOutcome:
+        compile_seconds = self._prepare(spec)
+        assert self._ready is not None
+        callbacks.started(spec, spec.recipe.epochs * self._ready.trainer.steps_per_epoch)
+        hint = ""
+        try:
+            measured = self._measured(spec, self._ready, callbacks)
+        except TrainingFailedError as error:
+            measured = Measured(result=failed_trial(variant=spec.variant, seed=spec.seed, error=error))
+            hint = error.hint
+        measured.result["machine"] = self._machine
+        return TrialOutcome(spec=spec, measured=measured, hint=hint, compile_seconds=compile_seconds)
+
+    def _measured(self, spec: TrialSpec, ready: "_Ready", callbacks: Callbacks) -> Measured:
+        def report(done: int, total: int, loss: float, accuracy: float) -> None:
+            callbacks.report(spec, done, total, loss, accuracy)
+
+        of_trial: dict[str, Any] = {
+            "variant": spec.variant,
+            "seed": spec.seed,
+            "recipe": spec.recipe,
+            "trainer": ready.trainer,
+            "report": report,
+        }
+        if spec.validation_only:
+            return run_try(**of_trial, validation=ready.given.dataset.training.validation)
+        return run_trial(
+            **of_trial,
+            study=self._study,
+            dataset=ready.given.dataset,
+            resume=callbacks.resume(spec),
+            keep=lambda state: callbacks.keep(spec, state),
+        )
+
+    def _prepare(self, spec: TrialSpec) -> float:
+        """Have a spec's program compiled; the seconds that took, 0 where the spec before has the same program."""
+        compiled = {name: value for name, value in spec.recipe.as_dict().items() if name not in FREE_FIELDS}
+        key = (spec.variant, spec.engine, spec.bfloat16_is_fast, compiled)
+        if self._ready is not None and self._ready.key == key:
+            return 0.0
+        self._ready = None  # its memory is needed
+        variant = self._variants[spec.variant]
+        found = given(
+            self._dataset,
+            variant.model,
+            features=variant.features,
+            examples=variant.examples,
+            settings=self._settings,
+            progress=self._progress,
+        )
+        self._progress.say(f"Compiling {variant.name}")
+        learned_from = (variant.features, variant.examples)
+        if self._shared is None or self._shared[0] != learned_from:
+            self._shared = None  # likewise
+            self._shared = (learned_from, backends.backend().on_device(found.dataset.training.train))
+        trainer = Trainer(
+            builder=found.builder,
+            recipe=spec.recipe,
+            data=found.dataset.training,
+            bfloat16_is_fast=spec.bfloat16_is_fast,
+            device_train=self._shared[1],
+            substitutes=spec.engine == "compiled",
+        )
+        if trainer.precision == "bfloat16" and not spec.bfloat16_is_fast:
+            self._progress.warn(
+                f"{variant.name} trains in bfloat16, which this processor only emulates: "
+                "expect it to take about twice as long as float32. The recipe's precision=auto would not."
+            )
+        self._ready = _Ready(key=key, given=found, trainer=trainer)
+        return trainer.compile_seconds
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Ready:
+    """A variant's trainer and what it was made from."""
+
+    key: tuple[Any, ...]
+    given: Given
+    trainer: Trainer
+
+
+def this_machine() -> str:
+    """The machine that this process computes on, in a few words: processor, accelerator, cores, system."""
+    machine = describe_machine()
+    words = (machine.cpu_model, backends.backend().accelerator(), counted(machine.cores, "core"), machine.system)
+    return ", ".join(word for word in words if word)
