@@ -121,6 +121,11 @@ class Input(ABC):
     def title(self) -> str:
         """What it takes, in words that follow "It takes"."""
 
+    @property
+    def note(self) -> str:
+        """What whoever makes arrays by himself must know, a sentence; or ""."""
+        return ""
+
     @abstractmethod
     def as_dict(self) -> dict[str, Any]:
         """All that a service must know, as JSON values; :func:`fortydays.inputs.kinds.read_input` reads them."""
@@ -160,6 +165,10 @@ class Input(ABC):
         Raises:
             UnreadableContentError: they are none.
         """
+
+    def check(self, arrays: Arrays) -> None:
+        """Raise ValueError unless some arrays, from anywhere, are those of examples."""
+        check_arrays(arrays, self.arrays)
 
     def in_network(self, arrays: Mapping[str, Any], cast: Cast) -> Any:
         """What a network gets of an example's arrays, inside a compiled program or in NumPy.
@@ -256,4 +265,6 @@ def together(parts: "list[Arrays]") -> Arrays:
 
 def stacked(examples: "list[Arrays]") -> Arrays:
     """Arrays of single examples, which have no first axis, as the arrays of all of them."""
+    if len(examples) == 1:
+        return {name: array[None] for name, array in examples[0].items()}
     return {name: np.stack([each[name] for each in examples]) for name in examples[0]}

@@ -68,6 +68,12 @@ class Numbers(Input):
             raise UnreadableContentError(Problem.DAMAGED, f"The numbers are others than this model takes; {expected}.")
         return {NUMBERS: np.array(flat, np.float32).reshape(-1, *self.shape)}
 
+    def check(self, arrays: Arrays) -> None:
+        """Refuse infinite numbers too, with which a network computes none."""
+        super().check(arrays)
+        if not np.isfinite(arrays[NUMBERS]).all():
+            raise ValueError(f"{NUMBERS} has some that are not finite")
+
     def as_file(self, arrays: Arrays) -> tuple[bytes, str]:
         """The JSON of a request."""
         return json.dumps({self.JSON_FIELD: arrays[NUMBERS].tolist()}).encode(), "application/json"

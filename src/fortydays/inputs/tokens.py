@@ -109,6 +109,13 @@ class Tokens(Input):
         encoded = [self.encode(_checked(text, bounds)) for text in texts]
         return {name: np.stack([each[name] for each in encoded]) for name in (TOKENS, MASK)}
 
+    def check(self, arrays: Arrays) -> None:
+        """Refuse tokens too that the vocabulary does not have."""
+        super().check(arrays)
+        tokens = arrays[TOKENS]
+        if tokens.size and not 0 <= tokens.min() <= tokens.max() < self.size:
+            raise ValueError(f"{TOKENS} has numbers that are no tokens; expected 0 to {self.size - 1:,}")
+
     @property
     def disturbances(self) -> tuple[Disturbance, ...]:
         """One more word, of which the network knows nothing."""

@@ -380,7 +380,7 @@ async def _answer(request: Request, service: Service) -> Answer:
     if kind in _BYTES_TYPES or kind.partition("/")[0] in {known.partition("/")[0] for known in takes.MEDIA_TYPES}:
         content = await request.body()
         if not content:
-            raise RequestError(400, f"The body is empty; expected {takes.title}.")
+            raise RequestError(400, f"The body is empty; expected one {takes.NOUN} file.")
         return await service.answer_files([content], **told)
     how, types = "", takes.MEDIA_TYPES
     if kind == "application/x-www-form-urlencoded" and types:  # which curl says unasked
@@ -396,7 +396,7 @@ def _spelled_out(content: bytes, service: Service, takes: "Input") -> "Arrays":
     """The examples in a JSON request."""
     document = parse_json(content)
     if takes.JSON_FIELD not in document:
-        raise RequestError(422, f"The JSON has no {takes.JSON_FIELD!r}; expected {{{takes.JSON_FIELD!r}: [...]}}.")
+        raise RequestError(422, f'The JSON has no "{takes.JSON_FIELD}"; expected {{"{takes.JSON_FIELD}": [...]}}.')
     try:
         return takes.from_json(document[takes.JSON_FIELD], service.bounds)
     except UnreadableContentError as error:
@@ -511,7 +511,7 @@ def _add_protocol(app: FastAPI, service: Service) -> None:
         json = content if length is None else b""
         asked = await _aside(
             json,
-            lambda: read_infer_request(content, length, model.bundle.input.arrays, most_json=service.limits.json_body),
+            lambda: read_infer_request(content, length, model.bundle.input, most_json=service.limits.json_body),
         )
         answer = await service.answer_arrays(model, asked.inputs, **_told(request))
         bundle = answer.model.bundle

@@ -137,15 +137,17 @@ class Batcher:
             self._changed.notify()
 
     def _answered(self, batch: "list[_Item]") -> "list[tuple[_Item, NDArray[np.float32] | RequestError]]":
-        """Compute a batch: each item with its answer, or the error that all get."""
+        """Compute a batch: each item with its answer, or with an error."""
         if not batch:
             return []
         try:
             answers = self._compute(together([item.inputs for item in batch]))
             self._observe(len(answers))
         except Exception:  # whatever a model does, the service goes on
+            if len(batch) > 1:  # what fails with one request fails no other
+                return [result for item in batch for result in self._answered([item])]
             _LOG.exception("A model failed")
-            return [(item, RequestError(500, "The model failed.")) for item in batch]
+            return [(batch[0], RequestError(500, "The model failed."))]
         results: list[tuple[_Item, NDArray[np.float32] | RequestError]] = []
         start = 0
         for item in batch:

@@ -221,7 +221,7 @@ class _Reader:
 
     def _decoded(self, content: bytes, *, alone: bool) -> Arrays | str:
         if not content:
-            return f"It is empty; expected {self._input.title}."
+            return f"It is empty; expected one {self._input.NOUN} file."
         if len(content) > LARGEST_FILE:
             return f"It has more than {LARGEST_FILE:,} bytes."
         try:

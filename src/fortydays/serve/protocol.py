@@ -6,7 +6,7 @@ JSON part first, its length in a header, and the numbers of the tensors behind i
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import orjson
 from numpy.typing import NDArray
 
 from fortydays.base.text import shown
-from fortydays.inputs.input import Arrays, ArraySpec
+from fortydays.inputs.input import Arrays, ArraySpec, Input
 from fortydays.registry.inference import OUTPUT
 from fortydays.serve.errors import RequestError
 
@@ -50,27 +50,25 @@ def parse_json(content: bytes) -> dict[str, Any]:
     return document
 
 
-def read_infer_request(
-    content: bytes, json_length: str | None, specs: Sequence[ArraySpec], *, most_json: int
-) -> InferRequest:
+def read_infer_request(content: bytes, json_length: str | None, takes: Input, *, most_json: int) -> InferRequest:
     """Read the body of ``POST /v2/models/NAME/infer``.
 
     Args:
         content: the body.
         json_length: the header :data:`JSON_LENGTH`, if there was one.
-        specs: the arrays of one example.
+        takes: what the model takes.
         most_json: bytes of the JSON part.
 
     Raises:
         RequestError: 400, as the protocol wants for every request that is wrong.
     """
     try:
-        return _read(content, json_length, specs, most_json)
+        return _read(content, json_length, takes, most_json)
     except RequestError as error:
         raise RequestError(400 if error.status == 422 else error.status, error.message) from None
 
 
-def _read(content: bytes, json_length: str | None, specs: Sequence[ArraySpec], most_json: int) -> InferRequest:
+def _read(content: bytes, json_length: str | None, takes: Input, most_json: int) -> InferRequest:
     length = len(content)
     if json_length is not None:
         if not (json_length.isascii() and json_length.isdecimal()) or int(json_length[:12]) > len(content):
@@ -80,6 +78,7 @@ def _read(content: bytes, json_length: str | None, specs: Sequence[ArraySpec], m
         raise RequestError(413, f"The JSON is too large; expected at most {most_json:,} bytes.")
     document = parse_json(content[:length])
     tensors, outputs = document.get("inputs"), _given(document, "outputs", [])
+    specs = takes.arrays
     names = [spec.name for spec in specs]
     if not isinstance(tensors, list) or not all(isinstance(tensor, dict) for tensor in tensors):
         raise RequestError(400, "The inputs are no list of JSON objects.")
@@ -96,8 +95,10 @@ def _read(content: bytes, json_length: str | None, specs: Sequence[ArraySpec], m
         arrays[spec.name], follows = _array(tensor, spec, follows)
     if follows:
         raise RequestError(400, f"{len(follows):,} bytes follow that no input lays claim to.")
-    if len({len(array) for array in arrays.values()}) != 1:
-        raise RequestError(400, "The inputs have different numbers of examples.")
+    try:
+        takes.check(arrays)
+    except ValueError as error:
+        raise RequestError(400, f"The inputs are others than this model takes: {error}.") from None
     asked = _parameters(outputs[0]) if outputs else {}
     unknown = [name for name in asked if name != "binary_data"]
     if unknown:
@@ -159,7 +160,8 @@ def _numbers_from(values: object, spec: ArraySpec) -> NDArray[Any]:
         raise problem
     try:
         # Of pixels, by way of bytes, which is faster and refuses what is none.
-        found = np.frombuffer(bytes(level), np.uint8) if spec.dtype == "uint8" else np.array(level, spec.dtype)
+        with np.errstate(over="ignore"):  # which gives infinity
+            found = np.frombuffer(bytes(level), np.uint8) if spec.dtype == "uint8" else np.array(level, spec.dtype)
     except (ValueError, OverflowError):
         raise problem from None
     if not np.all(np.isfinite(found)):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fortydays.base import clock
 from fortydays.base.errors import FortydaysError, UnreadableContentError
-from fortydays.inputs.input import Arrays, Bounds, check_arrays, count_of, stacked
+from fortydays.inputs.input import Arrays, Bounds, count_of, stacked
 from fortydays.serve.answers import unknown_among
 from fortydays.serve.decoding import Decoders
 from fortydays.serve.errors import RequestError, busy, refused
@@ -153,7 +153,7 @@ class Service:
             RequestError: there are too many, they have another shape, or the service is busy.
         """
         try:
-            check_arrays(inputs, model.bundle.input.arrays)
+            model.bundle.input.check(inputs)
         except ValueError as error:
             raise RequestError(422, f"This model takes {model.bundle.input.title}; {error}.") from None
         if not 1 <= count_of(inputs) <= self.limits.waiting:
