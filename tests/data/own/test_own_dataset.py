@@ -65,11 +65,11 @@ def test_the_dataset_has_the_photographs_of_each_split_with_their_labels(folder:
 
     splits = {"train": found.training.train, "validation": found.training.validation, "test": found.test.open()}
     assert (found.name, found.digest, found.split_version) == (photographs.name, photographs.digest, 1)
-    assert (found.classes, found.training.num_classes) == (("blue", "red"), 2)
+    assert (found.classes, found.training.task.classes) == (("blue", "red"), 2)
     for name, split in splits.items():
-        assert split.images.shape == (len(photographs.of(name)), SIDE, SIDE, 3)
-        assert split.images.dtype == split.labels.dtype == np.uint8
-        for place, image, label in zip(photographs.of(name), np.asarray(split.images), split.labels, strict=True):
+        assert split.array.shape == (len(photographs.of(name)), SIDE, SIDE, 3)
+        assert split.array.dtype == split.labels.dtype == np.uint8
+        for place, image, label in zip(photographs.of(name), np.asarray(split.array), split.labels, strict=True):
             path = photographs.paths[place]
             assert found.classes[label] == path.partition("/")[0]
             expected = np.asarray(picture(*_named(path))).reshape(-1, 3).mean(axis=0)
@@ -104,7 +104,7 @@ def test_added_photographs_are_another_state_and_the_one_before_stays_as_it_was(
     folder: Path, settings: Settings
 ) -> None:
     first = kept(folder, settings)
-    before = np.array(own.load(first, settings).training.train.images[:])
+    before = np.array(own.load(first, settings).training.train.array[:])
 
     make_folder(folder, {"red": 20, "blue": 25, "green": 5})
     second = kept(folder, settings)
@@ -113,7 +113,7 @@ def test_added_photographs_are_another_state_and_the_one_before_stays_as_it_was(
     assert second.digest != first.digest
     assert second.classes == ("blue", "green", "red")
     again = own.load(own.read(first.name, settings), settings)
-    assert (np.asarray(again.training.train.images) == before).all()
+    assert (np.asarray(again.training.train.array) == before).all()
     # What was there before has kept its row and its split.
     rows = dict(zip(second.contents, zip(second.rows.tolist(), second.splits.tolist(), strict=True), strict=True))
     assert {content: rows[content] for content in first.contents} == dict(
@@ -325,5 +325,5 @@ def test_an_interrupted_look_leaves_rows_where_they_were_said_to_be(
     assert sorted(again.rows.tolist()) == list(range(29))
     theirs = dict(zip(whole.paths, whole.rows.tolist(), strict=True))
     for path, row in zip(again.paths, again.rows.tolist(), strict=True):
-        ours = dataset.training.train.images.source[row]  # type: ignore[attr-defined]
-        assert (ours == expected.training.train.images.source[theirs[path]]).all(), path  # type: ignore[attr-defined]
+        ours = dataset.training.train.array.source[row]  # type: ignore[attr-defined]
+        assert (ours == expected.training.train.array.source[theirs[path]]).all(), path  # type: ignore[attr-defined]
