@@ -84,6 +84,12 @@ class Images(Input):
         height, width, channels = self.size
         return f"a picture of {height} x {width} {'grey' if channels == 1 else 'color'} pixels"
 
+    @property
+    def note(self) -> str:
+        """Of strokes, on which ground they are."""
+        said = "Strokes are light on dark here: draw dark on light, and it has to be inverted first."
+        return said if self.finds_strokes else ""
+
     def as_dict(self) -> dict[str, Any]:
         """Size, layout, and what happens to pixels inside the model."""
         height, width, channels = self.size

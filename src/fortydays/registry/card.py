@@ -117,8 +117,7 @@ inputs = {  # any number of {{ input.NOUN }}s
 
 `labels.json` has the classes in the order of the probabilities; `preprocessing.json` says how any {{ input.NOUN }}
 becomes such arrays.
-{%- if input.finds_strokes %} Strokes are light on dark here: draw dark on light, and it has to be inverted
-first.{% endif %}
+{%- if input.note %} {{ input.note }}{% endif %}
 
 ## What it is made of
 

@@ -8,7 +8,7 @@ import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -98,15 +98,18 @@ def _stand_in(variant: Variant, training: TrainingData) -> TrainingData:
 
 def _untrained(variant: Variant, data: TrainingData) -> "keras.Model":
     """The model of a variant, which has answered two examples as in training."""
-    some = in_numpy(data.input, data.train.rows(slice(16)).inputs)
+
+    def seen(count: int = 16) -> Any:
+        return in_numpy(data.input, data.train.rows(slice(count)).inputs)
+
     fast = backends.backend().bfloat16_is_fast(on_processor=describe_machine().bfloat16_is_fast)
-    model = build_model(variant.model, seed=0, precision="float32", seen=some)
+    model = build_model(variant.model, seed=0, precision="float32", seen=seen)
     check_model_fits(model, data)
     precision = resolve_precision(variant.recipe, convolutions=has_convolutions(model), bfloat16_is_fast=fast)
     if precision != "float32":
-        model = build_model(variant.model, seed=0, precision=precision, seen=some)
+        model = build_model(variant.model, seed=0, precision=precision, seen=seen)
     with model_errors(precision):
-        model(in_numpy(data.input, data.train.rows(slice(2)).inputs), training=True)
+        model(seen(2), training=True)
     return model
 
 

@@ -170,16 +170,18 @@ def resolve_precision(recipe: Recipe, *, convolutions: bool, bfloat16_is_fast: b
     return "bfloat16" if convolutions and bfloat16_is_fast else "float32"
 
 
-def build_model(builder: ModelBuilder, *, seed: int, precision: str, seen: Any = None) -> "keras.Model":
+def build_model(
+    builder: ModelBuilder, *, seed: int, precision: str, seen: Callable[[], Any] | None = None
+) -> "keras.Model":
     """A fresh model whose weights, and whose layers' random generators, derive from the seed.
 
     Args:
         builder: builds it.
         seed: of the weights.
         precision: "float32" or "bfloat16".
-        seen: what the network gets of training examples, in NumPy, which layers with an ``adapt`` method (Keras's
-            ``Normalization``, or a whitening) take their statistics from. None leaves them as they are, for weights
-            that are given later.
+        seen: makes what the network gets of training examples, in NumPy. Layers with an ``adapt`` method (Keras's
+            ``Normalization``, or a whitening) take their statistics from it; without such layers it is not called.
+            None leaves them as they are, for weights that are given later.
 
     Raises:
         UsageError: the layers do not fit together, as where pooling leaves nothing of an image.
@@ -209,15 +211,17 @@ def build_model(builder: ModelBuilder, *, seed: int, precision: str, seen: Any =
     return model
 
 
-def _adapt(model: "keras.Model", seen: Any) -> None:
+def _adapt(model: "keras.Model", seen: Callable[[], Any]) -> None:
     import keras
 
     waiting = [layer for layer in model._flatten_layers() if _adapts(layer)]
     if not waiting:
         return
+    examples = seen()
+    inputs = model.input if len(model.inputs) > 1 else model.inputs[0]  # a Sequential has no `input`
     for layer in waiting:
         try:
-            before = keras.Model(model.input, layer.input)
+            before = keras.Model(inputs, layer.input)
         except (AttributeError, ValueError) as error:
             raise UsageError(
                 f"The layer {layer.name!r} ({type(layer).__name__}) cannot be adapted to the training examples: "
@@ -225,7 +229,7 @@ def _adapt(model: "keras.Model", seen: Any) -> None:
                 hint="Put it into the outer model, or give it its numbers when it is made.",
             ) from error
         is_first = len(before.layers) == 1
-        layer.adapt(seen if is_first else keras.ops.convert_to_numpy(before(seen, training=False)))
+        layer.adapt(examples if is_first else keras.ops.convert_to_numpy(before(examples, training=False)))
 
 
 def _adapts(layer: Any) -> bool:

@@ -118,7 +118,6 @@ class Trainer:
         self._builder, self._recipe, self._data = builder, recipe, data
         self._substitutes = substitutes
         self._chunk = FIRST_CHUNK
-        self._seen = in_numpy(data.input, some_of(data.train.inputs))
         model = build_model(builder, seed=0, precision="float32")
         self.convolutions = has_convolutions(model)
         self.precision = resolve_precision(recipe, convolutions=self.convolutions, bfloat16_is_fast=bfloat16_is_fast)
@@ -194,7 +193,13 @@ class Trainer:
         assign(self.optimizer.variables, self._fresh_optimizer)
 
     def _build(self, *, seed: int) -> "keras.Model":
-        model = build_model(self._builder, seed=seed, precision=self.precision, seen=self._seen)
+        data = self._data
+        model = build_model(
+            self._builder,
+            seed=seed,
+            precision=self.precision,
+            seen=lambda: in_numpy(data.input, some_of(data.train.inputs)),
+        )
         if not self._substitutes:
             return model
         return substituted(model, replacements=self._backend.replacements(convolutions=self.convolutions))
@@ -409,23 +414,23 @@ def check_model_fits(model: "keras.Model", data: TrainingData) -> None:
     specs = data.input.arrays
     begin = f"keras.Input({specs[0].shape})"
     if len(specs) > 1:
-        inputs = ", ".join(f'"{s.name}": keras.Input({s.shape}, dtype="{s.dtype}")' for s in specs)
+        inputs = ", ".join(f'"{s.name}": keras.Input({s.shape}, dtype="{s.dtype}", name="{s.name}")' for s in specs)
         begin = f"keras.Model({{{inputs}}}, ...)"
     if not model.built:
         raise UsageError("The model does not say which examples it takes.", hint=f"Begin it with {begin}.")
-    found = model.input_shape
-    wanted = {s.name: (None, *s.shape) for s in specs} if len(specs) > 1 else (None, *specs[0].shape)
-    if (found if isinstance(found, dict) else tuple(found)) != wanted:
+    taken, found = getattr(model, "input", None), [tuple(each.shape[1:]) for each in model.inputs]
+    fits = found == [specs[0].shape]
+    if len(specs) > 1:
+        fits = isinstance(taken, dict) and {n: tuple(t.shape[1:]) for n, t in taken.items()} == {
+            s.name: s.shape for s in specs
+        }
+    if not fits:
+        wanted = ", ".join(f"{s.name} {s.shape}" for s in specs)
         raise UsageError(
-            f"The model's input has shape {_without_first(found)}; {data.input.NOUN}s of this dataset have "
-            f"{_without_first(wanted)}.",
+            f"The model's input has shape {', '.join(map(str, found))}; the dataset's {data.input.NOUN}s have {wanted}.",
             hint=f"Begin it with {begin}.",
         )
     data.task.check_model(tuple(model.output_shape))
-
-
-def _without_first(shape: Any) -> Any:
-    return {n: tuple(s[1:]) for n, s in shape.items()} if isinstance(shape, dict) else tuple(shape[1:])
 
 
 def check_recipe_fits(recipe: Recipe, data: TrainingData) -> None:
