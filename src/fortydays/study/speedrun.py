@@ -210,7 +210,7 @@ def find_preset(dataset: str, accuracy: float) -> Preset:
         UsageError: there is none for the dataset, none so high, or the accuracy is no share.
     """
     if dataset not in PRESETS:
-        raise unknown_name("dataset with presets for a speedrun", dataset, PRESETS)
+        raise unknown_name("speedrun", dataset, PRESETS)
     presets = PRESETS[dataset]
     existing = ", ".join(f"{p.accuracy:.2f}" for p in presets)
     if not 0 < accuracy < 1:
