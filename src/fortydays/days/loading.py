@@ -13,8 +13,10 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING
 
 from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.data.library import pinned
+from fortydays.data.own.dataset import is_own
 from fortydays.days.journey import JOURNEY, find_day, folder, is_ready
-from fortydays.days.mistakes import explained, shown_path, without_study
+from fortydays.days.mistakes import explained, placed, shown_path, without_study
 from fortydays.study.design import Study, Variant
 from fortydays.study.runner import StudySource
 
@@ -92,13 +94,24 @@ def load_study(file: StudyFile, *, threads: int) -> StudySource:
     if not isinstance(study, Study):
         raise without_study(file.path, module)
     if file.day is None:
-        variants = tuple(_guarded(variant, file.path, module) for variant in study.variants)
+        try:
+            classes = None if is_own(study.dataset) else len(pinned(study.dataset).classes)
+        except UsageError as error:
+            raise placed(error, file.path) from error
+        variants = tuple(_guarded(variant, file.path, module, classes) for variant in study.variants)
         study = dataclasses.replace(study, variants=variants)
     return StudySource(day=file.day, name=file.name, path=file.path, study=study)
 
 
-def _guarded(variant: Variant, path: Path, module: ModuleType) -> Variant:
-    """The variant, with a function that builds its model or says in words why it cannot."""
+def _guarded(variant: Variant, path: Path, module: ModuleType, classes: int | None) -> Variant:
+    """The variant, with a function that builds its model or says in words why it cannot.
+
+    Args:
+        variant: of the study in the file.
+        path: the file.
+        module: what it was imported as.
+        classes: how many the dataset has, where that is known before it is loaded.
+    """
     build = variant.model
     if not isinstance(build, FunctionType):  # one of ours
         return variant
@@ -116,6 +129,15 @@ def _guarded(variant: Variant, path: Path, module: ModuleType) -> Variant:
                 f"{shown_path(path)}: the function 'model' of the variant {variant.name!r} gives "
                 f"{type(made).__name__}; expected a Keras model.",
                 hint="Does the function end with `return model`?",
+            )
+        found = made.output_shape if made.built else None
+        if classes is not None and isinstance(found, tuple) and (len(found) != 2 or found[-1] != classes):
+            code = build.__code__
+            raise UsageError(
+                f"{shown_path(Path(code.co_filename))}, line {code.co_firstlineno}: the model of the variant "
+                f"{variant.name!r} gives an output of shape {found}; expected (None, {classes}), one probability for "
+                f"each of the dataset's {classes} classes.",
+                hint=f'End it with layers.Dense({classes}, activation="softmax").',
             )
         return made
 
