@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.base.traces import shown_path
+from fortydays.data.library import pinned
+from fortydays.data.own.dataset import is_own
 from fortydays.days.journey import JOURNEY, find_day, folder, is_ready
-from fortydays.days.mistakes import explained, without_study
+from fortydays.days.mistakes import explained, placed, without_study
 from fortydays.study.design import Study, Variant
 from fortydays.study.plan import StudySource
 
@@ -95,15 +97,26 @@ def load_study(file: StudyFile, *, threads: int) -> StudySource:
     if not isinstance(study, Study):
         raise without_study(file.path, module)
     if file.day is None:
-        variants = tuple(_guarded(variant, file.path, module) for variant in study.variants)
+        try:
+            classes = None if is_own(study.dataset) else len(pinned(study.dataset).classes)
+        except UsageError as error:
+            raise placed(error, file.path) from error
+        variants = tuple(_guarded(variant, file.path, module, classes) for variant in study.variants)
         measures = [replace(m, function=_told(m.function, file.path, module)) for m in study.measures]
         exhibits = [replace(e, make=_told(e.make, file.path, module)) for e in study.exhibits]
         study = replace(study, variants=variants, measures=tuple(measures), exhibits=tuple(exhibits))
     return StudySource(day=file.day, name=file.name, path=file.path, study=study)
 
 
-def _guarded(variant: Variant, path: Path, module: ModuleType) -> Variant:
-    """The variant, with a function that builds its model or says in words why it cannot."""
+def _guarded(variant: Variant, path: Path, module: ModuleType, classes: int | None) -> Variant:
+    """The variant, with a function that builds its model or says in words why it cannot.
+
+    Args:
+        variant: of the study in the file.
+        path: the file.
+        module: what it was imported as.
+        classes: how many the dataset has, where that is known before it is loaded.
+    """
     build = variant.model
     if not isinstance(build, FunctionType):  # one of ours
         return variant
@@ -121,6 +134,15 @@ def _guarded(variant: Variant, path: Path, module: ModuleType) -> Variant:
                 f"{shown_path(path)}: the function 'model' of the variant {variant.name!r} gives "
                 f"{type(made).__name__}; expected a Keras model.",
                 hint="Does the function end with `return model`?",
+            )
+        found = made.output_shape if made.built else None
+        if classes is not None and isinstance(found, tuple) and (len(found) != 2 or found[-1] != classes):
+            code = build.__code__
+            raise UsageError(
+                f"{shown_path(Path(code.co_filename))}, line {code.co_firstlineno}: the model of the variant "
+                f"{variant.name!r} gives an output of shape {found}; expected (None, {classes}), one probability for "
+                f"each of the dataset's {classes} classes.",
+                hint=f'End it with layers.Dense({classes}, activation="softmax").',
             )
         return made
 

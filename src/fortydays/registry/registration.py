@@ -180,8 +180,8 @@ def _choose(study: str, settings: Settings, progress: Progress, *, variant: str,
         run = latest_evidence(settings.runs, file.name, day=file.day)
     if run is None:
         raise UsageError(
-            f"{study} has no finished run in this workspace, so there is no model to register.",
-            hint=f"Run it first: forty run {study}",
+            f"{study if file.day is None else f'Day {file.day}'} has no finished run in this workspace.",
+            hint=f"Run it: forty run {study}",
         )
     evidence = documents.read_evidence(run.evidence)
     if variant and variant not in evidence["variants"] and variant not in evidence["details"]:

@@ -222,7 +222,10 @@ class Study:
         for sentence in self.withdrawn:
             if sentence not in [claim.sentence for claim in self.claims]:
                 raise unknown_name(
-                    f"claim of the study {self.title!r}", sentence, [claim.sentence for claim in self.claims]
+                    "claim",
+                    sentence,
+                    [claim.sentence for claim in self.claims],
+                    of=f"the study {self.title!r}",
                 )
         tuning = {s for v in self.variants if v.search for s in v.search.seeds}
         if tuning & set(self.seeds):

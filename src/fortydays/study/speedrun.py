@@ -100,7 +100,7 @@ def find_preset(dataset: str, accuracy: float) -> Preset:
         UsageError: there is none for the dataset, none so high, or the accuracy is no share.
     """
     if dataset != DATASET:
-        raise unknown_name("dataset with presets for a speedrun", dataset, (DATASET,))
+        raise unknown_name("speedrun", dataset, (DATASET,))
     enough = [each for each in PRESETS if each >= accuracy > 0]
     if not enough:
         raise UsageError(
