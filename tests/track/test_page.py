@@ -19,10 +19,9 @@ from tracked_runs import finished_run, made_up_settings, with_uri
 from fortydays.base.errors import UsageError
 from fortydays.base.settings import Settings
 from fortydays.track import page as module
-from fortydays.track import record as records
-from fortydays.track.mirror import Mirrored, mirror
 from fortydays.track.page import serve_page, server_command
 from fortydays.track.store import Store, destination, open_store
+from fortydays.track.sync import sync
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +113,7 @@ def page(settings: Settings) -> Iterator[Page]:
 
 @pytest.mark.slow
 def test_the_page_answers_this_machine_alone(settings: Settings, store: Store, page: Page) -> None:
-    mirror(finished_run(settings), store)
+    sync(finished_run(settings), store)
     assert page.said == f"The runs are shown at {page.address}/#/experiments?workflowType=machine_learning\n"
     telemetry = requests.get(f"{page.address}/ajax-api/3.0/mlflow/ui-telemetry", timeout=30).json()
     assert telemetry["disable_ui_telemetry"] is True
@@ -159,13 +158,14 @@ def test_a_run_can_be_sent_to_a_server_and_its_files_seen_there(
     elsewhere = made_up_settings(tmp_path / "elsewhere", tracking_uri=uri)
     run = finished_run(elsewhere)
     server = open_store(destination(elsewhere))
-    assert mirror(run, server) == Mirrored(trials=4, evidence=True, status="FINISHED", changed=True)
-    assert mirror(run, server).changed is False
-    entry = records.entry(records.read(run), page.address)
-    children = server.client.search_runs([entry["experiment_id"]], "tags.`fortydays.trial` LIKE 'relu%'")
-    assert {child.data.tags["mlflow.parentRunId"] for child in children} == {entry["parent"]}
-    for path in ("evidence.json", "learning_curves.svg", "model/model.keras"):
-        where = {"path": path, "run_uuid": entry["parent"]}
+    sent = sync(run, server)
+    assert (sent.outcome, sent.trials) == ("sent", 4)
+    assert sync(run, server).outcome == "already there"
+    experiment = server.client.get_run(sent.parent).info.experiment_id
+    children = server.client.search_runs([experiment], "tags.`fortydays.trial` LIKE 'relu%'")
+    assert {child.data.tags["mlflow.parentRunId"] for child in children} == {sent.parent}
+    for path in ("evidence.json", "model/model.keras"):
+        where = {"path": path, "run_uuid": sent.parent}
         assert requests.get(f"{page.address}/get-artifact", params=where, timeout=30).status_code == 200, path
     assert capfd.readouterr() == ("", "")
     assert "hunter2" not in run.tracking.read_text("utf-8")

@@ -97,25 +97,20 @@ def _run(
     no_track: bool,
 ) -> "tuple[RunFolder, dict[str, Any], list[str]]":
     from fortydays.study.runner import StudyInterruptedError, run_study
-    from fortydays.track.listener import TrackingListener
+    from fortydays.track.follower import TrackingListener
 
     files.make_folder(settings.workspace)
     again = f"Continue with: {request.command}"
     listener = TrackingListener(settings, enabled=not no_track)
     with stopping_in_time(lambda: f"Stopped. {_kept(listener.run)}\n{again}"):
-        stopped = False
         try:
             source = _load(day, settings, progress)
             folder, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=fresh)
         except StudyInterruptedError as error:
-            stopped = True
             raise StudyInterruptedError(error.message, hint=again) from error.__cause__
         except KeyboardInterrupt as interrupt:
-            stopped = True
             raise StudyInterruptedError(f"Stopped. {_kept(listener.run)}", hint=again) from interrupt
-        finally:
-            notes = listener.close(stopped=stopped)
-    return folder, evidence, notes
+    return folder, evidence, listener.trouble()
 
 
 def _load(day: str, settings: Settings, progress: "Progress") -> "StudySource":

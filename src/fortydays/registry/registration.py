@@ -46,7 +46,8 @@ from fortydays.study import evidence as documents
 from fortydays.study.runs import RunFolder, find_run, latest_evidence
 from fortydays.study.trial import digest_of_arrays
 from fortydays.track import record as records
-from fortydays.track.store import destination
+from fortydays.track.store import UnreachableError
+from fortydays.track.sync import sync
 
 COMPARED = 1_000
 """Validation images on which ONNX is compared with Keras."""
@@ -88,7 +89,6 @@ class _Chosen:
     probabilities: NDArray[np.float32]
     dataset: Dataset
     spec: Described
-    tracker_run: str
     study: str
     study_file: str
 
@@ -148,7 +148,7 @@ def register(
             dataset=spec,
             claims=claims,
             study_file=chosen.study_file,
-            tracker_run=chosen.tracker_run,
+            tracker_run=_tracked(chosen.run, catalog, progress),
         )
         files.write_json(folder / EVIDENCE_FILE, dict(chosen.evidence))
         files.write_json(folder / LINEAGE_FILE, lineage)
@@ -230,10 +230,22 @@ def _choose(study: str, settings: Settings, progress: Progress, *, variant: str,
         probabilities=probabilities,
         dataset=dataset,
         spec=spec,
-        tracker_run=str(records.entry(records.read(run), destination(settings).shown).get("parent") or ""),
         study=str(file.day) if file.day is not None else str(file.path),
         study_file="" if file.day is not None else str(file.path),
     )
+
+
+def _tracked(run: RunFolder, catalog: Catalog, progress: Progress) -> str:
+    """MLflow's id of a run, which is brought up to date there; "" where the run is not to be there."""
+    if not records.is_wanted(run):
+        return ""
+    try:
+        return sync(run, catalog.store, waiting=progress.say).parent
+    except UnreachableError:
+        raise
+    except FortydaysError as error:
+        progress.warn(f"{run.run_id} could not be sent to MLflow: {error.message} {error.hint}".strip())
+        return ""
 
 
 def _export(

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fortydays.base.settings import keep_matplotlib_in_workspace
 from fortydays.fit.learning_curve import LearningCurve
 from fortydays.report import curves, numbers
 from fortydays.report.palette import COLORS, Look, look
 from fortydays.report.results import Lines, Matrix, Results, SearchResult, VariantResults
-from fortydays.track.curves import keep_matplotlib_in_workspace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
