@@ -9,6 +9,7 @@ import pytest
 from fortydays.data.catalog import find
 from fortydays.study import evidence as documents
 from fortydays.study.claims import Threshold
+from fortydays.study.code import engine_digest, study_digest
 from fortydays.study.design import Study, Variant
 from fortydays.study.evidence import results_digest, summarize
 from fortydays.study.verification import agreement, code_changes, stale_parts, within_noise
@@ -41,8 +42,8 @@ def made_up(study: Path, accuracies: dict[str, list[float]]) -> dict[str, Any]:
         "details": {"a": {}, "b": {}},
         "backend": "tensorflow",
         "code": {
-            "study": documents.code_digest([study]),
-            "engine": documents.code_digest(documents.engine_files(study, "tensorflow")),
+            "study": study_digest(study),
+            "engine": engine_digest(),
         },
         "trials": trials,
         "variants": summarize(trials),
@@ -87,7 +88,7 @@ def test_of_a_study_of_ones_own_the_code_alone_can_be_compared(evidence: dict[st
     assert code_changes(evidence, study) == []
     study.write_text("x = 2\n")
     assert code_changes(evidence, study) == ["the day's study has changed"]
-    evidence["backend"] = "jax"
+    evidence["code"]["engine"] = "0" * 64
     assert code_changes(evidence, study)[1:] == ["the training engine has changed"]
 
 

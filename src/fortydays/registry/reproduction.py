@@ -18,6 +18,7 @@ from fortydays.registry.names import Reference
 from fortydays.registry.promotion import documents_of
 from fortydays.registry.scratch import scratch
 from fortydays.study import evidence as documents
+from fortydays.study.code import engine_digest, study_digest
 from fortydays.study.features import given
 from fortydays.study.runner import make_trainer
 from fortydays.study.trial import run_trial
@@ -86,7 +87,7 @@ def reproduce(
 
     study, trial = lineage["study"], lineage["trial"]
     file = find_study(str(study["day"]) if study["day"] else study_file or _study_file(study["file"], settings))
-    if file.day is None and documents.code_digest([file.path]) != lineage["code"]["study"]:
+    if file.day is None and study_digest(file.path) != lineage["code"]["study"]:
         raise FortydaysError(
             f"{file.path} is not the study that {version} was made with, so it is not run.",
             hint="Name the right one with: --study FILE",
@@ -185,7 +186,7 @@ def _today(
     study: Path, dataset: Any, recipe: Recipe, of_study: Recipe, settings: Settings, lineage: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What :func:`~fortydays.registry.lineage.changed_since` compares with."""
-    machine, engine = describe_machine(), lineage["run"]["request"]["engine"]
+    machine = describe_machine()
     found = revision()
     # A searched field, and what a reader had set, are part of the version's recipe and not of the study's.
     own = {s.partition("=")[0].split(".")[0].strip() for s in lineage["run"]["request"]["settings"]}
@@ -195,8 +196,8 @@ def _today(
         "dataset": {"digest": dataset.digest, "split_version": dataset.split_version},
         "recipe": {name: then[name] if name in own else now[name] for name in now},
         "code": {
-            "study": documents.code_digest([study]),
-            "engine": documents.code_digest(documents.engine_files(study, backends.wanted(), engine)),
+            "study": study_digest(study),
+            "engine": engine_digest(),
             **(dataclasses.asdict(found) if found else {}),
         },
         "packages": documents.package_versions(backends.backend().PACKAGES),

@@ -30,6 +30,7 @@ from fortydays.base.settings import Settings
 from fortydays.data import library
 from fortydays.data.arrays import Dataset, TrainingData
 from fortydays.study import evidence as documents
+from fortydays.study.code import engine_digest, study_digest
 from fortydays.study.design import Shown, Study, Variant
 from fortydays.study.features import Features, Given, given, runtime
 from fortydays.study.rehearsal import rehearse
@@ -203,8 +204,8 @@ def _plan(source: StudySource, request: Request, settings: Settings, progress: P
     machine = describe_machine()
     revision()  # as it is now, when the code has just been loaded; looked up once for a process
     identity = {
-        "study": documents.code_digest([source.path]),
-        "engine": documents.code_digest(documents.engine_files(source.path, backends.wanted(), request.engine)),
+        "study": study_digest(source.path),
+        "engine": engine_digest(),
         "dataset": dataset.digest,
         "split_version": dataset.split_version,
         "recipes": {v.name: v.recipe.as_dict() for v in variants},
