@@ -235,3 +235,10 @@ def test_noise_by_hand() -> None:
     assert not within_noise(mean_of_five(0, 0.0), mean_of_five(2.78, 5**0.5), confidence=0.95)
     assert within_noise(mean_of_five(2.77, 5**0.5), mean_of_five(0, 0.0), confidence=0.95)
     assert not within_noise(mean_of_five(2.78, 5**0.5), mean_of_five(0, 0.0), confidence=0.95)
+
+
+def test_degrees_of_freedom_are_rounded_down() -> None:
+    # Welch's are 2.94 here: with 2 of them a difference of 2.777 is within the interval, with 3 one of 2.054.
+    old, new = {"mean": 0.0, "std": 1.0, "n": 3}, {"mean": 2.7, "std": 0.5, "n": 3}
+    assert within_noise(old, new, confidence=0.95)
+    assert not within_noise(old, new | {"mean": 2.8}, confidence=0.95)

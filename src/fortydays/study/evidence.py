@@ -103,8 +103,8 @@ def judge(claims: Sequence[Claim], trials: Sequence[Mapping[str, Any]]) -> list[
     for claim in claims:
         judgement = claim.judge(metrics)
         of_claim = [t for t in trials if t["variant"] in claim.variants]
-        # A trial whose measure failed has an error too, and all other numbers.
-        failed = sum(bool(t["error"]) and claim.metric not in t["metrics"] for t in of_claim)
+        # A trial that failed has no numbers; one of which a measure failed lacks this measure's.
+        failed = sum(claim.metric not in t["metrics"] for t in of_claim)
         if failed:
             said = f"{failed} of {counted(len(of_claim), 'trial')} failed, so the numbers are of the others only"
             judgement = dataclasses.replace(
