@@ -200,7 +200,6 @@ def _plan(source: StudySource, request: Request, settings: Settings, progress: P
     study = source.study
     variants = tuple(_with_settings(variant, request.settings) for variant in study.select(request.only))
     dataset = library.load(study.dataset, settings, progress)
-    rehearse(study, variants, dataset, threads=settings.threads)
     machine = describe_machine()
     revision()  # as it is now, when the code has just been loaded; looked up once for a process
     identity = {
@@ -240,7 +239,7 @@ def _with_settings(variant: Variant, settings: Sequence[str]) -> Variant:
 
 
 def _open_run(plan: _Plan, progress: Progress, *, fresh: bool) -> tuple[RunFolder, bool]:
-    """The interrupted run that can go on, or a new one."""
+    """The interrupted run that can go on, whose code is the same that was rehearsed, or a new one."""
     request = {
         "seeds": list(plan.seeds),
         "only": list(plan.request.only),
@@ -253,6 +252,7 @@ def _open_run(plan: _Plan, progress: Progress, *, fresh: bool) -> tuple[RunFolde
         progress.warn(f"The run {damaged.run_id} is left out: its run.json is damaged.")
     found = None if fresh else unfinished_run(plan.settings.runs, name=name, day=day, request=request)
     if found is None:
+        rehearse(plan.source.study, plan.variants, plan.dataset, threads=plan.settings.threads)
         run = create_run(plan.settings.runs, day=plan.source.day, name=name, request=request, identity=plan.identity)
         return run, False
     before = found.read()["identity"]
