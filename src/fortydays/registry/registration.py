@@ -43,6 +43,7 @@ from fortydays.registry.names import check_name
 from fortydays.registry.quantization import to_int8
 from fortydays.registry.scratch import scratch
 from fortydays.study import evidence as documents
+from fortydays.study.code import engine_digest, study_digest
 from fortydays.study.runs import RunFolder, find_run, latest_evidence
 from fortydays.study.trial import digest_of_arrays
 from fortydays.track import record as records
@@ -192,7 +193,7 @@ def _choose(study: str, settings: Settings, progress: Progress, *, variant: str,
             f"No trial {f'of {variant!r} ' if variant else ''}in {run.run_id} was trained to its end, "
             "so there is nothing to register."
         )
-    if evidence["code"]["study"] != documents.code_digest([file.path]):
+    if evidence["code"]["study"] != study_digest(file.path):
         raise FortydaysError(
             f"{study} has changed since the run {run.run_id}: its models cannot be built again from today's study.",
             hint=f"Run it again: forty run {study}",
@@ -205,8 +206,7 @@ def _choose(study: str, settings: Settings, progress: Progress, *, variant: str,
             f"The run {run.run_id} was made with other content or splits of the dataset {spec.name!r}.",
             hint=f"Run the study again: forty run {study}",
         )
-    engine = documents.engine_files(file.path, evidence["backend"])
-    if evidence["code"]["engine"] != documents.code_digest(engine):
+    if evidence["code"]["engine"] != engine_digest():
         progress.warn(f"The training engine has changed since the run {run.run_id}.")
     folder = run.trial_of(trial["variant"], trial["seed"])
     if digest_of_arrays(load_arrays(folder.weights)) != trial["weights_digest"]:

@@ -21,6 +21,7 @@ from fortydays.registry.names import Reference
 from fortydays.registry.promotion import documents_of
 from fortydays.registry.scratch import scratch
 from fortydays.study import evidence as documents
+from fortydays.study.code import engine_digest, study_digest
 from fortydays.study.design import Variant
 from fortydays.study.executor import Callbacks, InProcess
 from fortydays.study.plan import StudySource
@@ -125,7 +126,7 @@ def _study_of(
 
     study = lineage["study"]
     file = find_study(str(study["day"]) if study["day"] else study_file or _study_file(study["file"], settings))
-    if file.day is None and documents.code_digest([file.path]) != lineage["code"]["study"]:
+    if file.day is None and study_digest(file.path) != lineage["code"]["study"]:
         raise FortydaysError(
             f"{file.path} is not the study that {version} was made with, so it is not run.",
             hint="Name the right one with: --study FILE",
@@ -211,8 +212,8 @@ def _today(
         "dataset": {"digest": dataset.digest, "split_version": dataset.split_version},
         "recipe": {name: then[name] if name in own else now[name] for name in now},
         "code": {
-            "study": documents.code_digest([study]),
-            "engine": documents.code_digest(documents.engine_files(study, backends.wanted())),
+            "study": study_digest(study),
+            "engine": engine_digest(),
             **(dataclasses.asdict(found) if found else {}),
         },
         "packages": documents.package_versions(backends.backend().PACKAGES),

@@ -161,7 +161,7 @@ class Study:
         measures: further numbers.
         exhibits: pictures and tables.
         withdrawn: for each published claim that is withdrawn, the reason, by the claim's sentence. The claim itself
-            stays in ``claims``: its trials are as true as before, so the study's digest does not change.
+            stays in ``claims``.
     """
 
     title: str
