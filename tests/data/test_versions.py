@@ -186,7 +186,6 @@ def test_two_versions_are_compared_file_by_file(made: Path) -> None:
 def test_a_version_is_checked_out_byte_for_byte_with_the_modes_of_new_files(
     place: Path, settings: Settings, mask: int
 ) -> None:
-    brought_back_anew(settings)
     old = os.umask(mask)
     try:
         assert check_out("flowers", 1, place / "out", settings).number == 1

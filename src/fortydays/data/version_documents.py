@@ -11,6 +11,7 @@ In the workspace::
         whole                       says that these files are all there
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -229,10 +230,9 @@ def from_file(path: Path, name: str, number: int) -> DataVersion:
     """
     with files.storage_errors("read", path), path.open("rb") as file:
         content = file.read(LARGEST + 1)
-    try:
+    document: Any = None
+    with contextlib.suppress(ValueError, RecursionError):
         document = json.loads(content) if len(content) <= LARGEST else None
-    except (ValueError, RecursionError):
-        document = None
     schema = document.get("schema_version") if isinstance(document, dict) else None
     if isinstance(schema, int) and schema > _SCHEMA_VERSION:
         raise DataError(
