@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.base.traces import shown_path
@@ -23,8 +23,6 @@ from fortydays.study.plan import StudySource
 
 if TYPE_CHECKING:
     import keras
-
-Told, Result = ParamSpec("Told"), TypeVar("Result")
 
 LONGEST_NAME = 40
 """Characters of a study's name; with a time and a few more it becomes a run's id."""
@@ -149,11 +147,11 @@ def _guarded(variant: Variant, path: Path, module: ModuleType, classes: int | No
     return replace(variant, model=model)
 
 
-def _told(function: "Callable[Told, Result]", path: Path, module: ModuleType) -> "Callable[Told, Result]":
+def _told(function: Callable[..., Any], path: Path, module: ModuleType) -> Callable[..., Any]:
     """A function of a study file that says where in the file it has failed."""
 
     @functools.wraps(function)
-    def told(*arguments: Told.args, **named: Told.kwargs) -> Result:
+    def told(*arguments: Any, **named: Any) -> Any:
         try:
             return function(*arguments, **named)
         except FortydaysError:
