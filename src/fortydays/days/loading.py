@@ -12,11 +12,13 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING
 
-from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.base import files
+from fortydays.base.errors import FortydaysError, StudyChangedError, UsageError
 from fortydays.days.journey import JOURNEY, find_day, folder, is_ready
 from fortydays.days.mistakes import explained, shown_path, without_study
 from fortydays.study.design import Study, Variant
 from fortydays.study.plan import StudySource
+from fortydays.study.trial import StudyReference
 
 if TYPE_CHECKING:
     import keras
@@ -95,6 +97,26 @@ def load_study(file: StudyFile, *, threads: int) -> StudySource:
         variants = tuple(_guarded(variant, file.path, module) for variant in study.variants)
         study = dataclasses.replace(study, variants=variants)
     return StudySource(day=file.day, name=file.name, path=file.path, study=study)
+
+
+def load_referenced(reference: StudyReference, threads: int) -> StudySource:
+    """Load the study that a trial is of, in a process that has only the trial's spec.
+
+    Args:
+        reference: to the study.
+        threads: what Keras will compute with.
+
+    Raises:
+        UsageError: there is no such day or file.
+        StudyChangedError: the file has another content than the reference says; it is not run.
+    """
+    file = find_study(reference.path if reference.day is None else str(reference.day))
+    if reference.day is None and files.sha256_of_file(file.path) != reference.sha256:
+        raise StudyChangedError(
+            f"{shown_path(file.path)} has changed since its trials were asked for, so it is not run.",
+            hint="Give the same command again, to continue or begin anew with the study as it is now.",
+        )
+    return load_study(file, threads=threads)
 
 
 def _guarded(variant: Variant, path: Path, module: ModuleType) -> Variant:
