@@ -7,6 +7,7 @@ not a :class:`FortydaysError` is a defect of the program, never the user's mista
 import difflib
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import Any
 
 from fortydays.base.text import shown
 
@@ -35,6 +36,10 @@ class FortydaysError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An error of another process is raised here, too, whatever else its kind wants to be made with.
+        return type(self).__new__, (type(self), self.message), self.__dict__
 
 
 class UsageError(FortydaysError):

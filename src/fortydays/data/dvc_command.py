@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fortydays.base import files
 from fortydays.base.errors import DataError, UsageError
-from fortydays.base.process import guarded, without_parent
+from fortydays.base.process import guarded
 from fortydays.base.settings import Settings
 from fortydays.base.text import printable, shown, without_credentials
 
@@ -79,7 +79,7 @@ def run_python(root: Path, *arguments: str, content: int = 0, folder: Path | Non
     seconds = _SECONDS + content / _SLOWEST
     environment = {
         "LOGNAME": str(os.getuid()),  # DVC asks for a name, and in a container a user may have none
-        **without_parent(os.environ),
+        **os.environ,
         "DVC_NO_ANALYTICS": "1",
         # Otherwise it is a folder of the whole machine, which other users could write to.
         "DVC_SITE_CACHE_DIR": str(root / ".dvc" / "site"),

@@ -12,7 +12,8 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.base import files
+from fortydays.base.errors import FortydaysError, StudyChangedError, UsageError
 from fortydays.base.traces import shown_path
 from fortydays.data.library import pinned
 from fortydays.data.own.dataset import is_own
@@ -20,6 +21,7 @@ from fortydays.days.journey import JOURNEY, find_day, folder, is_ready
 from fortydays.days.mistakes import explained, placed, without_study
 from fortydays.study.design import Study, Variant
 from fortydays.study.plan import StudySource
+from fortydays.study.trial import StudyReference
 
 if TYPE_CHECKING:
     import keras
@@ -104,6 +106,26 @@ def load_study(file: StudyFile, *, threads: int) -> StudySource:
         exhibits = [replace(e, make=_told(e.make, file.path, module)) for e in study.exhibits]
         study = replace(study, variants=variants, measures=tuple(measures), exhibits=tuple(exhibits))
     return StudySource(day=file.day, name=file.name, path=file.path, study=study)
+
+
+def load_referenced(reference: StudyReference, threads: int) -> StudySource:
+    """Load the study that a trial is of, in a process that has only the trial's spec.
+
+    Args:
+        reference: to the study.
+        threads: what Keras will compute with.
+
+    Raises:
+        UsageError: there is no such day or file.
+        StudyChangedError: the file has another content than the reference says; it is not run.
+    """
+    file = find_study(reference.path if reference.day is None else str(reference.day))
+    if reference.day is None and files.sha256_of_file(file.path) != reference.sha256:
+        raise StudyChangedError(
+            f"{shown_path(file.path)} has changed since its trials were asked for, so it is not run.",
+            hint="Give the same command again, to continue or begin anew with the study as it is now.",
+        )
+    return load_study(file, threads=threads)
 
 
 def _guarded(variant: Variant, path: Path, module: ModuleType, classes: int | None) -> Variant:
