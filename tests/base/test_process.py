@@ -97,6 +97,21 @@ def test_a_child_of_a_killed_process_ends_and_so_does_its_own_child() -> None:
     assert have_ended(children)
 
 
+def test_a_worker_of_a_killed_process_ends(tmp_path: Path) -> None:
+    (tmp_path / "worker.py").write_text(
+        "import multiprocessing, time\n"
+        "from fortydays.base.process import end_with_parent\n"
+        "def work():\n"
+        "    end_with_parent(); print(1, flush=True); time.sleep(600)\n"
+        "def main():\n"
+        "    process = multiprocessing.get_context('spawn').Process(target=work); process.start(); process.join()\n"
+    )
+    parent, children = children_of(f"import sys; sys.path.append({str(tmp_path)!r}); import worker; worker.main()")
+    assert children
+    parent.kill()
+    assert have_ended(children)
+
+
 def test_another_program_is_guarded_with_all_that_it_starts() -> None:
     parent, children = children_of(
         "import subprocess; from fortydays.base.process import guarded\n"

@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from fortydays.base.errors import DataError, UsageError
 from fortydays.cli.data import app
+from fortydays.cli.main import execute
 
 
 @pytest.fixture
@@ -119,3 +120,18 @@ def test_importing_the_command_loads_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_without_a_command_the_commands_are_listed_and_nothing_is_called_an_error(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["data"]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith("Usage: forty data ")
+    assert "Error" not in printed.err
+
+
+def test_verify_knows_the_public_photographs(home: Path) -> None:
+    result = run("verify", "tf_flowers")
+    assert isinstance(result.exception, DataError)
+    assert result.exception.hint == "Get them with: forty data get tf_flowers"

@@ -146,7 +146,7 @@ def test_a_table_that_cannot_be_understood_is_said(tmp_path: Path, capsys: Any) 
         (["--target", "95"], "--target is 95; expected a share of test photographs, above 0 and up to 1. For 95%:"),
         (["--target", "0"], "--target is 0; expected"),
         (["--target", "nan"], "--target is nan; expected"),
-        (["--target", "high"], "Invalid value for '--target'"),
+        (["--target", "high"], "--target is 'high'; expected a number."),
         (["--time", "soon"], "--time is 'soon'; expected a time such as 90s, 5m or 1h30m."),
         (["--time", "0s"], "--time is 0 s; expected from 1 s to 1,000,000 s."),
         (["--time", "-5m"], "--time is '-5m'; expected a time"),
@@ -156,7 +156,7 @@ def test_a_table_that_cannot_be_understood_is_said(tmp_path: Path, capsys: Any) 
         (["--name", "Pets"], "Did you mean 'pets'?"),
         (["--name", "cifar10"], "'cifar10' is a dataset that fortydays brings along"),
         (["--name", "tf_flowers"], "'tf_flowers' is a dataset that fortydays brings along"),
-        (["--nonsense"], "No such option: --nonsense"),
+        (["--nonsense"], "There is no option '--nonsense'."),
     ],
 )
 def test_options_that_cannot_be_are_said_before_anything_is_looked_at(

@@ -18,7 +18,7 @@ from fortydays.base.errors import DataError, StorageError
 from fortydays.base.settings import Settings, read_settings
 from fortydays.data import photographs as public
 from fortydays.data.download import Limits
-from fortydays.data.photographs import PHOTOGRAPHS, Archive, PhotographsSpec, cached, folder, get, load
+from fortydays.data.photographs import PHOTOGRAPHS, Archive, PhotographsSpec, cached, folder, get, load, verify
 from fortydays.data.places import Address
 from fortydays.data.published import PublishedFile
 from fortydays.inputs.images import Images
@@ -122,6 +122,23 @@ def test_they_are_unpacked_once(mirrored: Any, settings: Settings, listener: Lis
     assert get(pets, settings, listener) == place
     assert listener.said == []
     assert not (place / "cat/0.png").exists()
+
+
+def test_a_flipped_byte_is_found_by_verify_and_mended_by_a_thorough_get(
+    mirrored: Any, settings: Settings, listener: Listener
+) -> None:
+    pets = mirrored(zipped(PICTURES))
+    with pytest.raises(DataError, match="The photographs 'pets' are not in the cache"):
+        verify(pets, settings)
+    place = get(pets, settings)
+    assert verify(pets, settings).right
+    content = PICTURES["cat/0.png"]
+    (place / "cat/0.png").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+    assert verify(pets, settings).problems[0].startswith("the photographs have digest ")
+    assert content_of(get(pets, settings, listener, thorough=True)) == PICTURES
+    assert "It is kept as photographs.damaged-" in listener.warned[0]
+    assert verify(pets, settings).right
 
 
 def test_photographs_that_were_removed_are_fetched_again(mirrored: Any, settings: Settings) -> None:

@@ -105,7 +105,7 @@ def test_offline_nothing_is_downloaded(settings: Settings, server: FaultyServer)
 
 
 def test_an_unknown_network_is_refused(settings: Settings) -> None:
-    with pytest.raises(UsageError, match="There is no network with weights 'mobilenet'"):
+    with pytest.raises(UsageError, match="There is no network 'mobilenet'"):
         obtain("mobilenet", settings)
 
 

@@ -132,7 +132,7 @@ def test_a_bundle_whose_vocabulary_was_changed_is_refused(bundle: Path, tmp_path
     document["vocabulary"].reverse()
     path.write_text(json.dumps(document))
 
-    with pytest.raises(Exception, match="the content of preprocessing.json has changed"):
+    with pytest.raises(Exception, match=r"the content of preprocessing\.json has changed"):
         open_bundle(tmp_path / "changed", threads=1)
 
 

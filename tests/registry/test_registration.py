@@ -375,7 +375,7 @@ def test_a_study_that_was_never_run_is_told_how(trained: Trained, settings: Sett
     with pytest.raises(UsageError, match="has no finished run in this workspace") as caught:
         register(STUDY, trained.catalog, settings, progress=SILENT)
 
-    assert caught.value.hint == f"Run it first: forty run {STUDY}"
+    assert caught.value.hint == f"Run it: forty run {STUDY}"
 
 
 def copied(trained: Trained, settings: Settings) -> RunFolder:

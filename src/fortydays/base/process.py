@@ -77,10 +77,18 @@ def child_environment(**more: str) -> dict[str, str]:
 def end_with_parent() -> None:
     """Have this process end with the one that has started it, however that one ends, if that one has asked for it.
 
+    The entry of each process that this program starts of itself calls it: with :func:`child_environment`, or as a
+    worker of ``multiprocessing``.
+
     Raises:
         SystemExit: it has ended already.
     """
     told, parent = os.environ.pop(PARENT, ""), os.getppid()
+    if "multiprocessing" in sys.modules:  # it takes time to load, and a worker of it has it loaded
+        import multiprocessing
+
+        starter = multiprocessing.parent_process()
+        told = str(starter.pid) if starter else told
     if not told:
         return
     if told != str(parent) and not _runs(int(told)):
@@ -91,11 +99,6 @@ def end_with_parent() -> None:
 def guarded(command: Sequence[str]) -> list[str]:
     """The command line of another program that is to end with this process. To be started in a session of its own."""
     return [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py")), str(os.getpid()), *command]
-
-
-def without_parent(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment for a process that is to outlive this one."""
-    return {name: value for name, value in environment.items() if name != PARENT}
 
 
 def _end_after(parent: int) -> None:

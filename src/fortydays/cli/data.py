@@ -65,7 +65,7 @@ def get_dataset(name: _Name, as_json: _Json = False) -> None:
     settings = read_settings()
     with console_progress(streams.console(stderr=True)) as progress:
         if name in photographs.PHOTOGRAPHS:
-            folder = photographs.get(photographs.PHOTOGRAPHS[name], settings, progress)
+            folder = photographs.get(photographs.PHOTOGRAPHS[name], settings, progress, thorough=True)
         else:
             folder = store.get(catalog.find(name), settings, progress)
     if as_json:
@@ -82,13 +82,15 @@ def verify_datasets(
     as_json: _Json = False,
 ) -> None:
     """Read every byte of what is kept and compare with what it should be; change nothing."""
-    from fortydays.data import store
+    from fortydays.data import photographs, store
     from fortydays.data.catalog import DATASETS
+    from fortydays.data.photographs import PHOTOGRAPHS
     from fortydays.data.version_documents import names as own_names
 
     settings = read_settings()
     own = own_names(settings)
-    names = [name] if name else [*(known for known in DATASETS if store.cached(known, settings)), *own]
+    public = (known for known, spec in PHOTOGRAPHS.items() if photographs.cached(spec, settings))
+    names = [name] if name else [*(known for known in DATASETS if store.cached(known, settings)), *public, *own]
     found = [each for known in dict.fromkeys(names) for each in _verifications(known, own, settings)]
     if as_json:
         checks = [
@@ -115,18 +117,21 @@ def verify_datasets(
 def _verifications(name: str, own: list[str], settings: Settings) -> "list[Verification]":
     # A reader's name may be older than the dataset of that name; then both are looked at, as far as they are there.
     from fortydays.base.errors import unknown_name
-    from fortydays.data import store
+    from fortydays.data import photographs, store
     from fortydays.data.catalog import DATASETS
+    from fortydays.data.photographs import PHOTOGRAPHS
 
     found = []
     if name in DATASETS and (name not in own or store.cached(DATASETS[name], settings)):
         found.append(store.verify(name, settings))
+    if name in PHOTOGRAPHS:
+        found.append(photographs.verify(PHOTOGRAPHS[name], settings))
     if name in own:
         from fortydays.data.versions import verify_versions
 
         found.append(verify_versions(name, settings))
     if not found:
-        raise unknown_name("dataset", name, [*DATASETS, *own])
+        raise unknown_name("dataset", name, [*DATASETS, *PHOTOGRAPHS, *own])
     return found
 
 

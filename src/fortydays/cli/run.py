@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fortydays.base import files
-from fortydays.base.errors import ExitCode, FortydaysError, UsageError
+from fortydays.base.errors import ExitCode, FortydaysError, UsageError, unknown_name
 from fortydays.base.settings import Settings, read_settings
 from fortydays.base.text import counted
 from fortydays.cli import streams
@@ -63,6 +63,7 @@ def run(
         seeds=seeds, only=tuple(only or ()), settings=tuple(settings or ()), engine=engine, command=again
     )
     _check_settings(request.settings)
+    _check_only(day, request.only)
     if publish:
         _check_publishable(day, request)
     with console_progress(console) as progress:
@@ -128,15 +129,49 @@ def _kept(run: "RunFolder | None") -> str:
 
 
 def _check_settings(settings: tuple[str, ...]) -> None:
-    """Refuse a mistyped ``--set`` before Keras is loaded. Raises UsageError.
+    """Refuse a mistyped ``--set`` before Keras is loaded. Raises UsageError."""
+    from fortydays.train.recipe import OPTIMIZERS, Recipe
 
-    An optimizer's own options are left to the study, which names the optimizer.
-    """
-    from fortydays.train.recipe import Recipe
-
+    named = [value.strip() for field, _, value in (each.partition("=") for each in settings) if field == "optimizer"]
     for setting in settings:
         if not setting.startswith("optimizer_options."):
             Recipe(epochs=1).with_setting(setting)
+    for setting in settings:
+        if setting.startswith("optimizer_options."):
+            # Where none is named, the study names one for each variant, and says which does not have the option.
+            option, candidates = (
+                setting.partition("=")[0].removeprefix("optimizer_options.").strip(),
+                named or OPTIMIZERS,
+            )
+            fitting = [optimizer for optimizer in candidates if option in OPTIMIZERS[optimizer]]
+            if not fitting:
+                known = sorted({known for optimizer in candidates for known in OPTIMIZERS[optimizer]})
+                raise unknown_name(
+                    "option", option, known, of=f"the optimizer {named[0]!r}" if named else "any optimizer"
+                )
+            Recipe(epochs=1, optimizer=fitting[0]).with_setting(setting)
+
+
+def _check_only(day: str, only: tuple[str, ...]) -> None:
+    """Refuse a mistyped ``--only`` of a day before Keras is loaded: the published evidence knows the variants.
+
+    Raises:
+        UsageError: neither the evidence nor the study file knows such a variant or group.
+        StorageError: the evidence is damaged.
+    """
+    from fortydays.days.loading import find_study
+    from fortydays.study.evidence import published
+
+    file = find_study(day) if only else None
+    evidence = published().read(file.day) if file is not None and file.day is not None else None
+    if file is None or evidence is None:
+        return
+    details = evidence["details"]
+    known = dict.fromkeys([*details, *(group for each in details.values() if (group := each.get("group")))])
+    source = file.path.read_text("utf-8")
+    for name in only:
+        if name not in known and name not in source:
+            raise unknown_name("variant", name, known)
 
 
 def _check_publishable(day: str, request: "Request") -> None:

@@ -27,6 +27,7 @@ from fortydays.data.own.listing import ENDINGS, list_photographs
 from fortydays.data.own.splitting import SPLIT_VERSION
 from fortydays.data.places import Address
 from fortydays.data.published import PublishedFile, Search
+from fortydays.data.store import Verification
 
 SIDE = 224
 """Pixels that photographs are prepared at, upwards and sideways: what networks of ImageNet are best shown."""
@@ -143,19 +144,31 @@ def get(
     progress: Progress = SILENT,
     *,
     limits: Limits = PATIENT,
+    thorough: bool = False,
 ) -> Path:
     """The folder with the photographs, fetched where it is not there.
+
+    Args:
+        spec: the collection.
+        settings: where to look and to keep, and whether the network may be used.
+        progress: told of each place that is tried.
+        limits: how patient to be.
+        thorough: read every byte of what is there; one that is damaged is set aside and fetched again.
 
     Raises:
         DataError: no place could give them; tells each one and why.
         StorageError: the disk refuses.
     """
     target = folder(spec, settings)
-    if cached(spec, settings):
+
+    def is_there() -> bool:
+        return cached(spec, settings) and not (thorough and verify(spec, settings).problems)
+
+    if is_there():
         return target
     files.make_folder(target.parent)
     with files.locked(target.parent / "lock"):
-        if cached(spec, settings):
+        if is_there():
             return target
         files.remove_leftovers(target.parent)
         if files.exists(target):
@@ -179,11 +192,39 @@ def get(
         with files.folder_built_whole(target) as building:
             count = _unpack(archive, path, building)
             files.sync_all()
-        files.write_json(target.with_name(_NOTE), {"schema_version": 1, "archive": path.name, "photographs": count})
+        note = {"schema_version": 1, "archive": path.name, "photographs": count, "content": _content_of(target)}
+        files.write_json(target.with_name(_NOTE), note)
         files.remove(downloads)
         edition = f", {archive.edition}" if archive.edition else ""
         progress.say(f"{spec.title}: {count:,} photographs{edition}, in {target}.")
     return target
+
+
+def verify(spec: PhotographsSpec, settings: Settings) -> Verification:
+    """Read every byte of the photographs and compare with what was unpacked; change nothing.
+
+    Raises:
+        DataError: they are not there.
+        StorageError: they cannot be read.
+    """
+    place = folder(spec, settings)
+    if not cached(spec, settings):
+        raise DataError(
+            f"The photographs {spec.name!r} are not in the cache {settings.datasets}.",
+            hint=f"Get them with: forty data get {spec.name}",
+        )
+    # What an earlier version of this program has unpacked has no digest.
+    expected, found = files.read_json(place.with_name(_NOTE)).get("content"), _content_of(place)
+    right = expected in (None, found)
+    problems = () if right else (f"the photographs have digest {found}, expected {expected}",)
+    return Verification(name=spec.name, path=place, problems=problems)
+
+
+def _content_of(place: Path) -> str:
+    """A digest of the names and bytes of all files below a folder."""
+    with files.storage_errors("read", place):
+        paths = sorted(path for path in place.rglob("*") if path.is_file())
+    return files.sha256_of_json([[path.relative_to(place).as_posix(), files.sha256_of_file(path)] for path in paths])
 
 
 def load(spec: PhotographsSpec, settings: Settings, progress: Progress = SILENT) -> Dataset:

@@ -143,7 +143,7 @@ def obtain(
         StorageError: the workspace cannot be written.
     """
     if name not in weights:
-        raise unknown_name("network with weights", name, weights)
+        raise unknown_name("network", name, weights)
     search = Search(
         title=f"the weights of {name!r}",
         groups=[(file,) for file in weights[name].files],

@@ -10,19 +10,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.base import files
+from fortydays.base.errors import FortydaysError, StudyChangedError, UsageError
 from fortydays.base.traces import shown_path
+from fortydays.data.library import pinned
+from fortydays.data.own.dataset import is_own
 from fortydays.days.journey import JOURNEY, find_day, folder, is_ready
-from fortydays.days.mistakes import explained, without_study
+from fortydays.days.mistakes import explained, placed, without_study
 from fortydays.study.design import Study, Variant
 from fortydays.study.plan import StudySource
+from fortydays.study.trial import StudyReference
 
 if TYPE_CHECKING:
     import keras
-
-Told, Result = ParamSpec("Told"), TypeVar("Result")
 
 LONGEST_NAME = 40
 """Characters of a study's name; with a time and a few more it becomes a run's id."""
@@ -95,15 +97,46 @@ def load_study(file: StudyFile, *, threads: int) -> StudySource:
     if not isinstance(study, Study):
         raise without_study(file.path, module)
     if file.day is None:
-        variants = tuple(_guarded(variant, file.path, module) for variant in study.variants)
+        try:
+            classes = None if is_own(study.dataset) else len(pinned(study.dataset).classes)
+        except UsageError as error:
+            raise placed(error, file.path) from error
+        variants = tuple(_guarded(variant, file.path, module, classes) for variant in study.variants)
         measures = [replace(m, function=_told(m.function, file.path, module)) for m in study.measures]
         exhibits = [replace(e, make=_told(e.make, file.path, module)) for e in study.exhibits]
         study = replace(study, variants=variants, measures=tuple(measures), exhibits=tuple(exhibits))
     return StudySource(day=file.day, name=file.name, path=file.path, study=study)
 
 
-def _guarded(variant: Variant, path: Path, module: ModuleType) -> Variant:
-    """The variant, with a function that builds its model or says in words why it cannot."""
+def load_referenced(reference: StudyReference, threads: int) -> StudySource:
+    """Load the study that a trial is of, in a process that has only the trial's spec.
+
+    Args:
+        reference: to the study.
+        threads: what Keras will compute with.
+
+    Raises:
+        UsageError: there is no such day or file.
+        StudyChangedError: the file has another content than the reference says; it is not run.
+    """
+    file = find_study(reference.path if reference.day is None else str(reference.day))
+    if reference.day is None and files.sha256_of_file(file.path) != reference.sha256:
+        raise StudyChangedError(
+            f"{shown_path(file.path)} has changed since its trials were asked for, so it is not run.",
+            hint="Give the same command again, to continue or begin anew with the study as it is now.",
+        )
+    return load_study(file, threads=threads)
+
+
+def _guarded(variant: Variant, path: Path, module: ModuleType, classes: int | None) -> Variant:
+    """The variant, with a function that builds its model or says in words why it cannot.
+
+    Args:
+        variant: of the study in the file.
+        path: the file.
+        module: what it was imported as.
+        classes: how many the dataset has, where that is known before it is loaded.
+    """
     build = variant.model
     if not isinstance(build, FunctionType):  # one of ours
         return variant
@@ -122,16 +155,25 @@ def _guarded(variant: Variant, path: Path, module: ModuleType) -> Variant:
                 f"{type(made).__name__}; expected a Keras model.",
                 hint="Does the function end with `return model`?",
             )
+        found = made.output_shape if made.built else None
+        if classes is not None and isinstance(found, tuple) and (len(found) != 2 or found[-1] != classes):
+            code = build.__code__
+            raise UsageError(
+                f"{shown_path(Path(code.co_filename))}, line {code.co_firstlineno}: the model of the variant "
+                f"{variant.name!r} gives an output of shape {found}; expected (None, {classes}), one probability for "
+                f"each of the dataset's {classes} classes.",
+                hint=f'End it with layers.Dense({classes}, activation="softmax").',
+            )
         return made
 
     return replace(variant, model=model)
 
 
-def _told(function: "Callable[Told, Result]", path: Path, module: ModuleType) -> "Callable[Told, Result]":
+def _told(function: Callable[..., Any], path: Path, module: ModuleType) -> Callable[..., Any]:
     """A function of a study file that says where in the file it has failed."""
 
     @functools.wraps(function)
-    def told(*arguments: Told.args, **named: Told.kwargs) -> Result:
+    def told(*arguments: Any, **named: Any) -> Any:
         try:
             return function(*arguments, **named)
         except FortydaysError:

@@ -48,6 +48,14 @@ def explained(error: BaseException, path: Path, module: ModuleType) -> UsageErro
     return UsageError(f"{_place(Path(frame.f_code.co_filename), line)}: {found.message}", hint=found.hint)
 
 
+def placed(error: FortydaysError, path: Path) -> UsageError:
+    """An error about a name that a study file gives in quotes, with the line that gives it."""
+    name = getattr(error, "name", None)
+    lines = [n.lineno for n in ast.walk(_tree(path)) if isinstance(n, ast.Constant) and name and n.value == name]
+    where = _place(path, lines[0] if len(lines) == 1 else None)
+    return UsageError(f"{where}: {error.message}", hint=error.hint)
+
+
 def without_study(path: Path, module: ModuleType) -> UsageError:
     """The error for a file that was imported and sets no ``study``."""
     from fortydays.study.design import Study
@@ -76,6 +84,8 @@ def _in_words(error: BaseException, module: ModuleType) -> FortydaysError:
         return wrong
     if isinstance(error, TypeError):
         return _of_call(error, module) or UsageError(_text(error))
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        return _named(UsageError(f"{error.obj.__name__} has no {error.name!r}."), error.name, vars(error.obj))
     if isinstance(error, NameError) and error.name:
         return _named(UsageError(f"The name {error.name!r} is not defined."), error.name, vars(module))
     if isinstance(error, ImportError):
@@ -173,15 +183,19 @@ def _own_frame(error: BaseException, path: Path) -> tuple[FrameType | None, tupl
 
 def _line_of(error: FortydaysError, frame: FrameType, position: tuple[int, int]) -> int | None:
     """The line of the field or the name that an error is about, inside the call that raised it."""
-    try:
-        tree = ast.parse(Path(frame.f_code.co_filename).read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return None
+    tree = _tree(Path(frame.f_code.co_filename))
     call = next((n for n in ast.walk(tree) if isinstance(n, ast.Call) and (n.lineno, n.col_offset) == position), None)
     if call is None:
         return None
     lines = set(_lines(call, error))
     return lines.pop() if len(lines) == 1 else None
+
+
+def _tree(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return ast.Module(body=[], type_ignores=[])
 
 
 def _lines(call: ast.Call, error: FortydaysError) -> Iterator[int]:

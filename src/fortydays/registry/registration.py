@@ -19,6 +19,7 @@ from fortydays.base.settings import Settings
 from fortydays.data import library
 from fortydays.data.arrays import Dataset, Split
 from fortydays.data.library import Described
+from fortydays.data.own import dataset as own
 from fortydays.inputs.input import Arrays
 from fortydays.registry import package
 from fortydays.registry.calibration import as_logits, measured_confidence, softmax, with_temperature
@@ -44,6 +45,7 @@ from fortydays.registry.names import check_name
 from fortydays.registry.quantization import to_int8
 from fortydays.registry.scratch import scratch
 from fortydays.study import evidence as documents
+from fortydays.study.code import engine_digest, study_digest
 from fortydays.study.runs import RunFolder, find_run, latest_evidence
 from fortydays.study.trial import digest_of_arrays
 from fortydays.track import record as records
@@ -150,6 +152,7 @@ def register(
             claims=claims,
             study_file=chosen.study_file,
             tracker_run=_tracked(chosen.run, catalog, progress),
+            data_version=own.read(spec.name, settings).data_version if own.is_own(spec.name) else None,
         )
         files.write_json(folder / EVIDENCE_FILE, dict(chosen.evidence))
         files.write_json(folder / LINEAGE_FILE, lineage)
@@ -181,8 +184,8 @@ def _choose(study: str, settings: Settings, progress: Progress, *, variant: str,
         run = latest_evidence(settings.runs, file.name, day=file.day)
     if run is None:
         raise UsageError(
-            f"{study} has no finished run in this workspace, so there is no model to register.",
-            hint=f"Run it first: forty run {study}",
+            f"{study if file.day is None else f'Day {file.day}'} has no finished run in this workspace.",
+            hint=f"Run it: forty run {study}",
         )
     evidence = documents.read_evidence(run.evidence)
     if variant and variant not in evidence["variants"] and variant not in evidence["details"]:
@@ -193,7 +196,7 @@ def _choose(study: str, settings: Settings, progress: Progress, *, variant: str,
             f"No trial {f'of {variant!r} ' if variant else ''}in {run.run_id} was trained to its end, "
             "so there is nothing to register."
         )
-    if evidence["code"]["study"] != documents.code_digest([file.path]):
+    if evidence["code"]["study"] != study_digest(file.path):
         raise FortydaysError(
             f"{study} has changed since the run {run.run_id}: its models cannot be built again from today's study.",
             hint=f"Run it again: forty run {study}",
@@ -206,8 +209,7 @@ def _choose(study: str, settings: Settings, progress: Progress, *, variant: str,
             f"The run {run.run_id} was made with other content or splits of the dataset {spec.name!r}.",
             hint=f"Run the study again: forty run {study}",
         )
-    engine = documents.engine_files(file.path, evidence["backend"])
-    if evidence["code"]["engine"] != documents.code_digest(engine):
+    if evidence["code"]["engine"] != engine_digest():
         progress.warn(f"The training engine has changed since the run {run.run_id}.")
     folder = run.trial_of(trial["variant"], trial["seed"])
     if digest_of_arrays(load_arrays(folder.weights)) != trial["weights_digest"]:
@@ -438,5 +440,7 @@ def _publish(
         "validation_accuracy": f"{evaluation['accuracy']:.6f}",
         "run": chosen.run.run_id,
     }
+    if label := own.label_of(lineage["dataset"].get("data_version")):
+        facts["data_version"] = label
     version = catalog.add(name, folder, manifest, facts=facts)
     return Registered(version=version, evaluation=evaluation, lineage=lineage)

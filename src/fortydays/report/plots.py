@@ -244,7 +244,7 @@ def search(result: SearchResult, index: int) -> str | None:
     """The validation accuracy of each value tried, with its interval; the value chosen is filled."""
     if len(result.tries) < 2:
         return None
-    values = [value for value, _ in result.tries]
+    values = [tried.value for tried in result.tries]
     places = [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     numeric = len(places) == len(values)
     color = look(index).color
@@ -255,9 +255,10 @@ def search(result: SearchResult, index: int) -> str | None:
         elif min(places) > 0 and max(places) / min(places) > 8:
             axes.set_xscale("log")
         order = sorted(range(len(values)), key=lambda k: places[k])
-        means = [spread.mean for _, spread in result.tries]
+        means = [tried.validation_accuracy.mean for tried in result.tries]
         axes.plot([places[k] for k in order], [means[k] for k in order], color=color, linewidth=1, alpha=0.5)
-        for place, (value, spread) in zip(places, result.tries, strict=True):
+        for place, tried in zip(places, result.tries, strict=True):
+            value, spread = tried.value, tried.validation_accuracy
             if spread.low is not None and spread.high is not None:
                 axes.plot([place, place], [spread.low, spread.high], color=color, linewidth=2)
             filled = color if value == result.chosen else "none"

@@ -316,7 +316,8 @@ def search_table(results: Results, screen: Screen) -> Iterator[RenderableType]:
     for v in chose:
         assert v.search is not None
         tries = ", ".join(
-            f"{numbers.setting(value)} ({numbers.with_unit(spread.mean, 'share')})" for value, spread in v.search.tries
+            f"{numbers.setting(tried.value)} ({numbers.with_unit(tried.validation_accuracy.mean, 'share')})"
+            for tried in v.search.tries
         )
         chosen = f"{v.search.field} {numbers.setting(v.search.chosen)}"
         tries += "; the best may lie beyond these" if v.search.at_edge else ""

@@ -375,6 +375,9 @@ async def _answer(request: Request, service: Service) -> Answer:
             f"{takes.NOUN.capitalize()} {i} of {len(files)}, {shown(name)}"
             for i, (name, _) in enumerate(files, start=1)
         ]
+        for name, (_, content) in zip(names, files, strict=True):
+            if not content:
+                raise RequestError(400, f"{name}: The file is empty; expected one {takes.NOUN} file.")
         return await service.answer_files([content for _, content in files], names=names, **told)
     # What a file is, its bytes say: programs have many names for a JPEG, and some send none.
     if kind in _BYTES_TYPES or kind.partition("/")[0] in {known.partition("/")[0] for known in takes.MEDIA_TYPES}:

@@ -25,6 +25,7 @@ from fortydays.base.settings import Settings
 from fortydays.data import weights as published
 from fortydays.inputs.images import IMAGE, Images
 from fortydays.models.backbones import find_backbone
+from fortydays.study.code import code_of, digest_of
 from fortydays.study.features import AT_ONCE, Features, runtime
 from fortydays.study.graphs import OPSET, to_graph
 
@@ -321,10 +322,9 @@ def _work(request: dict[str, Any]) -> None:
 
 
 def _code() -> str:
-    from fortydays.study.evidence import code_digest
-
     here = Path(__file__)
-    return code_digest([here, here.with_name("graphs.py"), here.parent.parent / "models" / "backbones.py"])
+    made_by = [here, here.with_name("graphs.py"), here.parent.parent / "models" / "backbones.py"]
+    return digest_of([(path.name, code_of(path)) for path in made_by])
 
 
 def _versions() -> dict[str, str]:

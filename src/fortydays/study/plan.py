@@ -17,9 +17,9 @@ from fortydays.base.settings import Settings
 from fortydays.data import library
 from fortydays.data.arrays import Dataset
 from fortydays.study import evidence as documents
+from fortydays.study.code import engine_digest, study_digest
 from fortydays.study.design import Study, Variant
 from fortydays.study.features import Features, runtime
-from fortydays.study.rehearsal import rehearse
 from fortydays.study.trial import ENGINES, StudyReference, TrialSpec
 from fortydays.train import backends
 from fortydays.train.framework import numerical_switches
@@ -154,18 +154,17 @@ def make_plan(source: StudySource, request: Request, settings: Settings, progres
         progress: told of the work.
 
     Raises:
-        UsageError: an unknown variant, a setting that does not fit, or a mistake in the study's own functions.
+        UsageError: an unknown variant, or a setting that does not fit.
         DataError: the dataset cannot be had.
     """
     study = source.study
     variants = tuple(_with_settings(variant, request.settings) for variant in study.select(request.only))
     dataset = library.load(study.dataset, settings, progress)
-    rehearse(study, variants, dataset, threads=settings.threads)
     machine = describe_machine()
     revision()  # as it is now, when the code has just been loaded; looked up once for a process
     identity = {
-        "study": documents.code_digest([source.path]),
-        "engine": documents.code_digest(documents.engine_files(source.path, backends.wanted())),
+        "study": study_digest(source.path),
+        "engine": engine_digest(),
         "dataset": dataset.digest,
         "split_version": dataset.split_version,
         "recipes": {v.name: v.recipe.as_dict() for v in variants},

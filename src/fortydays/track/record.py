@@ -55,7 +55,7 @@ def fingerprint(run: RunFolder) -> str:
 def is_sent(run: RunFolder, where: Destination) -> bool:
     """Whether a destination has been told all that there is of a run, as far as this workspace knows."""
     record = read(run)
-    return record["destination"] == address(where) and record["sent"] == fingerprint(run)
+    return (record["destination"], record["sent"]) == (address(where), fingerprint(run))
 
 
 def failed(run: RunFolder, error: FortydaysError) -> None:

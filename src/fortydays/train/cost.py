@@ -20,7 +20,6 @@ def multiply_adds(model: "keras.Model") -> int | None:
     Returns:
         The number; None where the model does not say how large its inputs are, or how often it repeats a loop.
     """
-
     import keras
 
     def answer(*arrays: Any) -> Any:

@@ -427,7 +427,8 @@ def check_model_fits(model: "keras.Model", data: TrainingData) -> None:
     if not fits:
         wanted = ", ".join(f"{s.name} {s.shape}" for s in specs)
         raise UsageError(
-            f"The model's input has shape {', '.join(map(str, found))}; the dataset's {data.input.NOUN}s have {wanted}.",
+            f"The model's input has shape {', '.join(map(str, found))}; "
+            f"the dataset's {data.input.NOUN}s have {wanted}.",
             hint=f"Begin it with {begin}.",
         )
     data.task.check_model(tuple(model.output_shape))
