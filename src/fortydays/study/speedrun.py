@@ -154,8 +154,9 @@ def run_speedrun(
     began = clock.seconds()
     machine = describe_machine()
     looks = train.rows(slice(LOOKS))
+    height, width, channels = given.input.arrays[0].shape
     trainer = Trainer(
-        builder=speed_network(**preset.network, input_shape=given.input.arrays[0].shape, classes=given.task.classes),
+        builder=speed_network(**preset.network, input_shape=(height, width, channels), classes=given.task.classes),
         recipe=preset.recipe,
         data=dataclasses.replace(given, train=train, validation=looks),
         bfloat16_is_fast=backends.backend().bfloat16_is_fast(on_processor=machine.bfloat16_is_fast),
