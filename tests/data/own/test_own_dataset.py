@@ -304,12 +304,12 @@ def flip_byte(path: Path, position: int) -> None:
 
 def test_a_byte_that_the_disk_has_changed_is_never_learned_from(folder: Path, settings: Settings) -> None:
     first = kept(folder, settings)
-    right = np.asarray(own.load(first, settings).training.train.images)
+    right = np.asarray(own.load(first, settings).training.train.array)
     row = int(first.rows[first.of("train")[3]])
     pixels = pixel_file(folder_of("mine", settings), SIDE)
     flip_byte(pixels, row * 3 * SIDE**2 + 5)
 
-    damaged = own.load(first, settings).training.train.images
+    damaged = own.load(first, settings).training.train.array
     assert (damaged[:3] == right[:3]).all()  # what is right is given
     with pytest.raises(StorageError, match="is damaged: the disk has changed 1 of its rows") as refused:
         np.asarray(damaged)
@@ -317,7 +317,7 @@ def test_a_byte_that_the_disk_has_changed_is_never_learned_from(folder: Path, se
 
     again = kept(folder, settings)
     assert again.digest == first.digest
-    assert (np.asarray(own.load(again, settings).training.train.images) == right).all()
+    assert (np.asarray(own.load(again, settings).training.train.array) == right).all()
     assert pixels.stat().st_size == 31 * 3 * SIDE**2  # the one is kept anew, no other
 
 
@@ -327,14 +327,14 @@ def test_pixels_that_an_earlier_version_kept_get_checksums_when_they_are_looked_
     first = kept(folder, settings)
     pixels = pixel_file(folder_of("mine", settings), SIDE)
     checksum_file(pixels).unlink()
-    assert len(np.asarray(own.load(first, settings).training.train.images)) == 21
+    assert len(np.asarray(own.load(first, settings).training.train.array)) == 21
     kept(folder, settings)
     flip_byte(pixels, 5)
 
     with pytest.raises(StorageError, match="is damaged"):
         for split in (own.load(first, settings).training.train, own.load(first, settings).training.validation):
-            np.asarray(split.images)
-        np.asarray(own.load(first, settings).test.open().images)
+            np.asarray(split.array)
+        np.asarray(own.load(first, settings).test.open().array)
 
 
 def test_an_interrupted_look_leaves_rows_where_they_were_said_to_be(
