@@ -4,6 +4,7 @@ A text is good or bad by the one word in it that says so. Other processes import
 study until it is killed.
 """
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,9 @@ from fortydays.study.design import Study, Variant
 from fortydays.study.plan import Request, StudySource
 from fortydays.study.runner import run_study
 from fortydays.train.recipe import Recipe
+
+FOLDER = "FOLDER_OF_REVIEWS"
+"""The environment variable that says where the dataset's file is."""
 
 CLASSES = ("bad", "good")
 GOOD, BAD = ("fine", "great", "lovely"), ("awful", "boring", "poor")
@@ -143,7 +147,9 @@ def run(settings: Settings) -> Any:
     return run_study(source(), Request(), settings, progress=SILENT)
 
 
+if FOLDER in os.environ:  # of a process that a test has started, such as that of an export
+    catalog.DATASETS = datasets_with_it(Path(os.environ[FOLDER]))
+
 if __name__ == "__main__":
-    home, folder = map(Path, sys.argv[1:])
-    catalog.DATASETS = datasets_with_it(folder)
+    home = Path(sys.argv[1])
     run(read_settings({"FORTYDAYS_HOME": str(home), "FORTYDAYS_THREADS": "1"}))

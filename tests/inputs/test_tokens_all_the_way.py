@@ -53,6 +53,7 @@ def made(keras: Any, tmp_path_factory: pytest.TempPathFactory, empty_store: Path
     settings = read_settings({"FORTYDAYS_HOME": str(home), "FORTYDAYS_THREADS": "1"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(datasets, "DATASETS", reviews.datasets_with_it(folder))
+        patch.setenv(reviews.FOLDER, str(folder))
         _, evidence = reviews.run(settings)
         catalog = Catalog(open_store(destination(settings)))
         registered = register(reviews.__file__, catalog, settings, progress=SILENT, name="reviews")
@@ -83,8 +84,7 @@ def test_an_lstm_with_a_mask_and_attention_learn_to_read(made: Made) -> None:
 
 def test_killed_and_resumed_it_gives_the_same_bits(made: Made, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    command = [sys.executable, reviews.__file__, str(home), str(tmp_path)]
-    process = subprocess.Popen(command, env={**os.environ, "KERAS_BACKEND": "tensorflow"})
+    process = subprocess.Popen([sys.executable, reviews.__file__, str(home)])
     settings = read_settings({"FORTYDAYS_HOME": str(home), "FORTYDAYS_THREADS": "1"})
     end = time.monotonic() + 120
     while not list(settings.runs.rglob("*checkpoint*")) and time.monotonic() < end and process.poll() is None:
