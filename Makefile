@@ -65,7 +65,7 @@ bench: $(STAMPS)/dev ## Measure side by side against plain Keras; minutes, on an
 	@for file in bench/bench_*.py; do echo "$$file"; $(VENV_PYTHON) "$$file" || exit; done
 
 readme: $(STAMPS)/package ## Write the results in the README anew from evidence/ and bench/
-	@$(VENV_PYTHON) -m fortydays.report.readme
+	@$(VENV_PYTHON) bench/readme.py
 
 lock: ## Renew the locks; needs uv (UPGRADE=--upgrade takes newer versions)
 	@command -v uv > /dev/null || { echo "make lock needs uv. Install it (pip install uv) and run make lock again." >&2; exit 1; }

@@ -76,7 +76,6 @@ def compare(accuracy: str, plain: dict[str, Any], *, day: str, share: float | No
             "seconds, speedrun": spread(seconds),
             "mean test accuracy": document["accuracy"]["mean"],
             "seconds of compiling": document["compile_seconds"],
-            "seconds cold, first seed": document["cold_seconds"],
             "peak MiB": found.peak_mib,
             "seconds, plain Keras": there,
             "test accuracy, plain Keras": plain["test_accuracy"],

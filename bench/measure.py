@@ -87,7 +87,7 @@ def _arguments(process: psutil.Process) -> list[str]:
         command = process.cmdline()
     except psutil.Error:
         return []
-    return command if "fortydays.track.sender" in command else []
+    return command if "fortydays.track.follower" in command else []
 
 
 def peak_of_all(command: Sequence[str], environment: Mapping[str, str]) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 import pytest
 
-from fortydays.base.process import PARENT, guarded, has_ended, identity, locked, without_parent
+from fortydays.base.process import PARENT, guarded, has_ended, identity, locked
 
 
 def another(*, ended: bool) -> dict[str, Any]:
@@ -67,7 +67,10 @@ def test_what_is_no_number_of_a_process_is_not_asked_about(pid: Any) -> None:
     assert not has_ended({**identity(), "pid": pid})
 
 
-WAITS = "import sys, time, fortydays; print(1, flush=True); time.sleep(600)"
+WAITS = (
+    "import time; from fortydays.base.process import end_with_parent; end_with_parent()\n"
+    "print(1, flush=True); time.sleep(600)"
+)
 
 
 def children_of(code: str) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
@@ -85,13 +88,26 @@ def have_ended(processes: list[psutil.Process]) -> bool:
 
 
 def test_a_child_of_a_killed_process_ends_and_so_does_its_own_child() -> None:
-    grandchild = f"import subprocess, sys, fortydays; subprocess.run([sys.executable, '-c', {WAITS!r}])"
-    parent, children = children_of(
-        "import subprocess, sys; from fortydays.base.process import children_end_with_this\n"
-        "children_end_with_this()\n"
-        f"subprocess.run([sys.executable, '-c', {grandchild!r}])"
-    )
+    starts = "subprocess.run([sys.executable, '-c', {!r}], env=child_environment())"
+    imports = "import subprocess, sys; from fortydays.base.process import child_environment, end_with_parent"
+    grandchild = f"{imports}; end_with_parent(); {starts.format(WAITS)}"
+    parent, children = children_of(f"{imports}; {starts.format(grandchild)}")
     assert len(children) == 2
+    parent.kill()
+    assert have_ended(children)
+
+
+def test_a_worker_of_a_killed_process_ends(tmp_path: Path) -> None:
+    (tmp_path / "worker.py").write_text(
+        "import multiprocessing, time\n"
+        "from fortydays.base.process import end_with_parent\n"
+        "def work():\n"
+        "    end_with_parent(); print(1, flush=True); time.sleep(600)\n"
+        "def main():\n"
+        "    process = multiprocessing.get_context('spawn').Process(target=work); process.start(); process.join()\n"
+    )
+    parent, children = children_of(f"import sys; sys.path.append({str(tmp_path)!r}); import worker; worker.main()")
+    assert children
     parent.kill()
     assert have_ended(children)
 
@@ -112,17 +128,30 @@ def test_a_guarded_program_says_and_returns_what_it_would_alone() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (7, "said\n", "complained\n")
 
 
-def test_a_process_that_is_to_outlive_its_parent_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(PARENT, "1")
-    assert PARENT not in without_parent(os.environ)
-    # A process of another parent than the one that asked is none of its children.
+def test_importing_the_package_starts_nothing() -> None:
+    code = "import fortydays, fortydays.cli.main, threading; print(threading.active_count())"
     done = subprocess.run(
-        [sys.executable, "-c", "import fortydays, threading; print(threading.active_count())"],
+        [sys.executable, "-c", code],
+        env={**os.environ, PARENT: str(os.getpid())},
         capture_output=True,
         text=True,
         check=True,
     )
     assert done.stdout == "1\n"
+
+
+def test_a_process_whose_parent_ended_before_it_could_watch_does_nothing() -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    for module in ("fortydays", "fortydays.study.frozen", "fortydays.registry.export", "fortydays.serve.trying"):
+        done = subprocess.run(
+            [sys.executable, "-m", module, "--version"],
+            env={**os.environ, PARENT: str(gone.pid)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 
 def test_who_waits_for_a_lock_is_told_for_whom_and_waits_on(tmp_path: Path) -> None:

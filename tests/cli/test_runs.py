@@ -8,7 +8,10 @@ import pytest
 from made_up_runs import BEEF, longest_line, made_up, make_run
 
 from fortydays.base import files
+from fortydays.base.errors import TrackingError
 from fortydays.cli.main import execute
+from fortydays.study.runs import RunFolder
+from fortydays.track import record
 
 F00D = "day04-20261122-155800-f00d"
 
@@ -125,9 +128,7 @@ def test_a_run_that_could_not_be_tracked_says_why_and_how_to_send_it(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = make_run(workspace, BEEF, evidence=made_up.evidence())
-    sender = {"state": "failed", "error": "The disk is full.", "hint": "Send it later with: forty sync", "notes": []}
-    record = {"schema_version": 1, "destinations": {}, "sender": sender}
-    (folder / "track.json").write_text(json.dumps(record))
+    record.failed(RunFolder(path=folder), TrackingError("The disk is full.", hint="Send it later with: forty sync"))
     assert execute(["runs"]) == 0
     printed = capsys.readouterr()
     assert f"{BEEF}  finished" in printed.out
@@ -140,15 +141,8 @@ def test_a_run_that_could_not_be_tracked_says_why_and_how_to_send_it(
 def test_a_run_that_is_not_in_mlflow_yet_is_named(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_run(workspace, BEEF, evidence=made_up.evidence())
     sent = make_run(workspace, F00D, evidence=made_up.evidence())
-    told = {
-        "experiment_id": "1",
-        "parent": "a1",
-        "status": "FINISHED",
-        "evidence": files.sha256_of_file(sent / "evidence.json"),
-        "trials": {path.name: {} for path in (sent / "trials").iterdir()},
-    }
-    where = f"sqlite:///{workspace}/mlflow.db"
-    (sent / "track.json").write_text(json.dumps({"schema_version": 1, "destinations": {where: told}, "sender": {}}))
+    run = RunFolder(path=sent)
+    record.write(run, destination="workspace", sent=record.fingerprint(run))
     assert execute(["runs"]) == 0
     text = re.sub(r"\s+", " ", capsys.readouterr().out)
     assert f"Not in MLflow yet, or not all of it: {BEEF}. Send what is missing: forty sync" in text

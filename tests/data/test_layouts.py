@@ -25,9 +25,13 @@ def tar_of(members: dict[str, bytes], *, mode: str = "w:gz") -> io.BytesIO:
 def read_all(layout: Layout, content: dict[str, bytes], folder: Path, examples: Examples) -> None:
     for name, file in content.items():
         (folder / name).write_bytes(file)
-    paths = layouts.loose_files(folder, layout)
-    assert paths is not None
-    layouts.read_loose(paths, layout, examples)
+    paths = [next(folder.glob(f"{file.name}*")) for file in layout.files]
+    layouts.read(paths, layout, examples)
+
+
+def read_archive(content: io.BytesIO, inside: str, layout: Layout, examples: Examples, folder: Path) -> None:
+    (folder / "archive.tgz").write_bytes(content.getvalue())
+    layouts.read([folder / "archive.tgz"], layout, examples, inside=inside)
 
 
 # One image of 1x2 pixels for training, one for testing.
@@ -56,7 +60,7 @@ def test_idx_files_are_read_plain_and_gzipped(tmp_path: Path) -> None:
         ("train-labels-idx1-ubyte", b"", "idx header is , expected 0000080100000001"),
         ("t10k-images-idx3-ubyte", IDX_FILES["t10k-images-idx3-ubyte"][:-1], "it holds 1 bytes of data, expected 2"),
         ("t10k-images-idx3-ubyte", IDX_FILES["t10k-images-idx3-ubyte"] + b"0", "it has more than 18 bytes"),
-        ("t10k-images-idx3-ubyte.gz", b"not gzip", "Not a gzipped file"),
+        ("t10k-images-idx3-ubyte.gz", b"not gzip", "idx header is 6e6f7420677a6970"),
         ("t10k-images-idx3-ubyte.gz", gzip.compress(bytes(10**6)), "it has more than 18 bytes"),
         ("t10k-images-idx3-ubyte.gz", gzip.compress(IDX_FILES["t10k-images-idx3-ubyte"])[:-5], "ended before"),
     ],
@@ -67,12 +71,6 @@ def test_a_damaged_idx_file_is_named(tmp_path: Path, name: str, content: bytes, 
     files = {key: value for key, value in IDX_FILES.items() if key != name.removesuffix(".gz")} | {name: content}
     with pytest.raises(DamagedSourceError, match=f"{name} is damaged: .*{message}"):
         read_all(IDX, files, tmp_path, blank_examples(2, (1, 2)))
-
-
-def test_a_missing_loose_file_means_that_the_layout_is_not_there(tmp_path: Path) -> None:
-    for name in list(IDX_FILES)[:3]:
-        (tmp_path / name).write_bytes(IDX_FILES[name])
-    assert layouts.loose_files(tmp_path, IDX) is None
 
 
 NPZ = layouts.npz_layout("two.npz", train=1, test=1, image_shape=(1, 2))
@@ -118,19 +116,19 @@ CIFAR_BINARY = layouts.cifar_binary_layout(batches=1, rows=1, classes=10)
 RECORD = bytes([3]) + bytes([1]) * 1024 + bytes([2]) * 1023 + bytes([99]) + bytes([4]) * 1024
 
 
-def test_cifar_binary_planes_become_pixels() -> None:
+def test_cifar_binary_planes_become_pixels(tmp_path: Path) -> None:
     examples = blank_examples(2, (32, 32, 3))
     members = {"b/data_batch_1.bin": RECORD, "b/readme.html": b"ignored", "b/test_batch.bin": bytes(3073)}
-    layouts.read_archive(tar_of(members), "b/", CIFAR_BINARY, examples, compressed=True)
+    read_archive(tar_of(members), "b/", CIFAR_BINARY, examples, tmp_path)
     assert examples.labels.tolist() == [3, 0]
     assert examples.images[0, 0, 0].tolist() == [1, 2, 4]
     assert examples.images[0, 31, 31].tolist() == [1, 99, 4]  # the last value of the green plane
 
 
-def test_a_cifar_label_out_of_range_is_refused() -> None:
+def test_a_cifar_label_out_of_range_is_refused(tmp_path: Path) -> None:
     members = {"data_batch_1.bin": bytes([10]) + bytes(3072), "test_batch.bin": bytes(3073)}
     with pytest.raises(DamagedSourceError, match=r"data_batch_1.bin is damaged: it has a label 10, expected 0 to 9"):
-        layouts.read_archive(tar_of(members), "", CIFAR_BINARY, blank_examples(2, (32, 32, 3)), compressed=True)
+        read_archive(tar_of(members), "", CIFAR_BINARY, blank_examples(2, (32, 32, 3)), tmp_path)
 
 
 CIFAR_PNG = layouts.cifar_png_layout(batches=1, rows=2, classes=10)
@@ -155,9 +153,9 @@ def png_members() -> dict[str, bytes]:
     }
 
 
-def test_cifar_png_rows_become_images() -> None:
+def test_cifar_png_rows_become_images(tmp_path: Path) -> None:
     examples = blank_examples(4, (32, 32, 3))
-    layouts.read_archive(tar_of(png_members()), "package/", CIFAR_PNG, examples, compressed=True)
+    read_archive(tar_of(png_members()), "package/", CIFAR_PNG, examples, tmp_path)
     assert examples.labels.tolist() == [6, 9, 3, 8]
     assert examples.images[1, 1, 1].tolist() == [7, 8, 9]
     assert examples.images[0].max() == 0
@@ -175,13 +173,13 @@ def test_cifar_png_rows_become_images() -> None:
         ("train_lables.json", b"[6, true]", "expected a list of 2 whole numbers"),
         ("train_lables.json", b"[6, 10]", "expected a list of 2 whole numbers"),
         ("train_lables.json", b"[6,", "Expecting value"),
-        ("train_lables.json", json.dumps([6, 9]).encode() + b" " * 5000, "bytes, expected at most"),
+        ("train_lables.json", json.dumps([6, 9]).encode() + b" " * 5000, "it has more than"),
     ],
 )
-def test_a_damaged_cifar_png_package_is_refused(name: str, content: bytes, message: str) -> None:
+def test_a_damaged_cifar_png_package_is_refused(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     members = png_members() | {f"package/{name}": content}
     with pytest.raises(DamagedSourceError, match=message) as caught:
-        layouts.read_archive(tar_of(members), "package/", CIFAR_PNG, blank_examples(4, (32, 32, 3)), compressed=True)
+        read_archive(tar_of(members), "package/", CIFAR_PNG, blank_examples(4, (32, 32, 3)), tmp_path)
     assert name in str(caught.value)
 
 
@@ -203,7 +201,7 @@ def test_digits_out_of_range_are_refused(tmp_path: Path, line: str) -> None:
         read_all(layouts.digits_layout(count=1), {"digits.csv": line.encode()}, tmp_path, blank_examples(1, (8, 8)))
 
 
-def test_only_regular_members_with_the_expected_names_are_read() -> None:
+def test_only_regular_members_with_the_expected_names_are_read(tmp_path: Path) -> None:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz") as archive:
         link = tarfile.TarInfo("data_batch_1.bin")
@@ -213,32 +211,28 @@ def test_only_regular_members_with_the_expected_names_are_read() -> None:
         archive.addfile(outside, io.BytesIO())
     stream.seek(0)
     with pytest.raises(DamagedSourceError, match=r"it holds no regular file data_batch_1.bin, test_batch.bin"):
-        layouts.read_archive(stream, "", CIFAR_BINARY, blank_examples(2, (32, 32, 3)), compressed=True)
+        read_archive(stream, "", CIFAR_BINARY, blank_examples(2, (32, 32, 3)), tmp_path)
 
 
-def test_a_member_larger_than_its_file_may_be_is_not_read() -> None:
-    with pytest.raises(DamagedSourceError, match=r"data_batch_1.bin has 3,074 bytes, expected at most 3,073"):
-        layouts.read_archive(
-            tar_of({"data_batch_1.bin": bytes(3074)}),
-            "",
-            CIFAR_BINARY,
-            blank_examples(2, (32, 32, 3)),
-            compressed=True,
+def test_a_member_larger_than_its_file_may_be_is_not_read(tmp_path: Path) -> None:
+    with pytest.raises(DamagedSourceError, match=r"data_batch_1.bin is damaged: it has more than 3,073 bytes"):
+        read_archive(
+            tar_of({"data_batch_1.bin": bytes(3074)}), "", CIFAR_BINARY, blank_examples(2, (32, 32, 3)), tmp_path
         )
 
 
-def test_a_decompression_bomb_ends_early() -> None:
+def test_a_decompression_bomb_ends_early(tmp_path: Path) -> None:
     bomb = tar_of({"big": bytes(40 * 2**20), "data_batch_1.bin": RECORD})  # compresses to 40 kB
     with pytest.raises(DamagedSourceError, match="it holds far more than the dataset"):
-        layouts.read_archive(bomb, "", CIFAR_BINARY, blank_examples(2, (32, 32, 3)), compressed=True)
+        read_archive(bomb, "", CIFAR_BINARY, blank_examples(2, (32, 32, 3)), tmp_path)
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"no archive at all", tar_of({"a": b"b"}).getvalue()[:30]], ids=["empty", "text", "cut off"]
 )
-def test_a_broken_archive_is_refused(content: bytes) -> None:
-    with pytest.raises(DamagedSourceError, match="the archive is damaged"):
-        layouts.read_archive(io.BytesIO(content), "", CIFAR_BINARY, blank_examples(2, (32, 32, 3)), compressed=True)
+def test_a_broken_archive_is_refused(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(DamagedSourceError, match=r"archive.tgz is damaged"):
+        read_archive(io.BytesIO(content), "", CIFAR_BINARY, blank_examples(2, (32, 32, 3)), tmp_path)
 
 
 def test_the_digest_covers_names_dtypes_shapes_and_bytes() -> None:

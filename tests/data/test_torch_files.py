@@ -1,7 +1,6 @@
 import io
 import pickle
 import struct
-import zipfile
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -64,7 +63,7 @@ def tensor(key: str, count: int, shape: tuple[int, ...], strides: tuple[int, ...
     )
 
 
-def old_form(tensors: object, storages: dict[str, list[float]]) -> bytes:
+def checkpoint(tensors: object, storages: dict[str, list[float]]) -> bytes:
     system = {"protocol_version": VERSION, "little_endian": True}
     content = b"".join(pickled(each) for each in (MAGIC, VERSION, system, tensors, list(storages)))
     for numbers in storages.values():
@@ -72,17 +71,7 @@ def old_form(tensors: object, storages: dict[str, list[float]]) -> bytes:
     return content
 
 
-def archive(tensors: object, storages: dict[str, list[float]]) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as written:
-        written.writestr("model/data.pkl", pickled(tensors))
-        for key, numbers in storages.items():
-            written.writestr(f"model/data/{key}", np.array(numbers, "<f4").tobytes())
-    return file.getvalue()
-
-
-@pytest.mark.parametrize("form", [old_form, archive])
-def test_arrays_are_read_in_their_order_and_shape(form: Any) -> None:
+def test_arrays_are_read_in_their_order_and_shape() -> None:
     tensors = OrderedDict(
         [
             ("weight", tensor("0", 6, (2, 3), (3, 1))),
@@ -92,7 +81,7 @@ def test_arrays_are_read_in_their_order_and_shape(form: Any) -> None:
         ]
     )
 
-    found = read_checkpoint(form(tensors, {"0": [0, 1, 2, 3, 4, 5], "1": [9]}))
+    found = read_checkpoint(checkpoint(tensors, {"0": [0, 1, 2, 3, 4, 5], "1": [9]}))
 
     assert list(found) == ["weight", "turned", "part", "bias"]
     assert found["weight"].tolist() == [[0, 1, 2], [3, 4, 5]]
@@ -104,10 +93,10 @@ def test_arrays_are_read_in_their_order_and_shape(form: Any) -> None:
 def test_nothing_in_the_file_is_run(tmp_path: Path) -> None:
     mark = tmp_path / "run"
     for content in (
-        old_form({"a": Call("os", "system", f"touch {mark}")}, {}),
-        archive({"a": Call("builtins", "eval", "1")}, {}),
-        old_form({"a": Call("torch", "load", "x")}, {}),
-        old_form({"a": Call("collections", "Counter", "x")}, {}),
+        checkpoint({"a": Call("os", "system", f"touch {mark}")}, {}),
+        checkpoint({"a": Call("builtins", "eval", "1")}, {}),
+        checkpoint({"a": Call("torch", "load", "x")}, {}),
+        checkpoint({"a": Call("collections", "Counter", "x")}, {}),
     ):
         with pytest.raises(UnreadableCheckpointError, match=r"it asks for .*, which is no array"):
             read_checkpoint(content)
@@ -119,7 +108,7 @@ def test_nothing_in_the_file_is_run(tmp_path: Path) -> None:
     [
         tensor("0", 6, (2, 4), (4, 1)),  # beyond its end
         tensor("0", 6, (2,), (1,), offset=5),
-        tensor("0", 6, (2,), (-1,), offset=5),
+        tensor("0", 6, (2,), (-1,), offset=0),
         tensor("0", 7, (2,), (1,)),  # says that it is longer than it is
         tensor("0", 2**62, (2,), (1,)),
         tensor("nothing", 6, (2,), (1,)),
@@ -128,20 +117,19 @@ def test_nothing_in_the_file_is_run(tmp_path: Path) -> None:
 )
 def test_a_tensor_that_does_not_fit_its_numbers_is_refused(bad: object) -> None:
     with pytest.raises(UnreadableCheckpointError):
-        read_checkpoint(old_form({"a": bad}, {"0": [0, 1, 2, 3, 4, 5]}))
+        read_checkpoint(checkpoint({"a": bad}, {"0": [0, 1, 2, 3, 4, 5]}))
 
 
 def test_every_cut_of_a_file_is_refused() -> None:
-    for form in (old_form, archive):
-        content = form({"a": tensor("0", 6, (6,), (1,))}, {"0": [0, 1, 2, 3, 4, 5]})
-        for length in range(0, len(content), 7):
-            with pytest.raises(UnreadableCheckpointError):
-                read_checkpoint(content[:length])
+    content = checkpoint({"a": tensor("0", 6, (6,), (1,))}, {"0": [0, 1, 2, 3, 4, 5]})
+    for length in range(0, len(content), 7):
+        with pytest.raises(UnreadableCheckpointError):
+            read_checkpoint(content[:length])
 
 
 def test_changed_bytes_never_do_more_than_be_refused() -> None:
     random = np.random.default_rng(0)
-    content = np.frombuffer(old_form({"a": tensor("0", 6, (6,), (1,))}, {"0": [0, 1, 2, 3, 4, 5]}), np.uint8)
+    content = np.frombuffer(checkpoint({"a": tensor("0", 6, (6,), (1,))}, {"0": [0, 1, 2, 3, 4, 5]}), np.uint8)
     for _ in range(2_000):
         changed = content.copy()
         changed[random.integers(0, len(content), 3)] = random.integers(0, 256, 3)

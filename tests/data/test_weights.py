@@ -1,6 +1,5 @@
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import pytest
 from faulty_server import FaultyServer
@@ -8,14 +7,25 @@ from faulty_server import FaultyServer
 from fortydays.base import files
 from fortydays.base.errors import DataError, UsageError
 from fortydays.base.settings import Settings, read_settings
-from fortydays.data import weights as known
-from fortydays.data.weights import WEIGHTS, Weights, WeightsFile, obtain
+from fortydays.data.places import Address, Installed
+from fortydays.data.published import PublishedFile
+from fortydays.data.weights import WEIGHTS, Weights, obtain
 
 CONTENT = b"the weights"
 SHA256 = files.sha256_of_bytes(CONTENT)
 
 
-def weights(*described: WeightsFile) -> dict[str, Weights]:
+def published(name: str, *, sha256: str = "", address: str = "", folder: Path | None = None) -> PublishedFile:
+    return PublishedFile(
+        name=name,
+        max_bytes=1_000,
+        sha256=sha256,
+        installed=(Installed(title="installed package some-package", folder=lambda: folder, package="some-package"),),
+        remote=(Address(address + name),) if address else (),
+    )
+
+
+def weights(*described: PublishedFile) -> dict[str, Weights]:
     return {"net": Weights(name="net", licence="free", citation="", files=described)}
 
 
@@ -35,27 +45,23 @@ def mirror(settings: Settings, name: str, content: bytes = CONTENT) -> Path:
 def test_a_file_in_the_mirror_is_taken(settings: Settings) -> None:
     path = mirror(settings, "net.h5")
 
-    found = obtain("net", settings, weights=weights(WeightsFile(name="net.h5", form="keras", sha256=SHA256)))
+    found = obtain("net", settings, weights=weights(published("net.h5", sha256=SHA256)))
 
     assert (found.path, found.form, found.sha256) == (path, "keras", SHA256)
     assert found.source.startswith("mirror folder")
 
 
-def test_a_file_of_an_installed_package_is_taken(settings: Settings, monkeypatch: Any, tmp_path: Path) -> None:
+def test_a_file_of_an_installed_package_is_taken(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "net.pth").write_bytes(CONTENT)
-    monkeypatch.setattr(known, "package_folder", lambda *_: tmp_path)
-    file = WeightsFile(name="net.pth", form="torch", sha256=SHA256, package="some_package", inside="models")
 
-    assert obtain("net", settings, weights=weights(file)).source == "installed package some-package"
+    found = obtain("net", settings, weights=weights(published("net.pth", sha256=SHA256, folder=tmp_path)))
+
+    assert (found.form, found.source) == ("torch", "installed package some-package")
 
 
-def test_a_file_with_other_content_is_refused_and_every_place_is_named(settings: Settings, monkeypatch: Any) -> None:
+def test_a_file_with_other_content_is_refused_and_every_place_is_named(settings: Settings, tmp_path: Path) -> None:
     mirror(settings, "net.h5", b"something else")
-    monkeypatch.setattr(known, "package_folder", lambda *_: None)
-    files_of_net = (
-        WeightsFile(name="net.h5", form="keras", sha256=SHA256, package="some_package"),
-        WeightsFile(name="other.h5", form="keras"),
-    )
+    files_of_net = (published("net.h5", sha256=SHA256, folder=tmp_path), published("other.h5"))
 
     with pytest.raises(DataError) as refused:
         obtain("net", settings, weights=weights(*files_of_net))
@@ -70,7 +76,7 @@ def test_a_file_with_other_content_is_refused_and_every_place_is_named(settings:
 
 def test_a_download_is_kept_and_not_repeated(settings: Settings, server: FaultyServer) -> None:
     server.content["net.h5"] = CONTENT
-    described = weights(WeightsFile(name="net.h5", form="keras", sha256=SHA256, address=server.address + "net.h5"))
+    described = weights(published("net.h5", sha256=SHA256, address=server.address))
 
     first = obtain("net", settings, weights=described)
     second = obtain("net", settings, weights=described)
@@ -81,16 +87,25 @@ def test_a_download_is_kept_and_not_repeated(settings: Settings, server: FaultyS
     assert second.source == "an earlier download"
 
 
+def test_a_download_that_was_damaged_on_the_disk_is_made_again(settings: Settings, server: FaultyServer) -> None:
+    server.content["net.h5"] = CONTENT
+    described = weights(published("net.h5", sha256=SHA256, address=server.address))
+    path = obtain("net", settings, weights=described).path
+    path.write_bytes(b"the weightz")
+
+    assert obtain("net", settings, weights=described).path.read_bytes() == CONTENT
+
+
 def test_offline_nothing_is_downloaded(settings: Settings, server: FaultyServer) -> None:
     offline = dataclasses.replace(settings, offline=True)
-    described = weights(WeightsFile(name="net.h5", form="keras", address=server.address + "net.h5"))
+    described = weights(published("net.h5", address=server.address))
 
     with pytest.raises(DataError, match=r"127.0.0.1: not tried, because FORTYDAYS_OFFLINE is set"):
         obtain("net", offline, weights=described)
 
 
 def test_an_unknown_network_is_refused(settings: Settings) -> None:
-    with pytest.raises(UsageError, match="There is no network with weights 'mobilenet'"):
+    with pytest.raises(UsageError, match="There is no network 'mobilenet'"):
         obtain("mobilenet", settings)
 
 
@@ -98,4 +113,4 @@ def test_what_is_known_has_a_source_and_a_licence() -> None:
     for each in WEIGHTS.values():
         assert each.licence
         assert each.citation
-        assert all(file.sha256 or file.address for file in each.files)
+        assert all(file.sha256 or file.remote for file in each.files)

@@ -4,13 +4,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fortydays.base.settings import Settings, read_settings
 from fortydays.data import store
+from fortydays.data.download import Limits
 from fortydays.data.layouts import Examples, digest_of, idx_layout
-from fortydays.data.sources import PublicFiles
-from fortydays.data.spec import DatasetSpec, Limits, Source
-from fortydays.data.splits import SplitSizes
+from fortydays.data.places import Address, Installed
+from fortydays.data.published import PublishedFile
+from fortydays.data.spec import DatasetSpec, Source, loose
+from fortydays.data.splits import SplitSizes, split_indices
 
 TRAIN, TEST, SIDE = 60, 20, 64
 LAYOUT = idx_layout(train=TRAIN, test=TEST, image_shape=(SIDE, SIDE))
@@ -41,17 +44,45 @@ def raw_files() -> dict[str, bytes]:
     return content
 
 
-def spec_from(*sources: Source, digest: str | None = None) -> DatasetSpec:
+def served(address: str) -> Source:
+    """The raw files at a server, as they are."""
+
+    def file(name: str, max_bytes: int) -> PublishedFile:
+        return PublishedFile(name=name, max_bytes=max_bytes, remote=(Address(address + name),))
+
+    return Source(files=tuple(file(each.name, each.max_bytes) for each in LAYOUT.files), layout=LAYOUT)
+
+
+def installed(folder: Path | None, title: str = "origin") -> Source:
+    """The raw files in a folder of this machine, while it is there."""
+    return loose(LAYOUT, installed=(Installed(title=title, folder=lambda: _there(folder)),))
+
+
+def _there(folder: Path | None) -> Path | None:
+    return folder if folder is not None and folder.is_dir() else None
+
+
+def part_digest(rows: NDArray[np.int64]) -> str:
+    """The digest of some examples, as the cache stores them."""
+    whole = examples()
+    return digest_of(Examples(images=whole.images[rows], labels=whole.labels[rows]))
+
+
+def spec_from(*sources: Source) -> DatasetSpec:
+    digest, sizes = digest_of(examples()), SplitSizes(train=50, validation=10, test=TEST)
+    split = split_indices(examples().labels, digest=digest, split_version=1, sizes=sizes, official_test=TEST)
     return DatasetSpec(
         name="tiny",
         title="Tiny",
         version=1,
-        digest=digest or digest_of(examples()),
+        digest=digest,
+        training_digest=part_digest(np.concatenate([split.train, split.validation])),
+        test_digest=part_digest(split.test),
         classes=("zero", "one", "two"),
         image_shape=(SIDE, SIDE),
         official_train=TRAIN,
         official_test=TEST,
-        sizes=SplitSizes(train=50, validation=10, test=TEST),
+        sizes=sizes,
         split_version=1,
         licence="none",
         citation="nobody",
@@ -65,7 +96,7 @@ def settings_in(home: Path, **variables: str) -> Settings:
 
 
 def main(address: str, home: str) -> None:
-    spec = spec_from(PublicFiles(folder=address, layout=LAYOUT))
+    spec = spec_from(served(address))
     dataset = store.load(spec, settings_in(Path(home)), limits=Limits(stall_seconds=60))
     print(len(dataset.training.train), int(dataset.test.open().labels.sum()))
 

@@ -32,6 +32,14 @@ CLAIM = """claims=(
         ),)"""
 
 
+EXHIBIT = """claims=(),
+    exhibits=(
+        __import__("fortydays.study.exhibits", fromlist=["feature_maps"]).feature_maps(
+            variant="one", maps=6
+        ),
+    )"""
+
+
 def file(folder: Path, content: str, name: str = "My Study (2).py") -> str:
     path = folder / name
     path.write_text(content, "utf-8")
@@ -189,6 +197,26 @@ def test_a_day_still_to_come_says_which_are_ready() -> None:
             ", line 10: The field 'claims' of Study is a Threshold; expected a tuple of values, each a Threshold, ",
             "A tuple of one value has a comma: claims=(Threshold(...),)",
         ),
+        (
+            STUDY.replace('"digits"', '"digts"'),
+            ", line 8: There is no dataset 'digts'. Did you mean 'digits'?",
+            "Known: mnist, ",
+        ),
+        (
+            "from keras import layers\nlayers.Flaten()",
+            ", line 2: keras.layers has no 'Flaten'. Did you mean 'Flatten'?",
+            "",
+        ),
+        (
+            STUDY.replace("claims=()", EXHIBIT.replace("6", "0")),
+            ", line 13: The argument 'maps' of feature_maps is 0; expected a whole number, at least 1.",
+            "",
+        ),
+        (
+            STUDY.replace("claims=()", EXHIBIT.replace("maps=6", "image='first'")),
+            ", line 13: The argument 'image' of feature_maps is 'first'; expected a whole number, at least 0.",
+            "",
+        ),
         (STUDY.replace("name='one'", "name=1"), ", line 9: The field 'name' of Variant is 1; expected a text", ""),
         (
             STUDY.replace("lambda: None", "3"),
@@ -237,6 +265,30 @@ def test_a_function_that_builds_no_model_is_named(keras: Any, tmp_path: Path) ->
     (variant,) = load_study(find_study(file(tmp_path, failing)), threads=1).study.variants
     with pytest.raises(UsageError, match=r"\.py, line 9: ZeroDivisionError: division by zero"):
         variant.model()
+
+
+def test_a_model_whose_output_is_not_one_probability_for_each_class_is_named_with_its_line(
+    keras: Any, tmp_path: Path
+) -> None:
+    content = STUDY.replace("lambda: None", "network").replace(
+        "\nstudy =",
+        """
+import keras
+
+def network():
+    return keras.Sequential([keras.Input((8, 8)), keras.layers.Flatten(), keras.layers.Dense(5)])
+
+study =""",
+    )
+    (variant,) = load_study(find_study(file(tmp_path, content)), threads=1).study.variants
+    with pytest.raises(
+        UsageError, match=r"\.py, line 8: the model of the variant 'one' gives an output of shape"
+    ) as told:
+        variant.model()
+    assert told.value.message.endswith(
+        "(None, 5); expected (None, 10), one probability for each of the dataset's 10 classes."
+    )
+    assert told.value.hint == 'End it with layers.Dense(10, activation="softmax").'
 
 
 def test_a_file_that_failed_leaves_no_half_of_itself_behind(keras: Any, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fortydays.base.values import fields_as_json
 from fortydays.fit.findings import (
     Attention,
     class_results,
@@ -61,7 +62,7 @@ def test_mistakes_come_with_the_most_confident_first_and_no_more_than_asked_for(
     ]  # fmt: skip
     assert [each.probability for each in found] == pytest.approx([0.8, 0.6, 0.55])
     assert confident_mistakes(LABELS, probabilities, **given, most=1) == found[:1]
-    assert found[0].as_dict()["answer"] == "dog"
+    assert found[0].answer == "dog"
 
 
 def test_suspects_get_the_names_of_their_files_splits_and_classes() -> None:
@@ -74,7 +75,7 @@ def test_suspects_get_the_names_of_their_files_splits_and_classes() -> None:
         errors, classes=("cat", "dog"), files=("a", "b"), splits=("train", "test"), rows=(7, 9)
     )
 
-    assert found.as_dict() == {
+    assert fields_as_json(found) == {
         "file": "b", "split": "test", "label": "cat", "suggested": "dog", "score": -0.7, "row": 9,
     }  # fmt: skip
 

@@ -7,7 +7,7 @@ import pytest
 
 from fortydays.base.errors import UsageError
 from fortydays.models.backbones import BACKBONES, fill_from_checkpoint, find_backbone, in_two, pretrained_part
-from fortydays.models.cost import multiply_adds
+from fortydays.train.cost import multiply_adds
 
 
 def checkpoint_of(network: Any) -> dict[str, Any]:

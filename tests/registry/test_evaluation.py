@@ -11,6 +11,7 @@ from fortydays.data.own.rows import rows_of
 from fortydays.registry import evaluation
 from fortydays.registry.evaluation import (
     brighter_and_darker,
+    calibration_by_chance,
     calibration_error,
     cross_entropy,
     in_turn,
@@ -169,3 +170,16 @@ def test_the_reference_graph_computes() -> None:
     (answer,) = reference_graph()()  # type: ignore[misc]
     assert answer.shape == (256, 256)
     assert float(answer.max()) == pytest.approx(1 / 256)
+
+
+def of_confidence(*confidences: float) -> np.ndarray:
+    return np.array([[c, *[(1 - c) / 4] * 4] for c in confidences], np.float32)
+
+
+def test_an_interval_of_confidence_holds_its_upper_end() -> None:
+    # Both are in the lower of two: 0.5 + 0.4 expected and 1 right. Were 0.5 in the upper one, it were (0.5 + 0.4) / 2.
+    assert calibration_error(of_confidence(0.5, 0.4), np.array([0, 1]), bins=2) == pytest.approx(0.05)
+    assert calibration_error(of_confidence(0.5, 0.6), np.array([0, 1]), bins=2) == pytest.approx(0.55)
+    assert calibration_error(of_confidence(1.0), np.array([0]), bins=2) == 0
+    # By chance: in one interval with seven others. In one of its own it would add half an answer: 0.34.
+    assert calibration_by_chance(of_confidence(*[0.25] * 7, 0.5), bins=2) == pytest.approx(0.28125)

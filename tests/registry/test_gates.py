@@ -221,3 +221,111 @@ def test_equal_answers_differ_by_nothing_with_certainty() -> None:
     right = np.arange(100) < 90
 
     assert difference_interval(right, right, confidence=0.95) == (0.0, 0.0, 0.0)
+
+
+def test_the_difference_of_two_models_is_the_same_numbers_at_every_promotion() -> None:
+    draw = np.random.default_rng(5)
+    candidate, champion = draw.random(997) < 0.8, draw.random(997) < 0.7
+
+    # The seed and the number of draws are part of the method.
+    assert difference_interval(candidate, champion, confidence=0.95) == pytest.approx(
+        (0.09027081243731194, 0.05416248746238716, 0.12738214643931794), abs=1e-12
+    )
+
+
+def test_a_candidate_that_is_worse_by_less_than_a_hundredth_but_surely_is_refused() -> None:
+    champion = Champion(version=3, measured=measured(1000))
+
+    found = results(measured(996), champion)
+
+    assert failed(found) == ["accuracy"]
+    assert found["accuracy"].found == (
+        "99.60% of 1,000 images, -0.40 points against version 3 (95% interval -0.80 to -0.10)"
+    )
+    assert failed(results(measured(997), champion)) == []
+
+
+def test_what_is_exactly_at_its_limit_passes() -> None:
+    at_limit = measured(
+        calibration_error=0.1,
+        calibration_chance=0.1,
+        class_accuracy=(0.5, 0.95),
+        milliseconds=50.0,
+        bytes=100_000_000,
+        behaviours=(Behaviour(change="shifted", images=1000, same=0.95),),
+    )
+    onnx = {"precision": "float32", "images": 1000, "difference": 1e-4, "agreement": 1.0}
+    facts = {**FACTS, "onnx": onnx}
+
+    found = judge(at_limit, facts=facts, classes=CLASSES, champion=None, limits=Limits(class_spread=0.4))
+
+    assert [(result.gate, result.asked) for result in found if result.passed] == [
+        ("claims", "the study's claims about the variant are supported"),
+        ("accuracy", "clearly more than the 50.0% that naming one class always would get"),
+        ("calibration", "an expected calibration error of at most 0.100"),
+        ("worst class", "at least 50.0%: 40 points below the accuracy"),
+        ("onnx is keras", "at most 1e-04"),
+        ("latency", "at most 50 ms; the reference graph takes 2.00 ms now"),
+        ("size", "at most 100 MB"),
+        ("stable, shifted", "at least 95%"),
+    ]
+    assert found[3].found == "cat: 50.0% of 500"
+
+
+def test_a_champion_that_asks_for_what_the_limit_asks_changes_no_sentence() -> None:
+    champion = Champion(version=3, measured=measured(calibration_error=0.0))
+
+    found = judge(measured(), facts=FACTS, classes=CLASSES, champion=champion, limits=Limits(calibration_error=0.02))
+
+    assert found[2].asked == "an expected calibration error of at most 0.020"
+
+
+def test_no_more_than_naming_one_class_is_not_enough() -> None:
+    low, _ = share_interval(900, 1000, confidence=0.95)
+
+    assert failed(results(measured(largest_share=low))) == ["accuracy"]
+    assert failed(results(measured(largest_share=low - 1e-9))) == []
+
+
+def test_a_machine_that_is_faster_than_the_reference_asks_for_no_less() -> None:
+    fast = {"milliseconds": 40.0, "reference_milliseconds": 0.5 * REFERENCE_MILLISECONDS}
+
+    assert failed(results(measured(**fast))) == []
+
+
+def test_large_numbers_are_told_exactly() -> None:
+    classes = tuple(f"class {i}" for i in range(20))
+    even = measured(
+        1000, largest_share=0.995, class_images=(50,) * 20, class_accuracy=(0.9, *(1.0,) * 19), bytes=10**12
+    )
+
+    spread = judge(even, facts=FACTS, classes=classes, champion=None, limits=Limits(class_spread=0.9))
+    against = judge(
+        even,
+        facts=FACTS,
+        classes=classes,
+        champion=Champion(version=1, measured=even),
+        limits=Limits(class_margin=0.8),
+    )
+
+    assert spread[1].asked == "clearly more than the 99.5% that naming one class always would get"
+    assert spread[3].asked == "at least 10.0%: 90 points below the accuracy"
+    assert spread[6].found == "1000000.00 MB"
+    low = judge(
+        measured(990, class_images=(50,) * 20, class_accuracy=(0.9, *(1.0,) * 19)),
+        facts=FACTS,
+        classes=classes,
+        champion=Champion(version=1, measured=even),
+        limits=Limits(class_margin=0.8, class_spread=0.95),
+    )
+    assert low[3].asked == "at least 10.0%: the champion's worst class less 80 points"
+    assert against[3].asked == "at least 70.0%: 30 points below the accuracy"
+
+
+def test_int8_is_told_in_percent() -> None:
+    onnx = {"precision": "int8", "images": 1000, "difference": 0.2, "agreement": 0.979}
+
+    found = results(measured(), onnx=onnx)["onnx is keras"]
+
+    assert found.found == "int8: the same class on 97.9% of 1,000 images"
+    assert found.asked == "the same class on at least 98%"

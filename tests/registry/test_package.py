@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from fortydays.base.errors import FortydaysError, StorageError
+from fortydays.registry import package
 from fortydays.registry.package import MANIFEST, DamagedPackageError, check, copy, read, seal
 
 
@@ -88,8 +89,6 @@ def test_a_manifest_that_is_none_is_refused(folder: Path, content: str) -> None:
 
 @pytest.mark.parametrize("name", ["../out", "/etc/passwd", "a/../../out", "", "a//b", "."])
 def test_a_manifest_with_names_that_lead_out_of_the_folder_is_refused(folder: Path, name: str) -> None:
-    from fortydays.registry import package
-
     entry = {"sha256": "0" * 64, "bytes": 1}
     content = {"schema_version": 1, "kind": "bundle", "facts": {}, "files": {name: entry}}
     (folder / MANIFEST).write_bytes(package._text(content))
@@ -158,3 +157,101 @@ def test_a_link_or_a_folder_of_such_a_name_is_none_of_them(folder: Path) -> None
     (folder / "._folder" / "more.sh").write_bytes(b"x")
     with pytest.raises(DamagedPackageError, match=r"\._folder/more\.sh does not belong"):
         check(folder)
+
+
+def written(folder: Path, **changes: object) -> None:
+    """A manifest that agrees with its own digest, whatever it says."""
+    entry = {"sha256": "0" * 64, "bytes": 1, **changes.pop("entry", {})}  # type: ignore[dict-item]
+    content = {"schema_version": 1, "kind": "bundle", "facts": {}, "files": {"model.onnx": entry}, **changes}
+    (folder / MANIFEST).write_bytes(package._text(content))
+
+
+@pytest.mark.parametrize("size", [0, 2**40])
+def test_a_file_has_from_no_bytes_to_a_tebibyte(folder: Path, size: int) -> None:
+    written(folder, entry={"bytes": size})
+    assert read(folder).files["model.onnx"] == ("0" * 64, size)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"entry": {"bytes": -1}},
+        {"entry": {"bytes": 2**40 + 1}},
+        {"entry": {"bytes": 1.0}},
+        {"entry": {"bytes": True}},
+        {"entry": {"sha256": "0" * 63}},
+        {"entry": {"sha256": "G" * 64}},
+        {"kind": 1},
+        {"facts": []},
+    ],
+    ids=str,
+)
+def test_a_manifest_that_says_what_cannot_be_is_refused(folder: Path, changes: dict[str, object]) -> None:
+    written(folder, **changes)
+    with pytest.raises(DamagedPackageError, match="is damaged"):
+        read(folder)
+
+
+def test_a_manifest_of_a_megabyte_is_read_and_no_larger_one(folder: Path) -> None:
+    def of_bytes(size: int) -> None:
+        seal(folder, kind="bundle", facts={"more": ""})
+        without = (folder / MANIFEST).stat().st_size
+        seal(folder, kind="bundle", facts={"more": "x" * (size - without)})
+        assert (folder / MANIFEST).stat().st_size == size
+
+    of_bytes(1_000_000)
+    assert len(read(folder).facts["more"]) > 999_000
+    of_bytes(1_000_001)
+    with pytest.raises(DamagedPackageError, match="not what its own digest says"):
+        read(folder)
+
+
+def test_a_package_has_at_most_a_thousand_files(tmp_path: Path) -> None:
+    for number in range(998):
+        (tmp_path / f"{number}").touch()
+    (tmp_path / "folder").mkdir()
+    seal(tmp_path, kind="bundle", facts={})
+    assert len(check(tmp_path).files) == 998  # the manifest and the folder count too
+    (tmp_path / "folder" / "one more").touch()
+    with pytest.raises(DamagedPackageError, match=r"holds more than 1,000 files\."):
+        check(tmp_path)
+
+
+def test_of_many_problems_five_are_named(folder: Path) -> None:
+    for number in range(5):
+        (folder / f"{number}").touch()
+    with pytest.raises(DamagedPackageError, match=r"3 does not belong to it; 4 does not belong to it\.$"):
+        check(folder)
+    for number in range(5, 8):
+        (folder / f"{number}").touch()
+    with pytest.raises(DamagedPackageError, match=r"4 does not belong to it; and 3 more\.$"):
+        check(folder)
+
+
+def test_a_name_is_told_in_at_most_200_characters(folder: Path) -> None:
+    (folder / ("x" * 250)).touch()
+    with pytest.raises(DamagedPackageError, match=r"is damaged: x{200} does not belong to it"):
+        check(folder)
+
+
+def test_a_file_that_changes_after_the_check_is_not_given_out(folder: Path) -> None:
+    manifest = check(folder)
+    before = (folder / "model.onnx").read_bytes()
+    assert package.read_file(folder, manifest, "model.onnx") == before
+    for content in (before[:-1] + b"x", before + b"x"):
+        (folder / "model.onnx").write_bytes(content)
+        with pytest.raises(DamagedPackageError, match=r"the content of model\.onnx has changed"):
+            package.read_file(folder, manifest, "model.onnx")
+
+
+def test_a_manifest_is_the_same_text_everywhere(folder: Path) -> None:
+    seal(folder, kind="bundle", facts={"näme": 1})
+    assert (folder / MANIFEST).read_text("utf-8").startswith('{\n "schema_version": 1,\n "kind": "bundle",\n "facts"')
+    assert ' "facts": {\n  "näme": 1\n },' in (folder / MANIFEST).read_text("utf-8")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        seal(folder, kind="bundle", facts={"accuracy": float("nan")})
+
+
+def test_there_is_nothing_to_seal_where_there_is_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"There is no folder .*none\."):
+        seal(tmp_path / "none", kind="bundle", facts={})

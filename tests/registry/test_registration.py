@@ -12,7 +12,7 @@ import pytest
 
 from fortydays.base.arrays import load_arrays, save_arrays
 from fortydays.base.errors import FortydaysError, UsageError
-from fortydays.base.progress import SILENT
+from fortydays.base.progress import SILENT, _Silent
 from fortydays.base.settings import Settings
 from fortydays.days.loading import find_study, load_study
 from fortydays.registry import registration
@@ -27,7 +27,8 @@ from fortydays.registry.package import DamagedPackageError
 from fortydays.registry.registration import Registered, register
 from fortydays.registry.reproduction import judge, reproduce
 from fortydays.study.runner import Request, run_study
-from fortydays.study.runs import RunFolder
+from fortydays.study.runs import RunFolder, create_run
+from fortydays.track import record
 from fortydays.track.store import destination, open_store
 
 STUDY = str(Path(__file__).with_name("registered_study.py"))
@@ -51,6 +52,7 @@ def trained(keras: Any, datasets: Path, empty_store: Path, tmp_path_factory: pyt
     settings = made_up_versions.settings(home, datasets=datasets)
     source = load_study(find_study(STUDY), threads=1)
     run, evidence = run_study(source, Request(), settings, progress=SILENT)
+    record.write(run, destination="workspace")  # it is to be tracked, and is not in MLflow yet
     catalog = Catalog(open_store(destination(settings)))
     made = register(STUDY, catalog, settings, progress=SILENT, variant="convolution")
     return Trained(run=run, evidence=evidence, settings=settings, catalog=catalog, registered=made)
@@ -110,6 +112,33 @@ def test_its_onnx_file_answers_as_keras_does_views_and_scaling_included(
     first = [int(np.flatnonzero(labels == label)[0]) for label in range(10)]
     np.testing.assert_array_equal(golden_images, images[first])
     np.testing.assert_array_equal(load_model(folder / "model.onnx", threads=1).predict(golden_images), golden_answers)
+
+
+def test_the_run_is_in_mlflow_and_the_lineage_names_it(trained: Trained) -> None:
+    there = trained.catalog.store.client.get_run(trained.registered.lineage["run"]["tracker"])
+    assert there.data.tags["fortydays.run_id"] == trained.run.run_id
+    assert there.info.status == "FINISHED"
+    assert record.is_sent(trained.run, destination(trained.settings))
+
+
+def test_a_run_that_is_not_to_be_tracked_stays_out_of_mlflow(catalog: Catalog, settings: Settings) -> None:
+    run = create_run(settings.runs, day=1, name="x", request={}, identity={})
+    assert registration._tracked(run, catalog, SILENT) == ""
+    assert [e.name for e in catalog.store.client.search_experiments()] == ["Default"]
+
+
+def test_a_run_that_mlflow_refuses_is_told_and_stops_no_registration(catalog: Catalog, settings: Settings) -> None:
+    class Told(_Silent):
+        def warn(self, message: str) -> None:
+            told.append(message)
+
+    told: list[str] = []
+    run = create_run(settings.runs, day=1, name="x", request={}, identity={})
+    record.write(run, destination="workspace")
+    catalog.store.client.delete_experiment(catalog.store.client.create_experiment("fortydays/day01-x"))
+    assert registration._tracked(run, catalog, Told()) == ""
+    (line,) = told
+    assert line.startswith(f"{run.run_id} could not be sent to MLflow: The experiment 'fortydays/day01-x' has been")
 
 
 def test_claims_about_others_are_not_those_of_the_variant(trained: Trained) -> None:
@@ -332,7 +361,7 @@ def test_a_study_that_was_never_run_is_told_how(trained: Trained, settings: Sett
     with pytest.raises(UsageError, match="has no finished run in this workspace") as caught:
         register(STUDY, trained.catalog, settings, progress=SILENT)
 
-    assert caught.value.hint == f"Run it first: forty run {STUDY}"
+    assert caught.value.hint == f"Run it: forty run {STUDY}"
 
 
 def copied(trained: Trained, settings: Settings) -> RunFolder:

@@ -59,7 +59,7 @@ def findings(**changes: Any) -> Findings:
         model="pets@3",
         alias="champion",
         backbone=BackboneFacts(
-            title="MobileNetV2", side=160, sha256="ab" * 32, source="example.org", licence="Apache-2.0"
+            title="MobileNetV2", side=160, weights_sha256="ab" * 32, source="example.org", licence="Apache-2.0"
         ),
         inspection={
             "classes": counts,

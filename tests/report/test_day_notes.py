@@ -90,15 +90,23 @@ def test_without_evidence_numbers_are_a_dash_and_a_first_line_says_why() -> None
     [
         (
             'mean("netwrk", "test_accuracy")',
-            "no variant in the evidence 'netwrk'. Did you mean 'network'?",
+            "no variant 'netwrk'. Did you mean 'network'?",
             "sgd fair",
         ),
-        ('mean("network", "test_acuracy")', "no metric of 'network' 'test_acuracy'. Did you mean", "test_loss"),
-        ('recipe("network", "epoch")', "no recipe field of 'network' 'epoch'. Did you mean 'epochs'?", "batch_size"),
+        (
+            'mean("network", "test_acuracy")',
+            "no metric 'test_acuracy' of the variant 'network'. Did you mean",
+            "test_loss",
+        ),
+        (
+            'recipe("network", "epoch")',
+            "no recipe field 'epoch' of the variant 'network'. Did you mean 'epochs'?",
+            "batch_size",
+        ),
         ("verdict(7)", "There is no claim 7; the evidence has 6, counted from 1.", ""),
         ("verdict(0)", "There is no claim 0", ""),
         ('chosen("network")', "'network' did not choose a setting.", ""),
-        ('dataset("size")', "no fact about a dataset 'size'", "validation"),
+        ('dataset("size")', "no fact 'size' of a dataset", "validation"),
         ("men(1)", "there is no such function ('men' is undefined)", "mean"),
         ("mean(", "is not a placeholder", "mean"),
         ('mean("network")', "missing 1 required positional argument: 'metric'", "mean"),

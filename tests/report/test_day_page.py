@@ -191,9 +191,11 @@ def test_accuracies_by_training_images_have_a_table_and_a_picture_where_parts_we
     assert "training images" not in words(page)
 
 
-def test_one_number_of_training_images_is_a_table_without_a_picture() -> None:
-    page = make_page(made_up.evidence_of_images({"few": ("", 10, 0.5)}), source="published")
-    assert "variant training images test accuracy few 100 50.00% ± 0.25" in words(page)
+def test_where_all_learned_from_equally_many_images_there_is_no_table_and_no_picture() -> None:
+    alike = {"a": ("x", 10, 0.5), "b": ("x", 10, 0.6), "c": ("y", 10, 0.7)}
+    page = make_page(made_up.evidence_of_images(alike), source="published")
+    assert "images of each class" in words(page)
+    assert "Accuracy against training images" not in page
     assert "Test accuracy against" not in page
 
 

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -6,10 +7,12 @@ from made_up import evidence
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError
-from fortydays.report import readme
 from fortydays.report.results import read_results
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "bench"))
+import readme  # noqa: E402
+
 MARKED = "before\n<!-- results: x -->\nold\n<!-- results end -->\nmid\n<!-- speed: y -->\n<!-- speed end -->\nafter\n"
 
 

@@ -7,6 +7,7 @@ import made_up
 import pytest
 
 from fortydays.base.errors import StorageError
+from fortydays.report.reading import clean
 from fortydays.report.results import (
     FeaturesResult,
     Lines,
@@ -14,7 +15,6 @@ from fortydays.report.results import (
     Pictures,
     Renewal,
     Table,
-    clean,
     read_results,
 )
 from fortydays.study.claims import Verdict
@@ -77,8 +77,8 @@ def test_what_two_engines_trained_alike_is_told_apart_from_trials_that_gave_the_
     assert again.epochs is None
     # The fewest epochs of any trial: of all of them at least so many are the same.
     assert compared == Renewal(at="2026-11-26T20:00:00Z", trials=2, epochs=2, precisions=("float32",))
-    for damaged in ({"checked": CHECKED}, {"checked": [{"epochs": "one"}]}, {"at": None}):
-        with pytest.raises(StorageError, match=r"code\.renewed\.(checked\.epochs|at) is "):
+    for damaged in ({"checked": [{"epochs": "one"}]}, {"at": None}):
+        with pytest.raises(StorageError, match=r"code\.renewed\[0\]\.(checked\[0\]\.epochs|at) is "):
             read_results(changed("code", "renewed", to=[COMPARED | damaged]))
 
 
@@ -128,6 +128,8 @@ def test_groups_that_learned_from_parts_come_with_the_one_that_learned_from_all_
         "transfer": ["transfer 10", "transfer"], "from scratch": ["scratch 10", "scratch 6000"],
     }  # fmt: skip
     assert learning_groups({"a": ("", None, 0.5), "b": ("x", None, 0.6)}) == {}
+    assert learning_groups({"a": ("", 10, 0.5), "b": ("x", 10, 0.6)}) == {}
+    assert learning_groups({"a": ("x", 6000, 0.5), "b": ("x", None, 0.6)}) == {}
 
 
 def test_of_several_variants_that_learned_from_all_images_none_is_the_last_of_its_group() -> None:
@@ -155,7 +157,11 @@ def test_features_are_read_where_they_are_told() -> None:
         (("trials", 2, "status"), "done", r"trials\[2\].status is 'done'; expected 'finished' or 'failed'"),
         (("trials", 0, "metrics", "test_accuracy"), float("nan"), "test_accuracy is nan; expected a finite number"),
         (("trials", 0, "metrics", "test_accuracy"), 10**400, "test_accuracy is 1000.*; expected a finite number"),
-        (("trials", 0, "history", "step"), [1, 2], r"trials\[0\].history has lists of different lengths"),
+        (
+            ("trials", 0, "history", "step"),
+            [1, 2],
+            r"trials\[0\] has a history with lists of different lengths; expected one length",
+        ),
         (("variants", "network"), [], r"variants\['network'\] is \[\]; expected an object"),
         (("claims", 0, "verdict"), "true", r"claims\[0\].verdict is 'true'; expected one of supported, refuted"),
         (("details", "network", "multiply_adds"), 1.5, r"\['network'\].multiply_adds is 1.5; expected a whole number"),
@@ -175,7 +181,11 @@ def test_features_are_read_where_they_are_told() -> None:
             r"features.pretrained is 'no'; expected true or false",
         ),
         (("exhibits", 0, "kind"), "video", r"exhibits\[0\].kind is 'video'; expected one of matrix"),
-        (("exhibits", 0, "rows"), ["0"], r"exhibits\[0\].values has another shape"),
+        (
+            ("exhibits", 0, "rows"),
+            ["0"],
+            r"exhibits\[0\] has values of another shape than its rows and columns; expected 1 × 10",
+        ),
         (("exhibits", 2, "lines", 0, "x"), [1.0], r"exhibits\[2\].lines\[0\] has 1 x and 60 y"),
     ],
 )

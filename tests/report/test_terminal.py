@@ -109,6 +109,8 @@ def test_what_was_reached_from_how_many_training_images_stands_in_a_table(docume
     assert re.search(rows, table, re.MULTILINE)
     assert "fine-tuned" not in table
     assert "Accuracy against training images" not in printed(document)
+    alike = made_up.evidence_of_images({"a": ("x", 10, 0.5), "b": ("x", 10, 0.6)})
+    assert "Accuracy against training images" not in printed(alike)
     assert "scratch 1000" in printed(made_up.evidence_of_images(PARTS), encoding="ascii").split("training images\n")[1]
 
 

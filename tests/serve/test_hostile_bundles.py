@@ -291,6 +291,32 @@ def test_where_memory_ends_the_trial_ends_and_not_the_service(tmp_path: Path) ->
     assert done.stdout.strip() == "1000"
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="it has no control groups")
+@pytest.mark.parametrize(("left", "passes"), [(2**30, True), (2**27, False)])
+def test_a_model_may_take_what_its_container_has_left(tmp_path: Path, left: int, passes: bool) -> None:
+    folder = tmp_path / "bundle"
+    bundle(folder)
+    with_nodes(  # 400 MB of zeros, for each image anew, so that they are not computed when the model is loaded
+        folder,
+        helper.make_node("ReduceMin", ["before"], ["some"], keepdims=0),
+        helper.make_node("Expand", ["some", "size"], ["many"]),
+        helper.make_node("ReduceMin", ["many"], ["least"], keepdims=0),
+        helper.make_node("Sub", ["least", "some"], ["zero"]),
+        constants={"size": np.array([100_000_000], np.int64)},
+    )
+    sealed_again(folder)
+    tried = (
+        "import sys; from pathlib import Path; from fortydays.serve import trying\n"
+        f"trying.left_in_container = lambda: {left}\n"
+        "sys.exit(trying.main(Path(sys.argv[1]), batch=1, seconds=60))"
+    )
+    done = subprocess.run([sys.executable, "-c", tried, folder], check=False, capture_output=True, text=True)
+    assert done.returncode == (0 if passes else 1), done.stderr
+    if not passes:
+        message = json.loads(done.stderr.splitlines()[-1])["message"]
+        assert message.endswith(". The container has 134,217,728 bytes of memory left.")
+
+
 @pytest.mark.parametrize("facts", [[], "text", None])
 def test_a_manifest_without_facts_is_damaged_and_no_defect(tmp_path: Path, facts: Any) -> None:
     from fortydays.base import files

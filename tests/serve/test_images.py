@@ -432,6 +432,45 @@ def test_however_it_is_told_an_image_is_turned_as_pillow_turns_it(kind: str, tol
     assert (pixels(content) == np.asarray(expected)).all()
 
 
+DARK = np.arange(100, dtype=np.uint16).reshape(10, 10)
+"""Numbers that would fit into eight bits."""
+
+
+@pytest.mark.parametrize(
+    ("numbers", "kind", "declared", "expected"),
+    [
+        (DARK, "TIFF", {}, DARK // 257),  # sixteen bits: white is 65,535
+        (DARK, "PNG", {}, DARK // 257),
+        (DARK, "TIFF", {341: 255}, DARK),
+        (DARK * 40, "TIFF", {341: 4095}, DARK * (40 * 255 / 4095)),  # a camera of twelve bits
+        (DARK + 1000, "TIFF", {340: 1000, 341: 1255}, DARK),
+        ((DARK - 50.0).astype(np.float32), "TIFF", {340: -50, 341: 205}, DARK),
+        (DARK * 257, "TIFF", {341: 300}, DARK),  # which its own values belie
+        (DARK * 257, "TIFF", {340: 5, 341: 5}, DARK),
+    ],
+)
+@pytest.mark.parametrize("long", [False, True])
+def test_black_and_white_are_what_the_format_and_the_file_say(
+    monkeypatch: pytest.MonkeyPatch, numbers: Any, kind: str, declared: dict[int, int], expected: Any, long: bool
+) -> None:
+    options: dict[str, Any] = {}
+    if declared:
+        from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+        options["tiffinfo"] = ImageFileDirectory_v2()
+        for tag, value in declared.items():
+            options["tiffinfo"].tagtype[tag] = 12  # a number with a fraction
+            options["tiffinfo"][tag] = float(value)
+    if long:
+        monkeypatch.setattr(images, "_LARGE", 50)
+        monkeypatch.setattr(images, "_BAND", 20)
+
+    head = images.read_head(encoded(Image.fromarray(numbers), kind, **options), formats=(kind,), most_pixels=100)
+    found = np.asarray(images.upright(head, mode="L", least=10))
+
+    assert np.abs(found.astype(int) - expected.astype(int)).max() <= 1
+
+
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "LA", "1", "I;16"])
 @pytest.mark.parametrize("turned", range(1, 9))
 def test_a_long_thin_image_gives_the_pixels_that_it_gave_when_it_was_held_whole(

@@ -269,7 +269,7 @@ def test_a_list_names_files_and_folders(
         (["-", "--list", "-"], "Standard input can be read once: as an image (-) or as a list (--list -)."),
         (["images", "-0"], "--null says how the names in a list end."),
         (["images", "--csv", "images/dark.png"], "images/dark.png is there already."),
-        (["images", "--top", "0"], "Invalid value for '--top': Input should be greater than or equal to 1"),
+        (["images", "--top", "0"], "--top is '0'; expected at least 1."),
     ],
 )
 def test_what_makes_no_sense_is_told_before_anything_is_done(

@@ -441,3 +441,64 @@ def test_best_shows_the_rival_that_its_verdict_turns_on() -> None:
     assert judged.note.startswith("closest rival: wide") or "wide is ahead" in judged.note
     assert judged.low is not None and judged.low < 0
     assert judged.seeds_needed is None or judged.seeds_needed > 5
+
+
+def test_without_trials_of_a_variant_the_choice_rests_on_no_seed() -> None:
+    claim = ThresholdOfBest(sentence="s", among=("a", "b"), metric=ACCURACY, at_least=0.5)
+    found = judge(claim, {"a": {0: {"validation_accuracy": 0.9, ACCURACY: 0.9}}})
+    assert (found.verdict, found.n) == (UNDECIDED, 0)
+
+
+def test_the_best_is_chosen_by_means_whatever_the_number_of_seeds() -> None:
+    claim = ThresholdOfBest(sentence="s", among=("a", "b"), metric=ACCURACY, at_least=0.5)
+    one = {0: {"validation_accuracy": 0.9, ACCURACY: 0.9}}
+    three = {seed: {"validation_accuracy": 0.5, ACCURACY: 0.5} for seed in range(3)}
+    assert judge(claim, {"a": one, "b": three}).note.startswith("chosen: a")
+
+
+def test_a_best_variant_that_never_reached_the_target_leaves_it_undecided() -> None:
+    claim = ThresholdOfBest(sentence="s", among=("a", "b"), metric=STEPS, at_least=5)
+
+    def found(*reached: float | None) -> Judgement:
+        of = {seed: {"validation_accuracy": 0.9, STEPS: v} for seed, v in enumerate(reached)}
+        return judge(claim, {"a": of, "b": {0: {"validation_accuracy": None, STEPS: 9.0}}})
+
+    assert (found(None, 7.0).verdict, found(None, 7.0).value, found(None, 7.0).n) == (UNDECIDED, None, 2)
+    assert found(None).note == "chosen: a; never reached in 1 of 1 seed"
+    assert found(7.0, 8.0, 7.5).verdict is SUPPORTED
+
+
+def test_a_target_that_two_seeds_never_reached_refutes_a_bound_from_above() -> None:
+    claim = Threshold(sentence="s", variant="a", metric=STEPS, at_most=500)
+    assert judge(claim, steps(a=[None, None])).verdict is REFUTED
+    assert judge(claim, steps(a=[None])).verdict is UNDECIDED
+
+
+def test_a_variant_without_trials_leaves_out_no_seeds() -> None:
+    assert judge(ABOVE, trials(a=[0.5, 0.6])).note == "no trial has it"
+    assert judge(ABOVE, trials(a=[0.5, 0.6], b=[])).note == "no trial has it"
+
+
+def test_a_seed_in_which_the_other_variant_has_no_such_number_is_left_out() -> None:
+    found = {"a": {0: {ACCURACY: 0.5}, 1: {ACCURACY: 0.5}}, "b": {0: {}, 1: {ACCURACY: 0.25}}}
+    assert paired_differences(found, ACCURACY, "a", "b", scale=1.0) == ([0.25], "")
+
+
+@pytest.mark.parametrize(
+    ("b", "needed", "note"),
+    [([0.48, 0.61, 0.66], 12, "closest rival: b"), ([0.52, 0.59, 0.74], 15, "b is ahead")],
+)
+def test_the_seeds_that_would_decide_who_is_best(b: list[float | None], needed: int, note: str) -> None:
+    # To show that it is best, 95%; to show that it is not, with two rivals, 97.5%.
+    claim = Best(sentence="s", metric=ACCURACY, variant="a", among=("b", "c"))
+    found = judge(claim, trials(a=[0.5, 0.6, 0.7], b=b, c=[0.4, 0.4, 0.4]))
+    assert (found.verdict, found.seeds_needed, found.note, found.bound) == (UNDECIDED, needed, note, 0.0)
+    alone = judge(claim, trials(a=[0.5], b=[0.4], c=[0.4]))
+    assert (alone.verdict, alone.bound) == (UNDECIDED, 0.0)
+
+
+def test_the_seeds_that_would_decide_an_equivalence() -> None:
+    # A mean of 0.0167, which is 0.0333 from the margin, with a spread of 0.0252.
+    claim = Equivalent(sentence="s", metric=ACCURACY, variant="a", like="b", within=0.05)
+    found = judge(claim, trials(a=[0.5, 0.6, 0.7], b=[0.48, 0.61, 0.66]))
+    assert (found.verdict, found.seeds_needed) == (UNDECIDED, 5)

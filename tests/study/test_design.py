@@ -101,7 +101,7 @@ def test_a_withdrawn_claim_stays_in_the_study_and_is_not_judged() -> None:
 
 def test_only_a_claim_that_was_made_can_be_withdrawn() -> None:
     claim = Threshold(sentence="it is good", variant="a", metric="test_loss", at_least=0)
-    with pytest.raises(UsageError, match="There is no claim of the study 'Made up' 'it is god'") as raised:
+    with pytest.raises(UsageError, match="There is no claim 'it is god' of the study 'Made up'") as raised:
         study("a", "b", claims=(claim,), withdrawn={"it is god": "no"})
     assert "Did you mean 'it is good'?" in raised.value.message
 
@@ -128,7 +128,7 @@ def test_a_search_is_over_a_field_that_needs_no_new_program() -> None:
 def test_the_values_of_a_search_must_fit_the_field() -> None:
     with pytest.raises(UsageError, match="The recipe field 'learning_rate' is -1; expected a number above 0"):
         variant("a", search=Search(field="learning_rate", values=(0.1, -1)))
-    with pytest.raises(UsageError, match="There is no schedule for a recipe 'cosin'"):
+    with pytest.raises(UsageError, match="There is no schedule 'cosin'"):
         variant("a", search=Search(field="schedule", values=("cosin",)))
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import importlib.metadata
+import os
 import resource
 import sys
 import threading
@@ -142,6 +143,25 @@ def test_of_images_that_are_added_only_the_new_ones_are_computed(
     extended(tmp_path / "whole.features", some, frozen, settings, task="features")
     assert path.read_bytes() == (tmp_path / "whole.features").read_bytes()
     assert np.abs(found - channel_means(some)).max() < 1e-6
+
+
+def test_features_that_the_disk_has_changed_are_set_aside_and_computed_anew(
+    frozen: Frozen, settings: Settings, tmp_path: Path, computed: list[int]
+) -> None:
+    path, some, progress = tmp_path / "some.features", images(20), Watch()
+    right = np.array(extended(path, some, frozen, settings, task="features"))
+    status, content = path.stat(), bytearray(path.read_bytes())
+    content[33] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    assert (extended(path, some, frozen, settings, progress, task="features") == right).all()
+    assert computed == [20, 20]
+    (aside,) = tmp_path.glob("some.features.damaged-*")
+    assert aside.read_bytes() == content
+    assert progress.warned == [
+        f"{path} is damaged: the disk has changed it. It is kept as {aside.name}, and computed anew."
+    ]
 
 
 def test_of_fewer_images_the_first_are_taken(frozen: Frozen, settings: Settings, tmp_path: Path) -> None:

@@ -79,6 +79,19 @@ def test_a_network_is_built_once_for_each_thing_that_it_is_made_of(
     assert len(keys) == len(built) == 6
 
 
+def test_what_an_export_leaves_when_it_is_killed_goes_at_the_next_start(
+    settings: Settings, weights: list[str], built: list[dict[str, Any]]
+) -> None:
+    left = settings.workspace / "backbones" / ".export.abc.part"
+    left.mkdir(parents=True)
+    (left / ".0123.onnx.xyz.part").write_bytes(b"half")
+
+    found = frozen_network(FEATURES, IMAGE, settings)
+
+    assert Path(built[0]["onnx"]).parent.name.startswith(".export.")  # nothing is written beside the finished ones
+    assert sorted(each.suffix for each in found.path.parent.iterdir()) == [".json", ".lock", ".onnx"]
+
+
 def test_random_weights_need_no_file(
     settings: Settings, built: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,11 +190,9 @@ def test_a_network_that_is_really_built_computes_what_keras_does(
 @pytest.mark.slow
 def test_the_export_ends_with_a_killed_command_and_the_next_one_tidies_up(tmp_path: Path) -> None:
     code = (
-        "from fortydays.base.process import children_end_with_this\n"
         "from fortydays.base.settings import read_settings\n"
         "from fortydays.study.features import Features\n"
         "from fortydays.study.frozen import frozen_network\n"
-        "children_end_with_this()\n"
         "features = Features(backbone='mobilenetv2-0.35', side=32, pretrained=False)\n"
         "frozen_network(features, (32, 32, 3), read_settings())\n"
     )

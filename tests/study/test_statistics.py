@@ -113,3 +113,9 @@ def test_a_smaller_distance_needs_more_seeds(distance: float, std: float) -> Non
         assert 2 <= far <= near
         half = student_t(near - 1, confidence=0.95) * std / math.sqrt(near)
         assert half < distance
+
+
+def test_a_thousand_seeds_are_suggested_and_no_more() -> None:
+    # t(n - 1) / sqrt(n) is 0.062055 at n = 1000 and 0.062024 at n = 1001.
+    assert seeds_to_decide(0.06206, 1.0) == 1000
+    assert seeds_to_decide(0.06203, 1.0) is None

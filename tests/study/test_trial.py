@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fortydays.base.errors import TrainingFailedError
+from fortydays.base.errors import TrainingFailedError, UsageError
 from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
 from fortydays.study.design import Measure, Study, Variant
 from fortydays.study.trial import digest_of_arrays, failed_trial, run_trial
@@ -170,28 +170,33 @@ def test_measures_see_the_model_and_the_validation_images_of_their_variants_only
     assert seen == [("the model", (16, 2, 2), np.uint8)]
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_measure_must_be_a_number(value: float) -> None:
-    measure = Measure(name="mine", variants=("a",), function=lambda model, images: value)
-    with pytest.raises(TrainingFailedError) as raised:
-        trial(MadeUpTrainer(), study(measure), SealedSplit(lambda: split(8)))
-    assert raised.value.message == f"The measure 'mine' gave {value}."
+def no_such_layer(model: object, images: object) -> float:
+    raise ValueError("no such layer")
 
 
-def test_a_measure_that_breaks_fails_its_trial_and_says_which() -> None:
-    def broken(model: object, images: object) -> float:
-        raise ValueError("no such layer")
-
-    measure = Measure(name="mine", variants=("a",), function=broken)
-    with pytest.raises(TrainingFailedError, match="The measure 'mine' failed: ValueError: no such layer"):
-        trial(MadeUpTrainer(), study(measure), SealedSplit(lambda: split(8)))
+def told(model: object, images: object) -> float:
+    raise UsageError("mine.py, line 3: no.")
 
 
-def test_a_measure_that_breaks_fails_the_trial_and_not_the_study() -> None:
-    measure = Measure(name="mine", variants=("a",), function=lambda model, images: 1 / 0)
-    with pytest.raises(TrainingFailedError) as raised:
-        trial(MadeUpTrainer(), study(measure), SealedSplit(lambda: split(8)))
-    assert raised.value.message == "The measure 'mine' failed: ZeroDivisionError: division by zero"
+@pytest.mark.parametrize(
+    ("function", "error"),
+    [
+        (lambda model, images: float("nan"), "The measure 'mine' gave nan."),
+        (lambda model, images: float("inf"), "The measure 'mine' gave inf."),
+        (no_such_layer, "The measure 'mine' failed: ValueError: no such layer."),
+        (told, "The measure 'mine' failed: mine.py, line 3: no."),
+    ],
+    ids=["no number", "infinite", "broken", "told"],
+)
+def test_a_measure_that_fails_costs_its_number_alone(function: Any, error: str) -> None:
+    measures = [Measure(name=name, variants=("a",), function=function) for name in ("mine", "mine")]
+    right = Measure(name="right", variants=("a",), function=lambda model, images: 2)
+    found = trial(MadeUpTrainer(), study(*measures, right), SealedSplit(lambda: split(8)))
+    assert (found.result["status"], found.result["error"]) == ("finished", f"{error} {error}")
+    assert found.result["metrics"]["right"] == 2
+    assert "mine" not in found.result["metrics"]
+    assert found.result["metrics"]["test_accuracy"] == 8 / 64
+    assert len(found.variables) == 1
 
 
 @pytest.mark.parametrize(("examples", "name"), [(32, "train"), (16, "validation"), (8, "test")])

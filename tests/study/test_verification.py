@@ -9,6 +9,7 @@ import pytest
 from fortydays.data.catalog import find
 from fortydays.study import evidence as documents
 from fortydays.study.claims import Threshold
+from fortydays.study.code import engine_digest, study_digest
 from fortydays.study.design import Study, Variant
 from fortydays.study.evidence import results_digest, summarize
 from fortydays.study.verification import agreement, code_changes, stale_parts, within_noise
@@ -41,8 +42,8 @@ def made_up(study: Path, accuracies: dict[str, list[float]]) -> dict[str, Any]:
         "details": {"a": {}, "b": {}},
         "backend": "tensorflow",
         "code": {
-            "study": documents.code_digest([study]),
-            "engine": documents.code_digest(documents.engine_files(study, "tensorflow")),
+            "study": study_digest(study),
+            "engine": engine_digest(),
         },
         "trials": trials,
         "variants": summarize(trials),
@@ -87,7 +88,7 @@ def test_of_a_study_of_ones_own_the_code_alone_can_be_compared(evidence: dict[st
     assert code_changes(evidence, study) == []
     study.write_text("x = 2\n")
     assert code_changes(evidence, study) == ["the day's study has changed"]
-    evidence["backend"] = "jax"
+    evidence["code"]["engine"] = "0" * 64
     assert code_changes(evidence, study)[1:] == ["the training engine has changed"]
 
 
@@ -234,3 +235,10 @@ def test_noise_by_hand() -> None:
     assert not within_noise(mean_of_five(0, 0.0), mean_of_five(2.78, 5**0.5), confidence=0.95)
     assert within_noise(mean_of_five(2.77, 5**0.5), mean_of_five(0, 0.0), confidence=0.95)
     assert not within_noise(mean_of_five(2.78, 5**0.5), mean_of_five(0, 0.0), confidence=0.95)
+
+
+def test_degrees_of_freedom_are_rounded_down() -> None:
+    # Welch's are 2.94 here: with 2 of them a difference of 2.777 is within the interval, with 3 one of 2.054.
+    old, new = {"mean": 0.0, "std": 1.0, "n": 3}, {"mean": 2.7, "std": 0.5, "n": 3}
+    assert within_noise(old, new, confidence=0.95)
+    assert not within_noise(old, new | {"mean": 2.8}, confidence=0.95)

@@ -7,6 +7,7 @@ import pytest
 from tracked_runs import made_up_settings
 
 from fortydays.base.settings import Settings
+from fortydays.track import store as module
 from fortydays.track.store import Store, destination, open_store
 
 
@@ -15,6 +16,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"))
+
+
+@pytest.fixture(autouse=True)
+def made_by_copying(empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new store is a copy of the empty one: MLflow takes seconds to make the tables."""
+    monkeypatch.setattr(module, "_make", lambda _, database: shutil.copy(empty_store, database))
 
 
 @pytest.fixture

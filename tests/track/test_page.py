@@ -1,12 +1,10 @@
 """MLflow's page as this program starts it."""
 
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +14,13 @@ import pytest
 import requests
 from tracked_runs import finished_run, made_up_settings, with_uri
 
+import real_browser
 from fortydays.base.errors import UsageError
 from fortydays.base.settings import Settings
 from fortydays.track import page as module
-from fortydays.track import record as records
-from fortydays.track.mirror import Mirrored, mirror
-from fortydays.track.page import serve_page, server_command
+from fortydays.track.page import serve_page
 from fortydays.track.store import Store, destination, open_store
+from fortydays.track.sync import sync
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,15 +48,6 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def test_the_server_listens_here_alone_with_its_guard_on() -> None:
-    command = server_command(5000, Path("/workspace/mlartifacts"))
-    assert command[command.index("--host") + 1] == "127.0.0.1"
-    assert command[command.index("--port") + 1] == "5000"
-    assert "--no-serve-artifacts" in command
-    assert command[command.index("--allowed-hosts") + 1] == "127.0.0.1:5000,localhost:5000"
-    assert not [word for word in command if re.search("security|gunicorn|waitress|cors", word)]
-
-
 def test_a_port_in_use_is_told_with_another_to_try(settings: Settings, taken: int) -> None:
     with pytest.raises(UsageError, match=f"The port {taken} cannot be used: Address already in use") as caught:
         serve_page(settings, port=taken, ready=lambda _: None, note=lambda _: None)
@@ -83,7 +72,7 @@ def test_a_damaged_store_is_named_before_the_page_shows_a_new_one(
     def not_started(*_: object) -> None:
         raise InterruptedError
 
-    monkeypatch.setattr(module, "_running", not_started)
+    monkeypatch.setattr(module, "application", not_started)
     with pytest.raises(InterruptedError):
         serve_page(settings, port=free_port(), ready=said.append, note=said.append)
     (line,) = said
@@ -114,12 +103,12 @@ def page(settings: Settings) -> Iterator[Page]:
 
 @pytest.mark.slow
 def test_the_page_answers_this_machine_alone(settings: Settings, store: Store, page: Page) -> None:
-    mirror(finished_run(settings), store)
-    assert page.said == f"The runs are shown at {page.address}/#/experiments?workflowType=machine_learning\n"
+    sync(finished_run(settings), store)
+    assert page.said == f"The runs are shown at {page.address}\n"
     telemetry = requests.get(f"{page.address}/ajax-api/3.0/mlflow/ui-telemetry", timeout=30).json()
     assert telemetry["disable_ui_telemetry"] is True
-    children = psutil.Process(page.process.pid).children(recursive=True)
-    listening = {c.laddr for child in children for c in child.net_connections() if c.status == "LISTEN"}
+    assert psutil.Process(page.process.pid).children(recursive=True) == []
+    listening = {c.laddr for c in psutil.Process(page.process.pid).net_connections() if c.status == "LISTEN"}
     assert listening == {("127.0.0.1", page.port)}
     search = requests.post(f"{page.address}/api/2.0/mlflow/experiments/search", json={"max_results": 9}, timeout=30)
     assert "fortydays/day02-activations" in [experiment["name"] for experiment in search.json()["experiments"]]
@@ -136,18 +125,29 @@ def test_the_page_answers_this_machine_alone(settings: Settings, store: Store, p
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_the_page_leaves_nothing_behind(settings: Settings, page: Page, number: signal.Signals) -> None:
-    children = psutil.Process(page.process.pid).children(recursive=True)
-    assert children
-    page.process.send_signal(number)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_page_ends_in_time_and_leaves_nothing_behind(
+    settings: Settings, page: Page, number: signal.Signals
+) -> None:
+    before = set(settings.workspace.parent.rglob("*"))
+    with requests.get(page.address, timeout=30, stream=True):  # a browser that stays
+        page.process.send_signal(number)
+        assert page.process.wait(60) == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
     assert page.process.stderr is not None
     assert "Traceback" not in page.process.stderr.read()
-    deadline = time.monotonic() + 10
-    while any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children):
-        assert time.monotonic() < deadline, f"still there: {children}"
-        time.sleep(0.05)
-    assert not list(settings.workspace.glob(".*.part"))
+    assert set(settings.workspace.parent.rglob("*")) == before
+
+
+@pytest.mark.slow
+def test_the_first_visit_shows_the_runs_and_no_assistant(page: Page) -> None:
+    with real_browser.started() as browser:
+        shown = browser.new_page()
+        shown.goto(page.address)
+        shown.get_by_text("Compare", exact=True).wait_for(timeout=60_000)
+        assert shown.url == f"{page.address}/#/experiments?workflowType=machine_learning"
+        shown.wait_for_timeout(1_000)  # the assistant would slide in
+        assert shown.get_by_text("Set up MLflow Assistant").count() == 0
+        assert shown.evaluate("localStorage.getItem('mlflow.assistant.panelOpen_v1')") is None
 
 
 @pytest.mark.slow
@@ -159,13 +159,14 @@ def test_a_run_can_be_sent_to_a_server_and_its_files_seen_there(
     elsewhere = made_up_settings(tmp_path / "elsewhere", tracking_uri=uri)
     run = finished_run(elsewhere)
     server = open_store(destination(elsewhere))
-    assert mirror(run, server) == Mirrored(trials=4, evidence=True, status="FINISHED", changed=True)
-    assert mirror(run, server).changed is False
-    entry = records.entry(records.read(run), page.address)
-    children = server.client.search_runs([entry["experiment_id"]], "tags.`fortydays.trial` LIKE 'relu%'")
-    assert {child.data.tags["mlflow.parentRunId"] for child in children} == {entry["parent"]}
-    for path in ("evidence.json", "learning_curves.svg", "model/model.keras"):
-        where = {"path": path, "run_uuid": entry["parent"]}
+    sent = sync(run, server)
+    assert (sent.outcome, sent.trials) == ("sent", 4)
+    assert sync(run, server).outcome == "already there"
+    experiment = server.client.get_run(sent.parent).info.experiment_id
+    children = server.client.search_runs([experiment], "tags.`fortydays.trial` LIKE 'relu%'")
+    assert {child.data.tags["mlflow.parentRunId"] for child in children} == {sent.parent}
+    for path in ("evidence.json", "model/model.keras"):
+        where = {"path": path, "run_uuid": sent.parent}
         assert requests.get(f"{page.address}/get-artifact", params=where, timeout=30).status_code == 200, path
     assert capfd.readouterr() == ("", "")
     assert "hunter2" not in run.tracking.read_text("utf-8")

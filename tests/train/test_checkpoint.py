@@ -110,3 +110,17 @@ def test_a_state_that_is_no_json_is_refused_before_anything_is_written(path: Pat
     with pytest.raises(ValueError, match="JSON compliant"):
         checkpoints.save(path, Checkpoint(state={"loss": float("nan")}, variables=[], optimizer=[]), identity="")
     assert content(checkpoints.load(path, identity="this trial")) == content(SAVED)
+
+
+def test_nothing_in_a_checkpoint_is_run(path: Path) -> None:
+    class Harmful:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return Path.touch, (path.with_name("harm"),)  # type: ignore[return-value]
+
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    name = next(name for name in arrays if name.startswith("variables"))
+    np.savez(path, **{**arrays, name: np.array([Harmful()], object)})
+    with pytest.raises(StorageError, match="is damaged"):
+        checkpoints.load(path, identity="this trial")
+    assert not path.with_name("harm").exists()

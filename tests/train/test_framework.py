@@ -256,7 +256,9 @@ def test_precision_is_that_of_one_model_only(keras: Any) -> None:
 
     assert build_model(linear, seed=0, precision="bfloat16").compute_dtype == "bfloat16"
     assert build_model(linear, seed=0, precision="bfloat16").dtype == "float32"
-    with pytest.raises(KeyError):
+    with pytest.raises(
+        UsageError, match=r"test_framework\.py, line \d+: The model cannot be built: KeyError: 'no model'"
+    ):
         build_model(fails, seed=0, precision="bfloat16")
     assert build_model(linear, seed=0, precision="float32").compute_dtype == "float32"
     assert linear().compute_dtype == "float32"

@@ -135,3 +135,43 @@ def test_images_too_large_to_turn_are_refused(keras: Any) -> None:
             Trainer(builder=linear, recipe=RECIPE.replace(batch_size=4, **changes), data=data)
         assert raised.value.message == "The recipe turns or zooms images, but they are 1 x 2049."
         assert raised.value.hint == "Set rotation=0 and zoom=0, or use images of at most 2048 pixels a side."
+
+
+def flat(data: TrainingData) -> TrainingData:
+    def of(split: Split) -> Split:
+        return Split(images=split.images.reshape(len(split), 8), labels=split.labels)
+
+    return TrainingData(train=of(data.train), validation=of(data.validation), num_classes=data.num_classes)
+
+
+def of_a_row(*before: Any) -> Any:
+    from keras import Input, Sequential, layers
+
+    return Sequential([Input((8,)), *before, layers.Dense(CLASSES, activation="softmax")])
+
+
+@pytest.mark.parametrize("changes", [{}, {"mixup": 0.5}], ids=["plain", "mixup"])
+def test_rows_of_a_table_are_learned_from_as_the_same_numbers_in_another_shape_are(
+    keras: Any, features: TrainingData, changes: dict[str, Any]
+) -> None:
+    recipe = RECIPE.replace(epochs=2, **changes)
+    of_table = Trainer(builder=of_a_row, recipe=recipe, data=flat(features)).train(seed=3)
+    of_places = Trainer(builder=head, recipe=recipe, data=features).train(seed=3)
+
+    assert bits(of_table.variables) == bits(of_places.variables)
+
+
+def test_normalization_adapts_to_rows_of_a_table(keras: Any, features: TrainingData) -> None:
+    trainer = Trainer(
+        builder=lambda: of_a_row(keras.layers.Normalization()), recipe=RECIPE.replace(epochs=30), data=flat(features)
+    )
+    assert trainer.train(seed=0).history.points[-1].validation_accuracy > 0.7
+
+
+def test_rows_are_no_images(keras: Any, features: TrainingData) -> None:
+    with pytest.raises(UsageError, match=r"changes images \(shift=2\), but the examples are features"):
+        Trainer(builder=of_a_row, recipe=RECIPE.replace(shift=2), data=flat(features))
+    whole = Split(images=np.zeros((64, 8), np.uint8), labels=features.validation.labels)
+    with pytest.raises(UsageError, match=r"Each example is uint8 of shape \(8,\); expected an image") as raised:
+        Trainer(builder=of_a_row, recipe=RECIPE, data=TrainingData(train=whole, validation=whole, num_classes=CLASSES))
+    assert raised.value.hint == "Give other numbers as float32: they are taken as they are."

@@ -72,14 +72,15 @@ def test_a_name_that_does_not_exist_gets_a_suggestion_and_the_list(
 ) -> None:
     with pytest.raises(UsageError) as raised:
         RECIPE.replace(**{field: value})
-    assert raised.value.message == f"There is no {field} for a recipe {value!r}. Did you mean {meant!r}?"
+    kind = {"class_weights": "kind of class weights"}.get(field, field)
+    assert raised.value.message == f"There is no {kind} {value!r}. Did you mean {meant!r}?"
     assert raised.value.hint == f"Known: {', '.join(known)}."
 
 
 @pytest.mark.parametrize("field", ["optimizer", "schedule", "loss", "monitor", "precision"])
 @pytest.mark.parametrize("value", [None, 3, ["adam"]])
 def test_a_name_that_is_no_text_is_refused_too(field: str, value: object) -> None:
-    with pytest.raises(UsageError, match=f"There is no {field} for a recipe"):
+    with pytest.raises(UsageError, match=f"There is no {field} "):
         RECIPE.replace(**{field: value})
 
 
@@ -114,8 +115,8 @@ def test_an_unknown_field_gets_a_suggestion_and_the_list_of_fields() -> None:
 @pytest.mark.parametrize(
     ("optimizer", "options", "message"),
     [
-        ("sgd", {"momentun": 0.9}, "There is no option of the optimizer 'sgd' 'momentun'. Did you mean 'momentum'?"),
-        ("adam", {"momentum": 0.9}, "There is no option of the optimizer 'adam' 'momentum'."),
+        ("sgd", {"momentun": 0.9}, "There is no option 'momentun' of the optimizer 'sgd'. Did you mean 'momentum'?"),
+        ("adam", {"momentum": 0.9}, "There is no option 'momentum' of the optimizer 'adam'."),
         ("sgd", {"momentum": -1}, "'optimizer_options.momentum' is -1; expected a number at least 0 and below 1."),
         ("sgd", {"momentum": 1.5}, "'optimizer_options.momentum' is 1.5; expected a number at least 0 and below 1."),
         ("sgd", {"momentum": True}, "'optimizer_options.momentum' is True; expected a number."),
@@ -180,7 +181,7 @@ def test_a_field_is_set_from_text(setting: str, field: str, value: Any) -> None:
         ("rotation=some", "The recipe field 'rotation' got 'some'; expected a number."),
         ("patience=soon", "The recipe field 'patience' got 'soon'; expected a whole number or 'none'."),
         ("optimizer_options=0.9", "'optimizer_options' is set one option at a time."),
-        ("optimizer_options.momentum=0.9", "There is no option of the optimizer 'adam' 'momentum'."),
+        ("optimizer_options.momentum=0.9", "There is no option 'momentum' of the optimizer 'adam'."),
         (
             "optimizer_options.beta_1=high",
             "The recipe field 'optimizer_options.beta_1' got 'high'; expected a number.",

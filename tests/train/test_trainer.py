@@ -186,7 +186,29 @@ def test_a_model_must_fit_the_data(keras: Any, data: TrainingData, pictures: Tra
     assert raised.value.hint == "Begin it with keras.Input((6, 6))."
     with pytest.raises(UsageError) as raised:
         Trainer(builder=linear, recipe=RECIPE, data=pictures)
-    assert raised.value.message == "The model's input has shape (6, 6); the dataset's images are (6, 6, 1)."
+    assert raised.value.message == "The model's input has shape (6, 6); the dataset's examples are (6, 6, 1)."
+
+
+@pytest.mark.parametrize("when", ["built", "trained"])
+def test_a_layer_that_cannot_compute_in_bfloat16_is_named_with_its_line(
+    keras: Any, data: TrainingData, when: str
+) -> None:
+    class Doubled(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, inputs: Any, training: bool = False) -> Any:
+            if keras.backend.standardize_dtype(inputs.dtype) == "bfloat16" and (training or when == "built"):
+                raise TypeError("float32 was expected")
+            return 2 * inputs
+
+    def model() -> Any:
+        last = keras.layers.Dense(CLASSES, activation="softmax")
+        return keras.Sequential([keras.Input((SIZE, SIZE)), keras.layers.Flatten(), Doubled(name="doubled"), last])
+
+    Trainer(builder=model, recipe=RECIPE.replace(precision="float32"), data=data)
+    with pytest.raises(UsageError) as raised:
+        Trainer(builder=model, recipe=RECIPE.replace(precision="bfloat16"), data=data)
+    place = r"tests/train/test_trainer\.py, line \d+: The model cannot be built at the layer 'doubled' \(Doubled\): "
+    assert re.search(place + "TypeError: .*float32 was expected", raised.value.message)
+    assert 'set precision="float32" in the recipe' in raised.value.hint
 
 
 def test_parameters_are_the_numbers_the_optimizer_may_change(trainer_of: TrainerOf, pictures: TrainingData) -> None:

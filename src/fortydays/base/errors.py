@@ -82,13 +82,16 @@ class TrackingError(FortydaysError):
     """The experiment tracker could not be reached or used."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str], *, about: str = "", hint: str = "") -> UsageError:
+def unknown_name(
+    kind: str, name: str, known: Iterable[str], *, of: str = "", about: str = "", hint: str = ""
+) -> UsageError:
     """The error for a name that does not exist: suggests near misses and lists what exists.
 
     Args:
         kind: what the name was meant to be ("day", "recipe field", ...).
         name: what was given.
         known: what exists, in the order to list it.
+        of: what would have it, such as "the optimizer 'adam'".
         about: what uses the name, such as "the claim 'It learns'".
         hint: what to say instead of listing what exists, where that is too much for one line.
     """
@@ -98,8 +101,9 @@ def unknown_name(kind: str, name: str, known: Iterable[str], *, about: str = "",
     if near:
         match = next(n for n in names if n.lower() == near[0])
         suggestion = f" Did you mean {match!r}?"
+    where = f"{f' of {of}' if of else ''}{f', which {about} names' if about else ''}"
     return UnknownNameError(
-        f"There is no {kind} {shown(given)}{f', which {about} names' if about else ''}.{suggestion}",
+        f"There is no {kind} {shown(given)}{where}.{suggestion}",
         name=given,
         hint=hint or (f"Known: {', '.join(names)}." if names else f"No {kind} exists yet."),
     )

@@ -229,8 +229,9 @@ def has_many_scans(content: bytes, image: "Image") -> bool:
 def upright(image: "Image", *, mode: str, least: int) -> "Image":
     """An opened image decoded, turned as its EXIF orientation says, without transparency, in the mode asked for.
 
-    Transparency is seen on white, as paper is. Numbers with more than eight bits become eight; those with a fraction
-    run from 0 to 1, or, where one is larger, to 255 or 65,535.
+    Transparency is seen on white, as paper is. Numbers with more than eight bits become eight. A file of 16 bits, or
+    one that says what its black and its white are, is taken at its word. Else numbers run from 0 to 1 where they have
+    a fraction, or, where one is larger, to 255 or 65,535.
 
     Args:
         image: from :func:`read_head`.
@@ -245,13 +246,14 @@ def upright(image: "Image", *, mode: str, least: int) -> "Image":
     if image.format in _JPEG:
         # Lets the decoder skip detail that would be thrown away: up to eight times smaller.
         image.draft(None, (least, least))
+    declared = _declared(image)
     if image.size[0] * image.size[1] > _LARGE:
         image = _reduced(image, least)
     image.load()  # some tell only behind their pixels how they are turned
     turned = 1 if hasattr(image, "tag_v2") else orientation(image)  # a TIFF is turned by its decoder
     if image.size[0] * image.size[1] > _LARGE:
-        return _in_bands(image, mode, turned)
-    return _opaque(_turned(image, turned)).convert(mode)
+        return _in_bands(image, mode, turned, declared)
+    return _opaque(_turned(image, turned), declared).convert(mode)
 
 
 def orientation(image: "Image") -> int:
@@ -341,21 +343,21 @@ def _turned(image: "Image", turned: int) -> "Image":
     return image if way is None else image.transpose(way)
 
 
-def _in_bands(image: "Image", mode: str, turned: int) -> "Image":
+def _in_bands(image: "Image", mode: str, turned: int, declared: tuple[float, float] | None) -> "Image":
     """The same as for a small image, a few rows at a time: beside the image, there is only the result in memory."""
     from PIL import Image
 
     width, height = image.size
     rows = max(1, _BAND // width)
     bands = [(top, min(top + rows, height)) for top in range(0, height, rows)]
-    white = 255.0
+    levels = None
     if _has_many_greys(image):
         seen = np.array([_range(np.asarray(image.crop((0, top, width, end)))) for top, end in bands])
         # NumPy's least and most, other than Python's, are not a number where one of them is not.
-        white = _white(float(seen[:, 0].min()), float(seen[:, 1].max()), fraction=image.mode == "F")
+        levels = _levels(float(seen[:, 0].min()), float(seen[:, 1].max()), image.mode, declared)
     whole = Image.new(mode, (width, height) if turned <= 4 else (height, width))
     for top, end in bands:
-        band = _turned(_opaque(image.crop((0, top, width, end)), white=white).convert(mode), turned)
+        band = _turned(_opaque(image.crop((0, top, width, end)), levels).convert(mode), turned)
         place = top if turned in (1, 2, 5, 8) else height - end
         whole.paste(band, (0, place) if turned <= 4 else (place, 0))
     return whole
@@ -367,11 +369,32 @@ def _has_many_greys(image: "Image") -> bool:
 
 
 def _range(numbers: NDArray[Any]) -> tuple[float, float]:
-    return float(numbers.min(initial=0)), float(numbers.max(initial=0))
+    return float(numbers.min()), float(numbers.max())
+
+
+def _declared(image: "Image") -> tuple[float, float] | None:
+    """The pixel values that are black and white, where the format or the file says so."""
+    white = 65535.0 if image.mode.startswith("I") and (image.format == "PNG" or ";16" in image.mode) else None
+    black, tags = 0.0, getattr(image, "tag_v2", {})
+    # TIFF 6.0, section 19: SMinSampleValue and SMaxSampleValue.
+    for tag in (340, 341):
+        try:
+            value = float(np.ravel(tags[tag])[0])
+        except (KeyError, IndexError, TypeError, ValueError):
+            continue
+        black, white = (value, white) if tag == 340 else (black, value)
+    return (black, white) if white is not None and -np.inf < black < white < np.inf else None
+
+
+def _levels(least: float, most: float, mode: str, declared: tuple[float, float] | None) -> tuple[float, float]:
+    """The pixel values that are black and white, for a picture whose values are from ``least`` to ``most``."""
+    if declared is not None and declared[0] <= least and most <= declared[1]:
+        return declared
+    return 0.0, _white(least, most, fraction=mode == "F")
 
 
 def _white(least: float, most: float, *, fraction: bool) -> float:
-    """The pixel value that is white. No file of a scientific camera or program says how far its numbers go."""
+    """The pixel value that is white in a file that does not say so."""
     if not (least >= 0 and most <= 65535):  # not a number is neither
         raise UnreadableImageError(
             Reason.RANGE,
@@ -387,19 +410,19 @@ def _white(least: float, most: float, *, fraction: bool) -> float:
     return white
 
 
-def _opaque(image: "Image", *, white: float = 0) -> "Image":
+def _opaque(image: "Image", levels: tuple[float, float] | None) -> "Image":
     """Without transparency: on white, as paper is. Numbers of more than eight bits become eight.
 
     Args:
         image: decoded.
-        white: the value of such numbers that is white; 0 finds it.
+        levels: the values of such numbers that are black and white, or that the file says are.
     """
     from PIL import Image
 
     if _has_many_greys(image):
         numbers = np.asarray(image, dtype=np.float64)
-        white = white or _white(*_range(numbers), fraction=image.mode == "F")
-        return Image.fromarray((numbers * (255 / white)).clip(0, 255).astype(np.uint8))
+        black, white = _levels(*_range(numbers), image.mode, levels)
+        return Image.fromarray(((numbers - black) * (255 / (white - black))).clip(0, 255).astype(np.uint8))
     if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
         layer = image.convert("RGBA")
         ground = Image.new("RGBA", layer.size, "white")

@@ -48,30 +48,52 @@ def has_ended(process: Mapping[str, Any]) -> bool:
         return False
     if not isinstance(pid, int) or isinstance(pid, bool) or not 0 < pid <= _LARGEST_PID:
         return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+    if not _runs(pid):
         return True
-    except OSError:  # it runs, as another user
-        return False
     return bool(process.get("started")) and process["started"] != _started(pid)
 
 
-def children_end_with_this() -> None:
-    """From now on, the processes of this program that this one starts end when it does, however that comes about."""
-    os.environ[PARENT] = str(os.getpid())
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # as another user
+    return True
+
+
+def child_environment(**more: str) -> dict[str, str]:
+    """This process's environment for a process of this program that is to end when this one does.
+
+    The entry of that process calls :func:`end_with_parent`.
+
+    Args:
+        more: further variables.
+    """
+    return {**os.environ, **more, PARENT: str(os.getpid())}
 
 
 def end_with_parent() -> None:
-    """Have this process, and what it starts, end with the one that has started it, if that one has asked for it.
+    """Have this process end with the one that has started it, however that one ends, if that one has asked for it.
 
-    Importing the package calls this.
+    The entry of each process that this program starts of itself calls it: with :func:`child_environment`, or as a
+    worker of ``multiprocessing``.
+
+    Raises:
+        SystemExit: it has ended already.
     """
-    parent = os.environ.pop(PARENT, "")
-    # A process further down has inherited the variable from one that knows nothing of it.
-    if parent == str(os.getppid()):
-        children_end_with_this()
-        threading.Thread(target=_end_after, args=(int(parent),), daemon=True, name="end with parent").start()
+    told, parent = os.environ.pop(PARENT, ""), os.getppid()
+    if "multiprocessing" in sys.modules:  # it takes time to load, and a worker of it has it loaded
+        import multiprocessing
+
+        starter = multiprocessing.parent_process()
+        told = str(starter.pid) if starter else told
+    if not told:
+        return
+    if told != str(parent) and not _runs(int(told)):
+        raise SystemExit(1)
+    threading.Thread(target=_end_after, args=(parent,), daemon=True, name="end with parent").start()
 
 
 def guarded(command: Sequence[str]) -> list[str]:

@@ -66,6 +66,12 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     )
 
 
+def keep_matplotlib_in_workspace() -> None:
+    """To be called before matplotlib is imported: its settings and font cache go into the workspace, not the home."""
+    if "MPLCONFIGDIR" not in os.environ:
+        os.environ["MPLCONFIGDIR"] = str(read_settings().workspace / "cache" / "matplotlib")
+
+
 def available_cores() -> int:
     """How many cores this process may use (its affinity where the system knows one)."""
     if hasattr(os, "sched_getaffinity"):

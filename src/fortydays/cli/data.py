@@ -65,7 +65,7 @@ def get_dataset(name: _Name, as_json: _Json = False) -> None:
     settings = read_settings()
     with console_progress(streams.console(stderr=True)) as progress:
         if name in photographs.PHOTOGRAPHS:
-            folder = photographs.get(photographs.PHOTOGRAPHS[name], settings, progress)
+            folder = photographs.get(photographs.PHOTOGRAPHS[name], settings, progress, thorough=True)
         else:
             folder = store.get(catalog.find(name), settings, progress)
     if as_json:
@@ -82,13 +82,15 @@ def verify_datasets(
     as_json: _Json = False,
 ) -> None:
     """Read every byte of what is kept and compare with what it should be; change nothing."""
-    from fortydays.data import store
+    from fortydays.data import photographs, store
     from fortydays.data.catalog import DATASETS
+    from fortydays.data.photographs import PHOTOGRAPHS
     from fortydays.data.version_documents import names as own_names
 
     settings = read_settings()
     own = own_names(settings)
-    names = [name] if name else [*(known for known in DATASETS if store.cached(known, settings)), *own]
+    public = (known for known, spec in PHOTOGRAPHS.items() if photographs.cached(spec, settings))
+    names = [name] if name else [*(known for known in DATASETS if store.cached(known, settings)), *public, *own]
     found = [each for known in dict.fromkeys(names) for each in _verifications(known, own, settings)]
     if as_json:
         checks = [
@@ -115,18 +117,21 @@ def verify_datasets(
 def _verifications(name: str, own: list[str], settings: Settings) -> "list[Verification]":
     # A reader's name may be older than the dataset of that name; then both are looked at, as far as they are there.
     from fortydays.base.errors import unknown_name
-    from fortydays.data import store
+    from fortydays.data import photographs, store
     from fortydays.data.catalog import DATASETS
+    from fortydays.data.photographs import PHOTOGRAPHS
 
     found = []
     if name in DATASETS and (name not in own or store.cached(DATASETS[name], settings)):
         found.append(store.verify(name, settings))
+    if name in PHOTOGRAPHS:
+        found.append(photographs.verify(PHOTOGRAPHS[name], settings))
     if name in own:
         from fortydays.data.versions import verify_versions
 
         found.append(verify_versions(name, settings))
     if not found:
-        raise unknown_name("dataset", name, [*DATASETS, *own])
+        raise unknown_name("dataset", name, [*DATASETS, *PHOTOGRAPHS, *own])
     return found
 
 
@@ -170,7 +175,7 @@ def _description(spec: "DatasetSpec", settings: Settings) -> dict[str, Any]:
         "licence": spec.licence,
         "citation": spec.citation,
         "download_bytes": spec.download_bytes,
-        "sources": [source.title for source in spec.sources],
+        "sources": list(dict.fromkeys(each.title for source in spec.sources for each in source.places)),
         "cached": store.cached(spec, settings),
         "path": str(store.path(spec, settings)),
     }
@@ -205,8 +210,8 @@ def _photographs(spec: "PhotographsSpec", settings: Settings) -> dict[str, Any]:
         "licence": spec.licence,
         "citation": spec.citation,
         "photographs": spec.photographs,
-        "download_bytes": spec.archives[0].bytes,
-        "sources": [archive.name for archive in spec.archives],
+        "download_bytes": spec.archives[0].file.max_bytes,
+        "sources": [archive.file.name for archive in spec.archives],
         "cached": photographs.cached(spec, settings),
         "path": str(photographs.folder(spec, settings)),
     }

@@ -165,12 +165,10 @@ def _trained(
     from fortydays.days.loading import find_study, load_study
     from fortydays.study.plan import Request
     from fortydays.study.runner import StudyInterruptedError, run_study
-    from fortydays.track.listener import TrackingListener
+    from fortydays.track.follower import TrackingListener
 
     progress.say("Loading Keras")
     listener = TrackingListener(settings, enabled=track)
-    stopped = True
-    notes: list[str] = []
     try:
         source = load_study(find_study(str(study)), threads=settings.threads)
         request = Request(command=typed_again(sys.argv[1:]))
@@ -179,12 +177,9 @@ def _trained(
         except StudyChangedError as error:
             progress.say(f"{error.message} It begins anew.")
             run, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=True)
-        stopped = False
     except StudyInterruptedError as error:
         raise KeyboardInterrupt from error
-    finally:
-        notes = listener.close(stopped=stopped)
-    return run, evidence, notes
+    return run, evidence, listener.trouble()
 
 
 def _write_page(done: "Fitted", output: Path | None, settings: Settings) -> Path:

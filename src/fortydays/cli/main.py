@@ -7,18 +7,18 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.exceptions import Abort, TyperException
 
 from fortydays import __version__
-from fortydays.base.errors import ExitCode, FortydaysError, UsageError
+from fortydays.base.errors import ExitCode, FortydaysError, UsageError, unknown_name
 from fortydays.base.files import storage_error
 from fortydays.base.privacy import tighten
-from fortydays.base.process import children_end_with_this
+from fortydays.base.process import end_with_parent
 from fortydays.base.settings import read_settings
-from fortydays.base.text import printable
+from fortydays.base.text import printable, shown
 from fortydays.cli import (
     bundle,
     clean,
@@ -119,7 +119,7 @@ def root(
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
-    children_end_with_this()
+    end_with_parent()
     arguments = sys.argv[1:]
     streams.prepare(arguments)
     code = execute(arguments)
@@ -153,9 +153,11 @@ def execute(arguments: list[str]) -> int:
         _print_error(error.message, error.hint, code=code, as_json=as_json)
         return code
     except TyperException as error:
-        usage = isinstance(getattr(error, "exit_code", 1), int) and error.exit_code == ExitCode.USAGE
-        hint = "See `forty --help`." if usage else ""
-        _print_error(error.format_message(), hint, code=error.exit_code, as_json=as_json)
+        if type(error).__name__ == "NoArgsIsHelpError":
+            typer.echo(error.format_message(), err=True)
+        else:
+            message, hint = _of_usage(error, arguments)
+            _print_error(message, hint, code=error.exit_code, as_json=as_json)
         return int(error.exit_code)
     except (KeyboardInterrupt, Abort) as interrupt:
         return _stopped(terminated=isinstance(interrupt, _Terminated) or bool(asked))
@@ -172,6 +174,41 @@ def execute(arguments: list[str]) -> int:
         # The library turns an interrupt that nobody handled into this code, without a word.
         return _stopped(terminated=bool(asked))
     return code if isinstance(code, int) else int(ExitCode.DONE)
+
+
+_EXPECTED = {
+    "Input should be a valid integer": "a whole number",
+    "Input should be a valid number": "a number",
+    "Input should be greater than or equal to ": "at least ",
+    "Input should be less than or equal to ": "at most ",
+}
+"""What the library says of a value that does not fit, and what was expected."""
+
+
+def _of_usage(error: Any, arguments: list[str]) -> tuple[str, str]:
+    """What the library that reads the command line found wrong, in our words: message and hint."""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoSuchOption" and context is not None:
+        known = [option for each in context.command.params for option in each.opts if option.startswith("--")]
+        found = unknown_name("option", error.option_name, [*known, "--help"])
+        return found.message, found.hint
+    said = getattr(error, "message", "")
+    names = getattr(getattr(error, "param", None), "opts", [])
+    for start, expected in _EXPECTED.items():
+        if said.startswith(start) and names:
+            rest = said.removeprefix(start) if expected.endswith(" ") else ""
+            given = _given(names, arguments)
+            return f"{names[0]} is {shown(given) if given else 'wrong'}; expected {expected}{rest}.", ""
+    return error.format_message(), "See `forty --help`." if error.exit_code == ExitCode.USAGE else ""
+
+
+def _given(names: list[str], arguments: list[str]) -> str:
+    """What stands behind an option on the command line."""
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        option, separator, value = argument.partition("=")
+        if option in names:
+            return value if separator else following
+    return ""
 
 
 _WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EINVAL, errno.EPIPE)

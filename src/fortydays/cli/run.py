@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fortydays.base import files
-from fortydays.base.errors import ExitCode, FortydaysError, UsageError
+from fortydays.base.errors import ExitCode, FortydaysError, UsageError, unknown_name
 from fortydays.base.settings import Settings, read_settings
 from fortydays.base.text import counted
 from fortydays.cli import streams
@@ -63,6 +63,7 @@ def run(
         seeds=seeds, only=tuple(only or ()), settings=tuple(settings or ()), engine=engine, command=again
     )
     _check_settings(request.settings)
+    _check_only(day, request.only)
     if publish:
         _check_publishable(day, request)
     with console_progress(console) as progress:
@@ -80,7 +81,7 @@ def run(
     if publish:
         with console_progress(console) as progress:
             _publish(day, evidence, environment, progress)
-    if any(t["status"] == "failed" for t in evidence["trials"]):
+    if any(t["error"] for t in evidence["trials"]):
         return int(ExitCode.FAILED)
     if strict and any(c["verdict"] != "supported" for c in evidence["claims"]):
         return int(ExitCode.NOT_MET)
@@ -97,25 +98,20 @@ def _run(
     no_track: bool,
 ) -> "tuple[RunFolder, dict[str, Any], list[str]]":
     from fortydays.study.runner import StudyInterruptedError, run_study
-    from fortydays.track.listener import TrackingListener
+    from fortydays.track.follower import TrackingListener
 
     files.make_folder(settings.workspace)
     again = f"Continue with: {request.command}"
     listener = TrackingListener(settings, enabled=not no_track)
     with stopping_in_time(lambda: f"Stopped. {_kept(listener.run)}\n{again}"):
-        stopped = False
         try:
             source = _load(day, settings, progress)
             folder, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=fresh)
         except StudyInterruptedError as error:
-            stopped = True
             raise StudyInterruptedError(error.message, hint=again) from error.__cause__
         except KeyboardInterrupt as interrupt:
-            stopped = True
             raise StudyInterruptedError(f"Stopped. {_kept(listener.run)}", hint=again) from interrupt
-        finally:
-            notes = listener.close(stopped=stopped)
-    return folder, evidence, notes
+    return folder, evidence, listener.trouble()
 
 
 def _load(day: str, settings: Settings, progress: "Progress") -> "StudySource":
@@ -133,15 +129,49 @@ def _kept(run: "RunFolder | None") -> str:
 
 
 def _check_settings(settings: tuple[str, ...]) -> None:
-    """Refuse a mistyped ``--set`` before Keras is loaded. Raises UsageError.
+    """Refuse a mistyped ``--set`` before Keras is loaded. Raises UsageError."""
+    from fortydays.train.recipe import OPTIMIZERS, Recipe
 
-    An optimizer's own options are left to the study, which names the optimizer.
-    """
-    from fortydays.train.recipe import Recipe
-
+    named = [value.strip() for field, _, value in (each.partition("=") for each in settings) if field == "optimizer"]
     for setting in settings:
         if not setting.startswith("optimizer_options."):
             Recipe(epochs=1).with_setting(setting)
+    for setting in settings:
+        if setting.startswith("optimizer_options."):
+            # Where none is named, the study names one for each variant, and says which does not have the option.
+            option, candidates = (
+                setting.partition("=")[0].removeprefix("optimizer_options.").strip(),
+                named or OPTIMIZERS,
+            )
+            fitting = [optimizer for optimizer in candidates if option in OPTIMIZERS[optimizer]]
+            if not fitting:
+                known = sorted({known for optimizer in candidates for known in OPTIMIZERS[optimizer]})
+                raise unknown_name(
+                    "option", option, known, of=f"the optimizer {named[0]!r}" if named else "any optimizer"
+                )
+            Recipe(epochs=1, optimizer=fitting[0]).with_setting(setting)
+
+
+def _check_only(day: str, only: tuple[str, ...]) -> None:
+    """Refuse a mistyped ``--only`` of a day before Keras is loaded: the published evidence knows the variants.
+
+    Raises:
+        UsageError: neither the evidence nor the study file knows such a variant or group.
+        StorageError: the evidence is damaged.
+    """
+    from fortydays.days.loading import find_study
+    from fortydays.study.evidence import published
+
+    file = find_study(day) if only else None
+    evidence = published().read(file.day) if file is not None and file.day is not None else None
+    if file is None or evidence is None:
+        return
+    details = evidence["details"]
+    known = dict.fromkeys([*details, *(group for each in details.values() if (group := each.get("group")))])
+    source = file.path.read_text("utf-8")
+    for name in only:
+        if name not in known and name not in source:
+            raise unknown_name("variant", name, known)
 
 
 def _check_publishable(day: str, request: "Request") -> None:
@@ -168,7 +198,7 @@ def _publish(day: str, evidence: dict[str, Any], settings: Settings, progress: "
     from fortydays.study.evidence import publish
     from fortydays.study.identity import identity_of_study
 
-    if any(t["status"] == "failed" for t in evidence["trials"]):
+    if any(t["error"] for t in evidence["trials"]):
         raise FortydaysError("Evidence with failed trials is not published.", hint="The run is kept: forty runs")
     study = load_study(find_study(day), threads=settings.threads).study
     identity = identity_of_study(

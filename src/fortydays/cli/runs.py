@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from fortydays.study.runs import RunFolder
+    from fortydays.track.store import Destination
 
 
 NO_EVIDENCE = "no evidence (damaged)"
@@ -65,9 +66,9 @@ def runs(
     from fortydays.track.store import destination
 
     settings = read_settings()
-    folder, tracker = settings.runs, ""
+    folder, tracker = settings.runs, None
     with contextlib.suppress(TrackingError):  # said where the tracker is used
-        tracker = destination(settings).shown
+        tracker = destination(settings)
     lines = [_line(run, tracker) for run in list_runs(folder)]
     damaged = [run.path for run in damaged_runs(folder)]
     if as_json:
@@ -84,7 +85,7 @@ def runs(
         typer.echo(f"Warning: {path} is damaged: its run.json cannot be read. It is left as it is.", err=True)
 
 
-def _line(run: "RunFolder", tracker: str) -> RunLine:
+def _line(run: "RunFolder", tracker: "Destination | None") -> RunLine:
     from fortydays.report.lookup import command_of, is_without_evidence, train_again
     from fortydays.track import record
 
@@ -106,7 +107,7 @@ def _line(run: "RunFolder", tracker: str) -> RunLine:
         problem=problem,
         command=_typed(document) or command_of(document.get("request"), day=day, name=name),
         tracking=record.trouble(run),
-        tracked=bool(tracker) and record.is_sent(run, tracker),
+        tracked=tracker is not None and record.is_sent(run, tracker),
     )
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fortydays.base import files
-from fortydays.base.errors import FortydaysError, UsageError
-from fortydays.base.settings import available_cores, read_settings
+from fortydays.base.errors import FortydaysError, UsageError, unknown_name
+from fortydays.base.process import child_environment
+from fortydays.base.settings import Settings, available_cores, read_settings
 
 if TYPE_CHECKING:
     from fortydays.serve.server import Running
@@ -78,7 +79,9 @@ def serve(
     settings = read_settings()
     access = access_for(host, token=settings.service_token, hosts=tuple(allow_host or ()))
     folder = files.make_private_folder(settings.workspace / _FOLDER)
-    sources = {MAIN: source_of(model or _only_champion())}
+    sources = {MAIN: source_of(model or _only_champion(settings))}
+    if sources[MAIN].model and not _has_registry(settings):
+        raise unknown_name("model", model, [])
     if shadow:
         sources[SHADOW] = shadow_of(sources[MAIN], shadow)
     listening = bound(host, port)
@@ -156,14 +159,28 @@ def _reload(service: "Running") -> dict[str, Any]:
     return dict(document)
 
 
-def _only_champion() -> str:
+def _has_registry(settings: Settings) -> bool:
+    """Whether there can be a registered model. To make a registry only to find it empty takes seconds."""
+    from fortydays.track.store import destination
+
+    database = destination(settings).database
+    return database is None or files.exists(database)
+
+
+def _only_champion(settings: Settings) -> str:
     """The one model that can be meant where none is named."""
     import subprocess
     import sys
 
+    if not _has_registry(settings):
+        raise UsageError("No model is registered yet.", hint="Register one with: forty register DAY")
     # Another process asks the registry: what it loads for that would stay in the service's memory.
     told = subprocess.run(
-        [sys.executable, "-P", "-m", "fortydays", "models", "--json"], capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-m", "fortydays", "models", "--json"],
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     try:
         document = json.loads(told.stdout)
@@ -172,7 +189,7 @@ def _only_champion() -> str:
         raise UsageError("Name a model or the folder of a bundle: forty serve NAME") from None
     if len(names) != 1:
         raise UsageError(
-            f"{len(names)} models have a champion{': ' + ', '.join(names) if names else ''}.",
+            f"Several models have a champion: {', '.join(names)}." if names else "No model has a champion.",
             hint="Name one: forty serve NAME. A champion is made with: forty promote NAME@VERSION --to champion",
         )
     return str(names[0])

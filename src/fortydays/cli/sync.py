@@ -1,12 +1,13 @@
-"""``forty sync``: send to the tracker what it does not have yet."""
+"""``forty sync``: send to MLflow what it does not have yet."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from fortydays.base.errors import ExitCode
+from fortydays.base.errors import ExitCode, FortydaysError
 from fortydays.base.settings import read_settings
+from fortydays.base.text import counted
 
 
 def sync(
@@ -15,42 +16,42 @@ def sync(
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of lines.")] = False,
 ) -> None:
-    """Send every run, or one, to the tracker; what is there already is not sent again."""
+    """Send every run, or one, to MLflow; what is there already is not sent again."""
     from fortydays.study.runs import damaged_runs, find_run, list_runs
-    from fortydays.track.store import destination, open_store
-    from fortydays.track.sync import Synced
+    from fortydays.track.store import UnreachableError, destination, open_store
     from fortydays.track.sync import sync as send
+
+    def note(line: str) -> None:
+        typer.echo(line, err=True)
 
     settings = read_settings()
     where = destination(settings)
     runs = [find_run(settings.runs, run_id)] if run_id else list_runs(settings.runs)
     for damaged in [] if run_id else damaged_runs(settings.runs):
-        typer.echo(f"Left out, because its run.json is damaged: {damaged.path}", err=True)
-    done: list[Synced] = []
-    notes: tuple[str, ...] = ()
-    if runs:
-        store = open_store(where, waiting=lambda line: typer.echo(line, err=True))
-        notes = store.notes
-        for note in notes:
-            typer.echo(f"Warning: {note}", err=True)
-        for each in send(runs, store):
-            done.append(each)
-            if not as_json:
-                typer.echo(_line(each.run_id, each.outcome, each.trials, each.reason))
+        note(f"Left out, because its run.json is damaged: {damaged.path}")
+    store = open_store(where, waiting=note) if runs else None
+    for line in store.notes if store else ():
+        note(f"Warning: {line}")
+    done: list[dict[str, Any]] = []
+    for run in runs:
+        outcome, trials, reason = "failed", 0, ""
+        try:
+            assert store is not None
+            synced = send(run, store, waiting=note)
+            outcome, trials = synced.outcome, synced.trials
+        except UnreachableError:  # with the other runs it would be the same
+            raise
+        except FortydaysError as error:
+            reason = f"{error.message} {error.hint}".strip()
+        done.append({"run_id": run.run_id, "outcome": outcome, "trials": trials, "reason": reason})
+        if not as_json:
+            detail = f" ({counted(trials, 'trial')})" if trials else ""
+            typer.echo(f"{run.run_id}: {outcome}{detail}{f': {reason}' if reason else ''}")
     if as_json:
-        document = {
-            "schema_version": 1,
-            "destination": where.shown,
-            "notes": list(notes),
-            "runs": [{"run_id": e.run_id, "outcome": e.outcome, "trials": e.trials, "reason": e.reason} for e in done],
-        }
+        notes = list(store.notes) if store else []
+        document = {"schema_version": 1, "destination": where.shown, "notes": notes, "runs": done}
         typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
     elif not runs:
         typer.echo(f"There is no run in {settings.runs}.")
-    if any(each.outcome == "failed" for each in done):
+    if any(each["outcome"] == "failed" for each in done):
         raise typer.Exit(ExitCode.FAILED)
-
-
-def _line(run_id: str, outcome: str, trials: int, reason: str) -> str:
-    detail = f" ({trials} {'trial' if trials == 1 else 'trials'})" if trials else ""
-    return f"{run_id}: {outcome}{detail}{f': {reason}' if reason else ''}"

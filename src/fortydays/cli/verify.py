@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fortydays.base.errors import DataError, ExitCode, FortydaysError
+from fortydays.base.process import end_with_parent
 from fortydays.base.progress import SILENT
 from fortydays.base.settings import Settings, available_cores, read_settings
 from fortydays.cli import streams
@@ -72,7 +73,7 @@ def _found(days: "list[Day]", settings: Settings, progress: "Progress") -> list[
     progress.start(task, total=float(len(days)), unit="days")
     # A process that has traced one study is let go: frameworks give back little of what they took.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1, initializer=end_with_parent) as pool:
         # The later days have the larger networks: begun first, they are not waited for in the end.
         work = {day.number: pool.submit(_verify, day, settings) for day in reversed(days)}
         for number, _ in enumerate(as_completed(work.values())):

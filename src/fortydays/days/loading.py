@@ -1,27 +1,32 @@
 """From a day's name, or the path of a study file of one's own, to the study in it."""
 
 import contextlib
-import dataclasses
 import functools
 import importlib
 import importlib.util
 import re
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, StudyChangedError, UsageError
+from fortydays.base.traces import shown_path
+from fortydays.data.library import pinned
+from fortydays.data.own.dataset import is_own
 from fortydays.days.journey import JOURNEY, find_day, folder, is_ready
-from fortydays.days.mistakes import explained, shown_path, without_study
+from fortydays.days.mistakes import explained, placed, without_study
 from fortydays.study.design import Study, Variant
 from fortydays.study.plan import StudySource
-from fortydays.study.trial import StudyReference
+from fortydays.study.trial import TrialSpec
 
 if TYPE_CHECKING:
     import keras
+
+Told, Result = ParamSpec("Told"), TypeVar("Result")
 
 LONGEST_NAME = 40
 """Characters of a study's name; with a time and a few more it becomes a run's id."""
@@ -94,33 +99,42 @@ def load_study(file: StudyFile, *, threads: int) -> StudySource:
     if not isinstance(study, Study):
         raise without_study(file.path, module)
     if file.day is None:
-        variants = tuple(_guarded(variant, file.path, module) for variant in study.variants)
-        study = dataclasses.replace(study, variants=variants)
+        try:
+            classes = None if is_own(study.dataset) else len(pinned(study.dataset).classes)
+        except UsageError as error:
+            raise placed(error, file.path) from error
+        variants = tuple(_guarded(variant, file.path, module, classes) for variant in study.variants)
+        measures = [replace(m, function=_told(m.function, file.path, module)) for m in study.measures]
+        exhibits = [replace(e, make=_told(e.make, file.path, module)) for e in study.exhibits]
+        study = replace(study, variants=variants, measures=tuple(measures), exhibits=tuple(exhibits))
     return StudySource(day=file.day, name=file.name, path=file.path, study=study)
 
 
-def load_referenced(reference: StudyReference, threads: int) -> StudySource:
-    """Load the study that a trial is of, in a process that has only the trial's spec.
-
-    Args:
-        reference: to the study.
-        threads: what Keras will compute with.
+def load_study_of(spec: TrialSpec) -> StudySource:
+    """Load the study of a trial in a process that has only the trial's spec.
 
     Raises:
         UsageError: there is no such day or file.
-        StudyChangedError: the file has another content than the reference says; it is not run.
+        StudyChangedError: the file has another content than the spec says; it is not run.
     """
-    file = find_study(reference.path if reference.day is None else str(reference.day))
-    if reference.day is None and files.sha256_of_file(file.path) != reference.sha256:
+    file = find_study(spec.path if spec.day is None else str(spec.day))
+    if spec.day is None and files.sha256_of_file(file.path) != spec.sha256:
         raise StudyChangedError(
             f"{shown_path(file.path)} has changed since its trials were asked for, so it is not run.",
             hint="Give the same command again, to continue or begin anew with the study as it is now.",
         )
-    return load_study(file, threads=threads)
+    return load_study(file, threads=spec.threads)
 
 
-def _guarded(variant: Variant, path: Path, module: ModuleType) -> Variant:
-    """The variant, with a function that builds its model or says in words why it cannot."""
+def _guarded(variant: Variant, path: Path, module: ModuleType, classes: int | None) -> Variant:
+    """The variant, with a function that builds its model or says in words why it cannot.
+
+    Args:
+        variant: of the study in the file.
+        path: the file.
+        module: what it was imported as.
+        classes: how many the dataset has, where that is known before it is loaded.
+    """
     build = variant.model
     if not isinstance(build, FunctionType):  # one of ours
         return variant
@@ -139,9 +153,33 @@ def _guarded(variant: Variant, path: Path, module: ModuleType) -> Variant:
                 f"{type(made).__name__}; expected a Keras model.",
                 hint="Does the function end with `return model`?",
             )
+        found = made.output_shape if made.built else None
+        if classes is not None and isinstance(found, tuple) and (len(found) != 2 or found[-1] != classes):
+            code = build.__code__
+            raise UsageError(
+                f"{shown_path(Path(code.co_filename))}, line {code.co_firstlineno}: the model of the variant "
+                f"{variant.name!r} gives an output of shape {found}; expected (None, {classes}), one probability for "
+                f"each of the dataset's {classes} classes.",
+                hint=f'End it with layers.Dense({classes}, activation="softmax").',
+            )
         return made
 
-    return dataclasses.replace(variant, model=model)
+    return replace(variant, model=model)
+
+
+def _told(function: "Callable[Told, Result]", path: Path, module: ModuleType) -> "Callable[Told, Result]":
+    """A function of a study file that says where in the file it has failed."""
+
+    @functools.wraps(function)
+    def told(*arguments: Told.args, **named: Told.kwargs) -> Result:
+        try:
+            return function(*arguments, **named)
+        except FortydaysError:
+            raise
+        except Exception as error:
+            raise explained(error, path, module) from error
+
+    return told
 
 
 def study_name(path: Path) -> str:

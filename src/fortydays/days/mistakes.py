@@ -1,23 +1,21 @@
 """What is wrong with a study file, in words: where, which field, what is known."""
 
 import ast
-import contextlib
 import dataclasses
 import difflib
 import importlib
 import inspect
 import re
 import sys
-import sysconfig
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
-import fortydays
 from fortydays.base.errors import FortydaysError, UsageError, unknown_name
 from fortydays.base.text import shown
+from fortydays.base.traces import is_readers, shown_path
 from fortydays.study.fields import check_fields
 
 _UNEXPECTED = re.compile(r"(?P<call>[\w.<>]+)\(\) got an unexpected keyword argument '(?P<name>\w+)'")
@@ -44,10 +42,18 @@ def explained(error: BaseException, path: Path, module: ModuleType) -> UsageErro
         return UsageError(f"{where}: this is not Python: {error.msg}{f': {shown(text)}' if text else ''}.")
     frame, position = _own_frame(error, path)
     if frame is None:
-        return UsageError(f"{_place(path, None)} could not be loaded: {_text(error)}")
+        return UsageError(f"{_place(path, None)}: {_text(error)}")
     found = _in_words(error, module)
     line = _line_of(found, frame, position) or position[0]
     return UsageError(f"{_place(Path(frame.f_code.co_filename), line)}: {found.message}", hint=found.hint)
+
+
+def placed(error: FortydaysError, path: Path) -> UsageError:
+    """An error about a name that a study file gives in quotes, with the line that gives it."""
+    name = getattr(error, "name", None)
+    lines = [n.lineno for n in ast.walk(_tree(path)) if isinstance(n, ast.Constant) and name and n.value == name]
+    where = _place(path, lines[0] if len(lines) == 1 else None)
+    return UsageError(f"{where}: {error.message}", hint=error.hint)
 
 
 def without_study(path: Path, module: ModuleType) -> UsageError:
@@ -78,6 +84,8 @@ def _in_words(error: BaseException, module: ModuleType) -> FortydaysError:
         return wrong
     if isinstance(error, TypeError):
         return _of_call(error, module) or UsageError(_text(error))
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        return _named(UsageError(f"{error.obj.__name__} has no {error.name!r}."), error.name, vars(error.obj))
     if isinstance(error, NameError) and error.name:
         return _named(UsageError(f"The name {error.name!r} is not defined."), error.name, vars(module))
     if isinstance(error, ImportError):
@@ -161,16 +169,12 @@ def _named(error: UsageError, name: str, known: dict[str, Any]) -> UsageError:
 
 def _own_frame(error: BaseException, path: Path) -> tuple[FrameType | None, tuple[int, int]]:
     """The deepest frame of the file, or of what lies beside it, with the line and column of what it was doing."""
-    foreign = [
-        Path(fortydays.__file__).parent,
-        *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")),
-    ]
     found: tuple[FrameType | None, tuple[int, int]] = (None, (0, 0))
     trace: TracebackType | None = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
         place = Path(code.co_filename)
-        if place == path or (place.is_file() and not any(place.is_relative_to(each) for each in foreign)):
+        if place == path or is_readers(place):
             line, _, column, _ = list(code.co_positions())[trace.tb_lasti // 2]
             found = trace.tb_frame, (line or trace.tb_lineno, column or 0)
         trace = trace.tb_next
@@ -179,15 +183,19 @@ def _own_frame(error: BaseException, path: Path) -> tuple[FrameType | None, tupl
 
 def _line_of(error: FortydaysError, frame: FrameType, position: tuple[int, int]) -> int | None:
     """The line of the field or the name that an error is about, inside the call that raised it."""
-    try:
-        tree = ast.parse(Path(frame.f_code.co_filename).read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return None
+    tree = _tree(Path(frame.f_code.co_filename))
     call = next((n for n in ast.walk(tree) if isinstance(n, ast.Call) and (n.lineno, n.col_offset) == position), None)
     if call is None:
         return None
     lines = set(_lines(call, error))
     return lines.pop() if len(lines) == 1 else None
+
+
+def _tree(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return ast.Module(body=[], type_ignores=[])
 
 
 def _lines(call: ast.Call, error: FortydaysError) -> Iterator[int]:
@@ -207,13 +215,6 @@ def _lines(call: ast.Call, error: FortydaysError) -> Iterator[int]:
                     yield keyword.lineno
         elif isinstance(node, ast.Constant) and not field and name is not None and node.value == name:
             yield node.lineno
-
-
-def shown_path(path: Path) -> str:
-    """A file as a reader calls it: from the folder that they are in, where it is below."""
-    with contextlib.suppress(ValueError, OSError):
-        return str(path.relative_to(Path.cwd()))
-    return str(path)
 
 
 def _place(path: Path, line: int | None) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base.text import shown
+from fortydays.base.values import fields_as_json
 
 UNEVEN = 1.5
 """From this many times as many photographs in the largest class as in the smallest, photographs are weighted."""
@@ -53,16 +54,7 @@ class Balance:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return {
-            "counts": list(self.counts),
-            "largest": self.largest,
-            "smallest": self.smallest,
-            "largest_share": self.largest_share,
-            "ratio": self.ratio,
-            "weighted": self.weighted,
-            "weights": list(self.weights),
-            "sentence": self.sentence,
-        }
+        return {**fields_as_json(self), "sentence": self.sentence}
 
 
 def _times(ratio: float) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fortydays.base.values import fields_as_json
 from fortydays.fit.balance import Balance
 from fortydays.fit.label_errors import LabelErrors
 from fortydays.fit.learning_curve import LearningCurve
@@ -25,26 +26,16 @@ class BackboneFacts:
     Attributes:
         title: its name in text.
         side: pixels of the images it was shown, upwards and sideways.
-        sha256: of the file its weights came from.
+        weights_sha256: of the file its weights came from.
         source: where they were published.
         licence: under which.
     """
 
     title: str
     side: int
-    sha256: str
+    weights_sha256: str
     source: str
     licence: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "title": self.title,
-            "side": self.side,
-            "weights_sha256": self.sha256,
-            "source": self.source,
-            "licence": self.licence,
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +51,6 @@ class Chosen:
     variant: str
     seed: int
     description: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {"variant": self.variant, "seed": self.seed, "description": self.description}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,20 +79,6 @@ class HeldOutResult:
     mean_high: float | None
     largest_share: float
 
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "images": self.images,
-            "accuracy": self.accuracy,
-            "low": self.low,
-            "high": self.high,
-            "seeds": self.seeds,
-            "mean": self.mean,
-            "mean_low": self.mean_low,
-            "mean_high": self.mean_high,
-            "largest_share": self.largest_share,
-        }
-
 
 @dataclass(frozen=True, kw_only=True)
 class ClassResult:
@@ -127,17 +100,6 @@ class ClassResult:
     precision: float | None
     recall: float | None
 
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "name": self.name,
-            "train": self.train,
-            "validation": self.validation,
-            "test": self.test,
-            "precision": self.precision,
-            "recall": self.recall,
-        }
-
 
 @dataclass(frozen=True, kw_only=True)
 class Mistake:
@@ -156,16 +118,6 @@ class Mistake:
     answer: str
     probability: float
     row: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "file": self.file,
-            "label": self.label,
-            "answer": self.answer,
-            "probability": self.probability,
-            "row": self.row,
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,17 +139,6 @@ class LabelError:
     suggested: str
     score: float
     row: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "file": self.file,
-            "split": self.split,
-            "label": self.label,
-            "suggested": self.suggested,
-            "score": self.score,
-            "row": self.row,
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,14 +163,7 @@ class Attention:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values; the map to three decimals."""
-        return {
-            "file": self.file,
-            "label": self.label,
-            "answer": self.answer,
-            "probability": self.probability,
-            "row": self.row,
-            "heat": [[round(value, 3) for value in row] for row in self.heat],
-        }
+        return {**fields_as_json(self), "heat": [[round(value, 3) for value in row] for row in self.heat]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,30 +219,7 @@ class Findings:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "name": self.name,
-            "place": self.place,
-            "created": self.created,
-            "model": self.model,
-            "alias": self.alias,
-            "backbone": self.backbone.as_dict(),
-            "inspection": dict(self.inspection),
-            "classes": list(self.classes),
-            "chosen": self.chosen.as_dict(),
-            "test": self.test.as_dict(),
-            "calibration": None if self.calibration is None else self.calibration.as_dict(),
-            "unknown": None if self.unknown is None else self.unknown.as_dict(),
-            "confusion": [list(row) for row in self.confusion],
-            "per_class": [each.as_dict() for each in self.per_class],
-            "mistakes": [each.as_dict() for each in self.mistakes],
-            "label_errors": [each.as_dict() for each in self.label_errors],
-            "attention": [each.as_dict() for each in self.attention],
-            "learning_curve": None if self.learning_curve is None else self.learning_curve.as_dict(),
-            "balance": self.balance.as_dict(),
-            "gates": [dict(gate) for gate in self.gates],
-            "seconds": dict(self.seconds),
-        }
+        return {"schema_version": SCHEMA_VERSION, **fields_as_json(self)}
 
 
 def confusion_matrix(

@@ -552,7 +552,7 @@ def _findings(
         backbone=found_out.BackboneFacts(
             title=find_backbone(chosen.backbone.name).title,
             side=kept.side,
-            sha256=chosen.obtained.sha256,
+            weights_sha256=chosen.obtained.sha256,
             source=_public_source(chosen.obtained.source),
             licence=weights_of_backbone.licence,
         ),

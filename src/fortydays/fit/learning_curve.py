@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base.progress import SILENT, Progress
+from fortydays.base.values import fields_as_json
 from fortydays.fit.softmax_regression import choose_spread, some_of_each, train
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
@@ -61,16 +62,6 @@ class CurvePoint:
     high: float
     draws: int
 
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "images": self.images,
-            "accuracy": self.accuracy,
-            "low": self.low,
-            "high": self.high,
-            "draws": self.draws,
-        }
-
 
 @dataclass(frozen=True, kw_only=True)
 class PowerLaw:
@@ -83,10 +74,6 @@ class PowerLaw:
     def at(self, images: float) -> float:
         """The accuracy after that many."""
         return float(self.limit - self.factor * images**-self.exponent)
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {"limit": self.limit, "factor": self.factor, "exponent": self.exponent}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,16 +93,6 @@ class Prediction:
     gain: float
     low: float
     high: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "images": self.images,
-            "accuracy": self.accuracy,
-            "gain": self.gain,
-            "low": self.low,
-            "high": self.high,
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,14 +137,7 @@ class LearningCurve:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return {
-            "points": [point.as_dict() for point in self.points],
-            "validated": self.validated,
-            "law": None if self.law is None else self.law.as_dict(),
-            "twice": None if self.twice is None else self.twice.as_dict(),
-            "verdict": self.verdict,
-            "sentence": self.sentence,
-        }
+        return {**fields_as_json(self), "sentence": self.sentence}
 
 
 def measure_learning_curve(

@@ -9,7 +9,7 @@ from typing import Any
 from fortydays.base.errors import StorageError
 from fortydays.fit.findings import SCHEMA_VERSION, Findings
 
-_OTHER_NAMES = {"sha256": "weights_sha256", "before": "error_before", "after": "error_after"}
+_OTHER_NAMES = {"before": "error_before", "after": "error_after"}
 
 
 def findings_from(document: Mapping[str, Any]) -> Findings:

@@ -31,7 +31,7 @@ class Backbone:
         features: how many numbers it makes of an image, averaged over the places in it.
         last_block: the layer before its last block.
         block_features: how many numbers that layer gives for each place.
-        multiply_adds: what it computes for an image of that side, as :func:`fortydays.models.cost.multiply_adds`
+        multiply_adds: what it computes for an image of that side, as :func:`fortydays.train.cost.multiply_adds`
             counts.
         block_multiply_adds: what of that is done after the layer before its last block.
         width: of a MobileNetV2; 0 for an EfficientNet-Lite0.

@@ -70,16 +70,6 @@ class Threshold:
     high: float
     images: int
 
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "below": self.below,
-            "false_alarms": self.false_alarms,
-            "low": self.low,
-            "high": self.high,
-            "images": self.images,
-        }
-
 
 def softmax(logits: NDArray[np.float32], *, temperature: float = 1.0) -> NDArray[np.float32]:
     """Probabilities from logits.

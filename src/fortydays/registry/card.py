@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import files
-from fortydays.base.settings import Settings
+from fortydays.base.settings import Settings, keep_matplotlib_in_workspace
 from fortydays.base.text import counted
 from fortydays.data.arrays import Split
 from fortydays.registry.contents import CARD_FILE, PICTURE_FILE
 from fortydays.registry.scratch import scratch
 from fortydays.study.design import Shown
 from fortydays.study.exhibits import confident_mistakes
-from fortydays.track.curves import keep_matplotlib_in_workspace
 
 if TYPE_CHECKING:
     from fortydays.registry.catalog import Catalog, Version

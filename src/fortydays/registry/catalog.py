@@ -10,7 +10,7 @@ makes the model ``NAME.lock`` holds the lock of NAME, for as long as the model b
 import contextlib
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,16 @@ from fortydays.base.errors import FortydaysError, UsageError, unknown_name
 from fortydays.base.text import printable
 from fortydays.registry.names import CHAMPION, Reference, check_name
 from fortydays.registry.package import MANIFEST, DamagedPackageError, Manifest, check, read
-from fortydays.track.store import Store, UnreachableError, artifacts_at, experiment_id, located, using_mlflow
+from fortydays.track.store import (
+    Store,
+    UnreachableError,
+    artifacts_at,
+    every,
+    experiment_id,
+    located,
+    refused_as,
+    using_mlflow,
+)
 
 EXPERIMENT = "fortydays/models"
 """The tracker's experiment under which the versions' files are kept."""
@@ -33,9 +42,9 @@ _RETIRED_TAG = "fortydays.retired"
 _LONGEST_REASON = 500
 _LONGEST_TAG = 4_800
 _LARGEST_FILE = 2**31
-_AT_ONCE = 1_000
 _ARTIFACTS = "model"
 _SECONDS_FOR_LOCK = 60.0
+_EXISTS, _MISSING = "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST"
 _NOT_REACHED = "See what there is with: forty models"
 
 
@@ -117,24 +126,21 @@ class Catalog:
 
     Args:
         store: an opened destination.
+
+    Attributes:
+        store: the same.
     """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self.store = store
         self._client = store.client
         self._tokens: dict[str, str] = {}  # of the locks that are held, by model
 
     def names(self) -> list[str]:
         """The models that this program has registered, by name."""
         with self._mlflow():
-            found: list[str] = []
-            token = None
-            while True:
-                page = self._client.search_registered_models(max_results=_AT_ONCE, page_token=token)
-                found += [model.name for model in page if _MODEL_TAG in model.tags]
-                token = page.token
-                if not token:
-                    return sorted(found)
+            models = every(self._client.search_registered_models)
+        return sorted(model.name for model in models if _MODEL_TAG in model.tags)
 
     def versions(self, name: str) -> list[Version]:
         """The versions of a model, oldest first.
@@ -146,17 +152,9 @@ class Catalog:
         aliases: dict[int, list[str]] = {}
         for alias, version in sorted(model.aliases.items()):
             aliases.setdefault(int(version), []).append(alias)
-        found: list[Version] = []
         with self._mlflow():
-            token = None
-            while True:
-                page = self._client.search_model_versions(
-                    f"name='{name}'", max_results=_AT_ONCE, order_by=["version_number ASC"], page_token=token
-                )
-                found += [_version(entry, tuple(aliases.get(int(entry.version), ()))) for entry in page]
-                token = page.token
-                if not token:
-                    return found
+            found = every(self._client.search_model_versions, f"name='{name}'", order_by=["version_number ASC"])
+        return [_version(entry, tuple(aliases.get(int(entry.version), ()))) for entry in found]
 
     def find(self, reference: Reference) -> Version:
         """The version that a reference means: the champion, or else the newest, where it names the model alone.
@@ -176,7 +174,7 @@ class Catalog:
                     hint=f"Make one with: forty promote {reference.name}@VERSION --to {alias}",
                 )
         if number is not None:
-            entry = self._get_version(reference.name, number)
+            entry = self._found(self._client.get_model_version, reference.name, str(number))
             if entry is not None:
                 pointing = tuple(sorted(a for a, v in model.aliases.items() if int(v) == number))
                 return _version(entry, pointing)
@@ -224,12 +222,12 @@ class Catalog:
         self._make_model(name)
         with self._mlflow():
             run = self._client.create_run(
-                experiment_id(self._store, EXPERIMENT),
+                experiment_id(self.store, EXPERIMENT),
                 run_name=f"register {name}",
                 tags={"mlflow.source.name": "fortydays", "mlflow.source.type": "LOCAL", _DIGEST_TAG: manifest.digest},
             )
             try:
-                artifacts_at(self._store, run.info.artifact_uri).log_artifacts(str(folder), _ARTIFACTS)
+                artifacts_at(self.store, run.info.artifact_uri).log_artifacts(str(folder), _ARTIFACTS)
             except BaseException:
                 with contextlib.suppress(Exception):  # what went wrong first is what matters
                     self._client.set_terminated(run.info.run_id, "FAILED")
@@ -239,7 +237,7 @@ class Catalog:
             with self._mlflow():
                 made = self._client.create_model_version(
                     name,
-                    source=f"{located(self._store.destination, run.info.artifact_uri)}/{_ARTIFACTS}",
+                    source=f"{located(self.store.destination, run.info.artifact_uri)}/{_ARTIFACTS}",
                     run_id=run.info.run_id,
                     tags=tags,
                 )
@@ -253,14 +251,11 @@ class Catalog:
         return _version(made, ())
 
     def _make_model(self, name: str) -> None:
-        from mlflow.exceptions import MlflowException
-
         try:
             with self._mlflow():
                 self._client.create_registered_model(name, tags={_MODEL_TAG: "1"})
         except FortydaysError as error:
-            cause = error.__cause__
-            if not isinstance(cause, MlflowException) or cause.error_code != "RESOURCE_ALREADY_EXISTS":
+            if not refused_as(error, _EXISTS):
                 raise
             self._model(name)  # which tells, if it is another program's
 
@@ -398,8 +393,6 @@ class Catalog:
         return True
 
     def _acquire(self, name: str, mine: Mapping[str, Any]) -> None:
-        from mlflow.exceptions import MlflowException
-
         # Of two on this machine that find the same dead holder, one takes over and the other finds it alive.
         with self._alone_on_this_machine():
             for _ in range(3):
@@ -408,8 +401,7 @@ class Catalog:
                         self._client.create_registered_model(_lock_name(name), tags={_LOCK_TAG: json.dumps(mine)})
                     return
                 except FortydaysError as error:
-                    cause = error.__cause__
-                    if not isinstance(cause, MlflowException) or cause.error_code != "RESOURCE_ALREADY_EXISTS":
+                    if not refused_as(error, _EXISTS):
                         raise
                 holder = self._holder(name)
                 if holder is not None and holder.get("token") == mine["token"]:
@@ -426,7 +418,7 @@ class Catalog:
 
     @contextlib.contextmanager
     def _alone_on_this_machine(self) -> Iterator[None]:
-        path = self._store.destination.artifacts.parent / "registry" / "lock"
+        path = self.store.destination.artifacts.parent / "registry" / "lock"
         try:
             with files.locked(path, timeout=_SECONDS_FOR_LOCK):
                 yield
@@ -451,7 +443,7 @@ class Catalog:
         Raises:
             UsageError: another program has made a model of that name, which is no lock.
         """
-        found = self._get_model(_lock_name(name))
+        found = self._found(self._client.get_registered_model, _lock_name(name))
         if found is None:
             return None
         if _LOCK_TAG not in found.tags:
@@ -470,7 +462,7 @@ class Catalog:
         """A version's files are where this program has put them: under the version's own run."""
         with self._mlflow():
             run = self._client.get_run(version.run_id) if version.run_id else None
-        where = self._store.destination
+        where = self.store.destination
         if run is None or located(where, version.source) != f"{located(where, run.info.artifact_uri)}/{_ARTIFACTS}":
             raise self._not_whole(version, "it says that they are somewhere else.")
 
@@ -479,7 +471,7 @@ class Catalog:
         with self._mlflow():
             from mlflow.artifacts import download_artifacts
 
-            where = self._store.destination
+            where = self.store.destination
             source = f"{located(where, version.source)}/{name}"
             fetched = Path(download_artifacts(artifact_uri=source, dst_path=str(scratch), tracking_uri=where.uri))
         with files.storage_errors("read", fetched):
@@ -487,7 +479,7 @@ class Catalog:
         files.write_bytes(folder / name, content)
 
     def _model(self, name: str) -> Any:
-        found = self._get_model(name)
+        found = self._found(self._client.get_registered_model, name)
         if found is None:
             raise unknown_name("model", name, self.names())
         if _MODEL_TAG not in found.tags:
@@ -497,28 +489,13 @@ class Catalog:
             )
         return found
 
-    def _get_model(self, name: str) -> Any:
-        """MLflow's model, or None."""
-        from mlflow.exceptions import MlflowException
-
+    def _found(self, ask: Callable[..., Any], *arguments: str) -> Any:
+        """What MLflow answers, or None where it has no such thing."""
         try:
             with self._mlflow():
-                return self._client.get_registered_model(name)
+                return ask(*arguments)
         except FortydaysError as error:
-            cause = error.__cause__
-            if isinstance(cause, MlflowException) and cause.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return None
-            raise
-
-    def _get_version(self, name: str, version: int) -> Any:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            with self._mlflow():
-                return self._client.get_model_version(name, str(version))
-        except FortydaysError as error:
-            cause = error.__cause__
-            if isinstance(cause, MlflowException) and cause.error_code == "RESOURCE_DOES_NOT_EXIST":
+            if refused_as(error, _MISSING):
                 return None
             raise
 
@@ -530,7 +507,7 @@ class Catalog:
         )
 
     def _mlflow(self) -> contextlib.AbstractContextManager[None]:
-        return using_mlflow(self._store.destination, hint=_NOT_REACHED)
+        return using_mlflow(self.store.destination, hint=_NOT_REACHED)
 
 
 def _lock_name(name: str) -> str:

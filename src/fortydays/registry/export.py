@@ -7,7 +7,6 @@ keeps the caller free of training frameworks, and on the backend that it has.
 """
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -20,7 +19,7 @@ from fortydays.base import files
 from fortydays.base.arrays import load_arrays, save_arrays
 from fortydays.base.errors import FortydaysError, StorageError
 from fortydays.base.privacy import private_umask
-from fortydays.base.process import children_end_with_this
+from fortydays.base.process import child_environment, end_with_parent
 from fortydays.base.settings import read_settings
 from fortydays.registry.contents import ONNX_FILE
 from fortydays.registry.inference import INPUT, OUTPUT, read_signature
@@ -73,11 +72,10 @@ def export(request: ExportRequest) -> None:
     files.make_folder(folder)
     with files.temporary_folder(folder, "export") as scratch:
         files.write_json(scratch / "request.json", asdict(request))
-        children_end_with_this()
         try:
             done = subprocess.run(
                 [sys.executable, "-P", "-m", "fortydays.registry.export", str(scratch / "request.json")],
-                env={**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"},
+                env=child_environment(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3"),
                 capture_output=True,
                 text=True,
                 timeout=_LONGEST_SECONDS,
@@ -229,4 +227,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     sys.exit(main(sys.argv[1:]))

@@ -43,10 +43,12 @@ from fortydays.registry.names import check_name
 from fortydays.registry.quantization import to_int8
 from fortydays.registry.scratch import scratch
 from fortydays.study import evidence as documents
+from fortydays.study.code import engine_digest, study_digest
 from fortydays.study.runs import RunFolder, find_run, latest_evidence
 from fortydays.study.trial import digest_of_arrays
 from fortydays.track import record as records
-from fortydays.track.store import destination
+from fortydays.track.store import UnreachableError
+from fortydays.track.sync import sync
 
 COMPARED = 1_000
 """Validation images on which ONNX is compared with Keras."""
@@ -88,7 +90,6 @@ class _Chosen:
     probabilities: NDArray[np.float32]
     dataset: Dataset
     spec: Described
-    tracker_run: str
     study: str
     study_file: str
 
@@ -148,7 +149,7 @@ def register(
             dataset=spec,
             claims=claims,
             study_file=chosen.study_file,
-            tracker_run=chosen.tracker_run,
+            tracker_run=_tracked(chosen.run, catalog, progress),
         )
         files.write_json(folder / EVIDENCE_FILE, dict(chosen.evidence))
         files.write_json(folder / LINEAGE_FILE, lineage)
@@ -180,8 +181,8 @@ def _choose(study: str, settings: Settings, progress: Progress, *, variant: str,
         run = latest_evidence(settings.runs, file.name, day=file.day)
     if run is None:
         raise UsageError(
-            f"{study} has no finished run in this workspace, so there is no model to register.",
-            hint=f"Run it first: forty run {study}",
+            f"{study if file.day is None else f'Day {file.day}'} has no finished run in this workspace.",
+            hint=f"Run it: forty run {study}",
         )
     evidence = documents.read_evidence(run.evidence)
     if variant and variant not in evidence["variants"] and variant not in evidence["details"]:
@@ -192,7 +193,7 @@ def _choose(study: str, settings: Settings, progress: Progress, *, variant: str,
             f"No trial {f'of {variant!r} ' if variant else ''}in {run.run_id} was trained to its end, "
             "so there is nothing to register."
         )
-    if evidence["code"]["study"] != documents.code_digest([file.path]):
+    if evidence["code"]["study"] != study_digest(file.path):
         raise FortydaysError(
             f"{study} has changed since the run {run.run_id}: its models cannot be built again from today's study.",
             hint=f"Run it again: forty run {study}",
@@ -205,8 +206,7 @@ def _choose(study: str, settings: Settings, progress: Progress, *, variant: str,
             f"The run {run.run_id} was made with other content or splits of the dataset {spec.name!r}.",
             hint=f"Run the study again: forty run {study}",
         )
-    engine = documents.engine_files(file.path, evidence["backend"])
-    if evidence["code"]["engine"] != documents.code_digest(engine):
+    if evidence["code"]["engine"] != engine_digest():
         progress.warn(f"The training engine has changed since the run {run.run_id}.")
     folder = run.trial_of(trial["variant"], trial["seed"])
     if digest_of_arrays(load_arrays(folder.weights)) != trial["weights_digest"]:
@@ -230,10 +230,22 @@ def _choose(study: str, settings: Settings, progress: Progress, *, variant: str,
         probabilities=probabilities,
         dataset=dataset,
         spec=spec,
-        tracker_run=str(records.entry(records.read(run), destination(settings).shown).get("parent") or ""),
         study=str(file.day) if file.day is not None else str(file.path),
         study_file="" if file.day is not None else str(file.path),
     )
+
+
+def _tracked(run: RunFolder, catalog: Catalog, progress: Progress) -> str:
+    """MLflow's id of a run, which is brought up to date there; "" where the run is not to be there."""
+    if not records.is_wanted(run):
+        return ""
+    try:
+        return sync(run, catalog.store, waiting=progress.say).parent
+    except UnreachableError:
+        raise
+    except FortydaysError as error:
+        progress.warn(f"{run.run_id} could not be sent to MLflow: {error.message} {error.hint}".strip())
+        return ""
 
 
 def _export(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fortydays.base.values import fields_as_json
 from fortydays.report.results import Results, VariantResults
 from fortydays.study.evidence import with_defaults
 from fortydays.study.statistics import Interval, interval
@@ -58,23 +59,7 @@ class ComparisonOfRuns:
 
     def as_dict(self) -> dict[str, Any]:
         """The comparison as JSON values."""
-        return {
-            "schema_version": 1,
-            "same_bits": self.same_bits,
-            "differences": [{"what": d.what, "first": d.first, "second": d.second} for d in self.differences],
-            "changes": [
-                {
-                    "variant": c.variant,
-                    "metric": c.metric,
-                    "first": c.first.as_dict(),
-                    "second": c.second.as_dict(),
-                    "change": c.change.as_dict() if c.change else None,
-                }
-                for c in self.changes
-            ],
-            "only_first": list(self.only_first),
-            "only_second": list(self.only_second),
-        }
+        return {"schema_version": 1, **fields_as_json(self)}
 
 
 METRICS = ("test_accuracy", "accuracy_gap", "test_loss", "train_seconds")

@@ -18,7 +18,7 @@ from fortydays.fit.attention import overlay
 from fortydays.fit.findings import ClassResult, Findings
 from fortydays.fit.label_errors import FEWEST
 from fortydays.report import numbers, plots
-from fortydays.report.page import TEMPLATES, Figures
+from fortydays.report.page import Figures, template
 from fortydays.report.palette import SIGNS
 from fortydays.report.photographs import jpeg
 from fortydays.report.results import Matrix
@@ -44,15 +44,6 @@ def make_page(findings: Findings, picture: Callable[[int], NDArray[np.uint8]]) -
         findings: what it shows.
         picture: the pixels of a photograph by its row: uint8, shape (side, side, 3).
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     figures = Figures()
     left_out, inspection = findings.inspection["left_out"], findings.inspection
     values: dict[str, Any] = {
@@ -123,7 +114,7 @@ def make_page(findings: Findings, picture: Callable[[int], NDArray[np.uint8]]) -
         "whole": numbers.duration(sum(findings.seconds.values())),
         "backbone": findings.backbone,
     }
-    return environment.get_template("fitted.html").render(values)
+    return template("fitted.html").render(values)
 
 
 def print_findings(findings: Findings, console: Console) -> None:

@@ -123,7 +123,7 @@ class Numbers:
         """A field of a variant's recipe; an optimizer's option is ``optimizer_options.NAME``."""
         recipe = self._variant(variant).recipe
         if field not in recipe:
-            raise unknown_name(f"recipe field of {variant!r}", field, recipe)
+            raise unknown_name("recipe field", field, recipe, of=f"the variant {variant!r}")
         return escape(numbers.setting(recipe[field]))
 
     def epochs(self, variant: str) -> str:
@@ -169,14 +169,14 @@ class Numbers:
             "test": f"{dataset.test:,}",
         }
         if what not in facts:
-            raise unknown_name("fact about a dataset", what, facts)
+            raise unknown_name("fact", what, facts, of="a dataset")
         return facts[what]
 
     def _variant(self, name: str) -> VariantResults:
         for variant in self._results.variants:
             if variant.name == name:
                 return variant
-        raise unknown_name("variant in the evidence", str(name), [v.name for v in self._results.variants])
+        raise unknown_name("variant", str(name), [v.name for v in self._results.variants])
 
     def _summary(self, variant: str, metric: str) -> Interval:
         found = self._variant(variant)
@@ -190,7 +190,7 @@ class Numbers:
             )
         if not found.finished:
             raise UsageError(f"No trial of {variant!r} finished, so it has no {metric}.")
-        raise unknown_name(f"metric of {variant!r}", str(metric), found.metrics)
+        raise unknown_name("metric", str(metric), found.metrics, of=f"the variant {variant!r}")
 
     def _summary_or_limit(self, variant: str, metric: str) -> None:
         if not any(f"{metric}_limit" in t.metrics for t in self._variant(variant).finished):

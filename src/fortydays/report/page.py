@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -32,7 +32,8 @@ from fortydays.report.results import (
 )
 from fortydays.study.claims import Verdict
 
-TEMPLATES = Path(__file__).with_name("templates")
+if TYPE_CHECKING:
+    import jinja2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,19 @@ class Figure:
     svg: Markup
     alt: str
     caption: str
+
+
+def template(name: str) -> "jinja2.Template":
+    """One of this room's templates; whatever it is filled with is escaped."""
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    ).get_template(name)
 
 
 def make_page(evidence: Mapping[str, Any], *, notes_html: str | None = None, source: str) -> str:
@@ -55,18 +69,9 @@ def make_page(evidence: Mapping[str, Any], *, notes_html: str | None = None, sou
     Raises:
         StorageError: the evidence is damaged.
     """
-    import jinja2
-
     results = read_results(evidence)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     figures = Figures()
-    return environment.get_template("page.html").render(
+    return template("page.html").render(
         results=results,
         source=source,
         notes=Markup(notes_html) if notes_html else None,  # noqa: S704 - made by notes.to_html, which lets no HTML through
@@ -286,8 +291,8 @@ def _searches(results: Results, figures: Figures) -> list[dict[str, Any]]:
             continue
         field, chosen = numbers.field_title(v.search.field), numbers.setting(v.search.chosen)
         tries = ", ".join(
-            f"{numbers.with_unit(spread.mean, 'share')} with {numbers.setting(value)}"
-            for value, spread in v.search.tries
+            f"{numbers.with_unit(tried.validation_accuracy.mean, 'share')} with {numbers.setting(tried.value)}"
+            for tried in v.search.tries
         )
         tries += ". The best may lie beyond these" if v.search.at_edge else ""
         svg = plots.search(v.search, v.index)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fortydays.base import clock
 from fortydays.base.text import printable
 from fortydays.data.own.inspection import Inspection, Used
-from fortydays.report.page import TEMPLATES
+from fortydays.report.page import template
 
 _EACH, _GROUPS, _IN_GROUP, _LEFT_OUT = 24, 20, 8, 500
 SIDE = 112
@@ -41,15 +41,6 @@ def make_page(inspection: Inspection, pixels: NDArray[np.uint8], *, name: str, p
         name: what the photographs are called.
         place: the folder that they are in.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     by_path = {each.path: each for each in inspection.used}
 
     def pictures(chosen: Sequence[Used]) -> list[dict[str, str]]:
@@ -88,7 +79,7 @@ def make_page(inspection: Inspection, pixels: NDArray[np.uint8], *, name: str, p
         "left_out": [{"path": printable(e.path), "reason": e.reason} for e in inspection.left_out[:_LEFT_OUT]],
         "more_left_out": max(0, len(inspection.left_out) - _LEFT_OUT),
     }
-    return environment.get_template("photographs.html").render(values)
+    return template("photographs.html").render(values)
 
 
 def jpeg(pixels: NDArray[np.uint8], *, side: int = SIDE) -> str:

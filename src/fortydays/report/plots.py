@@ -10,17 +10,16 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fortydays.base.settings import keep_matplotlib_in_workspace
 from fortydays.fit.learning_curve import LearningCurve
 from fortydays.report import curves, numbers
 from fortydays.report.palette import COLORS, Look, look
 from fortydays.report.results import Lines, Matrix, Results, SearchResult, VariantResults
-from fortydays.track.curves import keep_matplotlib_in_workspace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,7 +98,7 @@ def learning_curves(variants: Sequence[VariantResults], field: str) -> str | Non
             axes.plot(
                 curve.x[keep], curve.mean[keep], color=style.color, dashes=style.dash, marker=marker, markersize=3
             )
-            ends.append((float(curve.x[-1]), float(curve.mean[-1]), v))
+            ends.append((float(curve.mean[-1]), v.name, style.color))
         axes.margins(x=0.01)
         axes.set_xlabel(f"{against}s of training")
         _thousands(axes.xaxis)
@@ -109,7 +108,7 @@ def learning_curves(variants: Sequence[VariantResults], field: str) -> str | Non
             axes.set_ylim(_floor_of_interest([c.mean for _, c in drawn]), None)
         else:
             axes.set_ylim(0, _ceiling_of_interest([c.mean for _, c in drawn]))
-        _name_ends(figure, axes, ends)
+        _write_names(figure, axes, ends)
         return _svg(figure)
 
 
@@ -145,23 +144,21 @@ def accuracy_against_cost(variants: Sequence[VariantResults]) -> str | None:
     with _figure(WIDTH, 3.4 + 0.12 * max(0, len(shown) - 8)) as figure:
         axes = figure.subplots()
         axes.set_xscale("log")
-        points = []
+        named = []
         for v, cost in shown:
             color, spread = look(v.index).color, v.metrics["test_accuracy"]
-            low, high = (spread.mean if end is None else end for end in (spread.low, spread.high))
-            axes.plot([cost, cost], [low, high], color=color, linewidth=2.2)
+            if spread.low is not None and spread.high is not None:
+                axes.plot([cost, cost], [spread.low, spread.high], color=color, linewidth=2.2)
             axes.plot([cost], [spread.mean], "o", color=color, markersize=6.5)
-            points.append((float(cost), spread.mean, low, high, v.name))
-        # Wide enough for a round number on the axis, and on the right for a name beside the outermost point.
-        share = min(0.35, (12 + 5.5 * max(len(_short(v.name)) for v, _ in shown)) / (72 * WIDTH - 60))
-        beside = (math.log10(max(costs) / min(costs)) + math.log10(1.8)) * share / (1 - share)
-        axes.set_xlim(min(costs) / 1.8, max(costs) * max(1.8, 10**beside))
+            named.append((spread.mean, v.name, color))
+        # Wide enough for a round number on the axis.
+        axes.set_xlim(min(costs) / 1.8, max(costs) * 1.8)
         axes.margins(y=0.14)
         axes.set_xlabel("multiply-adds for one image (logarithmic)")
         axes.set_ylabel("test accuracy")
         _percent(axes.yaxis)
         _powers(axes.xaxis)
-        _name_points(figure, axes, points)
+        _write_names(figure, axes, named)
         return _svg(figure)
 
 
@@ -197,14 +194,14 @@ def accuracy_against_images(results: Results) -> str | None:
             for at, (_, spread) in zip(images, points, strict=True):
                 if spread.low is not None and spread.high is not None:
                     axes.plot([at, at], [spread.low, spread.high], color=style.color, linewidth=2.2, alpha=0.55)
-            ends.append((images[-1], means[-1], name, style.color))
+            ends.append((means[-1], name, style.color))
         axes.set_xlim(sizes[0] / 1.25, sizes[-1] * 1.25)
         axes.margins(y=0.08)
         axes.set_xlabel("training images (logarithmic)")
         axes.set_ylabel("test accuracy")
         _percent(axes.yaxis)
         _sizes(axes, sizes)
-        _write_at_ends(figure, axes, ends)
+        _write_names(figure, axes, ends)
         return _svg(figure)
 
 
@@ -247,7 +244,7 @@ def search(result: SearchResult, index: int) -> str | None:
     """The validation accuracy of each value tried, with its interval; the value chosen is filled."""
     if len(result.tries) < 2:
         return None
-    values = [value for value, _ in result.tries]
+    values = [tried.value for tried in result.tries]
     places = [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     numeric = len(places) == len(values)
     color = look(index).color
@@ -258,9 +255,10 @@ def search(result: SearchResult, index: int) -> str | None:
         elif min(places) > 0 and max(places) / min(places) > 8:
             axes.set_xscale("log")
         order = sorted(range(len(values)), key=lambda k: places[k])
-        means = [spread.mean for _, spread in result.tries]
+        means = [tried.validation_accuracy.mean for tried in result.tries]
         axes.plot([places[k] for k in order], [means[k] for k in order], color=color, linewidth=1, alpha=0.5)
-        for place, (value, spread) in zip(places, result.tries, strict=True):
+        for place, tried in zip(places, result.tries, strict=True):
+            value, spread = tried.value, tried.validation_accuracy
             if spread.low is not None and spread.high is not None:
                 axes.plot([place, place], [spread.low, spread.high], color=color, linewidth=2)
             filled = color if value == result.chosen else "none"
@@ -285,11 +283,11 @@ def lines(exhibit: Lines) -> str:
             marker = "o" if len(line.x) < 13 else ""
             axes.plot(x[keep], y[keep], color=style.color, dashes=style.dash, marker=marker, markersize=3)
             if len(line.x):
-                ends.append((line.x[-1], line.y[-1], line.name, style.color))
+                ends.append((line.y[-1], line.name, style.color))
         axes.margins(x=0.01)
         axes.set_xlabel(exhibit.x_label[:60])
         axes.set_ylabel(exhibit.y_label[:40])
-        _write_at_ends(figure, axes, ends)
+        _write_names(figure, axes, ends)
         return _svg(figure)
 
 
@@ -444,16 +442,18 @@ def _short(name: str) -> str:
     return name if len(name) <= MOST_LETTERS else name[: MOST_LETTERS - 1] + "…"
 
 
-def _name_ends(figure: "Figure", axes: "Axes", ends: Sequence[tuple[float, float, VariantResults]]) -> None:
-    _write_at_ends(figure, axes, [(x, y, v.name, look(v.index).color) for x, y, v in ends])
+def _write_names(figure: "Figure", axes: "Axes", named: Sequence[tuple[float, str, str]]) -> None:
+    """Write names right of the axes at the height of what they name, moved apart where they would overlap.
 
-
-def _write_at_ends(figure: "Figure", axes: "Axes", ends: Sequence[tuple[float, float, str, str]]) -> None:
-    """Write names right of the axes at the height of their lines, moved apart where they would overlap."""
+    Args:
+        figure: of the axes.
+        axes: with limits that stay as they are.
+        named: height, name and color.
+    """
     low, high = axes.get_ylim()
     inches = figure.get_figheight() - 0.6
     gap = (high - low) * 0.155 / inches
-    placed = sorted(((min(max(y, low), high), name, color) for _, y, name, color in ends), reverse=True)
+    placed = sorted(((min(max(y, low), high), name, color) for y, name, color in named), reverse=True)
     heights: list[float] = []
     for y, _, _ in placed:
         heights.append(min(y, heights[-1] - gap) if heights else y)
@@ -468,173 +468,6 @@ def _write_at_ends(figure: "Figure", axes: "Axes", ends: Sequence[tuple[float, f
             "●", (1, height + lift), (4, 0), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
             va="center", fontsize=8, color=color, annotation_clip=False,
         )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Point:
-    """A point with its interval and name; its place and the size of its name in points of the page."""
-
-    x: float
-    y: float
-    name: str
-    place: NDArray[np.float64]
-    width: float
-    height: float
-
-
-def _name_points(figure: "Figure", axes: "Axes", values: Sequence[tuple[float, float, float, float, str]]) -> None:
-    """Write names beside points where they cover neither points, intervals, nor each other.
-
-    Names of points that lie close above each other stand in one column in the order of these, each with a line to its
-    point; any other name stands beside its point.
-
-    Args:
-        figure: of the axes.
-        axes: with limits that stay as they are.
-        values: x, y, the ends of the interval, and the name, of each point.
-    """
-    figure.draw_without_rendering()
-    scale = 72 / figure.dpi
-
-    def place(x: float, y: float) -> NDArray[np.float64]:
-        return np.asarray(axes.transData.transform((x, y)), np.float64) * scale
-
-    points, taken = [], []
-    for x, y, low, high, name in values:
-        probe = axes.text(x, y, _short(name), fontsize=_NAME_SIZE)
-        size = probe.get_window_extent()
-        probe.remove()
-        at = place(x, y)
-        width, height = size.width * scale, size.height * scale
-        points.append(_Point(x=x, y=y, name=_short(name), place=at, width=width, height=height))
-        bottom, top = min(place(x, low)[1], at[1] - 4.5), max(place(x, high)[1], at[1] + 4.5)
-        taken.append((at[0] - 4.5, bottom, at[0] + 4.5, top))
-    window = axes.get_window_extent()
-    room = (window.x0 * scale, window.y0 * scale, window.x1 * scale, window.y1 * scale)
-
-    def cost(boxes: Sequence[_Box]) -> float:
-        covered = sum(_shared(box, other) for box in boxes for other in taken)
-        return covered + 4 * sum(_area(box) - _shared(box, room) for box in boxes)
-
-    alone = []
-    for group in _close_above_each_other(points):
-        if len(group) < 3:
-            alone += group
-            continue
-        columns = [_column_of_names(group, room, right=right) for right in (True, False)]
-        chosen = min(columns, key=lambda column: cost([box for _, _, box in column]))
-        for point, offset, box in chosen:
-            taken.append(box)
-            _write_name(axes, point, offset, led=True)
-    # The outermost first: those between them have more places to go to.
-    center = np.mean([point.place for point in points], axis=0)
-    for point in sorted(alone, key=lambda p: (-float(np.hypot(*(p.place - center))), p.name)):
-        offers = []
-        for distance, offset in _offsets(point.height):
-            box = _box_of_name(point, offset)
-            crossed = _crossed(point, offset, taken) if distance else 0
-            offers.append((cost([box]) + 40 * crossed + 1e-3 * distance, distance, offset, box))
-        _, distance, offset, box = min(offers, key=lambda offer: offer[0])
-        taken.append(box)
-        _write_name(axes, point, offset, led=distance > 0)
-
-
-_NAME_SIZE = 9.0
-"""Of the letters of a point's name, in points."""
-
-_Box = tuple[float, float, float, float]
-"""Left, bottom, right and top, in points of the page."""
-
-_Offset = tuple[float, float, str]
-"""From a point to its name, in points of the page, and the alignment of the name there."""
-
-
-def _close_above_each_other(points: Sequence[_Point]) -> list[list[_Point]]:
-    """Groups of points whose names would cover each other if all stood beside their points; each from below."""
-    groups: list[list[_Point]] = []
-    for point in sorted(points, key=lambda p: (p.place[1], p.place[0], p.name)):
-        for group in groups:
-            across = abs(point.place[0] - group[-1].place[0])
-            if across < 12 and point.place[1] - group[-1].place[1] < 1.1 * point.height:
-                group.append(point)
-                break
-        else:
-            groups.append([point])
-    return groups
-
-
-def _column_of_names(group: Sequence[_Point], room: _Box, *, right: bool) -> list[tuple[_Point, _Offset, _Box]]:
-    """The names of a group in one column beside it, as near to the height of their points as there is room."""
-    step = 1.15 * group[0].height
-    middle = float(np.mean([point.place[1] for point in group]))
-    lowest = middle - step * (len(group) - 1) / 2
-    lowest = max(min(lowest, room[3] - step * (len(group) - 0.5)), room[1] + step / 2)
-    edge = max(p.place[0] for p in group) + 26 if right else min(p.place[0] for p in group) - 26
-    found = []
-    for k, point in enumerate(group):
-        offset = (edge - point.place[0], lowest + k * step - point.place[1], "left" if right else "right")
-        found.append((point, offset, _box_of_name(point, offset)))
-    return found
-
-
-def _box_of_name(point: _Point, offset: _Offset) -> _Box:
-    dx, dy, align = offset
-    left = point.place[0] + dx - {"left": 0.0, "center": point.width / 2, "right": point.width}[align]
-    bottom = point.place[1] + dy - point.height / 2
-    return (left, bottom, left + point.width, bottom + point.height)
-
-
-def _write_name(axes: "Axes", point: _Point, offset: _Offset, *, led: bool) -> None:
-    """A name at its offset, with a thin line to its point where it stands too far away to be known as its."""
-    dx, dy, align = offset
-    text = axes.annotate(
-        point.name, (point.x, point.y), (dx, dy), textcoords="offset points",
-        fontsize=_NAME_SIZE, ha=align, va="center",
-    )  # fmt: skip
-    text.set_in_layout(False)
-    if not led:
-        return
-    sideways = {"left": -2.0, "center": 0.0, "right": 2.0}[align]
-    end = (dx + sideways, dy if sideways else dy - math.copysign(point.height / 2, dy))
-    line = axes.annotate(
-        "", (point.x, point.y), end, textcoords="offset points",
-        arrowprops={"arrowstyle": "-", "color": _INK, "alpha": 0.5, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 4.5},
-    )  # fmt: skip
-    line.set_in_layout(False)
-
-
-def _offsets(height: float) -> Iterator[tuple[float, _Offset]]:
-    """Where a name can stand, and how much farther from its point than the nearest places are."""
-    for distance in (0.0, 10.0, 20.0, 32.0, 46.0, 62.0):
-        side, above = 8.0 + distance, 8.0 + height / 2 + distance
-        yield distance, (side, 0.0, "left")
-        yield distance, (-side, 0.0, "right")
-        for sign in (1, -1):
-            yield distance, (0.0, sign * above, "center")
-            for part in (0.5, 1.0):
-                yield distance, (side, sign * part * above, "left")
-                yield distance, (-side, sign * part * above, "right")
-
-
-def _crossed(point: _Point, offset: _Offset, boxes: Sequence[_Box]) -> int:
-    """How many boxes besides the point's own the line from a point to its name goes through."""
-    way = [point.place + part * np.array(offset[:2]) for part in np.linspace(0, 1, 40)]
-    own = point.place
-    return sum(
-        any(left < x < right and bottom < y < top for x, y in way)
-        for left, bottom, right, top in boxes
-        if not (left < own[0] < right and bottom < own[1] < top)
-    )
-
-
-def _area(box: _Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
-
-
-def _shared(box: _Box, other: _Box) -> float:
-    """The area two boxes share."""
-    width, height = min(box[2], other[2]) - max(box[0], other[0]), min(box[3], other[3]) - max(box[1], other[1])
-    return width * height if width > 0 and height > 0 else 0.0
 
 
 def _floor_of_interest(means: Sequence[NDArray[np.float64]]) -> float:

@@ -316,7 +316,8 @@ def search_table(results: Results, screen: Screen) -> Iterator[RenderableType]:
     for v in chose:
         assert v.search is not None
         tries = ", ".join(
-            f"{numbers.setting(value)} ({numbers.with_unit(spread.mean, 'share')})" for value, spread in v.search.tries
+            f"{numbers.setting(tried.value)} ({numbers.with_unit(tried.validation_accuracy.mean, 'share')})"
+            for tried in v.search.tries
         )
         chosen = f"{v.search.field} {numbers.setting(v.search.chosen)}"
         tries += "; the best may lie beyond these" if v.search.at_edge else ""
@@ -325,12 +326,13 @@ def search_table(results: Results, screen: Screen) -> Iterator[RenderableType]:
 
 
 def failures(results: Results, screen: Screen) -> Iterator[RenderableType]:
-    """The trials that failed, each with its error."""
+    """The trials that failed, or of which a measure did, each with its error."""
     if results.failed:
         yield Group(
             *(
                 screen.text(
-                    f"{SIGNS[Verdict.REFUTED]} {t.variant}, seed {t.seed}, failed: {t.error or 'no reason told'}",
+                    f"{SIGNS[Verdict.REFUTED]} {t.variant}, seed {t.seed}{'' if t.finished else ', failed'}: "
+                    f"{t.error or 'no reason told'}",
                     "red",
                 )
                 for t in results.failed

@@ -374,6 +374,9 @@ async def _answer(request: Request, service: Service) -> Answer:
     if kind == "multipart/form-data":
         files = await _uploads(request, service)
         names = [f"Image {i} of {len(files)}, {shown(name)}" for i, (name, _) in enumerate(files, start=1)]
+        for name, (_, content) in zip(names, files, strict=True):
+            if not content:
+                raise RequestError(400, f"{name}: The file is empty; expected an image file.")
         return await service.answer_files([content for _, content in files], names=names, **told)
     # What an image is, its bytes say: programs have many names for a JPEG, and some send none.
     if kind.startswith("image/") or kind in _BYTES_TYPES:

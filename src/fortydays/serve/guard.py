@@ -122,6 +122,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         arrived = clock.seconds()
+        # What the page refers to is relative to its address, which has to end in a slash.
+        without_slash = scope["path"] == self._root_path != ""
         scope = self._simplified(scope)
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
@@ -161,7 +163,10 @@ class Guard:
         try:
             try:
                 self._check(scope, headers)
-                await self._app(scope, take, answer)
+                if without_slash and scope["method"] == "GET":
+                    await self._add_slash(scope, answer)
+                else:
+                    await self._app(scope, take, answer)
             except FortydaysError as error:
                 await refuse(error, scope, answer)
             except ClientDisconnect:
@@ -184,9 +189,16 @@ class Guard:
         HEAD is answered like GET; the server leaves the body away.
         """
         path = scope["path"]
-        if self._root_path and path.startswith(f"{self._root_path}/"):
-            scope = {**scope, "path": path[len(self._root_path) :]}
+        if self._root_path and f"{path}/".startswith(f"{self._root_path}/"):
+            scope = {**scope, "path": path[len(self._root_path) :] or "/"}
         return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+
+    async def _add_slash(self, scope: Scope, send: Send) -> None:
+        """Send a browser to the service's page."""
+        query = b"?" + scope["query_string"] if scope.get("query_string") else b""
+        headers = [(b"location", f"{self._root_path}/".encode() + query), (b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": 308, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
 
     def _check(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         path = scope["path"]

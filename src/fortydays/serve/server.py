@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from fortydays.base import clock, files
 from fortydays.base.errors import FortydaysError, StorageError, UsageError
-from fortydays.base.process import has_ended, identity
+from fortydays.base.process import end_with_parent, has_ended, identity
 from fortydays.serve.guard import Access, is_loopback
 from fortydays.serve.members import Launch, Member, fetch_all, members, read_current, write_current
 from fortydays.serve.service import MAIN, SHADOW, Service
@@ -133,6 +133,7 @@ async def _tried(launch: Launch) -> dict[str, Path]:
 
 def _serve_one(launch: Launch, listening: socket.socket, *, ready: Callable[[str], None] | None = None) -> None:
     """Serve in this process until it is told to end."""
+    end_with_parent()
     import uvicorn
 
     from fortydays.serve.connections import Connection

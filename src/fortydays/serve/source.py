@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, StorageError, UsageError
+from fortydays.base.process import child_environment
 from fortydays.base.text import shown
 from fortydays.registry.names import CHALLENGER, CHAMPION, parse_reference
 from fortydays.registry.package import MANIFEST, copy, read
@@ -126,6 +127,7 @@ async def run_aside(arguments: Sequence[str]) -> tuple[int, str]:
     """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", *arguments),
+        env=child_environment(),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

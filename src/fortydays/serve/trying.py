@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 
 from fortydays.base.errors import FortydaysError
+from fortydays.base.memory import left_in_container
+from fortydays.base.process import end_with_parent
 from fortydays.serve.source import run_aside
 
 _MOST_MEMORY = 4 * 2**30
@@ -61,10 +63,13 @@ def main(folder: Path, *, batch: int, seconds: int) -> int:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # or NumPy takes addresses for a thread of each core
     import numpy as np
     import onnx
+    import onnxruntime  # before the memory that is left is counted
 
     from fortydays.registry.contents import ONNX_FILE, open_bundle
     from fortydays.registry.operators import counts_images
 
+    assert onnxruntime
+    left = _bounded_by_container()
     try:
         bundle = open_bundle(folder, threads=1)
         # Where the number of images may decide on memory, each number that the service computes together is tried.
@@ -72,10 +77,28 @@ def main(folder: Path, *, batch: int, seconds: int) -> int:
         for size in range(1, batch + 1) if every else (1, batch):
             bundle.model.predict(np.zeros((size, *bundle.model.signature.image), np.uint8), at_once=batch)
     except FortydaysError as error:
+        # ONNX Runtime says in words alone that it has got no memory.
+        if "memory" in error.message and left is not None:
+            return _told(f"{error.message.rstrip('.')}. The container has {left:,} bytes of memory left.", error.hint)
         return _told(error.message, error.hint)
     except MemoryError:
-        return _told(f"The bundle was tried out, and its model takes more than {_MOST_MEMORY:,} bytes of memory.")
+        most = min(_MOST_MEMORY, left or _MOST_MEMORY)
+        return _told(f"The bundle was tried out, and its model takes more than {most:,} bytes of memory.")
     return 0
+
+
+def _bounded_by_container() -> int | None:
+    """Leave this process no more memory than its container has left now. Returns that in bytes; None is no limit.
+
+    The service will load the model into the same container, beside the model that it serves.
+    """
+    left = left_in_container()
+    if left is None:
+        return None
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[5])  # of data and stack, see proc(5)
+    taken = pages * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_DATA, (taken + left, taken + left))
+    return left
 
 
 def _told(message: str, hint: str = "") -> int:
@@ -84,4 +107,5 @@ def _told(message: str, hint: str = "") -> int:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     sys.exit(main(Path(sys.argv[1]), batch=int(sys.argv[2]), seconds=int(sys.argv[3])))

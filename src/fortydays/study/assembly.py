@@ -1,6 +1,5 @@
 """The evidence of a run, put together from its trials; its exhibits, and the model of its best trial."""
 
-import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,11 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from fortydays import __version__
 from fortydays.base import clock, files
 from fortydays.base.arrays import load_arrays
 from fortydays.base.progress import Progress
-from fortydays.base.revision import revision
 from fortydays.study import evidence as documents
 from fortydays.study import frozen
 from fortydays.study.design import Shown, Variant
@@ -48,7 +45,7 @@ def evidence_of(
     Raises:
         StorageError: the run's folder cannot be read or written.
     """
-    study, found = plan.source.study, revision()
+    study = plan.source.study
     details = _details(plan, chosen, progress)
     return {
         "schema_version": documents.SCHEMA_VERSION,
@@ -68,20 +65,7 @@ def evidence_of(
         },
         "seeds": list(plan.seeds),
         "request": plan.as_asked,
-        "code": {
-            "study": plan.identity["study"],
-            "engine": plan.identity["engine"],
-            "version": __version__,
-            **(dataclasses.asdict(found) if found else {}),
-        },
-        "packages": plan.identity["packages"],
-        "machine": {
-            **dataclasses.asdict(plan.machine),
-            "flags": list(plan.machine.flags),
-            "accelerator": plan.identity["accelerator"],
-        },
-        "threads": plan.settings.threads,
-        "backend": plan.identity["backend"],
+        **plan.provenance,
         "details": details,
         "trials": trials,
         "variants": documents.summarize(trials),
@@ -121,15 +105,16 @@ def _details_of(
     network: Frozen | None,
     bfloat16_is_fast: bool,
 ) -> dict[str, Any]:
-    from fortydays.models.cost import multiply_adds
+    from fortydays.train.cost import multiply_adds
     from fortydays.train.framework import build_model, has_convolutions, resolve_precision
 
     model = build_model(variant.model, seed=0, precision="float32")
+    counted = multiply_adds(model)
     return {
         "description": variant.description,
         "group": variant.group,
         "parameters": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
-        "multiply_adds": multiply_adds(model) + (network.multiply_adds if network else 0),
+        "multiply_adds": None if counted is None else counted + (network.multiply_adds if network else 0),
         **({"features": network.as_dict()} if network else {}),
         **({} if variant.examples is None else {"examples": variant.examples}),
         "precision": resolve_precision(
@@ -157,7 +142,10 @@ def _exhibits(
 
     best = documents.best_trial(trials)
     if best is not None:
-        _save_model(restored(best), run.best_model)
+        try:
+            _save_model(restored(best), run.best_model)
+        except Exception as error:  # a reader's own layer need not be one that Keras can save
+            progress.warn(f"The best model is not kept as a file, its weights are: {type(error).__name__}: {error}")
     made = []
     for exhibit in plan.source.study.exhibits:
         trial = documents.best_trial([t for t in trials if t["variant"] == exhibit.variant])

@@ -158,8 +158,12 @@ class ThresholdOfBest:
                 f"no trial of {missing}, so there is no choice",
             )
         best = max(self.among, key=lambda name: math.fsum(means[name]) / len(means[name]))
-        values, note = _values(trials, best, self.metric, missing=-math.inf)
+        values, note = _values(trials, best, self.metric, missing=math.inf)
         note = "; ".join(filter(None, [f"chosen: {best}", note]))
+        if any(math.isinf(v) for v in values):  # a target never reached: no mean
+            return _judgement(
+                self.sentence, condition, Verdict.UNDECIDED, None, self.at_least, self.metric, note, n=len(values)
+            )
         return _against(self.sentence, condition, values, self.at_least, above=True, metric=self.metric, note=note)
 
 

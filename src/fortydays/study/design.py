@@ -161,7 +161,7 @@ class Study:
         measures: further numbers.
         exhibits: pictures and tables.
         withdrawn: for each published claim that is withdrawn, the reason, by the claim's sentence. The claim itself
-            stays in ``claims``: its trials are as true as before, so the study's digest does not change.
+            stays in ``claims``.
     """
 
     title: str
@@ -222,7 +222,10 @@ class Study:
         for sentence in self.withdrawn:
             if sentence not in [claim.sentence for claim in self.claims]:
                 raise unknown_name(
-                    f"claim of the study {self.title!r}", sentence, [claim.sentence for claim in self.claims]
+                    "claim",
+                    sentence,
+                    [claim.sentence for claim in self.claims],
+                    of=f"the study {self.title!r}",
                 )
         tuning = {s for v in self.variants if v.search for s in v.search.seeds}
         if tuning & set(self.seeds):

@@ -179,6 +179,9 @@ class Driver:
             return
         folder = self._run.trial_of(spec.variant, spec.seed)
         if not failed:
+            if outcome.result["error"]:
+                said = outcome.result["error"]
+                self._progress.warn(f"{self._task(spec)}: {said} The trial and its weights are kept: {folder.path}")
             save_arrays(folder.weights, outcome.measured.variables)
             save_arrays(folder.predictions, [outcome.measured.probabilities])
         files.write_json(folder.result, outcome.result)

@@ -1,11 +1,8 @@
 """Evidence: what the trials of a study showed, with everything needed to show it again, as one JSON document."""
 
-import ast
 import dataclasses
-import io
 import json
-import tokenize
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,6 +19,7 @@ if TYPE_CHECKING:
     from fortydays.study.design import Study
 
 SCHEMA_VERSION = 1
+_PACKAGE = Path(__file__).parent.parent
 SCHEMA_FILE = Path(__file__).with_name("evidence.v1.schema.json")
 
 # The packages a result can depend on.
@@ -105,7 +103,8 @@ def judge(claims: Sequence[Claim], trials: Sequence[Mapping[str, Any]]) -> list[
     for claim in claims:
         judgement = claim.judge(metrics)
         of_claim = [t for t in trials if t["variant"] in claim.variants]
-        failed = sum(t["status"] == "failed" for t in of_claim)
+        # A trial that failed has no numbers; one of which a measure failed lacks this measure's.
+        failed = sum(claim.metric not in t["metrics"] for t in of_claim)
         if failed:
             said = f"{failed} of {counted(len(of_claim), 'trial')} failed, so the numbers are of the others only"
             judgement = dataclasses.replace(
@@ -154,163 +153,6 @@ def package_versions(of_backend: Sequence[str] = ()) -> dict[str, str]:
     return versions
 
 
-def code_digest(paths: Iterable[Path]) -> str:
-    """SHA-256 of what some Python files do: their code, as :func:`code_without_prose` gives it.
-
-    Args:
-        paths: the files; their order does not matter, their names do.
-
-    Raises:
-        StorageError: a file cannot be read.
-    """
-    parts = []
-    for path in sorted(paths, key=lambda p: p.name):
-        with files.storage_errors("read", path):
-            source = path.read_text("utf-8")
-        parts.append([path.name, code_without_prose(source)])
-    return files.sha256_of_json(parts)
-
-
-def engine_files(study_file: Path, backend: str) -> list[Path]:
-    """The modules of this program whose code a study's numbers are a function of.
-
-    That is the compiled engine on one backend, and what the study imports of shared models, of other days and from its
-    own folder, directly or through each other: a model added for one day leaves the evidence of the others as true as
-    it was, and so does a change of another backend.
-
-    Args:
-        study_file: the study.
-        backend: what it was, or is to be, trained on.
-
-    Raises:
-        StorageError: a file cannot be read.
-    """
-    train = _PACKAGE / "train"
-    found = sorted(train.glob("*.py"))
-    found += [train / "backends/__init__.py", *sorted((train / "backends").glob(f"{backend}*.py"))]
-    found += [_PACKAGE / f"{name}.py" for name in _NUMBERS_DEPEND_ON]
-    return [*found, *sorted(_imported_by(study_file) - set(found))]
-
-
-_PACKAGE = Path(__file__).parent.parent
-_FEATURES = _PACKAGE / "study" / "features.py"
-_NUMBERS_DEPEND_ON = (
-    "data/splits", "data/arrays", "base/machine", "study/trial", "study/executor", "study/search", "models/cost",
-)  # fmt: skip
-
-
-def _imported_by(study_file: Path) -> set[Path]:
-    """The files a study is made of besides its own: shared models, other days, and modules beside it."""
-    found: set[Path] = set()
-    waiting = [study_file]
-    while waiting:
-        reading = waiting.pop()
-        with files.storage_errors("read", reading):
-            source = reading.read_text("utf-8")
-        try:
-            tree = ast.parse(source)
-        except SyntaxError:  # said where the study is loaded
-            continue
-        new = {path for folder, name in _imports(tree, reading) for path in _files_of(folder, name)}
-        new -= {*found, study_file}
-        found |= new
-        waiting += new
-    return found
-
-
-def _imports(tree: ast.AST, path: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
-    """What a file imports, each as the folder to look in and the names from there."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name.split(".") for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [[*(node.module or "").split("."), alias.name] for alias in node.names]
-        else:
-            continue
-        level = getattr(node, "level", 0)
-        for name in names:
-            parts = tuple(part for part in name if part)
-            if level:
-                yield path.parents[level - 1], parts
-            elif parts[0] == _PACKAGE.name:
-                yield _PACKAGE, parts[1:]
-            else:
-                yield path.parent, parts
-
-
-def _files_of(folder: Path, name: tuple[str, ...]) -> list[Path]:
-    """The file of a module, or of the one that a name is in; all models where their package itself is meant."""
-    inside = [_PACKAGE / "models", *sorted((_PACKAGE / "days").glob("day*_*"))]
-    for length in range(len(name), 0, -1):
-        path = folder.joinpath(*name[:length]).with_suffix(".py")
-        if path.is_file():
-            if path == _FEATURES:
-                made_by = ("study/frozen", "study/graphs", "models/backbones")
-                return [path, *(_PACKAGE / f"{each}.py" for each in made_by)]
-            return [path] if path.parent in inside or not path.is_relative_to(_PACKAGE) else []
-    package = folder.joinpath(*name)
-    return sorted(package.glob("*.py")) if package == _PACKAGE / "models" else []
-
-
-# Tokens that can hold line ends of their own; from Python 3.12 on an f-string is several tokens.
-_STRINGS = (tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING))
-
-
-def code_without_prose(source: str) -> str:
-    """Python source without comments, docstrings, blank lines and trailing spaces; other strings stay as they are.
-
-    What a study says of claims that it withdraws is left out too: it changes no trial, so that evidence stays true.
-
-    Positions of tokens are used, not a parsed tree printed again, so that every Python version gives the same text.
-    """
-    lines = source.split("\n")
-    ends_in_string: set[int] = set()  # the rows whose last spaces, and emptiness, are part of a string
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            row, column = token.start
-            lines[row - 1] = lines[row - 1][:column]
-        elif token.type in _STRINGS:
-            ends_in_string.update(range(token.start[0] - 1, token.end[0] - 1))
-    tree = ast.parse(source)
-    left_out: list[ast.Expr | ast.keyword] = [*_docstrings(tree), *_withdrawals(tree)]
-    for prose in left_out:
-        first, last = prose.lineno - 1, (prose.end_lineno or prose.lineno) - 1
-        # Columns of the tree count bytes.
-        before = lines[first].encode()[: prose.col_offset].decode()
-        after = lines[last].encode()[prose.end_col_offset :].decode()
-        lines[first : last + 1] = [before + after.removeprefix(",")] + [""] * (last - first)
-        ends_in_string.difference_update(range(first, last + 1))
-    return "\n".join(
-        line if row in ends_in_string else line.rstrip()
-        for row, line in enumerate(lines)
-        if row in ends_in_string or line.strip()
-    )
-
-
-def _docstrings(tree: ast.AST) -> Iterator[ast.Expr]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
-            first = node.body[0]
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                yield first
-
-
-def _withdrawals(tree: ast.AST) -> Iterator[ast.keyword]:
-    """The argument ``withdrawn`` of each ``Study(...)``, where it is made of plain texts and can do nothing."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Study":
-            for keyword in node.keywords:
-                texts = keyword.value if keyword.arg == "withdrawn" else None
-                if isinstance(texts, ast.Dict) and all(
-                    isinstance(text, ast.Constant) for text in (*texts.keys, *texts.values)
-                ):
-                    yield keyword
-
-
 def outline(evidence: Mapping[str, Any]) -> dict[str, Any]:
     """The evidence without histories and exhibits: what ``--json`` prints."""
     short = {name: value for name, value in evidence.items() if name != "exhibits"}
@@ -340,9 +182,8 @@ class Published:
 
 def published() -> Published:
     """The published evidence: inside an installed package, or beside ``src`` in a source checkout."""
-    package = Path(__file__).parent.parent
-    installed = package / "evidence"
-    return Published(folder=installed if installed.is_dir() else package.parent.parent / "evidence")
+    installed = _PACKAGE / "evidence"
+    return Published(folder=installed if installed.is_dir() else _PACKAGE.parent.parent / "evidence")
 
 
 def check_publishable(day: int) -> None:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from fortydays.base.errors import UsageError
 from fortydays.base.text import counted
 from fortydays.study.design import Exhibit, Shown
+from fortydays.study.fields import FieldError
 from fortydays.train import augmentation
 from fortydays.train.recipe import Recipe
 
@@ -44,6 +45,23 @@ _BATCH = 8  # images that are shown together, of which the others may be mixed i
 
 GREYS = 32
 """Steps from black to white in a feature map: as many as one sees, and half the bytes of 255."""
+
+
+def _check(exhibit: str, *, image: object = None, **counts: object) -> None:
+    """Refuse arguments of an exhibit when the study is made, long before the exhibit is.
+
+    Raises:
+        FieldError: a count is not a whole number from 1, or an image's position not one from 0.
+    """
+    for name, value, least in [(name, value, 1) for name, value in counts.items()] + [("image", image, 0)]:
+        if name == "image" and value is None:
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise FieldError(
+                f"The argument {name!r} of {exhibit} is {value!r}; expected a whole number, at least {least}.",
+                field=name,
+                owner=exhibit,
+            )
 
 
 def confusion_matrix(*, variant: str) -> Exhibit:
@@ -74,6 +92,7 @@ def confident_mistakes(*, variant: str, count: int = 25, side: int = 56) -> Exhi
         side: about how many pixels the shorter side of a larger image is shown with: it is reduced by a whole number,
             because evidence is committed.
     """
+    _check("confident_mistakes", count=count, side=side)
 
     def make(shown: Shown) -> dict[str, Any]:
         answers = shown.probabilities.argmax(axis=1)
@@ -103,6 +122,7 @@ def confident_mistakes(*, variant: str, count: int = 25, side: int = 56) -> Exhi
 
 def first_layer_weights(*, variant: str, count: int = 32) -> Exhibit:
     """The weights from every pixel to some units of the first dense layer, as pictures."""
+    _check("first_layer_weights", count=count)
 
     def make(shown: Shown) -> dict[str, Any]:
         shape = shown.test.images.shape[1:]
@@ -135,6 +155,7 @@ def first_filters(*, variant: str, count: int = 32) -> Exhibit:
     Raises (when the exhibit is made):
         UsageError: the model has no convolution, or its first one looks at neither grey nor color images.
     """
+    _check("first_filters", count=count)
 
     def make(shown: Shown) -> dict[str, Any]:
         kernel = next((w for w in _weights(shown.model) if w.ndim == 4), None)
@@ -190,6 +211,7 @@ def feature_maps(*, variant: str, image: int | None = None, maps: int = 8, layer
         UsageError: the model has no convolution, its layers are not joined as a Sequential or functional model, or
             there is no such image.
     """
+    _check("feature_maps", image=image, maps=maps, layers=layers)
 
     def make(shown: Shown) -> dict[str, Any]:
         chosen = _chosen(shown, image)
@@ -249,6 +271,7 @@ def augmentation_sheet(
     Raises (when the exhibit is made):
         UsageError: the test split holds no images, or none of that number.
     """
+    _check("augmentation_sheet", image=image, times=times)
 
     def make(shown: Shown) -> dict[str, Any]:
         images = shown.test.images

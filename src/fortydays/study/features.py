@@ -23,7 +23,7 @@ from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.base.text import size_in_words
 from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
-from fortydays.data.own.rows import forget_pages, rows_of, scattered
+from fortydays.data.own.rows import append_rows, checksums_in, checksums_of, forget_pages, rows_of, scattered
 from fortydays.models.backbones import find_backbone
 
 if TYPE_CHECKING:
@@ -234,7 +234,8 @@ def _features_of(
         task = f"Features of the photographs, {frozen.title}"
         path = rows.file.with_name(f"{rows.file.stem}.{frozen.kept_as}.features")
         needed = int(rows.places.max()) + 1 if len(rows) else 0
-        found = extended(path, rows.source[:needed], frozen, settings, progress, task=task)
+        every = rows_of(rows.source, np.arange(needed), file=rows.file)  # checked as they are read
+        found = extended(path, every, frozen, settings, progress, task=task)
         return np.ascontiguousarray(found[rows.places])
     images = split.images
     digest = f"{len(split)}-{files.sha256_of_bytes(np.ascontiguousarray(images[:64]).tobytes())[:12]}"
@@ -272,10 +273,7 @@ def extended(
     size = 4 * int(np.prod(frozen.shape))
     files.make_folder(path.parent)
     with files.locked(path.with_name(f".{path.name}.lock")):
-        done = 0
-        if files.is_file(path):
-            with files.storage_errors("read", path):
-                done = path.stat().st_size // size
+        done = _rows_that_are_right(path, frozen, progress)
         if done < len(images):
             _check_disk(path, (len(images) - done) * size)
             compute = frozen.session(threads=settings.threads)
@@ -285,7 +283,7 @@ def extended(
                     stop = min(start + _ROWS_KEPT_AT_ONCE, len(images))
                     content = compute(images[start:stop])
                     forget_pages(images)  # or all of a large folder would be in memory in the end
-                    files.append_bytes(path, after=start * size, content=content.tobytes())
+                    append_rows(path, content, after=start)
                     progress.advance(task, done=float(stop))
             finally:
                 progress.finish(task)
@@ -293,6 +291,26 @@ def extended(
         return np.zeros((0, *frozen.shape), np.float32)
     with files.storage_errors("read", path):
         return np.memmap(path, np.float32, "r", shape=(len(images), *frozen.shape))
+
+
+def _rows_that_are_right(path: Path, frozen: "Frozen", progress: Progress) -> int:
+    """How many rows of features a file has. One with a row that the disk has changed is set aside."""
+    if not files.is_file(path):
+        return 0
+    size = 4 * int(np.prod(frozen.shape))
+    checksums = checksums_in(path)
+    with files.storage_errors("read", path):
+        rows = min(path.stat().st_size // size, len(checksums))
+        if not rows:
+            return 0
+        found = np.memmap(path, np.float32, "r", shape=(rows, *frozen.shape))
+    right = bool((checksums_of(found) == checksums[:rows]).all())
+    forget_pages(found)
+    if right:
+        return rows
+    aside = files.set_aside(path)
+    progress.warn(f"{path} is damaged: the disk has changed it. It is kept as {aside.name}, and computed anew.")
+    return 0
 
 
 def _check_disk(path: Path, needed: int) -> None:

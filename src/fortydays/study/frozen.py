@@ -6,7 +6,6 @@ exported model of a study begins with it, so that a service sees the numbers tha
 """
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,10 +19,12 @@ from numpy.typing import NDArray
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, StorageError
+from fortydays.base.process import child_environment, end_with_parent
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.data import weights as published
 from fortydays.models.backbones import find_backbone
+from fortydays.study.code import code_of, digest_of
 from fortydays.study.features import AT_ONCE, Features, runtime
 from fortydays.study.graphs import OPSET, to_graph
 
@@ -138,7 +139,13 @@ def frozen_network(
     with files.locked(folder / f".{key[:16]}.lock"):
         if not files.is_file(path.with_suffix(".json")):
             progress.say(f"Preparing {find_backbone(features.backbone).title}")
-            _build({**request, "path": str(obtained.path) if obtained else "", "onnx": str(path)}, folder)
+            with files.temporary_folder(folder, "export") as scratch:
+                built = scratch / path.name
+                _build({**request, "path": str(obtained.path) if obtained else "", "onnx": str(built)}, scratch)
+                with files.storage_errors("write", path):
+                    for each in (built, built.with_suffix(".json")):  # what the facts tell of is there before them
+                        each.replace(folder / each.name)
+                    files.sync_folder(folder)
     facts = files.read_json(path.with_suffix(".json"))
     if facts.get("sha256") != files.sha256_of_file(path):
         for each in (path, path.with_suffix(".json")):
@@ -262,31 +269,30 @@ def features_of_pixels(frozen: "keras.Model") -> Callable[[Any], Any]:
 # --------------------------------------------------------------------------------------------- in a process of its own
 
 
-def _build(request: dict[str, Any], folder: Path) -> None:
-    with files.temporary_folder(folder, "export") as scratch:
-        files.write_json(scratch / "request.json", request)
+def _build(request: dict[str, Any], scratch: Path) -> None:
+    files.write_json(scratch / "request.json", request)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "fortydays.study.frozen", str(scratch / "request.json")],
+            env=child_environment(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3"),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_LONGEST_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise FortydaysError(f"To export the network took more than {_LONGEST_SECONDS} s.") from None
+    if done.returncode:
         try:
-            done = subprocess.run(
-                [sys.executable, "-P", "-m", "fortydays.study.frozen", str(scratch / "request.json")],
-                env={**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=_LONGEST_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise FortydaysError(f"To export the network took more than {_LONGEST_SECONDS} s.") from None
-        if done.returncode:
-            try:
-                said = str(files.read_json(scratch / "failure.json")["message"])
-            except StorageError:
-                said = " ".join(done.stderr.split())[-300:]
-            raise FortydaysError(f"The network {request['features']['backbone']} cannot be exported: {said}")
+            said = str(files.read_json(scratch / "failure.json")["message"])
+        except StorageError:
+            said = " ".join(done.stderr.split())[-300:]
+        raise FortydaysError(f"The network {request['features']['backbone']} cannot be exported: {said}")
 
 
 def _work(request: dict[str, Any]) -> None:
-    from fortydays.models.cost import multiply_adds
+    from fortydays.train.cost import multiply_adds
     from fortydays.train.framework import load_keras
 
     load_keras(threads=1)
@@ -311,10 +317,9 @@ def _work(request: dict[str, Any]) -> None:
 
 
 def _code() -> str:
-    from fortydays.study.evidence import code_digest
-
     here = Path(__file__)
-    return code_digest([here, here.with_name("graphs.py"), here.parent.parent / "models" / "backbones.py"])
+    made_by = [here, here.with_name("graphs.py"), here.parent.parent / "models" / "backbones.py"]
+    return digest_of([(path.name, code_of(path)) for path in made_by])
 
 
 def _versions() -> dict[str, str]:
@@ -339,4 +344,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     sys.exit(main(sys.argv[1:]))

@@ -122,7 +122,7 @@ def identity_of(
         report=None,
     )
     record, metrics = shadow.record, dict(outcome.result["metrics"])
-    measures = {m.name: metrics.pop(m.name) for m in study.measures if variant.name in m.variants}
+    measures = {m.name: metrics.pop(m.name, None) for m in study.measures if variant.name in m.variants}
     untimed = {name: value for name, value in metrics.items() if not name.startswith("seconds_to_")}
     result = {name: outcome.result[name] for name in ("status", "epochs", "best_epoch")}
     history = {name: column for name, column in outcome.result["history"].items() if name != "seconds"}

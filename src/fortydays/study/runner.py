@@ -12,6 +12,7 @@ from fortydays.study.assembly import evidence_of
 from fortydays.study.driver import Driver, Listener
 from fortydays.study.executor import Executor, InProcess
 from fortydays.study.plan import Plan, Request, StudySource, changed_since, in_words, make_plan
+from fortydays.study.rehearsal import rehearse
 from fortydays.study.runs import RunFolder, RunState, create_run, damaged_runs, unfinished_run
 
 
@@ -46,7 +47,7 @@ def run_study(
         The run's folder and its evidence.
 
     Raises:
-        UsageError: an unknown variant, or a setting that does not fit.
+        UsageError: an unknown variant, a setting that does not fit, or a mistake in the study's own functions.
         StudyChangedError: an interrupted run cannot go on, because what it is a function of has changed.
         StudyInterruptedError: the reader stopped it.
         StorageError: the workspace cannot be read or written.
@@ -75,7 +76,7 @@ def run_study(
         spent = {**evidence["seconds"], "total": clock.seconds() - began}
         evidence["seconds"] = _added(run.read().get("seconds", {}), spent)
         files.write_json(run.evidence, evidence)
-        failed = any(t["status"] == "failed" for t in evidence["trials"])
+        failed = any(t["error"] for t in evidence["trials"])
         run.update(state=str(RunState.FAILED if failed else RunState.FINISHED))
         if listener:
             listener.ended(run)
@@ -88,12 +89,13 @@ def _added(before: Mapping[str, float], spent: Mapping[str, float]) -> dict[str,
 
 
 def _open_run(plan: Plan, progress: Progress, *, fresh: bool) -> tuple[RunFolder, bool]:
-    """The interrupted run that can go on, or a new one."""
+    """The interrupted run that can go on, whose code is the same that was rehearsed, or a new one."""
     runs, name, day, request = plan.settings.runs, plan.source.name, plan.source.day, plan.as_asked
     for damaged in damaged_runs(runs):
         progress.warn(f"The run {damaged.run_id} is left out: its run.json is damaged.")
     found = None if fresh else unfinished_run(runs, name=name, day=day, request=request)
     if found is None:
+        rehearse(plan.source.study, plan.variants, plan.dataset, threads=plan.settings.threads)
         return create_run(runs, day=day, name=name, request=request, identity=plan.identity), False
     before = found.read()["identity"]
     changed = changed_since(plan, before)

@@ -25,28 +25,15 @@ ENGINES = ("compiled", "plain")
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyReference:
-    """Where a study is, for another process to load it.
-
-    Attributes:
-        day: number of the day, or None for a study of one's own.
-        path: of the file, where it is no day's.
-        sha256: of that file's bytes.
-    """
-
-    day: int | None = None
-    path: str = ""
-    sha256: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
 class TrialSpec:
     """What is asked for: one trial of a variant, or one try of its search.
 
     It can be pickled, and written as JSON values with :meth:`as_dict`.
 
     Attributes:
-        study: where the study is.
+        day: number of the study's day, or None for a study of one's own.
+        path: of the study's file, where it is no day's.
+        sha256: of that file's bytes.
         variant: name of the variant.
         seed: of the initial weights, the order of the images and the layers' random generators.
         recipe: how it is trained; the variant's own, with what a search chose and a reader set.
@@ -65,7 +52,9 @@ class TrialSpec:
         UsageError: there is no such engine.
     """
 
-    study: StudyReference
+    day: int | None = None
+    path: str = ""
+    sha256: str = ""
     variant: str
     seed: int
     recipe: Recipe
@@ -87,14 +76,14 @@ class TrialSpec:
 
     def as_dict(self) -> dict[str, Any]:
         """The spec as JSON values."""
-        fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
-        return {**fields, "study": dataclasses.asdict(self.study), "recipe": self.recipe.as_dict()}
+        return {each.name: getattr(self, each.name) for each in dataclasses.fields(self)} | {
+            "recipe": self.recipe.as_dict()
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "TrialSpec":
         """The spec that :meth:`as_dict` wrote down."""
-        study, recipe = StudyReference(**values["study"]), Recipe(**values["recipe"])
-        return cls(**{**values, "study": study, "recipe": recipe})
+        return cls(**{**values, "recipe": Recipe(**values["recipe"])})
 
     @property
     def digest(self) -> str:
@@ -102,7 +91,7 @@ class TrialSpec:
 
         A file's place and bytes are left out: it may be moved, and get a remark. Its code is part of ``ground``.
         """
-        return files.sha256_of_json({**self.as_dict(), "study": self.study.day})
+        return files.sha256_of_json({**self.as_dict(), "path": "", "sha256": ""})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -187,14 +176,19 @@ def run_trial(
             )
     measures = [measure for measure in study.measures if variant in measure.variants]
     model = trainer.reader_model() if measures else None
+    problems = []
     for measure in measures:
-        metrics[measure.name] = _measured(measure, model, dataset.training.validation.images)
+        value, problem = _measured(measure, model, dataset.training.validation.images)
+        if problem:  # what was trained is worth keeping without this number
+            problems.append(problem)
+        else:
+            metrics[measure.name] = value
     return Measured(
         result={
             "variant": variant,
             "seed": seed,
             "status": "finished",
-            "error": "",
+            "error": " ".join(problems),
             "metrics": metrics,
             "train_seconds": trained.train_seconds,
             "epochs": trained.epochs,
@@ -221,16 +215,15 @@ def run_try(
     return Measured(result={"variant": variant, "seed": seed, "status": "finished", "error": "", "metrics": metrics})
 
 
-def _measured(measure: Measure, model: Any, images: NDArray[np.uint8]) -> float:
-    """What a study's own function gives; where it fails, the trial has failed and not the study."""
+def _measured(measure: Measure, model: Any, images: NDArray[np.uint8]) -> tuple[float, str]:
+    """What a study's own function gives, and what is wrong with it, or ""."""
     try:
         value = float(measure.function(model, images))
+    except FortydaysError as error:
+        return np.nan, f"The measure {measure.name!r} failed: {error.message}"
     except Exception as error:
-        said = f"The measure {measure.name!r} failed: {type(error).__name__}: {error}"
-        raise TrainingFailedError(said) from error
-    if not np.isfinite(value):
-        raise TrainingFailedError(f"The measure {measure.name!r} gave {value}.")
-    return value
+        return np.nan, f"The measure {measure.name!r} failed: {type(error).__name__}: {error}."
+    return value, "" if np.isfinite(value) else f"The measure {measure.name!r} gave {value}."
 
 
 def failed_trial(*, variant: str, seed: int, error: FortydaysError) -> dict[str, Any]:

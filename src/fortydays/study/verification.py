@@ -8,6 +8,7 @@ from typing import Any
 from fortydays.data.library import pinned
 from fortydays.study import evidence as documents
 from fortydays.study.claims import Judgement, unit_of
+from fortydays.study.code import engine_digest, study_digest
 from fortydays.study.design import Study
 from fortydays.study.statistics import CONFIDENCE, student_t
 
@@ -55,9 +56,9 @@ def code_changes(evidence: Mapping[str, Any], study_file: Path) -> list[str]:
         study_file: the study as it is now.
     """
     reasons = []
-    if evidence["code"]["study"] != documents.code_digest([study_file]):
+    if evidence["code"]["study"] != study_digest(study_file):
         reasons.append("the day's study has changed")
-    if evidence["code"]["engine"] != documents.code_digest(documents.engine_files(study_file, evidence["backend"])):
+    if evidence["code"]["engine"] != engine_digest():
         reasons.append("the training engine has changed")
     return reasons
 

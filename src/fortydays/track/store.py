@@ -39,6 +39,7 @@ _ENVIRONMENT_UNLESS_SET = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
 }
+_AT_ONCE = 1_000
 _SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
 
 
@@ -143,11 +144,12 @@ def scrubbed(text: str, uri: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-_SEND_LATER = f"The run itself is not affected. Send it later with: {SYNC_COMMAND}"
+SEND_LATER = f"The run itself is not affected. Send it later with: {SYNC_COMMAND}"
+"""What to do where a run could not be sent."""
 
 
 @contextlib.contextmanager
-def using_mlflow(where: Destination, *, hint: str = _SEND_LATER) -> Iterator[None]:
+def using_mlflow(where: Destination, *, hint: str = SEND_LATER) -> Iterator[None]:
     """Turn what MLflow and the libraries below it raise inside the block into :class:`TrackingError`.
 
     Their warnings are about their own code, and nothing that a reader could do something about.
@@ -196,16 +198,16 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _say_nothing(_line: str) -> None:
-    return
+def say_nothing(_line: str) -> None:
+    """For a caller who does not need to know for whom it waits."""
 
 
 def open_store(
     where: Destination,
     *,
-    hint: str = _SEND_LATER,
+    hint: str = SEND_LATER,
     set_aside: bool = True,
-    waiting: Callable[[str], None] = _say_nothing,
+    waiting: Callable[[str], None] = say_nothing,
 ) -> Store:
     """Make a destination ready and open it.
 
@@ -275,7 +277,26 @@ def experiment_id(store: Store, name: str) -> str:
     return str(experiment.experiment_id)
 
 
-def prepare(where: Destination, *, set_aside: bool = True, waiting: Callable[[str], None] = _say_nothing) -> list[str]:
+def every(search: Callable[..., Any], *arguments: Any, **named: Any) -> list[Any]:
+    """Everything that a search of MLflow's client finds, which answers with a page at a time."""
+    found: list[Any] = []
+    token = None
+    while True:
+        page = search(*arguments, max_results=_AT_ONCE, page_token=token, **named)
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+def refused_as(error: FortydaysError, code: str) -> bool:
+    """Whether MLflow has refused something with one of its error codes, such as ``RESOURCE_DOES_NOT_EXIST``."""
+    from mlflow.exceptions import MlflowException
+
+    return isinstance(error.__cause__, MlflowException) and error.__cause__.error_code == code
+
+
+def prepare(where: Destination, *, set_aside: bool = True, waiting: Callable[[str], None] = say_nothing) -> list[str]:
     """Check an SQLite store and make it where it is missing; anything else is left as it is.
 
     The workspace's own store is set aside where it is damaged, and set right where the workspace is not where it was.

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.base.traces import line_of_reader
 from fortydays.train import backends
 from fortydays.train.augmentation import scaled_array, some_of
 from fortydays.train.backends import Loss
@@ -193,9 +194,8 @@ def build_model(
     filtering = keras.config.is_traceback_filtering_enabled()
     keras.config.disable_traceback_filtering()  # what is filtered out is where the layer's name is
     try:
-        model = builder()
-    except ValueError as error:
-        raise _does_not_fit(error) from error
+        with model_errors(precision):
+            model = builder()
     finally:
         keras.config.set_dtype_policy(policy)
         if filtering:
@@ -245,8 +245,26 @@ def set_variables(model: "keras.Model", values: Sequence[NDArray[Any]]) -> None:
             layer.finalize_state()
 
 
-def _does_not_fit(error: ValueError) -> UsageError:
-    """What Keras says of layers that cannot be joined, with the layer's name, as one sentence."""
+@contextlib.contextmanager
+def model_errors(precision: str) -> Iterator[None]:
+    """Tell what a reader's model raises while it is built or traced as a mistake in the model, with its place.
+
+    Args:
+        precision: in which the model computes: "float32" or "bfloat16".
+
+    Raises:
+        UsageError: something was raised in the block that is no error of ours.
+    """
+    try:
+        yield
+    except FortydaysError:
+        raise
+    except Exception as error:
+        raise _of_model(error, precision) from error
+
+
+def _of_model(error: Exception, precision: str) -> UsageError:
+    """What Keras says of layers that cannot be joined or computed, with the layer's name, as one sentence."""
     from keras import Model, layers
 
     said = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())
@@ -264,7 +282,12 @@ def _does_not_fit(error: ValueError) -> UsageError:
             f"The images are too small for the model: {where}{gets}, has nothing left of them to give on.",
             hint="Use larger images, fewer poolings, or padding='same'.",
         )
-    return UsageError(f"The model cannot be built at {where}: {said[:400]}")
+    at = "" if layer is None else f" at {where}"
+    kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+    hint = "Change the model so that it can be built."
+    if precision == "bfloat16":
+        hint = 'It computes in bfloat16 here. If it can do so in float32 only, set precision="float32" in the recipe.'
+    return UsageError(f"{line_of_reader(error)}The model cannot be built{at}: {kind}{said[:400]}", hint=hint)
 
 
 def build_optimizer(recipe: Recipe) -> Any:

@@ -148,7 +148,7 @@ class Recipe:
         known = OPTIMIZERS[self.optimizer]
         for name, value in self.optimizer_options.items():
             if name not in known:
-                raise unknown_name(f"option of the optimizer {self.optimizer!r}", name, known)
+                raise unknown_name("option", name, known, of=f"the optimizer {self.optimizer!r}")
             if name not in _SWITCHES:
                 _number(f"optimizer_options.{name}", value, low=0.0, high=1.0 if name in _SHARES else math.inf)
             elif not isinstance(value, bool):
@@ -268,6 +268,9 @@ def _number(
         raise UsageError(f"The recipe field {name!r} is {value}; expected a number {bound}.")
 
 
+_KINDS = {"flip": "kind of flip", "test_views": "set of test views", "class_weights": "kind of class weights"}
+
+
 def _choice(name: str, value: object, known: Mapping[str, object] | tuple[str, ...]) -> None:
     if not isinstance(value, str) or value not in known:
-        raise unknown_name(f"{name} for a recipe", str(value), known)
+        raise unknown_name(_KINDS.get(name, name), str(value), known)

@@ -109,6 +109,10 @@ class ShadowBackend:
         """As the real one."""
         return self._real.program_of(function, *arguments)
 
+    def multiply_adds(self, function: Callable[..., Any], *arguments: NDArray[Any]) -> int | None:
+        """As the real one."""
+        return self._real.multiply_adds(function, *arguments)
+
     def replacements(self, *, convolutions: bool) -> Replacements:
         """As the real one."""
         return self._real.replacements(convolutions=convolutions)

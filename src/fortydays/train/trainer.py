@@ -27,6 +27,7 @@ from fortydays.train.framework import (
     build_optimizer,
     build_training_loss,
     has_convolutions,
+    model_errors,
     resolve_precision,
     set_variables,
 )
@@ -88,7 +89,8 @@ class Trainer:
         on: what compiles and computes; the backend that ``KERAS_BACKEND`` asks for, unless given.
 
     Raises:
-        UsageError: the batch is larger than the training split, or the model does not fit the data.
+        UsageError: the batch is larger than the training split, or the model does not fit the data, or a layer of it
+            cannot be computed.
     """
 
     def __init__(
@@ -136,8 +138,10 @@ class Trainer:
         # Compile outside the clock of any trial: a call that does no step, and one look at the validation split.
         order = np.zeros((self.steps_per_epoch, recipe.batch_size), np.int32)
         drawn = self._drawn(recipe, seed=0, epoch=0, order=order)
-        self._epoch.run(order, drawn, np.zeros(self.steps_per_epoch, np.float32), 0, 0)
-        check_probabilities(self._looks.evaluate(data.validation))
+        with model_errors(self.precision):
+            self._epoch.run(order, drawn, np.zeros(self.steps_per_epoch, np.float32), 0, 0)
+            seen = self._looks.evaluate(data.validation)
+        check_probabilities(seen)
         self.compile_seconds = clock.seconds() - began
 
     @property
@@ -408,7 +412,7 @@ def check_model_fits(model: "keras.Model", data: TrainingData) -> None:
     wanted = tuple(data.train.images.shape[1:])
     if tuple(model.input_shape[1:]) != wanted:
         raise UsageError(
-            f"The model's input has shape {tuple(model.input_shape[1:])}; the dataset's images are {wanted}."
+            f"The model's input has shape {tuple(model.input_shape[1:])}; the dataset's examples are {wanted}."
         )
 
 
@@ -416,7 +420,7 @@ def check_recipe_fits(recipe: Recipe, data: TrainingData) -> None:
     """Raise UsageError where a recipe asks for what cannot be done with the data.
 
     A batch may not be larger than the training split, a shift or a square not as large as an image, an image that is
-    turned or zoomed not larger than :data:`LARGEST_SIDE`; and features are no images.
+    turned or zoomed not larger than :data:`LARGEST_SIDE`; and features, of whatever shape, are no images.
     """
     kind = data.train.images.dtype
     if kind not in (np.uint8, np.float32):
@@ -430,18 +434,24 @@ def check_recipe_fits(recipe: Recipe, data: TrainingData) -> None:
             "but the examples are features (float32), not images (uint8).",
             hint="Leave these fields unset; of the augmentations, only mixup is for features.",
         )
-    height, width = data.train.images.shape[1:3]
+    shape = tuple(data.train.images.shape[1:])
+    if kind == np.uint8 and len(shape) not in (2, 3):
+        raise UsageError(
+            f"Each example is uint8 of shape {shape}; expected an image: (height, width[, channels]).",
+            hint="Give other numbers as float32: they are taken as they are.",
+        )
+    height, width = shape[:2] if changes else (0, 0)
     if resamples(recipe) and max(height, width) > LARGEST_SIDE:
         raise UsageError(
             f"The recipe turns or zooms images, but they are {height} x {width}.",
             hint=f"Set rotation=0 and zoom=0, or use images of at most {LARGEST_SIDE} pixels a side.",
         )
-    if recipe.shift >= min(height, width):
+    if recipe.shift and recipe.shift >= min(height, width):
         raise UsageError(
             f"The recipe shifts images by up to {recipe.shift} pixels, but they are {height} x {width}.",
             hint=f"Set shift to at most {min(height, width) - 1}.",
         )
-    if recipe.cutout >= min(height, width):
+    if recipe.cutout and recipe.cutout >= min(height, width):
         raise UsageError(
             f"The recipe covers a square of {recipe.cutout} pixels, but the images are {height} x {width}.",
             hint=f"Set cutout to at most {min(height, width) - 1}.",

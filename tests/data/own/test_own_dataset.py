@@ -17,6 +17,7 @@ from fortydays.data.own.collection import folder_of, opened, pixel_file
 from fortydays.data.own.dataset import OwnPhotographs, is_own, label_type
 from fortydays.data.own.inspection import inspect
 from fortydays.data.own.listing import list_photographs
+from fortydays.data.own.rows import checksum_file
 
 SIDE = 16
 
@@ -291,6 +292,49 @@ def test_pixels_that_are_gone_are_told_with_a_way_out_that_leads_out(folder: Pat
     again = kept(folder, settings)
     assert again.digest == first.digest
     assert len(own.load(again, settings).test.open()) == 6
+
+
+def flip_byte(path: Path, position: int) -> None:
+    """Change a byte as a disk does that tells nobody."""
+    status, content = path.stat(), bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_a_byte_that_the_disk_has_changed_is_never_learned_from(folder: Path, settings: Settings) -> None:
+    first = kept(folder, settings)
+    right = np.asarray(own.load(first, settings).training.train.images)
+    row = int(first.rows[first.of("train")[3]])
+    pixels = pixel_file(folder_of("mine", settings), SIDE)
+    flip_byte(pixels, row * 3 * SIDE**2 + 5)
+
+    damaged = own.load(first, settings).training.train.images
+    assert (damaged[:3] == right[:3]).all()  # what is right is given
+    with pytest.raises(StorageError, match="is damaged: the disk has changed 1 of its rows") as refused:
+        np.asarray(damaged)
+    assert refused.value.hint.endswith("have them read anew before: forty fit FOLDER --name mine")
+
+    again = kept(folder, settings)
+    assert again.digest == first.digest
+    assert (np.asarray(own.load(again, settings).training.train.images) == right).all()
+    assert pixels.stat().st_size == 31 * 3 * SIDE**2  # the one is kept anew, no other
+
+
+def test_pixels_that_an_earlier_version_kept_get_checksums_when_they_are_looked_at(
+    folder: Path, settings: Settings
+) -> None:
+    first = kept(folder, settings)
+    pixels = pixel_file(folder_of("mine", settings), SIDE)
+    checksum_file(pixels).unlink()
+    assert len(np.asarray(own.load(first, settings).training.train.images)) == 21
+    kept(folder, settings)
+    flip_byte(pixels, 5)
+
+    with pytest.raises(StorageError, match="is damaged"):
+        for split in (own.load(first, settings).training.train, own.load(first, settings).training.validation):
+            np.asarray(split.images)
+        np.asarray(own.load(first, settings).test.open().images)
 
 
 def test_an_interrupted_look_leaves_rows_where_they_were_said_to_be(

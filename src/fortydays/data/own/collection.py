@@ -47,6 +47,14 @@ from fortydays.base.settings import Settings
 from fortydays.base.text import counted, size_in_words
 from fortydays.data.own.duplicates import HASH_SIDE, SMALL_SIDE, perceptual_hash
 from fortydays.data.own.listing import FORMATS, LARGEST_FILE, MOST_PIXELS, Listing
+from fortydays.data.own.rows import (
+    append_rows,
+    checksum_file,
+    checksums_in,
+    checksums_of,
+    damage_file,
+    forget_pages,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -54,7 +62,7 @@ if TYPE_CHECKING:
 # Those of telephones, of 24 megapixels and a little more, are read side by side.
 _LARGE_FILE, _LARGE_PICTURE = 16_000_000, 26_000_000
 _AT_ONCE = 256
-_RANGES = "ranges 2"
+_RANGES = "ranges 3"
 """Number of the rule by which pixel values of more than eight bits become eight."""
 _SCHEMA = 1
 _TABLES = """
@@ -141,7 +149,7 @@ class Collection:
             DataError: the workspace has not enough room for the pixels.
             StorageError: it cannot be written, or pixels that it had are gone.
         """
-        self.pixels()  # raises where the index knows of pixels that are not there: nothing would be read again
+        self._check_pixels(progress)
         found: dict[str, Content | str] = {}
         known = self._known()
         waiting = []
@@ -178,6 +186,34 @@ class Collection:
                 hint=f"Remove the folder {self.folder} and run the command again.",
             )
         return pixels[:rows]
+
+    def _check_pixels(self, progress: Progress) -> None:
+        """Let photographs be read anew whose pixels were found to be damaged; give the others checksums.
+
+        Raises:
+            StorageError: the index knows of pixels that are not there: nothing would be read again.
+        """
+        pixels, known, told = self.pixels(), checksums_in(self.pixel_file), damage_file(self.pixel_file)
+        if len(known) < len(pixels):  # an earlier version of this program kept none
+            append = checksums_of(pixels[len(known) :]).tobytes()
+            files.append_bytes(checksum_file(self.pixel_file), after=4 * len(known), content=append)
+            forget_pages(pixels)
+        if not files.is_file(told):
+            return
+        rows = [int(row) for row in files.read_json(told)["rows"]]
+        progress.warn(f"{self.pixel_file} was damaged: {counted(len(rows), 'photograph')} of it are read anew.")
+        with self._storage_errors("write"), self._connection as connection:
+            contents = [
+                connection.execute(
+                    "SELECT content FROM prepared WHERE side = ? AND row = ?", (self.side, row)
+                ).fetchone()
+                for row in rows
+            ]
+            known = [each for each in contents if each is not None]
+            connection.executemany("DELETE FROM files WHERE content = ?", known)
+            # A row of pixels is never written over: the same bytes get another one.
+            connection.executemany("UPDATE contents SET sha256 = sha256 || ' before ' || id WHERE id = ?", known)
+        files.remove(told)
 
     def owner(self) -> str:
         """The folder or table that the name belongs to, or "". Raises StorageError."""
@@ -228,10 +264,11 @@ class Collection:
             if _RANGES not in before[0]:
                 # Their pixels may be black. A row of pixels is never written over: the same bytes get another one.
                 connection.execute(
-                    "UPDATE contents SET sha256 = sha256 || ' before' WHERE mode IN ('F', 'I') AND reason = ''"
+                    "UPDATE contents SET sha256 = sha256 || ' before ' || id"
+                    " WHERE (mode = 'F' OR mode LIKE 'I%') AND reason = '' AND sha256 NOT LIKE '% before%'"
                 )
                 connection.execute(
-                    "DELETE FROM files WHERE content IN (SELECT id FROM contents WHERE sha256 LIKE '% before')"
+                    "DELETE FROM files WHERE content IN (SELECT id FROM contents WHERE sha256 LIKE '% before%')"
                 )
             # What has a row of pixels after all keeps its number, which the row is given to.
             connection.execute(
@@ -395,9 +432,7 @@ class Collection:
     def _append(self, rows: int, pictures: Sequence[NDArray[np.uint8]]) -> None:
         if pictures:
             # What a process that was killed wrote beyond the rows that the index tells of is written over.
-            files.append_bytes(
-                self.pixel_file, after=rows * 3 * self.side**2, content=b"".join(each.tobytes() for each in pictures)
-            )
+            append_rows(self.pixel_file, np.stack(pictures), after=rows)
 
     def _check_room(self, count: int) -> None:
         needed = count * 3 * self.side**2

@@ -129,6 +129,12 @@ class Backend(Protocol):
     def program_of(self, function: Callable[..., Any], *arguments: NDArray[Any]) -> "Program":
         """What a function of tensors computes for arguments of these shapes and types; nothing runs."""
 
+    def multiply_adds(self, function: Callable[..., Any], *arguments: NDArray[Any]) -> int | None:
+        """How many multiply-adds the matrix products and convolutions of a function of tensors are; nothing runs.
+
+        None where the trace does not tell, as where the number of steps of a loop depends on what it computes.
+        """
+
     def replacements(self, *, convolutions: bool) -> Replacements:
         """The layers that can be computed faster than Keras does, in a program with or without convolutions."""
 

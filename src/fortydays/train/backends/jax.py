@@ -111,6 +111,13 @@ def program_of(function: Callable[..., Any], *arguments: NDArray[Any]) -> Progra
     return Program(operations=str(jax.jit(function).lower(*arguments).as_text()))
 
 
+def multiply_adds(function: Callable[..., Any], *arguments: NDArray[Any]) -> int | None:
+    """See :class:`fortydays.train.backends.Backend`."""
+    from fortydays.train.backends import jax_cost
+
+    return jax_cost.multiply_adds(function, *arguments)
+
+
 def replacements(*, convolutions: bool) -> Replacements:  # noqa: ARG001 - XLA fuses Keras's own layers well
     """None: JAX compiles Keras's layers as they are."""
     return {}

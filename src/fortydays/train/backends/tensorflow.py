@@ -119,6 +119,13 @@ def program_of(function: Callable[..., Any], *arguments: NDArray[Any]) -> Progra
     return program(tf.function(function, autograph=False), *map(tf.constant, arguments))
 
 
+def multiply_adds(function: Callable[..., Any], *arguments: NDArray[Any]) -> int | None:
+    """See :class:`fortydays.train.backends.Backend`."""
+    from fortydays.train.backends import tensorflow_cost
+
+    return tensorflow_cost.multiply_adds(function, *arguments)
+
+
 def replacements(*, convolutions: bool) -> Replacements:
     """The layers that TensorFlow can compute faster than Keras asks it to."""
     from fortydays.train.backends import tensorflow_layers

@@ -10,7 +10,9 @@ from fortydays.train.program import Program, fingerprint
 
 
 def program(function: Any, *arguments: Any) -> Program:
-    """Every operation of a function's graph and of the functions that it calls.
+    """The operations of a function's graph, and of the functions that it calls, that something comes of.
+
+    What nobody uses is left out: whether a program made it or not says nothing of what it computes.
 
     Args:
         function: a ``tf.function``.
@@ -19,15 +21,18 @@ def program(function: Any, *arguments: Any) -> Program:
     import tensorflow as tf
 
     # These keep what they were traced for, and are looser after they have met a second shape.
-    for traced in tensorflow_layers.TRACED_ONCE:
-        traced.cache_clear()
-    graph = function.get_concrete_function(*arguments).graph.as_graph_def()
+    for once in tensorflow_layers.TRACED_ONCE:
+        once.cache_clear()
+    traced = function.get_concrete_function(*arguments).graph
+    graph = traced.as_graph_def()
     functions = {each.signature.name: each for each in graph.library.function}
     constants: list[Any] = []
 
-    def lines(arguments: Iterable[str], nodes: Any) -> Iterator[str]:
-        places = {name: str(i) for i, name in enumerate([*arguments, *(node.name for node in nodes)])}
-        for node in nodes:
+    def lines(arguments: Iterable[str], nodes: Any, results: Iterable[str]) -> Iterator[str]:
+        used = _used(nodes, results)
+        kept = [node for node in nodes if node.name in used]
+        places = {name: str(i) for i, name in enumerate([*arguments, *(node.name for node in kept)])}
+        for node in kept:
             taken = (name.split(":") for name in node.input if name[0] != "^")
             inputs = [":".join([places[name], *rest]) for name, *rest in taken]
             # What only has to come before stands in the order of the names that were made up.
@@ -43,7 +48,27 @@ def program(function: Any, *arguments: Any) -> Program:
         if not called:
             return str(attribute).replace("\n", " ")
         found = [functions[name] for name in called if name]
-        return str([list(lines([a.name for a in f.signature.input_arg], f.node_def)) for f in found])
+        return str([list(lines([a.name for a in f.signature.input_arg], f.node_def, _results(f))) for f in found])
 
     compiled = f"through XLA: {function._jit_compile}"  # its attribute has one of the names that are left out
-    return Program(operations="\n".join([compiled, *lines([], graph.node)]), constants=fingerprint(constants))
+    results = [tensor.op.name for tensor in traced.outputs] + [operation.name for operation in traced.control_outputs]
+    told_lines = [compiled, *lines([], graph.node, results)]
+    return Program(operations="\n".join(told_lines), constants=fingerprint(constants))
+
+
+def _results(function: Any) -> list[str]:
+    """The operations that a function's results come from, and those that must have run."""
+    return [name.split(":")[0] for name in (*function.ret.values(), *function.control_ret.values())]
+
+
+def _used(nodes: Any, results: Iterable[str]) -> set[str]:
+    """The names of the operations that some results depend on, arguments included."""
+    inputs = {node.name: [name.removeprefix("^").split(":")[0] for name in node.input] for node in nodes}
+    used: set[str] = set()
+    waiting = list(results)
+    while waiting:
+        name = waiting.pop()
+        if name not in used:
+            used.add(name)
+            waiting += inputs.get(name, ())
+    return used

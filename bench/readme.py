@@ -1,6 +1,6 @@
 """The parts of the README that quote results, and its picture: written from evidence, never by hand.
 
-``python -m fortydays.report.readme`` (``make readme``) renews them in a source checkout; a test fails while the README
+``python bench/readme.py`` (``make readme``) renews them in a source checkout; a test fails while the README
 says something else than the evidence.
 """
 
@@ -149,5 +149,5 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    for written in renew(Path(__file__).parents[3]):
-        print(written)  # noqa: T201
+    for written in renew(Path(__file__).parents[1]):
+        print(written)

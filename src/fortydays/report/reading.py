@@ -1,0 +1,161 @@
+"""JSON values as typed ones: of a dataclass, of its fields, of theirs, with a limit to each.
+
+The annotations say what is expected. What does not fit is refused by the name of its place.
+"""
+
+import dataclasses
+import enum
+import functools
+import math
+import types
+import typing
+import unicodedata
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from fortydays.base.errors import StorageError
+
+MOST_ENTRIES = 1_000
+"""The longest list or object, unless a whole number in ``Annotated`` says otherwise."""
+
+MOST_TEXT = 2_000
+
+Count = Annotated[int, range(1, 2**63)]
+"""A whole number from 1 on."""
+
+
+def read(kind: Any, value: object, where: str, *, most: int = MOST_ENTRIES) -> Any:
+    """A JSON value as one of a type.
+
+    Args:
+        kind: text, a number, a truth value, an enumeration or some literals; a dataclass, a tuple or a mapping of
+            such; one of several.
+        value: what was found. Fields that a dataclass does not have are left out.
+        where: its place, for messages.
+        most: entries of a list or an object.
+
+    Raises:
+        StorageError: something is missing, of another type, not finite or too long.
+    """
+    if kind is Any:
+        return value
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        (limit,) = kind.__metadata__
+        if isinstance(limit, int):
+            return read(arguments[0], value, where, most=limit)
+        if (number := read(arguments[0], value, where)) not in limit:
+            raise damaged(where, f"is {number}", f"a whole number from {limit.start} on")
+        return number
+    if origin in (typing.Union, types.UnionType):
+        if value is None and types.NoneType in arguments:
+            return None
+        return read(type(value) if type(value) in arguments else arguments[0], value, where)
+    if origin is typing.Literal:
+        if value not in arguments:
+            raise damaged(where, f"is {_shown(value)}", " or ".join(map(repr, arguments)))
+        return value
+    if origin is tuple:
+        return _tuple(arguments[0], value, where, most)
+    if origin is Mapping:
+        found = mapping(value, where)
+        return MappingProxyType({clean(str(k)): read(arguments[1], v, f"{where}.{k}") for k, v in found.items()})
+    if dataclasses.is_dataclass(kind):
+        return _dataclass(kind, value, where)
+    if isinstance(kind, enum.EnumType):
+        if value not in list(kind):
+            raise damaged(where, f"is {_shown(value)}", f"one of {', '.join(map(str, kind))}")
+        return kind(value)
+    result: object = _READERS[kind](value, where)
+    return result
+
+
+def mapping(value: object, where: str) -> Mapping[str, Any]:
+    """An object of JSON, its values not yet looked at."""
+    if not isinstance(value, Mapping):
+        raise damaged(where, f"is {_shown(value)}", "an object")
+    if len(value) > MOST_ENTRIES:
+        raise damaged(where, f"has {len(value)} entries", f"at most {MOST_ENTRIES}")
+    return value
+
+
+def clean(text: str) -> str:
+    """Text without the characters that move a cursor, color a terminal or turn the direction of writing."""
+    return "".join(" " if c in "\n\t\r" else "\ufffd" if unicodedata.category(c) in _STEERING else c for c in text)
+
+
+# Control characters (with the escape that starts terminal commands), direction marks, lone surrogates, line breaks.
+_STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def damaged(where: str, found: str, expected: str) -> StorageError:
+    """The error for a place in a document."""
+    return StorageError(
+        f"The evidence is damaged: {clean(where)} {found}; expected {expected}.",
+        hint="Get the file again, or make it anew with `forty run`.",
+    )
+
+
+def _tuple(kind: Any, value: object, where: str, most: int) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise damaged(where, f"is {_shown(value)}", "a list")
+    if len(value) > most:
+        raise damaged(where, f"has {len(value)} entries", f"at most {most}")
+    return tuple(read(kind, item, f"{where}[{index}]") for index, item in enumerate(value))
+
+
+def _dataclass(kind: Any, value: object, where: str) -> Any:
+    found, hints = mapping(value, where), _hints(kind)
+    given = {
+        field.name: read(hints[field.name], found.get(field.name), f"{where}.{field.name}".removeprefix("."))
+        for field in dataclasses.fields(kind)
+        if field.name in found or field.default is field.default_factory  # both missing: it has no default
+    }
+    try:
+        return kind(**given)
+    except ValueError as error:
+        found_, _, expected = str(error).partition("; expected ")
+        raise damaged(where, found_, expected) from None
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind, include_extras=True)
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str):
+        raise damaged(where, f"is {_shown(value)}", "text")
+    if len(value) > MOST_TEXT:
+        raise damaged(where, f"has {len(value)} characters", f"at most {MOST_TEXT}")
+    return clean(value)
+
+
+def _whole(value: object, where: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 2**63:
+        raise damaged(where, f"is {_shown(value)}", "a whole number")
+    return value
+
+
+def _truth(value: object, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise damaged(where, f"is {_shown(value)}", "true or false")
+    return value
+
+
+def _number(value: object, where: str) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise damaged(where, f"is {_shown(value)}", "a number")
+    # 1e100 is far beyond any metric, and far below where sums and squares would overflow.
+    if abs(value) > 1e100 or not math.isfinite(value):
+        raise damaged(where, f"is {_shown(value)}", "a finite number")
+    return float(value)
+
+
+_READERS = {str: _text, int: _whole, bool: _truth, float: _number}
+
+
+def _shown(value: object) -> str:
+    text = clean(repr(value)[:200])
+    return text if len(text) <= 60 else text[:57] + "..."

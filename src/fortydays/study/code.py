@@ -1,0 +1,81 @@
+"""Digests of code: whether what a run was made by is what is here now."""
+
+import ast
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from fortydays.base import files
+
+_PACKAGE = Path(__file__).parent.parent
+_ROOMS = ("base", "inputs", "tasks", "data", "models", "train", "study", "days")
+"""The rooms that numbers can come from; those to their right only look at them."""
+
+
+def engine_digest() -> str:
+    """SHA-256 of this program, as far as a study's numbers can come from it: whatever a study imports of it.
+
+    Raises:
+        StorageError: a file cannot be read.
+    """
+    paths = [*_PACKAGE.glob("*.py"), *(path for room in _ROOMS for path in (_PACKAGE / room).rglob("*.py"))]
+    found = []
+    for path in sorted(paths):
+        with files.storage_errors("read", path):
+            found.append([path.relative_to(_PACKAGE).as_posix(), files.sha256_of_bytes(path.read_bytes())])
+    return files.sha256_of_json(found)
+
+
+def study_digest(study: Path) -> str:
+    """SHA-256 of a study's file and of the modules beside it that it imports, directly or through each other.
+
+    Comments and layout are no part of it. A module that is imported under a name made at run time is not seen.
+
+    Raises:
+        StorageError: a file cannot be read.
+    """
+    found: dict[Path, str] = {}
+    waiting = [study]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found[path], imported = _read(path)
+            waiting += _beside(study.parent, path, imported)
+    return digest_of([(path.relative_to(study.parent).as_posix(), code) for path, code in found.items()])
+
+
+def digest_of(parts: Iterable[tuple[str, str]]) -> str:
+    """SHA-256 of the code of some files, each with its name, in whatever order."""
+    return files.sha256_of_json(sorted(parts))
+
+
+def code_of(path: Path) -> str:
+    """The code of a Python file, without comments and layout."""
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[str, ast.AST]:
+    with files.storage_errors("read", path):
+        content = path.read_bytes()
+    try:
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError):  # said where it is loaded
+        return files.sha256_of_bytes(content), ast.Module(body=[], type_ignores=[])
+    return ast.unparse(tree), tree
+
+
+def _beside(folder: Path, path: Path, tree: ast.AST) -> Iterator[Path]:
+    """The files that a file imports: the packages on the way, the module, and what may be a module inside it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            start, names = folder, [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            start = path.parents[min(node.level, len(path.parents)) - 1] if node.level else folder
+            before = node.module.split(".") if node.module else []
+            names = [[*before, alias.name] for alias in node.names]
+        else:
+            continue
+        for parts in names:
+            for end in range(len(parts) + 1):
+                place = start.joinpath(*parts[:end])
+                candidates = [place / "__init__.py", *([place.with_name(f"{place.name}.py")] if end else [])]
+                yield from (each for each in candidates if each.is_file() and each.is_relative_to(folder))

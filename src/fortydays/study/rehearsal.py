@@ -1,0 +1,128 @@
+"""A rehearsal of a study: all code of its reader's is called once before anything is trained.
+
+A slip in a measure, an exhibit or the last variant's model would come to light after hours of training. Here it does
+within seconds, on untrained models.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.base.machine import describe_machine
+from fortydays.data.arrays import Dataset, Split, TrainingData
+from fortydays.study.design import Shown, Study, Variant
+from fortydays.train import backends
+from fortydays.train.augmentation import scaled_array
+from fortydays.train.framework import build_model, has_convolutions, load_keras, model_errors, resolve_precision
+from fortydays.train.trainer import check_model_fits, check_recipe_fits
+
+if TYPE_CHECKING:
+    import keras
+
+_MOST_SHOWN = 10_000
+_MOST_BYTES = 2**26
+"""Of the training images that exhibits are given in the place of the test split."""
+
+
+def rehearse(study: Study, variants: Sequence[Variant], dataset: Dataset, *, threads: int) -> None:
+    """Build the model of each variant, let it answer, and call its measures and exhibits.
+
+    Measures see an untrained model and the validation images, as many as later; exhibits see training images and
+    made-up probabilities. Of variants that learn from features, the features are zeros, as the real ones take long.
+
+    Args:
+        study: with the measures and exhibits.
+        variants: those that are to be trained.
+        dataset: the study's.
+        threads: what Keras computes with.
+
+    Raises:
+        UsageError: a recipe or a model does not fit the data, a model cannot be computed, or a measure or an exhibit
+            fails. The message says which, and in a reader's file the line.
+    """
+    load_keras(threads=threads)
+    rng = np.random.default_rng(0)
+    train, classes = dataset.training.train, len(dataset.classes)
+    count = min(len(train), _MOST_SHOWN, max(16, _MOST_BYTES // int(np.prod(train.images.shape[1:]))))
+    seen = Split(images=train.images[:count], labels=np.asarray(train.labels[:count]))
+    probabilities = rng.dirichlet(np.ones(classes), count).astype(np.float32)
+    for variant in variants:
+        data = _stand_in(variant, dataset.training)
+        check_recipe_fits(variant.recipe, data)
+        model = _untrained(variant, data)
+        for measure in study.measures:
+            if variant.name in measure.variants:
+                with _told_of(f"The measure {measure.name!r} of {variant.name!r}"):
+                    _check_number(measure.function(model, data.validation.images))
+        for exhibit in study.exhibits:
+            if exhibit.variant == variant.name:
+                shown = Shown(
+                    variant=variant.name,
+                    seed=0,
+                    model=model,
+                    test=seen,
+                    probabilities=probabilities,
+                    classes=dataset.classes,
+                )
+                with _told_of(f"An exhibit of {variant.name!r}"):
+                    json.dumps(exhibit.make(shown))
+
+
+def _stand_in(variant: Variant, training: TrainingData) -> TrainingData:
+    """Data of the shapes and types that the variant trains on; zeros, in no memory, stand for features."""
+    labels = np.asarray(training.train.labels)
+    count = len(labels)
+    if variant.examples is not None:
+        count = int(np.minimum(np.bincount(labels), variant.examples).sum())
+
+    def zeros(number: int) -> Split:
+        assert variant.features is not None
+        features = np.broadcast_to(np.float32(0), (number, *variant.features.shape))
+        return Split(images=features, labels=np.zeros(number, np.uint8))
+
+    if variant.features is not None:
+        train, validation = zeros(count), zeros(len(training.validation))
+    else:
+        train, validation = training.train, training.validation
+        if variant.examples is not None:
+            train = Split(images=train.images[:count], labels=labels[:count])
+    return TrainingData(train=train, validation=validation, num_classes=training.num_classes)
+
+
+def _untrained(variant: Variant, data: TrainingData) -> "keras.Model":
+    """The model of a variant, which has answered two examples as in training."""
+    some = np.asarray(data.train.images[:16])
+    fast = backends.backend().bfloat16_is_fast(on_processor=describe_machine().bfloat16_is_fast)
+    model = build_model(variant.model, seed=0, precision="float32", images=some)
+    check_model_fits(model, data)
+    precision = resolve_precision(variant.recipe, convolutions=has_convolutions(model), bfloat16_is_fast=fast)
+    if precision != "float32":
+        model = build_model(variant.model, seed=0, precision=precision, images=some)
+    with model_errors(precision):
+        model(scaled_array(some[:2]), training=True)
+    return model
+
+
+def _check_number(value: object) -> None:
+    try:
+        float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise UsageError(f"It gives {type(value).__name__}; expected a number.") from None
+
+
+@contextmanager
+def _told_of(part: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        ours = isinstance(error, FortydaysError)
+        said = error.message if ours else f"{type(error).__name__}: {error}"  # type: ignore[attr-defined]
+        hint = error.hint if ours else ""  # type: ignore[attr-defined]
+        raise UsageError(
+            f"{part} fails. {said}",
+            hint=hint or "It was called before training, on an untrained model, so nothing is lost.",
+        ) from error
