@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -19,8 +20,9 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1] / "serve"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "data" / "own"))
 from photographs import state_of
-from real_browser import said_of
 from test_serve_command import service
+
+from real_browser import said_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -130,6 +132,26 @@ def test_photographs_that_are_added_are_learned_beside_the_others(forty: Forty, 
     assert len(features.read_bytes()) > len(rows)
     assert first["test"]["images"] == 8
     assert second["test"]["images"] == 12
+
+
+def test_a_model_of_a_data_version_names_it_and_is_reproduced_when_the_photographs_are_gone(
+    forty: Forty, home: Path, tmp_path: Path
+) -> None:
+    folder = draw_folder(tmp_path / "drawn", {"disc": 20, "stripes": 20})
+    forty("data", "add", folder, "--name", "drawn")
+    shutil.rmtree(folder)
+
+    findings = fitted(forty, "drawn@v1")["findings"]
+
+    assert (findings["name"], findings["place"], findings["model"]) == ("drawn", "drawn@v1", "drawn@1")
+    assert "data version drawn@v1, SHA-256 " in forty("lineage", "drawn@1").stdout
+    assert "| data version | drawn@v1, SHA-256 " in forty("models", "show", "drawn@1").stdout
+    for pattern in ("*.pixels", "index.sqlite*", "*.json"):
+        for path in (home / "own/drawn").glob(pattern):
+            path.unlink()
+    done = forty("reproduce", "drawn@1")
+    assert "They are made again from drawn@v1." in done.stderr
+    assert "drawn@1 is reproduced: the weights are the same, bit for bit." in done.stdout
 
 
 # ----------------------------------------------------------------------------------------------------------- hostile

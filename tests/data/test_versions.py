@@ -1,344 +1,288 @@
+"""Versions of a made-up folder of flowers, kept and shared by the real DVC."""
+
 import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from own_folder import FLOWERS, Meddler, cached_objects, content_of, fill, object_of, overwrite, settings_of
 
-from fortydays.base.errors import DataError, UsageError
-from fortydays.base.settings import Settings
-from fortydays.data.version_documents import names
-from fortydays.data.versions import add_version, check_out, difference, pull, push, verify_versions, versions
+from fortydays.base.errors import DataError, FortydaysError, UsageError
+from fortydays.base.settings import Settings, read_settings
+from fortydays.data import dvc_command
+from fortydays.data.version_documents import find, names, numbers
+from fortydays.data.versions import add_version, check_out, difference, pull, push, verify_versions
+
+SECOND = {**FLOWERS, "readme.txt": b"second", "roses/3.png": b"pink"}
 
 
-def test_the_first_version_says_what_is_in_it(own_workspace: Settings, flowers: Path) -> None:
-    version, made = add_version(flowers, "flowers", own_workspace, message="  first light ")
-    assert made
-    assert (version.name, version.number, version.label, version.message) == ("flowers", 1, "v1", "first light")
-    assert (version.files, version.bytes) == (4, 3 + 5 + 6 + 8)
-    assert version.classes == {".": 1, "roses": 2, "tulips": 1}
-    assert versions("flowers", own_workspace) == [version]
-    assert names(own_workspace) == ["flowers"]
+@pytest.fixture(scope="module", autouse=True)
+def no_settings_of_this_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR"):
+            patch.setenv(name, str(tmp_path_factory.mktemp("none")))
+        yield
 
 
-def test_the_digests_are_those_that_anyone_can_compute(own_workspace: Settings, flowers: Path) -> None:
-    version, _ = add_version(flowers, "flowers", own_workspace)
-    pairs = [[path, hashlib.sha256(FLOWERS[path]).hexdigest()] for path in sorted(FLOWERS)]
-    assert version.digest == hashlib.sha256(json.dumps(pairs, separators=(",", ":")).encode()).hexdigest()
-    # DVC's own name for the folder, as `dvc add` would give it.
-    entries = [{"md5": hashlib.md5(FLOWERS[path]).hexdigest(), "relpath": path} for path in sorted(FLOWERS)]
-    assert version.md5 == hashlib.md5(json.dumps(entries).encode()).hexdigest() + ".dir"
-
-
-def test_the_same_content_again_makes_no_version(own_workspace: Settings, flowers: Path) -> None:
-    first, _ = add_version(flowers, "flowers", own_workspace)
-    os.utime(flowers / "readme.txt", (1, 1))
-    assert add_version(flowers, "flowers", own_workspace, message="again") == (first, False)
-    assert len(versions("flowers", own_workspace)) == 1
-
-
-def test_content_that_comes_back_is_a_version_of_its_own(own_workspace: Settings, flowers: Path) -> None:
-    first, _ = add_version(flowers, "flowers", own_workspace)
-    (flowers / "readme.txt").write_bytes(b"changed")
-    add_version(flowers, "flowers", own_workspace)
-    (flowers / "readme.txt").write_bytes(FLOWERS["readme.txt"])
-    third, made = add_version(flowers, "flowers", own_workspace)
-    assert made
-    assert (third.number, third.digest) == (3, first.digest)
-
-
-def test_names_have_versions_of_their_own(own_workspace: Settings, flowers: Path) -> None:
-    add_version(flowers, "flowers", own_workspace)
-    other, made = add_version(flowers, "other_flowers-2", own_workspace)
-    assert (other.number, made) == (1, True)
-    assert names(own_workspace) == ["flowers", "other_flowers-2"]
-
-
-def test_a_difference_names_files_and_counts_classes(own_workspace: Settings, flowers: Path) -> None:
-    add_version(flowers, "flowers", own_workspace)
-    (flowers / "readme.txt").write_bytes(b"more flowers\n")
-    (flowers / "tulips" / "1.png").unlink()
-    fill(flowers, {"roses/3.png": b"pink", "lilies/1.png": b"white"})
-    add_version(flowers, "flowers", own_workspace)
-
-    found = difference("flowers", 1, 2, own_workspace)
-    assert found.added == ("lilies/1.png", "roses/3.png")
-    assert found.removed == ("tulips/1.png",)
-    assert found.changed == ("readme.txt",)
-    assert found.before.classes == {".": 1, "roses": 2, "tulips": 1}
-    assert found.after.classes == {".": 1, "lilies": 1, "roses": 3}
-    back = difference("flowers", 2, 1, own_workspace)
-    assert (back.added, back.removed, back.changed) == (found.removed, found.added, found.changed)
-    same = difference("flowers", 2, 2, own_workspace)
-    assert (same.added, same.removed, same.changed) == ((), (), ())
-
-
-def test_a_version_comes_back_byte_for_byte(own_workspace: Settings, tmp_path: Path) -> None:
-    odd = {
-        "a/every byte": bytes(range(256)) * 5_000,
-        "a/empty": b"",
-        "a/b/c/deep": b"1",
-        "a/copy of deep": b"1",
-        ".hidden/.file": b"2",
-        ".git/config": b"3",
-        "line\nbreak \\ back": b"4",
-        "Blüte/花.png": b"5",
-        "content.dvc": b"outs: []",
-    }
-    folder = fill(tmp_path / "odd", odd)
-    add_version(folder, "odd", own_workspace)
-    shutil.rmtree(folder)
-    check_out("odd", 1, tmp_path / "new" / "place", own_workspace)
-    assert content_of(tmp_path / "new" / "place") == odd
-    (tmp_path / "empty").mkdir()
-    check_out("odd", None, tmp_path / "empty", own_workspace)
-    assert content_of(tmp_path / "empty") == odd
-
-
-def test_what_is_checked_out_can_be_changed_without_changing_what_is_kept(
-    own_workspace: Settings, flowers: Path, tmp_path: Path
-) -> None:
-    add_version(flowers, "flowers", own_workspace)
-    check_out("flowers", 1, tmp_path / "out", own_workspace)
-    file = tmp_path / "out" / "roses" / "1.png"
-    assert not file.is_symlink()
-    assert (file.stat().st_nlink, file.stat().st_mode & 0o600) == (1, 0o600)
-    assert (flowers / "roses" / "1.png").stat().st_nlink == 1
-    file.write_bytes(b"eaten")
-    (flowers / "roses" / "2.png").write_bytes(b"eaten")
-    assert verify_versions("flowers", own_workspace).right
-
-
-@pytest.mark.parametrize("folder", ["out", "."])
-def test_an_empty_folder_is_filled_and_stays_the_one_it_is(
-    own_workspace: Settings, flowers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
-) -> None:
-    add_version(flowers, "flowers", own_workspace)
-    (tmp_path / "out").mkdir(mode=0o750)
-    before = (tmp_path / "out").stat()
-    monkeypatch.chdir(tmp_path / "out" if folder == "." else tmp_path)
-    check_out("flowers", 1, Path(folder), own_workspace)
-    after = (tmp_path / "out").stat()
-    assert content_of(Path(folder)) == FLOWERS
-    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
-    assert [path.name for path in tmp_path.rglob("*.part")] == []
-
-
-@pytest.mark.parametrize(("mask", "folders", "documents"), [(0o077, 0o700, 0o600), (0o002, 0o775, 0o664)])
-def test_what_is_checked_out_has_the_modes_of_new_files(
-    own_workspace: Settings, flowers: Path, tmp_path: Path, mask: int, folders: int, documents: int
-) -> None:
-    add_version(flowers, "flowers", own_workspace)
-    old = os.umask(mask)
-    try:
-        check_out("flowers", 1, tmp_path / "out", own_workspace)
-    finally:
-        os.umask(old)
-    for path, mode in {"": folders, "roses": folders, "roses/1.png": documents, "readme.txt": documents}.items():
-        assert (tmp_path / "out" / path).stat().st_mode & 0o777 == mode, path
-
-
-def test_only_its_owner_can_enter_what_is_kept(own_workspace: Settings, flowers: Path) -> None:
-    add_version(flowers, "flowers", own_workspace)
-    assert (own_workspace.workspace / "data").stat().st_mode & 0o777 == 0o700
-    (own_workspace.workspace / "data").chmod(0o750)  # a reader may decide otherwise
-    fill(flowers, {"roses/3.png": b"pink"})
-    add_version(flowers, "flowers", own_workspace)
-    assert (own_workspace.workspace / "data").stat().st_mode & 0o777 == 0o750
-
-
-def test_without_a_number_the_newest_is_checked_out(own_workspace: Settings, flowers: Path, tmp_path: Path) -> None:
-    add_version(flowers, "flowers", own_workspace)
-    fill(flowers, {"roses/3.png": b"pink"})
-    add_version(flowers, "flowers", own_workspace)
-    assert check_out("flowers", None, tmp_path / "out", own_workspace).number == 2
-    assert (tmp_path / "out" / "roses" / "3.png").read_bytes() == b"pink"
-    assert check_out("flowers", 1, tmp_path / "old", own_workspace).number == 1
-    assert content_of(tmp_path / "old") == FLOWERS
-
-
-def test_files_that_versions_share_are_kept_once(own_workspace: Settings, flowers: Path) -> None:
-    add_version(flowers, "flowers", own_workspace)
-    before = len(cached_objects(own_workspace))
-    fill(flowers, {"roses/3.png": b"red"})
-    add_version(flowers, "flowers", own_workspace)
-    assert before == len(FLOWERS) + 1  # and the list
-    assert len(cached_objects(own_workspace)) == before + 1  # another list
-
-
-def test_the_command_of_dvc_itself_can_bring_a_version_back(own_workspace: Settings, flowers: Path) -> None:
-    add_version(flowers, "flowers", own_workspace)
-    place = own_workspace.workspace / "data" / "versions" / "flowers" / "v1"
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", "checkout", "--quiet", "content.dvc"],
-        cwd=place,
-        env={**os.environ, "DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(own_workspace.workspace / "site")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert content_of(place / "content") == FLOWERS
-
-
-def test_nothing_is_linked_and_nothing_is_reported_to_anyone(own_workspace: Settings, flowers: Path) -> None:
-    from fortydays.data.version_content import opened
-
-    add_version(flowers, "flowers", own_workspace)
-    with opened(own_workspace) as content:
-        assert content.cache.cache_types == ["reflink", "copy"]
-        core = content.repo.config["core"]
-        assert (core["no_scm"], core["analytics"], core["check_update"]) == (True, False, False)
-        assert Path(content.repo.site_cache_dir).is_relative_to(own_workspace.workspace)
-
-
-def test_dvc_says_nothing(
-    own_workspace: Settings, flowers: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    stream = sys.stdout
-    add_version(flowers, "flowers", own_workspace)
-    check_out("flowers", 1, tmp_path / "out", own_workspace)
-    assert sys.stdout is stream
-    assert tuple(capfd.readouterr()) == ("", "")
-
-
-def test_importing_and_listing_load_no_dvc(own_workspace: Settings, flowers: Path) -> None:
-    add_version(flowers, "flowers", own_workspace)
-    code = (
-        "import sys; from pathlib import Path; import fortydays.cli.data; from fortydays.data import versions;"
-        "from fortydays.base.settings import read_settings;"
-        "print([v.label for v in versions.versions('flowers', read_settings())], 'dvc' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "FORTYDAYS_HOME": str(own_workspace.workspace)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "['v1'] False\n"
-
-
-# --------------------------------------------------------------------------------------------- what is kept is damaged
-
-
-def test_verifying_changes_nothing_and_finds_nothing_wrong(own_workspace: Settings, flowers: Path) -> None:
-    add_version(flowers, "flowers", own_workspace)
-    before = [(path, path.stat().st_mtime_ns) for path in cached_objects(own_workspace)]
-    found = verify_versions("flowers", own_workspace)
-    assert (found.name, found.problems, found.right) == ("flowers", (), True)
-    assert [(path, path.stat().st_mtime_ns) for path in cached_objects(own_workspace)] == before
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a workspace, home, that has two versions of flowers; and a remote that has them too."""
+    place = tmp_path_factory.mktemp("made")
+    settings = settings_of(place / "home")
+    folder = fill(place / "flowers", FLOWERS)
+    add_version(folder, "flowers", settings, message="as they came")
+    fill(folder, SECOND)
+    add_version(folder, "flowers", settings)
+    push("flowers", str(place / "remote"), settings)
+    return place
 
 
 @pytest.fixture
-def two_versions(own_workspace: Settings, flowers: Path) -> Settings:
-    """Version 1 is FLOWERS, version 2 has another readme."""
-    add_version(flowers, "flowers", own_workspace)
-    (flowers / "readme.txt").write_bytes(b"second")
-    add_version(flowers, "flowers", own_workspace)
-    return own_workspace
+def place(made: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(made, tmp_path / "place"))
 
 
-def test_verify_names_an_altered_file_and_the_versions_it_is_in(two_versions: Settings) -> None:
-    overwrite(object_of(two_versions, b"white"), b"wHite")
-    altered, right = (hashlib.md5(text).hexdigest() for text in (b"wHite", b"white"))
-    assert verify_versions("flowers", two_versions).problems == (
-        f"roses/2.png (v1, v2) is altered in the cache: it has MD5 {altered}, expected {right}",
-    )
+@pytest.fixture
+def settings(place: Path) -> Settings:
+    return settings_of(place / "home")
 
 
-def test_verify_names_a_missing_file_and_the_version_it_is_in(two_versions: Settings) -> None:
-    object_of(two_versions, b"second").unlink()
-    assert verify_versions("flowers", two_versions).problems == ("readme.txt (v2) is missing from the cache",)
+def version_folder(settings: Settings, number: int) -> Path:
+    return settings.workspace / "data" / "versions" / "flowers" / f"v{number}"
 
 
-def test_verify_finds_a_changed_document_and_a_changed_list(two_versions: Settings) -> None:
-    first, second = versions("flowers", two_versions)
-    place = two_versions.workspace / "data" / "versions" / "flowers" / "v1" / "version.json"
-    document = json.loads(place.read_text())
-    place.write_text(json.dumps(document | {"bytes": 1}))
-    md5 = two_versions.workspace / "data" / ".dvc" / "cache" / "files" / "md5" / second.md5[:2] / second.md5[2:]
-    overwrite(md5, md5.read_bytes().replace(b"roses", b"Roses"))
-    problems = verify_versions("flowers", two_versions).problems
-    assert problems[0] == "the document of v1 is altered: its counts are not those of its files"
-    assert problems[1].startswith("The list of files of flowers v2 in the cache is altered: it has MD5 ")
-    place.write_text(json.dumps(document | {"digest": "0" * 64}))
-    assert verify_versions("flowers", two_versions).problems[0] == (
-        f"v1 has digest {first.digest}, expected {'0' * 64}"
-    )
+def brought_back_anew(settings: Settings) -> None:
+    """Have the next use of a version ask DVC for its files."""
+    for number in (1, 2):
+        shutil.rmtree(version_folder(settings, number) / "content")
 
 
-@pytest.mark.parametrize("damage", ["alter", "remove"])
-def test_a_damaged_version_is_not_checked_out(two_versions: Settings, tmp_path: Path, damage: str) -> None:
-    path = object_of(two_versions, b"second")
-    if damage == "alter":
-        overwrite(path, b"sEcond")
-    else:
-        path.unlink()
-    (tmp_path / "out").mkdir()
-    with pytest.raises(DataError) as caught:
-        check_out("flowers", 2, tmp_path / "out", two_versions)
-    state = "is altered in the cache" if damage == "alter" else "is missing from the cache"
-    assert caught.value.message.startswith(f"flowers v2 cannot be checked out: readme.txt (v2) {state}")
-    assert caught.value.hint.startswith("Where it was pushed, get it back with: forty data pull flowers REMOTE")
-    assert list((tmp_path / "out").iterdir()) == []
-    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
-    assert check_out("flowers", 1, tmp_path / "out", two_versions).number == 1  # the other one is whole
+# ------------------------------------------------------------------------------------------------------------ adding
 
 
-def test_adding_the_same_files_again_mends_what_is_kept(two_versions: Settings, flowers: Path) -> None:
-    overwrite(object_of(two_versions, b"white"), b"wHite")
-    object_of(two_versions, b"red").unlink()
+def test_a_version_says_what_it_holds(made: Path) -> None:
+    first, second = (find("flowers", number, settings_of(made / "home")) for number in (1, 2))
+    assert (str(first), first.message, first.files, first.bytes) == ("flowers@v1", "as they came", 4, 22)
+    assert first.classes == {".": 1, "roses": 2, "tulips": 1}
+    assert (str(second), second.files, second.classes["roses"]) == ("flowers@v2", 5, 3)
+    listed = [[path, hashlib.sha256(FLOWERS[path]).hexdigest()] for path in sorted(FLOWERS)]
+    assert first.digest == hashlib.sha256(json.dumps(listed, separators=(",", ":")).encode()).hexdigest()
+
+
+def test_what_systems_put_beside_the_files_is_no_class_and_the_folder_is_only_read(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "flowers", FLOWERS)
+    fill(folder, {".git/config": b"x", "@eaDir/1.png": b"x", "__MACOSX/._1.png": b"x", "roses/Thumbs.db": b"x"})
+    before = {path: (path.stat().st_mtime_ns, path.stat().st_ino, path.stat().st_mode) for path in folder.rglob("*")}
     listener = Meddler()
-    newest = versions("flowers", two_versions)[-1]
-    assert add_version(flowers, "flowers", two_versions, progress=listener) == (newest, False)
-    assert verify_versions("flowers", two_versions).right
-    (said,) = listener.said
-    assert said.startswith("Warning: An altered file of the cache was moved to ")
-    assert Path(said.split(" moved to ")[1].rstrip(".")).read_bytes() == b"wHite"
+    version, new = add_version(folder, "flowers", settings_of(tmp_path / "home"), progress=listener)
+    assert (new, version.files, dict(version.classes)) == (True, 4, {".": 1, "roses": 2, "tulips": 1})
+    assert listener.said == ["Left out, because systems and programs put it there: .git, @eaDir, __MACOSX and 1 more."]
+    after = {path: (path.stat().st_mtime_ns, path.stat().st_ino, path.stat().st_mode) for path in folder.rglob("*")}
+    assert after == before
 
 
-@pytest.mark.parametrize("damage", ["alter", "remove"])
-def test_adding_the_same_files_again_mends_the_list_of_files(
-    two_versions: Settings, flowers: Path, damage: str
-) -> None:
-    newest = versions("flowers", two_versions)[-1]
-    path = two_versions.workspace / "data" / ".dvc" / "cache" / "files" / "md5" / newest.md5[:2] / newest.md5[2:]
-    if damage == "alter":
-        overwrite(path, b"[]")
-    else:
-        path.unlink()
-    assert not verify_versions("flowers", two_versions).right
-    assert add_version(flowers, "flowers", two_versions) == (newest, False)
-    assert verify_versions("flowers", two_versions).right
+def test_the_same_content_makes_no_version_and_what_two_share_is_kept_once(place: Path, settings: Settings) -> None:
+    newest = find("flowers", 2, settings)
+    assert add_version(place / "flowers", "flowers", settings) == (newest, False)
+    assert numbers("flowers", settings) == [1, 2]
+    # Two lists, the four files of the first version, and what is new in the second.
+    assert len(cached_objects(settings)) == 2 + 4 + 2
 
 
-def test_adding_other_files_mends_those_that_are_in_an_earlier_version(two_versions: Settings, flowers: Path) -> None:
-    object_of(two_versions, b"red").unlink()
-    fill(flowers, {"roses/3.png": b"pink"})
-    assert add_version(flowers, "flowers", two_versions)[0].number == 3
-    assert verify_versions("flowers", two_versions).right
-
-
-def test_a_damaged_document_is_told_with_the_way_out(two_versions: Settings, flowers: Path) -> None:
-    place = two_versions.workspace / "data" / "versions" / "flowers" / "v1"
-    (place / "version.json").write_text("{")
+def test_a_folder_that_changes_meanwhile_makes_no_version(place: Path, settings: Settings) -> None:
+    fill(place / "flowers", {"roses/4.png": b"new"})
+    meddler = Meddler(ends={"Copying flowers": lambda: fill(place / "flowers", {"roses/1.png": b"changed"})})
     with pytest.raises(DataError) as caught:
-        versions("flowers", two_versions)
-    assert caught.value.message.startswith(f"{place / 'version.json'} is no document of version 1 of 'flowers': ")
-    assert caught.value.hint == (
-        "Where it was pushed, get it back with: forty data pull flowers REMOTE (which sets this one aside)"
+        add_version(place / "flowers", "flowers", settings, progress=meddler)
+    assert caught.value.message == f"{place / 'flowers'} changed while the version was made; no version was made."
+    assert numbers("flowers", settings) == [1, 2]
+
+
+def test_an_add_that_is_killed_loses_nothing_and_leaves_nothing(place: Path, settings: Settings) -> None:
+    fill(place / "flowers", {"roses/4.png": b"new"})
+    code = (
+        "import os, signal, sys; from pathlib import Path; from fortydays.data import versions;"
+        "from fortydays.base.settings import read_settings;"
+        "run = versions.dvc;"
+        "versions.dvc = lambda *a, **k: (run(*a, **k), os.kill(os.getpid(), signal.SIGKILL));"
+        "versions.add_version(Path(sys.argv[1]), 'flowers', read_settings())"
     )
-    (place / "version.json").unlink()
-    with pytest.raises(DataError, match=r"Could not read .*version\.json"):
-        versions("flowers", two_versions)
-    assert verify_versions("flowers", two_versions).problems[0].startswith("Could not read ")
-    shutil.rmtree(place)
-    assert [version.number for version in versions("flowers", two_versions)] == [2]
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(place / "flowers")],
+        env={**os.environ, "FORTYDAYS_HOME": str(settings.workspace)},
+        check=False,
+    )
+    assert done.returncode == -9
+    assert numbers("flowers", settings) == [1, 2]
+    assert add_version(place / "flowers", "flowers", settings)[0].number == 3
+    assert verify_versions("flowers", settings).right
+    assert [path.name for path in settings.workspace.rglob("*.part")] == []
+
+
+def make_link(folder: Path) -> None:
+    (folder / "roses" / "link.png").symlink_to(folder / "readme.txt")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (make_link, "roses/link.png in {folder} is a link; a version holds files and folders only."),
+        (lambda folder: os.mkfifo(folder / "pipe"), "pipe in {folder} is neither a file nor a folder; "),
+        (lambda folder: fill(folder, {"a/b.dvc": b""}), "a/b.dvc in {folder} is a file of DVC's own; "),
+        (lambda folder: fill(folder, {"dvc.yaml": b""}), "dvc.yaml in {folder} is a file of DVC's own; "),
+        (lambda folder: (folder / os.fsdecode(b"\xff")).touch(), "? in {folder} has a name that is not UTF-8; "),
+        (shutil.rmtree, "There is no folder {folder}."),
+        (lambda folder: (shutil.rmtree(folder), folder.touch()), "{folder} is a file; expected a folder of files."),
+        (lambda folder: (shutil.rmtree(folder), fill(folder, {".git/x": b""})), "{folder} holds no file."),
+    ],
+)
+def test_a_folder_that_cannot_be_kept_is_refused(
+    tmp_path: Path, change: Callable[[Path], object], message: str
+) -> None:
+    folder = fill(tmp_path / "flowers", FLOWERS)
+    change(folder)
+    with pytest.raises(DataError) as caught:
+        add_version(folder, "flowers", settings_of(tmp_path / "home"))
+    assert caught.value.message.startswith(message.format(folder=folder))
+    assert names(settings_of(tmp_path / "home")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("../flowers", "'../flowers' is no name for data; "),
+        ("Flowers", "'Flowers' is no name for data; "),
+        ("mnist", "'mnist' is a dataset that fortydays brings along; "),
+    ],
+)
+def test_a_name_that_cannot_be_used_is_refused(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        add_version(fill(tmp_path / "flowers", FLOWERS), name, settings_of(tmp_path / "home"))
+    assert caught.value.message.startswith(message)
+
+
+def test_a_folder_and_the_workspace_do_not_lie_in_one_another(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "flowers", FLOWERS)
+    with pytest.raises(DataError, match="lie in one another"):
+        add_version(folder, "flowers", settings_of(folder / "home"))
+
+
+# ---------------------------------------------------------------------------------------------------- looking, taking
+
+
+def test_two_versions_are_compared_file_by_file(made: Path) -> None:
+    found = difference("flowers", 1, 2, settings_of(made / "home"))
+    assert (found.added, found.removed, found.changed) == (("roses/3.png",), (), ("readme.txt",))
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o002])
+def test_a_version_is_checked_out_byte_for_byte_with_the_modes_of_new_files(
+    place: Path, settings: Settings, mask: int
+) -> None:
+    old = os.umask(mask)
+    try:
+        assert check_out("flowers", 1, place / "out", settings).number == 1
+    finally:
+        os.umask(old)
+    assert content_of(place / "out") == FLOWERS
+    for path in ((place / "out"), *(place / "out").rglob("*")):
+        assert path.stat().st_mode & 0o777 == (0o777 if path.is_dir() else 0o666) & ~mask, path
+    # What is done to these files does not reach what is kept.
+    overwrite(place / "out" / "roses" / "1.png", b"mine")
+    assert verify_versions("flowers", settings).right
+
+
+def test_without_a_number_the_newest_is_checked_out_into_an_empty_folder(place: Path, settings: Settings) -> None:
+    (place / "out").mkdir()
+    before = (place / "out").stat().st_ino
+    assert check_out("flowers", None, place / "out", settings).number == 2
+    assert content_of(place / "out") == SECOND
+    assert (place / "out").stat().st_ino == before
+
+
+def test_nothing_that_is_there_is_overwritten(place: Path, settings: Settings) -> None:
+    with pytest.raises(UsageError, match=r"flowers is not empty: it holds .*; expected a new or an empty folder"):
+        check_out("flowers", 1, place / "flowers", settings)
+    with pytest.raises(UsageError, match=r"readme\.txt is a file; expected a new or an empty folder"):
+        check_out("flowers", 1, place / "flowers" / "readme.txt", settings)
+    with pytest.raises(UsageError, match="lies in the workspace's own folder of data"):
+        check_out("flowers", 1, settings.workspace / "data" / "out", settings)
+    assert content_of(place / "flowers") == SECOND
+
+
+def test_a_checkout_that_fails_leaves_the_folder_as_it_was(
+    place: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(FortydaysError):
+        check_out("flowers", 1, place / "out", settings)
+    assert not (place / "out").exists()
+
+
+def test_an_unknown_name_or_version_is_told_with_what_there_is(place: Path, settings: Settings) -> None:
+    with pytest.raises(UsageError) as caught:
+        difference("flower", 1, 2, settings)
+    assert caught.value.message == "There is no data of your own 'flower'. Did you mean 'flowers'?"
+    assert caught.value.hint == "Make its first version with: forty data add FOLDER --name flower"
+    with pytest.raises(UsageError) as caught:
+        check_out("flowers", 3, place / "out", settings)
+    assert caught.value.message == "'flowers' has no version v3."
+    assert caught.value.hint == "It has v1, v2."
+
+
+def test_a_workspace_of_an_earlier_program_is_read(place: Path, settings: Settings) -> None:
+    """It has no files beside a version's document, and DVC copied instead of linking."""
+    config = settings.workspace / "data" / ".dvc" / "config"
+    config.write_text(config.read_text().replace("hardlink,copy", "reflink,copy"))
+    brought_back_anew(settings)
+    for number in (1, 2):
+        (version_folder(settings, number) / "whole").unlink()
+    assert check_out("flowers", 1, place / "out", settings).number == 1
+    assert content_of(place / "out") == FLOWERS
+    fill(place / "flowers", {"roses/4.png": b"new"})
+    assert add_version(place / "flowers", "flowers", settings)[0].number == 3
+
+
+def test_importing_and_listing_load_no_dvc(settings: Settings) -> None:
+    code = (
+        "import sys; from fortydays.data import version_documents, versions;"
+        "from fortydays.base.settings import read_settings;"
+        "print(version_documents.numbers('flowers', read_settings()), 'dvc' in sys.modules)"
+    )
+    environment = {**os.environ, "FORTYDAYS_HOME": str(settings.workspace)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "[1, 2] False\n"
+
+
+# ------------------------------------------------------------------------------------------------------------ damage
+
+
+@pytest.mark.parametrize("damage", ["altered in", "missing from"])
+def test_damage_is_named_not_checked_out_and_mended_by_a_pull(place: Path, settings: Settings, damage: str) -> None:
+    path = object_of(settings, b"second")
+    overwrite(path, b"sEcond") if damage == "altered in" else path.unlink()
+    brought_back_anew(settings)
+    problem = f"readme.txt (v2) is {damage} the cache"
+    assert verify_versions("flowers", settings).problems == (problem,)
+    with pytest.raises(DataError) as caught:
+        check_out("flowers", 2, place / "out", settings)
+    assert caught.value.message == f"flowers@v2 cannot be used: {problem}."
+    assert caught.value.hint == "Where it was pushed, get it back with: forty data pull flowers REMOTE"
+    assert not (place / "out").exists()
+    assert pull("flowers", str(place / "remote"), settings) == ()
+    assert verify_versions("flowers", settings).right
+    assert check_out("flowers", 2, place / "out", settings).number == 2
+    assert content_of(place / "out") == SECOND
 
 
 @pytest.mark.parametrize(
@@ -346,82 +290,161 @@ def test_a_damaged_document_is_told_with_the_way_out(two_versions: Settings, flo
     [
         {"schema_version": None},
         {"name": "roses"},
-        {"number": 2},
         {"number": True},
-        {"files": -1},
         {"files": 5},
+        {"bytes": -1},
         {"classes": {"a": "4"}},
         {"md5": "../../x.dir"},
         {"digest": ""},
         {"created": "yesterday"},
         {"message": "x\x1b[2J"},
-        {"message": 5},
     ],
 )
-def test_a_document_with_a_wrong_field_is_refused(two_versions: Settings, change: dict[str, object]) -> None:
-    place = two_versions.workspace / "data" / "versions" / "flowers" / "v1" / "version.json"
-    place.write_text(json.dumps(json.loads(place.read_text()) | change))
-    with pytest.raises(DataError, match="is no document of version 1 of 'flowers': its "):
-        versions("flowers", two_versions)
-
-
-def test_a_document_that_a_newer_program_made_is_told(two_versions: Settings) -> None:
-    place = two_versions.workspace / "data" / "versions" / "flowers" / "v1" / "version.json"
-    place.write_text(json.dumps({"schema_version": 2, "name": "flowers"}))
+def test_a_damaged_document_is_refused_with_the_way_out(settings: Settings, change: dict[str, object]) -> None:
+    path = version_folder(settings, 1) / "version.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(DataError) as caught:
-        versions("flowers", two_versions)
-    assert caught.value.message == f"{place} was made by a newer fortydays: its schema_version is '2', expected 1."
-    assert caught.value.hint == "Update fortydays. The document was left as it is."
+        find("flowers", 1, settings)
+    assert caught.value.message == f"{path} is damaged: it is no document of version 1 of 'flowers'."
+    assert caught.value.hint.startswith(f"Move {path.parent} away. Where it was pushed, get it back with: forty data")
+    assert verify_versions("flowers", settings).problems == (caught.value.message.rstrip("."),)
+    assert find("flowers", 2, settings).number == 2
 
 
-def test_verify_goes_on_after_an_object_that_cannot_be_read(two_versions: Settings) -> None:
-    unreadable = object_of(two_versions, b"white")
-    unreadable.unlink()
-    unreadable.mkdir()
-    object_of(two_versions, b"second").unlink()
-    assert verify_versions("flowers", two_versions).problems == (
-        "readme.txt (v2) is missing from the cache",
-        f"roses/2.png (v1, v2) cannot be read: Could not read {unreadable}: Is a directory",
-    )
+def test_a_document_that_a_newer_program_made_is_told(settings: Settings) -> None:
+    path = version_folder(settings, 1) / "version.json"
+    path.write_text(json.dumps({"schema_version": 2}))
+    with pytest.raises(DataError) as caught:
+        find("flowers", 1, settings)
+    assert caught.value.message == f"{path} was made by a newer fortydays: its schema_version is 2, expected 1."
 
 
-def test_verify_goes_on_after_a_list_that_cannot_be_read(two_versions: Settings) -> None:
-    first, _ = versions("flowers", two_versions)
-    unreadable = two_versions.workspace / "data" / ".dvc" / "cache" / "files" / "md5" / first.md5[:2] / first.md5[2:]
-    unreadable.unlink()
-    unreadable.mkdir()
-    object_of(two_versions, b"second").unlink()
-    assert verify_versions("flowers", two_versions).problems == (
-        f"Could not read {unreadable}: Is a directory",
-        "readme.txt (v2) is missing from the cache",
-    )
+# ----------------------------------------------------------------------------------------------------------- remotes
 
 
-def test_a_name_that_was_used_before_there_was_such_a_dataset_stays_usable(
-    two_versions: Settings, flowers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_versions_travel_over_a_remote_and_come_only_once(place: Path, settings: Settings) -> None:
+    remote, other = str(place / "remote"), settings_of(place / "other")
+    assert push("flowers", remote, settings) == ()
+    assert [str(version) for version in pull("flowers", remote, other)] == ["flowers@v1", "flowers@v2"]
+    assert pull("flowers", remote, other) == ()
+    assert [find("flowers", number, other) for number in (1, 2)] == [find("flowers", n, settings) for n in (1, 2)]
+    check_out("flowers", 1, place / "out", other)
+    assert content_of(place / "out") == FLOWERS
+
+
+def test_versions_that_were_made_apart_are_not_mixed(place: Path, tmp_path: Path) -> None:
+    other = settings_of(tmp_path / "other")
+    add_version(fill(tmp_path / "flowers", {"a/1.png": b"1"}), "flowers", other)
+    for exchange in (push, pull):
+        with pytest.raises(DataError) as caught:
+            exchange("flowers", str(place / "remote"), other)
+        assert caught.value.message.startswith(f"{place / 'remote'} has another v1 of 'flowers': made ")
+        assert caught.value.hint.startswith("Two workspaces made it independently.")
+
+
+def test_a_damaged_document_in_a_remote_is_told(place: Path, settings: Settings) -> None:
+    path = place / "remote" / "fortydays" / "flowers" / "v2.json"
+    path.write_text("{")
+    with pytest.raises(DataError) as caught:
+        pull("flowers", str(place / "remote"), settings)
+    assert caught.value.message == f"{path} is damaged: it is no document of version 2 of 'flowers'."
+    assert caught.value.hint.startswith("If it is damaged: remove it there, and push again")
+
+
+def test_a_remote_whose_list_of_files_leads_out_of_the_folder_brings_nothing(place: Path, tmp_path: Path) -> None:
+    other, remote = settings_of(tmp_path / "other"), place / "remote"
+    evil = hashlib.md5(b"evil").hexdigest()
+    listing = json.dumps([{"md5": evil, "relpath": "../../../../../evil.txt"}]).encode()
+    name = hashlib.md5(listing).hexdigest()
+    fill(remote / "files" / "md5", {f"{evil[:2]}/{evil[2:]}": b"evil", f"{name[:2]}/{name[2:]}.dir": listing})
+    path = remote / "fortydays" / "flowers" / "v1.json"
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps(document | {"md5": f"{name}.dir", "files": 1, "classes": {"a": 1}}))
+    with pytest.raises(DataError, match=r"names a file '\.\./\.\./\.\./\.\./\.\./evil\.txt'; it is not used"):
+        pull("flowers", str(remote), other)
+    assert list(tmp_path.rglob("evil.txt")) == []
+    assert names(other) == []
+
+
+@pytest.mark.parametrize(
+    ("remote", "error", "message", "hint"),
+    [
+        ("", UsageError, "'' is no remote; expected a folder, or an address", ""),
+        (
+            "gopher://hole",
+            UsageError,
+            "gopher://hole is no remote that DVC knows.",
+            "Expected a folder, or an address",
+        ),
+        ("s3://me:secret@bucket/x", DataError, "DVC failed: ", "Install it: pip install dvc-s3"),
+        ("nowhere/at all", DataError, "The remote ", "Is its disk mounted?"),
+        ("home/data/x", UsageError, "", ""),
+    ],
+)
+def test_a_remote_that_cannot_be_used_is_told(
+    place: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch,
+    remote: str, error: type[FortydaysError], message: str, hint: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(place)
+    with pytest.raises(error) as caught:
+        push("flowers", remote, settings)
+    assert caught.value.message.startswith(message)
+    assert caught.value.hint.startswith(hint)
+    assert "secret" not in caught.value.message
+    assert "secret" not in (settings.workspace / "data" / ".dvc" / "config.local").read_text()
+
+
+def test_without_the_network_only_a_folder_is_a_remote(place: Path) -> None:
+    offline = read_settings({"FORTYDAYS_HOME": str(place / "home"), "FORTYDAYS_OFFLINE": "1"})
+    with pytest.raises(DataError, match=r"s3://bucket was not tried, because FORTYDAYS_OFFLINE is set"):
+        push("flowers", "s3://me:secret@bucket", offline)
+
+
+def test_a_remote_that_holds_no_such_data_is_told(place: Path, settings: Settings) -> None:
+    with pytest.raises(DataError) as caught:
+        pull("tulips", str(place / "remote"), settings)
+    assert caught.value.message == f"No version of 'tulips' was found in {place / 'remote'}."
+
+
+# ---------------------------------------------------------------------------------------------------------------- DVC
+
+
+@pytest.mark.parametrize(
+    ("file", "command"), [(None, "make setup-data"), ("/usr/lib/x/y/z.py", "pip install 'fortydays[data]'")]
+)
+def test_without_dvc_the_one_command_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str | None, command: str
 ) -> None:
-    from fortydays.data import catalog
-
-    monkeypatch.setattr(catalog, "DATASETS", {**catalog.DATASETS, "flowers": catalog.DATASETS["mnist"]})
-    fill(flowers, {"roses/3.png": b"pink"})
-    assert add_version(flowers, "flowers", two_versions)[0].number == 3
-    assert len(versions("flowers", two_versions)) == 3
-    assert len(push("flowers", str(tmp_path / "remote"), two_versions)) == 3
-    assert pull("flowers", str(tmp_path / "remote"), two_versions) == ()
-    assert verify_versions("flowers", two_versions).right
-    with pytest.raises(UsageError, match="'flowers' is a dataset that fortydays brings along"):
-        add_version(flowers, "flowers", settings_of(tmp_path / "another home"))
+    monkeypatch.setitem(sys.modules, "dvc", None)
+    if file:
+        monkeypatch.setattr(dvc_command, "__file__", file)
+    with pytest.raises(DataError) as caught:
+        add_version(fill(tmp_path / "flowers", FLOWERS), "flowers", settings_of(tmp_path / "home"))
+    assert caught.value.message == "Versions of your own data need DVC, which is not installed."
+    assert caught.value.hint == f"Install it: {command}"
 
 
-def test_an_unknown_name_or_version_is_told(two_versions: Settings, tmp_path: Path) -> None:
-    with pytest.raises(UsageError) as caught:
-        versions("flower", two_versions)
-    assert caught.value.message == "There is no data of your own 'flower'. Did you mean 'flowers'?"
-    assert caught.value.hint == "Make its first version with: forty data add FOLDER --name flower"
-    with pytest.raises(UsageError) as caught:
-        check_out("flowers", 3, tmp_path / "out", two_versions)
-    assert caught.value.message == "'flowers' has no version v3."
-    assert caught.value.hint == "It has v1, v2."
-    with pytest.raises(UsageError, match="'flowers' has no version v7"):
-        difference("flowers", 1, 7, two_versions)
-    assert not (tmp_path / "out").exists()
+def test_a_command_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dvc_command, "_SECONDS", 0.1)
+    with pytest.raises(DataError) as caught:
+        dvc_command.run_python(tmp_path, "-c", "import time; time.sleep(600)")
+    assert caught.value.message == "DVC was not done within 0 s."
+    assert caught.value.hint == "Run the command again: it goes on where it stopped."
+
+
+def test_dvc_reports_to_nobody_and_keeps_what_it_has_to_the_workspace(made: Path, tmp_path: Path) -> None:
+    config = (made / "home" / "data" / ".dvc" / "config").read_text()
+    assert "analytics = false" in config
+    assert "no_scm = true" in config
+    assert (made / "home" / "data").stat().st_mode & 0o777 == 0o700
+    code = "import json, os; json.dump(dict(os.environ), open('told', 'w'))"
+    dvc_command.run_python(tmp_path, "-c", code)
+    told: dict[str, Any] = json.loads((tmp_path / "told").read_text())
+    assert told["DVC_NO_ANALYTICS"] == "1"
+    assert Path(told["DVC_SITE_CACHE_DIR"]).is_relative_to(tmp_path)
+
+
+def test_the_command_of_dvc_itself_brings_a_version_back(place: Path, settings: Settings) -> None:
+    brought_back_anew(settings)
+    dvc_command.dvc(settings.workspace / "data", "checkout", "content.dvc", folder=version_folder(settings, 1))
+    assert content_of(version_folder(settings, 1) / "content") == FLOWERS

@@ -12,7 +12,7 @@ from fortydays.fit.findings import (
     held_out_result,
     named_label_errors,
 )
-from fortydays.fit.label_errors import LabelErrors, Suspect
+from fortydays.fit.label_errors import Suspect
 
 LABELS, ANSWERS = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 0])
 COUNTS = {
@@ -67,12 +67,8 @@ def test_mistakes_come_with_the_most_confident_first_and_no_more_than_asked_for(
 
 def test_suspects_get_the_names_of_their_files_splits_and_classes() -> None:
     suspect = Suspect(index=1, given=0, suggested=1, given_probability=0.1, suggested_probability=0.8, score=-0.7)
-    errors = LabelErrors(
-        suspects=(suspect,), estimated=1.0, images=2, learned=2, not_judged=(), thresholds=(), joint=()
-    )
-
     (found,) = named_label_errors(
-        errors, classes=("cat", "dog"), files=("a", "b"), splits=("train", "test"), rows=(7, 9)
+        (suspect,), classes=("cat", "dog"), files=("a", "b"), splits=("train", "test"), rows=(7, 9)
     )
 
     assert fields_as_json(found) == {

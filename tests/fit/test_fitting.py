@@ -23,6 +23,7 @@ from fortydays.base.progress import SILENT
 from fortydays.base.settings import Settings, read_settings
 from fortydays.data.own import dataset as own
 from fortydays.data.own.collection import Collection, opened
+from fortydays.data.versions import add_version
 from fortydays.fit import fitting, study_file
 from fortydays.fit.fitting import FitRequest, Fitted, fit
 from fortydays.fit.study_file import Plan
@@ -266,6 +267,45 @@ def test_where_nothing_has_changed_it_is_over_at_once(desk: Desk, first: tuple[D
     assert again.findings.as_dict() == {**first[1].findings.as_dict(), "place": str(desk.folder)}
     assert again.run.run_id == first[1].run.run_id
     assert again.evidence["results_digest"] == first[1].evidence["results_digest"]
+
+
+def test_a_version_of_a_readers_data_is_fitted_and_named(desk: Desk) -> None:
+    version, _ = add_version(desk.folder, "colours", desk.settings)
+    shutil.rmtree(desk.folder)
+
+    done = desk.fit(source="colours@v1")
+
+    # The photographs were learned before, from the folder; only the model is made anew, because it has an origin now.
+    assert desk.trained == []
+    assert [asked["name"] for asked in desk.kept.registered] == ["colours"]
+    assert done.findings.place == "colours@v1"
+    kept = own.read(library_name(desk), desk.settings)
+    assert kept.data_version == {"name": "colours", "number": 1, "digest": version.digest}
+    desk.kept.made[-1].facts["data_version"] = "colours@v1"  # type: ignore[index]
+    assert desk.fit(source="colours@v1").reused
+
+
+def test_versions_of_one_name_may_differ_as_much_as_they_like(desk: Desk, tmp_path: Path) -> None:
+    others = make_folder(tmp_path / "others", {"grey": 30, "green": 10})
+    shutil.rmtree(others / "green")
+    for number in range(30, 60):
+        (others / "green").mkdir(exist_ok=True)
+        picture("green", number).save(others / "green" / f"{number}.png")
+    for folder in (desk.folder, others):
+        add_version(folder, "colours", desk.settings)
+    desk.fit(source="colours@v1")
+
+    assert learns(desk, source="colours@v2")
+
+
+def test_a_version_that_there_is_not_is_told_with_those_that_there_are(desk: Desk) -> None:
+    with pytest.raises(UsageError) as caught:
+        desk.fit(source="colours@v3")
+    assert caught.value.message == "There is no data of your own 'colours'."
+    add_version(desk.folder, "colours", desk.settings)
+    with pytest.raises(UsageError) as caught:
+        desk.fit(source="colours@v3")
+    assert (caught.value.message, caught.value.hint) == ("'colours' has no version v3.", "It has v1.")
 
 
 def test_what_is_found_again_has_the_names_and_the_alias_of_now(desk: Desk) -> None:

@@ -180,6 +180,9 @@ def test_features_are_read_where_they_are_told() -> None:
             made_up.features(pretrained="no"),
             r"features.pretrained is 'no'; expected true or false",
         ),
+        (("exhibits", 0, "kind"), ["matrix"], r"exhibits\[0\].kind is \['matrix'\]; expected one of matrix"),
+        (("trials", 2, "status"), ["done"], r"trials\[2\].status is \['done'\]; expected 'finished' or 'failed'"),
+        (("claims", 0, "verdict"), [], r"claims\[0\].verdict is \[\]; expected one of supported, refuted"),
         (("exhibits", 0, "kind"), "video", r"exhibits\[0\].kind is 'video'; expected one of matrix"),
         (
             ("exhibits", 0, "rows"),

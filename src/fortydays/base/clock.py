@@ -1,11 +1,7 @@
 """The only place that reads the clock, so that everything else can be a function of its arguments."""
 
-import os
 import time
 from datetime import UTC, datetime
-from pathlib import Path
-
-_LOADED = time.perf_counter()
 
 
 def utc_now() -> datetime:
@@ -31,19 +27,6 @@ def seconds_since_1970() -> float:
 def seconds() -> float:
     """A clock for durations, in seconds, that never goes back."""
     return time.perf_counter()
-
-
-def seconds_since_start() -> float:
-    """How long this process has been running, in seconds; where the system does not tell, since this module loaded."""
-    loaded = seconds() - _LOADED
-    try:
-        # Field 22 of proc(5), counted after the name, which may hold spaces itself: ticks from the system's start.
-        ticks = int(Path("/proc/self/stat").read_text("ascii", "replace").rpartition(")")[2].split()[19])
-        running = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-    except (AttributeError, IndexError, OSError, ValueError):  # not Linux
-        return loaded
-    # Some sandboxes have a clock of their own for processes. Python itself starts in far less than ten seconds.
-    return running if loaded <= running + 0.01 and running - loaded < 10 else loaded
 
 
 def cpu_seconds() -> float:

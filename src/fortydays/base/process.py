@@ -101,11 +101,6 @@ def guarded(command: Sequence[str]) -> list[str]:
     return [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py")), str(os.getpid()), *command]
 
 
-def without_parent(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment for a process that is to outlive this one."""
-    return {name: value for name, value in environment.items() if name != PARENT}
-
-
 def _end_after(parent: int) -> None:
     # A process whose parent has ended is given another one.
     while os.getppid() == parent:

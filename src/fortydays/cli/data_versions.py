@@ -8,17 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fortydays.base.errors import DataError
 from fortydays.base.settings import read_settings
 from fortydays.base.text import counted, printable, size_in_words, without_credentials
 from fortydays.cli import streams
 
 if TYPE_CHECKING:
-    import rich.console
-
     from fortydays.base.progress import Progress
     from fortydays.data.version_documents import DataVersion
-    from fortydays.data.versions import Difference
 
 _FIRST_FILES = 5
 _FIRST_CLASSES = 40
@@ -42,7 +38,8 @@ def add(
     if as_json:
         _print_json({"made": made, "version": _document(version)})
     elif made:
-        typer.echo(f"{_named(version)}: {_amounts(version)}.")
+        typer.echo(f"{version}: {_amounts(version)}.")
+        typer.echo(f"Learn from it: forty fit {version}")
     else:
         typer.echo(f"{name}: nothing has changed since {version.label}.")
 
@@ -52,33 +49,32 @@ def list_versions(
     as_json: _Json = False,
 ) -> None:
     """Show the versions of your own data, oldest first."""
-    from fortydays.data.version_documents import names
-    from fortydays.data.versions import readable_versions
+    from fortydays.data import version_documents as documents
 
     settings = read_settings()
-    read = {each: readable_versions(each, settings) for each in ([name] if name else names(settings))}
-    found = {each: own for each, (own, _) in read.items()}
-    problems = {each: wrong for each, (_, wrong) in read.items() if wrong}
+    found = {
+        each: [documents.read(each, number, settings) for number in documents.known_numbers(each, settings)]
+        for each in ([name] if name else documents.names(settings))
+    }
     if as_json:
-        data = [
-            {"name": each, "versions": [_document(version) for version in own], "problems": problems.get(each, [])}
-            for each, own in found.items()
-        ]
+        data = [{"name": each, "versions": [_document(version) for version in own]} for each, own in found.items()]
         _print_json({"data": data})
     elif not found:
         typer.echo("There is no data of your own yet. Begin with: forty data add FOLDER --name NAME")
-    elif name:
-        _print_versions(found[name])
     else:
-        _print_names(found)
-    if problems:
-        first = next(iter(problems))
-        count = sum(map(len, problems.values()))
-        raise DataError(
-            f"{problems[first][0]}{f', and {count - 1:,} more' if count > 1 else ''}.",
-            hint=f"See all that is wrong with: forty data verify {first}. Where it was pushed, mend it with: "
-            f"forty data pull {first} REMOTE",
-        )
+        rows = [
+            (
+                str(version),
+                version.created[:16].replace("T", " "),
+                f"{version.files:,}",
+                f"{_count_classes(version):,}",
+                size_in_words(version.bytes),
+                version.message,
+            )
+            for own in found.values()
+            for version in own
+        ]
+        _print_table(("version", "made", "files", "classes", "size", "message"), rows, fold=(0, 5))
 
 
 def diff(
@@ -88,26 +84,46 @@ def diff(
     as_json: _Json = False,
 ) -> None:
     """Show which files two versions of your own data do not share, and their classes before and after."""
-    from fortydays.data.version_documents import parse_number
+    from rich.text import Text
+
+    from fortydays.data.version_documents import TOP_LEVEL, parse_number
     from fortydays.data.versions import difference
 
     found = difference(name, parse_number(before), parse_number(after), read_settings())
+    kinds = {"added": found.added, "removed": found.removed, "changed": found.changed}
+    was, now = found.before.classes, found.after.classes
     if as_json:
         _print_json(
             {
                 "name": name,
                 "before": _document(found.before),
                 "after": _document(found.after),
-                "counts": {kind: len(paths) for kind, paths in _kinds(found)},
-                **{kind: list(paths) for kind, paths in _kinds(found)},
+                "counts": {kind: len(paths) for kind, paths in kinds.items()},
+                **{kind: list(paths) for kind, paths in kinds.items()},
                 "classes": {
-                    each: {"before": found.before.classes.get(each, 0), "after": found.after.classes.get(each, 0)}
-                    for each in _classes(found)
+                    each: {"before": was.get(each, 0), "after": now.get(each, 0)} for each in sorted({*was, *now})
                 },
             }
         )
-    else:
-        _print_difference(found)
+        return
+    counts = ", ".join(f"{len(paths):,} {kind}" for kind, paths in kinds.items())
+    lines = [f"{name} {found.before.label} to {found.after.label}: {counts}."]
+    for kind, paths in kinds.items():
+        lines += [f"  {kind:7}  {printable(path)}" for path in paths[:_FIRST_FILES]]
+        if len(paths) > _FIRST_FILES:
+            lines.append(f"  {kind:7}  and {len(paths) - _FIRST_FILES:,} more")
+    for line in lines:
+        streams.console().print(Text(line, overflow="fold"))
+    # Those that changed come first, because only so many are shown.
+    classes = sorted({*was, *now}, key=lambda each: (was.get(each) == now.get(each), each))
+    rows = [
+        ("(in no folder)" if each == TOP_LEVEL else printable(each), f"{was.get(each, 0):,}", f"{now.get(each, 0):,}")
+        for each in classes[:_FIRST_CLASSES]
+    ]
+    typer.echo()
+    _print_table(("class", found.before.label, found.after.label), rows, fold=(0,))
+    if len(classes) > _FIRST_CLASSES:
+        typer.echo(f"And {len(classes) - _FIRST_CLASSES:,} classes more; --json has all of them.")
 
 
 def checkout(
@@ -116,7 +132,7 @@ def checkout(
     version: Annotated[str, typer.Argument(metavar="[VERSION]", help="Such as v1; the newest if left out.")] = "",
     as_json: _Json = False,
 ) -> None:
-    """Bring a version of your own data back into a folder, byte for byte; all of it or nothing."""
+    """Bring a version of your own data back into a folder, byte for byte."""
     from fortydays.data.version_documents import parse_number
     from fortydays.data.versions import check_out
 
@@ -126,7 +142,7 @@ def checkout(
     if as_json:
         _print_json({"folder": str(to.absolute()), "version": _document(found)})
     else:
-        typer.echo(f"{_named(found)} is in {printable(str(to))}: {_amounts(found)}.")
+        typer.echo(f"{found} is in {printable(str(to))}: {_amounts(found)}.")
 
 
 def push(name: _Own, remote: _Remote, as_json: _Json = False) -> None:
@@ -152,7 +168,6 @@ def pull(name: _Own, remote: _Remote, as_json: _Json = False) -> None:
 
 @contextmanager
 def _progress() -> "Iterator[Progress]":
-
     from fortydays.cli.progress import console_progress
 
     with console_progress(streams.console(stderr=True)) as progress:
@@ -171,14 +186,10 @@ def _document(version: "DataVersion") -> dict[str, Any]:
     return document
 
 
-def _named(version: "DataVersion") -> str:
-    return f"{version.name} {version.label}"
-
-
 def _amounts(version: "DataVersion") -> str:
-    count = counted(version.files, "file")
     in_classes = _count_classes(version)
-    return f"{count} in {in_classes} class{'es' if in_classes != 1 else ''}, {_size(version)}"
+    classes = f"{in_classes:,} class{'es' if in_classes != 1 else ''}"
+    return f"{counted(version.files, 'file')} in {classes}, {size_in_words(version.bytes)}"
 
 
 def _count_classes(version: "DataVersion") -> int:
@@ -187,117 +198,28 @@ def _count_classes(version: "DataVersion") -> int:
     return len(version.classes.keys() - {TOP_LEVEL})
 
 
-def _size(version: "DataVersion") -> str:
-    return size_in_words(version.bytes)
-
-
 def _print_exchange(name: str, remote: str, new: "Sequence[DataVersion]", what: str, *, as_json: bool) -> None:
     if as_json:
         _print_json(
             {"name": name, "remote": without_credentials(remote), "new": [_document(version) for version in new]}
         )
     elif new:
-        typer.echo(f"{what}: {', '.join(_named(version) for version in new)}.")
+        typer.echo(f"{what}: {', '.join(map(str, new))}.")
     else:
         typer.echo(f"{name}: nothing new; every version was there.")
 
 
-def _console() -> "rich.console.Console":
-
-    return streams.console()
-
-
-def _print_names(found: "dict[str, list[DataVersion]]") -> None:
-    from rich.table import Column
-
-    from fortydays.report.tables import Table
-
-    table = Table(
-        Column("data", overflow="fold"),
-        Column("versions", justify="right"),
-        Column("files", justify="right"),
-        Column("classes", justify="right"),
-        Column("size", justify="right"),
-        Column("newest", no_wrap=True),
-        box=None,
-        pad_edge=False,
-    )
-    for name, own in found.items():
-        if not own:
-            continue
-        newest = own[-1]
-        amounts = (f"{len(own):,}", f"{newest.files:,}", f"{_count_classes(newest):,}", _size(newest))
-        table.add_row(name, *amounts, _moment(newest))
-    _console().print(table)
-
-
-def _print_versions(own: "list[DataVersion]") -> None:
+def _print_table(heads: "Sequence[str]", rows: "Sequence[Sequence[str]]", *, fold: tuple[int, ...]) -> None:
     from rich.table import Column
     from rich.text import Text
 
     from fortydays.report.tables import Table
 
-    table = Table(
-        Column("version", no_wrap=True),
-        Column("made", no_wrap=True),
-        Column("files", justify="right", no_wrap=True),
-        Column("classes", justify="right", no_wrap=True),
-        Column("size", justify="right", no_wrap=True),
-        Column("message", overflow="fold"),
-        box=None,
-        pad_edge=False,
-    )
-    for version in own:
-        amounts = (f"{version.files:,}", f"{_count_classes(version):,}", _size(version))
-        table.add_row(version.label, _moment(version), *amounts, Text(version.message))
-    _console().print(table)
-
-
-def _moment(version: "DataVersion") -> str:
-    return version.created[:16].replace("T", " ")
-
-
-def _kinds(found: "Difference") -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return (("added", found.added), ("removed", found.removed), ("changed", found.changed))
-
-
-def _classes(found: "Difference") -> list[str]:
-    return sorted(found.before.classes.keys() | found.after.classes.keys())
-
-
-def _print_difference(found: "Difference") -> None:
-    from rich.table import Column
-    from rich.text import Text
-
-    from fortydays.report.tables import Table
-
-    console, before, after = _console(), found.before, found.after
-    counts = ", ".join(f"{len(paths):,} {kind}" for kind, paths in _kinds(found))
-    console.print(Text(f"{before.name} {before.label} to {after.label}: {counts}."))
-    for kind, paths in _kinds(found):
-        for path in paths[:_FIRST_FILES]:
-            console.print(Text(f"  {kind:7}  {printable(path)}", overflow="fold"))
-        if len(paths) > _FIRST_FILES:
-            console.print(Text(f"  {kind:7}  and {len(paths) - _FIRST_FILES:,} more"))
-    table = Table(
-        Column("class", overflow="fold"),
-        Column(before.label, justify="right", no_wrap=True),
-        Column(after.label, justify="right", no_wrap=True),
-        box=None,
-        pad_edge=False,
-    )
-    # Those that changed come first, because only so many are shown.
-    classes = sorted(_classes(found), key=lambda each: before.classes.get(each) == after.classes.get(each))
-    for each in classes[:_FIRST_CLASSES]:
-        name = "(in no folder)" if each == _top_level() else printable(each)
-        table.add_row(Text(name), f"{before.classes.get(each, 0):,}", f"{after.classes.get(each, 0):,}")
-    console.print()
-    console.print(table)
-    if len(classes) > _FIRST_CLASSES:
-        console.print(Text(f"And {len(classes) - _FIRST_CLASSES:,} classes more; --json has all of them."))
-
-
-def _top_level() -> str:
-    from fortydays.data.version_documents import TOP_LEVEL
-
-    return TOP_LEVEL
+    columns = [
+        Column(head, overflow="fold") if place in fold else Column(head, justify="right", no_wrap=True)
+        for place, head in enumerate(heads)
+    ]
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    streams.console().print(table)

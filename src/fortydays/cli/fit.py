@@ -34,7 +34,7 @@ def fit(
         str,
         typer.Argument(
             metavar="FOLDER",
-            help="One folder for each class; a CSV or JSONL table of file and label; or tf_flowers.",
+            help="One folder for each class; a CSV or JSONL table of file and label; NAME@v2; or tf_flowers.",
         ),
     ],
     name: Annotated[
@@ -75,14 +75,15 @@ def fit(
     from fortydays.cli.registry import opened
     from fortydays.data.own.naming import suggested_name
     from fortydays.data.photographs import PHOTOGRAPHS
-    from fortydays.data.version_documents import check_name
+    from fortydays.data.version_documents import check_name, parse_reference
     from fortydays.fit.fitting import FitRequest
     from fortydays.fit.fitting import fit as work
 
     settings = read_settings()
     public = folder in PHOTOGRAPHS and not files.exists(Path(folder))
     if not (public and name in ("", folder)):  # the collection itself has its own name
-        name = check_name(name or suggested_name(Path(folder)), settings)
+        version = None if files.exists(Path(folder)) else parse_reference(folder)
+        name = check_name(name or (version[0] if version else suggested_name(Path(folder))), settings)
     request = FitRequest(
         source=folder,
         name=name or folder,

@@ -98,13 +98,17 @@ def reproduce(
 
 def _branches(found: Mapping[str, Any]) -> dict[str, list[str]]:
     """The tree's branches, each with its leaves."""
+    from fortydays.data.own.dataset import label_of
+
     dataset, study, trial = found["dataset"], found["study"], found["trial"]
+    version = dataset.get("data_version")
     code, machine, run = found["code"], found["machine"], found["run"]
     commit = f"commit {code['commit']}, {'clean' if code['clean'] else 'with changes'}" if "commit" in code else ""
     day = f"day {study['day']}" if study["day"] else "one of your own"
     return {
         f"dataset {dataset['name']}, version {dataset['version']}": [
             f"SHA-256 {dataset['digest']}",
+            *([f"data version {label_of(version)}, SHA-256 {version['digest']}"] if version else []),
             f"splits {dataset['split_version']}: {dataset['train']:,} training, {dataset['validation']:,} validation, "
             f"{dataset['test']:,} test",
         ],

@@ -7,45 +7,35 @@ In the workspace::
     data/versions/NAME/v1/          one folder for each version, which is there whole or not at all
         version.json                the document
         content.dvc                 the same for DVC: what `dvc checkout` needs to bring the files back
+        content/                    the files, once they were needed: links to DVC's cache
+        whole                       says that these files are all there
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from fortydays.base import files
-from fortydays.base.errors import DataError, StorageError, UsageError, unknown_name
+from fortydays.base.errors import DataError, UsageError, unknown_name
 from fortydays.base.settings import Settings
 from fortydays.base.text import shown
 from fortydays.data import catalog
 from fortydays.data.photographs import PHOTOGRAPHS
+from fortydays.data.remote_documents import LARGEST
 
 TOP_LEVEL = "."
 """The class of the files that lie in no folder. No folder can have this name."""
 
-LARGEST_DOCUMENT = 16 * 2**20
-LONGEST_MESSAGE = 1_000
-
 _SCHEMA_VERSION = 1
 _DOCUMENT = "version.json"
+_LONGEST_MESSAGE = 1_000
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 _NUMBER = re.compile(r"v?([1-9][0-9]{0,8})")
-_FOLDER = re.compile(r"v[1-9][0-9]{0,8}")
-_TREE = re.compile(r"[0-9a-f]{32}\.dir")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-
-
-class DamagedVersionError(DataError):
-    """A version whose document is missing or damaged."""
-
-
-class NewerVersionError(DataError):
-    """A document that a newer fortydays made: right as it may be, it cannot be read, and must not be replaced."""
+_REFERENCE = re.compile(rf"({_NAME.pattern})@{_NUMBER.pattern}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +66,14 @@ class DataVersion:
 
     @property
     def label(self) -> str:
-        """What a reader calls it, such as ``v1``."""
+        """What its name is followed by, such as ``v1``."""
         return f"v{self.number}"
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.label}"
+
+
+# ------------------------------------------------------------------------------------------------------------- names
 
 
 def check_name(name: str, settings: Settings) -> str:
@@ -108,13 +104,13 @@ def check_message(message: str) -> str:
     """What a reader says of a version, without white space around it.
 
     Raises:
-        UsageError: it is longer than :data:`LONGEST_MESSAGE` characters, or holds others than text.
+        UsageError: it is longer than a thousand characters, or holds others than text.
     """
     text = message.strip()
-    if len(text) > LONGEST_MESSAGE:
-        raise UsageError(f"The message has {len(text):,} characters; expected at most {LONGEST_MESSAGE:,}.")
     if not _is_message(text):
-        raise UsageError(f"The message {shown(text)} holds characters that cannot be printed.")
+        raise UsageError(
+            f"The message {shown(text)} cannot be used; expected at most {_LONGEST_MESSAGE:,} characters of text."
+        )
     return text
 
 
@@ -126,108 +122,13 @@ def parse_number(text: str) -> int:
     return int(found[1])
 
 
-# -------------------------------------------------------------------------------------------------------- documents
+def parse_reference(text: str) -> tuple[str, int] | None:
+    """Name and number in a text such as ``flowers@v2``; None for a text of another form."""
+    found = _REFERENCE.fullmatch(text)
+    return (found[1], int(found[2])) if found else None
 
 
-def to_document(version: DataVersion) -> dict[str, Any]:
-    """The document of a version, as it is written and as it travels."""
-    return {
-        "schema_version": _SCHEMA_VERSION,
-        "name": version.name,
-        "number": version.number,
-        "created": version.created,
-        "message": version.message,
-        "files": version.files,
-        "bytes": version.bytes,
-        "classes": dict(version.classes),
-        "md5": version.md5,
-        "digest": version.digest,
-    }
-
-
-def to_bytes(version: DataVersion) -> bytes:
-    """The text of a version's document, in UTF-8.
-
-    Raises:
-        UsageError: it would be too large to be read again, because there are too many classes.
-    """
-    content = json.dumps(to_document(version), indent=1, ensure_ascii=False).encode() + b"\n"
-    if len(content) > LARGEST_DOCUMENT:
-        raise UsageError(
-            f"The folder has {len(version.classes):,} folders on its first level, each of which counts as a class; "
-            f"the list of them would need more than {LARGEST_DOCUMENT // 2**20} MB.",
-            hint="Put them into fewer folders.",
-        )
-    return content
-
-
-def from_bytes(content: bytes, *, name: str, number: int, place: str) -> DataVersion:
-    """The version that a document describes; nothing in it is trusted.
-
-    Args:
-        content: the document's text.
-        name: of the data that it has to be about.
-        number: of the version that it has to be about.
-        place: where it was found, for the message.
-
-    Raises:
-        NewerVersionError: it has another schema version than this program knows.
-        DataError: it is not such a document.
-    """
-    try:
-        if len(content) > LARGEST_DOCUMENT:
-            raise ValueError(f"it is larger than {LARGEST_DOCUMENT:,} bytes")
-        document = json.loads(content)
-        schema = document.get("schema_version") if isinstance(document, dict) else None
-        if schema is not None and schema != _SCHEMA_VERSION:
-            raise NewerVersionError(
-                f"{place} was made by a newer fortydays: its schema_version is {shown(str(schema))}, "
-                f"expected {_SCHEMA_VERSION}.",
-                hint="Update fortydays. The document was left as it is.",
-            )
-        return _version(document, name=name, number=number)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{place} is no document of version {number} of {name!r}: {error}.") from error
-
-
-def _version(document: object, *, name: str, number: int) -> DataVersion:
-    if not isinstance(document, dict) or document.get("schema_version") != _SCHEMA_VERSION:
-        raise ValueError(f"its schema_version is not {_SCHEMA_VERSION}")
-    fields = {
-        "name": lambda value: value == name,
-        "number": lambda value: _is_count(value) and value == number,
-        "created": _matches(_MOMENT),
-        "message": _is_message,
-        "files": lambda value: _is_count(value) and value > 0,
-        "bytes": _is_count,
-        "classes": lambda value: isinstance(value, dict) and all(map(_is_count, value.values())),
-        "md5": _matches(_TREE),
-        "digest": _matches(_DIGEST),
-    }
-    for field, holds in fields.items():
-        if not holds(document.get(field)):
-            raise ValueError(f"its field {field!r} is missing or wrong")
-    if sum(document["classes"].values()) != document["files"]:
-        raise ValueError("its classes do not add up to its files")
-    values = {field: document[field] for field in fields}
-    return DataVersion(**values | {"classes": MappingProxyType(document["classes"])})
-
-
-def _is_message(value: object) -> bool:
-    return (
-        isinstance(value, str) and len(value) <= LONGEST_MESSAGE and all(c.isprintable() or c in "\n\t" for c in value)
-    )
-
-
-def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value < 2**63
-
-
-def _matches(pattern: re.Pattern[str]) -> Any:
-    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
-
-
-# ---------------------------------------------------------------------------------------------------- in the workspace
+# ----------------------------------------------------------------------------------------------------- the workspace
 
 
 def root(settings: Settings) -> Path:
@@ -242,21 +143,22 @@ def folder(name: str, number: int, settings: Settings) -> Path:
 
 def names(settings: Settings) -> list[str]:
     """The names of a reader's own data that have a version, sorted. Raises StorageError."""
-    place = root(settings) / "versions"
-    if not files.is_folder(place):
-        return []
-    with files.storage_errors("read", place):
-        found = sorted(entry.name for entry in place.iterdir() if _NAME.fullmatch(entry.name) and entry.is_dir())
-    return [name for name in found if numbers(name, settings)]
+    return [
+        name for name in _entries(root(settings) / "versions") if _NAME.fullmatch(name) and numbers(name, settings)
+    ]
 
 
 def numbers(name: str, settings: Settings) -> list[int]:
     """The numbers of the versions of a name, in order; empty where there is none. Raises StorageError."""
-    place = root(settings) / "versions" / name
+    entries = _entries(root(settings) / "versions" / name)
+    return sorted(int(entry[1:]) for entry in entries if entry.startswith("v") and _NUMBER.fullmatch(entry))
+
+
+def _entries(place: Path) -> list[str]:
     if not files.is_folder(place):
         return []
     with files.storage_errors("read", place):
-        return sorted(int(entry.name[1:]) for entry in place.iterdir() if _FOLDER.fullmatch(entry.name))
+        return sorted(entry.name for entry in place.iterdir())
 
 
 def known_numbers(name: str, settings: Settings) -> list[int]:
@@ -268,34 +170,9 @@ def known_numbers(name: str, settings: Settings) -> list[int]:
     """
     found = numbers(check_name(name, settings), settings)
     if not found:
-        raise unknown_name("data of your own", name, names(settings), hint="Make its first version with: "
-                           f"forty data add FOLDER --name {name}")  # fmt: skip
+        hint = f"Make its first version with: forty data add FOLDER --name {name}"
+        raise unknown_name("data of your own", name, names(settings), hint=hint)
     return found
-
-
-def read(name: str, number: int, settings: Settings) -> DataVersion:
-    """A version that is there.
-
-    Raises:
-        NewerVersionError: a newer fortydays made it.
-        DamagedVersionError: its document is missing or damaged.
-        StorageError: it cannot be read.
-    """
-    place = folder(name, number, settings)
-    path = place / _DOCUMENT
-    try:
-        with files.storage_errors("read", path), path.open("rb") as file:
-            content = file.read(LARGEST_DOCUMENT + 1)
-        return from_bytes(content, name=name, number=number, place=str(path))
-    except NewerVersionError:
-        raise
-    except (DataError, StorageError) as error:
-        if isinstance(error, StorageError) and not isinstance(error.__cause__, FileNotFoundError):
-            raise
-        raise DamagedVersionError(
-            error.message,
-            hint=f"Where it was pushed, get it back with: forty data pull {name} REMOTE (which sets this one aside)",
-        ) from error
 
 
 def find(name: str, number: int | None, settings: Settings) -> DataVersion:
@@ -307,8 +184,7 @@ def find(name: str, number: int | None, settings: Settings) -> DataVersion:
         StorageError: the workspace cannot be read.
     """
     known = known_numbers(name, settings)
-    if number is None:
-        number = known[-1]
+    number = number or known[-1]
     if number not in known:
         newest = ", ".join(f"v{each}" for each in known[-5:])
         raise UsageError(
@@ -317,6 +193,86 @@ def find(name: str, number: int | None, settings: Settings) -> DataVersion:
     return read(name, number, settings)
 
 
+def read(name: str, number: int, settings: Settings) -> DataVersion:
+    """A version that is there.
+
+    Raises:
+        DataError: its document is damaged, or a newer fortydays made it.
+        StorageError: it cannot be read.
+    """
+    return from_file(folder(name, number, settings) / _DOCUMENT, name, number)
+
+
 def write(version: DataVersion, place: Path) -> None:
-    """Write a version's document into a folder. Raises UsageError, StorageError."""
-    files.write_bytes(place / _DOCUMENT, to_bytes(version))
+    """Write a version's document into its folder. Raises StorageError."""
+    files.write_json(place / _DOCUMENT, to_document(version))
+
+
+# -------------------------------------------------------------------------------------------------------- documents
+
+
+def to_document(version: DataVersion) -> dict[str, Any]:
+    """The document of a version, as it is written and as it travels."""
+    return {"schema_version": _SCHEMA_VERSION, **asdict(version)}
+
+
+def from_file(path: Path, name: str, number: int) -> DataVersion:
+    """The version that a document describes; nothing in it is trusted.
+
+    Args:
+        path: the document.
+        name: of the data that it has to be about.
+        number: of the version that it has to be about.
+
+    Raises:
+        DataError: it is not such a document, or a newer fortydays made it.
+        StorageError: it cannot be read.
+    """
+    with files.storage_errors("read", path), path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    document: Any = None
+    with contextlib.suppress(ValueError, RecursionError):
+        document = json.loads(content) if len(content) <= LARGEST else None
+    schema = document.get("schema_version") if isinstance(document, dict) else None
+    if isinstance(schema, int) and schema > _SCHEMA_VERSION:
+        raise DataError(
+            f"{path} was made by a newer fortydays: its schema_version is {schema}, expected {_SCHEMA_VERSION}.",
+            hint="Update fortydays. The document was left as it is.",
+        )
+    if schema != _SCHEMA_VERSION or not _is_right(document, name, number):
+        raise DataError(
+            f"{path} is damaged: it is no document of version {number} of {name!r}.",
+            hint=f"Move {path.parent} away. Where it was pushed, get it back with: forty data pull {name} REMOTE",
+        )
+    return DataVersion(**{field: document[field] for field in DataVersion.__dataclass_fields__})
+
+
+def _is_right(document: Mapping[str, Any], name: str, number: int) -> bool:
+    classes = document.get("classes")
+    counts = [document.get(field) for field in ("number", "files", "bytes")] + [
+        *(classes.values() if isinstance(classes, dict) else ())
+    ]
+    return (
+        isinstance(classes, dict)
+        and document.get("name") == name
+        and all(type(count) is int and 0 <= count < 2**63 for count in counts)
+        and document["number"] == number
+        and sum(classes.values()) == document["files"] > 0
+        and _is_message(document.get("message"))
+        and all(
+            re.fullmatch(pattern, str(document.get(field)))
+            for field, pattern in (
+                ("created", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"),
+                ("md5", r"[0-9a-f]{32}\.dir"),
+                ("digest", r"[0-9a-f]{64}"),
+            )
+        )
+    )
+
+
+def _is_message(value: object) -> bool:
+    return (
+        isinstance(value, str)
+        and len(value) <= _LONGEST_MESSAGE
+        and all(c.isprintable() or c in "\n\t" for c in value)
+    )

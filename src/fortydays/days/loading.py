@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, StudyChangedError, UsageError
@@ -25,8 +25,6 @@ from fortydays.study.trial import TrialSpec
 
 if TYPE_CHECKING:
     import keras
-
-Told, Result = ParamSpec("Told"), TypeVar("Result")
 
 LONGEST_NAME = 40
 """Characters of a study's name; with a time and a few more it becomes a run's id."""
@@ -167,11 +165,11 @@ def _guarded(variant: Variant, path: Path, module: ModuleType, classes: int | No
     return replace(variant, model=model)
 
 
-def _told(function: "Callable[Told, Result]", path: Path, module: ModuleType) -> "Callable[Told, Result]":
+def _told(function: Callable[..., Any], path: Path, module: ModuleType) -> Callable[..., Any]:
     """A function of a study file that says where in the file it has failed."""
 
     @functools.wraps(function)
-    def told(*arguments: Told.args, **named: Told.kwargs) -> Result:
+    def told(*arguments: Any, **named: Any) -> Any:
         try:
             return function(*arguments, **named)
         except FortydaysError:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fortydays.base.values import fields_as_json
 from fortydays.fit.balance import Balance
-from fortydays.fit.label_errors import LabelErrors
+from fortydays.fit.label_errors import Suspect
 from fortydays.fit.learning_curve import LearningCurve
 from fortydays.registry.calibration import Calibration, Threshold
 from fortydays.registry.gates import share_interval
@@ -324,7 +324,7 @@ def confident_mistakes(
 
 
 def named_label_errors(
-    found: LabelErrors,
+    suspects: Sequence[Suspect],
     *,
     classes: Sequence[str],
     files: Sequence[str],
@@ -335,7 +335,7 @@ def named_label_errors(
     """The suspects of confident learning with what they are called, the most suspect first.
 
     Args:
-        found: from :func:`fortydays.fit.label_errors.find_label_errors`.
+        suspects: from :func:`fortydays.fit.label_errors.find_label_errors`.
         classes: names of the labels.
         files: the path of each photograph that was judged, in the order of its features.
         splits: the split of each.
@@ -351,5 +351,5 @@ def named_label_errors(
             score=each.score,
             row=int(rows[each.index]),
         )
-        for each in found.suspects[:most]
+        for each in suspects[:most]
     )

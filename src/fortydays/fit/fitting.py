@@ -20,12 +20,14 @@ from fortydays.base.settings import Settings, available_cores
 from fortydays.base.text import printable, shown
 from fortydays.data import catalog as catalog_of_data
 from fortydays.data import library, photographs
+from fortydays.data import version_documents as data_versions
 from fortydays.data import weights as published
 from fortydays.data.own import dataset as own
 from fortydays.data.own.collection import Collection, names_kept, opened
 from fortydays.data.own.inspection import Inspection, inspect
 from fortydays.data.own.listing import list_photographs
 from fortydays.data.own.naming import check_owner
+from fortydays.data.versions import content_of
 from fortydays.fit import findings as found_out
 from fortydays.fit.attention import class_activation
 from fortydays.fit.balance import balance
@@ -81,8 +83,8 @@ class FitRequest:
     """What is asked for.
 
     Attributes:
-        source: a folder with one folder for each class, a table of files and labels, or the name of a public
-            collection of photographs.
+        source: a folder with one folder for each class, a table of files and labels, a version of a reader's data such
+            as ``flowers@v2``, or the name of a public collection of photographs.
         name: what to call photographs and model.
         backbone: a backbone's name, or "auto" for the best that can be had.
         seconds: for all of it, or None for as long as it takes.
@@ -175,10 +177,16 @@ def fit(
     place = Path(request.source)
     if public := not files.exists(place) and request.source in photographs.PHOTOGRAPHS:
         place = photographs.get(photographs.PHOTOGRAPHS[request.source], settings, progress)
+    version = None
+    if not files.exists(place) and (reference := data_versions.parse_reference(request.source)):
+        version = data_versions.find(*reference, settings)
+        place = content_of(version, settings, progress=progress)
     listing = list_photographs(place, keep_parts=not public)
     with opened(request.name, settings, side=SIDE) as collection:
         if request.name not in photographs.PHOTOGRAPHS:  # which come in several editions
-            check_owner(listing, collection, settings)
+            # All versions of some data are the same photographs to a name, however much they differ.
+            owner = data_versions.folder(*reference, settings).parent if version and reference else None
+            check_owner(listing, collection, settings, owner=owner)
         inspection = inspect(
             listing,
             collection,
@@ -186,7 +194,7 @@ def fit(
             progress=progress,
             fixed_camera=request.fixed_camera,
         )
-        kept = own.keep(inspection, collection, name=request.name)
+        kept = own.keep(inspection, collection, name=request.name, data_version=version)
         _check_splits(kept)
         looked(inspection, collection.pixels())
         phases.done("looking")
@@ -197,7 +205,7 @@ def fit(
             collection,
             kept,
             phases,
-            place=printable(str(place)),
+            place=str(version or printable(str(place))),
             model_name=model_name,
             progress=progress,
             run_study=run_study,
@@ -267,7 +275,7 @@ def _fit(
     study = write_study(study_text(kept, plan), request.name, settings)
     before = None if request.fresh else _trained_before(study, plan, settings, progress)
     known = None if before is None else _found_before(before[0], collection, progress)
-    version = None if before is None or known is None else _version_of(before[0], catalog(), model_name)
+    version = None if before is None or known is None else _version_of(before[0], catalog(), model_name, kept)
     if before is not None and known is not None and version is not None:
         return Fitted(
             findings=_as_it_is_now(known, inspection, kept, place=place, version=version),
@@ -316,7 +324,7 @@ def _fit(
         # Chosen on the photographs to validate on; how often it is a false alarm, those of the test say.
         unknown = threshold_at(answered, below=unknown.below)
     phases.done("calibrating")
-    version = _version_of(run, catalog(), model_name)
+    version = _version_of(run, catalog(), model_name, kept)
     if version is None:
         version = register(
             str(study),
@@ -411,11 +419,16 @@ def _document(collection: Collection, run: RunFolder) -> Path:
     return collection.folder / "fits" / f"{run.run_id}.json"
 
 
-def _version_of(run: RunFolder, catalog: "Catalog", name: str) -> "Version | None":
-    """The version that was made of a run, where there is one."""
+def _version_of(run: RunFolder, catalog: "Catalog", name: str, kept: own.OwnPhotographs) -> "Version | None":
+    """The version that was made of a run and names the data version of the photographs, where there is one."""
     if name not in catalog.names():
         return None
-    made = (each for each in catalog.versions(name) if each.facts.get("run") == run.run_id and not each.retired)
+    wanted = {"run": run.run_id, "data_version": kept.data_version_label}
+    made = (
+        each
+        for each in catalog.versions(name)
+        if all(each.facts.get(fact, "") == value for fact, value in wanted.items()) and not each.retired
+    )
     return next(made, None)
 
 

@@ -51,31 +51,6 @@ class Suspect:
     score: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class LabelErrors:
-    """What confident learning says of some labels.
-
-    Attributes:
-        suspects: the most suspect first; at most as many as labels are estimated to be wrong, and a
-            standard error more.
-        estimated: how many labels are wrong, by the joint scaled up to all photographs of each label.
-        images: how many photographs were judged.
-        learned: how many the heads learned from, at most.
-        not_judged: the labels of classes that are too small to be judged, ascending.
-        thresholds: for each label the mean probability that photographs with it get for it; None where not judged.
-        joint: the confident joint: how many photographs with the label of the row are confidently of the class of the
-            column.
-    """
-
-    suspects: tuple[Suspect, ...]
-    estimated: float
-    images: int
-    learned: int
-    not_judged: tuple[int, ...]
-    thresholds: tuple[float | None, ...]
-    joint: tuple[tuple[int, ...], ...]
-
-
 def find_label_errors(
     features: NDArray[np.float32],
     labels: NDArray[np.intp],
@@ -84,8 +59,10 @@ def find_label_errors(
     groups: Sequence[int] | NDArray[np.int64] | None = None,
     seed: int = 0,
     progress: Progress = SILENT,
-) -> LabelErrors:
-    """The photographs whose labels are probably wrong.
+) -> tuple[Suspect, ...]:
+    """The photographs whose labels are probably wrong, the most suspect first.
+
+    They are at most as many as labels are estimated to be wrong, and a standard error more.
 
     Args:
         features: float32, shape (n, channels).
@@ -111,15 +88,7 @@ def find_label_errors(
     estimated = _estimate(joint, counts)
     # A count is uncertain by its square root: rather a few false alarms more than a wrong label less.
     most = math.ceil(estimated + math.sqrt(estimated) - 1e-9)
-    return LabelErrors(
-        suspects=tuple(_ranked(probabilities, labels, judged, large)[:most]),
-        estimated=estimated,
-        images=len(judged),
-        learned=learned,
-        not_judged=tuple(int(label) for label in np.flatnonzero((counts > 0) & ~large)),
-        thresholds=tuple(float(value) if np.isfinite(value) else None for value in thresholds),
-        joint=tuple(tuple(row) for row in joint.tolist()),
-    )
+    return tuple(_ranked(probabilities, labels, judged, large)[:most])
 
 
 def out_of_sample(

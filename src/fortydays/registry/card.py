@@ -13,6 +13,7 @@ from fortydays.base import files
 from fortydays.base.settings import Settings, keep_matplotlib_in_workspace
 from fortydays.base.text import counted
 from fortydays.data.arrays import Split
+from fortydays.data.own.dataset import label_of
 from fortydays.registry.contents import CARD_FILE, PICTURE_FILE
 from fortydays.registry.scratch import scratch
 from fortydays.study.design import Shown
@@ -248,11 +249,13 @@ def _numbers(lineage: Mapping[str, Any], evaluation: Mapping[str, Any]) -> list[
 def _parts(lineage: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What it is made of, in words."""
     dataset, code, run, machine = lineage["dataset"], lineage["code"], lineage["run"], lineage["machine"]
+    version = dataset.get("data_version")
     threads = counted(machine["threads"], "thread")
     commit = f", commit {code['commit']}{'' if code['clean'] else ' with changes'}" if "commit" in code else ""
     return [
         ("dataset", f"{dataset['name']}, version {dataset['version']}, splits {dataset['split_version']}"),
         ("its SHA-256", dataset["digest"]),
+        *([("data version", f"{label_of(version)}, SHA-256 {version['digest']}")] if version else []),
         ("its licence", dataset["licence"]),
         ("run", f"{run['id']}, ended {run['ended']}"),
         ("code", f"fortydays {code['version']}{commit}"),

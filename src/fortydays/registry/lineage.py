@@ -20,6 +20,7 @@ def lineage_of(
     claims: Sequence[Mapping[str, str]],
     study_file: str,
     tracker_run: str,
+    data_version: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The birth certificate of one trial's model, as JSON values.
 
@@ -30,6 +31,7 @@ def lineage_of(
         claims: the study's claims about the variant, each with its verdict.
         study_file: the path of a study of one's own, or "" for a day.
         tracker_run: the tracker's id of the run, or "" where it has none there.
+        data_version: the version of a reader's data that the dataset was taken from: name, number, digest.
 
     Returns:
         A document with the fields ``schema_version``, ``dataset``, ``study``, ``recipe``, ``trial``, ``code``,
@@ -39,7 +41,12 @@ def lineage_of(
     summary = evidence["variants"][trial["variant"]]
     return {
         "schema_version": SCHEMA_VERSION,
-        "dataset": {**evidence["dataset"], "version": dataset.version, "licence": dataset.licence},
+        "dataset": {
+            **evidence["dataset"],
+            "version": dataset.version,
+            "licence": dataset.licence,
+            **({"data_version": dict(data_version)} if data_version else {}),
+        },
         "study": {
             "day": evidence["day"],
             "name": evidence["name"],

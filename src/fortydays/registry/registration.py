@@ -19,6 +19,7 @@ from fortydays.base.settings import Settings
 from fortydays.data import library
 from fortydays.data.arrays import Dataset, Split
 from fortydays.data.library import Described
+from fortydays.data.own import dataset as own
 from fortydays.registry import package
 from fortydays.registry.calibration import as_logits, measured_confidence, softmax, with_temperature
 from fortydays.registry.card import write_card
@@ -150,6 +151,7 @@ def register(
             claims=claims,
             study_file=chosen.study_file,
             tracker_run=_tracked(chosen.run, catalog, progress),
+            data_version=own.read(spec.name, settings).data_version if own.is_own(spec.name) else None,
         )
         files.write_json(folder / EVIDENCE_FILE, dict(chosen.evidence))
         files.write_json(folder / LINEAGE_FILE, lineage)
@@ -444,5 +446,7 @@ def _publish(
         "validation_accuracy": f"{evaluation['accuracy']:.6f}",
         "run": chosen.run.run_id,
     }
+    if label := own.label_of(lineage["dataset"].get("data_version")):
+        facts["data_version"] = label
     version = catalog.add(name, folder, manifest, facts=facts)
     return Registered(version=version, evaluation=evaluation, lineage=lineage)

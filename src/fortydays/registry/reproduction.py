@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fortydays.base.errors import FortydaysError, TrainingFailedError
+from fortydays.base.errors import DataError, FortydaysError, StorageError, TrainingFailedError, UsageError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
 from fortydays.base.text import shown
+from fortydays.data import library
+from fortydays.data import version_documents as data_versions
+from fortydays.data.arrays import Dataset
+from fortydays.data.own.dataset import is_own, label_of
+from fortydays.data.own.restoring import restore
 from fortydays.registry.catalog import Catalog, Version
 from fortydays.registry.lineage import changed_since
 from fortydays.registry.names import Reference
@@ -72,6 +77,7 @@ def reproduce(
 
     Raises:
         UsageError: there is no such version, or its study is not there.
+        DataError: the photographs are gone, and so is the data version that they were taken from.
         FortydaysError: the study is another one, or does not have the variant any more.
         NotWholeError: the version's files are missing or altered.
         TrainingFailedError: the loss stopped being a number.
@@ -89,7 +95,9 @@ def reproduce(
         )
     unknown = sorted(set(lineage["recipe"]) - set(FIELDS))
     recipe = Recipe(**{name: value for name, value in lineage["recipe"].items() if name in FIELDS})
-    plan = make_plan(source, Request(only=(variant.name,), engine=engine), settings, progress)
+    dataset = _dataset(source.study.dataset, lineage, settings, progress)
+    request = Request(only=(variant.name,), engine=engine)
+    plan = make_plan(source, request, settings, progress, dataset=dataset)
     changed = changed_since(lineage, _today(plan, recipe, variant.recipe, lineage))
     changed += [f"recipes have no {name} any more" for name in unknown]
     for sentence in changed:
@@ -138,6 +146,35 @@ def _trained(plan: Plan, spec: TrialSpec, progress: Progress) -> TrialOutcome:
     if outcome.result["status"] == "failed":
         raise TrainingFailedError(outcome.result["error"], hint=outcome.hint)
     return outcome
+
+
+def _dataset(name: str, lineage: Mapping[str, Any], settings: Settings, progress: Progress) -> Dataset:
+    """The dataset of a study. Photographs that are gone are made again from the version that the lineage names."""
+    try:
+        return library.load(name, settings, progress)
+    except (DataError, StorageError) as error:
+        told = lineage["dataset"].get("data_version")
+        if not is_own(name):
+            raise
+        if not told:
+            raise DataError(
+                f"{error.message} The model was not made from a data version that could be checked out.",
+                hint=error.hint,
+            ) from error
+        label, pull = label_of(told), f"Bring it: forty data pull {told['name']} REMOTE"
+        try:
+            version = data_versions.find(told["name"], told["number"], settings)
+        except UsageError as missing:
+            raise DataError(f"{error.message} They were those of {label}. {missing.message}", hint=pull) from missing
+        if version.digest != told["digest"]:
+            raise DataError(
+                f"{error.message} They were those of another {label} than is here: digest {told['digest'][:12]}, "
+                f"where the one here has {version.digest[:12]}.",
+                hint="Reproduce the model in the workspace that has it.",
+            ) from error
+    progress.say(f"The photographs {name} are gone. They are made again from {version}.")
+    restore(name, version, settings, progress=progress)
+    return library.load(name, settings, progress)
 
 
 def judge(

@@ -54,7 +54,7 @@ def read(kind: Any, value: object, where: str, *, most: int = MOST_ENTRIES) -> A
         return read(type(value) if type(value) in arguments else arguments[0], value, where)
     if origin is typing.Literal:
         if value not in arguments:
-            raise damaged(where, f"is {_shown(value)}", " or ".join(map(repr, arguments)))
+            raise damaged(where, f"is {quoted(value)}", " or ".join(map(repr, arguments)))
         return value
     if origin is tuple:
         return _tuple(arguments[0], value, where, most)
@@ -63,9 +63,9 @@ def read(kind: Any, value: object, where: str, *, most: int = MOST_ENTRIES) -> A
         return MappingProxyType({clean(str(k)): read(arguments[1], v, f"{where}.{k}") for k, v in found.items()})
     if dataclasses.is_dataclass(kind):
         return _dataclass(kind, value, where)
-    if isinstance(kind, enum.EnumType):
+    if origin is None and issubclass(kind, enum.Enum):
         if value not in list(kind):
-            raise damaged(where, f"is {_shown(value)}", f"one of {', '.join(map(str, kind))}")
+            raise damaged(where, f"is {quoted(value)}", f"one of {', '.join(map(str, kind))}")
         return kind(value)
     result: object = _READERS[kind](value, where)
     return result
@@ -74,7 +74,7 @@ def read(kind: Any, value: object, where: str, *, most: int = MOST_ENTRIES) -> A
 def mapping(value: object, where: str) -> Mapping[str, Any]:
     """An object of JSON, its values not yet looked at."""
     if not isinstance(value, Mapping):
-        raise damaged(where, f"is {_shown(value)}", "an object")
+        raise damaged(where, f"is {quoted(value)}", "an object")
     if len(value) > MOST_ENTRIES:
         raise damaged(where, f"has {len(value)} entries", f"at most {MOST_ENTRIES}")
     return value
@@ -99,7 +99,7 @@ def damaged(where: str, found: str, expected: str) -> StorageError:
 
 def _tuple(kind: Any, value: object, where: str, most: int) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
-        raise damaged(where, f"is {_shown(value)}", "a list")
+        raise damaged(where, f"is {quoted(value)}", "a list")
     if len(value) > most:
         raise damaged(where, f"has {len(value)} entries", f"at most {most}")
     return tuple(read(kind, item, f"{where}[{index}]") for index, item in enumerate(value))
@@ -126,7 +126,7 @@ def _hints(kind: type) -> dict[str, Any]:
 
 def _text(value: object, where: str) -> str:
     if not isinstance(value, str):
-        raise damaged(where, f"is {_shown(value)}", "text")
+        raise damaged(where, f"is {quoted(value)}", "text")
     if len(value) > MOST_TEXT:
         raise damaged(where, f"has {len(value)} characters", f"at most {MOST_TEXT}")
     return clean(value)
@@ -134,28 +134,29 @@ def _text(value: object, where: str) -> str:
 
 def _whole(value: object, where: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 2**63:
-        raise damaged(where, f"is {_shown(value)}", "a whole number")
+        raise damaged(where, f"is {quoted(value)}", "a whole number")
     return value
 
 
 def _truth(value: object, where: str) -> bool:
     if not isinstance(value, bool):
-        raise damaged(where, f"is {_shown(value)}", "true or false")
+        raise damaged(where, f"is {quoted(value)}", "true or false")
     return value
 
 
 def _number(value: object, where: str) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise damaged(where, f"is {_shown(value)}", "a number")
+        raise damaged(where, f"is {quoted(value)}", "a number")
     # 1e100 is far beyond any metric, and far below where sums and squares would overflow.
     if abs(value) > 1e100 or not math.isfinite(value):
-        raise damaged(where, f"is {_shown(value)}", "a finite number")
+        raise damaged(where, f"is {quoted(value)}", "a finite number")
     return float(value)
 
 
 _READERS = {str: _text, int: _whole, bool: _truth, float: _number}
 
 
-def _shown(value: object) -> str:
+def quoted(value: object) -> str:
+    """A value as a message shows it."""
     text = clean(repr(value)[:200])
     return text if len(text) <= 60 else text[:57] + "..."

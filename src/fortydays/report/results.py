@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from fortydays.report.reading import Count, clean, damaged, mapping, read
+from fortydays.report.reading import Count, clean, damaged, mapping, quoted, read
 from fortydays.study.claims import Judgement, Verdict, Withdrawal
 from fortydays.study.statistics import Interval
 
@@ -229,7 +229,7 @@ class Table(_Exhibit):
 
 
 ExhibitResult = Matrix | Pictures | Lines | Table
-_EXHIBITS: Mapping[object, type[ExhibitResult]] = MappingProxyType(
+_EXHIBITS: Mapping[str, type[ExhibitResult]] = MappingProxyType(
     {"matrix": Matrix, "pictures": Pictures, "lines": Lines, "table": Table}
 )
 
@@ -370,8 +370,9 @@ def read_results(document: Mapping[str, Any]) -> Results:
     apart = {name: value for name, value in root.items() if name not in ("variants", "exhibits")}
     apart |= {name: request[name] for name in ("only", "settings", "engine") if name in request}
     apart |= {"code": _code(code), "machine": {k: _joined(v) for k, v in machine.items() if v is not None}}
+    results: Results = read(Results, apart, "")
     return dataclasses.replace(
-        read(Results, apart, ""),
+        results,
         renewed=_renewed(code.get("renewed", [])),
         variants=_variants(root),
         exhibits=tuple(
@@ -395,10 +396,10 @@ def _variants(root: Mapping[str, Any]) -> tuple[VariantResults, ...]:
         raise damaged("variants", f"has {len(names)} of them", f"at most {MOST_VARIANTS}")
     found = []
     for index, name in enumerate(names):
-        where = f"details[{name!r}]"
+        where = f"details[{quoted(name)}]"
         detail = dict(mapping(details.get(name, {}), where))
         detail["recipe"] = _recipe(mapping(detail.get("recipe", {}), f"{where}.recipe"))
-        metrics = read(Mapping[str, Interval], summaries.get(name, {}), f"variants[{name!r}]")
+        metrics = read(Mapping[str, Interval], summaries.get(name, {}), f"variants[{quoted(name)}]")
         of_variant = tuple(sorted((t for t in trials if t.variant == name), key=lambda t: t.seed))
         variant = read(VariantResults, {**detail, "name": name, "index": index, "metrics": {}, "trials": []}, where)
         found.append(dataclasses.replace(variant, metrics=metrics, trials=of_variant))
@@ -415,8 +416,8 @@ def _recipe(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _exhibit(found: Mapping[str, Any], where: str) -> ExhibitResult:
     kind = found.get("kind")
-    if kind not in _EXHIBITS:
-        raise damaged(f"{where}.kind", f"is {kind!r:.60}", f"one of {', '.join(map(str, _EXHIBITS))}")
+    if not isinstance(kind, str) or kind not in _EXHIBITS:
+        raise damaged(f"{where}.kind", f"is {quoted(kind)}", f"one of {', '.join(_EXHIBITS)}")
     if kind != "pictures":
         exhibit: ExhibitResult = read(_EXHIBITS[kind], found, where)
         return exhibit

@@ -159,7 +159,9 @@ class Plan:
         }
 
 
-def make_plan(source: StudySource, request: Request, settings: Settings, progress: Progress) -> Plan:
+def make_plan(
+    source: StudySource, request: Request, settings: Settings, progress: Progress, *, dataset: Dataset | None = None
+) -> Plan:
     """What a run is to do.
 
     Args:
@@ -167,6 +169,7 @@ def make_plan(source: StudySource, request: Request, settings: Settings, progres
         request: what is asked of it.
         settings: where state lives, and threads.
         progress: told of the work.
+        dataset: the study's, where it is loaded already.
 
     Raises:
         UsageError: an unknown variant, or a setting that does not fit.
@@ -174,7 +177,7 @@ def make_plan(source: StudySource, request: Request, settings: Settings, progres
     """
     study = source.study
     variants = tuple(_with_settings(variant, request.settings) for variant in study.select(request.only))
-    dataset = library.load(study.dataset, settings, progress)
+    dataset = dataset or library.load(study.dataset, settings, progress)
     machine = describe_machine()
     revision()  # as it is now, when the code has just been loaded; looked up once for a process
     identity = {

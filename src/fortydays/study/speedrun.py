@@ -46,7 +46,7 @@ def _recipe(
     rate: float, *, rest_rate: float, output_rate: float, decay: float, epochs: int, batch_size: int, **others: Any
 ) -> Recipe:
     options = {"momentum": 0.6, "rest_momentum": 0.85, "rest_rate": rest_rate, "output_rate": output_rate}
-    fields = {"flip": "alternating", "shift": 2, "test_views": "flip", "label_smoothing": 0.2} | others
+    fields: dict[str, Any] = {"flip": "alternating", "shift": 2, "test_views": "flip", "label_smoothing": 0.2} | others
     return Recipe(
         epochs=epochs,
         batch_size=batch_size,

@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-from fortydays.base import clock, files, process
+from fortydays.base import clock, files
 from fortydays.base.errors import FortydaysError
 from fortydays.base.settings import Settings, read_settings
 from fortydays.study.runs import RunFolder, RunState, list_runs
@@ -94,7 +94,7 @@ def _followed(run: RunFolder, settings: Settings) -> subprocess.Popen[bytes]:
             stderr=log,
             start_new_session=True,  # Ctrl-C in the terminal is for the study alone
             env={
-                **process.without_parent(os.environ),  # it goes on when the study has ended
+                **os.environ,  # it goes on when the study has ended
                 # By the environment, which only this user can see, because an address may hold a password.
                 "FORTYDAYS_HOME": str(settings.workspace),
                 "MLFLOW_TRACKING_URI": settings.tracking_uri,

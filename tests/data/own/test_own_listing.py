@@ -432,6 +432,60 @@ def test_a_table_names_files_and_labels(tmp_path: Path) -> None:
     assert found(list_photographs(tmp_path / "t.jsonl")) == {"p/1.jpg": "3", "p/2.jpg": "x"}
 
 
+def splits_in(tmp_path: Path, *splits: str, column: str = "split") -> Listing:
+    """What a table of four files says, whose third column is that of splits."""
+    touch(tmp_path, *(f"p/{number}.jpg" for number in range(4)))
+    lines = [f"p/{number}.jpg,{'ab'[number % 2]},{split}\n" for number, split in enumerate(splits)]
+    (tmp_path / "t.csv").write_text(f"file,label,{column}\n{''.join(lines)}", "utf-8")
+    return list_photographs(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("column", ["split", "Data Split", "subset"])
+def test_a_table_may_say_which_photographs_are_held_out(tmp_path: Path, column: str) -> None:
+    listing = splits_in(tmp_path, "train", "Training", "val", "TEST", column=column)
+
+    assert [each.split for each in listing.photographs] == ["train", "train", "validation", "test"]
+    assert listing.notes == ("The table says which photographs are held out. That is kept.",)
+
+
+def test_what_a_table_holds_no_photographs_out_for_is_said(tmp_path: Path) -> None:
+    listing = splits_in(tmp_path, "train", "train", "test", "test")
+
+    assert listing.notes == (
+        "The table says which photographs are held out. That is kept. For validation it names none: "
+        "some of those to train with are held out for it.",
+    )
+
+
+def test_splits_of_a_table_that_are_no_division_are_not_used_and_that_is_said(tmp_path: Path) -> None:
+    listing = splits_in(tmp_path, "train", "train", "train", "train")
+
+    assert [each.split for each in listing.photographs] == [""] * 4
+    assert listing.notes == (
+        "The table's splits are no division to train by: which photographs are held out is decided anew.",
+    )
+
+
+@pytest.mark.parametrize("value", ["", "3", "holiday"])
+def test_a_split_that_is_none_is_refused_with_the_line_and_what_to_type(tmp_path: Path, value: str) -> None:
+    with pytest.raises(DataError) as refused:
+        splits_in(tmp_path, "train", value, "test", "test")
+
+    assert f"line 3 has {value!r} in the column split; expected train, validation or test" in refused.value.message
+    assert refused.value.hint == (
+        "Correct the column split. To have the held-out photographs chosen for you, take the column away or call it "
+        "otherwise."
+    )
+
+
+def test_a_table_that_names_a_file_in_two_splits_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "1.jpg")
+    (tmp_path / "t.csv").write_text("file,label,split\n1.jpg,a,train\n1.jpg,a,test\n", "utf-8")
+
+    with pytest.raises(DataError, match=r"line 3 says that '1\.jpg' is 'test', and an earlier one 'train'"):
+        list_photographs(tmp_path / "t.csv")
+
+
 def test_a_table_does_not_lead_out_of_its_folder(tmp_path: Path) -> None:
     touch(tmp_path, "secret.jpg", "mine/1.jpg", "mine/2.jpg")
     (tmp_path / "mine/link").symlink_to(tmp_path)

@@ -6,9 +6,10 @@ afterwards: a study, and a model made from it, still finds what it was made with
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,9 @@ from fortydays.data.own.collection import Collection, folder_of, kept_pixels, pi
 from fortydays.data.own.inspection import Inspection
 from fortydays.data.own.rows import rows_of
 from fortydays.data.own.splitting import SPLIT_VERSION, SPLITS
+
+if TYPE_CHECKING:
+    from fortydays.data.version_documents import DataVersion
 
 PREFIX = "own:"
 """What the name of such a dataset begins with in a study: ``own:NAME@<start of its digest>``."""
@@ -46,6 +50,7 @@ class OwnPhotographs:
         labels: of each, int64, shape (n,).
         splits: position in :data:`~fortydays.data.own.splitting.SPLITS` of each, int64, shape (n,).
         rows: where the pixels of each are, int64, shape (n,).
+        data_version: name, number and digest of the version of a reader's data that they were taken from; or None.
     """
 
     collection: str
@@ -57,15 +62,26 @@ class OwnPhotographs:
     labels: NDArray[np.int64]
     splits: NDArray[np.int64]
     rows: NDArray[np.int64]
+    data_version: Mapping[str, Any] | None = None
 
     @property
     def name(self) -> str:
         """What a study calls them."""
         return f"{PREFIX}{self.collection}@{self.digest[:_DIGITS]}"
 
+    @property
+    def data_version_label(self) -> str:
+        """Such as ``flowers@v2``; "" where they were not taken from a data version."""
+        return label_of(self.data_version)
+
     def of(self, split: str) -> NDArray[np.int64]:
         """The positions of the photographs of a split, ascending."""
         return np.flatnonzero(self.splits == SPLITS.index(split))
+
+
+def label_of(data_version: Mapping[str, Any] | None) -> str:
+    """What a reader calls a data version that was written down, such as ``flowers@v2``; "" for none."""
+    return f"{data_version['name']}@v{data_version['number']}" if data_version else ""
 
 
 def is_own(name: str) -> bool:
@@ -73,13 +89,30 @@ def is_own(name: str) -> bool:
     return name.startswith(PREFIX)
 
 
-def keep(inspection: Inspection, collection: Collection, *, name: str) -> OwnPhotographs:
+def collection_of(name: str) -> str:
+    """The name of the collection that has the photographs ``own:NAME@DIGEST``. Raises UsageError."""
+    found = _NAME.fullmatch(name)
+    if not found:
+        raise UsageError(f"{shown(name)} names no photographs; expected own:NAME@DIGEST, as `forty fit` writes it.")
+    return found[1]
+
+
+def documents_of(folder: Path) -> list[Path]:
+    """The files of all states that were written down of a collection, sorted."""
+    return sorted(folder.glob(f"{'[0-9a-f]' * _DIGITS}.json"))
+
+
+def keep(
+    inspection: Inspection, collection: Collection, *, name: str, data_version: "DataVersion | None" = None
+) -> OwnPhotographs:
     """Write down what is used of a reader's photographs, so that it can be found again.
 
     Args:
         inspection: what was found.
         collection: which has the pixels.
         name: of the collection.
+        data_version: of a reader's data that they were taken from. Where the same photographs were taken from one
+            earlier, that stays written down.
 
     Raises:
         StorageError: the workspace cannot be written.
@@ -91,6 +124,10 @@ def keep(inspection: Inspection, collection: Collection, *, name: str) -> OwnPho
     splits = [SPLITS.index(each.split) for each in used]
     contents = [each.sha256 for each in used]
     digest = _digest(inspection.classes, contents, labels, splits, side=collection.side)
+    path = collection.folder / f"{digest[:_DIGITS]}.json"
+    version = _version_before(path)
+    if data_version:
+        version = {"name": data_version.name, "number": data_version.number, "digest": data_version.digest}
     kept = OwnPhotographs(
         collection=name,
         digest=digest,
@@ -101,6 +138,7 @@ def keep(inspection: Inspection, collection: Collection, *, name: str) -> OwnPho
         labels=np.array(labels, np.int64),
         splits=np.array(splits, np.int64),
         rows=np.array([each.row for each in used], np.int64),
+        data_version=version,
     )
     photographs = [
         [each.path, each.sha256, label, split, each.row]
@@ -113,9 +151,25 @@ def keep(inspection: Inspection, collection: Collection, *, name: str) -> OwnPho
         "side": collection.side,
         "classes": list(inspection.classes),
         "photographs": photographs,
+        **({"data_version": version} if version else {}),
     }
-    files.write_json(collection.folder / f"{digest[:_DIGITS]}.json", document)
+    files.write_json(path, document)
     return kept
+
+
+def _version_before(path: Path) -> Mapping[str, Any] | None:
+    """The data version that was written down of the same photographs."""
+    try:
+        return _data_version(files.read_json(path))
+    except (StorageError, TypeError, KeyError, ValueError):
+        return None
+
+
+def _data_version(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    told = document.get("data_version")
+    if told is None:
+        return None
+    return {"name": str(told["name"]), "number": int(told["number"]), "digest": str(told["digest"])}
 
 
 def read(name: str, settings: Settings) -> OwnPhotographs:
@@ -130,10 +184,7 @@ def read(name: str, settings: Settings) -> OwnPhotographs:
         DataError: this workspace has no such photographs.
         StorageError: what was written down is damaged, or cannot be read.
     """
-    found = _NAME.fullmatch(name)
-    if not found:
-        raise UsageError(f"{shown(name)} names no photographs; expected own:NAME@DIGEST, as `forty fit` writes it.")
-    collection, start = found.groups()
+    collection, start = collection_of(name), name[-_DIGITS:]
     path = folder_of(collection, settings) / f"{start}.json"
     if not files.is_file(path):
         raise DataError(
@@ -257,4 +308,5 @@ def _from_document(document: dict[str, Any], collection: str, start: str) -> Own
         labels=numbers[0],
         splits=numbers[1],
         rows=numbers[2],
+        data_version=_data_version(document),
     )

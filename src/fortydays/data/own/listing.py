@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -128,8 +128,8 @@ def list_photographs(source: Path, *, keep_parts: bool = True) -> Listing:
     Args:
         source: a folder with one folder for each class, whose folders may hold further ones; or a table of files and
             labels (:mod:`~fortydays.data.own.tables`), whose files are below the folder that it is in.
-        keep_parts: whether folders such as train, val and test say which photographs are held out; else they are put
-            together.
+        keep_parts: whether folders such as train, val and test, or a table's column of splits, say which photographs
+            are held out; else all are put together.
 
     Raises:
         DataError: there is no such folder or table, it names no class or only one, two classes whose names differ in
@@ -142,7 +142,7 @@ def list_photographs(source: Path, *, keep_parts: bool = True) -> Listing:
     if files.is_folder(source):
         listing = _from_folder(source, keep_parts=keep_parts)
     elif source.suffix.lower() in TABLES:
-        listing = _from_table(source)
+        listing = _from_table(source, keep_parts=keep_parts)
     else:
         raise DataError(
             f"{place} is a file; expected a folder with one folder for each class, or a table of files and labels "
@@ -200,7 +200,7 @@ def _from_folder(folder: Path, *, keep_parts: bool) -> Listing:
         raise _doubtful(root, name)
     keep, outside = False, "it lies in no folder of a class"
     if parts is not None:
-        keep = keep_parts and "train" in parts.splits.values() and len(set(parts.splits.values())) > 1
+        keep = keep_parts and _says_enough(parts.splits.values())
         notes += _notes_of(parts, keep=keep)
         outside += f" in {_named(parts)}"
     photographs = []
@@ -235,6 +235,11 @@ def _notes_of(parts: Parts, *, keep: bool) -> list[str]:
             f"There is no folder for {missing[0]}: some photographs of the training folder are held out for it."
         )
     return notes
+
+
+def _says_enough(splits: Collection[str]) -> bool:
+    """Whether a division says what to train with, and what not to."""
+    return "train" in splits and len(set(splits)) > 1
 
 
 def _named(parts: Parts) -> str:
@@ -287,7 +292,7 @@ def walk(root: Path) -> tuple[list[str], list[LeftOut]]:
             with os.scandir(root / above) as entries:
                 for entry in entries:
                     path = f"{above}{entry.name}"
-                    if _OF_THE_SYSTEM.fullmatch(entry.name):
+                    if is_of_the_system(entry.name):
                         continue
                     reason = _problem(entry)
                     if reason:
@@ -306,6 +311,11 @@ def walk(root: Path) -> tuple[list[str], list[LeftOut]]:
                 raise files.storage_error("read", Path(printable(str(root))), error) from error
             left_out.append(LeftOut(path=above, reason=f"it cannot be read: {error.strerror or error}"))
     return found, left_out
+
+
+def is_of_the_system(name: str) -> bool:
+    """Whether a file or folder of this name is hidden, or put there by a system or a program."""
+    return _OF_THE_SYSTEM.fullmatch(name) is not None
 
 
 def _is_called_image(entry: "os.DirEntry[str]") -> bool:
@@ -335,28 +345,48 @@ def _problem(entry: "os.DirEntry[str]") -> str:
 # ----------------------------------------------------------------------------------------------------------- a table
 
 
-def _from_table(table: Path) -> Listing:
+def _from_table(table: Path, *, keep_parts: bool) -> Listing:
     root = table.parent
     labels: dict[str, str] = {}
+    splits: dict[str, str] = {}
     left_out: dict[str, str] = {}
     rows, notes = read_table(table)
-    for line, named, label in rows:
+    for line, named, label, split in rows:
         path, reason = _below(root, named)
-        if labels.setdefault(path, label) != label:
-            raise no_table(
-                table, f"line {line:,} says that {printable(path)!r} is {label!r}, and an earlier one {labels[path]!r}"
-            )
+        for known, value in ((labels, label), (splits, split)):
+            if known.setdefault(path, value) != value:
+                raise no_table(
+                    table,
+                    f"line {line:,} says that {printable(path)!r} is {value!r}, and an earlier one {known[path]!r}",
+                )
         if len(labels) > _MOST_FILES:
             raise no_table(table, f"it names more than {_MOST_FILES:,} files")
         if reason:
             left_out[path] = reason
+    keep = keep_parts and _says_enough(splits.values())
+    notes += _notes_of_column(splits.values(), keep=keep)
     return Listing(
         source=table,
         root=root,
-        photographs=tuple(Photograph(path=p, label=labels[p]) for p in sorted(labels) if p not in left_out),
+        photographs=tuple(
+            Photograph(path=p, label=labels[p], split=splits[p] if keep else "")
+            for p in sorted(labels)
+            if p not in left_out
+        ),
         left_out=tuple(LeftOut(path=p, reason=left_out[p]) for p in sorted(left_out)),
         notes=tuple(notes),
     )
+
+
+def _notes_of_column(splits: Collection[str], *, keep: bool) -> list[str]:
+    """What is made of a table's column of splits, a sentence each."""
+    if not any(splits):
+        return []
+    if not keep:
+        return ["The table's splits are no division to train by: which photographs are held out is decided anew."]
+    missing = [split for split in ("validation", "test") if split not in splits]
+    more = f" For {missing[0]} it names none: some of those to train with are held out for it." if missing else ""
+    return [f"The table says which photographs are held out. That is kept.{more}"]
 
 
 def _below(root: Path, named: str) -> tuple[str, str]:

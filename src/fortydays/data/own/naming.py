@@ -34,23 +34,24 @@ def _as_name(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:_LONGEST].strip("-")
 
 
-def check_owner(listing: Listing, collection: Collection, settings: Settings) -> None:
+def check_owner(listing: Listing, collection: Collection, settings: Settings, *, owner: Path | None = None) -> None:
     """Let a name belong to one folder or table, and to the same photographs where these have moved or were copied.
 
     Args:
         listing: what the name is wanted for; the first one gets it.
         collection: of that name.
         settings: where the workspace is.
+        owner: the folder that the name then belongs to, whatever is in it; that of the listing if None.
 
     Raises:
         UsageError: the name is that of other photographs; the hint proposes a free one.
         StorageError: the workspace cannot be read or written.
     """
-    here, owner = listing.source.resolve(), collection.owner()
-    there = bool(owner) and files.exists(Path(owner))
-    if owner == str(here) or (there and here.samefile(owner)):
+    here, before = (owner or listing.source).resolve(), collection.owner()
+    there = bool(before) and files.exists(Path(before))
+    if before == str(here) or (there and here.samefile(before)):
         return
-    if not owner and collection.is_empty():
+    if not before and collection.is_empty():
         collection.keep_owner(str(here))
         return
     looked_at = listing.photographs[:: max(1, len(listing.photographs) // _LOOKED_AT)]
@@ -58,11 +59,11 @@ def check_owner(listing: Listing, collection: Collection, settings: Settings) ->
     if 2 * known <= len(looked_at):  # what has moved, or is a copy, may have changed since
         name = collection.folder.name
         raise UsageError(
-            f"The name {name!r} belongs to {printable(owner) or 'other photographs'}. "
+            f"The name {name!r} belongs to {printable(before) or 'other photographs'}. "
             f"{printable(str(here))} holds other photographs.",
             hint=f"Give these a name of their own: --name {_free_name(name, here, settings)}",
         )
-    if not there:
+    if owner or not there:
         collection.keep_owner(str(here))
 
 

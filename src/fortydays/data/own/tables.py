@@ -8,7 +8,8 @@ from pathlib import Path
 
 from fortydays.base import files
 from fortydays.base.errors import DataError
-from fortydays.base.text import printable
+from fortydays.base.text import printable, shown
+from fortydays.data.own.parts import split_named
 
 TABLES = (".csv", ".tsv", ".jsonl")
 """What the name of a table ends with, capitals or not."""
@@ -20,21 +21,25 @@ COLUMNS = {
 }  # fmt: skip
 """How the two columns may be called; only letters and digits count. The first name goes before the others."""
 
+SPLIT_COLUMNS = ("split", "subset", "partition", "datasplit")
+"""What a column may be called that says which photographs are held out. A table need not have one."""
+
 _BETWEEN = (",", ";", "\t", "|")
 _LARGEST = 500_000_000
 _SAID = 5
 _SAVE_AGAIN = 'Save the table again as UTF-8. In Excel, the type of file is called "CSV UTF-8".'
 
 
-def read_table(table: Path) -> tuple[Iterator[tuple[int, str, str]], list[str]]:
+def read_table(table: Path) -> tuple[Iterator[tuple[int, str, str, str]], list[str]]:
     """The rows of a table.
 
     Args:
         table: in UTF-8, or in UTF-16 with its mark. Cells of a CSV are separated by commas, semicolons, tabs or bars.
 
     Returns:
-        Of each row its line, the file and the label, both as they are written, the label without space around it; and
-        what its reader may not expect, a sentence each.
+        Of each row its line, the file and the label, both as they are written, the label without space around it, and
+        the split that it names ("train", "validation" or "test"; "" where the table has no such column); and what its
+        reader may not expect, a sentence each.
 
     Raises:
         DataError: it cannot be understood, with the line; also while the rows are read.
@@ -56,7 +61,8 @@ def read_table(table: Path) -> tuple[Iterator[tuple[int, str, str]], list[str]]:
     column = _columns(names, table)
     other = [f"{printable(found)} is the {wanted}" for wanted, found in column.items() if _plain(found) != wanted]
     notes = [f"Columns of the table: {' and '.join(other)}."] if other else []
-    return _fields(rows, column, table), notes
+    split = next((name for name in names if _plain(name) in SPLIT_COLUMNS), "")
+    return _fields(rows, column, split, table), notes
 
 
 def _columns(names: Sequence[str], table: Path) -> dict[str, str]:
@@ -146,8 +152,8 @@ def _jsonl_lines(text: str, table: Path) -> Iterator[tuple[int, Mapping[str, obj
 
 
 def _fields(
-    rows: Iterator[tuple[int, Mapping[str, object]]], column: Mapping[str, str], table: Path
-) -> Iterator[tuple[int, str, str]]:
+    rows: Iterator[tuple[int, Mapping[str, object]]], column: Mapping[str, str], split: str, table: Path
+) -> Iterator[tuple[int, str, str, str]]:
     for line, row in rows:
         cells = []
         for wanted, name in column.items():
@@ -160,7 +166,21 @@ def _fields(
             if "\0" in value or not _is_utf8(value):
                 raise no_table(table, f"line {line:,} has a {wanted} that cannot be one: {printable(value)[:60]!r}")
             cells.append(value)
-        yield line, cells[0], cells[1].strip()
+        yield line, cells[0], cells[1].strip(), _split_in(row, split, line, table) if split else ""
+
+
+def _split_in(row: Mapping[str, object], column: str, line: int, table: Path) -> str:
+    value = row.get(column)
+    named = split_named(value) if isinstance(value, str) else ""
+    if not named:
+        raise no_table(
+            table,
+            f"line {line:,} has {shown(str(value or ''))} in the column {printable(column)}; "
+            "expected train, validation or test in every row",
+            hint=f"Correct the column {printable(column)}. To have the held-out photographs chosen for you, take the "
+            "column away or call it otherwise.",
+        )
+    return named
 
 
 def _is_utf8(text: str) -> bool:
