@@ -243,6 +243,8 @@ def test_a_candidate_that_is_worse_by_less_than_a_hundredth_but_surely_is_refuse
         "99.60% of 1,000 images, -0.40 points against version 3 (95% interval -0.80 to -0.10)"
     )
     assert failed(results(measured(997), champion)) == []
+    much_worse = results(measured(600), Champion(version=3, measured=measured(900)))["accuracy"].found
+    assert much_worse == "60.00% of 1,000 images, -30.00 points against version 3 (95% interval -32.80 to -27.20)"
 
 
 def test_what_is_exactly_at_its_limit_passes() -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import multiprocessing
 import os
 import pickle
 import signal
@@ -13,14 +12,14 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import tiny_study
 from tiny_study import Watch
 
 from fortydays.base.errors import ExitCode, FortydaysError, StudyChangedError, UsageError, unknown_name
-from fortydays.base.process import PARENT
 from fortydays.base.settings import Settings
-from fortydays.days.loading import find_study, load_referenced, load_study
+from fortydays.days.loading import find_study, load_study, load_study_of
 from fortydays.study.executor import Callbacks
 from fortydays.study.plan import Request, StudySource, make_plan
 from fortydays.study.pool import Pool, executor_for
@@ -81,12 +80,6 @@ REQUEST = Request(only=("searched",))
 """What the run that is killed is asked for."""
 
 
-@pytest.fixture(autouse=True)
-def own_children_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the environment as it was: other tests' processes do not end with this one."""
-    monkeypatch.setenv(PARENT, "")
-
-
 @pytest.fixture(scope="module")
 def source(keras: Any, tmp_path_factory: pytest.TempPathFactory) -> StudySource:
     path = tmp_path_factory.mktemp("reader") / "mine.py"
@@ -101,7 +94,11 @@ def in_process(source: StudySource, datasets: Path, tmp_path_factory: pytest.Tem
 
 
 def pool(settings: Settings, progress: Watch, *, workers: int = 2) -> Pool:
-    return Pool(workers=workers, load=load_referenced, settings=settings, progress=progress)
+    return Pool(workers=workers, load=load_study_of, settings=settings, progress=progress)
+
+
+def workers() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "fortydays.study.pool" in child.cmdline()]
 
 
 def untimed(evidence: dict[str, Any]) -> dict[str, Any]:
@@ -147,10 +144,10 @@ def test_a_driver_that_is_killed_takes_its_workers_with_it_and_the_run_goes_on(
         check=False,
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    workers = [int(line) for line in killed.stdout.split()]
-    assert len(workers) == 2
+    ended = [int(line) for line in killed.stdout.split()]
+    assert len(ended) == 2
     until = time.monotonic() + 30
-    while any(runs(worker) for worker in workers):
+    while any(runs(worker) for worker in ended):
         assert time.monotonic() < until, "workers go on without their driver"
         time.sleep(0.1)
 
@@ -186,7 +183,7 @@ def test_ctrl_c_while_a_worker_trains_ends_the_worker(source: StudySource, setti
     )
     with pytest.raises(KeyboardInterrupt):
         next(outcomes)
-    assert multiprocessing.active_children() == []
+    assert workers() == []
 
 
 @pytest.mark.slow
@@ -194,7 +191,7 @@ def test_a_worker_that_has_ended_by_itself_is_said_with_what_it_trained(
     source: StudySource, settings: Settings
 ) -> None:
     def kill(spec: TrialSpec, steps: int) -> None:
-        (worker,) = multiprocessing.active_children()
+        (worker,) = workers()
         worker.kill()
 
     outcomes = pool(settings, Watch(), workers=1).map(
@@ -218,29 +215,29 @@ def test_what_a_worker_does_not_have_is_refused(
     changes: dict[str, Any], message: str, source: StudySource, settings: Settings
 ) -> None:
     spec = spec_of(source, settings)
-    assert executor_for(spec, load_referenced, settings, Watch())
+    assert executor_for(spec, load_study_of, settings, Watch())
     with pytest.raises(FortydaysError, match=message):
-        executor_for(dataclasses.replace(spec, **changes), load_referenced, settings, Watch())
+        executor_for(dataclasses.replace(spec, **changes), load_study_of, settings, Watch())
 
 
-def test_a_study_file_that_has_changed_is_not_run(source: StudySource, tmp_path: Path) -> None:
+def test_a_study_file_that_has_changed_is_not_run(source: StudySource, settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(STUDY)
-    reference = dataclasses.replace(source, path=path).reference
-    assert load_referenced(reference, 1).study.title == "Small networks"
+    spec = spec_of(dataclasses.replace(source, path=path), settings)
+    assert load_study_of(spec).study.title == "Small networks"
     path.write_text("raise SystemExit('it was run')")
     with pytest.raises(StudyChangedError) as raised:
-        load_referenced(reference, 1)
+        load_study_of(spec)
     assert raised.value.message == f"{path} has changed since its trials were asked for, so it is not run."
     path.unlink()
     with pytest.raises(UsageError, match="There is no study file"):
-        load_referenced(reference, 1)
+        load_study_of(spec)
 
 
-def test_a_day_is_loaded_by_its_number(keras: Any) -> None:
-    source = load_study(find_study("1"), threads=1)
-    assert source.reference.day == 1
-    assert load_referenced(source.reference, 1) == source
+def test_a_study_of_a_day_is_loaded_by_its_number(source: StudySource, settings: Settings) -> None:
+    spec = spec_of(dataclasses.replace(source, day=1), settings)
+    assert (spec.day, spec.path, spec.sha256) == (1, "", "")
+    assert load_study_of(spec).study == load_study(find_study("1"), threads=1).study
 
 
 def test_an_error_keeps_its_kind_its_message_and_its_hint_on_its_way_from_a_worker() -> None:
@@ -257,7 +254,7 @@ def main(study: str, home: str, datasets: str) -> None:
 
     def kill(task: str, done: float) -> None:
         if task == "searched, seed 1" and done >= 60:
-            print(*(worker.pid for worker in multiprocessing.active_children()), flush=True)
+            print(*(worker.pid for worker in workers()), flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
 
     load_keras(threads=1)

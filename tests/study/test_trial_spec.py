@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from fortydays.base.errors import UsageError
-from fortydays.study.trial import StudyReference, TrialSpec
+from fortydays.study.trial import TrialSpec
 from fortydays.train.recipe import Recipe
 
 FIELDS: dict[str, Any] = {
-    "study": StudyReference(path="/somewhere/study.py", sha256="0" * 64),
+    "path": "/somewhere/study.py",
+    "sha256": "0" * 64,
     "variant": "network",
     "seed": 3,
     "recipe": Recipe(epochs=2, optimizer="sgd", optimizer_options={"momentum": 0.9}),
@@ -33,7 +34,7 @@ def test_it_comes_back_from_json_and_from_a_pickle() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"study": StudyReference(day=3)},
+        {"day": 3},
         {"variant": "other"},
         {"seed": 4},
         {"recipe": FIELDS["recipe"].replace(optimizer_options={"momentum": 0.8})},
@@ -53,7 +54,7 @@ def test_whatever_may_change_the_numbers_changes_the_digest(change: dict[str, An
 
 
 def test_a_study_file_may_be_moved_and_get_a_remark() -> None:
-    assert TrialSpec(**FIELDS | {"study": StudyReference(path="/elsewhere.py", sha256="4" * 64)}).digest == SPEC.digest
+    assert TrialSpec(**FIELDS | {"path": "/elsewhere.py", "sha256": "4" * 64}).digest == SPEC.digest
 
 
 def test_an_engine_that_there_is_not_is_refused() -> None:

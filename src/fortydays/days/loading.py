@@ -21,7 +21,7 @@ from fortydays.days.journey import JOURNEY, find_day, folder, is_ready
 from fortydays.days.mistakes import explained, placed, without_study
 from fortydays.study.design import Study, Variant
 from fortydays.study.plan import StudySource
-from fortydays.study.trial import StudyReference
+from fortydays.study.trial import TrialSpec
 
 if TYPE_CHECKING:
     import keras
@@ -108,24 +108,20 @@ def load_study(file: StudyFile, *, threads: int) -> StudySource:
     return StudySource(day=file.day, name=file.name, path=file.path, study=study)
 
 
-def load_referenced(reference: StudyReference, threads: int) -> StudySource:
-    """Load the study that a trial is of, in a process that has only the trial's spec.
-
-    Args:
-        reference: to the study.
-        threads: what Keras will compute with.
+def load_study_of(spec: TrialSpec) -> StudySource:
+    """Load the study of a trial in a process that has only the trial's spec.
 
     Raises:
         UsageError: there is no such day or file.
-        StudyChangedError: the file has another content than the reference says; it is not run.
+        StudyChangedError: the file has another content than the spec says; it is not run.
     """
-    file = find_study(reference.path if reference.day is None else str(reference.day))
-    if reference.day is None and files.sha256_of_file(file.path) != reference.sha256:
+    file = find_study(spec.path if spec.day is None else str(spec.day))
+    if spec.day is None and files.sha256_of_file(file.path) != spec.sha256:
         raise StudyChangedError(
             f"{shown_path(file.path)} has changed since its trials were asked for, so it is not run.",
             hint="Give the same command again, to continue or begin anew with the study as it is now.",
         )
-    return load_study(file, threads=threads)
+    return load_study(file, threads=spec.threads)
 
 
 def _guarded(variant: Variant, path: Path, module: ModuleType, classes: int | None) -> Variant:

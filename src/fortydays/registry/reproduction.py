@@ -1,6 +1,5 @@
 """Training a version's model again: the same weights where all is the same, the same numbers where it is not."""
 
-import dataclasses
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fortydays.base.errors import DataError, FortydaysError, StorageError, TrainingFailedError, UsageError
-from fortydays.base.machine import describe_machine
 from fortydays.base.progress import Progress
-from fortydays.base.revision import revision
 from fortydays.base.settings import Settings
 from fortydays.base.text import shown
 from fortydays.data import library
@@ -23,13 +20,11 @@ from fortydays.registry.lineage import changed_since
 from fortydays.registry.names import Reference
 from fortydays.registry.promotion import documents_of
 from fortydays.registry.scratch import scratch
-from fortydays.study import evidence as documents
-from fortydays.study.code import engine_digest, study_digest
+from fortydays.study.code import study_digest
 from fortydays.study.design import Variant
 from fortydays.study.executor import Callbacks, InProcess
-from fortydays.study.plan import StudySource
+from fortydays.study.plan import Plan, Request, StudySource, make_plan
 from fortydays.study.trial import ENGINES, TrialOutcome, TrialSpec
-from fortydays.train import backends
 from fortydays.train.recipe import FIELDS, Recipe
 
 COMPARED = ("validation_accuracy", "test_accuracy")
@@ -92,7 +87,6 @@ def reproduce(
         catalog.fetch(version, folder / "version")
         lineage, _ = documents_of(folder / "version", version)
     source, variant = _study_of(version, lineage, settings, study_file)
-    trial = lineage["trial"]
     engine = lineage["run"]["request"]["engine"]
     if engine not in ENGINES:
         raise FortydaysError(
@@ -102,23 +96,13 @@ def reproduce(
     unknown = sorted(set(lineage["recipe"]) - set(FIELDS))
     recipe = Recipe(**{name: value for name, value in lineage["recipe"].items() if name in FIELDS})
     dataset = _dataset(source.study.dataset, lineage, settings, progress)
-    changed = changed_since(lineage, _today(source.path, dataset, recipe, variant.recipe, settings, lineage))
+    request = Request(only=(variant.name,), engine=engine)
+    plan = make_plan(source, request, settings, progress, dataset=dataset)
+    changed = changed_since(lineage, _today(plan, recipe, variant.recipe, lineage))
     changed += [f"recipes have no {name} any more" for name in unknown]
     for sentence in changed:
         progress.warn(f"Not as it was: {sentence}.")
-    spec = TrialSpec(
-        study=source.reference,
-        variant=variant.name,
-        seed=trial["seed"],
-        recipe=recipe,
-        dataset=source.study.dataset,
-        dataset_digest=dataset.digest,
-        backend=backends.wanted(),
-        threads=settings.threads,
-        bfloat16_is_fast=backends.backend().bfloat16_is_fast(on_processor=describe_machine().bfloat16_is_fast),
-        engine=engine,
-    )
-    outcome = _trained(spec, source, dataset, settings, progress)
+    outcome = _trained(plan, plan.spec(variant.name, lineage["trial"]["seed"], recipe), progress)
     return judge(version, lineage, outcome.result, changed=changed)
 
 
@@ -146,9 +130,7 @@ def _study_of(
     return source, variant
 
 
-def _trained(
-    spec: TrialSpec, source: StudySource, dataset: Dataset, settings: Settings, progress: Progress
-) -> TrialOutcome:
+def _trained(plan: Plan, spec: TrialSpec, progress: Progress) -> TrialOutcome:
     """Train one trial here, without keeping any state of it. Raises TrainingFailedError."""
     task = f"{spec.variant}, seed {spec.seed}, again"
 
@@ -158,7 +140,7 @@ def _trained(
     def report(spec: TrialSpec, done: int, total: int, loss: float, accuracy: float) -> None:  # noqa: ARG001
         progress.advance(task, done=float(done), note=f"loss {loss:.3f}  accuracy {100 * accuracy:.1f}%")
 
-    executor = InProcess(study=source.study, dataset=dataset, settings=settings, progress=progress)
+    executor = InProcess(study=plan.source.study, dataset=plan.dataset, settings=plan.settings, progress=progress)
     (outcome,) = executor.map(deque([spec]), Callbacks(started=started, report=report))
     progress.finish(task)
     if outcome.result["status"] == "failed":
@@ -231,30 +213,16 @@ def _study_file(recorded: str, settings: Settings) -> str:
     return str(here) if path.parts[-4:-3] == ("own",) and here.is_file() else recorded
 
 
-def _today(
-    study: Path, dataset: Any, recipe: Recipe, of_study: Recipe, settings: Settings, lineage: Mapping[str, Any]
-) -> dict[str, Any]:
+def _today(plan: Plan, recipe: Recipe, of_study: Recipe, lineage: Mapping[str, Any]) -> dict[str, Any]:
     """What :func:`~fortydays.registry.lineage.changed_since` compares with."""
-    machine = describe_machine()
-    found = revision()
     # A searched field, and what a reader had set, are part of the version's recipe and not of the study's.
     own = {s.partition("=")[0].split(".")[0].strip() for s in lineage["run"]["request"]["settings"]}
     own |= {lineage["study"]["searched"]}
     then, now = recipe.as_dict(), of_study.as_dict()
+    by = plan.provenance
     return {
-        "dataset": {"digest": dataset.digest, "split_version": dataset.split_version},
+        **by,
+        "machine": {**by["machine"], "threads": by["threads"], "backend": by["backend"]},
+        "dataset": {"digest": plan.dataset.digest, "split_version": plan.dataset.split_version},
         "recipe": {name: then[name] if name in own else now[name] for name in now},
-        "code": {
-            "study": study_digest(study),
-            "engine": engine_digest(),
-            **(dataclasses.asdict(found) if found else {}),
-        },
-        "packages": documents.package_versions(backends.backend().PACKAGES),
-        "machine": {
-            **dataclasses.asdict(machine),
-            "flags": list(machine.flags),
-            "accelerator": backends.backend().accelerator(),
-            "threads": settings.threads,
-            "backend": backends.wanted(),
-        },
     }

@@ -1,6 +1,5 @@
 """The evidence of a run, put together from its trials; its exhibits, and the model of its best trial."""
 
-import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,11 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from fortydays import __version__
 from fortydays.base import clock, files
 from fortydays.base.arrays import load_arrays
 from fortydays.base.progress import Progress
-from fortydays.base.revision import revision
 from fortydays.study import evidence as documents
 from fortydays.study import frozen
 from fortydays.study.design import Shown, Variant
@@ -48,7 +45,7 @@ def evidence_of(
     Raises:
         StorageError: the run's folder cannot be read or written.
     """
-    study, found = plan.source.study, revision()
+    study = plan.source.study
     details = _details(plan, chosen, progress)
     return {
         "schema_version": documents.SCHEMA_VERSION,
@@ -68,20 +65,7 @@ def evidence_of(
         },
         "seeds": list(plan.seeds),
         "request": plan.as_asked,
-        "code": {
-            "study": plan.identity["study"],
-            "engine": plan.identity["engine"],
-            "version": __version__,
-            **(dataclasses.asdict(found) if found else {}),
-        },
-        "packages": plan.identity["packages"],
-        "machine": {
-            **dataclasses.asdict(plan.machine),
-            "flags": list(plan.machine.flags),
-            "accelerator": plan.identity["accelerator"],
-        },
-        "threads": plan.settings.threads,
-        "backend": plan.identity["backend"],
+        **plan.provenance,
         "details": details,
         "trials": trials,
         "variants": documents.summarize(trials),

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from fortydays import __version__
 from fortydays.base import files
 from fortydays.base.errors import UsageError, unknown_name
 from fortydays.base.machine import Machine, describe_machine
@@ -20,7 +21,7 @@ from fortydays.study import evidence as documents
 from fortydays.study.code import engine_digest, study_digest
 from fortydays.study.design import Study, Variant
 from fortydays.study.features import Features, runtime
-from fortydays.study.trial import ENGINES, StudyReference, TrialSpec
+from fortydays.study.trial import ENGINES, TrialSpec
 from fortydays.train import backends
 from fortydays.train.framework import numerical_switches
 from fortydays.train.recipe import Recipe
@@ -41,14 +42,6 @@ class StudySource:
     name: str
     path: Path
     study: Study
-
-    @property
-    def reference(self) -> StudyReference:
-        """Where another process finds it. Raises StorageError where its file cannot be read."""
-        if self.day is not None:
-            return StudyReference(day=self.day)
-        with files.storage_errors("read", self.path):
-            return StudyReference(path=str(self.path), sha256=files.sha256_of_file(self.path))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +116,27 @@ class Plan:
         """Whether the precision "auto" may be bfloat16 in this run."""
         return backends.backend().bfloat16_is_fast(on_processor=self.machine.bfloat16_is_fast)
 
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What the trials are trained by, as the evidence says it: code, packages, machine, threads, backend."""
+        found = revision()
+        return {
+            "code": {
+                "study": self.identity["study"],
+                "engine": self.identity["engine"],
+                "version": __version__,
+                **(dataclasses.asdict(found) if found else {}),
+            },
+            "packages": self.identity["packages"],
+            "machine": {
+                **dataclasses.asdict(self.machine),
+                "flags": list(self.machine.flags),
+                "accelerator": self.identity["accelerator"],
+            },
+            "threads": self.settings.threads,
+            "backend": self.identity["backend"],
+        }
+
     def spec(self, variant: str, seed: int, recipe: Recipe, *, validation_only: bool = False) -> TrialSpec:
         """The spec of one trial of this run, or of one try of a search."""
         return TrialSpec(
@@ -131,9 +145,10 @@ class Plan:
 
     @cached_property
     def _of_every_spec(self) -> dict[str, Any]:
+        file = {"path": str(self.source.path), "sha256": files.sha256_of_file(self.source.path)}
         ground = {name: value for name, value in self.identity.items() if name not in ("recipes", "searches")}
         return {
-            "study": self.source.reference,
+            **({"day": self.source.day} if self.source.day is not None else file),
             "dataset": self.source.study.dataset,
             "dataset_digest": self.dataset.digest,
             "backend": self.identity["backend"],
@@ -144,7 +159,9 @@ class Plan:
         }
 
 
-def make_plan(source: StudySource, request: Request, settings: Settings, progress: Progress) -> Plan:
+def make_plan(
+    source: StudySource, request: Request, settings: Settings, progress: Progress, *, dataset: Dataset | None = None
+) -> Plan:
     """What a run is to do.
 
     Args:
@@ -152,6 +169,7 @@ def make_plan(source: StudySource, request: Request, settings: Settings, progres
         request: what is asked of it.
         settings: where state lives, and threads.
         progress: told of the work.
+        dataset: the study's, where it is loaded already.
 
     Raises:
         UsageError: an unknown variant, or a setting that does not fit.
@@ -159,7 +177,7 @@ def make_plan(source: StudySource, request: Request, settings: Settings, progres
     """
     study = source.study
     variants = tuple(_with_settings(variant, request.settings) for variant in study.select(request.only))
-    dataset = library.load(study.dataset, settings, progress)
+    dataset = dataset or library.load(study.dataset, settings, progress)
     machine = describe_machine()
     revision()  # as it is now, when the code has just been loaded; looked up once for a process
     identity = {

@@ -1,32 +1,34 @@
 """An executor that trains in worker processes: what a trial needs goes there, what it gives comes back.
 
-A worker is started anew (spawned, not forked: TensorFlow does not survive a fork) and loads the study and its data
-itself. Over its pipe it calls the driver's :class:`~fortydays.study.executor.Callbacks` by name, so that the driver
-alone reads and writes the run's folder. Workers end with the driver, however that comes about.
+A worker, ``python -m fortydays.study.pool DESCRIPTOR``, is a new process, because TensorFlow does not survive a fork.
+It loads the study and its data itself. Over its connection it calls the driver's
+:class:`~fortydays.study.executor.Callbacks` by name, so that the driver alone reads and writes the run's folder.
+Workers end with the driver, however that one ends.
 """
 
-import multiprocessing
 import signal
+import subprocess
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from multiprocessing.connection import Connection, wait
+from functools import partial
+from multiprocessing.connection import Connection, Pipe, wait
+from types import SimpleNamespace
 from typing import Any
 
-from fortydays.base import process
 from fortydays.base.errors import FortydaysError
+from fortydays.base.process import child_environment, end_with_parent
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
 from fortydays.data import library
 from fortydays.study.executor import Callbacks, InProcess
 from fortydays.study.plan import StudySource
-from fortydays.study.trial import StudyReference, TrialOutcome, TrialSpec
+from fortydays.study.trial import TrialOutcome, TrialSpec
 from fortydays.train import backends
 
-Load = Callable[[StudyReference, int], StudySource]
-"""Loads a study, for a number of threads. A function at the top of a module, which a worker can import."""
-
-_SECONDS_TO_END = 1.0
+Load = Callable[[TrialSpec], StudySource]
+"""Loads the study that a trial is of. A function at the top of a module, which a worker can import."""
 
 
 class Pool:
@@ -48,22 +50,24 @@ class Pool:
         Raises:
             FortydaysError: what a worker raised; or one has ended by itself.
         """
-        context = multiprocessing.get_context("spawn")
-        workers: dict[Connection, Any] = {}
+        workers: dict[Connection, subprocess.Popen[bytes]] = {}
         try:
             for _ in range(self._count):
-                here, there = context.Pipe()
-                workers[here] = context.Process(target=work, args=(there, self._load, self._settings), daemon=True)
-                workers[here].start()
-                there.close()
+                here, there = Pipe()
+                with there:
+                    workers[here] = subprocess.Popen(
+                        [sys.executable, "-P", "-m", "fortydays.study.pool", str(there.fileno())],
+                        env=child_environment(),
+                        stdin=subprocess.DEVNULL,
+                        stdout=subprocess.DEVNULL,
+                        pass_fds=(there.fileno(),),
+                    )
             yield from self._outcomes(specs, callbacks, list(workers))
         finally:
             for connection, worker in workers.items():
                 connection.close()
-                worker.terminate()
-            for worker in workers.values():
-                worker.join(_SECONDS_TO_END)
                 worker.kill()
+                worker.wait()
 
     def _outcomes(
         self, specs: deque[TrialSpec], callbacks: Callbacks, idle: list[Connection]
@@ -74,7 +78,7 @@ class Pool:
                 connection = idle.pop()
                 busy[connection] = spec = specs.popleft()
                 with _heard(spec):
-                    connection.send(spec)
+                    connection.send((self._load, self._settings, spec))
             for connection in [c for c in busy if c in wait(list(busy))]:
                 spec = busy[connection]
                 with _heard(spec):
@@ -106,38 +110,42 @@ def _heard(spec: TrialSpec) -> Iterator[None]:
         ) from None
 
 
-def work(driver: Connection, load: Load, settings: Settings) -> None:
+def work(driver: Connection) -> None:
     """A worker: trains one spec after another, until the driver closes the connection.
 
     Args:
-        driver: to send messages to: a name, and what belongs to it.
-        load: gives the study.
-        settings: the workspace.
+        driver: gives, for each spec, what loads the study, the settings and the spec. It is sent messages: a name, and
+            what belongs to it.
     """
-    process.end_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the driver decides
 
     def tell(name: str, *content: Any) -> None:
         driver.send((name, *content))
+
+    def ignore(*_: Any, **__: Any) -> None:
+        pass
 
     def resume(spec: TrialSpec) -> Any:  # noqa: ARG001
         tell("resume")
         return driver.recv()
 
+    # Of its progress the messages are told, and not how far its preparations are.
+    told = SimpleNamespace(
+        start=ignore, advance=ignore, finish=ignore, say=partial(tell, "say"), warn=partial(tell, "warn")
+    )
     callbacks = Callbacks(
         started=lambda spec, steps: tell("started", steps),  # noqa: ARG005
         report=lambda spec, *seen: tell("report", *seen),  # noqa: ARG005
         resume=resume,
         keep=lambda spec, state: tell("keep", state),  # noqa: ARG005
     )
-    executors: dict[tuple[StudyReference, str], InProcess] = {}
+    executors: dict[tuple[int | None, str], InProcess] = {}
     try:
         while True:
-            spec = driver.recv()
-            key = (spec.study, spec.dataset)
+            load, settings, spec = driver.recv()
+            key = (spec.day, spec.sha256)
             try:
                 if key not in executors:
-                    executors[key] = executor_for(spec, load, settings, _Told(tell))
+                    executors[key] = executor_for(spec, load, settings, told)
                 (outcome,) = executors[key].map(deque([spec]), callbacks)
             except FortydaysError as error:
                 tell("error", error)
@@ -159,7 +167,7 @@ def executor_for(spec: TrialSpec, load: Load, settings: Settings, progress: Prog
     Raises:
         FortydaysError: the study, the backend or the dataset is another one here than the spec says.
     """
-    study = load(spec.study, spec.threads).study
+    study = load(spec).study
     dataset = library.load(spec.dataset, settings, progress)
     for what, asked, found in (
         ("backend", spec.backend, backends.wanted()),
@@ -173,23 +181,7 @@ def executor_for(spec: TrialSpec, load: Load, settings: Settings, progress: Prog
     return InProcess(study=study, dataset=dataset, settings=settings, progress=progress)
 
 
-class _Told:
-    """The progress of a worker: messages reach the driver; how far its preparations are does not."""
-
-    def __init__(self, tell: Callable[..., None]) -> None:
-        self._tell = tell
-
-    def start(self, task: str, *, total: float | None, unit: str) -> None:
-        pass
-
-    def advance(self, task: str, *, done: float, note: str = "") -> None:
-        pass
-
-    def finish(self, task: str, *, note: str = "") -> None:
-        pass
-
-    def say(self, message: str) -> None:
-        self._tell("say", message)
-
-    def warn(self, message: str) -> None:
-        self._tell("warn", message)
+if __name__ == "__main__":
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the driver decides
+    work(Connection(int(sys.argv[1])))

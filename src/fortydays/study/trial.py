@@ -25,28 +25,15 @@ ENGINES = ("compiled", "plain")
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyReference:
-    """Where a study is, for another process to load it.
-
-    Attributes:
-        day: number of the day, or None for a study of one's own.
-        path: of the file, where it is no day's.
-        sha256: of that file's bytes.
-    """
-
-    day: int | None = None
-    path: str = ""
-    sha256: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
 class TrialSpec:
     """What is asked for: one trial of a variant, or one try of its search.
 
     It can be pickled, and written as JSON values with :meth:`as_dict`.
 
     Attributes:
-        study: where the study is.
+        day: number of the study's day, or None for a study of one's own.
+        path: of the study's file, where it is no day's.
+        sha256: of that file's bytes.
         variant: name of the variant.
         seed: of the initial weights, the order of the images and the layers' random generators.
         recipe: how it is trained; the variant's own, with what a search chose and a reader set.
@@ -65,7 +52,9 @@ class TrialSpec:
         UsageError: there is no such engine.
     """
 
-    study: StudyReference
+    day: int | None = None
+    path: str = ""
+    sha256: str = ""
     variant: str
     seed: int
     recipe: Recipe
@@ -87,14 +76,14 @@ class TrialSpec:
 
     def as_dict(self) -> dict[str, Any]:
         """The spec as JSON values."""
-        fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
-        return {**fields, "study": dataclasses.asdict(self.study), "recipe": self.recipe.as_dict()}
+        return {each.name: getattr(self, each.name) for each in dataclasses.fields(self)} | {
+            "recipe": self.recipe.as_dict()
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "TrialSpec":
         """The spec that :meth:`as_dict` wrote down."""
-        study, recipe = StudyReference(**values["study"]), Recipe(**values["recipe"])
-        return cls(**{**values, "study": study, "recipe": recipe})
+        return cls(**{**values, "recipe": Recipe(**values["recipe"])})
 
     @property
     def digest(self) -> str:
@@ -102,7 +91,7 @@ class TrialSpec:
 
         A file's place and bytes are left out: it may be moved, and get a remark. Its code is part of ``ground``.
         """
-        return files.sha256_of_json({**self.as_dict(), "study": self.study.day})
+        return files.sha256_of_json({**self.as_dict(), "path": "", "sha256": ""})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
