@@ -209,10 +209,10 @@ class Collection:
                 ).fetchone()
                 for row in damaged
             ]
-            known = [each for each in contents if each is not None]
-            connection.executemany("DELETE FROM files WHERE content = ?", known)
+            again = [each for each in contents if each is not None]
+            connection.executemany("DELETE FROM files WHERE content = ?", again)
             # A row of pixels is never written over: the same bytes get another one.
-            connection.executemany("UPDATE contents SET sha256 = sha256 || ' before ' || id WHERE id = ?", known)
+            connection.executemany("UPDATE contents SET sha256 = sha256 || ' before ' || id WHERE id = ?", again)
         files.remove(told)
 
     def owner(self) -> str:
