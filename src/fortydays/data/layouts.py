@@ -65,7 +65,7 @@ def stored_as(name: str) -> str:
 
 def blank_examples(count: int, of: Input) -> Examples:
     """Zeroed arrays for a layout to write into."""
-    return Examples(inputs=of.zeros(count), labels=np.zeros(count, np.uint8))
+    return Examples(inputs=of.blank(count), labels=np.zeros(count, np.uint8))
 
 
 def digest_of(examples: Examples) -> str:

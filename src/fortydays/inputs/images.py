@@ -61,7 +61,24 @@ class Images(Input):
         "flip", "shift", "cutout", "rotation", "zoom", "contrast", "mixup", "test_views",
     )  # fmt: skip
     MEDIA_TYPES: ClassVar[tuple[str, ...]] = ("image/png", "image/jpeg", "image/webp")
-    SUFFIXES: ClassVar[tuple[str, ...]] = (".png", ".jpg", ".jpeg", ".webp")
+    SUFFIXES: ClassVar[tuple[str, ...]] = (
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".jif",
+        ".png",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".dib",
+        ".tif",
+        ".tiff",
+        ".avif",
+        ".heic",
+        ".heif",
+        ".hif",
+    )
     JSON_FIELD: ClassVar[str] = "pixels"
 
     shape: tuple[int, ...]

@@ -222,8 +222,8 @@ class Input(ABC):
         (spec,) = self.arrays
         return {spec.name: array}
 
-    def zeros(self, count: int) -> Arrays:
-        """Arrays of so many examples that are zero."""
+    def blank(self, count: int) -> Arrays:
+        """Arrays of so many examples with nothing in them, which a network can answer all the same."""
         return {spec.name: spec.zeros(count) for spec in self.arrays}
 
 

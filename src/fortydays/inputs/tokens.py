@@ -116,6 +116,12 @@ class Tokens(Input):
         if tokens.size and not 0 <= tokens.min() <= tokens.max() < self.size:
             raise ValueError(f"{TOKENS} has numbers that are no tokens; expected 0 to {self.size - 1:,}")
 
+    def blank(self, count: int) -> Arrays:
+        """Texts of one unknown word; over a text without any, a mean is no number."""
+        found = super().blank(count)
+        found[TOKENS][:, 0], found[MASK][:, 0] = UNKNOWN, True
+        return found
+
     @property
     def disturbances(self) -> tuple[Disturbance, ...]:
         """One more word, of which the network knows nothing."""

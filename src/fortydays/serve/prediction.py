@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fortydays.base import files
 from fortydays.base.errors import StorageError, UnreadableContentError, UsageError
-from fortydays.data.own.listing import FORMATS, LARGEST_FILE, MOST_PIXELS, LeftOut, walk
+from fortydays.data.own.listing import ENDINGS, FORMATS, LARGEST_FILE, MOST_PIXELS, LeftOut, walk
 from fortydays.inputs.input import Arrays, Bounds, stacked
 from fortydays.registry.contents import Bundle
 
@@ -117,12 +117,13 @@ def _as_it_is_there(name: str) -> str:
     return plain
 
 
-def find_images(names: Iterable[str], *, standard_input: bytes = b"") -> Question:
+def find_images(names: Iterable[str], *, endings: tuple[str, ...] = ENDINGS, standard_input: bytes = b"") -> Question:
     """The images that a reader names.
 
     Args:
         names: of files, which are taken whatever they are called; and of folders, of which all files are taken that
             are called like images. Below a folder, links are not followed and hidden files are passed over.
+        endings: of the names of files that are looked for in folders.
         standard_input: the image that "-" means, where it is among the names.
 
     Raises:
@@ -135,7 +136,7 @@ def find_images(names: Iterable[str], *, standard_input: bytes = b"") -> Questio
         if name == STANDARD_INPUT:
             images.append(ImageFile(name=name, content=standard_input))
         elif _is_folder(name):
-            found, others = walk(Path(name))
+            found, others = walk(Path(name), endings=endings)
             images += [ImageFile(name=str(Path(name, path))) for path in sorted(found)]
             left_out += sorted(
                 (LeftOut(path=str(Path(name, each.path)), reason=each.reason) for each in others),

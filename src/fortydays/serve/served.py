@@ -62,7 +62,7 @@ def load(folder: Path, limits: Limits, metrics: Metrics, *, threads: int) -> Ser
 
 def _seconds(bundle: Bundle, count: int) -> float:
     """How long some examples take, and warm up."""
-    given = bundle.input.zeros(count)
+    given = bundle.input.blank(count)
     least = float("inf")
     for _ in range(_TIMES):
         began = clock.seconds()

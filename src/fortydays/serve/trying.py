@@ -74,7 +74,7 @@ def main(folder: Path, *, batch: int, seconds: int) -> int:
         # Where the number of examples may decide on memory, each number that the service computes together is tried.
         every = counts_examples(onnx.load_model(folder / ONNX_FILE, load_external_data=False).graph.node)
         for size in range(1, batch + 1) if every else (1, batch):
-            bundle.model.predict(bundle.input.zeros(size), at_once=batch)
+            bundle.model.predict(bundle.input.blank(size), at_once=batch)
     except FortydaysError as error:
         # ONNX Runtime says in words alone that it has got no memory.
         if "memory" in error.message and left is not None:
