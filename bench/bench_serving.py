@@ -36,11 +36,12 @@ from rival_services import session
 from fortydays.base.arrays import load_arrays
 from fortydays.base.progress import SILENT
 from fortydays.base.settings import read_settings
+from fortydays.inputs.images import IMAGE
 from fortydays.registry.bundle import make_bundle
 from fortydays.registry.catalog import Catalog
 from fortydays.registry.contents import GOLDEN_FILE, open_bundle
 from fortydays.registry.export import KERAS_FILE
-from fortydays.registry.inference import INPUT, OUTPUT
+from fortydays.registry.inference import OUTPUT
 from fortydays.registry.names import Reference
 from fortydays.registry.registration import register
 from fortydays.track.store import destination, open_store
@@ -345,7 +346,7 @@ def single(model: Model, thin: Path) -> None:
         {
             "inputs": [
                 {
-                    "name": INPUT,
+                    "name": IMAGE,
                     "shape": list(pixels.shape),
                     "datatype": "UINT8",
                     "parameters": {"binary_data_size": pixels.nbytes},
@@ -372,7 +373,7 @@ def single(model: Model, thin: Path) -> None:
             for kind, (body, headers) in kinds.items():
                 path = name if kind == "tensor" else "/predict"
                 # In turn, so that the model finds the caches as it does in a service: used by others meanwhile.
-                floor = _asked(bare, "/", body, headers, also=lambda: network.run(None, {INPUT: pixels}))
+                floor = _asked(bare, "/", body, headers, also=lambda: network.run(None, {IMAGE: pixels}))
                 took = _asked(port, path, body, headers)
                 ratios[kind].append(took / floor)
                 millis[kind].append(1000 * took)

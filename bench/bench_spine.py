@@ -63,7 +63,7 @@ def save_arrays(settings: Settings, path: Path) -> Path:
         "validation": dataset.training.validation,
         "test": dataset.test.open(),
     }
-    arrays = {f"{name}_images": split.images for name, split in splits.items()}
+    arrays = {f"{name}_images": split.array for name, split in splits.items()}
     arrays |= {f"{name}_labels": split.labels for name, split in splits.items()}
     np.savez(path, **arrays)
     return path
@@ -198,7 +198,7 @@ def commands(environment: dict[str, str], times: int) -> None:
             "from fortydays.data import store",
             "settings = read_settings()",
             "began = time.perf_counter()",
-            "store.load('NAME', settings).training.train.images.sum()",
+            "store.load('NAME', settings).training.train.array.sum()",
             "print(json.dumps({'seconds': time.perf_counter() - began}))",
         ]
     )

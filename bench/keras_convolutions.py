@@ -6,6 +6,7 @@ The network is the headline variant of the day, without augmentation: what is co
 network on the same images in the same batches. The first epoch, in which both compile or warm up, is left out.
 """
 
+import dataclasses
 import json
 import sys
 import time
@@ -15,7 +16,7 @@ import numpy as np
 
 from fortydays.base.settings import read_settings
 from fortydays.data import store
-from fortydays.data.arrays import Split, TrainingData
+from fortydays.data.arrays import TrainingData
 from fortydays.days.loading import find_study, load_study
 from fortydays.train.framework import build_model, load_keras
 
@@ -26,7 +27,8 @@ def plain(builder: Any, images: Any, labels: Any, *, batch: int, precision: str,
     """Seconds of each epoch after the first, by ``keras.Model.fit`` on arrays scaled beforehand."""
     import keras
 
-    model = build_model(builder, seed=0, precision=precision, images=images)
+    scaled = images.astype(np.float32) / 255
+    model = build_model(builder, seed=0, precision=precision, seen=lambda: scaled)
     model.compile(
         optimizer="adam",
         loss="sparse_categorical_crossentropy",
@@ -35,19 +37,14 @@ def plain(builder: Any, images: Any, labels: Any, *, batch: int, precision: str,
     )
     marks: list[float] = []
     watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: marks.append(time.perf_counter()))  # noqa: ARG005
-    model.fit(images.astype(np.float32) / 255, labels, batch_size=batch, epochs=epochs, callbacks=[watch], verbose=0)
+    model.fit(scaled, labels, batch_size=batch, epochs=epochs, callbacks=[watch], verbose=0)
     return (marks[-1] - marks[0]) / (epochs - 1)
 
 
-def ours(builder: Any, recipe: Any, images: Any, labels: Any, *, batch: int, precision: str, epochs: int) -> float:
+def ours(builder: Any, recipe: Any, data: TrainingData, *, batch: int, precision: str, epochs: int) -> float:
     """Seconds of each epoch after the first, looks at a validation split of one batch included."""
     from fortydays.train.trainer import Trainer
 
-    data = TrainingData(
-        train=Split(images=images, labels=labels),
-        validation=Split(images=images[:1000], labels=labels[:1000]),
-        num_classes=10,
-    )
     changes = {"flip": "none", "shift": 0, "cutout": 0, "test_views": "none", "evaluate_every": None}
     recipe = recipe.replace(batch_size=batch, precision=precision, epochs=epochs, **changes)
     history = Trainer(builder=builder, recipe=recipe, data=data).train(seed=0).history.points
@@ -63,14 +60,16 @@ def main() -> None:
     load_keras(threads=settings.threads)
     study = load_study(find_study(day), threads=settings.threads).study
     variant = next(v for v in study.variants if v.name == HEADLINES[day])
-    train = store.load(study.dataset, settings).training.train
-    images, labels = np.ascontiguousarray(train.images[:count]), train.labels[:count]
+    training = store.load(study.dataset, settings).training
+    train = training.train.rows(slice(count))
+    images, labels = np.ascontiguousarray(train.array), train.labels
     if who == "keras":
         seconds = plain(
             variant.model, images, labels, batch=batch, precision=precision, together=together, epochs=epochs
         )
     else:
-        seconds = ours(variant.model, variant.recipe, images, labels, batch=batch, precision=precision, epochs=epochs)
+        data = dataclasses.replace(training, train=train, validation=train.rows(slice(1000)))
+        seconds = ours(variant.model, variant.recipe, data, batch=batch, precision=precision, epochs=epochs)
     print(json.dumps({"images_per_second": (count // batch) * batch / seconds}))
 
 

@@ -41,14 +41,14 @@ def main() -> None:
     keras.utils.set_random_seed(0)
     dataset = store.load("cifar10", read_settings())
     train = dataset.training.train
-    images, labels = np.asarray(train.images, np.float32) / 255, np.asarray(train.labels)
+    images, labels = np.asarray(train.array, np.float32) / 255, np.asarray(train.labels)
     model = network(day)
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     began = time.perf_counter()
     model.fit(images, labels, epochs=EPOCHS[day], batch_size=BATCH, verbose=0)
     seconds = time.perf_counter() - began
     test = dataset.test.open()
-    _, accuracy = model.evaluate(np.asarray(test.images, np.float32) / 255, test.labels, verbose=0)
+    _, accuracy = model.evaluate(np.asarray(test.array, np.float32) / 255, test.labels, verbose=0)
     print(json.dumps({"train_seconds": seconds, "test_accuracy": accuracy}))
 
 

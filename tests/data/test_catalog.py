@@ -38,8 +38,8 @@ def test_digits_need_no_network(tmp_path: Path) -> None:
     dataset = store.load("digits", settings)
     train, validation, test = dataset.training.train, dataset.training.validation, dataset.test.open()
     assert [len(split) for split in (train, validation, test)] == [1297, 200, 300]
-    assert train.images.shape == (1297, 8, 8)
-    assert (train.images.min(), train.images.max()) == (0, 255)
+    assert train.array.shape == (1297, 8, 8)
+    assert (train.array.min(), train.array.max()) == (0, 255)
     # 1,797 digits: scikit-learn's documentation gives about 180 of each.
     whole = sum(np.bincount(split.labels, minlength=10) for split in (train, validation, test))
     assert whole.tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]

@@ -9,6 +9,7 @@ import pytest
 
 from fortydays.data import layouts
 from fortydays.data.layouts import DamagedSourceError, Examples, Layout, blank_examples
+from fortydays.inputs.images import IMAGE, Images
 
 
 def tar_of(members: dict[str, bytes], *, mode: str = "w:gz") -> io.BytesIO:
@@ -47,7 +48,7 @@ IDX_FILES = {
 def test_idx_files_are_read_plain_and_gzipped(tmp_path: Path) -> None:
     files = dict(IDX_FILES)
     files["train-images-idx3-ubyte.gz"] = gzip.compress(files.pop("train-images-idx3-ubyte"))
-    examples = blank_examples(2, (1, 2))
+    examples = blank_examples(2, Images(shape=(1, 2)))
     read_all(IDX, files, tmp_path, examples)
     assert examples.images.tolist() == [[[10, 20]], [[30, 40]]]
     assert examples.labels.tolist() == [7, 9]
@@ -70,7 +71,7 @@ def test_idx_files_are_read_plain_and_gzipped(tmp_path: Path) -> None:
 def test_a_damaged_idx_file_is_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     files = {key: value for key, value in IDX_FILES.items() if key != name.removesuffix(".gz")} | {name: content}
     with pytest.raises(DamagedSourceError, match=f"{name} is damaged: .*{message}"):
-        read_all(IDX, files, tmp_path, blank_examples(2, (1, 2)))
+        read_all(IDX, files, tmp_path, blank_examples(2, Images(shape=(1, 2))))
 
 
 NPZ = layouts.npz_layout("two.npz", train=1, test=1, image_shape=(1, 2))
@@ -91,7 +92,7 @@ RIGHT_NPZ = {
 
 
 def test_an_npz_archive_is_read(tmp_path: Path) -> None:
-    examples = blank_examples(2, (1, 2))
+    examples = blank_examples(2, Images(shape=(1, 2)))
     read_all(NPZ, {"two.npz": npz_of(**RIGHT_NPZ)}, tmp_path, examples)
     assert examples.images.tolist() == [[[10, 20]], [[30, 40]]]
     assert examples.labels.tolist() == [7, 9]
@@ -109,7 +110,7 @@ def test_an_npz_archive_is_read(tmp_path: Path) -> None:
 )
 def test_a_damaged_npz_archive_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     with pytest.raises(DamagedSourceError, match=f"two.npz is damaged: .*{message}"):
-        read_all(NPZ, {"two.npz": content}, tmp_path, blank_examples(2, (1, 2)))
+        read_all(NPZ, {"two.npz": content}, tmp_path, blank_examples(2, Images(shape=(1, 2))))
 
 
 CIFAR_BINARY = layouts.cifar_binary_layout(batches=1, rows=1, classes=10)
@@ -117,7 +118,7 @@ RECORD = bytes([3]) + bytes([1]) * 1024 + bytes([2]) * 1023 + bytes([99]) + byte
 
 
 def test_cifar_binary_planes_become_pixels(tmp_path: Path) -> None:
-    examples = blank_examples(2, (32, 32, 3))
+    examples = blank_examples(2, Images(shape=(32, 32, 3)))
     members = {"b/data_batch_1.bin": RECORD, "b/readme.html": b"ignored", "b/test_batch.bin": bytes(3073)}
     read_archive(tar_of(members), "b/", CIFAR_BINARY, examples, tmp_path)
     assert examples.labels.tolist() == [3, 0]
@@ -128,7 +129,7 @@ def test_cifar_binary_planes_become_pixels(tmp_path: Path) -> None:
 def test_a_cifar_label_out_of_range_is_refused(tmp_path: Path) -> None:
     members = {"data_batch_1.bin": bytes([10]) + bytes(3072), "test_batch.bin": bytes(3073)}
     with pytest.raises(DamagedSourceError, match=r"data_batch_1.bin is damaged: it has a label 10, expected 0 to 9"):
-        read_archive(tar_of(members), "", CIFAR_BINARY, blank_examples(2, (32, 32, 3)), tmp_path)
+        read_archive(tar_of(members), "", CIFAR_BINARY, blank_examples(2, Images(shape=(32, 32, 3))), tmp_path)
 
 
 CIFAR_PNG = layouts.cifar_png_layout(batches=1, rows=2, classes=10)
@@ -154,7 +155,7 @@ def png_members() -> dict[str, bytes]:
 
 
 def test_cifar_png_rows_become_images(tmp_path: Path) -> None:
-    examples = blank_examples(4, (32, 32, 3))
+    examples = blank_examples(4, Images(shape=(32, 32, 3)))
     read_archive(tar_of(png_members()), "package/", CIFAR_PNG, examples, tmp_path)
     assert examples.labels.tolist() == [6, 9, 3, 8]
     assert examples.images[1, 1, 1].tolist() == [7, 8, 9]
@@ -179,7 +180,7 @@ def test_cifar_png_rows_become_images(tmp_path: Path) -> None:
 def test_a_damaged_cifar_png_package_is_refused(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     members = png_members() | {f"package/{name}": content}
     with pytest.raises(DamagedSourceError, match=message) as caught:
-        read_archive(tar_of(members), "package/", CIFAR_PNG, blank_examples(4, (32, 32, 3)), tmp_path)
+        read_archive(tar_of(members), "package/", CIFAR_PNG, blank_examples(4, Images(shape=(32, 32, 3))), tmp_path)
     assert name in str(caught.value)
 
 
@@ -187,7 +188,7 @@ def test_digits_are_scaled_to_bytes(tmp_path: Path) -> None:
     first, second = [0] * 64, [16] * 64
     first[9] = 8  # row 1, column 1
     lines = "\n".join(",".join(map(str, [*pixels, label])) for pixels, label in ((first, 4), (second, 2)))
-    examples = blank_examples(2, (8, 8))
+    examples = blank_examples(2, Images(shape=(8, 8)))
     read_all(layouts.digits_layout(count=2), {"digits.csv.gz": gzip.compress(lines.encode())}, tmp_path, examples)
     assert examples.labels.tolist() == [4, 2]
     assert examples.images[0, 1, 1] == 127  # 8 * 255 // 16
@@ -198,7 +199,12 @@ def test_digits_are_scaled_to_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", ["17," + "0," * 63 + "1", "0," * 64 + "10", "0,1"])
 def test_digits_out_of_range_are_refused(tmp_path: Path, line: str) -> None:
     with pytest.raises(DamagedSourceError, match=r"digits.csv is damaged: .*expected"):
-        read_all(layouts.digits_layout(count=1), {"digits.csv": line.encode()}, tmp_path, blank_examples(1, (8, 8)))
+        read_all(
+            layouts.digits_layout(count=1),
+            {"digits.csv": line.encode()},
+            tmp_path,
+            blank_examples(1, Images(shape=(8, 8))),
+        )
 
 
 def test_only_regular_members_with_the_expected_names_are_read(tmp_path: Path) -> None:
@@ -211,20 +217,24 @@ def test_only_regular_members_with_the_expected_names_are_read(tmp_path: Path) -
         archive.addfile(outside, io.BytesIO())
     stream.seek(0)
     with pytest.raises(DamagedSourceError, match=r"it holds no regular file data_batch_1.bin, test_batch.bin"):
-        read_archive(stream, "", CIFAR_BINARY, blank_examples(2, (32, 32, 3)), tmp_path)
+        read_archive(stream, "", CIFAR_BINARY, blank_examples(2, Images(shape=(32, 32, 3))), tmp_path)
 
 
 def test_a_member_larger_than_its_file_may_be_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(DamagedSourceError, match=r"data_batch_1.bin is damaged: it has more than 3,073 bytes"):
         read_archive(
-            tar_of({"data_batch_1.bin": bytes(3074)}), "", CIFAR_BINARY, blank_examples(2, (32, 32, 3)), tmp_path
+            tar_of({"data_batch_1.bin": bytes(3074)}),
+            "",
+            CIFAR_BINARY,
+            blank_examples(2, Images(shape=(32, 32, 3))),
+            tmp_path,
         )
 
 
 def test_a_decompression_bomb_ends_early(tmp_path: Path) -> None:
     bomb = tar_of({"big": bytes(40 * 2**20), "data_batch_1.bin": RECORD})  # compresses to 40 kB
     with pytest.raises(DamagedSourceError, match="it holds far more than the dataset"):
-        read_archive(bomb, "", CIFAR_BINARY, blank_examples(2, (32, 32, 3)), tmp_path)
+        read_archive(bomb, "", CIFAR_BINARY, blank_examples(2, Images(shape=(32, 32, 3))), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -232,14 +242,14 @@ def test_a_decompression_bomb_ends_early(tmp_path: Path) -> None:
 )
 def test_a_broken_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(DamagedSourceError, match=r"archive.tgz is damaged"):
-        read_archive(io.BytesIO(content), "", CIFAR_BINARY, blank_examples(2, (32, 32, 3)), tmp_path)
+        read_archive(io.BytesIO(content), "", CIFAR_BINARY, blank_examples(2, Images(shape=(32, 32, 3))), tmp_path)
 
 
 def test_the_digest_covers_names_dtypes_shapes_and_bytes() -> None:
     import hashlib
 
-    examples = Examples(images=np.array([[[1, 2]], [[3, 4]]], np.uint8), labels=np.array([5, 6], np.uint8))
+    examples = Examples(inputs={IMAGE: np.array([[[1, 2]], [[3, 4]]], np.uint8)}, labels=np.array([5, 6], np.uint8))
     by_hand = b"images uint8 2x1x2\n\1\2\3\4labels uint8 2\n\5\6"
     assert layouts.digest_of(examples) == hashlib.sha256(by_hand).hexdigest()
-    reshaped = Examples(images=examples.images.reshape(2, 2, 1), labels=examples.labels)
+    reshaped = Examples(inputs={IMAGE: examples.images.reshape(2, 2, 1)}, labels=examples.labels)
     assert layouts.digest_of(reshaped) != layouts.digest_of(examples)

@@ -17,6 +17,7 @@ from fortydays.data.own.collection import opened
 from fortydays.data.own.dataset import OwnPhotographs
 from fortydays.data.own.inspection import inspect
 from fortydays.data.own.listing import list_photographs
+from fortydays.inputs.images import Images
 
 
 @pytest.fixture
@@ -45,7 +46,8 @@ def test_a_readers_photographs_are_described_by_what_is_there(photographs: OwnPh
     described = library.describe(photographs.name, found)
 
     assert (described.name, described.digest) == (photographs.name, photographs.digest)
-    assert (described.classes, described.strokes) == (("blue", "red"), False)
+    assert described.classes == ("blue", "red")
+    assert found.training.input == Images(shape=(16, 16, 3))  # and no strokes
     assert (described.version, described.split_version) == (1, found.split_version)
     assert described.licence == "the reader's own; not stated"
 

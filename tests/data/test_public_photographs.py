@@ -21,6 +21,7 @@ from fortydays.data.download import Limits
 from fortydays.data.photographs import PHOTOGRAPHS, Archive, PhotographsSpec, cached, folder, get, load, verify
 from fortydays.data.places import Address
 from fortydays.data.published import PublishedFile
+from fortydays.inputs.images import Images
 
 LIMITS = Limits(connect_seconds=2, stall_seconds=2, tries=1)
 
@@ -344,7 +345,8 @@ def test_as_a_dataset_they_have_the_name_of_the_collection_and_always_the_same_d
 
     assert (found.name, found.classes) == ("pets", ("cat", "dog"))
     assert found.digest == again.digest
-    assert found.training.train.images.shape == (6, 16, 16, 3)
+    assert found.training.train.array.shape == (6, 16, 16, 3)
+    assert found.training.input == Images(shape=(16, 16, 3))  # and no strokes
     assert [len(each) for each in (found.training.train, found.training.validation, found.test.open())] == [6, 2, 2]
     assert load(pets, settings).digest == found.digest
 
@@ -357,4 +359,3 @@ def test_what_is_pinned_is_said_with_licence_and_citation() -> None:
         assert not each.archives[0].edition
         assert len(each.digest) == 64
         assert tuple(sorted(each.classes)) == each.classes
-        assert not each.strokes

@@ -65,20 +65,20 @@ def test_a_loaded_dataset_has_the_published_rows_in_their_splits(spec: DatasetSp
     published = tiny_dataset.examples()
     assert (dataset.name, dataset.digest, dataset.split_version) == ("tiny", spec.digest, 1)
     assert dataset.classes == ("zero", "one", "two")
-    assert dataset.training.num_classes == 3
+    assert dataset.training.task.classes == 3
     splits = (dataset.training.train, dataset.training.validation, dataset.test.open())
     assert [len(split) for split in splits] == [50, 10, 20]
     split = split_indices(published.labels, digest=spec.digest, split_version=1, sizes=spec.sizes, official_test=20)
     order = np.concatenate([split.train, split.validation, split.test])
-    np.testing.assert_array_equal(np.concatenate([split.images for split in splits]), published.images[order])
+    np.testing.assert_array_equal(np.concatenate([split.array for split in splits]), published.images[order])
     np.testing.assert_array_equal(np.concatenate([split.labels for split in splits]), published.labels[order])
-    np.testing.assert_array_equal(splits[2].images, published.images[60:])
+    np.testing.assert_array_equal(splits[2].array, published.images[60:])
 
 
 def test_loaded_arrays_cannot_be_changed(spec: DatasetSpec, settings: Settings) -> None:
     dataset = store.load(spec, settings)
     with pytest.raises(ValueError, match="read-only"):
-        dataset.training.train.images[0] = 0
+        dataset.training.train.array[0] = 0
 
 
 def test_loading_does_not_read_the_test_examples(spec: DatasetSpec, settings: Settings) -> None:
@@ -96,7 +96,7 @@ def test_the_cache_is_used_when_no_source_is_left(spec: DatasetSpec, settings: S
     first = store.load(spec, settings)
     shutil.rmtree(origin)
     second = store.load(spec, settings)
-    np.testing.assert_array_equal(first.training.train.images, second.training.train.images)
+    np.testing.assert_array_equal(first.training.train.array, second.training.train.array)
 
 
 def test_cached_and_path_and_verify_of_an_absent_dataset(spec: DatasetSpec, settings: Settings) -> None:

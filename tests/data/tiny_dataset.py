@@ -14,6 +14,7 @@ from fortydays.data.places import Address, Installed
 from fortydays.data.published import PublishedFile
 from fortydays.data.spec import DatasetSpec, Source, loose
 from fortydays.data.splits import SplitSizes, split_indices
+from fortydays.inputs.images import IMAGE, Images
 
 TRAIN, TEST, SIDE = 60, 20, 64
 LAYOUT = idx_layout(train=TRAIN, test=TEST, image_shape=(SIDE, SIDE))
@@ -24,7 +25,7 @@ def examples() -> Examples:
     count = TRAIN + TEST
     pixels = np.arange(count * SIDE * SIDE, dtype=np.int64)
     return Examples(
-        images=(pixels * 7919 % 251).astype(np.uint8).reshape(count, SIDE, SIDE),
+        inputs={IMAGE: (pixels * 7919 % 251).astype(np.uint8).reshape(count, SIDE, SIDE)},
         labels=(np.arange(count) % 3).astype(np.uint8),
     )
 
@@ -65,7 +66,7 @@ def _there(folder: Path | None) -> Path | None:
 def part_digest(rows: NDArray[np.int64]) -> str:
     """The digest of some examples, as the cache stores them."""
     whole = examples()
-    return digest_of(Examples(images=whole.images[rows], labels=whole.labels[rows]))
+    return digest_of(Examples(inputs={IMAGE: whole.images[rows]}, labels=whole.labels[rows]))
 
 
 def spec_from(*sources: Source) -> DatasetSpec:
@@ -79,7 +80,7 @@ def spec_from(*sources: Source) -> DatasetSpec:
         training_digest=part_digest(np.concatenate([split.train, split.validation])),
         test_digest=part_digest(split.test),
         classes=("zero", "one", "two"),
-        image_shape=(SIDE, SIDE),
+        input=Images(shape=(SIDE, SIDE)),
         official_train=TRAIN,
         official_test=TEST,
         sizes=sizes,

@@ -8,8 +8,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from fortydays.base import files
+from fortydays.inputs.images import IMAGE
 from fortydays.study.features import Features
-from fortydays.study.frozen import INPUT, OUTPUT, Frozen
+from fortydays.study.frozen import OUTPUT, Frozen
 from fortydays.study.graphs import OPSET
 
 CHANNELS = 1_280
@@ -19,7 +20,7 @@ def onnx_of(side: int) -> bytes:
     """From uint8 images, shape (n, side, side, 3), to float32, shape (n, 1, 1, 1280)."""
     mixtures = np.random.default_rng(0).normal(0, 1 / 255, (3, CHANNELS)).astype(np.float32)
     nodes = [
-        helper.make_node("Cast", [INPUT], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", [IMAGE], ["numbers"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["numbers"], ["channels first"], perm=[0, 3, 1, 2]),
         helper.make_node("AveragePool", ["channels first"], ["small"], kernel_shape=[32, 32], strides=[32, 32]),
         helper.make_node("Transpose", ["small"], ["channels last"], perm=[0, 2, 3, 1]),
@@ -30,7 +31,7 @@ def onnx_of(side: int) -> bytes:
     graph = helper.make_graph(
         nodes,
         "mixtures",
-        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["images", side, side, 3])],
+        [helper.make_tensor_value_info(IMAGE, TensorProto.UINT8, ["images", side, side, 3])],
         [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["images", 1, 1, CHANNELS])],
         [numpy_helper.from_array(value, key) for key, value in constants.items()],
     )

@@ -125,8 +125,8 @@ def test_a_saved_network_answers_as_before(keras: Any, tmp_path: Path, precision
 
     images = (255 * smooth_images(20).clip(0, 1)).astype(np.uint8)
     builder = speed_network(widths=(2, 4), input_shape=(12, 12, 3))
-    model = build_model(builder, seed=0, precision=precision, images=images)
     shown = images.astype(np.float32) / 255
+    model = build_model(builder, seed=0, precision=precision, seen=lambda: shown)
     before = np.asarray(model(shown))
     np.testing.assert_allclose(before.sum(axis=1), 1, atol=1e-5)
     model.save(tmp_path / "network.keras")

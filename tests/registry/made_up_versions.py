@@ -15,6 +15,7 @@ from fortydays.base.arrays import save_arrays
 from fortydays.base.settings import Settings
 from fortydays.data import store
 from fortydays.data.arrays import Dataset
+from fortydays.inputs.images import IMAGE, Images
 from fortydays.registry.catalog import Version
 from fortydays.registry.inference import OnnxModel
 from fortydays.registry.package import Manifest, seal
@@ -39,7 +40,7 @@ def digits(chosen: Settings) -> Dataset:
 
 def fitted(data: Dataset) -> NDArray[np.float32]:
     """Weights of least squares, shape (64, 10); right on nine of ten digits."""
-    images = np.asarray(data.training.train.images).reshape(-1, 64) / 255
+    images = np.asarray(data.training.train.array).reshape(-1, 64) / 255
     wanted = np.eye(10)[np.asarray(data.training.train.labels)]
     ridge = images.T @ images + 0.5 * np.eye(64)
     weights: NDArray[np.float32] = (8 * np.linalg.solve(ridge, images.T @ wanted)).astype(np.float32)
@@ -115,21 +116,22 @@ def version_folder(
 ) -> Manifest:
     """Write and seal the files of a version."""
     folder.mkdir(parents=True)
-    content = onnx_of(weights, **({"image": changes.pop("image")} if "image" in changes else {}))
+    image = changes.pop("image", (8, 8))
+    content = onnx_of(weights, image=image)
     onnx_facts = {"precision": "float32", "images": 200, "difference": difference, "agreement": 1.0}
     documents: dict[str, Any] = {
         "lineage.json": lineage(data, **changes),
         "evaluation.json": {"schema_version": 1, "onnx": onnx_facts},
         "labels.json": {"classes": list(CLASSES)},
         "signature.json": OnnxModel(content, threads=1).signature.as_dict(),
-        "preprocessing.json": {"height": 8, "width": 8},
+        "preprocessing.json": Images(shape=image).as_dict(),
     }
     if confidence is not None:
         documents["confidence.json"] = confidence
     (folder / "model.onnx").write_bytes(content)
     (folder / "README.md").write_text("---\n---\n\n# digits\n\nA card.\n")
-    golden = np.asarray(data.training.validation.images)[:8]
-    save_arrays(folder / "golden.npz", [golden, OnnxModel(content, threads=1).predict(golden)])
+    golden = np.asarray(data.training.validation.array)[:8]
+    save_arrays(folder / "golden.npz", [golden, OnnxModel(content, threads=1).predict({IMAGE: golden})])
     for name, document in documents.items():
         (folder / name).write_text(json.dumps(document))
     for name in leave_out:

@@ -6,6 +6,7 @@ import made_up_versions
 import numpy as np
 import pytest
 
+from fortydays.inputs.images import IMAGE
 from fortydays.registry.calibration import (
     as_logits,
     calibrated,
@@ -131,9 +132,9 @@ def onnx_and_images() -> tuple[bytes, np.ndarray]:
 
 def test_a_temperature_at_the_end_of_an_onnx_file_divides_its_logits() -> None:
     content, images = onnx_and_images()
-    before = OnnxModel(content, threads=1).predict(images)
+    before = OnnxModel(content, threads=1).predict({IMAGE: images})
 
-    after = OnnxModel(with_temperature(content, 2.0), threads=1).predict(images)
+    after = OnnxModel(with_temperature(content, 2.0), threads=1).predict({IMAGE: images})
 
     # By hand: the logits are 3 and 0, and half of that with the temperature.
     assert before[0] == pytest.approx([math.exp(3) / (math.exp(3) + 1), 1 / (math.exp(3) + 1)], abs=1e-6)
@@ -146,7 +147,7 @@ def test_an_answer_of_which_a_model_is_wholly_sure_stays_a_number() -> None:
     weights = np.array([[1000.0, 0.0], [0.0, 0.0]], np.float32)
     content = with_temperature(made_up_versions.onnx_of(weights, image=(1, 2)), 3.0)
 
-    answers = OnnxModel(content, threads=1).predict(np.array([[[255, 0]]], np.uint8))
+    answers = OnnxModel(content, threads=1).predict({IMAGE: np.array([[[255, 0]]], np.uint8)})
 
     assert answers.tolist() == [[1.0, 0.0]]
 

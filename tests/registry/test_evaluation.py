@@ -1,26 +1,28 @@
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import made_up_versions
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from fortydays.data.arrays import Split
+from fortydays.data.arrays import Split, TrainingData
 from fortydays.data.own.rows import rows_of
+from fortydays.inputs.images import IMAGE, Images
 from fortydays.registry import evaluation
 from fortydays.registry.evaluation import (
-    brighter_and_darker,
     calibration_by_chance,
     calibration_error,
     cross_entropy,
     in_turn,
     measure,
     reference_graph,
-    shifted_by_one,
     side_by_side,
     some_of,
 )
+from made_up_data import data_of, split_of
 
 
 def test_calibration_error_is_the_mean_gap_between_confidence_and_accuracy() -> None:
@@ -55,12 +57,19 @@ def test_cross_entropy_is_the_mean_logarithm_and_never_infinite() -> None:
     assert cross_entropy(probabilities, np.array([0, 1])) == pytest.approx((np.log(2) + np.log(1e7)) / 2)
 
 
+def disturbed(images: NDArray[np.uint8], change: str) -> Iterator[NDArray[np.uint8]]:
+    (chosen,) = (each for each in Images(shape=images.shape[1:]).disturbances if each.change == change)
+    return (way[IMAGE] for way in chosen.ways({IMAGE: images}))
+
+
 @pytest.mark.parametrize("channels", [(), (3,)])
 def test_a_shift_moves_by_one_pixel_each_way_and_repeats_the_edge(channels: tuple[int, ...]) -> None:
     image = np.arange(9, dtype=np.uint8).reshape(1, 3, 3)
     images = np.broadcast_to(image.reshape(1, 3, 3, *(1 for _ in channels)), (1, 3, 3, *channels))
 
-    up, down, left, right = (moved.reshape(3, 3, -1)[:, :, 0].tolist() for moved in shifted_by_one(images))
+    up, down, left, right = (
+        moved.reshape(3, 3, -1)[:, :, 0].tolist() for moved in disturbed(images, "shifted by one pixel")
+    )
 
     assert up == [[3, 4, 5], [6, 7, 8], [6, 7, 8]]
     assert down == [[0, 1, 2], [0, 1, 2], [3, 4, 5]]
@@ -69,21 +78,29 @@ def test_a_shift_moves_by_one_pixel_each_way_and_repeats_the_edge(channels: tupl
 
 
 def test_each_image_is_changed_once_in_one_of_the_ways_in_turn() -> None:
-    ways = [np.full((5, 1, 1), way, np.uint8) for way in (10, 20)]
+    ways = [{IMAGE: np.full((5, 1, 1), way, np.uint8)} for way in (10, 20)]
 
-    assert in_turn(ways).ravel().tolist() == [10, 20, 10, 20, 10]
+    assert in_turn(ways)[IMAGE].ravel().tolist() == [10, 20, 10, 20, 10]
 
 
 def test_brightness_changes_by_a_tenth_and_stays_within_a_byte() -> None:
     images = np.array([[[0, 100, 250]]], np.uint8)
 
-    assert [changed.tolist() for changed in brighter_and_darker(images)] == [[[[0, 110, 255]]], [[[0, 91, 227]]]]
+    assert [changed.tolist() for changed in disturbed(images, "a tenth brighter or darker")] == [
+        [[[0, 110, 255]]],
+        [[[0, 91, 227]]],
+    ]
 
 
 def split(count: int) -> Split:
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (count, 8, 8)).astype(np.uint8)
-    return Split(images=images, labels=random.integers(0, 10, count).astype(np.uint8))
+    return split_of(images, random.integers(0, 10, count).astype(np.uint8))
+
+
+def validated_on(validation: Split) -> TrainingData:
+    """What nothing was trained on."""
+    return data_of(validation.rows(slice(0)), validation, classes=10)
 
 
 def test_of_many_large_images_as_many_are_measured_as_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +112,7 @@ def test_of_many_large_images_as_many_are_measured_as_there_is_room_for(monkeypa
     some = some_of(whole)
 
     # Evenly spaced, the first and the last among them.
-    assert (some.images == np.asarray(whole.images)[[0, 3, 6, 9]]).all()
+    assert (some.array == whole.array[[0, 3, 6, 9]]).all()
     assert some.labels.tolist() == np.asarray(whole.labels)[[0, 3, 6, 9]].tolist()
     monkeypatch.setattr(evaluation, "MOST_NUMBERS", 1)
     assert len(some_of(whole)) == 1
@@ -106,14 +123,14 @@ def test_a_model_is_measured_in_parts_as_in_one_and_scattered_rows_as_an_array(
 ) -> None:
     weights = np.random.default_rng(1).normal(0, 0.3, (64, 10)).astype(np.float32)
     content, whole = made_up_versions.onnx_of(weights), split(30)
-    expected = measure(content, whole, threads=1)
+    expected = measure(content, validated_on(whole), threads=1)
     assert 0 < expected.behaviours[0].same < 1
 
     monkeypatch.setattr(evaluation, "_AT_ONCE", 4)
     order = np.arange(30)[::-1]
-    rows = rows_of(np.asarray(whole.images)[order], order, file=Path("some.pixels"))
-    for images in (whole.images, rows):
-        found = measure(content, Split(images=images, labels=whole.labels), threads=1)
+    rows = rows_of(whole.array[order], order, file=Path("some.pixels"))
+    for images in (whole.array, rows):
+        found = measure(content, validated_on(Split(inputs={IMAGE: images}, labels=whole.labels)), threads=1)
         assert (found.right == expected.right).all()
         for name in ("images", "accuracy", "largest_share", "behaviours", "bytes"):
             assert getattr(found, name) == getattr(expected, name), name
@@ -129,13 +146,13 @@ def test_large_images_are_answered_a_few_at_a_time_in_whole_turns(
     asked: list[int] = []
     real = evaluation.OnnxModel.predict
 
-    def predict(model: Any, images: Any) -> Any:
-        asked.append(len(images))
-        return real(model, images)
+    def predict(model: Any, inputs: Any) -> Any:
+        asked.append(len(inputs[IMAGE]))
+        return real(model, inputs)
 
     monkeypatch.setattr(evaluation, "NUMBERS_AT_ONCE", room)
     monkeypatch.setattr(evaluation.OnnxModel, "predict", predict)
-    measure(made_up_versions.onnx_of(weights), split(300), threads=1)
+    measure(made_up_versions.onnx_of(weights), validated_on(split(300)), threads=1)
 
     assert max(asked) == largest
 

@@ -10,9 +10,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "study"))
 import tiny_frozen
 
+from fortydays.inputs.images import IMAGE, Images
 from fortydays.models.heads import linear_head
 from fortydays.registry.export import head_to_onnx, to_onnx
-from fortydays.registry.inference import INPUT, OUTPUT, OnnxModel
+from fortydays.registry.inference import OUTPUT, OnnxModel
 from fortydays.study.graphs import ExportFailedError
 
 # Every activation that a day or a reader's own study may use.
@@ -54,21 +55,21 @@ def test_onnx_answers_as_keras_does(build: Any, activation: str, keras: Any) -> 
     model = build(keras, activation)
     images = np.random.default_rng(0).integers(0, 256, (20, *model.input_shape[1:])).astype(np.uint8)
 
-    found = OnnxModel(to_onnx(model), threads=1)
+    found = OnnxModel(to_onnx(model, Images(shape=model.input_shape[1:])), threads=1)
 
     expected = np.asarray(model(images.astype(np.float32) / 255, training=False))
     assert np.ptp(expected[:, 0]) > 1e-4, "the answers must differ between images for this to say much"
-    assert np.abs(found.predict(images) - expected).max() < 1e-5
+    assert np.abs(found.predict({IMAGE: images}) - expected).max() < 1e-5
 
 
 def test_inputs_and_outputs_have_their_names_and_any_number_of_images(keras: Any) -> None:
     import onnx
 
-    proto = onnx.load_model_from_string(to_onnx(dense(keras, "gelu")))
+    proto = onnx.load_model_from_string(to_onnx(dense(keras, "gelu"), Images(shape=(6, 6))))
 
-    assert [each.name for each in proto.graph.input] == [INPUT]
+    assert [each.name for each in proto.graph.input] == [IMAGE]
     assert [each.name for each in proto.graph.output] == [OUTPUT]
-    assert proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "images"
+    assert proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "examples"
     assert {node.domain for node in proto.graph.node} <= {"", "ai.onnx"}
 
 
@@ -83,7 +84,7 @@ def test_a_part_that_onnx_does_not_know_is_told(keras: Any) -> None:
     model = keras.Sequential([keras.Input((6, 6)), layers.Flatten(), Unknown(), layers.Dense(3, activation="softmax")])
 
     with pytest.raises(ExportFailedError, match="Betainc"):
-        to_onnx(model)
+        to_onnx(model, Images(shape=(6, 6)))
 
 
 # --------------------------------------------------------------------------------------- what was trained on features
@@ -105,5 +106,5 @@ def test_a_head_behind_its_network_takes_pixels_and_answers_as_keras_does(keras:
 
     expected = np.asarray(head(tiny_frozen.channel_means(images), training=False))
     assert np.ptp(expected[:, 0]) > 0.1
-    assert model.predict(images) == pytest.approx(expected, abs=1e-6)
-    assert (model.signature.image, model.signature.classes) == ((4, 5, 3), 2)
+    assert model.predict({IMAGE: images}) == pytest.approx(expected, abs=1e-6)
+    assert (model.signature.inputs, model.signature.classes) == (Images(shape=(4, 5, 3)).arrays, 2)

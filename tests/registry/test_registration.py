@@ -15,6 +15,7 @@ from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.base.progress import SILENT, _Silent
 from fortydays.base.settings import Settings
 from fortydays.days.loading import find_study, load_study
+from fortydays.inputs.images import IMAGE, Images
 from fortydays.registry import registration
 from fortydays.registry.bundle import make_bundle
 from fortydays.registry.calibration import as_logits, softmax
@@ -84,7 +85,7 @@ def test_its_onnx_file_answers_as_keras_does_views_and_scaling_included(
     import keras
 
     folder = fetched(trained, tmp_path / "version")
-    images = np.asarray(data.training.validation.images)
+    images = np.asarray(data.training.validation.array)
     kept = (trained.settings.workspace / "mlartifacts").rglob("*")
     assert [path.name for path in kept if path.stat().st_mode & 0o077] == []  # its owner's alone
     model = keras.models.load_model(folder / "model.keras")
@@ -92,7 +93,7 @@ def test_its_onnx_file_answers_as_keras_does_views_and_scaling_included(
     mirrored = scaled[:, :, ::-1]
     both = (np.asarray(model(scaled)) + np.asarray(model(mirrored))) / 2
 
-    answers = load_model(folder / "model.onnx", threads=1).predict(images)
+    answers = load_model(folder / "model.onnx", threads=1).predict({IMAGE: images})
 
     # The Keras file is as it was trained; the temperature, which views are averaged before, is in the ONNX file.
     confidence = json.loads((folder / "confidence.json").read_text())
@@ -111,7 +112,9 @@ def test_its_onnx_file_answers_as_keras_does_views_and_scaling_included(
     labels = np.asarray(data.training.validation.labels)
     first = [int(np.flatnonzero(labels == label)[0]) for label in range(10)]
     np.testing.assert_array_equal(golden_images, images[first])
-    np.testing.assert_array_equal(load_model(folder / "model.onnx", threads=1).predict(golden_images), golden_answers)
+    np.testing.assert_array_equal(
+        load_model(folder / "model.onnx", threads=1).predict({IMAGE: golden_images}), golden_answers
+    )
 
 
 def test_the_run_is_in_mlflow_and_the_lineage_names_it(trained: Trained) -> None:
@@ -154,7 +157,7 @@ def test_mlflow_itself_can_load_the_version_which_stays_whole(
     import mlflow.pyfunc
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", destination(trained.settings).uri)
-    images = np.asarray(data.training.validation.images)[:5]
+    images = np.asarray(data.training.validation.array)[:5]
     model = mlflow.pyfunc.load_model("models:/digits/1")
 
     answers = model.predict(images)
@@ -199,7 +202,10 @@ def test_a_bundle_has_what_a_service_needs_and_is_always_the_same(trained: Train
     }  # fmt: skip
     assert (first.facts["name"], first.facts["version"]) == ("digits", 1)
     assert "\n# digits, version 1\n" in (tmp_path / "two" / "README.md").read_text()
-    assert json.loads((tmp_path / "two" / "preprocessing.json").read_text())["strokes"] is True
+    assert json.loads((tmp_path / "two" / "preprocessing.json").read_text()) == {
+        "kind": "images", "height": 8, "width": 8, "channels": 1, "layout": "height, width", "strokes": True,
+        "inside_the_model": ["uint8 pixels as float32", "divided by 255"],
+    }  # fmt: skip
     with pytest.raises(UsageError, match="two is there already"):
         make_bundle(reference, tmp_path / "two", trained.catalog, trained.settings)
 
@@ -229,6 +235,11 @@ def test_a_version_is_no_bundle_and_a_bundle_without_a_model_neither(trained: Tr
     resealed(r"labels\.json does not name 10 classes")
     (bundle / "signature.json").write_text("{}")
     resealed(r"signature\.json is not the model's")
+    told = json.loads(whole[bundle / "preprocessing.json"])
+    (bundle / "preprocessing.json").write_text(json.dumps({**told, "kind": "sounds"}))
+    resealed(r"preprocessing\.json does not say what the model takes: its kind is none of images, numbers, tokens")
+    (bundle / "preprocessing.json").write_text(json.dumps({**told, "width": 9}))
+    resealed(r"preprocessing\.json tells of a picture of 8 x 9 grey pixels, which is not what the model takes")
     save_arrays(bundle / "golden.npz", [images, answers[::-1], labels])
     resealed("the model does not answer as it did where it was registered")
     for wrong in (labels + 1, labels[1:], labels.astype(np.float32)):
@@ -238,6 +249,10 @@ def test_a_version_is_no_bundle_and_a_bundle_without_a_model_neither(trained: Tr
     save_arrays(bundle / "golden.npz", [images, answers])  # as older versions of this program wrote it
     package.seal(bundle, kind="bundle", facts=facts)
     assert open_bundle(bundle, threads=1).samples == {}
+    (bundle / "preprocessing.json").write_text(json.dumps({name: told[name] for name in told if name != "kind"}))
+    package.seal(bundle, kind="bundle", facts=facts)  # as they wrote it, too
+    assert open_bundle(bundle, threads=1).input == Images(shape=(8, 8), strokes=True)
+    (bundle / "preprocessing.json").write_bytes(whole[bundle / "preprocessing.json"])
     (bundle / "golden.npz").write_bytes(whole[bundle / "golden.npz"])
     resealed("its manifest does not name a model", facts={"name": "\x1b[2J", "version": 1})
     resealed("its manifest does not say which version it is", facts={"name": "digits"})
@@ -289,8 +304,7 @@ def test_the_card_says_how_an_unknown_answer_is_told_where_that_was_measured(
             evaluation=trained.registered.evaluation,
             claims=(),
             probabilities=np.eye(10, dtype=np.float32)[np.asarray(data.test.open().labels)],
-            test=data.test.open(),
-            classes=tuple("0123456789"),
+            dataset=data,
             confidence=confidence,
         )
         return " ".join((tmp_path / "README.md").read_text().split())
@@ -444,9 +458,7 @@ def test_a_temperature_makes_the_same_answers_less_sure_and_few_large_images_are
         folder = tmp_path / str(each.version.version)
         catalog.fetch(each.version, folder)
         assert (folder / "confidence.json").exists() == (each is made)
-        answers.append(
-            load_model(folder / "model.onnx", threads=1).predict(np.asarray(data.training.validation.images))
-        )
+        answers.append(load_model(folder / "model.onnx", threads=1).predict(data.training.validation.inputs))
     assert json.loads((tmp_path / "1/confidence.json").read_text()) == confidence
     expected = np.power(answers[1].astype(np.float64), 1 / 3)
     expected /= expected.sum(axis=1, keepdims=True)

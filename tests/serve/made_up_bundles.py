@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "registry"))
 import made_up_versions
 
 from fortydays.base.arrays import save_arrays
+from fortydays.inputs.images import IMAGE, Images
 from fortydays.registry.inference import OnnxModel
 from fortydays.registry.package import Manifest, seal
 from fortydays.serve.app import create_app
@@ -90,14 +91,13 @@ def sealed(
     """Write the bundle of an ONNX file."""
     folder.mkdir(parents=True)
     model = OnnxModel(content, threads=1)
-    shape = model.signature.image
-    golden = np.zeros((2, *shape), np.uint8)
+    (image,) = model.signature.inputs
+    golden = image.zeros(2)
     golden[1, 0, 0] = 255
-    height, width, channels = (*shape, 1)[:3]
     documents: dict[str, Any] = {
         "labels.json": {"classes": list(classes)},
         "signature.json": model.signature.as_dict(),
-        "preprocessing.json": {"height": height, "width": width, "channels": channels, "strokes": strokes},
+        "preprocessing.json": Images(shape=image.shape, strokes=strokes).as_dict(),
         "lineage.json": {"schema_version": 1},
     }
     if confidence is not None:
@@ -109,7 +109,7 @@ def sealed(
         f"---\nlicense: x\n---\n\n# {name}\n\nA card with <b>no</b> markup of its own.\n"
     )
     of_labels = [] if labels is None else [np.array(labels, np.int64)]
-    save_arrays(folder / "golden.npz", [golden, model.predict(golden), *of_labels])
+    save_arrays(folder / "golden.npz", [golden, model.predict({IMAGE: golden}), *of_labels])
     return seal(folder, kind="bundle", facts={"name": name, "version": version})
 
 

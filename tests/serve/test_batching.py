@@ -8,24 +8,25 @@ import pytest
 from numpy.typing import NDArray
 
 from fortydays.base import clock
+from fortydays.inputs.input import Arrays, count_of
 from fortydays.serve.batching import Batcher
 from fortydays.serve.errors import RequestError
 from fortydays.serve.limits import Limits
 
 
 class Slow:
-    """Gives each image its own first pixel, when it is let."""
+    """Gives each example its own number, when it is let."""
 
     def __init__(self) -> None:
         self.go = threading.Event()
         self.began = threading.Event()
         self.sizes: list[int] = []
 
-    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def __call__(self, inputs: Arrays) -> NDArray[np.float32]:
         self.began.set()
         self.go.wait(10)
-        self.sizes.append(len(images))
-        return images[:, :1].astype(np.float32)
+        self.sizes.append(count_of(inputs))
+        return inputs["image"].astype(np.float32)
 
 
 @pytest.fixture
@@ -35,8 +36,8 @@ def slow() -> Iterator[Slow]:
     made.go.set()
 
 
-def images(*values: int) -> NDArray[np.uint8]:
-    return np.array([[value] for value in values], np.uint8)
+def images(*values: int) -> Arrays:
+    return {"image": np.array([[value] for value in values], np.uint8)}
 
 
 def soon() -> float:
@@ -80,7 +81,7 @@ def test_a_full_queue_refuses_and_says_when_to_come_again(slow: Slow) -> None:
         await asyncio.to_thread(slow.began.wait, 5)
         tasks += [asyncio.create_task(batcher.answer(images(value), until=soon())) for value in (1, 2)]
         await asyncio.sleep(0)
-        with pytest.raises(RequestError, match="2 images wait already; the queue is full") as caught:
+        with pytest.raises(RequestError, match="2 examples wait already; the queue is full") as caught:
             await batcher.answer(images(3), until=soon())
         slow.go.set()
         await asyncio.gather(*tasks)
@@ -133,7 +134,8 @@ def test_a_batch_waits_for_images_on_their_way_and_not_for_ever(slow: Slow) -> N
 
 
 def test_a_model_that_fails_fails_that_batch_and_no_other() -> None:
-    def compute(given: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def compute(inputs: Arrays) -> NDArray[np.float32]:
+        given = inputs["image"]
         if given.max() > 100:
             raise RuntimeError("secret path")
         return given.astype(np.float32)
@@ -143,6 +145,31 @@ def test_a_model_that_fails_fails_that_batch_and_no_other() -> None:
         asyncio.run(batcher.answer(images(101), until=soon()))
     assert caught.value.status == 500
     assert asyncio.run(batcher.answer(images(1), until=soon())).tolist() == [[1.0]]
+    batcher.close(timeout=5)
+
+
+def test_a_request_with_which_a_model_fails_spoils_no_other_of_its_batch(slow: Slow) -> None:
+    def compute(inputs: Arrays) -> NDArray[np.float32]:
+        answer = slow(inputs)
+        if answer.max() > 100:
+            raise RuntimeError
+        return answer
+
+    batcher = Batcher(compute, Limits(batch=8))
+
+    async def work() -> list[Any]:
+        first = asyncio.create_task(batcher.answer(images(0), until=soon()))
+        await asyncio.to_thread(slow.began.wait, 5)
+        others = [asyncio.create_task(batcher.answer(images(value), until=soon())) for value in (1, 101, 2)]
+        await asyncio.sleep(0)
+        slow.go.set()
+        return await asyncio.gather(first, *others, return_exceptions=True)
+
+    _, one, failed, two = asyncio.run(work())
+
+    assert (one.tolist(), two.tolist()) == ([[1.0]], [[2.0]])
+    assert isinstance(failed, RequestError)
+    assert slow.sizes == [1, 3, 1, 1, 1]
     batcher.close(timeout=5)
 
 
@@ -166,7 +193,7 @@ def test_what_takes_a_moment_is_computed_at_once_and_together(slow: Slow) -> Non
     slow.go.set()
     threads: list[str] = []
 
-    def compute(given: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def compute(given: Arrays) -> NDArray[np.float32]:
         threads.append(threading.current_thread().name)
         return slow(given)
 

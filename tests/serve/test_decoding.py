@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from fortydays.base import clock
-from fortydays.serve import decoding
+from fortydays.inputs.images import IMAGE, Images, OpenedImage
+from fortydays.inputs.input import Bounds
 from fortydays.serve.decoding import Decoders
 from fortydays.serve.errors import RequestError
-from fortydays.serve.images import Unpacked
 
-SHAPE = (4, 4, 1)
+TAKEN = Images(shape=(4, 4))
 
 
 def png(size: int = 4, value: int = 7) -> bytes:
@@ -27,13 +27,14 @@ def png(size: int = 4, value: int = 7) -> bytes:
 
 @pytest.fixture
 def decoders() -> Iterator[Decoders]:
-    made = Decoders(most_pixels=5_000_000, most_waiting=4)
+    made = Decoders(Bounds(pixels=5_000_000), most_waiting=4)
     yield made
     made.close()
 
 
 async def decoded(decoders: Decoders, *contents: bytes, seconds: float = 20) -> Any:
-    return await decoders.decode(contents, SHAPE, strokes=False, until=clock.seconds() + seconds)
+    found = await decoders.decode(contents, TAKEN, until=clock.seconds() + seconds)
+    return [arrays[IMAGE] for arrays in found]
 
 
 def test_images_come_back_in_their_order(decoders: Decoders) -> None:
@@ -55,12 +56,12 @@ def test_one_wrong_image_of_several_is_told_and_the_next_request_is_answered(dec
 def test_an_error_that_nobody_expects_ends_no_thread(
     decoders: Decoders, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, size: int
 ) -> None:
-    def fails(_self: Unpacked) -> Any:
+    def fails(_self: OpenedImage) -> Any:
         raise MemoryError
 
     async def several() -> Any:
         with monkeypatch.context() as patch:
-            patch.setattr(Unpacked, "pixels", fails)
+            patch.setattr(OpenedImage, "arrays", fails)
             for _ in range(4):
                 with pytest.raises(RequestError, match=r"The service failed\.") as caught:
                     await decoded(decoders, png(size), seconds=5)
@@ -68,20 +69,20 @@ def test_an_error_that_nobody_expects_ends_no_thread(
         return await decoded(decoders, png(size))
 
     assert asyncio.run(several())[0].tolist() == [[7] * 4] * 4
-    assert "An image was not decoded: a defect of the service" in caplog.text
+    assert "A file was not read: a defect of the service" in caplog.text
 
 
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Large images take until this is set."""
-    go, whole = threading.Event(), Unpacked.pixels
+    go, whole = threading.Event(), OpenedImage.arrays
 
-    def slow(self: Unpacked) -> Any:
-        if self.is_large:
+    def slow(self: OpenedImage) -> Any:
+        if self.weight > 2_000_000:
             go.wait(60)
         return whole(self)
 
-    monkeypatch.setattr(decoding.Unpacked, "pixels", slow)
+    monkeypatch.setattr(OpenedImage, "arrays", slow)
     yield go
     go.set()
 
@@ -103,7 +104,7 @@ def test_who_waits_too_long_is_told_and_too_many_are_not_let_in(decoders: Decode
     async def several() -> None:
         waiting = [asyncio.create_task(decoded(decoders, png(1500), seconds=1)) for _ in range(4)]
         await asyncio.sleep(0.1)
-        with pytest.raises(RequestError, match="4 images wait to be decoded; the queue is full") as full:
+        with pytest.raises(RequestError, match="4 files wait to be read; the queue is full") as full:
             await decoded(decoders, png())
         results = await asyncio.gather(*waiting, return_exceptions=True)
         assert all(isinstance(each, RequestError) and each.status == 503 for each in results)

@@ -153,7 +153,7 @@ def labels(*first: Any) -> bytes:
 HOSTILE: dict[str, tuple[Harm, str, dict[str, Any]]] = {
     "an endless loop": (endless, "the operator 'Loop'", {}),
     "a terabyte of zeros": (huge, "model", {}),
-    "a size that pixels decide": (huge_for_a_pixel, "lets pixels decide how large the result of 'Constant", {}),
+    "a size that pixels decide": (huge_for_a_pixel, "lets an example decide how large the result of 'Constant", {}),
     "minutes of computing": (slow, r"did not answer within 6 s|ended the process", {}),
     "a version of 22 digits": (lambda _: None, "which version it is, from 1 to 2,147,483,647", {"version": 2**70}),
     "version zero": (lambda _: None, "which version it is", {"version": 0}),
@@ -165,7 +165,7 @@ HOSTILE: dict[str, tuple[Harm, str, dict[str, Any]]] = {
     "very deep JSON": (rewritten("lineage.json", b"[" * 100_000), "lineage.json is no JSON", {}),
     "a long card": (rewritten("README.md", b"a" * 1_000_001), r"README\.md has 1,000,001 bytes", {}),
     "no picture": (rewritten("mistakes.png", b"<svg onload=alert(1)>"), r"mistakes\.png is no PNG", {}),
-    "packed golden images": (rewritten("golden.npz", packed_golden), "golden.npz has no images for the model", {}),
+    "packed golden images": (rewritten("golden.npz", packed_golden), "golden.npz has no examples for the model", {}),
 }  # fmt: skip
 
 
@@ -358,7 +358,7 @@ def test_sparse_numbers_are_refused() -> None:
     ],
 )
 def test_what_is_larger_than_its_parts_may_depend_on_shapes_and_never_on_pixels(nodes: Any, problem: str) -> None:
-    found = problem_of([helper.make_node(kind, given, [made]) for kind, given, made in nodes], image="image")
+    found = problem_of([helper.make_node(kind, given, [made]) for kind, given, made in nodes], inputs=["image"])
     assert problem in found
     assert bool(problem) == bool(found)
 

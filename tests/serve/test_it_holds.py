@@ -24,8 +24,9 @@ import requests
 from made_up_bundles import TOKEN, bundle, served
 from PIL import Image
 from test_connections import slow_readers
-from test_images import chunk, exif_of, packed_text, scans, with_chunks
 from test_serve_command import service, swapped
+
+from made_up_images import chunk, exif_of, packed_text, scans, with_chunks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

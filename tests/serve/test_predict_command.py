@@ -236,7 +236,7 @@ def test_standard_input_that_is_empty_or_too_large_is_told_so(
 ) -> None:
     given(monkeypatch, b"")
     assert execute(["predict", str(models / "plain"), "-"]) == 1
-    assert capsys.readouterr().err == "Error: standard input: It is empty; expected an image file.\n"
+    assert capsys.readouterr().err == "Error: standard input: It is empty; expected one image file.\n"
 
     monkeypatch.setattr(prediction, "LARGEST_FILE", 10)
     given(monkeypatch, bytes(11))

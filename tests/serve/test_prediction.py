@@ -15,9 +15,10 @@ from PIL import Image
 
 from fortydays.base.errors import UsageError
 from fortydays.data.own.listing import FORMATS
+from fortydays.inputs.images import Images, OpenedImage
+from fortydays.inputs.input import Bounds, count_of, stacked
 from fortydays.registry.contents import Bundle, open_bundle
 from fortydays.serve import prediction
-from fortydays.serve.images import decode
 from fortydays.serve.prediction import ImageFile, answer, find_images, names_in
 
 BRIGHT, DARK = "3", "0"
@@ -142,11 +143,11 @@ def test_the_pixels_are_those_of_the_service(tmp_path: Path, strokes: bool) -> N
     opened = open_bundle(tmp_path / "bundle", threads=1)
     path = tmp_path / "photograph.png"
     Image.effect_noise((90, 60), 80).save(path)
-    pixels = decode(path.read_bytes(), (8, 8, 1), strokes=strokes, most_pixels=10_000)
+    inputs = Images(shape=(8, 8), strokes=strokes).prepare(path.read_bytes(), Bounds())
 
     (found,) = answer(opened, [ImageFile(name=str(path))], workers=1)
 
-    np.testing.assert_array_equal(found.probabilities, opened.model.predict(pixels[None])[0])
+    np.testing.assert_array_equal(found.probabilities, opened.model.predict(stacked([inputs]))[0])
 
 
 def test_what_gives_no_pixels_has_its_reason_and_the_others_are_answered_in_order(
@@ -160,7 +161,7 @@ def test_what_gives_no_pixels_has_its_reason_and_the_others_are_answered_in_orde
             b"hello",
             "This is no image that can be read; expected PNG, JPEG, WEBP, GIF, BMP, TIFF, AVIF or HEIC.",
         ),
-        "empty": (b"", "It is empty; expected an image file."),
+        "empty": (b"", "It is empty; expected one image file."),
         "cut off": (noise.read_bytes()[:2000], "The image cannot be decoded: it is damaged or cut off."),
     }
     for name, (content, _) in wrong.items():
@@ -185,30 +186,28 @@ def test_a_file_or_an_image_that_is_too_large_is_not_read(
     opened: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = saved(tmp_path / "a.png")
-    monkeypatch.setattr(prediction, "MOST_PIXELS", 63)
+    monkeypatch.setattr(prediction, "_BOUNDS", Bounds(pixels=63))
     assert asked(opened, path) == [(path, "The image has 8 x 8 pixels; expected at most 63 in all.")]
     monkeypatch.setattr(prediction, "LARGEST_FILE", 20)
     assert asked(opened, path) == [(path, "It has more than 20 bytes.")]
 
 
-@pytest.mark.parametrize("limit", ["_LARGE_FILE", "_LARGE_IMAGE"])
+@pytest.mark.parametrize("limit", ["_LARGE_FILE", "_LARGE"])
 def test_large_ones_are_decoded_one_after_the_other(
     opened: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
     names = [saved(tmp_path / f"{number}.png") for number in range(8)]
     monkeypatch.setattr(prediction, limit, 0)
     at_work = threading.Semaphore(1)
-    from fortydays.serve.images import Unpacked
+    before = OpenedImage.arrays
 
-    before = Unpacked.pixels
-
-    def pixels(self: Unpacked) -> Any:
+    def arrays(self: OpenedImage) -> Any:
         assert at_work.acquire(blocking=False)
         threading.Event().wait(0.01)
         at_work.release()
         return before(self)
 
-    monkeypatch.setattr(Unpacked, "pixels", pixels)
+    monkeypatch.setattr(OpenedImage, "arrays", arrays)
     assert asked(opened, *names, workers=4) == [(name, BRIGHT) for name in names]
 
 
@@ -249,9 +248,9 @@ def test_images_of_a_large_model_are_computed_a_few_at_a_time(
     monkeypatch.setattr(prediction, "_MOST_BYTES_AT_ONCE", 3 * 64)
     before = opened.model.predict
 
-    def predict(images: Any, **options: Any) -> Any:
-        sizes.append(len(images))
-        return before(images, **options)
+    def predict(inputs: Any, **options: Any) -> Any:
+        sizes.append(count_of(inputs))
+        return before(inputs, **options)
 
     monkeypatch.setattr(opened.model, "predict", predict)
     asked(opened, *[saved(tmp_path / "a.png")] * 7)

@@ -14,7 +14,7 @@ from fortydays.serve.log import RequestLog, Row
 def row(**changes: Any) -> Row:
     usual: dict[str, Any] = {
         "time": 1.0, "request": "r", "model": "m", "version": 1, "label": "3", "confidence": 0.5,
-        "image": np.full((2, 2), 7, np.uint8), "milliseconds": 1.0,
+        "inputs": {"image": np.full((2, 2), 7, np.uint8)}, "milliseconds": 1.0,
     }  # fmt: skip
     return Row(**(usual | changes))
 
@@ -37,13 +37,13 @@ def kept(path: Path, rows: list[Row], **options: Any) -> tuple[list[str], int]:
     [
         {"version": 2**70}, {"label": "\ud800"}, {"model": "\udcff"}, {"confidence": float("nan")},
         {"time": float("inf")}, {"milliseconds": float("nan")}, {"shadow": (2**70, "a", 0.5)}, {"request": [1]},
-        {"image": "none"},
+        {"inputs": "none"},
     ],
     ids=str,
 )  # fmt: skip
 def test_a_row_that_cannot_be_written_is_dropped_alone(tmp_path: Path, wrong: dict[str, Any]) -> None:
-    if wrong.get("image"):
-        wrong = {"image": np.zeros((0, 0), np.uint8)}  # of which there is no mean
+    if wrong.get("inputs"):
+        wrong = {"inputs": {"image": np.zeros((0, 0), np.uint8)}}  # of which there is no mean
     rows = [row(request="before"), row(**{"request": "wrong"} | wrong), row(request="after")]
     assert kept(tmp_path / "log.sqlite", rows) == (["before", "after"], 1)
 

@@ -132,7 +132,7 @@ def test_what_curl_sends_unasked_is_told_how_to_be_sent(running: Running) -> Non
     answer = predict(running, headers={"Content-Type": "application/x-www-form-urlencoded"})
     assert answer.status_code == 415
     assert answer.json()["error"]["message"].endswith(
-        "image/png, image/jpeg, image/webp or application/octet-stream for an image file, multipart/form-data for "
+        "expected image/png, image/jpeg, image/webp, application/octet-stream for a file, multipart/form-data for "
         "several, or application/json. With curl: --data-binary @FILE -H 'Content-Type: image/png'"
     )
 
@@ -155,7 +155,7 @@ def test_top_says_how_many_classes_to_name(running: Running) -> None:
         ("image/png", png(Image.effect_noise((64, 64), 90))[:2000], 422, "damaged or cut off"),
         ("text/plain", b"hello", 415, "The body's type is not known: 'text/plain'"),
         ("application/json", b"{", 400, "no JSON"),
-        ("application/json", b"{}", 422, "whole numbers from 0 to 255"),
+        ("application/json", b"{}", 422, 'The JSON has no "pixels"; expected {"pixels": [...]}.'),
         ("application/json", b'{"pixels": [[1, 2], [3]]}', 422, "whole numbers from 0 to 255"),
         ("application/json", b'{"pixels": [[1, 2], [3, 4]]}', 422, "this model takes [8, 8]"),
         ("multipart/form-data", b"x", 400, "form cannot be read"),
@@ -176,7 +176,7 @@ def test_an_empty_body_is_told_so(running: Running) -> None:
     answer = requests.post(f"{running.address}/predict", timeout=10)
     assert (answer.status_code, answer.json()["error"]["message"]) == (
         400,
-        "The body is empty; expected an image file.",
+        "The body is empty; expected one image file.",
     )
 
 
@@ -200,7 +200,7 @@ def test_more_images_than_are_taken_at_once_are_refused(folder: Path) -> None:
     assert form.status_code == 400
     assert (pixels.status_code, pixels.json()["error"]["message"]) == (
         413,
-        "4 images in one request; expected 1 to 3.",
+        "4 examples in one request; expected 1 to 3.",
     )
 
 

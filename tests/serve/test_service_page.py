@@ -47,7 +47,7 @@ def drawn_bundle(folder: Path, *, version: int = 1, favourite: int = 7) -> None:
     golden[1, :4] = 255
     from fortydays.base.arrays import save_arrays
 
-    save_arrays(folder / "golden.npz", [golden, OnnxModel(content, threads=1).predict(golden)])
+    save_arrays(folder / "golden.npz", [golden, OnnxModel(content, threads=1).predict({"image": golden})])
     seal(folder, kind="bundle", facts={"name": "digits", "version": version})
 
 

@@ -20,8 +20,8 @@ from fortydays.study.claims import (
     ThresholdOfBest,
     Verdict,
     paired_differences,
-    unit_of,
 )
+from fortydays.tasks.metric import metric_of
 
 SUPPORTED, REFUTED, UNDECIDED = Verdict.SUPPORTED, Verdict.REFUTED, Verdict.UNDECIDED
 ACCURACY = "test_accuracy"
@@ -369,8 +369,9 @@ def test_claims_name_the_variants_they_speak_of() -> None:
         ("collapse_error", ""),
     ],
 )
-def test_the_unit_of_a_metric(metric: str, unit: str) -> None:
-    assert unit_of(metric) == unit
+def test_the_unit_of_a_metric_and_whether_a_trial_gives_it_again(metric: str, unit: str) -> None:
+    assert metric_of(metric).unit == unit
+    assert metric_of(metric).exact == (unit != "seconds")
 
 
 PAIRS = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=6)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fortydays.base.errors import UsageError
-from fortydays.data.arrays import Split
+from fortydays.inputs.images import IMAGE, Images
 from fortydays.study.design import Shown
 from fortydays.study.exhibits import (
     augmentation_sheet,
@@ -20,9 +20,9 @@ from fortydays.study.exhibits import (
     first_layer_weights,
     png,
 )
-from fortydays.train.augmentation import draws_of_epoch
-from fortydays.train.augmentation import shown as as_training_shows
+from fortydays.train.augmentation import Presentation, draws_of_epoch
 from fortydays.train.recipe import Recipe
+from made_up_data import input_of, split_of
 
 LABELS = np.array([0, 0, 1, 1, 2], np.uint8)
 PROBABILITIES = np.array(
@@ -50,7 +50,8 @@ def shown(model: Any = None, probabilities: np.ndarray = PROBABILITIES, images: 
         variant="a",
         seed=7,
         model=model,
-        test=Split(images=images, labels=LABELS),
+        input=input_of(images),
+        test=split_of(images, LABELS),
         probabilities=probabilities,
         classes=("cat", "dog", "cow"),
     )
@@ -342,10 +343,11 @@ def test_the_gaps_between_pictures_let_the_page_through(keras: Any) -> None:
 def test_the_sheet_shows_what_training_with_that_seed_would(keras: Any) -> None:
     recipe = AS_IT_IS.replace(rotation=40.0, zoom=0.3, contrast=0.5)
     found = augmentation_sheet(variant="a", kinds={"turned": recipe}, image=4, times=3).make(shown(images=PHOTOGRAPHS))
+    shows = Presentation(input=Images(shape=(2, 3, 3)), recipe=recipe, fill=np.zeros(3, np.float32))
     for epoch, picture in enumerate(pictures_of(found, 1, times=3)):
         order = np.array([[4, 0, 1, 2, 3]], np.int32)
-        drawn = draws_of_epoch(recipe, seed=7, epoch=epoch, order=order, examples=5, image_shape=(2, 3, 3))[0, :1]
-        seen = as_training_shows(PHOTOGRAPHS[4:], drawn, recipe, fill=np.zeros(3, np.float32))
+        drawn = draws_of_epoch(recipe, seed=7, epoch=epoch, order=order, examples=5, shape=(2, 3, 3))[0, :1]
+        seen = shows.shown({IMAGE: PHOTOGRAPHS[4:]}, drawn)
         assert (picture == np.maximum(np.rint(255 * np.array(seen)[0]), 1)).all()
 
 
@@ -365,6 +367,7 @@ def test_the_photograph_is_the_first_that_is_named_rightly_unless_given(keras: A
         augmentation_sheet(variant="a", kinds={}, image=5).make(shown(images=PHOTOGRAPHS))
 
 
-def test_features_cannot_be_shown_as_photographs() -> None:
-    with pytest.raises(UsageError, match=r"The test split holds float32 features, no images \(uint8\)"):
-        augmentation_sheet(variant="a", kinds={}).make(shown(images=np.zeros((5, 1, 1, 8), np.float32)))
+@pytest.mark.parametrize("exhibit", [augmentation_sheet(variant="a", kinds={}), confident_mistakes(variant="a")])
+def test_numbers_cannot_be_shown_as_photographs(exhibit: Any) -> None:
+    with pytest.raises(UsageError, match=r"The test split holds numbers, no images that can be shown\."):
+        exhibit.make(shown(images=np.zeros((5, 1, 1, 8), np.float32)))

@@ -19,13 +19,15 @@ from tiny_frozen import FEATURES, channel_means
 from tiny_study import Watch
 from tiny_study import settings as settings_in
 
+from made_up_data import data_of, split_of
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "data" / "own"))
 from photographs import make_folder
 
 from fortydays.base.errors import DataError, StorageError, UsageError
 from fortydays.base.progress import SILENT
 from fortydays.base.settings import Settings
-from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
+from fortydays.data.arrays import Dataset, SealedSplit, Split
 from fortydays.data.own import dataset as own
 from fortydays.data.own.collection import folder_of, opened
 from fortydays.data.own.inspection import inspect
@@ -357,8 +359,8 @@ def test_a_readers_photographs_get_theirs_together_beside_their_pixels(
         (found.dataset.test.open(), pixels.test.open()),
     ]
     for ours, theirs in parts:
-        assert ours.images.dtype == np.float32
-        assert np.abs(ours.images - channel_means(np.asarray(theirs.images))).max() < 1e-6
+        assert ours.array.dtype == np.float32
+        assert np.abs(ours.array - channel_means(np.asarray(theirs.array))).max() < 1e-6
         assert ours.labels.tolist() == theirs.labels.tolist()
     assert (found.dataset.name, found.dataset.digest) == (photographs.name, photographs.digest)
     assert computed == [29, 1]
@@ -373,7 +375,7 @@ def test_photographs_that_are_added_cost_what_they_are(
     tmp_path: Path, settings: Settings, network: list[Features], computed: list[int]
 ) -> None:
     first = kept(make_folder(tmp_path / "mine", {"red": 10, "blue": 20}), settings)
-    before = np.array(of(first, settings).dataset.training.train.images)
+    before = np.array(of(first, settings).dataset.training.train.array)
     of(first, settings).dataset.test.open()
     assert sum(computed) == 30
 
@@ -382,10 +384,10 @@ def test_photographs_that_are_added_cost_what_they_are(
     found.dataset.test.open()
 
     assert sum(computed) == 39
-    pixels = own.load(second, settings).training.train.images
-    assert np.abs(found.dataset.training.train.images - channel_means(np.asarray(pixels))).max() < 1e-6
+    pixels = own.load(second, settings).training.train.array
+    assert np.abs(found.dataset.training.train.array - channel_means(np.asarray(pixels))).max() < 1e-6
     # The state before still has its own, for it names rows.
-    assert (of(first, settings).dataset.training.train.images == before).all()
+    assert (of(first, settings).dataset.training.train.array == before).all()
     assert sum(computed) == 39
 
 
@@ -439,9 +441,9 @@ def catalog_dataset(opened_test: list[bool] | None = None) -> Dataset:
 
     def split(count: int, *, seed: int) -> Split:
         labels = (np.arange(count) % 4).astype(np.uint8)
-        return Split(images=images(count, seed=seed), labels=labels)
+        return split_of(images(count, seed=seed), labels)
 
-    training = TrainingData(train=split(70, seed=1), validation=split(10, seed=2), num_classes=4)
+    training = data_of(split(70, seed=1), split(10, seed=2), classes=4)
     return Dataset(
         name="made up", digest="ef" * 32, split_version=1, classes=("a", "b", "c", "d"), training=training,
         test=SealedSplit(test),
@@ -461,7 +463,7 @@ def test_test_images_of_the_catalog_get_theirs_when_the_split_is_opened(
 
     test = found.dataset.test.open()
     assert computed == [70, 10, 20]
-    assert np.abs(test.images - channel_means(dataset.test.open().images)).max() < 1e-6
+    assert np.abs(test.array - channel_means(dataset.test.open().array)).max() < 1e-6
     assert progress.tasks == [
         f"Features of the {name} images, MobileNetV2, width 0.35" for name in ("training", "validation", "test")
     ]
@@ -489,8 +491,8 @@ def test_a_variant_may_learn_from_the_first_of_each_class(
 
     train = found.dataset.training.train
     assert train.labels.tolist() == [0, 1, 2, 3] * 3
-    expected = dataset.training.train.images[:12]
-    assert np.abs(train.images - (expected if features is None else channel_means(expected))).max() < 1e-6
+    expected = dataset.training.train.array[:12]
+    assert np.abs(train.array - (expected if features is None else channel_means(expected))).max() < 1e-6
     assert len(found.dataset.training.validation) == 10
     assert len(found.dataset.test.open()) == 20
 
@@ -512,13 +514,13 @@ def test_the_first_of_each_class_keep_their_order_and_a_small_class_gives_all() 
     labels = np.array([2, 0, 0, 2, 1, 0, 2], np.uint8)
     some = images(7)
 
-    found = first_of_each_class(Split(images=some, labels=labels), 2)
+    found = first_of_each_class(split_of(some, labels), 2)
 
     assert found.labels.tolist() == [2, 0, 0, 2, 1]
-    assert (found.images == some[[0, 1, 2, 3, 4]]).all()
+    assert (found.array == some[[0, 1, 2, 3, 4]]).all()
     rows = rows_of(some, [6, 5, 4, 3, 2, 1, 0], file=Path("x"))
-    of_rows = first_of_each_class(Split(images=rows, labels=labels), 1)
-    chosen = scattered(of_rows.images)
+    of_rows = first_of_each_class(split_of(rows, labels), 1)
+    chosen = scattered(of_rows.array)
     assert chosen is not None
     assert chosen.places.tolist() == [6, 5, 2]
     assert of_rows.labels.tolist() == [2, 0, 1]

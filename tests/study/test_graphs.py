@@ -10,6 +10,7 @@ import tiny_frozen
 from numpy.typing import NDArray
 from tiny_frozen import channel_means
 
+from fortydays.inputs.input import ArraySpec
 from fortydays.study.graphs import OPSET, joined, to_graph
 
 
@@ -29,13 +30,13 @@ def model_of(keras: Any, activation: str = "softmax") -> Any:
 
 
 def graph_of(model: Any, *, dtype: str = "float32", names: tuple[str, str] = ("given", "answered")) -> Any:
-    return to_graph(
-        lambda x: model(x, training=False), model.input_shape[1:], dtype=dtype, names=names, layers_of=model
-    )
+    given, answered = names
+    spec = ArraySpec(name=given, dtype=dtype, shape=model.input_shape[1:])
+    return to_graph(lambda arrays: model(arrays[given], training=False), [spec], output=answered, layers_of=model)
 
 
 @pytest.mark.parametrize("activation", ["softmax", "gelu"])  # which has erfc, that ONNX does not know
-def test_a_graph_answers_as_the_function_for_any_number_of_images(activation: str, keras: Any) -> None:
+def test_a_graph_answers_as_the_function_for_any_number_of_examples(activation: str, keras: Any) -> None:
     model = model_of(keras, activation)
     proto = graph_of(model)
 
@@ -51,8 +52,8 @@ def test_input_and_output_have_the_names_that_were_asked_for(keras: Any) -> None
     (given,), (answered,) = proto.graph.input, proto.graph.output
     assert (given.name, answered.name) == ("image", "probabilities")
     assert given.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
-    assert given.type.tensor_type.shape.dim[0].dim_param == "images"
-    assert answered.type.tensor_type.shape.dim[0].dim_param == "images"
+    assert given.type.tensor_type.shape.dim[0].dim_param == "examples"
+    assert answered.type.tensor_type.shape.dim[0].dim_param == "examples"
     assert (proto.producer_name, proto.doc_string) == ("fortydays", "")
     assert {each.version for each in proto.opset_import if each.domain == ""} == {OPSET}
 

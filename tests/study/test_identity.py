@@ -15,6 +15,7 @@ import tiny_study
 from fortydays.base.settings import Settings
 from fortydays.data import library
 from fortydays.data.arrays import Dataset
+from fortydays.inputs.images import IMAGE, Images
 from fortydays.study import identity as identities
 from fortydays.study.design import Measure, Search, Study, Variant
 from fortydays.study.identity import differences, identity_of
@@ -220,7 +221,7 @@ CHANGES: dict[str, tuple[Patch, Variant, str]] = {
         PICTURES, "what augmentation draws",
     ),
     "a mean colour": (
-        replaced(augmentation, "mean_colour", lambda f: lambda images: f(images) + np.float32(0.01)),
+        replaced(augmentation, "mean_colour", lambda f: lambda arrays: f(arrays) + np.float32(0.01)),
         PICTURES, "constants in the compiled training steps",
     ),
     "a warm-up that is longer by a step": (
@@ -253,7 +254,7 @@ CHANGES: dict[str, tuple[Patch, Variant, str]] = {
         replaced(framework.backends, "backend", lambda f: lambda *a: Shifted(f(*a))), DENSE, "the initial weights",
     ),
     "scaling by 256": (
-        replaced(augmentation, "scaled", lambda f: lambda images: f(images) * (255 / 256)),
+        replaced(Images, "in_network", lambda f: lambda self, arrays, cast: f(self, arrays, cast) * (255 / 256)),
         DENSE, "the compiled training steps",
     ),
     "a rounding to bfloat16 in the last layer, too": (
@@ -304,9 +305,8 @@ def test_another_recipe_has_another_identity(
 
 def test_another_split_of_the_same_examples_is_found(found: Any, recorded: dict[str, Any], dataset: Dataset) -> None:
     training = dataset.training
-    swapped = dataclasses.replace(
-        training, train=dataclasses.replace(training.train, images=np.roll(training.train.images, 1, axis=0))
-    )
+    rolled = {IMAGE: np.roll(training.train.array, 1, axis=0)}
+    swapped = dataclasses.replace(training, train=dataclasses.replace(training.train, inputs=rolled))
     other = found(DENSE, data=dataclasses.replace(dataset, training=swapped))
     assert differences(recorded["dense"], other) == [
         "the training or validation examples",

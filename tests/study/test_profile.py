@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from fortydays.data.arrays import Split, TrainingData
+from fortydays.data.arrays import Split
 from fortydays.study.design import Variant
 from fortydays.study.profile import operations_of, profile_variant
 from fortydays.train.recipe import Recipe
+from made_up_data import data_of, split_of
 
 
 def made_up_trace(*events: tuple[str, int, int]) -> Any:
@@ -45,9 +46,9 @@ def test_a_real_step_is_taken_apart(keras: Any) -> None:
 
     def pictures(count: int) -> Split:
         labels = np.arange(count, dtype=np.uint8) % 10
-        return Split(images=np.full((count, 8, 8, 1), 7, np.uint8), labels=labels)
+        return split_of(np.full((count, 8, 8, 1), 7, np.uint8), labels)
 
-    data = TrainingData(train=pictures(64), validation=pictures(16), num_classes=10)
+    data = data_of(pictures(64), pictures(16), classes=10)
 
     found = profile_variant(Variant(name="net", model=network, recipe=Recipe(epochs=1, batch_size=16)), data)
 

@@ -146,7 +146,7 @@ def test_measures_and_exhibits_get_what_they_will_get_later(keras: Any, settings
         return float("nan")  # which an untrained model may well give
 
     def make(shown: Any) -> dict[str, Any]:
-        seen.append((shown.variant, shown.test.images.shape, len(shown.test), shown.probabilities.shape))
+        seen.append((shown.variant, shown.test.array.shape, len(shown.test), shown.probabilities.shape))
         assert np.allclose(shown.probabilities.sum(axis=1), 1)
         return {}
 

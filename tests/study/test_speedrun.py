@@ -1,15 +1,17 @@
 """The speedrun on made-up pictures: what it trains on, what it opens, and what it says."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from fortydays.base.errors import UsageError
-from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
-from fortydays.study.speedrun import PRESETS, TUNING_SEEDS, Preset, find_preset, run_speedrun
+from fortydays.data.arrays import Dataset, SealedSplit, Split
+from fortydays.study.speedrun import PRESETS, TUNING_SEEDS, Preset, _in_memory, find_preset, run_speedrun
 from fortydays.train.recipe import Recipe
+from made_up_data import data_of, split_of
 
 PRESET = Preset(
     network={"widths": (2, 4), "convolutions": 1},
@@ -22,7 +24,7 @@ def pictures(count: int, *, seed: int) -> Split:
     random = np.random.default_rng(seed)
     labels = random.integers(0, 2, count).astype(np.uint8)
     images = random.integers(0, 60, (count, 32, 32, 3)) + 150 * labels[:, None, None, None]
-    return Split(images=images.astype(np.uint8), labels=labels)
+    return split_of(images.astype(np.uint8), labels)
 
 
 class Watched:
@@ -36,7 +38,7 @@ class Watched:
             digest="0" * 64,
             split_version=1,
             classes=("dark", "bright"),
-            training=TrainingData(train=pictures(96, seed=1), validation=pictures(32, seed=2), num_classes=2),
+            training=data_of(pictures(96, seed=1), pictures(32, seed=2), classes=2),
             test=SealedSplit(self._open),
         )
 
@@ -47,6 +49,19 @@ class Watched:
 
 def run(dataset: Dataset, **options: Any) -> dict[str, Any]:
     return run_speedrun(dataset, PRESET, threads=1, **{"target": 0.7, "seeds": 2, **options})
+
+
+def test_what_is_timed_reads_nothing_from_disk(tmp_path: Path) -> None:
+    split = pictures(6, seed=1)
+    np.save(tmp_path / "images.npy", split.array)
+    on_disk = split_of(np.load(tmp_path / "images.npy", mmap_mode="r"), split.labels)
+
+    for parts in ((on_disk,), (on_disk, split)):
+        found = _in_memory(*parts)
+        assert not isinstance(found.array, np.memmap)
+        assert not np.shares_memory(found.array, on_disk.array)
+        assert (found.array == np.concatenate([part.array for part in parts])).all()
+        assert len(found.labels) == len(found.array)
 
 
 @pytest.mark.slow

@@ -7,20 +7,21 @@ import numpy as np
 import pytest
 
 from fortydays.base.errors import TrainingFailedError, UsageError
-from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
+from fortydays.data.arrays import Dataset, SealedSplit, Split
 from fortydays.study.design import Measure, Study, Variant
 from fortydays.study.trial import digest_of_arrays, failed_trial, run_trial
 from fortydays.train.evaluation import Evaluation
 from fortydays.train.history import History, Point
 from fortydays.train.recipe import Recipe
 from fortydays.train.trainer import Trained, Trainer
+from made_up_data import data_of, split_of
 
 RECIPE = Recipe(epochs=2, batch_size=8)
 
 
 def split(count: int) -> Split:
     labels = (np.arange(count) % 2).astype(np.uint8)
-    return Split(images=np.repeat(labels * 200, 4).reshape(count, 2, 2).astype(np.uint8), labels=labels)
+    return split_of(np.repeat(labels * 200, 4).reshape(count, 2, 2).astype(np.uint8), labels)
 
 
 def dataset(test: SealedSplit) -> Dataset:
@@ -29,7 +30,7 @@ def dataset(test: SealedSplit) -> Dataset:
         digest="0" * 64,
         split_version=1,
         classes=("dark", "light"),
-        training=TrainingData(train=split(32), validation=split(16), num_classes=2),
+        training=data_of(split(32), split(16), classes=2),
         test=test,
     )
 
@@ -85,9 +86,10 @@ class MadeUpTrainer:
 
     def evaluate(self, split: Split) -> Evaluation:
         self.asked.append(f"evaluate {len(split)}")
-        probabilities = np.full((len(split), 2), 0.5, np.float32)
         return Evaluation(
-            loss=self._losses.get(len(split), 0.25), accuracy=len(split) / 64, probabilities=probabilities
+            loss=self._losses.get(len(split), 0.25),
+            metrics={"accuracy": len(split) / 64},
+            outputs=np.full((len(split), 2), 0.5, np.float32),
         )
 
 

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from fortydays.base import files
+from fortydays.inputs.images import IMAGE
 from fortydays.study.features import AT_ONCE, Features
-from fortydays.study.frozen import INPUT, OUTPUT, Frozen
+from fortydays.study.frozen import OUTPUT, Frozen
 from fortydays.study.graphs import OPSET
 
 FEATURES = Features(backbone="mobilenetv2-0.35", side=32)
@@ -35,7 +36,7 @@ def onnx_of(image: tuple[int, ...], *, images: int | str = AT_ONCE, repeated: in
         "axes": np.array([1, 2], np.int64),
     }
     nodes = [
-        helper.make_node("Cast", [INPUT], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", [IMAGE], ["numbers"], to=TensorProto.FLOAT),
         helper.make_node("Mul", ["numbers", "scale"], ["scaled"]),
         helper.make_node("Tile", ["scaled", "repeats"], ["maps"]),
         helper.make_node("ReduceMean", ["maps", "axes"], [OUTPUT], keepdims=1),
@@ -43,7 +44,7 @@ def onnx_of(image: tuple[int, ...], *, images: int | str = AT_ONCE, repeated: in
     graph = helper.make_graph(
         nodes,
         "means",
-        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, [images, *image])],
+        [helper.make_tensor_value_info(IMAGE, TensorProto.UINT8, [images, *image])],
         [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [images, 1, 1, 3 * repeated])],
         [numpy_helper.from_array(value, key) for key, value in constants.items()],
     )

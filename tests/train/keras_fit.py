@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fortydays.base import clock
 from fortydays.base.errors import TrainingFailedError
 from fortydays.data.arrays import Split, TrainingData
-from fortydays.train.augmentation import draws_of_epoch, heavier_labels, losses_of, mean_colour, shown
+from fortydays.train.augmentation import Presentation, draws_of_epoch, in_numpy, some_of
 from fortydays.train.evaluation import Evaluation, Evaluator
 from fortydays.train.framework import (
     ModelBuilder,
@@ -53,7 +53,7 @@ class FitTrainer:
         self.convolutions = has_convolutions(self.model)
         self.precision = resolve_precision(recipe, convolutions=self.convolutions, bfloat16_is_fast=bfloat16_is_fast)
         check_model_fits(self.model, data)
-        self.loss = build_loss(recipe, data.num_classes)
+        self.loss = build_loss(recipe, data.task)
         self.steps_per_epoch = len(data.train) // recipe.batch_size
 
     def evaluate(self, split: Split) -> Evaluation:
@@ -62,7 +62,15 @@ class FitTrainer:
 
     def _evaluator(self, test_views: str) -> Evaluator:
         # As a graph of plain kernels, whatever the layers: the reference differs where it can.
-        return Evaluator(model=self.model, loss=self.loss, batch_size=1000, test_views=test_views, convolutions=True)
+        return Evaluator(
+            model=self.model,
+            input=self._data.input,
+            task=self._data.task,
+            loss=self.loss,
+            batch_size=1000,
+            test_views=test_views,
+            convolutions=True,
+        )
 
     def train(self, *, seed: int) -> Trained:
         """Train one trial from a fresh start.
@@ -75,21 +83,25 @@ class FitTrainer:
         used = self._recipe
         data, steps = self._data, self.steps_per_epoch
         train = data.train
-        loss = build_training_loss(used, self.loss, labels=train.labels, num_classes=data.num_classes)
-        model = self.model = build_model(self._builder, seed=seed, precision=self.precision, images=train.images)
+        loss = build_training_loss(used, self.loss, labels=train.labels, task=data.task)
+        model = self.model = build_model(
+            self._builder,
+            seed=seed,
+            precision=self.precision,
+            seen=lambda: in_numpy(data.input, some_of(train.inputs)),
+        )
         evaluator = self._evaluator("none")
-        fill = mean_colour(train.images)
+        shows = Presentation.of(data.input, used, train.inputs)
+        shape = data.input.arrays[0].shape
         rates = rates_of(used, steps)
 
         def batches() -> Iterator[tuple[NDArray[np.float32], NDArray[np.int32]]]:
             for epoch in range(used.epochs):
                 order = batches_of_epoch(seed=seed, epoch=epoch, examples=len(train), batch_size=used.batch_size)
-                drawn = draws_of_epoch(
-                    used, seed=seed, epoch=epoch, order=order, examples=len(train), image_shape=train.images.shape[1:]
-                )
+                drawn = draws_of_epoch(used, seed=seed, epoch=epoch, order=order, examples=len(train), shape=shape)
                 for batch, of_batch in zip(order, drawn, strict=True):
-                    images = keras.ops.convert_to_numpy(shown(train.images[batch], of_batch, used, fill=fill))
-                    yield images, np.column_stack([train.labels[batch].astype(np.int32), of_batch])
+                    seen = keras.ops.convert_to_numpy(shows.shown(train.rows(batch).inputs, of_batch))
+                    yield seen, np.column_stack([train.labels[batch].astype(np.int32), of_batch])
 
         points: list[Point] = []
         stopping = stopping_of(used)
@@ -156,11 +168,11 @@ class FitTrainer:
         # them, holds exactly.
         def losses(labels: Any, probabilities: Any) -> Any:
             labels = keras.ops.cast(labels, "int32")
-            return losses_of(loss, labels[:, 0], probabilities, labels[:, 1:], used)
+            return shows.losses(loss, labels[:, 0], probabilities, labels[:, 1:])
 
         def accuracy(labels: Any, probabilities: Any) -> Any:
             labels = keras.ops.cast(labels, "int32")
-            right = heavier_labels(labels[:, 0], labels[:, 1:], used)
+            right = shows.heavier_labels(labels[:, 0], labels[:, 1:])
             return keras.ops.equal(keras.ops.cast(keras.ops.argmax(probabilities, axis=-1), "int32"), right)
 
         optimizer = build_optimizer(used)

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fortydays.train.augmentation import augments, covered, draws_of_epoch, mean_colour, moved, shown, views
+from fortydays.inputs.images import IMAGE, Images
+from fortydays.train.augmentation import Presentation, augments, covered, draws_of_epoch, moved, views
 from fortydays.train.order import batches_of_epoch
 from fortydays.train.recipe import Recipe
 
@@ -15,7 +16,7 @@ PICTURE = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]], np.uint8)
 
 
 def draws(recipe: Recipe, *, seed: int = 0, epoch: int = 0, order: Any = ORDER) -> Any:
-    return draws_of_epoch(recipe, seed=seed, epoch=epoch, order=order, examples=400, image_shape=(3, 3))
+    return draws_of_epoch(recipe, seed=seed, epoch=epoch, order=order, examples=400, shape=(3, 3))
 
 
 def show(images: Any, *drawn: tuple[int, ...]) -> Any:
@@ -91,23 +92,17 @@ def test_a_covered_square_may_stick_out(keras: Any) -> None:
 def test_colours_are_covered_with_the_mean_colour(keras: Any) -> None:
     images = np.zeros((1, 2, 2, 3), np.uint8)
     images[..., 0] = 255
-    fill = mean_colour(images)
-    assert fill.tolist() == [1.0, 0.0, 0.0]
-    found = np.array(
-        shown(
-            np.zeros((1, 2, 2, 3), np.uint8),
-            np.array([[0, 0, 0, 0, 0]], np.int32),
-            PLAIN.replace(cutout=1),
-            fill=fill,
-        )
-    )
+    shows = Presentation.of(Images(shape=(2, 2, 3)), PLAIN.replace(cutout=1), {IMAGE: images})
+    assert shows.fill.tolist() == [1.0, 0.0, 0.0]
+    black, drawn = np.zeros((1, 2, 2, 3), np.uint8), np.array([[0, 0, 0, 0, 0]], np.int32)
+    found = np.array(shows.shown({IMAGE: black}, drawn))
     assert found[0, 0, 0].tolist() == [1.0, 0.0, 0.0]
     assert found[0, 1].tolist() == [[0.0, 0.0, 0.0]] * 2
 
 
 @pytest.mark.parametrize(("name", "count"), [("none", 1), ("flip", 2), ("flip and shift", 6)])
 def test_test_views_weigh_one_together(name: str, count: int, keras: Any) -> None:
-    found = views(PICTURE[None], name)
+    found = views(Images(shape=(3, 3)), {IMAGE: PICTURE[None]}, name)
     assert len(found) == count
     assert sum(weight for _, weight in found) == 1
     assert np.array(found[0][0]) == pytest.approx(PICTURE[None] / 255)
@@ -116,5 +111,6 @@ def test_test_views_weigh_one_together(name: str, count: int, keras: Any) -> Non
 
 
 def test_the_shifted_test_views_look_one_pixel_up_and_one_down(keras: Any) -> None:
-    middles = [round(255 * float(np.array(view)[0, 1, 1])) for view, _ in views(PICTURE[None], "flip and shift")]
+    found = views(Images(shape=(3, 3)), {IMAGE: PICTURE[None]}, "flip and shift")
+    middles = [round(255 * float(np.array(view)[0, 1, 1])) for view, _ in found]
     assert middles == [5, 5, 9, 7, 1, 3]

@@ -1,5 +1,6 @@
 """How the program meets Keras: threads, precision, optimizers."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 from tiny_training import CLASSES, SIZE, linear, plain_convolutional
 
 from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.tasks.classification import Classification
+from fortydays.train.augmentation import in_numpy
 from fortydays.train.framework import (
     balanced_weights,
     build_loss,
@@ -19,6 +22,7 @@ from fortydays.train.framework import (
     set_variables,
 )
 from fortydays.train.recipe import OPTIMIZERS, Recipe
+from made_up_data import input_of
 
 OTHER_VALUES = {
     "momentum": 0.25,
@@ -34,6 +38,12 @@ OTHER_VALUES = {
     "output_rate": 3.0,
     "rest_momentum": 0.25,
 }
+
+
+def as_shown(array: Any) -> Callable[[], Any]:
+    """Images or numbers as a network gets them."""
+    examples = input_of(array)
+    return lambda: in_numpy(examples, examples.named(array))
 
 
 def test_another_number_of_threads_needs_another_process(keras: Any) -> None:
@@ -101,7 +111,9 @@ def test_losses_by_hand(keras: Any) -> None:
     recipe = Recipe(epochs=1)
 
     def loss(recipe: Recipe) -> list[float]:
-        found: list[float] = np.array(build_loss(recipe, CLASSES)(labels, probabilities)).tolist()
+        found: list[float] = np.array(
+            build_loss(recipe, Classification(classes=CLASSES))(labels, probabilities)
+        ).tolist()
         return found
 
     assert loss(recipe) == pytest.approx([-np.log(0.5), -np.log(0.8)], rel=1e-5)
@@ -164,7 +176,7 @@ def normalized() -> Any:
 
 def test_layers_that_adapt_see_the_training_images_as_the_network_does(keras: Any) -> None:
     images = np.array([[0, 255], [255, 255]], np.uint8)  # as numbers from 0 to 1: means 0.5 and 1
-    model = build_model(normalized, seed=0, precision="float32", images=images)
+    model = build_model(normalized, seed=0, precision="float32", seen=as_shown(images))
     assert np.array(model.layers[0](np.array([[0.5, 1.0], [1.0, 1.0]], np.float32))) == pytest.approx(
         np.array([[0, 0], [1, 0]])
     )
@@ -172,8 +184,14 @@ def test_layers_that_adapt_see_the_training_images_as_the_network_does(keras: An
 
 def test_layers_that_adapt_see_features_as_they_are(keras: Any) -> None:
     features = np.array([[0, 255], [255, 255]], np.float32)
-    model = build_model(normalized, seed=0, precision="float32", images=features)
+    model = build_model(normalized, seed=0, precision="float32", seen=as_shown(features))
     assert np.array(model.layers[0].mean).ravel() == pytest.approx([127.5, 255])
+
+
+def test_examples_are_made_only_for_layers_that_adapt(keras: Any) -> None:
+    made: list[str] = []
+    build_model(linear, seed=0, precision="float32", seen=lambda: made.append("examples"))
+    assert made == []
 
 
 def test_balanced_weights_by_hand() -> None:
@@ -186,11 +204,11 @@ def test_balanced_weights_by_hand() -> None:
 
 def test_the_training_loss_is_the_loss_unless_classes_are_weighted(keras: Any) -> None:
     labels, probabilities = np.array([0, 1], np.int32), np.array([[0.5, 0.5], [0.25, 0.75]], np.float32)
-    of_split = np.array([0, 1, 0, 0], np.uint8)
-    loss = build_loss(Recipe(epochs=1), 2)
-    assert build_training_loss(Recipe(epochs=1), loss, labels=of_split, num_classes=2) is loss
+    of_split, two = np.array([0, 1, 0, 0], np.uint8), Classification(classes=2)
+    loss = build_loss(Recipe(epochs=1), two)
+    assert build_training_loss(Recipe(epochs=1), loss, labels=of_split, task=two) is loss
     balanced = Recipe(epochs=1, class_weights="balanced")
-    weighted = build_training_loss(balanced, loss, labels=of_split, num_classes=2)
+    weighted = build_training_loss(balanced, loss, labels=of_split, task=two)
     assert np.array(weighted(labels, probabilities)) == pytest.approx([-2 / 3 * np.log(0.5), -2 * np.log(0.75)])
 
 
@@ -202,7 +220,7 @@ def test_a_layer_that_adapts_behind_others_sees_what_they_give(keras: Any) -> No
         )
 
     images = np.array([[0, 255], [255, 255]], np.uint8)  # rescaled: means 0 and 1
-    model = build_model(build, seed=0, precision="float32", images=images)
+    model = build_model(build, seed=0, precision="float32", seen=as_shown(images))
     assert np.array(model.layers[1].mean).ravel() == pytest.approx([0, 1])
 
 
@@ -212,12 +230,12 @@ def test_a_layer_inside_another_model_cannot_adapt_and_is_named(keras: Any) -> N
         return keras.Sequential([keras.Input((2,)), inner, keras.layers.Dense(3)])
 
     with pytest.raises(UsageError, match=r"The layer 'scale' \(Normalization\) cannot be adapted"):
-        build_model(build, seed=0, precision="float32", images=np.zeros((4, 2), np.uint8))
+        build_model(build, seed=0, precision="float32", seen=as_shown(np.zeros((4, 2), np.uint8)))
 
 
 def test_variables_given_later_carry_what_a_layer_adapted_to(keras: Any) -> None:
     images = np.array([[0, 255], [255, 255]], np.uint8)
-    adapted = build_model(normalized, seed=0, precision="float32", images=images)
+    adapted = build_model(normalized, seed=0, precision="float32", seen=as_shown(images))
     fresh = build_model(normalized, seed=1, precision="float32")
     set_variables(fresh, [np.array(v) for v in adapted.variables])
     inputs = np.array([[0.25, 0.75]], np.float32)

@@ -1,5 +1,6 @@
 """Examples that are no images: float32 numbers, which a network gets as they are."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +12,11 @@ from tiny_training import CLASSES, RECIPE, bits, linear
 
 from fortydays.base.errors import UsageError
 from fortydays.data.arrays import Split, TrainingData
+from fortydays.inputs.images import IMAGE, Images
 from fortydays.train.evaluation import Evaluator
 from fortydays.train.recipe import Recipe
 from fortydays.train.trainer import Trainer, values_of
+from made_up_data import data_of, split_of
 
 TrainerOf = Callable[..., Trainer]
 
@@ -24,12 +27,12 @@ def made_up_split(count: int, *, seed: int) -> Split:
     labels = random.integers(0, CLASSES, count).astype(np.uint8)
     features = random.normal(0, 3, (count, 1, 1, 8)).astype(np.float32)
     features[np.arange(count), 0, 0, labels] += 6
-    return Split(images=features, labels=labels)
+    return split_of(features, labels)
 
 
 @pytest.fixture(scope="module")
 def features() -> TrainingData:
-    return TrainingData(train=made_up_split(128, seed=1), validation=made_up_split(64, seed=2), num_classes=CLASSES)
+    return data_of(made_up_split(128, seed=1), made_up_split(64, seed=2), classes=CLASSES)
 
 
 def head() -> Any:
@@ -53,7 +56,7 @@ def with_normalization() -> Any:
 
 def answers(variables: list[NDArray[Any]], split: Split) -> NDArray[Any]:
     matrix, shift = (v.astype(np.float64) for v in variables)
-    logits = split.images.reshape(len(split), 8).astype(np.float64) @ matrix + shift
+    logits = split.array.reshape(len(split), 8).astype(np.float64) @ matrix + shift
     return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
 
 
@@ -67,7 +70,7 @@ def test_a_step_is_that_of_the_textbook_on_the_numbers_as_they_are(
     found = trainer.train(seed=0, recipe=recipe)
     truth = np.eye(CLASSES)[features.train.labels]
     slope = (answers(before, features.train) - truth) / 128
-    expected = before[0] - 0.1 * features.train.images.reshape(128, 8).T @ slope, before[1] - 0.1 * slope.sum(axis=0)
+    expected = before[0] - 0.1 * features.train.array.reshape(128, 8).T @ slope, before[1] - 0.1 * slope.sum(axis=0)
     for one, other in zip(expected, found.variables, strict=True):
         assert np.abs(one - other).max() < 1e-5
 
@@ -77,9 +80,17 @@ def test_evaluation_takes_them_as_they_are_and_fills_the_last_batch(
 ) -> None:
     trainer = trainer_of(head, RECIPE, features)
     expected = answers(list(trainer.train(seed=0, recipe=RECIPE).variables), features.validation)
-    evaluator = Evaluator(model=trainer.model, loss=trainer.loss, batch_size=50, test_views="none", convolutions=False)
+    evaluator = Evaluator(
+        model=trainer.model,
+        input=features.input,
+        task=features.task,
+        loss=trainer.loss,
+        batch_size=50,
+        test_views="none",
+        convolutions=False,
+    )
     found = evaluator.evaluate(features.validation)
-    assert np.abs(found.probabilities - expected).max() < 1e-5
+    assert np.abs(found.outputs - expected).max() < 1e-5
     assert found.accuracy == np.mean(expected.argmax(axis=1) == features.validation.labels)
 
 
@@ -98,10 +109,10 @@ def test_mixing_and_adapted_layers_work_on_them_and_both_engines_agree(features:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"flip": "random"}, "flip=random"),
+        ({"flip": "random"}, "flip='random'"),
         ({"shift": 1, "cutout": 1}, "shift=1, cutout=1"),
         ({"rotation": 15.0, "zoom": 0.1, "contrast": 0.2}, "rotation=15.0, zoom=0.1, contrast=0.2"),
-        ({"test_views": "flip"}, "test_views=flip"),
+        ({"test_views": "flip"}, "test_views='flip'"),
     ],
     ids=str,
 )
@@ -109,27 +120,24 @@ def test_what_is_for_images_only_is_refused(changes: dict[str, Any], told: str, 
     with pytest.raises(UsageError) as raised:
         Trainer(builder=head, recipe=RECIPE.replace(mixup=0.2, **changes), data=features)
     assert raised.value.message == (
-        f"The recipe changes images ({told}), but the examples are features (float32), not images (uint8)."
+        f"The recipe has {told}, but the dataset's examples are numbers, which cannot be changed in that way."
     )
-    assert raised.value.hint == "Leave these fields unset; of the augmentations, only mixup is for features."
+    assert raised.value.hint == "Leave these fields unset. For numbers there are: mixup."
 
 
 def test_numbers_of_another_kind_are_refused(data: TrainingData) -> None:
-    train = Split(images=data.train.images.astype(np.float64), labels=data.train.labels)
+    train = Split(inputs={IMAGE: data.train.array.astype(np.float64)}, labels=data.train.labels)
     with pytest.raises(UsageError) as raised:
-        Trainer(
-            builder=linear,
-            recipe=RECIPE,
-            data=TrainingData(train=train, validation=data.validation, num_classes=CLASSES),
-        )
+        Trainer(builder=linear, recipe=RECIPE, data=dataclasses.replace(data, train=train))
     assert raised.value.message == (
-        "The examples are float64; expected uint8 (pixels from 0 to 255) or float32 (features, taken as they are)."
+        "The training examples are not what the dataset says: "
+        "image is float64 of shape (6, 6); expected uint8 of (6, 6)."
     )
 
 
 def test_images_too_large_to_turn_are_refused(keras: Any) -> None:
-    large = Split(images=np.zeros((4, 1, 2049), np.uint8), labels=np.zeros(4, np.uint8))
-    data = TrainingData(train=large, validation=large, num_classes=CLASSES)
+    large = split_of(np.zeros((4, 1, 2049), np.uint8), np.zeros(4, np.uint8))
+    data = data_of(large, large, classes=CLASSES)
     for changes in ({"rotation": 1.0}, {"zoom": 0.1}):
         with pytest.raises(UsageError) as raised:
             Trainer(builder=linear, recipe=RECIPE.replace(batch_size=4, **changes), data=data)
@@ -139,9 +147,9 @@ def test_images_too_large_to_turn_are_refused(keras: Any) -> None:
 
 def flat(data: TrainingData) -> TrainingData:
     def of(split: Split) -> Split:
-        return Split(images=split.images.reshape(len(split), 8), labels=split.labels)
+        return split_of(split.array.reshape(len(split), 8), split.labels)
 
-    return TrainingData(train=of(data.train), validation=of(data.validation), num_classes=data.num_classes)
+    return data_of(of(data.train), of(data.validation), classes=data.task.classes)
 
 
 def of_a_row(*before: Any) -> Any:
@@ -169,9 +177,9 @@ def test_normalization_adapts_to_rows_of_a_table(keras: Any, features: TrainingD
 
 
 def test_rows_are_no_images(keras: Any, features: TrainingData) -> None:
-    with pytest.raises(UsageError, match=r"changes images \(shift=2\), but the examples are features"):
+    with pytest.raises(UsageError, match=r"has shift=2, but the dataset's examples are numbers"):
         Trainer(builder=of_a_row, recipe=RECIPE.replace(shift=2), data=flat(features))
-    whole = Split(images=np.zeros((64, 8), np.uint8), labels=features.validation.labels)
-    with pytest.raises(UsageError, match=r"Each example is uint8 of shape \(8,\); expected an image") as raised:
-        Trainer(builder=of_a_row, recipe=RECIPE, data=TrainingData(train=whole, validation=whole, num_classes=CLASSES))
-    assert raised.value.hint == "Give other numbers as float32: they are taken as they are."
+    whole = Split(inputs={IMAGE: np.zeros((64, 8), np.uint8)}, labels=features.validation.labels)
+    data = TrainingData(input=Images(shape=(2, 4)), task=features.task, train=whole, validation=whole)
+    with pytest.raises(UsageError, match=r"image is uint8 of shape \(8,\); expected uint8 of \(2, 4\)"):
+        Trainer(builder=of_a_row, recipe=RECIPE, data=data)

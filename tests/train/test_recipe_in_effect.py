@@ -57,7 +57,7 @@ def by_hand(
 ) -> tuple[list[NDArray[Any]], list[float]]:
     """Gradient descent on a softmax of one matrix, in NumPy: the weights and the losses before each step."""
     matrix, shift = (w.astype(np.float64) for w in weights)
-    images = data.train.images.reshape(len(data.train), -1) / 255
+    images = data.train.array.reshape(len(data.train), -1) / 255
     truth = np.eye(CLASSES)[data.train.labels]
     truth = truth * (1 - recipe.label_smoothing) + recipe.label_smoothing / CLASSES
     counts = np.bincount(data.train.labels)
@@ -129,9 +129,9 @@ def test_a_step_of_mixed_examples_is_that_of_mixed_images_and_labels(
     matrix, shift = (v.astype(np.float64) for v in values_of(trainer.model.variables))
     found = trainer.train(seed=0, recipe=recipe)
     order = batches_of_epoch(seed=0, epoch=0, examples=256, batch_size=256)
-    drawn = draws_of_epoch(recipe, seed=0, epoch=0, order=order, examples=256, image_shape=(6, 6))[0]
+    drawn = draws_of_epoch(recipe, seed=0, epoch=0, order=order, examples=256, shape=(6, 6))[0]
     partner, share = drawn[:, 8], drawn[:, 9:] / 2**16
-    images, labels = data.train.images[order[0]].reshape(256, -1) / 255, np.eye(CLASSES)[data.train.labels[order[0]]]
+    images, labels = data.train.array[order[0]].reshape(256, -1) / 255, np.eye(CLASSES)[data.train.labels[order[0]]]
     images, truth = (share * x + (1 - share) * x[partner] for x in (images, labels))
     logits = images @ matrix + shift
     answers = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)

@@ -6,23 +6,21 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fortydays.inputs.images import IMAGE, Images
+from fortydays.inputs.numbers import NUMBERS, Numbers
 from fortydays.train.augmentation import (
     DRAWN_IN_ALL,
     ONE,
+    Presentation,
     augments,
-    changes_of_images,
+    changes_of_examples,
     contrasted,
     draws_of_epoch,
-    heavier_labels,
+    in_numpy,
     interpolated,
-    losses_of,
-    mean_colour,
     mixed,
     moved,
     resampled,
-    scaled,
-    scaled_array,
-    shown,
 )
 from fortydays.train.order import batches_of_epoch
 from fortydays.train.recipe import Recipe
@@ -34,7 +32,7 @@ MIXED = PLAIN.replace(mixup=0.2)
 
 
 def draws(recipe: Recipe, *, seed: int = 0, epoch: int = 0) -> Any:
-    return draws_of_epoch(recipe, seed=seed, epoch=epoch, order=ORDER, examples=4000, image_shape=(4, 4))
+    return draws_of_epoch(recipe, seed=seed, epoch=epoch, order=ORDER, examples=4000, shape=(4, 4))
 
 
 def drawn(
@@ -151,8 +149,8 @@ def test_without_a_turn_and_a_zoom_resampling_is_moving(keras: Any) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (6, 5, 4, 3)).astype(np.uint8)
     how = [(m, d, r) for m in (0, 1) for d, r in ((0, 0), (2, -1), (-4, 3))]
     found = resampled(pictures, rows(*(drawn(mirrored=m, down=d, right=r) for m, d, r in how)))
-    expected = scaled(moved(pictures, np.array(how, np.int32)))
-    assert np.array(found) == pytest.approx(np.array(expected), abs=1e-7)
+    expected = np.array(moved(pictures, np.array(how, np.int32))) / np.float32(255)
+    assert np.array(found) == pytest.approx(expected, abs=1e-7)
 
 
 def test_an_image_is_mirrored_turned_and_then_shifted(keras: Any) -> None:
@@ -215,37 +213,43 @@ def test_losses_are_mixed_as_the_images_are_and_the_heavier_label_is_the_right_o
         return 10.0 * keras.ops.cast(labels, "float32") + 1.0
 
     # Of labels 0 and 1 by a quarter, 1 and 2 by halves, 2 and 0 by three quarters.
-    assert np.array(losses_of(loss, labels, probabilities, how, MIXED)).tolist() == [8.5, 16.0, 16.0]
-    assert np.array(heavier_labels(labels, how, MIXED)).tolist() == [1, 1, 2]
-    assert np.array(losses_of(loss, labels, probabilities, how, PLAIN)).tolist() == [1.0, 11.0, 21.0]
-    assert heavier_labels(labels, how, PLAIN) is labels
+    pictures = Images(shape=(4, 4))
+    mixing, plain = (Presentation.of(pictures, recipe, pictures.zeros(3)) for recipe in (MIXED, PLAIN))
+    assert np.array(mixing.losses(loss, labels, probabilities, how)).tolist() == [8.5, 16.0, 16.0]
+    assert np.array(mixing.heavier_labels(labels, how)).tolist() == [1, 1, 2]
+    assert np.array(plain.losses(loss, labels, probabilities, how)).tolist() == [1.0, 11.0, 21.0]
+    assert plain.heavier_labels(labels, how) is labels
 
 
 def test_contrast_comes_before_the_square_and_mixing_last(keras: Any) -> None:
     recipe = PLAIN.replace(contrast=0.5, cutout=1, mixup=1.0)
     images = np.array([[[0, 100, 200]], [[50, 50, 50]]], np.uint8)
     how = rows(drawn(contrast=0.5, partner=1, share=0.5), drawn(partner=0, share=1.0))  # the first pixel is covered
-    found = 255 * np.array(shown(images, how, recipe, fill=np.float32(1)))
+    shows = Presentation(input=Images(shape=(1, 3)), recipe=recipe, fill=np.float32(1))
+    found = 255 * np.array(shows.shown({IMAGE: images}, how))
     assert found.tolist() == [
         [pytest.approx([255, 75, 100], abs=1e-3)],
         [pytest.approx([255, 50, 50], abs=1e-3)],
     ]
 
 
-def test_features_are_shown_as_they_are_and_pixels_from_0_to_1(keras: Any) -> None:
+def test_numbers_are_shown_as_they_are_and_pixels_from_0_to_1(keras: Any) -> None:
     features = np.array([[[[300.0, -2.5]]], [[[1.0, 0.5]]]], np.float32)
-    assert np.array(scaled(features)).tolist() == features.tolist()
-    assert scaled_array(features) is features
-    assert scaled_array(np.array([51], np.uint8)).tolist() == [np.float32(0.2)]
-    assert np.array(shown(features, np.zeros((2, 0), np.int32), PLAIN, fill=mean_colour(features))).tolist() == (
-        features.tolist()
-    )
+    numbers, arrays = Numbers(shape=(1, 1, 2)), {NUMBERS: features}
+    plain = Presentation.of(numbers, PLAIN, arrays)
+    assert in_numpy(numbers, arrays) is features
+    assert np.array(plain.plain(arrays)).tolist() == features.tolist()
+    assert np.array(plain.shown(arrays, np.zeros((2, 0), np.int32))).tolist() == features.tolist()
     halves = rows(drawn(partner=1, share=0.5), drawn(partner=0, share=1.0))
-    found = np.array(shown(features, halves, MIXED, fill=mean_colour(features)))
+    found = np.array(Presentation.of(numbers, MIXED, arrays).shown(arrays, halves))
     assert found[:, 0, 0].tolist() == [[150.5, -1.0], [1.0, 0.5]]
+    picture, pixels = Images(shape=(1, 1)), {IMAGE: np.array([[[51]]], np.uint8)}
+    assert in_numpy(picture, pixels).tolist() == [[[np.float32(0.2)]]]
+    assert np.array(Presentation.of(picture, PLAIN, pixels).plain(pixels)) == pytest.approx(0.2)
 
 
-def test_the_changes_of_images_are_told_by_field_and_mixing_is_none_of_them() -> None:
-    assert changes_of_images(MIXED.replace(class_weights="balanced")) == {}
+def test_the_changes_of_examples_are_told_by_field() -> None:
+    assert changes_of_examples(PLAIN.replace(class_weights="balanced")) == {}
     changed = MIXED.replace(flip="random", rotation=5.0, test_views="flip")
-    assert changes_of_images(changed) == {"flip": "random", "rotation": 5.0, "test_views": "flip"}
+    expected = {"flip": "random", "rotation": 5.0, "mixup": 0.2, "test_views": "flip"}
+    assert changes_of_examples(changed) == expected

@@ -123,7 +123,7 @@ def test_in_a_new_process(builder: Any, tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(str(p) for p in Path(__file__).parents[:2])},
             check=False,
         )
 

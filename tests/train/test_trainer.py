@@ -178,7 +178,7 @@ def test_a_model_must_fit_the_data(keras: Any, data: TrainingData, pictures: Tra
     for builder, message in (
         (too_many_classes, r"The model's output has shape (None, 10); expected (None, 3), one probability for each"),
         (one_answer_a_row, r"The model's output has shape (None, 6, 3); expected (None, 3)"),
-        (no_input, "The model does not say which images it takes."),
+        (no_input, "The model does not say which examples it takes."),
     ):
         with pytest.raises(UsageError) as raised:
             Trainer(builder=builder, recipe=RECIPE, data=data)
@@ -186,7 +186,8 @@ def test_a_model_must_fit_the_data(keras: Any, data: TrainingData, pictures: Tra
     assert raised.value.hint == "Begin it with keras.Input((6, 6))."
     with pytest.raises(UsageError) as raised:
         Trainer(builder=linear, recipe=RECIPE, data=pictures)
-    assert raised.value.message == "The model's input has shape (6, 6); the dataset's examples are (6, 6, 1)."
+    assert raised.value.message == "The model's input has shape (6, 6); the dataset's images have image (6, 6, 1)."
+    assert raised.value.hint == "Begin it with keras.Input((6, 6, 1))."
 
 
 @pytest.mark.parametrize("when", ["built", "trained"])
@@ -209,6 +210,22 @@ def test_a_layer_that_cannot_compute_in_bfloat16_is_named_with_its_line(
     place = r"tests/train/test_trainer\.py, line \d+: The model cannot be built at the layer 'doubled' \(Doubled\): "
     assert re.search(place + "TypeError: .*float32 was expected", raised.value.message)
     assert 'set precision="float32" in the recipe' in raised.value.hint
+
+
+def test_a_trainer_makes_examples_into_numbers_only_for_layers_that_adapt(
+    keras: Any, data: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def normalized() -> Any:
+        layers = [keras.layers.Normalization(axis=None), *linear().layers]
+        return keras.Sequential([keras.Input((SIZE, SIZE)), *layers])
+
+    made: list[tuple[int, ...]] = []
+    in_numpy = engine.in_numpy
+    monkeypatch.setattr(engine, "in_numpy", lambda *given: made.append((found := in_numpy(*given)).shape) or found)
+    Trainer(builder=linear, recipe=RECIPE, data=data)
+    assert made == []  # of photographs they would take gigabytes
+    Trainer(builder=normalized, recipe=RECIPE, data=data)
+    assert made == [(256, SIZE, SIZE)]
 
 
 def test_parameters_are_the_numbers_the_optimizer_may_change(trainer_of: TrainerOf, pictures: TrainingData) -> None:
@@ -247,14 +264,26 @@ def test_evaluation_is_that_of_numpy_also_where_the_last_batch_is_not_full(
     trainer = trainer_of(linear, RECIPE, data)
     matrix, shift = (v.astype(np.float64) for v in trained(trainer, 0).variables)
     split = made_up_split(25, seed=9)
-    logits = split.images.reshape(25, -1) / 255 @ matrix + shift
+    logits = split.array.reshape(25, -1) / 255 @ matrix + shift
     answers = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    evaluator = Evaluator(model=trainer.model, loss=trainer.loss, batch_size=10, test_views="none", convolutions=False)
-    kept = Evaluator(model=trainer.model, loss=trainer.loss, batch_size=10, test_views="none", convolutions=False)
+
+    def in_tens() -> Evaluator:
+        return Evaluator(
+            model=trainer.model,
+            input=data.input,
+            task=data.task,
+            loss=trainer.loss,
+            batch_size=10,
+            test_views="none",
+            convolutions=False,
+        )
+
+    evaluator, kept = in_tens(), in_tens()
     kept.keep_on_device(split)
     for found in (trainer.evaluate(split), evaluator.evaluate(split), kept.evaluate(split)):
-        assert found.probabilities.shape == (25, CLASSES)
-        assert found.probabilities.dtype == np.float32
-        assert np.abs(found.probabilities - answers).max() < 1e-6
+        assert found.outputs.shape == (25, CLASSES)
+        assert found.outputs.dtype == np.float32
+        assert np.abs(found.outputs - answers).max() < 1e-6
         assert found.loss == pytest.approx(-np.log(answers[np.arange(25), split.labels]).mean(), rel=1e-5)
+        assert found.metrics == {"accuracy": found.accuracy}
         assert found.accuracy == np.mean(answers.argmax(axis=1) == split.labels)

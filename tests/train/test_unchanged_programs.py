@@ -1,8 +1,9 @@
 """Recipes that do without an augmentation compile to the program they compiled to before it existed.
 
-The digests were recorded by running this file (``python tests/train/test_unchanged_programs.py``) at the commit before
-rotation, zoom, contrast, mixup and class weights came. A digest is of all that decides a trial's bits on a machine:
-what is drawn for each image, the pixels that are shown, and every operation of the compiled steps with its constants.
+The digests were recorded by running this file (``PYTHONPATH=tests python tests/train/test_unchanged_programs.py``) at
+the commit before rotation, zoom, contrast, mixup and class weights came. A digest is of all that decides a trial's
+bits on a machine: what is drawn for each image, the pixels that are shown, and every operation of the compiled steps
+with its constants.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from tiny_training import RECIPE, convolutional, linear, made_up_data, penalized, with_dropout
 
-from fortydays.train.augmentation import draws_of_epoch, mean_colour, shown
+from fortydays.train.augmentation import Presentation, draws_of_epoch
 from fortydays.train.backends import tensorflow_layers
 from fortydays.train.order import batches_of_epoch
 from fortydays.train.recipe import Recipe
@@ -69,13 +70,14 @@ def data_for(builder: Callable[[], Any]) -> Any:
 
 def pixels(case: str) -> str:
     builder, recipe = CASES[case]
-    train = data_for(builder).train
+    data = data_for(builder)
+    train, shows = data.train, Presentation.of(data.input, recipe, data.train.inputs)
     digest = hashlib.sha256()
     for epoch in (0, 3):
         order = batches_of_epoch(seed=5, epoch=epoch, examples=len(train), batch_size=recipe.batch_size)
-        shape = train.images.shape[1:]
-        drawn = draws_of_epoch(recipe, seed=5, epoch=epoch, order=order, examples=len(train), image_shape=shape)
-        seen = shown(train.images[order[0]], drawn[0], recipe, fill=mean_colour(train.images))
+        shape = train.array.shape[1:]
+        drawn = draws_of_epoch(recipe, seed=5, epoch=epoch, order=order, examples=len(train), shape=shape)
+        seen = shows.shown(train.rows(order[0]).inputs, drawn[0])
         digest.update(str((drawn.dtype, drawn.shape)).encode() + drawn.tobytes())
         # Dividing by 255, the backends differ in the last bit.
         digest.update(np.rint(255_000 * np.array(seen, np.float64)).astype(np.int32).tobytes())
@@ -138,7 +140,7 @@ def jax_program(trainer: Trainer, recipe: Recipe) -> str:
     groups = (trainer.model.trainable_variables, trainer.model.non_trainable_variables, trainer.optimizer.variables)
     state = tuple([v.value for v in group] for group in groups)
     train = trainer._backend.on_device(trainer._data.train)
-    lowered = trainer._epoch._run.lower(state, train.images, train.labels, order, drawn, *rest)  # type: ignore[attr-defined]
+    lowered = trainer._epoch._run.lower(state, train.inputs, train.labels, order, drawn, *rest)  # type: ignore[attr-defined]
     return str(lowered.as_text())
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from fortydays.data.arrays import Split, TrainingData
 from fortydays.train.recipe import Recipe
+from made_up_data import data_of, split_of
 
 CLASSES = 3
 SIZE = 6
@@ -21,14 +22,14 @@ def made_up_split(count: int, *, seed: int, channels: tuple[int, ...] = ()) -> S
     images = random.integers(0, 160, (count, SIZE, SIZE)).astype(np.uint8)
     for image, label in zip(images, labels, strict=True):
         image[2 * label : 2 * label + 2] += 60
-    return Split(images=images.reshape(count, SIZE, SIZE, *channels), labels=labels)
+    return split_of(images.reshape(count, SIZE, SIZE, *channels), labels)
 
 
 def made_up_data(train: int = 256, *, channels: tuple[int, ...] = ()) -> TrainingData:
-    return TrainingData(
-        train=made_up_split(train, seed=1, channels=channels),
-        validation=made_up_split(64, seed=2, channels=channels),
-        num_classes=CLASSES,
+    return data_of(
+        made_up_split(train, seed=1, channels=channels),
+        made_up_split(64, seed=2, channels=channels),
+        classes=CLASSES,
     )
 
 
@@ -37,9 +38,7 @@ def misleading_data() -> TrainingData:
     train = made_up_split(64, seed=3)
     wrong = np.random.default_rng(4).random(64) < 0.5
     labels = np.where(wrong, (train.labels + 1) % CLASSES, train.labels).astype(np.uint8)
-    return TrainingData(
-        train=Split(images=train.images, labels=labels), validation=made_up_split(64, seed=2), num_classes=CLASSES
-    )
+    return data_of(split_of(train.array, labels), made_up_split(64, seed=2), classes=CLASSES)
 
 
 def linear() -> Any:

@@ -6,7 +6,7 @@ not a :class:`FortydaysError` is a defect of the program, never the user's mista
 
 import difflib
 from collections.abc import Iterable
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import Any
 
 from fortydays.base.text import shown
@@ -107,3 +107,24 @@ def unknown_name(
         name=given,
         hint=hint or (f"Known: {', '.join(names)}." if names else f"No {kind} exists yet."),
     )
+
+
+class Problem(Enum):
+    """What is wrong with content that cannot be read."""
+
+    UNKNOWN = "it is of another kind than is read here"
+    TOO_LARGE = "it is too large"
+    DAMAGED = "it is damaged"
+
+
+class UnreadableContentError(FortydaysError):
+    """Content of a file or a request that gives no arrays for a network.
+
+    Args:
+        problem: what is wrong.
+        message: the same in words, with what was found and what was expected.
+    """
+
+    def __init__(self, problem: Problem, message: str) -> None:
+        super().__init__(message)
+        self.problem = problem

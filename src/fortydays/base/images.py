@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.base.errors import FortydaysError
+from fortydays.base.errors import FortydaysError, Problem, UnreadableContentError
 from fortydays.base.image_parts import check_parts, orientation_in, without_ballast
 
 if TYPE_CHECKING:
@@ -56,7 +56,10 @@ class Reason(Enum):
     RANGE = "its pixel values fill none of the ranges 0 to 1, 0 to 255 and 0 to 65,535"
 
 
-class UnreadableImageError(FortydaysError):
+_PROBLEMS = {Reason.UNKNOWN: Problem.UNKNOWN, Reason.TOO_LARGE: Problem.TOO_LARGE}
+
+
+class UnreadableImageError(UnreadableContentError):
     """A file that gives no pixels.
 
     Args:
@@ -65,7 +68,7 @@ class UnreadableImageError(FortydaysError):
     """
 
     def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
+        super().__init__(_PROBLEMS.get(reason, Problem.DAMAGED), message)
         self.reason = reason
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fortydays.data.photographs import PhotographsSpec
     from fortydays.data.spec import DatasetSpec
     from fortydays.data.store import Verification
+    from fortydays.inputs.input import Input
 
 app = typer.Typer(no_args_is_help=True, help="List, get and check the datasets; keep versions of your own data.")
 
@@ -36,7 +37,7 @@ def list_datasets(as_json: _Json = False) -> None:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("dataset")
-    table.add_column("image")
+    table.add_column("shape")
     for heading in ("classes", "train", "validation", "test", "download"):
         table.add_column(heading, justify="right")
     table.add_column("cached")
@@ -44,7 +45,7 @@ def list_datasets(as_json: _Json = False) -> None:
         splits, download = row["splits"], row["download_bytes"]
         table.add_row(
             row["name"],
-            "x".join(map(str, row["image_shape"])),
+            "x".join(map(str, row["shape"])),
             str(len(row["classes"])),
             *("" if splits[split] is None else f"{splits[split]:,}" for split in ("train", "validation", "test")),
             size_in_words(download) if download else "none",
@@ -168,7 +169,7 @@ def _description(spec: "DatasetSpec", settings: Settings) -> dict[str, Any]:
         "title": spec.title,
         "version": spec.version,
         "digest": spec.digest,
-        "image_shape": list(spec.image_shape),
+        **_shown(spec.input),
         "classes": list(spec.classes),
         "splits": {"train": spec.sizes.train, "validation": spec.sizes.validation, "test": spec.sizes.test},
         "split_version": spec.split_version,
@@ -179,6 +180,11 @@ def _description(spec: "DatasetSpec", settings: Settings) -> dict[str, Any]:
         "cached": store.cached(spec, settings),
         "path": str(store.path(spec, settings)),
     }
+
+
+def _shown(input: "Input") -> dict[str, Any]:
+    """What examples are, and the shape of the first array of one."""
+    return {"input": input.summary(), "shape": list(input.arrays[0].shape)}
 
 
 def _row(name: str, settings: Settings) -> dict[str, Any]:
@@ -197,13 +203,14 @@ def _row(name: str, settings: Settings) -> dict[str, Any]:
 def _photographs(spec: "PhotographsSpec", settings: Settings) -> dict[str, Any]:
     """What is known of a public collection of photographs; its splits are made when it is first used."""
     from fortydays.data import photographs
+    from fortydays.inputs.images import Images
 
     return {
         "name": spec.name,
         "title": spec.title,
         "version": spec.version,
         "digest": spec.digest,
-        "image_shape": [photographs.SIDE, photographs.SIDE, 3],
+        **_shown(Images(shape=(photographs.SIDE, photographs.SIDE, 3))),
         "classes": list(spec.classes),
         "splits": {"train": None, "validation": None, "test": None},
         "split_version": spec.split_version,

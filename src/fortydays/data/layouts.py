@@ -18,12 +18,14 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base.errors import DataError
+from fortydays.inputs.images import IMAGE
+from fortydays.inputs.input import Arrays, Input
 
 _MAX_MEMBERS = 1_000
 _SPARE_BYTES = 16 * 2**20  # what an archive may hold besides the files of the layout: readme, licence, scripts
@@ -38,24 +40,39 @@ class Examples:
     """All examples of a dataset in their published order: the official training part, then the test part.
 
     Attributes:
-        images: uint8, shape (n, height, width) or (n, height, width, channels).
+        inputs: the arrays of the dataset's input, each of shape (n, ...).
         labels: uint8, shape (n,).
     """
 
-    images: NDArray[np.uint8]
+    inputs: Arrays
     labels: NDArray[np.uint8]
 
+    @property
+    def images(self) -> NDArray[np.uint8]:
+        """Of images: uint8, shape (n, height, width) or (n, height, width, channels)."""
+        return self.inputs[IMAGE]
 
-def blank_examples(count: int, image_shape: tuple[int, ...]) -> Examples:
+    @property
+    def stored(self) -> dict[str, NDArray[Any]]:
+        """All arrays by the names that files of them have: "images", for instance, and "labels"."""
+        return {**{stored_as(name): array for name, array in self.inputs.items()}, "labels": self.labels}
+
+
+def stored_as(name: str) -> str:
+    """What files of an input's array are called: the plural of its name."""
+    return f"{name.removesuffix('s')}s"
+
+
+def blank_examples(count: int, of: Input) -> Examples:
     """Zeroed arrays for a layout to write into."""
-    return Examples(images=np.zeros((count, *image_shape), np.uint8), labels=np.zeros(count, np.uint8))
+    return Examples(inputs=of.blank(count), labels=np.zeros(count, np.uint8))
 
 
 def digest_of(examples: Examples) -> str:
-    """The dataset's digest: SHA-256, in hexadecimal, over names, dtypes, shapes and bytes of both arrays."""
+    """The dataset's digest: SHA-256, in hexadecimal, over names, dtypes, shapes and bytes of all arrays."""
     digest = hashlib.sha256()
-    for name, array in (("images", examples.images), ("labels", examples.labels)):
-        digest.update(f"{name} uint8 {'x'.join(str(size) for size in array.shape)}\n".encode())
+    for name, array in examples.stored.items():
+        digest.update(f"{name} {array.dtype} {'x'.join(str(size) for size in array.shape)}\n".encode())
         digest.update(np.ascontiguousarray(array).reshape(-1).data)
     return digest.hexdigest()
 

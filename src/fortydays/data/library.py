@@ -23,7 +23,6 @@ class Description:
     licence: str
     version: int = 1
     split_version: int = SPLIT_VERSION
-    strokes: bool = False
 
 
 Described = DatasetSpec | PhotographsSpec | Description

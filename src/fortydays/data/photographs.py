@@ -67,7 +67,6 @@ class PhotographsSpec:
         citation: whom to cite.
         archives: where it can be had, in the order to try.
         split_version: number of the rule that divides it.
-        strokes: no: photographs are not drawn.
     """
 
     name: str
@@ -81,7 +80,6 @@ class PhotographsSpec:
     citation: str
     archives: tuple[Archive, ...]
     split_version: int = SPLIT_VERSION
-    strokes: bool = False
 
 
 PHOTOGRAPHS: Mapping[str, PhotographsSpec] = MappingProxyType(

@@ -7,6 +7,7 @@ from fortydays.data.layouts import Layout
 from fortydays.data.places import Installed, Remote
 from fortydays.data.published import PublishedFile
 from fortydays.data.splits import SplitSizes
+from fortydays.inputs.input import Input
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,7 @@ class DatasetSpec:
         training_digest: the same over the train and validation examples, as the cache stores them.
         test_digest: the same over the test examples.
         classes: the classes' names; position is label.
-        image_shape: (height, width) or (height, width, channels).
+        input: what its examples are.
         official_train: examples in the official training part (all, where there is no official test part).
         official_test: examples in the official test part; 0 if there is none.
         sizes: examples in each split.
@@ -76,8 +77,6 @@ class DatasetSpec:
         citation: whom to cite.
         download_bytes: about how much the first remote place sends; 0 if nothing is downloaded.
         sources: the forms in which it is published, in the order to try.
-        strokes: whether its images are light strokes on a dark ground, centred by their mass, as MNIST's digits are;
-            what is drawn dark on light has to be turned into that before a model of it is asked.
     """
 
     name: str
@@ -87,7 +86,7 @@ class DatasetSpec:
     training_digest: str
     test_digest: str
     classes: tuple[str, ...]
-    image_shape: tuple[int, ...]
+    input: Input
     official_train: int
     official_test: int
     sizes: SplitSizes
@@ -96,7 +95,6 @@ class DatasetSpec:
     citation: str
     download_bytes: int
     sources: tuple[Source, ...]
-    strokes: bool = False
 
     @property
     def count(self) -> int:

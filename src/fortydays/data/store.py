@@ -28,10 +28,11 @@ from fortydays.base.settings import Settings
 from fortydays.data import catalog
 from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
 from fortydays.data.download import PATIENT, Limits
-from fortydays.data.layouts import DamagedSourceError, Examples, blank_examples, digest_of, read
+from fortydays.data.layouts import DamagedSourceError, Examples, blank_examples, digest_of, read, stored_as
 from fortydays.data.published import Search
 from fortydays.data.spec import DatasetSpec
 from fortydays.data.splits import split_indices
+from fortydays.tasks.classification import Classification
 
 _PARTS = ("training", "test")
 
@@ -74,8 +75,9 @@ def cached(dataset: str | DatasetSpec, settings: Settings) -> bool:
         UsageError: there is no dataset of that name.
         StorageError: the cache cannot be looked into.
     """
-    folder = path(dataset, settings)
-    return all(files.is_file(folder / f"{part}_{kind}.npy") for part in _PARTS for kind in ("images", "labels"))
+    spec, folder = _spec(dataset), path(dataset, settings)
+    names = [*(stored_as(array.name) for array in spec.input.arrays), "labels"]
+    return all(files.is_file(folder / f"{part}_{name}.npy") for part in _PARTS for name in names)
 
 
 def load(
@@ -169,22 +171,27 @@ def _open(folder: Path, spec: DatasetSpec) -> Dataset:
                 f"The cached dataset {spec.name!r} in {folder} is damaged: {problem}.",
                 hint=f"Set it aside and fetch it again with: forty data get {spec.name}",
             )
-        test = _arrays(folder, spec, "test")
-        return Split(images=test.images, labels=test.labels)
+        return _split(folder, spec, "test")
 
-    training, size = _arrays(folder, spec, "training"), spec.sizes.train
+    training, size = _split(folder, spec, "training"), spec.sizes.train
     return Dataset(
         name=spec.name,
         digest=spec.digest,
         split_version=spec.split_version,
         classes=spec.classes,
         training=TrainingData(
-            train=Split(images=training.images[:size], labels=training.labels[:size]),
-            validation=Split(images=training.images[size:], labels=training.labels[size:]),
-            num_classes=len(spec.classes),
+            input=spec.input,
+            task=Classification(classes=len(spec.classes)),
+            train=training.rows(slice(size)),
+            validation=training.rows(slice(size, None)),
         ),
         test=SealedSplit(read_test),
     )
+
+
+def _split(folder: Path, spec: DatasetSpec, part: str) -> Split:
+    found = _arrays(folder, spec, part)
+    return Split(inputs=found.inputs, labels=found.labels)
 
 
 def _arrays(folder: Path, spec: DatasetSpec, part: str) -> Examples:
@@ -194,16 +201,21 @@ def _arrays(folder: Path, spec: DatasetSpec, part: str) -> Examples:
         DamagedSourceError: a file is not an array of the expected shape and dtype.
     """
     rows = spec.sizes.test if part == "test" else spec.sizes.train + spec.sizes.validation
-    found = []
-    for name, shape in ((f"{part}_images.npy", (rows, *spec.image_shape)), (f"{part}_labels.npy", (rows,))):
+
+    def read(name: str, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
         try:
             array = np.load(folder / name, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise DamagedSourceError(f"{name} cannot be read: {error}") from error
-        if array.shape != shape or array.dtype != np.uint8 or not array.flags.c_contiguous:
-            raise DamagedSourceError(f"{name} is {array.dtype} {array.shape}, expected uint8 {shape}")
-        found.append(np.asarray(array))
-    return Examples(images=found[0], labels=found[1])
+        if array.shape != shape or array.dtype != dtype or not array.flags.c_contiguous:
+            raise DamagedSourceError(f"{name} is {array.dtype} {array.shape}, expected {dtype} {shape}")
+        return np.asarray(array)
+
+    inputs = {
+        array.name: read(f"{part}_{stored_as(array.name)}.npy", array.dtype, (rows, *array.shape))
+        for array in spec.input.arrays
+    }
+    return Examples(inputs=inputs, labels=read(f"{part}_labels.npy", "uint8", (rows,)))
 
 
 def _problem(folder: Path, spec: DatasetSpec, part: str, *, look_only: bool = False) -> str:
@@ -250,7 +262,7 @@ def _fetch(spec: DatasetSpec, settings: Settings, folder: Path, progress: Progre
         progress=progress,
     )
     for candidate in search.candidates():
-        source, examples = spec.sources[candidate.group], blank_examples(spec.count, spec.image_shape)
+        source, examples = spec.sources[candidate.group], blank_examples(spec.count, spec.input)
         try:
             read(candidate.paths, source.layout, examples, inside=source.inside)
             if (found := digest_of(examples)) != spec.digest:
@@ -275,8 +287,8 @@ def _write(spec: DatasetSpec, examples: Examples, folder: Path) -> None:
     )
     with files.folder_built_whole(folder) as building:
         for part, rows in zip(_PARTS, (np.concatenate([split.train, split.validation]), split.test), strict=True):
-            _write_array(building / f"{part}_images.npy", examples.images[rows])
-            _write_array(building / f"{part}_labels.npy", examples.labels[rows])
+            for name, array in examples.stored.items():
+                _write_array(building / f"{part}_{name}.npy", array[rows])
 
 
 def _write_array(target: Path, array: NDArray[Any]) -> None:

@@ -55,7 +55,7 @@ class _Storage(NamedTuple):
 
     key: str
     dtype: np.dtype[Any]
-    count: int
+    size: int
 
 
 class _Tensor(NamedTuple):
@@ -88,7 +88,7 @@ class _Unpickler(pickle.Unpickler):
 
 def _array(tensor: _Tensor, numbers: bytes) -> NDArray[Any]:
     size = tensor.storage.dtype.itemsize
-    if len(numbers) != tensor.storage.count * size:
+    if len(numbers) != tensor.storage.size * size:
         raise UnreadableCheckpointError("it is cut off")
     # NumPy refuses what does not lie within the bytes.
     view: NDArray[Any] = np.ndarray(

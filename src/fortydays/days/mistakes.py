@@ -84,7 +84,7 @@ def _in_words(error: BaseException, module: ModuleType) -> FortydaysError:
         return wrong
     if isinstance(error, TypeError):
         return _of_call(error, module) or UsageError(_text(error))
-    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType) and error.name:
         return _named(UsageError(f"{error.obj.__name__} has no {error.name!r}."), error.name, vars(error.obj))
     if isinstance(error, NameError) and error.name:
         return _named(UsageError(f"The name {error.name!r} is not defined."), error.name, vars(module))

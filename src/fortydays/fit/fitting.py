@@ -311,7 +311,7 @@ def _fit(
         progress=progress,
     )
     model = trained_model(run, variant, trial["seed"])
-    logits = logits_of(model, np.asarray(heads.dataset.training.validation.images))
+    logits = logits_of(model, np.asarray(heads.dataset.training.validation.array))
     labels = np.asarray(heads.dataset.training.validation.labels).astype(np.intp)
     cooled = temperature(logits, labels)
     unknown = unknown_threshold(softmax(logits, temperature=cooled))
@@ -611,7 +611,7 @@ def _from_features(
     training = pooled.dataset.training
     # The test split was opened when the trials had ended; a wrong label in it is worth knowing, too.
     parts = {"train": training.train, "validation": training.validation, "test": pooled.dataset.test.open()}
-    train, validation, test = (np.asarray(split.images).reshape(len(split), -1) for split in parts.values())
+    train, validation, test = (np.asarray(split.array).reshape(len(split), -1) for split in parts.values())
     places = np.concatenate([kept.of(name) for name in parts])
     labels = kept.labels[places]
     group_of = {path: number for number, group in enumerate(inspection.near) for path in group}

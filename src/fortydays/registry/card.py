@@ -1,6 +1,5 @@
 """The card of a model version: what it is, what it can do and cannot, and how to call it. All of it from evidence."""
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,19 +11,19 @@ from numpy.typing import NDArray
 from fortydays.base import files
 from fortydays.base.settings import Settings, keep_matplotlib_in_workspace
 from fortydays.base.text import counted
-from fortydays.data.arrays import Split
+from fortydays.data.arrays import Dataset
 from fortydays.data.own.dataset import label_of
 from fortydays.registry.contents import CARD_FILE, PICTURE_FILE
 from fortydays.registry.scratch import scratch
-from fortydays.study.design import Shown
-from fortydays.study.exhibits import confident_mistakes
+from fortydays.study.exhibits import surest_mistakes
 
 if TYPE_CHECKING:
     from fortydays.registry.catalog import Catalog, Version
 
 _PICTURES = 15
 _COLUMNS = 5
-_SIDE = 160
+_WORDS = 120
+"""Characters of an example in words."""
 
 _TEMPLATE = """---
 {{ card_data }}
@@ -32,7 +31,7 @@ _TEMPLATE = """---
 
 # {{ name }}
 
-It takes a picture of {{ shape }} and gives the probability of each of {{ classes | length }} classes. It has
+It takes {{ input.title }} and gives the probability of each of {{ classes | length }} classes. It has
 {{ trial.parameters | thousands }} parameters and was trained by the study *{{ study.title }}*
 {%- if study.day %} of day {{ study.day }}{% endif %}, variant *{{ study.variant }}*
 {%- if study.description %} ({{ study.description }}){% endif %}, with seed {{ trial.seed }}: the best on the
@@ -77,6 +76,13 @@ Of {{ dataset.test | thousands }} test images, {{ mistakes | thousands }} are an
 {%- if has_pictures %} Those it was surest about, each with what it is → what the model said:
 
 ![The most confident mistakes]({{ picture }})
+{%- elif in_words %} Those it was surest about, each with what it is → what the model said:
+
+| mistake | what the model saw |
+|---|---|
+{% for row in in_words -%}
+| {{ row.label }} | {{ row.words }} |
+{% endfor %}
 {%- endif %}
 
 ## Limits
@@ -102,13 +108,17 @@ Of {{ dataset.test | thousands }} test images, {{ mistakes | thousands }} are an
 import numpy as np, onnxruntime
 
 session = onnxruntime.InferenceSession("model.onnx")
-images = np.zeros((1, {{ evaluation_shape | join(", ") }}), np.uint8)  # pixels from 0 to 255, any number of images
-(probabilities,) = session.run(["probabilities"], {"image": images})
+inputs = {  # any number of {{ input.NOUN }}s
+{%- for spec in input.arrays %}
+    "{{ spec.name }}": np.zeros((1, {{ spec.shape | join(", ") }}), "{{ spec.dtype }}"),
+{%- endfor %}
+}
+(probabilities,) = session.run(["probabilities"], inputs)
 ```
 
-`labels.json` has the classes in the order of the probabilities; `preprocessing.json` says how any picture becomes
-such an image.
-{%- if strokes %} Strokes are light on dark here: draw dark on light, and it has to be inverted first.{% endif %}
+`labels.json` has the classes in the order of the probabilities; `preprocessing.json` says how any {{ input.NOUN }}
+becomes such arrays.
+{%- if input.note %} {{ input.note }}{% endif %}
 
 ## What it is made of
 
@@ -129,9 +139,7 @@ def write_card(
     evaluation: Mapping[str, Any],
     claims: Sequence[Mapping[str, Any]],
     probabilities: NDArray[np.float32],
-    test: Split,
-    classes: Sequence[str],
-    strokes: bool = False,
+    dataset: Dataset,
     confidence: Mapping[str, Any] | None = None,
 ) -> None:
     """Write ``README.md``, a model card as model hubs know it, and the picture it shows, into a folder.
@@ -143,14 +151,13 @@ def write_card(
         evaluation: what was measured on validation data.
         claims: of the study, with their verdicts.
         probabilities: the trial's answers on the test split, kept since it was trained, shape (n, classes).
-        test: the test split, for the classes and pictures of what was answered.
-        classes: names of the labels.
-        strokes: whether the images are light strokes on a dark ground.
+        dataset: whose test split has the classes and pictures of what was answered.
         confidence: what :data:`~fortydays.registry.contents.CONFIDENCE_FILE` holds, where the version has it.
 
     Raises:
         StorageError: the folder cannot be written.
     """
+    test, classes = dataset.test.open(), dataset.classes
     labels = np.asarray(test.labels)
     right = probabilities.argmax(axis=1) == labels
     per_class: list[dict[str, Any]] = [
@@ -158,39 +165,34 @@ def write_card(
         for k, each in enumerate(classes)
         if np.any(labels == k)
     ]
-    exhibit = confident_mistakes(variant=lineage["study"]["variant"], count=_PICTURES, side=_SIDE).make(
-        Shown(
-            variant=lineage["study"]["variant"],
-            seed=lineage["trial"]["seed"],
-            model=None,  # this exhibit looks at the answers alone
-            test=test,
-            probabilities=probabilities,
-            classes=tuple(classes),
-        )
-    )
-    pictures = exhibit["pictures"]
+    input, pictures, in_words = dataset.training.input, [], []
+    for place, label in surest_mistakes(probabilities, labels, classes, most=_PICTURES):
+        example = {name: array[place] for name, array in test.inputs.items()}
+        picture = input.picture(example)
+        if picture is None:
+            in_words.append({"label": label, "words": _short(input.words(example))})
+        else:
+            pictures.append((picture, label))
     if pictures:
         files.write_bytes(folder / PICTURE_FILE, _sheet(pictures))
-    shape = test.images.shape[1:]
     text = _render(
         name=name,
-        shape=f"{' x '.join(map(str, shape[:2]))} {'color' if len(shape) == 3 else 'grey'} pixels",
+        input=input,
         study=lineage["study"],
         trial=lineage["trial"],
         metrics=lineage["trial"]["metrics"],
         dataset=lineage["dataset"],
         evaluation=evaluation,
-        evaluation_shape=shape,
         per_class=per_class,
         claims=claims,
         mistakes=int(np.sum(~right)),
         has_pictures=bool(pictures),
+        in_words=in_words,
         numbers=_numbers(lineage, evaluation),
         parts=_parts(lineage),
         picture=PICTURE_FILE,
         classes=classes,
         worst=min(per_class, key=lambda row: row["right"]) if per_class else None,
-        strokes=strokes,
         confidence=confidence,
     )
     files.write_text(folder / CARD_FILE, text)
@@ -309,7 +311,13 @@ def _environment() -> Any:
     return environment
 
 
-def _sheet(pictures: Sequence[Mapping[str, Any]]) -> bytes:
+def _short(words: str) -> str:
+    """The beginning of what a model saw, as a cell of a table."""
+    cut = words if len(words) <= _WORDS else f"{words[:_WORDS]}..."
+    return cut.replace("|", "/").replace("\n", " ")
+
+
+def _sheet(pictures: Sequence[tuple[NDArray[np.uint8], str]]) -> bytes:
     """Pictures with their labels under them, as one PNG file."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -321,16 +329,9 @@ def _sheet(pictures: Sequence[Mapping[str, Any]]) -> bytes:
     for number, axes in enumerate(figure.subplots(rows, _COLUMNS, squeeze=False).flat):
         axes.axis("off")
         if number < len(pictures):
-            image = _pixels(pictures[number]["png"])
+            image, label = pictures[number]
             axes.imshow(image, cmap="gray" if image.ndim == 2 else None, interpolation="nearest")
-            axes.set_title(pictures[number]["label"].replace(" → ", " →\n"), y=-0.32, fontsize=8)
+            axes.set_title(label.replace(" → ", " →\n"), y=-0.32, fontsize=8)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
     return buffer.getvalue()
-
-
-def _pixels(png: str) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(base64.b64decode(png)), formats=("PNG",)) as image:
-        return np.asarray(image)

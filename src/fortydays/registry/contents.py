@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fortydays.base.arrays import arrays_from
 from fortydays.base.errors import StorageError, UsageError
+from fortydays.inputs.input import Arrays, Input, check_arrays, count_of
+from fortydays.inputs.kinds import read_input
 from fortydays.registry import package
 from fortydays.registry.inference import LARGEST, OnnxModel, read_signature
 from fortydays.registry.names import check_name
@@ -42,9 +43,6 @@ MOST_SAMPLES = 20
 
 CONFIDENCE_SCHEMA = 1
 """Version of what :data:`CONFIDENCE_FILE` holds: "schema_version" and the fields of :class:`Confidence`."""
-
-_LARGEST_SIDE = 4096
-"""Pixels of a model's input, upwards or sideways."""
 
 _LARGEST = {ONNX_FILE: LARGEST, GOLDEN_FILE: 100_000_000, CARD_FILE: 1_000_000, PICTURE_FILE: 20_000_000}
 _LARGEST_DOCUMENT = 5_000_000
@@ -92,38 +90,32 @@ class Bundle:
         name: of the model.
         version: its number in the registry.
         classes: what its probabilities are of, in their order.
-        strokes: whether its images are light strokes on a dark ground, centred by their mass, as MNIST's digits are.
+        input: what it takes.
         model: ready to answer.
         card: the model card, Markdown with a front matter.
         picture: the card's picture as PNG, or b"".
         lineage: what it is made of, as JSON values.
         confidence: below which probability its answers are unknown, where that was measured.
-        samples: an image of each class that the model has not learned from, by the class's place; of older bundles
-            none, whose golden images have no labels.
+        samples: the arrays of an example of each class that the model has not learned from, by the class's place; of
+            older bundles none, whose golden examples have no labels.
     """
 
     manifest: Manifest
     name: str
     version: int
     classes: tuple[str, ...]
-    strokes: bool
+    input: Input
     model: OnnxModel
     card: str
     picture: bytes
     lineage: Mapping[str, Any]
     confidence: Confidence | None = None
-    samples: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict, compare=False)
+    samples: Mapping[int, Arrays] = field(default_factory=dict, compare=False)
 
     @property
     def unknown_below(self) -> float | None:
         """An answer is marked as unknown where its highest probability is below this; None where nothing is."""
         return self.confidence.unknown_below if self.confidence else None
-
-    @property
-    def image(self) -> tuple[int, int, int]:
-        """Height, width and channels of what the model takes."""
-        height, width, *channels = self.model.signature.image
-        return height, width, channels[0] if channels else 1
 
 
 def open_bundle(folder: Path, *, threads: int) -> Bundle:
@@ -161,12 +153,15 @@ def open_bundle(folder: Path, *, threads: int) -> Bundle:
         raise _no_bundle(folder, f"its manifest does not say which version it is, from 1 to {_MOST_VERSION:,}")
     documents = {file: _document(folder, file, content[file]) for file in wanted if file.endswith(".json")}
     signature = read_signature(content[ONNX_FILE])
-    shape = signature.image
     if documents[SIGNATURE_FILE] != signature.as_dict():
         raise _no_bundle(folder, f"{SIGNATURE_FILE} is not the model's")
-    if max(shape[:2]) > _LARGEST_SIDE or shape[2:] not in ((), (1,), (3,)):
-        raise _no_bundle(folder, f"its model takes {shape}, which is no grey or colour image of a usual size")
-    labels, strokes = documents[LABELS_FILE].get("classes"), documents[PREPROCESSING_FILE].get("strokes")
+    try:
+        takes = read_input(documents[PREPROCESSING_FILE])
+    except ValueError as error:
+        raise _no_bundle(folder, f"{PREPROCESSING_FILE} does not say what the model takes: {error}") from None
+    if takes.arrays != signature.inputs:
+        raise _no_bundle(folder, f"{PREPROCESSING_FILE} tells of {takes.title}, which is not what the model takes")
+    labels = documents[LABELS_FILE].get("classes")
     if not isinstance(labels, list) or len(labels) != signature.classes:
         raise _no_bundle(folder, f"{LABELS_FILE} does not name {signature.classes} classes")
     if not all(map(_is_label, labels)):
@@ -187,7 +182,7 @@ def open_bundle(folder: Path, *, threads: int) -> Bundle:
         name=str(name),
         version=version,
         classes=tuple(labels),
-        strokes=strokes is True,
+        input=takes,
         model=model,
         card=card,
         picture=content.get(PICTURE_FILE, b""),
@@ -239,28 +234,32 @@ def _confidence(folder: Path, document: Mapping[str, Any]) -> Confidence:
     )
 
 
-def _samples(folder: Path, content: bytes, model: OnnxModel) -> dict[int, NDArray[np.uint8]]:
-    """The first golden image of each class, after checking that the model answers all of them as it did."""
+def _samples(folder: Path, content: bytes, model: OnnxModel) -> dict[int, Arrays]:
+    """The first golden example of each class, after checking that the model answers all of them as it did."""
     try:
         arrays = arrays_from(content, most_bytes=_LARGEST[GOLDEN_FILE])
     except ValueError:
         arrays = []
-    if len(arrays) not in (2, 3) or arrays[0].dtype != np.uint8 or arrays[0].shape[1:] != model.signature.image:
-        raise _no_bundle(folder, f"{GOLDEN_FILE} has no images for the model")
-    if not 1 <= len(arrays[0]) <= _MOST_GOLDEN or arrays[1].dtype != np.float32:
-        raise _no_bundle(folder, f"{GOLDEN_FILE} has no answers for 1 to {_MOST_GOLDEN:,} images")
-    answers = model.predict(arrays[0])
-    if arrays[1].shape != answers.shape or not np.allclose(arrays[1], answers, atol=GOLDEN_TOLERANCE):
+    names = [spec.name for spec in model.signature.inputs]
+    inputs, told = dict(zip(names, arrays, strict=False)), arrays[len(names) :]
+    try:
+        check_arrays(inputs, model.signature.inputs)
+    except ValueError:
+        raise _no_bundle(folder, f"{GOLDEN_FILE} has no examples for the model") from None
+    if len(told) not in (1, 2) or not 1 <= count_of(inputs) <= _MOST_GOLDEN or told[0].dtype != np.float32:
+        raise _no_bundle(folder, f"{GOLDEN_FILE} has no answers for 1 to {_MOST_GOLDEN:,} examples")
+    answers = model.predict(inputs)
+    if told[0].shape != answers.shape or not np.allclose(told[0], answers, atol=GOLDEN_TOLERANCE):
         raise _no_bundle(folder, "the model does not answer as it did where it was registered")
-    if len(arrays) == 2:
+    if len(told) == 1:
         return {}
-    labels = arrays[2]
+    labels = told[1]
     if labels.dtype != np.int64 or labels.shape != (len(answers),) or not set(labels) <= {*range(answers.shape[1])}:
         raise _no_bundle(folder, f"{GOLDEN_FILE} has labels that are no classes of the model")
-    found: dict[int, NDArray[np.uint8]] = {}
-    for label, image in zip(labels.tolist(), arrays[0], strict=True):
+    found: dict[int, Arrays] = {}
+    for row, label in enumerate(labels.tolist()):
         if len(found) < MOST_SAMPLES:
-            found.setdefault(label, image)
+            found.setdefault(label, {name: array[row] for name, array in inputs.items()})
     return dict(sorted(found.items()))
 
 

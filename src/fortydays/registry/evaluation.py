@@ -1,7 +1,7 @@
-"""A model measured as a service would run it: from its ONNX file, on validation images, which it has not learned."""
+"""A model measured as a service would run it: from its ONNX file, on validation examples, which it has not learned."""
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,21 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import clock
-from fortydays.data.arrays import Split
+from fortydays.data.arrays import Split, TrainingData
+from fortydays.inputs.input import Arrays, count_of, rows_of
 from fortydays.registry.inference import NUMBERS_AT_ONCE, OnnxModel
 from fortydays.study.graphs import OPSET
 
 BINS = 15
 """Of the calibration error: intervals of confidence of equal width (Guo et al., 2017)."""
 
-BRIGHTER = 1.1
-"""What pixels are multiplied with, and divided by, to see whether a small change of brightness changes the answer."""
-
 MOST_NUMBERS = 2**28
-"""Pixels times channels that are measured at most: all of the journey's data sets, and 1,783 large photographs."""
+"""Numbers that are measured at most, such as pixels times channels: all of the journey's data sets, and 1,783 large
+photographs."""
 
 _AT_ONCE = 256
-"""Images that are changed and answered together at most."""
+"""Examples that are changed and answered together at most: divisible by 4, so that turns of up to 4 ways go on."""
 
 REFERENCE_MILLISECONDS = 2.0
 """What the reference graph (see :func:`reference_graph`) takes at most on a core of today with nothing else to do:
@@ -35,10 +34,10 @@ _UNTIMED = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """Whether the answers stay when the images change in a way that means nothing.
+    """Whether the answers stay when the examples change in a way that means nothing.
 
     Attributes:
-        change: what was done to each image.
+        change: what was done to each example.
         images: how many; each was changed once, in one of the ways in turn.
         same: share of them whose most probable class stayed, from 0 to 1.
     """
@@ -106,33 +105,33 @@ class Measured:
         }
 
 
-def measure(content: bytes, validation: Split, *, threads: int) -> Measured:
+def measure(content: bytes, data: TrainingData, *, threads: int) -> Measured:
     """Measure an ONNX model.
 
     Args:
         content: the file.
-        validation: images and labels.
-        threads: to compute with; the time of one image is always taken on one.
+        data: with the validation split.
+        threads: to compute with; the time of one example is always taken on one.
 
     Raises:
         UnsafeModelError: the file is not one to run, or its answers are no probabilities.
     """
     model = OnnxModel(content, threads=threads)
-    validation = some_of(validation)
+    validation, disturbances = some_of(data.validation), data.input.disturbances
     labels = np.asarray(validation.labels).astype(np.intp)
     parts: list[NDArray[np.float32]] = []
-    same = np.zeros((2, len(labels)), np.bool_)
-    at_once = _together(validation)
+    same = np.zeros((len(disturbances), len(labels)), np.bool_)
+    at_once = _together(model.signature.numbers)
     for start in range(0, len(labels), at_once):
-        images = np.asarray(validation.images[start : start + at_once])
-        parts.append(model.predict(images))
+        inputs = _loaded(validation, slice(start, start + at_once))
+        parts.append(model.predict(inputs))
         here = parts[-1].argmax(axis=1)
-        for row, changed in enumerate((shifted_by_one(images), brighter_and_darker(images))):
-            there = model.predict(in_turn(list(changed))).argmax(axis=1)
+        for row, disturbance in enumerate(disturbances):
+            there = model.predict(in_turn(list(disturbance.ways(inputs)))).argmax(axis=1)
             same[row, start : start + len(here)] = there == here
-    one, reference = OnnxModel(content, threads=1), reference_graph()
+    one, reference, first = OnnxModel(content, threads=1), reference_graph(), _loaded(validation, slice(at_once))
     milliseconds, reference_milliseconds = side_by_side(
-        lambda turn: one.predict(np.asarray(validation.images[turn % min(at_once, len(labels))])[None]),
+        lambda turn: one.predict(rows_of(first, [turn % count_of(first)])),
         lambda _turn: reference(),
     )
     probabilities = np.concatenate(parts)
@@ -150,9 +149,9 @@ def measure(content: bytes, validation: Split, *, threads: int) -> Measured:
         ),
         right=right,
         largest_share=float(np.bincount(labels).max() / len(labels)),
-        behaviours=(
-            Behaviour(change="shifted by one pixel", images=len(labels), same=float(same[0].mean())),
-            Behaviour(change="a tenth brighter or darker", images=len(labels), same=float(same[1].mean())),
+        behaviours=tuple(
+            Behaviour(change=disturbance.change, images=len(labels), same=float(stayed.mean()))
+            for disturbance, stayed in zip(disturbances, same, strict=True)
         ),
         milliseconds=milliseconds,
         reference_milliseconds=reference_milliseconds,
@@ -162,17 +161,21 @@ def measure(content: bytes, validation: Split, *, threads: int) -> Measured:
 
 def some_of(split: Split) -> Split:
     """A split, or as many of its examples, evenly spaced, as have :data:`MOST_NUMBERS` together."""
-    each = int(np.prod(split.images.shape[1:]))
+    each = sum(int(np.prod(array.shape[1:])) for array in split.inputs.values())
     most = max(1, MOST_NUMBERS // each)
     if len(split) <= most:
         return split
-    rows = np.linspace(0, len(split) - 1, most).astype(np.intp)
-    return Split(images=split.images[rows], labels=np.asarray(split.labels)[rows])
+    return split.rows(np.linspace(0, len(split) - 1, most).astype(np.intp))
 
 
-def _together(split: Split) -> int:
-    """How many images to answer at a time: divisible by the four ways to shift them, so that their turns go on."""
-    return max(4, min(_AT_ONCE, NUMBERS_AT_ONCE // int(np.prod(split.images.shape[1:]))) // 4 * 4)
+def _loaded(split: Split, which: slice) -> Arrays:
+    """The arrays of some examples, in memory."""
+    return {name: np.asarray(array[which]) for name, array in split.inputs.items()}
+
+
+def _together(numbers: int) -> int:
+    """How many examples to answer at a time: divisible by four, so that turns of up to four ways go on."""
+    return max(4, min(_AT_ONCE, NUMBERS_AT_ONCE // numbers) // 4 * 4)
 
 
 def cross_entropy(probabilities: NDArray[np.float32], labels: NDArray[np.intp]) -> float:
@@ -232,25 +235,14 @@ def calibration_by_chance(probabilities: NDArray[np.float32], *, bins: int = BIN
     return float(np.quantile(found, 0.95))
 
 
-def shifted_by_one(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """The images moved by one pixel up, down, left and right; the edge that is left over is repeated."""
-    padding = [(0, 0), (1, 1), (1, 1), *((0, 0) for _ in images.shape[3:])]
-    padded = np.pad(images, padding, mode="edge")
-    height, width = images.shape[1:3]
-    for top, left in ((2, 1), (0, 1), (1, 2), (1, 0)):
-        yield padded[:, top : top + height, left : left + width]
+def in_turn(ways: Sequence[Arrays]) -> Arrays:
+    """Each example changed in one way: the first in the first, the second in the second, and so on from the start.
 
-
-def brighter_and_darker(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """The images with every pixel multiplied with, and divided by, :data:`BRIGHTER`; white stays white."""
-    for factor in (BRIGHTER, 1 / BRIGHTER):
-        yield np.clip(np.rint(images * np.float32(factor)), 0, 255).astype(np.uint8)
-
-
-def in_turn(ways: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Each image changed in one way: the first in the first, the second in the second, and so on from the start."""
-    rows = np.arange(len(ways[0]))
-    return np.stack(ways)[rows % len(ways), rows]
+    Args:
+        ways: the same examples, changed in each way.
+    """
+    rows = np.arange(count_of(ways[0]))
+    return {name: np.stack([way[name] for way in ways])[rows % len(ways), rows] for name in ways[0]}
 
 
 def side_by_side(model: Callable[[int], object], reference: Callable[[int], object]) -> tuple[float, float]:

@@ -21,8 +21,10 @@ from fortydays.base.errors import FortydaysError, StorageError
 from fortydays.base.privacy import private_umask
 from fortydays.base.process import child_environment, end_with_parent
 from fortydays.base.settings import read_settings
+from fortydays.inputs.input import Arrays, ArraySpec, Input, count_of
+from fortydays.inputs.kinds import read_input
 from fortydays.registry.contents import ONNX_FILE
-from fortydays.registry.inference import INPUT, OUTPUT, read_signature
+from fortydays.registry.inference import OUTPUT, read_signature
 from fortydays.study.frozen import frozen_network, pretrained_model, whole_model
 from fortydays.study.graphs import ExportFailedError, joined, to_graph
 
@@ -44,7 +46,8 @@ class ExportRequest:
         seed: the trial's seed.
         test_views: the views whose answers the recipe averages; they become part of the graph.
         weights: file of the trial's variables.
-        images: ``.npz`` file of uint8 images that Keras is to answer too, for comparison.
+        input: what the model takes, as :meth:`~fortydays.inputs.input.Input.as_dict` writes it.
+        examples: ``.npz`` file of its arrays, in their order, that Keras is to answer too, for comparison.
         folder: where to write.
         threads: to compute with.
     """
@@ -54,7 +57,8 @@ class ExportRequest:
     seed: int
     test_views: str
     weights: str
-    images: str
+    input: dict[str, Any]
+    examples: str
     folder: str
     threads: int
 
@@ -100,14 +104,15 @@ def export(request: ExportRequest) -> None:
         )
 
 
-def to_onnx(model: "keras.Model", *, test_views: str = "none") -> bytes:
-    """A Keras model of float32, on TensorFlow, as an ONNX file that takes uint8 pixels.
+def to_onnx(model: "keras.Model", input: Input, *, test_views: str = "none") -> bytes:
+    """A Keras model of float32, on TensorFlow, as an ONNX file that takes the arrays of an input.
 
     Scaling, and the averaging over views where there are any, are part of the graph, so that whoever runs it has to
-    know nothing but the size of the images.
+    know nothing but the arrays.
 
     Args:
-        model: takes float32 images from 0 to 1 and gives probabilities.
+        model: gives probabilities.
+        input: what it takes.
         test_views: the views, as a recipe names them.
 
     Raises:
@@ -117,12 +122,11 @@ def to_onnx(model: "keras.Model", *, test_views: str = "none") -> bytes:
 
     from fortydays.train.augmentation import views
 
-    def answer(images: Any) -> Any:
-        weighted = [weight * model(view, training=False) for view, weight in views(images, test_views)]
+    def answer(inputs: Any) -> Any:
+        weighted = [weight * model(view, training=False) for view, weight in views(input, inputs, test_views)]
         return tf.add_n(weighted) if len(weighted) > 1 else weighted[0]
 
-    graph = to_graph(answer, model.input_shape[1:], dtype="uint8", names=(INPUT, OUTPUT), layers_of=model)
-    return _checked(graph)
+    return _checked(to_graph(answer, input.arrays, output=OUTPUT, layers_of=model))
 
 
 def head_to_onnx(head: "keras.Model", frozen: bytes) -> bytes:
@@ -137,10 +141,12 @@ def head_to_onnx(head: "keras.Model", frozen: bytes) -> bytes:
     """
     import onnx
 
-    def answer(features: Any) -> Any:
-        return head(features, training=False)
+    border = ArraySpec(name=_BORDER, dtype="float32", shape=head.input_shape[1:])
 
-    graph = to_graph(answer, head.input_shape[1:], dtype="float32", names=(_BORDER, OUTPUT), layers_of=head)
+    def answer(inputs: Any) -> Any:
+        return head(inputs[_BORDER], training=False)
+
+    graph = to_graph(answer, [border], output=OUTPUT, layers_of=head)
     return _checked(joined(onnx.load_model_from_string(frozen), graph))
 
 
@@ -173,19 +179,19 @@ def _work(request: ExportRequest) -> None:
         raise ExportFailedError(
             "the trial's weights do not fit the model that the study builds today.", hint="Run the study again."
         ) from error
-    folder = Path(request.folder)
-    (images,) = load_arrays(Path(request.images))
+    folder, input = Path(request.folder), read_input(request.input)
+    examples = dict(zip([spec.name for spec in input.arrays], load_arrays(Path(request.examples)), strict=True))
     if variant.features is not None:
         # The network that made the features is built again by Keras: what it answers is compared with the ONNX file.
-        settings = read_settings()
-        frozen = frozen_network(variant.features, images.shape[1:], settings)
+        settings, (image,) = read_settings(), input.arrays
+        frozen = frozen_network(variant.features, image.shape, settings)
         backbone = pretrained_model(variant.features, settings)
-        model = whole_model(variant.features, images.shape[1:], backbone, head)
-    answers = _answers(model, images, request.test_views)
+        model = whole_model(variant.features, image.shape, backbone, head)
+    answers = _answers(model, input, examples, request.test_views)
     with files.storage_errors("write", folder / KERAS_FILE), private_umask():
         model.save(folder / KERAS_FILE)
     if variant.features is None:
-        content = to_onnx(model, test_views=request.test_views)
+        content = to_onnx(model, input, test_views=request.test_views)
     else:
         with files.storage_errors("read", frozen.path):
             content = head_to_onnx(head, frozen.path.read_bytes())
@@ -200,16 +206,17 @@ def _subjects(claim: Any) -> tuple[str, ...]:
     return (claim.variant,) if hasattr(claim, "variant") else tuple(claim.variants)
 
 
-def _answers(model: "keras.Model", images: Any, test_views: str) -> Any:
+def _answers(model: "keras.Model", input: Input, examples: Arrays, test_views: str) -> Any:
     from keras import ops
 
     from fortydays.train.augmentation import views
 
     answers = []
-    for start in range(0, len(images), 250):
+    for start in range(0, count_of(examples), 250):
+        some = {name: ops.convert_to_tensor(array[start : start + 250]) for name, array in examples.items()}
         weighted = [
             weight * ops.convert_to_numpy(model(view, training=False))
-            for view, weight in views(images[start : start + 250], test_views)
+            for view, weight in views(input, some, test_views)
         ]
         answers.append(sum(weighted))
     return np.concatenate(answers).astype(np.float32)

@@ -1,9 +1,11 @@
-"""An ONNX model as a function from pixels to probabilities. Imports no training framework.
+"""An ONNX model as a function from an example's arrays to probabilities. Imports no training framework.
 
-The file is checked before ONNX Runtime sees it: one input of pixels, one output of probabilities, only operators of
-the standard, and every number inside the file itself, because a path to others could lead to any file of the machine.
+The file is checked before ONNX Runtime sees it: inputs of known types and one output of probabilities, only operators
+of the standard, and every number inside the file itself, because a path to others could lead to any file of the
+machine.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,19 +15,23 @@ from numpy.typing import NDArray
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError
+from fortydays.inputs.input import Arrays, ArraySpec, check_arrays, count_of
 from fortydays.registry.operators import STANDARD, problem_of
 
 if TYPE_CHECKING:
     import onnx
 
-INPUT = "image"
 OUTPUT = "probabilities"
 LARGEST = 2**30
 """Bytes of a model's file: more is not even looked into."""
 
 _DOMAINS = {*STANDARD, "ai.onnx.ml"}
 _MOST_NESTED = 8
-_UINT8, _FLOAT32 = 2, 1  # as ONNX numbers its types
+_TYPES = {1: "float32", 2: "uint8", 6: "int32", 9: "bool"}
+"""The types that inputs may have, by the numbers that ONNX gives them."""
+_FLOAT32 = 1
+_MOST_INPUTS, _MOST_DIMENSIONS = 8, 8
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 class UnsafeModelError(FortydaysError):
@@ -37,19 +43,24 @@ class Signature:
     """What a model takes and gives.
 
     Attributes:
-        image: shape of one image, (height, width) or (height, width, channels); its pixels are uint8.
-        classes: how many probabilities, float32, it gives for each image.
+        inputs: the arrays of one example, in their order.
+        classes: how many probabilities, float32, it gives for each example.
         opset: version of the ONNX operators it is written in.
     """
 
-    image: tuple[int, ...]
+    inputs: tuple[ArraySpec, ...]
     classes: int
     opset: int
 
+    @property
+    def numbers(self) -> int:
+        """How many numbers one example has."""
+        return sum(spec.numbers for spec in self.inputs)
+
     def as_dict(self) -> dict[str, Any]:
-        """As JSON values, in the words of the Open Inference Protocol; -1 is any number of images."""
+        """As JSON values, in the words of the Open Inference Protocol; -1 is any number of examples."""
         return {
-            "inputs": [{"name": INPUT, "datatype": "UINT8", "shape": [-1, *self.image]}],
+            "inputs": [spec.as_tensor() for spec in self.inputs],
             "outputs": [{"name": OUTPUT, "datatype": "FP32", "shape": [-1, self.classes]}],
             "opset": self.opset,
         }
@@ -76,23 +87,42 @@ def read_signature(content: bytes) -> Signature:
     if {d.domain for d in model.opset_import} - _DOMAINS or model.functions or model.training_info:
         raise UnsafeModelError("The ONNX model has operators, functions or trainings that are not in the standard.")
     _check_numbers(model.graph)
-    if problem := problem_of(model.graph.node, image=INPUT):
+    inputs = tuple(map(_spec_of, model.graph.input))
+    if not 1 <= len(inputs) <= _MOST_INPUTS or len({spec.name for spec in inputs}) != len(inputs):
+        raise UnsafeModelError(
+            f"The ONNX model has {len(inputs)} inputs; expected 1 to {_MOST_INPUTS} of different names."
+        )
+    if problem := problem_of(model.graph.node, inputs=[spec.name for spec in inputs]):
         raise UnsafeModelError(problem)
     opset = next((int(d.version) for d in model.opset_import if d.domain in STANDARD), 0)
-    inputs, outputs = model.graph.input, model.graph.output
-    expected = f"expected one input {INPUT!r} of uint8 and one output {OUTPUT!r} of float32."
-    if [i.name for i in inputs] != [INPUT] or [o.name for o in outputs] != [OUTPUT]:
-        raise UnsafeModelError(f"The ONNX model has other inputs or outputs; {expected}")
-    given, answered = inputs[0].type.tensor_type, outputs[0].type.tensor_type
-    shape = [d.dim_value for d in given.shape.dim]
-    answer = [d.dim_value for d in answered.shape.dim]
-    if (given.elem_type, answered.elem_type) != (_UINT8, _FLOAT32) or len(shape) not in (3, 4) or len(answer) != 2:
-        raise UnsafeModelError(f"The ONNX model has an input or output of another type; {expected}")
-    if shape[0] or answer[0]:
-        raise UnsafeModelError("The ONNX model takes a fixed number of images; expected any number.")
-    if min(shape[1:]) < 1 or answer[1] < 1:
-        raise UnsafeModelError("The ONNX model does not say the size of its images or its number of classes.")
-    return Signature(image=tuple(shape[1:]), classes=answer[1], opset=opset)
+    return Signature(inputs=inputs, classes=_classes_of(model.graph.output), opset=opset)
+
+
+def _spec_of(given: "onnx.ValueInfoProto") -> ArraySpec:
+    """An input of a graph."""
+    kind, (first, *shape) = given.type.tensor_type, [d.dim_value for d in given.type.tensor_type.shape.dim] or [0]
+    if kind.elem_type not in _TYPES or not _NAME.fullmatch(given.name):
+        raise UnsafeModelError(
+            "The ONNX model has an input of another type or name; expected one of "
+            f"{', '.join(_TYPES.values())}, named by a-z, 0-9 and _."
+        )
+    if first:
+        raise UnsafeModelError("The ONNX model takes a fixed number of examples; expected any number.")
+    if not 1 <= len(shape) <= _MOST_DIMENSIONS or min(shape) < 1:
+        raise UnsafeModelError(f"The ONNX model does not say the size of its input {given.name!r}.")
+    return ArraySpec(name=given.name, dtype=_TYPES[kind.elem_type], shape=tuple(shape))
+
+
+def _classes_of(outputs: Any) -> int:
+    """How many probabilities a graph gives."""
+    shape = [d.dim_value for d in outputs[0].type.tensor_type.shape.dim] if outputs else []
+    if [o.name for o in outputs] != [OUTPUT] or outputs[0].type.tensor_type.elem_type != _FLOAT32 or len(shape) != 2:
+        raise UnsafeModelError(f"The ONNX model has other outputs; expected one, {OUTPUT!r}, of float32.")
+    if shape[0]:
+        raise UnsafeModelError("The ONNX model gives a fixed number of answers; expected any number.")
+    if shape[1] < 1:
+        raise UnsafeModelError("The ONNX model does not say its number of classes.")
+    return int(shape[1])
 
 
 def _check_numbers(graph: "onnx.GraphProto", depth: int = 0) -> None:
@@ -117,8 +147,9 @@ def _check_numbers(graph: "onnx.GraphProto", depth: int = 0) -> None:
 
 
 NUMBERS_AT_ONCE = 2**22
-"""Pixels times channels of the images that are computed together at most: while it answers, EfficientNet-Lite0 holds
-some 4 GB for 250 photographs of 224 x 224 pixels, and a tenth of that for the 27 that these numbers allow."""
+"""Numbers of the examples that are computed together at most, such as pixels times channels: while it answers,
+EfficientNet-Lite0 holds some 4 GB for 250 photographs of 224 x 224 pixels, and a tenth of that for the 27 that these
+numbers allow."""
 
 
 class OnnxModel:
@@ -148,35 +179,33 @@ class OnnxModel:
                 f"ONNX Runtime cannot load the model: {' '.join(str(error).split())[:300]}"
             ) from error
 
-    def predict(self, images: NDArray[np.uint8], *, at_once: int = 250) -> NDArray[np.float32]:
-        """The probability of every class for every image.
+    def predict(self, inputs: Arrays, *, at_once: int = 250) -> NDArray[np.float32]:
+        """The probability of every class for every example.
 
         Args:
-            images: uint8, shape (n, *signature.image).
-            at_once: images that are computed together at most; of large ones it is fewer, see
+            inputs: arrays by name, each of its spec's type and of shape (n, *spec.shape).
+            at_once: examples that are computed together at most; of large ones it is fewer, see
                 :data:`NUMBERS_AT_ONCE`.
 
         Returns:
             float32, shape (n, classes).
 
         Raises:
-            ValueError: the images have another type or shape.
+            ValueError: the arrays have other names, types or shapes.
             UnsafeModelError: the model fails, or its answers are no probabilities.
         """
-        if images.dtype != np.uint8 or images.shape[1:] != self.signature.image:
-            raise ValueError(
-                f"images are {images.dtype} of shape {images.shape[1:]}; expected uint8 of {self.signature.image}"
-            )
+        check_arrays(inputs, self.signature.inputs)
         answers = [np.zeros((0, self.signature.classes), np.float32)]
-        at_once = min(at_once, max(1, NUMBERS_AT_ONCE // max(1, int(np.prod(self.signature.image)))))
-        for start in range(0, len(images), at_once):
-            given = np.ascontiguousarray(images[start : start + at_once])
+        at_once, count = min(at_once, max(1, NUMBERS_AT_ONCE // self.signature.numbers)), count_of(inputs)
+        for start in range(0, count, at_once):
+            stop = min(start + at_once, count)
+            given = {name: np.ascontiguousarray(array[start:stop]) for name, array in inputs.items()}
             try:
-                (some,) = self._session.run([OUTPUT], {INPUT: given})
+                (some,) = self._session.run([OUTPUT], given)
             except Exception as error:  # as above
                 raise UnsafeModelError(f"The model fails: {' '.join(str(error).split())[:300]}") from error
             # Comparisons with a NaN are false.
-            if some.shape != (len(given), self.signature.classes) or not np.all((some >= -1e-3) & (some <= 1.001)):
+            if some.shape != (stop - start, self.signature.classes) or not np.all((some >= -1e-3) & (some <= 1.001)):
                 raise UnsafeModelError("The model gives numbers that are no probabilities.")
             answers.append(some)
         return np.concatenate(answers)

@@ -1,4 +1,4 @@
-"""Which ONNX operators a model may be made of: those that come to an end, in memory that its images' shape bounds.
+"""Which ONNX operators a model may be made of: those that come to an end, in memory that its inputs' shapes bound.
 
 To allow more, add them here: a new domain, or an operator of one.
 """
@@ -27,43 +27,45 @@ _OF_STANDARD = """
     Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Upsample Where Xor
 """
 ALLOWED = {"": frozenset(_OF_STANDARD.split())}
-"""The operators by domain. Not among them: loops and branches, whose end a pixel can decide; random numbers, with
+"""The operators by domain. Not among them: loops and branches, whose end an example can decide; random numbers, with
 which an answer is not the same twice; sequences and text."""
 
 _SIZED_BY = {
     "ConstantOfShape": (0,), "Expand": (1,), "OneHot": (1,), "Pad": (1,), "Range": (0, 1, 2), "Resize": (1, 2, 3),
     "Tile": (1,), "Upsample": (1,),
 }  # fmt: skip
-"""Inputs that make a result larger than what it is made of. They may depend on an image's shape and on constants,
-never on pixels."""
+"""Inputs that make a result larger than what it is made of. They may depend on an example's shape and on
+constants, never on its numbers."""
 
 _SHAPES = ("Shape", "Size")
 
 
-def problem_of(nodes: Iterable["onnx.NodeProto"], *, image: str) -> str:
+def problem_of(nodes: Iterable["onnx.NodeProto"], *, inputs: Iterable[str]) -> str:
     """Why a graph is not one to run, a sentence; or "".
 
     Args:
         nodes: of the graph, in their order: each after those whose results it takes.
-        image: the name of the graph's input.
+        inputs: the names of the graph's inputs.
     """
-    of_pixels = {image}
+    of_inputs = set(inputs)
     for node in nodes:
         domain = "" if node.domain in STANDARD else node.domain
         if node.op_type not in ALLOWED.get(domain, ()):
             return f"The ONNX model uses the operator {node.op_type[:60]!r} of {node.domain[:60]!r}, which is refused."
-        depends = [name in of_pixels for name in node.input]
+        depends = [name in of_inputs for name in node.input]
         if any(depends[place] for place in _SIZED_BY.get(node.op_type, ()) if place < len(depends)):
-            return f"The ONNX model lets pixels decide how large the result of {node.op_type!r} is, which is refused."
+            return (
+                f"The ONNX model lets an example decide how large the result of {node.op_type!r} is, which is refused."
+            )
         if any(depends) and node.op_type not in _SHAPES:
-            of_pixels.update(name for name in node.output if name)
+            of_inputs.update(name for name in node.output if name)
     return ""
 
 
-def counts_images(nodes: Iterable["onnx.NodeProto"]) -> bool:
-    """Whether the number of images, or another shape, may decide how large some result is.
+def counts_examples(nodes: Iterable["onnx.NodeProto"]) -> bool:
+    """Whether the number of examples, or another shape, may decide how large some result is.
 
-    Of such a graph, one number of images tells nothing of another.
+    Of such a graph, one number of examples tells nothing of another.
 
     Args:
         nodes: of the graph, in their order.

@@ -225,7 +225,7 @@ def _gates(
             hint="What it was validated on cannot be told from what it has learned. Run the study again and register.",
         )
     content = _model_in(folder / "candidate")
-    measured = measure(content, dataset.training.validation, threads=settings.threads)
+    measured = measure(content, dataset.training, threads=settings.threads)
     champion = _champion(version, lineage, catalog, dataset, settings, folder, progress)
     return judge(
         measured,
@@ -265,7 +265,7 @@ def _champion(
             version=champion.version, measured=None, problem=f"not comparable: version {champion.version}: {problem}"
         )
     try:
-        measured = measure(_model_in(folder / "champion"), dataset.training.validation, threads=settings.threads)
+        measured = measure(_model_in(folder / "champion"), dataset.training, threads=settings.threads)
     except UnsafeModelError as error:
         return Champion(version=champion.version, measured=None, problem=f"not comparable: {error.message}")
     return Champion(version=champion.version, measured=measured)

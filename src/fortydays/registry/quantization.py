@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fortydays.base import files
-from fortydays.registry.inference import INPUT
+from fortydays.inputs.input import Arrays, count_of, rows_of
 from fortydays.study.graphs import ExportFailedError
 
 CALIBRATED_WITH = 500
-"""Training images that the ranges of the numbers inside the network are taken from."""
+"""Training examples that the ranges of the numbers inside the network are taken from."""
 
 
 @contextlib.contextmanager
@@ -30,12 +29,12 @@ def _quiet_root_logger() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def to_int8(content: bytes, images: NDArray[np.uint8], folder: Path) -> bytes:
+def to_int8(content: bytes, inputs: Arrays, folder: Path) -> bytes:
     """An ONNX model whose weights and products are int8 (static quantization; Jacob et al., 2018).
 
     Args:
-        content: the model in float32, with uint8 images as input.
-        images: training images, of which some are used.
+        content: the model in float32.
+        inputs: arrays of the training examples, of which some are used.
         folder: for what is needed on the way.
 
     Returns:
@@ -49,13 +48,14 @@ def to_int8(content: bytes, images: NDArray[np.uint8], folder: Path) -> bytes:
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    rows = np.linspace(0, len(images) - 1, min(CALIBRATED_WITH, len(images))).astype(np.intp)
-    waiting = iter(np.array_split(images[rows], max(1, len(rows) // 50)))
+    count = count_of(inputs)
+    rows = np.linspace(0, count - 1, min(CALIBRATED_WITH, count)).astype(np.intp)
+    waiting = iter(np.array_split(rows, max(1, len(rows) // 50)))
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def get_next(self) -> dict[str, Any] | None:
             some = next(waiting, None)
-            return None if some is None else {INPUT: np.ascontiguousarray(some)}
+            return None if some is None else rows_of(inputs, some)
 
     given, prepared, made = (folder / f"{name}.onnx" for name in ("given", "prepared", "made"))
     files.write_bytes(given, content)
@@ -71,7 +71,7 @@ def to_int8(content: bytes, images: NDArray[np.uint8], folder: Path) -> bytes:
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
                 per_channel=True,
-                # The scaling of pixels and the probabilities at the end stay as they are.
+                # The scaling of the inputs and the probabilities at the end stay as they are.
                 op_types_to_quantize=["Conv", "MatMul", "Gemm", "Add", "MaxPool", "Relu"],
             )
         except OSError as error:

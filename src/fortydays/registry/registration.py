@@ -20,6 +20,7 @@ from fortydays.data import library
 from fortydays.data.arrays import Dataset, Split
 from fortydays.data.library import Described
 from fortydays.data.own import dataset as own
+from fortydays.inputs.input import Arrays
 from fortydays.registry import package
 from fortydays.registry.calibration import as_logits, measured_confidence, softmax, with_temperature
 from fortydays.registry.card import write_card
@@ -38,7 +39,7 @@ from fortydays.registry.contents import (
 )
 from fortydays.registry.evaluation import measure, some_of
 from fortydays.registry.export import ANSWERS_FILE, CLAIMS_FILE, ExportRequest, export
-from fortydays.registry.inference import INPUT, OUTPUT, OnnxModel
+from fortydays.registry.inference import OUTPUT, OnnxModel
 from fortydays.registry.lineage import lineage_of
 from fortydays.registry.names import check_name
 from fortydays.registry.quantization import to_int8
@@ -142,7 +143,7 @@ def register(
         )
         progress.say("Measuring on validation data")
         content = (folder / ONNX_FILE).read_bytes()
-        measured = measure(content, dataset.training.validation, threads=settings.threads)
+        measured = measure(content, dataset.training, threads=settings.threads)
         evaluation = {"schema_version": 1, **measured.as_dict(dataset.classes), "onnx": compared}
         lineage = lineage_of(
             chosen.evidence,
@@ -161,7 +162,7 @@ def register(
             files.write_json(folder / CONFIDENCE_FILE, dict(confidence))
         model = OnnxModel(content, threads=1)
         files.write_json(folder / SIGNATURE_FILE, model.signature.as_dict())
-        files.write_json(folder / PREPROCESSING_FILE, _preprocessing(model, strokes=spec.strokes))
+        files.write_json(folder / PREPROCESSING_FILE, dataset.training.input.as_dict())
         _golden(model, dataset, folder / GOLDEN_FILE)
         _mlflow_files(content, folder, model)
         return _publish(catalog, name, folder, chosen, dataset, evaluation, lineage, progress, confidence=confidence)
@@ -263,9 +264,10 @@ def _export(
 ) -> tuple[list[dict[str, str]], dict[str, Any], Mapping[str, Any] | None]:
     """Write the model's files; the claims about the variant, how ONNX compares with Keras, and its confidence."""
     validation = dataset.training.validation
-    most = max(GOLDEN, min(COMPARED, _COMPARED_NUMBERS // int(np.prod(validation.images.shape[1:]))))
-    images = np.asarray(validation.images[_evenly(len(validation), most)])
-    save_arrays(place / "images.npz", [images])
+    input = dataset.training.input
+    most = max(GOLDEN, min(COMPARED, _COMPARED_NUMBERS // input.numbers))
+    examples = _loaded(validation, _evenly(len(validation), most))
+    save_arrays(place / "examples.npz", [examples[spec.name] for spec in input.arrays])
     variant = chosen.trial["variant"]
     export(
         ExportRequest(
@@ -274,7 +276,8 @@ def _export(
             seed=chosen.trial["seed"],
             test_views=chosen.evidence["details"][variant]["recipe"]["test_views"],
             weights=str(chosen.weights),
-            images=str(place / "images.npz"),
+            input=input.as_dict(),
+            examples=str(place / "examples.npz"),
             folder=str(folder),
             threads=settings.threads,
         )
@@ -290,7 +293,7 @@ def _export(
     _check_fits(chosen, float(np.mean(probabilities.argmax(axis=1) == labels)), len(some), len(validation))
     if int8:
         progress.say("Turning it into int8")
-        content = to_int8(content, dataset.training.train.images, place)
+        content = to_int8(content, dataset.training.train.inputs, place)
     temperature, confidence = calibration
     if temperature is None:
         progress.say("Finding its temperature on validation data")
@@ -301,10 +304,10 @@ def _export(
     files.write_bytes(folder / ONNX_FILE, content)
     if temperature != 1.0:
         answers = softmax(as_logits(answers), temperature=temperature)
-    onnx = OnnxModel(content, threads=settings.threads).predict(images)
+    onnx = OnnxModel(content, threads=settings.threads).predict(examples)
     compared = {
         "precision": "int8" if int8 else "float32",
-        "images": len(images),
+        "images": len(answers),
         "difference": float(np.abs(onnx - answers).max()),
         "agreement": float(np.mean(onnx.argmax(axis=1) == answers.argmax(axis=1))),
     }
@@ -315,7 +318,12 @@ def _probabilities(content: bytes, split: Split, settings: Settings) -> NDArray[
     """What an ONNX file answers to a split, shape (n, classes)."""
     model = OnnxModel(content, threads=settings.threads)
     starts = range(0, len(split), _AT_ONCE)
-    return np.concatenate([model.predict(np.asarray(split.images[at : at + _AT_ONCE])) for at in starts])
+    return np.concatenate([model.predict(_loaded(split, slice(at, at + _AT_ONCE))) for at in starts])
+
+
+def _loaded(split: Split, which: Any) -> Arrays:
+    """The arrays of some examples, in memory."""
+    return {name: np.asarray(array[which]) for name, array in split.inputs.items()}
 
 
 def _claims_about(
@@ -351,18 +359,6 @@ def _check_fits(chosen: _Chosen, accuracy: float, images: int, of: int) -> None:
         )
 
 
-def _preprocessing(model: OnnxModel, *, strokes: bool) -> dict[str, Any]:
-    height, width = model.signature.image[:2]
-    return {
-        "height": height,
-        "width": width,
-        "channels": model.signature.image[2] if len(model.signature.image) == 3 else 1,
-        "layout": "height, width, channels" if len(model.signature.image) == 3 else "height, width",
-        "strokes": strokes,
-        "inside_the_model": ["uint8 pixels as float32", "divided by 255"],
-    }
-
-
 def _golden(model: OnnxModel, dataset: Dataset, path: Path) -> None:
     """Keep the first validation image of each class, and further ones, with the model's answers and the labels."""
     validation = dataset.training.validation
@@ -371,8 +367,8 @@ def _golden(model: OnnxModel, dataset: Dataset, path: Path) -> None:
     rows = first[:MOST_SAMPLES].tolist()
     further = [row for row in _evenly(len(labels), GOLDEN).tolist() if row not in rows]
     rows += further[: max(0, GOLDEN - len(rows))]
-    images = np.asarray(validation.images[np.array(rows)])
-    save_arrays(path, [images, model.predict(images), labels[rows]])
+    inputs = _loaded(validation, np.array(rows))
+    save_arrays(path, [*(inputs[spec.name] for spec in model.signature.inputs), model.predict(inputs), labels[rows]])
 
 
 def _evenly(many: int, count: int) -> NDArray[np.intp]:
@@ -399,7 +395,7 @@ def _mlflow_files(content: bytes, folder: Path, model: OnnxModel) -> None:
                 str(flavor / "model"),
                 pip_requirements=[f"{each}=={metadata.version(each)}" for each in ("onnx", "onnxruntime")],
                 signature=ModelSignature(
-                    inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *signature.image), INPUT)]),
+                    inputs=Schema([TensorSpec(np.dtype(s.dtype), (-1, *s.shape), s.name) for s in signature.inputs]),
                     outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, signature.classes), OUTPUT)]),
                 ),
                 save_as_external_data=False,
@@ -430,9 +426,7 @@ def _publish(
         evaluation=evaluation,
         claims=chosen.evidence["claims"],
         probabilities=chosen.probabilities,
-        test=dataset.test.open(),
-        classes=dataset.classes,
-        strokes=chosen.spec.strokes,
+        dataset=dataset,
         confidence=confidence,
     )
     manifest = package.seal(folder, kind="version", facts={"name": name})

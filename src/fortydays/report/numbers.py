@@ -8,8 +8,9 @@ import math
 
 from fortydays.base.text import counted
 from fortydays.report.results import Setting
-from fortydays.study.claims import Judgement, unit_of
+from fortydays.study.claims import Judgement
 from fortydays.study.statistics import Interval
+from fortydays.tasks.metric import metric_of
 
 MINUS = "−"
 
@@ -124,7 +125,7 @@ def metric_title(metric: str) -> str:
 
 def metric_unit(metric: str) -> str:
     """A metric's unit, as :func:`plain` takes it."""
-    return "" if metric == "epochs" else unit_of(metric)
+    return "" if metric == "epochs" else metric_of(metric).unit
 
 
 def seeds_in_words(seeds: tuple[int, ...]) -> str:

@@ -17,12 +17,12 @@ from starlette.exceptions import HTTPException
 
 from fortydays import __version__
 from fortydays.base import clock
-from fortydays.base.errors import FortydaysError
+from fortydays.base.errors import FortydaysError, UnreadableContentError
 from fortydays.base.text import printable, shown
 from fortydays.serve import documents as shapes
 from fortydays.serve.answers import label, prediction
 from fortydays.serve.connections import UNDER_WAY
-from fortydays.serve.errors import RequestError
+from fortydays.serve.errors import RequestError, refused
 from fortydays.serve.form import read_files
 from fortydays.serve.guard import (
     ARRIVED,
@@ -38,11 +38,12 @@ from fortydays.serve.guard import (
     error_document,
 )
 from fortydays.serve.metrics import CONTENT_TYPE
-from fortydays.serve.protocol import JSON_LENGTH, parse_json, pixels_from, read_infer_request, write_infer_answer
+from fortydays.serve.protocol import JSON_LENGTH, parse_json, read_infer_request, write_infer_answer
 from fortydays.serve.service import Answer, Service
 from fortydays.serve.static import Files
 
 if TYPE_CHECKING:
+    from fortydays.inputs.input import Arrays, Input
     from fortydays.serve.served import ServedModel
 
 Reload = Callable[[], Awaitable[dict[str, Any]]]
@@ -51,10 +52,6 @@ PAGE = Path(__file__).parent / "page"
 TOP = 5
 _LONG_JSON = 100_000
 _BYTES_TYPES = ("", "application/octet-stream", "binary/octet-stream")
-_KNOWN_TYPES = (
-    "image/png, image/jpeg, image/webp or application/octet-stream for an image file, "
-    "multipart/form-data for several, or application/json"
-)
 _NOT_THERE = "There is no such page."
 _NO_STORE = {"cache-control": "no-store"}
 _DOCS_POLICY = (
@@ -66,8 +63,8 @@ _DOCS_POLICY = (
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": shapes.Refusal, "description": text}
     for status, text in (
-        (400, "No image, or no JSON"), (408, "The body came too slowly"), (413, "Too large"),
-        (415, "No PNG, JPEG or WebP"), (422, "Damaged image, or other pixels than the model takes"),
+        (400, "No file, or no JSON"), (408, "The body came too slowly"), (413, "Too large"),
+        (415, "Of a type that is not read"), (422, "Damaged, or other arrays than the model takes"),
     )
 }  # fmt: skip
 
@@ -144,10 +141,11 @@ def create_app(
         if stopped is not None:
             await stopped()
 
+    takes = service.main.bundle.input
     app = FastAPI(
         title="fortydays service",
         version=__version__,
-        description="Answers images with the probabilities of their classes.",
+        description=f"Answers {takes.NOUN}s with the probabilities of their classes.",
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
@@ -253,7 +251,6 @@ def _add_pages(app: FastAPI, service: Service) -> None:
     async def model() -> Response:
         """Which models are loaded, and what the first one takes."""
         found = service.main
-        height, width, channels = found.bundle.image
         shadow = service.shadow
         return _json(
             {
@@ -261,13 +258,10 @@ def _add_pages(app: FastAPI, service: Service) -> None:
                 "version": found.bundle.version,
                 "digest": found.bundle.manifest.digest,
                 "classes": [label(found.bundle, i) for i in range(len(found.bundle.classes))],
-                "height": height,
-                "width": width,
-                "channels": channels,
-                "strokes": found.bundle.strokes,
+                "input": {**found.bundle.input.summary(), "accepts": list(found.bundle.input.MEDIA_TYPES)},
                 "confidence": found.bundle.confidence.as_dict() if found.bundle.confidence else None,
                 "learned_from": _learned_from(found.bundle.lineage),
-                "samples": [label(found.bundle, place) for place, _ in found.samples],
+                "samples": [label(found.bundle, place) for place, *_ in found.samples],
                 "shadow": shadow.reference if shadow else None,
             }
         )
@@ -276,15 +270,16 @@ def _add_pages(app: FastAPI, service: Service) -> None:
         "/model/samples/{number}",
         tags=["model"],
         response_class=Response,
-        responses={200: {"content": {"image/png": {}}}, 404: {"model": shapes.Refusal, "description": "It has none"}},
+        responses={200: {"content": {"*/*": {}}}, 404: {"model": shapes.Refusal, "description": "It has none"}},
         openapi_extra={"parameters": [shapes.SAMPLE_PARAMETER]},
     )
     async def sample(request: Request) -> Response:
-        """An image of a class, which the model has not learned from; `samples` of `/model` names the classes."""
+        """An example of a class, which the model has not learned from; `samples` of `/model` names the classes."""
         number, samples = request.path_params["number"], service.main.samples
         if not (number.isascii() and number.isdecimal() and len(number) <= 4 and int(number) < len(samples)):
             raise RequestError(404, f"There is no such sample; there are {len(samples)}, counted from 0.")
-        return Response(samples[int(number)][1], media_type="image/png", headers=_NO_STORE)
+        _, content, media_type = samples[int(number)]
+        return Response(content, media_type=media_type, headers=_NO_STORE)
 
     @app.get("/model/card", tags=["model"], response_class=Response, responses={200: {"content": {"text/html": {}}}})
     async def card() -> Response:
@@ -315,15 +310,17 @@ def _learned_from(lineage: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _add_predict(app: FastAPI, service: Service) -> None:
+    takes, top = service.main.bundle.input, [shapes.TOP_PARAMETER]
+
     @app.post(
         "/predict",
         tags=["predict"],
         response_model=shapes.Predictions,
         responses=_REFUSALS,
-        openapi_extra={"requestBody": shapes.PREDICT_BODY, "parameters": [shapes.TOP_PARAMETER]},
+        openapi_extra={"requestBody": shapes.predict_body(takes), "parameters": top},
     )  # fmt: skip
     async def predict(request: Request) -> Response:
-        """The most probable classes of an image, or of several."""
+        """The most probable classes of one example, or of several."""
         count = _top(request.query_params.get("top"))
         answer = await _answer(request, service)
         model = answer.model
@@ -342,10 +339,13 @@ def _add_predict(app: FastAPI, service: Service) -> None:
         tags=["predict"],
         response_model=shapes.Predictions,
         responses={**_REFUSALS, 404: {"model": shapes.Refusal, "description": "There is no second model"}},
-        openapi_extra={"requestBody": shapes.IMAGE_BODY, "parameters": [shapes.TOP_PARAMETER]},
+        openapi_extra={
+            "requestBody": shapes.file_body(service.main.bundle.input),
+            "parameters": [shapes.TOP_PARAMETER],
+        },
     )
     async def compare(request: Request) -> Response:
-        """What the second model, the one in the shadow, says of one image file."""
+        """What the second model, the one in the shadow, says of one file."""
         count = _top(request.query_params.get("top"))
         answer = await service.compare(await request.body(), arrived=request.scope[ARRIVED])
         bundle = answer.model.bundle
@@ -363,31 +363,47 @@ def _add_predict(app: FastAPI, service: Service) -> None:
 async def _answer(request: Request, service: Service) -> Answer:
     given = request.headers.get("content-type", "")
     kind = given.partition(";")[0].strip().lower()
-    told = _told(request)
+    told, takes = _told(request), service.main.bundle.input
     if kind == "application/json":
         content = await _json_body(request, service)
-        images = await _aside(content, lambda: pixels_from(parse_json(content).get("pixels")))
         model = service.main
-        if images.ndim == len(model.shape):
-            images = images[None]
-        return await service.answer_pixels(model, images, **told)
+        inputs = await _aside(content, lambda: _spelled_out(content, service, model.bundle.input))
+        return await service.answer_arrays(model, inputs, **told)
     if kind == "multipart/form-data":
         files = await _uploads(request, service)
-        names = [f"Image {i} of {len(files)}, {shown(name)}" for i, (name, _) in enumerate(files, start=1)]
+        names = [
+            f"{takes.NOUN.capitalize()} {i} of {len(files)}, {shown(name)}"
+            for i, (name, _) in enumerate(files, start=1)
+        ]
         for name, (_, content) in zip(names, files, strict=True):
             if not content:
-                raise RequestError(400, f"{name}: The file is empty; expected an image file.")
+                raise RequestError(400, f"{name}: The file is empty; expected one {takes.NOUN} file.")
         return await service.answer_files([content for _, content in files], names=names, **told)
-    # What an image is, its bytes say: programs have many names for a JPEG, and some send none.
-    if kind.startswith("image/") or kind in _BYTES_TYPES:
+    # What a file is, its bytes say: programs have many names for a JPEG, and some send none.
+    if kind in _BYTES_TYPES or kind.partition("/")[0] in {known.partition("/")[0] for known in takes.MEDIA_TYPES}:
         content = await request.body()
         if not content:
-            raise RequestError(400, "The body is empty; expected an image file.")
+            raise RequestError(400, f"The body is empty; expected one {takes.NOUN} file.")
         return await service.answer_files([content], **told)
-    how = ""
-    if kind == "application/x-www-form-urlencoded":  # which curl says unasked
-        how = " With curl: --data-binary @FILE -H 'Content-Type: image/png'"
-    raise RequestError(415, f"The body's type is not known: {shown(given)}; expected {_KNOWN_TYPES}.{how}")
+    how, types = "", takes.MEDIA_TYPES
+    if kind == "application/x-www-form-urlencoded" and types:  # which curl says unasked
+        how = f" With curl: --data-binary @FILE -H 'Content-Type: {types[0]}'"
+    known = (
+        f"{', '.join((*types, 'application/octet-stream'))} for a file, multipart/form-data for several, or "
+        * bool(types)
+    )
+    raise RequestError(415, f"The body's type is not known: {shown(given)}; expected {known}application/json.{how}")
+
+
+def _spelled_out(content: bytes, service: Service, takes: "Input") -> "Arrays":
+    """The examples in a JSON request."""
+    document = parse_json(content)
+    if takes.JSON_FIELD not in document:
+        raise RequestError(422, f'The JSON has no "{takes.JSON_FIELD}"; expected {{"{takes.JSON_FIELD}": [...]}}.')
+    try:
+        return takes.from_json(document[takes.JSON_FIELD], service.bounds)
+    except UnreadableContentError as error:
+        raise refused(error) from None
 
 
 _Result = TypeVar("_Result")
@@ -491,15 +507,16 @@ def _add_protocol(app: FastAPI, service: Service) -> None:
         openapi_extra=extra,
     )
     async def infer(request: Request) -> Response:
-        """The probabilities of all classes, for any number of images."""
+        """The probabilities of all classes, for any number of examples."""
         checked(request)
         length, content = request.headers.get(JSON_LENGTH), await request.body()
         model = checked(request)  # by now it may be another
         json = content if length is None else b""
         asked = await _aside(
-            json, lambda: read_infer_request(content, length, model.shape, most_json=service.limits.json_body)
+            json,
+            lambda: read_infer_request(content, length, model.bundle.input, most_json=service.limits.json_body),
         )
-        answer = await service.answer_pixels(model, asked.images, **_told(request))
+        answer = await service.answer_arrays(model, asked.inputs, **_told(request))
         bundle = answer.model.bundle
         body, headers = write_infer_answer(asked, answer.probabilities, name=bundle.name, version=bundle.version)
         return Response(body, headers=headers)

@@ -18,18 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import clock
+from fortydays.inputs.input import Arrays, count_of, together
 from fortydays.serve.errors import RequestError, busy
 from fortydays.serve.limits import Limits
 
 _LOG = logging.getLogger(__name__)
-Compute = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Compute = Callable[[Arrays], NDArray[np.float32]]
 _ALONE, _AMONG_OTHERS = 0.002, 0.0005
 """Seconds for which the event loop may compute by itself, where nobody else asks anything and where others do."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Item:
-    images: NDArray[np.uint8]
+    inputs: Arrays
+    count: int
     until: float
     loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[NDArray[np.float32]]"
@@ -39,7 +41,7 @@ class Batcher:
     """A thread that computes, and the queue before it.
 
     Args:
-        compute: probabilities of images; called by the thread and by the event loop.
+        compute: probabilities of examples; called by the thread and by the event loop.
         limits: largest batch, longest delay, most images that wait.
         seconds: that a number of images takes to compute.
         observe: told the number of images of every batch.
@@ -86,11 +88,11 @@ class Batcher:
         finally:
             self._expected -= 1
 
-    async def answer(self, images: NDArray[np.uint8], *, until: float, alone: bool = False) -> NDArray[np.float32]:
-        """The probabilities of images, computed with those of others.
+    async def answer(self, inputs: Arrays, *, until: float, alone: bool = False) -> NDArray[np.float32]:
+        """The probabilities of examples, computed with those of others.
 
         Args:
-            images: uint8, shape (n, *image).
+            inputs: arrays as the model takes them.
             until: by :func:`fortydays.base.clock.seconds`, when nobody waits for the answer any more.
             alone: whether nobody else asks anything just now, so that the event loop may take a little longer.
 
@@ -102,16 +104,17 @@ class Batcher:
         """
         if self._closed:
             raise busy("The model is being replaced.")
-        if self._waiting and self._waiting + len(images) > self._limits.waiting:
-            raise busy(f"{self._waiting:,} images wait already; the queue is full.")
+        count = count_of(inputs)
+        if self._waiting and self._waiting + count > self._limits.waiting:
+            raise busy(f"{self._waiting:,} examples wait already; the queue is full.")
         loop = asyncio.get_running_loop()
-        item = _Item(images=images, until=until, loop=loop, future=loop.create_future())
+        item = _Item(inputs=inputs, count=count, until=until, loop=loop, future=loop.create_future())
         if not self._group:
             loop.call_soon(self._begin)  # after all else that is ready now, such as other requests
         self._group.append(item)
         self._moment = _ALONE if alone else _AMONG_OTHERS
         with self._changed:
-            self._waiting += len(images)
+            self._waiting += count
         handle = loop.call_at(loop.time() + max(until - clock.seconds(), 0), _expire, item.future)
         try:
             return await item.future
@@ -121,7 +124,7 @@ class Batcher:
     def _begin(self) -> None:
         """Compute a group here, or hand it over; belongs to the event loop."""
         group, self._group = self._group, []
-        count = sum(len(item.images) for item in group)
+        count = sum(item.count for item in group)
         if count <= self._limits.batch and self._seconds(count) <= self._moment and not self._expected:
             with self._changed:
                 self._waiting -= count
@@ -134,22 +137,22 @@ class Batcher:
             self._changed.notify()
 
     def _answered(self, batch: "list[_Item]") -> "list[tuple[_Item, NDArray[np.float32] | RequestError]]":
-        """Compute a batch: each item with its answer, or the error that all get."""
+        """Compute a batch: each item with its answer, or with an error."""
         if not batch:
             return []
         try:
-            answers = self._compute(
-                batch[0].images if len(batch) == 1 else np.concatenate([item.images for item in batch])
-            )
+            answers = self._compute(together([item.inputs for item in batch]))
             self._observe(len(answers))
         except Exception:  # whatever a model does, the service goes on
+            if len(batch) > 1:  # what fails with one request fails no other
+                return [result for item in batch for result in self._answered([item])]
             _LOG.exception("A model failed")
-            return [(item, RequestError(500, "The model failed.")) for item in batch]
+            return [(batch[0], RequestError(500, "The model failed."))]
         results: list[tuple[_Item, NDArray[np.float32] | RequestError]] = []
         start = 0
         for item in batch:
-            results.append((item, answers[start : start + len(item.images)]))
-            start += len(item.images)
+            results.append((item, answers[start : start + item.count]))
+            start += item.count
         return results
 
     def close(self, *, timeout: float) -> bool:
@@ -188,12 +191,12 @@ class Batcher:
                         self._changed.wait(left)
                 batch: list[_Item] = []
                 size, now = 0, clock.seconds()
-                while self._items and (not batch or size + len(self._items[0].images) <= self._limits.batch):
+                while self._items and (not batch or size + self._items[0].count <= self._limits.batch):
                     item = self._items.popleft()
-                    self._waiting -= len(item.images)
+                    self._waiting -= item.count
                     if item.until > now and not item.future.cancelled():
                         batch.append(item)
-                        size += len(item.images)
+                        size += item.count
                 if batch:
                     return batch
 

@@ -1,4 +1,4 @@
-"""The threads that decode images, and the queues before them: bounded in number and in time.
+"""The threads that read files, and the queues before them: bounded in number and in time.
 
 A large image takes seconds where a small one takes a tenth of a millisecond, so that large ones have a queue and a
 thread of their own: they wait for each other, and nobody waits for them. One at a time, they cannot take all memory.
@@ -11,40 +11,37 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fortydays.base import clock
-from fortydays.serve.errors import RequestError, busy
-from fortydays.serve.images import Unpacked, unpack
+from fortydays.base.errors import UnreadableContentError
+from fortydays.inputs.input import Arrays, Bounds, Input
+from fortydays.serve.errors import RequestError, busy, refused
 
 _LOG = logging.getLogger(__name__)
 _THREADS = 2
+_LARGE = 2_000_000
+"""Pixels or characters of a file that is read alone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Job:
     content: bytes
     name: str
-    shape: tuple[int, int, int]
-    strokes: bool
+    input: Input
     until: float
     loop: asyncio.AbstractEventLoop
-    future: "asyncio.Future[NDArray[np.uint8]]"
+    future: "asyncio.Future[Arrays]"
 
 
 class Decoders:
-    """Decodes image files off the event loop.
+    """Reads files off the event loop.
 
     Args:
-        most_pixels: of an image that are in memory at once while it is decoded, width times height.
-        most_jpeg_pixels: of a JPEG of which less is in memory at once, where that may be more.
-        most_waiting: images that wait or are being decoded.
+        bounds: what is read at all.
+        most_waiting: files that wait or are being read.
     """
 
-    def __init__(self, *, most_pixels: int, most_waiting: int, most_jpeg_pixels: int = 0) -> None:
-        self._most_pixels = most_pixels
-        self._most_jpeg_pixels = most_jpeg_pixels
+    def __init__(self, bounds: Bounds, *, most_waiting: int) -> None:
+        self._bounds = bounds
         self._most_waiting = most_waiting
         self._under_way = 0
         self._small: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -57,41 +54,37 @@ class Decoders:
     async def decode(
         self,
         contents: Sequence[bytes],
-        shape: tuple[int, int, int],
+        input: Input,
         *,
         names: Sequence[str] = (),
-        strokes: bool,
         until: float,
-    ) -> list[NDArray[np.uint8]]:
-        """What a model takes, of image files; see :func:`fortydays.serve.images.unpack`.
+    ) -> list[Arrays]:
+        """The arrays of each file; see :meth:`fortydays.inputs.input.Input.open`.
 
         Args:
             contents: the files.
-            shape: height, width and channels of what the model takes.
+            input: what the model takes.
             names: what to call each of several in an error.
-            strokes: whether it takes light strokes on a dark ground.
             until: by :func:`fortydays.base.clock.seconds`, when nobody waits any more.
 
         Raises:
             RequestError: a file is none, too large or damaged, or too many wait, or the time is over.
         """
         if self._under_way and self._under_way + len(contents) > self._most_waiting:
-            raise busy(f"{self._under_way:,} images wait to be decoded; the queue is full.")
+            raise busy(f"{self._under_way:,} files wait to be read; the queue is full.")
         loop = asyncio.get_running_loop()
-        futures: list[asyncio.Future[NDArray[np.uint8]]] = [loop.create_future() for _ in contents]
+        futures: list[asyncio.Future[Arrays]] = [loop.create_future() for _ in contents]
         if len(contents) == 1:
             names = ("",)
         for content, name, future in zip(contents, names or [""] * len(contents), futures, strict=True):
             self._under_way += 1
             future.add_done_callback(self._done)
-            self._small.put(
-                _Job(content=content, name=name, shape=shape, strokes=strokes, until=until, loop=loop, future=future)
-            )
+            self._small.put(_Job(content=content, name=name, input=input, until=until, loop=loop, future=future))
         try:
             async with asyncio.timeout(max(until - clock.seconds(), 0)):
                 return list(await asyncio.gather(*futures))
         except TimeoutError:
-            raise busy("The image was not decoded in time; the service is busy.") from None
+            raise busy("The file was not read in time; the service is busy.") from None
         finally:
             for future in futures:  # the other images of a form with a wrong one
                 future.cancel()
@@ -102,44 +95,37 @@ class Decoders:
             self._small.put(None)
         self._large.put(None)
 
-    def _done(self, _future: "asyncio.Future[NDArray[np.uint8]]") -> None:
+    def _done(self, _future: "asyncio.Future[Arrays]") -> None:
         self._under_way -= 1  # changed by the event loop's thread alone
 
     def _decode_small(self) -> None:
         while (job := self._small.get()) is not None:
             self._work(job, self._begin)
 
-    def _begin(self, job: _Job) -> NDArray[np.uint8] | None:
-        unpacked = self._unpacked(job)
-        if unpacked.is_large:
+    def _begin(self, job: _Job) -> Arrays | None:
+        opened = job.input.open(job.content, self._bounds)
+        if opened.weight > _LARGE:
             self._large.put(job)  # alone: its head may hold as much memory as its file
             return None
-        return unpacked.pixels()
+        return opened.arrays()
 
     def _decode_large(self) -> None:
         while (job := self._large.get()) is not None:
-            self._work(job, lambda job: self._unpacked(job).pixels())
+            self._work(job, lambda job: job.input.prepare(job.content, self._bounds))
             del job
 
-    def _unpacked(self, job: _Job) -> Unpacked:
-        return unpack(
-            job.content,
-            job.shape,
-            strokes=job.strokes,
-            most_pixels=self._most_pixels,
-            most_jpeg_pixels=self._most_jpeg_pixels,
-        )
-
-    def _work(self, job: _Job, work: Callable[[_Job], NDArray[np.uint8] | None]) -> None:
+    def _work(self, job: _Job, work: Callable[[_Job], Arrays | None]) -> None:
         if job.future.cancelled() or job.until <= clock.seconds():
             return
-        result: NDArray[np.uint8] | RequestError | None
+        result: Arrays | RequestError | None
         try:
             result = work(job)
-        except RequestError as error:
-            result = RequestError(error.status, f"{job.name}: {error.message}") if job.name else error
-        except Exception:  # or this thread would end, and after it the service decode nothing
-            _LOG.exception("An image was not decoded: a defect of the service")
+        except UnreadableContentError as error:
+            result = refused(error)
+            if job.name:
+                result = RequestError(result.status, f"{job.name}: {result.message}")
+        except Exception:  # or this thread would end, and after it the service read nothing
+            _LOG.exception("A file was not read: a defect of the service")
             result = RequestError(500, "The service failed.")
         if result is not None:
             try:
@@ -148,7 +134,7 @@ class Decoders:
                 return
 
 
-def _resolve(future: "asyncio.Future[NDArray[np.uint8]]", result: NDArray[np.uint8] | RequestError) -> None:
+def _resolve(future: "asyncio.Future[Arrays]", result: Arrays | RequestError) -> None:
     if future.done():  # nobody waits any more
         return
     if isinstance(result, RequestError):

@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from fortydays.inputs.input import DATATYPES, Input
+
 
 class ErrorText(BaseModel):
     """What was wrong."""
@@ -33,18 +35,18 @@ class Class(BaseModel):
 
 
 class Prediction(BaseModel):
-    """The most probable classes of one image, the best first."""
+    """The most probable classes of one example, the best first."""
 
     top: list[Class]
     unknown: bool | None = Field(
         default=None,
-        description="Whether the image looks unlike what the model has learned. "
+        description="Whether the example looks unlike what the model has learned. "
         "Left away where the model's threshold was not measured.",
     )
 
 
 class Predictions(BaseModel):
-    """The answer to a request with images."""
+    """The answer to a request."""
 
     model: str
     version: int
@@ -76,13 +78,12 @@ class Model(BaseModel):
     version: int
     digest: str
     classes: list[str]
-    height: int
-    width: int
-    channels: int
-    strokes: bool
+    input: dict[str, Any] = Field(
+        description="What it takes: its kind and size, and the media types of files it reads."
+    )
     confidence: Confidence | None
     learned_from: LearnedFrom | None = Field(description="Null where its lineage does not say it.")
-    samples: list[str] = Field(description="The class of each image under `/model/samples/`, counted from 0.")
+    samples: list[str] = Field(description="The class of each example under `/model/samples/`, counted from 0.")
     shadow: str | None
 
 
@@ -161,33 +162,27 @@ class Inferred(BaseModel):
 
 
 _FILE = {"schema": {"type": "string", "format": "binary"}}
-_PIXELS = {
-    "type": "object",
-    "required": ["pixels"],
-    "properties": {
-        "pixels": {
-            "type": "array",
-            "items": {},
-            "description": "One image as the model takes it, or several: nested lists of whole numbers from 0 to 255.",
-        }
-    },
-}
 _FORM = {
     "type": "object",
     "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}},
 }
-IMAGE_BODY: dict[str, Any] = {
-    "required": True,
-    "content": dict.fromkeys(("image/png", "image/jpeg", "image/webp"), _FILE),
-}
-PREDICT_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        **IMAGE_BODY["content"],
-        "multipart/form-data": {"schema": _FORM},
-        "application/json": {"schema": _PIXELS},
-    },
-}
+
+
+def file_body(takes: Input) -> dict[str, Any]:
+    """The body of a request with one file of what a model takes."""
+    return {"required": True, "content": dict.fromkeys(takes.MEDIA_TYPES, _FILE)}
+
+
+def predict_body(takes: Input) -> dict[str, Any]:
+    """The body of a request with one or several examples of what a model takes."""
+    field = {"items": {}, "type": "array", "description": f"One example, {takes.title}, or several."}
+    spelled_out = {"type": "object", "required": [takes.JSON_FIELD], "properties": {takes.JSON_FIELD: field}}
+    content = {"application/json": {"schema": spelled_out}}
+    if takes.MEDIA_TYPES:
+        content |= {**file_body(takes)["content"], "multipart/form-data": {"schema": _FORM}}
+    return {"required": True, "content": content}
+
+
 SAMPLE_PARAMETER: dict[str, Any] = {
     "name": "number",
     "in": "path",
@@ -213,13 +208,12 @@ INFER_BODY: dict[str, Any] = {
                     "inputs": {
                         "type": "array",
                         "minItems": 1,
-                        "maxItems": 1,
                         "items": {
                             "type": "object",
                             "required": ["name", "datatype", "shape", "data"],
                             "properties": {
-                                "name": {"const": "image"},
-                                "datatype": {"const": "UINT8"},
+                                "name": {"type": "string"},
+                                "datatype": {"enum": list(DATATYPES.values())},
                                 "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}},
                                 "data": {"type": "array", "items": {}},
                             },

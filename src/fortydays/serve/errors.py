@@ -1,6 +1,8 @@
 """What a service refuses, with the HTTP status that says so. The message is for whoever sent the request."""
 
-from fortydays.base.errors import FortydaysError
+from fortydays.base.errors import FortydaysError, Problem, UnreadableContentError
+
+_STATUS = {Problem.UNKNOWN: 415, Problem.TOO_LARGE: 413, Problem.DAMAGED: 422}
 
 
 class RequestError(FortydaysError):
@@ -18,6 +20,11 @@ class RequestError(FortydaysError):
         self.status = status
         self.retry_after = retry_after
         self.closes = closes or status in (408, 413)  # what is left of the body is not waited for
+
+
+def refused(error: UnreadableContentError) -> RequestError:
+    """The error for a request with content that gives no arrays."""
+    return RequestError(_STATUS[error.problem], error.message)
 
 
 def busy(message: str, *, closes: bool = False) -> RequestError:

@@ -11,12 +11,13 @@ class Limits:
         body: bytes of a request.
         json_body: bytes of a request in JSON, which takes many times as much memory when read.
         bodies: bytes of all requests that are being read or answered.
+        characters: of a text.
         pixels: of an image that are in memory at once while it is decoded: width times height.
         jpeg_pixels: of a JPEG that the decoder makes smaller row by row, so that less of it is in memory at once.
-        images: in one request.
-        waiting: images that wait for the model; the request that would exceed it is told to come again.
-        batch: images that are computed together.
-        delay: seconds that an image waits for others on their way, so that they are computed together.
+        images: files in one request.
+        waiting: examples that wait for the model; the request that would exceed it is told to come again.
+        batch: examples that are computed together.
+        delay: seconds that an example waits for others on their way, so that they are computed together.
         deadline: seconds in which a request is answered.
         head_deadline: seconds in which a request's head must have arrived, of a new connection also begun.
         body_deadline: seconds in which a request's body must have arrived.
@@ -33,6 +34,7 @@ class Limits:
     body: int = 10_000_000
     json_body: int = 2_000_000
     bodies: int = 60_000_000
+    characters: int = 1_000_000
     pixels: int = 20_000_000
     jpeg_pixels: int = 120_000_000
     images: int = 64

@@ -1,4 +1,4 @@
-"""What the service saw: one row for each image, in a bounded SQLite file that drift can be read from later.
+"""What the service saw: one row for each example, in a bounded SQLite file that drift can be read from later.
 
 Rows are written by a thread of their own, many at once; a request never waits for the disk. Where rows come faster
 than the disk takes them, or the disk is full, rows are dropped and counted, and requests are answered all the same.
@@ -12,11 +12,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import clock, database, files
+from fortydays.inputs.input import Arrays
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (
@@ -49,7 +51,7 @@ _AT_ONCE = 256
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One answered image.
+    """One answered example.
 
     Attributes:
         time: when, in seconds since 1970.
@@ -57,7 +59,8 @@ class Row:
         model, version: which answered.
         label: of the most probable class.
         confidence: its probability.
-        image: uint8, as the model saw it; its mean and deviation, from 0 to 255, are kept.
+        inputs: its arrays, as the model saw them. Mean and deviation of the first one are kept, of an image from 0 to
+            255.
         milliseconds: from the request's arrival to its answer.
         shadow: version, label and confidence of the model in the shadow, if it was asked.
     """
@@ -68,9 +71,23 @@ class Row:
     version: int
     label: str
     confidence: float
-    image: NDArray[np.uint8]
+    inputs: Arrays
     milliseconds: float
     shadow: tuple[int, str, float] | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays."""
+        return sum(array.nbytes for array in self.inputs.values())
+
+    def tobytes(self) -> bytes:
+        """Its arrays, one after the other, as they lie in memory."""
+        return b"".join(array.tobytes() for array in self.inputs.values())
+
+    @property
+    def first(self) -> NDArray[Any]:
+        """Its first array."""
+        return next(iter(self.inputs.values()))
 
 
 class RequestLog:
@@ -111,7 +128,7 @@ class RequestLog:
 
     def add(self, row: Row) -> None:
         """Keep a row, soon."""
-        if self._rows.qsize() >= min(_MOST_QUEUED, max(1, _MOST_BYTES_QUEUED // max(1, row.image.nbytes))):
+        if self._rows.qsize() >= min(_MOST_QUEUED, max(1, _MOST_BYTES_QUEUED // max(1, row.nbytes))):
             self._dropped(1)
             return
         self._rows.put(row)
@@ -148,7 +165,7 @@ class RequestLog:
     def _write(self, rows: list[Row]) -> None:
         most = self._most_rows
         if self._keep_images:
-            most = min(most, max(1, _MOST_IMAGE_BYTES // max(row.image.nbytes for row in rows)))
+            most = min(most, max(1, _MOST_IMAGE_BYTES // max(row.nbytes for row in rows)))
         connection = database.connect(self._path)
         connection.execute("PRAGMA synchronous=NORMAL")  # a crash of the machine may cost the last rows, no others
         try:
@@ -167,7 +184,7 @@ def _insert(count: int) -> str:
 
 
 def _values(rows: list[Row], *, keep_images: bool) -> list[tuple[object, ...]]:
-    means, deviations = _statistics([row.image for row in rows])
+    means, deviations = _statistics([row.first for row in rows])
     times: dict[int, str] = {}
     found: list[tuple[object, ...]] = []
     for row, mean, deviation in zip(rows, means, deviations, strict=True):
@@ -175,14 +192,14 @@ def _values(rows: list[Row], *, keep_images: bool) -> list[tuple[object, ...]]:
         time = times.get(second) or times.setdefault(second, clock.iso(second))
         found.append((
             time, row.request, row.model, row.version, row.label, row.confidence, mean, deviation,
-            row.milliseconds, *(row.shadow or (None, None, None)), row.image.tobytes() if keep_images else None,
+            row.milliseconds, *(row.shadow or (None, None, None)), row.tobytes() if keep_images else None,
         ))  # fmt: skip
     return found
 
 
-def _statistics(images: list[NDArray[np.uint8]]) -> tuple[list[float], list[float]]:
+def _statistics(arrays: list[NDArray[Any]]) -> tuple[list[float], list[float]]:
     """Mean and deviation of each."""
-    if len({image.shape for image in images}) > 1:  # a model was replaced by one of another size
-        return [float(image.mean()) for image in images], [float(image.std()) for image in images]
-    pixels = np.stack(images).reshape(len(images), -1)
-    return pixels.mean(axis=1).tolist(), pixels.std(axis=1).tolist()
+    if len({array.shape for array in arrays}) > 1:  # a model was replaced by one of another size
+        return [float(array.mean()) for array in arrays], [float(array.std()) for array in arrays]
+    numbers = np.stack(arrays).reshape(len(arrays), -1)
+    return numbers.mean(axis=1).tolist(), numbers.std(axis=1).tolist()

@@ -18,11 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import files
-from fortydays.base.errors import StorageError, UsageError
-from fortydays.data.own.listing import FORMATS, LARGEST_FILE, MOST_PIXELS, LeftOut, walk
+from fortydays.base.errors import StorageError, UnreadableContentError, UsageError
+from fortydays.data.own.listing import ENDINGS, FORMATS, LARGEST_FILE, MOST_PIXELS, LeftOut, walk
+from fortydays.inputs.input import Arrays, Bounds, stacked
 from fortydays.registry.contents import Bundle
-from fortydays.serve.errors import RequestError
-from fortydays.serve.images import unpack
 
 STANDARD_INPUT = "-"
 """The name of the image that comes on standard input."""
@@ -31,7 +30,8 @@ LARGEST_LIST = 200_000_000
 """Bytes of a list of files."""
 
 # Those of telephones, of 24 megapixels and a little more, are read side by side.
-_LARGE_FILE, _LARGE_IMAGE = 16_000_000, 26_000_000
+_LARGE_FILE, _LARGE = 16_000_000, 26_000_000
+_BOUNDS = Bounds(pixels=MOST_PIXELS, formats=FORMATS)
 _AT_ONCE = 64
 _MOST_BYTES_AT_ONCE = 2**26
 
@@ -117,12 +117,13 @@ def _as_it_is_there(name: str) -> str:
     return plain
 
 
-def find_images(names: Iterable[str], *, standard_input: bytes = b"") -> Question:
+def find_images(names: Iterable[str], *, endings: tuple[str, ...] = ENDINGS, standard_input: bytes = b"") -> Question:
     """The images that a reader names.
 
     Args:
         names: of files, which are taken whatever they are called; and of folders, of which all files are taken that
             are called like images. Below a folder, links are not followed and hidden files are passed over.
+        endings: of the names of files that are looked for in folders.
         standard_input: the image that "-" means, where it is among the names.
 
     Raises:
@@ -135,7 +136,7 @@ def find_images(names: Iterable[str], *, standard_input: bytes = b"") -> Questio
         if name == STANDARD_INPUT:
             images.append(ImageFile(name=name, content=standard_input))
         elif _is_folder(name):
-            found, others = walk(Path(name))
+            found, others = walk(Path(name), endings=endings)
             images += [ImageFile(name=str(Path(name, path))) for path in sorted(found)]
             left_out += sorted(
                 (LeftOut(path=str(Path(name, each.path)), reason=each.reason) for each in others),
@@ -159,16 +160,16 @@ def answer(bundle: Bundle, images: Sequence[ImageFile], *, workers: int) -> Gene
     Raises:
         UnsafeModelError: the model fails.
     """
-    at_once = max(1, min(_AT_ONCE, _MOST_BYTES_AT_ONCE // int(np.prod(bundle.image))))
+    at_once = max(1, min(_AT_ONCE, _MOST_BYTES_AT_ONCE // bundle.input.numbers))
     reader = _Reader(bundle)
-    pending: deque[tuple[ImageFile, Future[NDArray[np.uint8] | str]]] = deque()
+    pending: deque[tuple[ImageFile, Future[Arrays | str]]] = deque()
     waiting = iter(images)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
     try:
         while True:
             # While one batch is computed, the next one is decoded.
             while len(pending) < at_once + max(at_once, workers) and (image := next(waiting, None)) is not None:
-                pending.append((image, pool.submit(reader.pixels, image)))
+                pending.append((image, pool.submit(reader.arrays, image)))
             if not pending:
                 return
             batch = [pending.popleft() for _ in range(min(at_once, len(pending)))]
@@ -177,9 +178,9 @@ def answer(bundle: Bundle, images: Sequence[ImageFile], *, workers: int) -> Gene
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _computed(bundle: Bundle, batch: Sequence[tuple[str, NDArray[np.uint8] | str]]) -> list[Answered]:
-    pixels = [found for _, found in batch if not isinstance(found, str)]
-    answers = iter(bundle.model.predict(np.stack(pixels), at_once=len(pixels)) if pixels else ())
+def _computed(bundle: Bundle, batch: Sequence[tuple[str, Arrays | str]]) -> list[Answered]:
+    inputs = [found for _, found in batch if not isinstance(found, str)]
+    answers = iter(bundle.model.predict(stacked(inputs), at_once=len(inputs)) if inputs else ())
     return [
         Answered(name=name, probabilities=None, error=found)
         if isinstance(found, str)
@@ -192,13 +193,11 @@ class _Reader:
     """From a file to what the model takes of it; called from several threads."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self._shape = bundle.image
-        self._strokes = bundle.strokes
-        self._as_taken = bundle.model.signature.image
+        self._input = bundle.input
         self._large = threading.Semaphore(1)  # one after the other, so that they cannot take all memory
 
-    def pixels(self, image: ImageFile) -> NDArray[np.uint8] | str:
-        """uint8, of the model's shape; or why there are none, a sentence."""
+    def arrays(self, image: ImageFile) -> Arrays | str:
+        """What the model takes; or why there is nothing, a sentence."""
         if image.content is not None:
             return self._decoded(image.content, alone=False)
         try:
@@ -221,17 +220,16 @@ class _Reader:
                     return _unreadable(error)
                 return self._decoded(content, alone=large)
 
-    def _decoded(self, content: bytes, *, alone: bool) -> NDArray[np.uint8] | str:
+    def _decoded(self, content: bytes, *, alone: bool) -> Arrays | str:
         if not content:
-            return "It is empty; expected an image file."
+            return f"It is empty; expected one {self._input.NOUN} file."
         if len(content) > LARGEST_FILE:
             return f"It has more than {LARGEST_FILE:,} bytes."
         try:
-            unpacked = unpack(content, self._shape, strokes=self._strokes, most_pixels=MOST_PIXELS, formats=FORMATS)
-            width, height = unpacked.image.size
-            with self._large if width * height > _LARGE_IMAGE and not alone else contextlib.nullcontext():
-                return unpacked.pixels().reshape(self._as_taken)
-        except RequestError as error:
+            opened = self._input.open(content, _BOUNDS)
+            with self._large if opened.weight > _LARGE and not alone else contextlib.nullcontext():
+                return opened.arrays()
+        except UnreadableContentError as error:
             return error.message
 
 

@@ -6,7 +6,7 @@ JSON part first, its length in a header, and the numbers of the tensors behind i
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,8 @@ import orjson
 from numpy.typing import NDArray
 
 from fortydays.base.text import shown
-from fortydays.registry.inference import INPUT, OUTPUT
+from fortydays.inputs.input import Arrays, ArraySpec, Input
+from fortydays.registry.inference import OUTPUT
 from fortydays.serve.errors import RequestError
 
 JSON_LENGTH = "inference-header-content-length"
@@ -28,12 +29,12 @@ class InferRequest:
     """What a client asks for.
 
     Attributes:
-        images: uint8, shape (n, *image).
+        inputs: arrays by name.
         id: the client's own name for the request, or "".
         binary: whether the answer's numbers are to follow the JSON as bytes.
     """
 
-    images: NDArray[np.uint8]
+    inputs: Arrays
     id: str
     binary: bool
 
@@ -49,49 +50,25 @@ def parse_json(content: bytes) -> dict[str, Any]:
     return document
 
 
-def pixels_from(values: object) -> NDArray[np.uint8]:
-    """Nested lists of whole numbers from 0 to 255 as an array. Raises RequestError (422)."""
-    problem = RequestError(422, "The pixels are no list, or lists of equal length, of whole numbers from 0 to 255.")
-    if not isinstance(values, list) or not values:
-        raise problem
-    # Level by level, and NumPy gets to see bytes alone: of a list with texts in it, it would make room for as many
-    # texts as long as the longest.
-    shape, level = [len(values)], values
-    while (kinds := set(map(type, level))) == {list}:
-        lengths = set(map(len, level))
-        if len(lengths) != 1 or 0 in lengths or len(shape) == _MOST_DIMENSIONS:
-            raise problem
-        shape += lengths
-        level = list(itertools.chain.from_iterable(level))
-    if kinds != {int}:
-        raise problem
-    try:
-        return np.frombuffer(bytes(level), np.uint8).reshape(shape)
-    except (ValueError, OverflowError):  # one of them is no byte
-        raise problem from None
-
-
-def read_infer_request(
-    content: bytes, json_length: str | None, shape: Sequence[int], *, most_json: int
-) -> InferRequest:
+def read_infer_request(content: bytes, json_length: str | None, takes: Input, *, most_json: int) -> InferRequest:
     """Read the body of ``POST /v2/models/NAME/infer``.
 
     Args:
         content: the body.
         json_length: the header :data:`JSON_LENGTH`, if there was one.
-        shape: of one image.
+        takes: what the model takes.
         most_json: bytes of the JSON part.
 
     Raises:
         RequestError: 400, as the protocol wants for every request that is wrong.
     """
     try:
-        return _read(content, json_length, tuple(shape), most_json)
+        return _read(content, json_length, takes, most_json)
     except RequestError as error:
         raise RequestError(400 if error.status == 422 else error.status, error.message) from None
 
 
-def _read(content: bytes, json_length: str | None, shape: tuple[int, ...], most_json: int) -> InferRequest:
+def _read(content: bytes, json_length: str | None, takes: Input, most_json: int) -> InferRequest:
     length = len(content)
     if json_length is not None:
         if not (json_length.isascii() and json_length.isdecimal()) or int(json_length[:12]) > len(content):
@@ -100,37 +77,28 @@ def _read(content: bytes, json_length: str | None, shape: tuple[int, ...], most_
     if length > most_json:
         raise RequestError(413, f"The JSON is too large; expected at most {most_json:,} bytes.")
     document = parse_json(content[:length])
-    inputs, outputs = document.get("inputs"), _given(document, "outputs", [])
-    if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
-        raise RequestError(400, f"There is not one input; expected {INPUT!r} and no other.")
-    tensor = inputs[0]
-    if tensor.get("name") != INPUT:
-        raise RequestError(400, f"The input has another name; expected {INPUT!r}.")
-    if tensor.get("datatype") != "UINT8":
-        raise RequestError(400, f"The input {INPUT!r} has another datatype; expected UINT8.")
-    given = tensor.get("shape")
-    if (
-        not isinstance(given, list)
-        or not all(type(n) is int for n in given)
-        or tuple(given[1:]) != shape
-        or given[0] < 1
-    ):
-        raise RequestError(400, f"The input {INPUT!r} has another shape; expected {[-1, *shape]}.")
+    tensors, outputs = document.get("inputs"), _given(document, "outputs", [])
+    specs = takes.arrays
+    names = [spec.name for spec in specs]
+    if not isinstance(tensors, list) or not all(isinstance(tensor, dict) for tensor in tensors):
+        raise RequestError(400, "The inputs are no list of JSON objects.")
+    found = [tensor.get("name") for tensor in tensors]
+    if len(found) != len(names) or not all(name in found for name in names):
+        raise RequestError(
+            400, f"There are other inputs than this model takes; expected {', '.join(map(repr, names))}."
+        )
     if not isinstance(outputs, list) or any(not isinstance(o, dict) or o.get("name") != OUTPUT for o in outputs):
         raise RequestError(400, f"There is another output than {OUTPUT!r}.")
-    parameters = _parameters(tensor)
-    count = math.prod(given)
-    if "binary_data_size" in parameters:
-        follows = content[length:]
-        if parameters["binary_data_size"] != len(follows) or len(follows) != count or "data" in tensor:
-            raise RequestError(400, f"The bytes after the JSON part are {len(follows):,}; expected {count:,}.")
-        pixels = np.frombuffer(follows, np.uint8)
-    else:
-        if length != len(content):
-            raise RequestError(400, "Bytes follow the JSON part that no input lays claim to.")
-        pixels = pixels_from(tensor.get("data"))
-        if pixels.size != count:
-            raise RequestError(400, f"The input {INPUT!r} has {pixels.size:,} numbers; its shape says {count:,}.")
+    follows, arrays = memoryview(content)[length:], {}
+    for tensor in tensors:  # bytes follow in the order of the request
+        spec = specs[names.index(tensor["name"])]
+        arrays[spec.name], follows = _array(tensor, spec, follows)
+    if follows:
+        raise RequestError(400, f"{len(follows):,} bytes follow that no input lays claim to.")
+    try:
+        takes.check(arrays)
+    except ValueError as error:
+        raise RequestError(400, f"The inputs are others than this model takes: {error}.") from None
     asked = _parameters(outputs[0]) if outputs else {}
     unknown = [name for name in asked if name != "binary_data"]
     if unknown:
@@ -140,7 +108,65 @@ def _read(content: bytes, json_length: str | None, shape: tuple[int, ...], most_
     name = _given(document, "id", "")
     if not isinstance(name, str) or len(name) > 256:
         raise RequestError(400, "The request's id is no text of at most 256 characters.")
-    return InferRequest(images=pixels.reshape(given), id=name, binary=binary is True)
+    return InferRequest(inputs=arrays, id=name, binary=binary is True)
+
+
+def _array(tensor: Mapping[str, Any], spec: ArraySpec, follows: memoryview) -> tuple[NDArray[Any], memoryview]:
+    """An input of a request, and the bytes behind the JSON part that are left for others."""
+    wanted = spec.as_tensor()
+    if tensor.get("datatype") != wanted["datatype"]:
+        raise RequestError(400, f"The input {spec.name!r} has another datatype; expected {wanted['datatype']}.")
+    shape = tensor.get("shape")
+    if (
+        not isinstance(shape, list)
+        or not all(type(n) is int for n in shape)
+        or tuple(shape[1:]) != spec.shape
+        or shape[0] < 1
+    ):
+        raise RequestError(400, f"The input {spec.name!r} has another shape; expected {wanted['shape']}.")
+    count = math.prod(shape)
+    size = _parameters(tensor).get("binary_data_size")
+    if size is None:
+        numbers = _numbers_from(tensor.get("data"), spec)
+        if len(numbers) != count:
+            raise RequestError(400, f"The input {spec.name!r} has {len(numbers):,} numbers; its shape says {count:,}.")
+        return numbers.reshape(shape), follows
+    expected = count * np.dtype(spec.dtype).itemsize
+    if type(size) is not int or size != expected or len(follows) < expected or "data" in tensor:
+        raise RequestError(
+            400, f"The bytes of {spec.name!r} after the JSON part are {len(follows):,}; expected {expected:,}."
+        )
+    found = np.frombuffer(follows[:expected], np.dtype(spec.dtype).newbyteorder("<"))
+    if spec.dtype == "bool" and found.view(np.uint8).max() > 1:
+        raise RequestError(400, f"The input {spec.name!r} has bytes that are neither 0 nor 1.")
+    return found.astype(spec.dtype, copy=False).reshape(shape), follows[expected:]
+
+
+_KINDS: Mapping[str, set[type]] = {"uint8": {int}, "int32": {int}, "float32": {int, float}, "bool": {bool}}
+
+
+def _numbers_from(values: object, spec: ArraySpec) -> NDArray[Any]:
+    """The numbers of a tensor in JSON, a list or nested lists, in their order."""
+    problem = RequestError(
+        400,
+        f"The data of {spec.name!r} is no list, or nested lists, of numbers that {spec.as_tensor()['datatype']} has.",
+    )
+    level, depth = values if isinstance(values, list) else [], 1
+    while level and set(map(type, level)) == {list}:
+        if depth == _MOST_DIMENSIONS:
+            raise problem
+        level, depth = list(itertools.chain.from_iterable(level)), depth + 1
+    if not level or not set(map(type, level)) <= _KINDS[spec.dtype]:
+        raise problem
+    try:
+        # Of pixels, by way of bytes, which is faster and refuses what is none.
+        with np.errstate(over="ignore"):  # which gives infinity
+            found = np.frombuffer(bytes(level), np.uint8) if spec.dtype == "uint8" else np.array(level, spec.dtype)
+    except (ValueError, OverflowError):
+        raise problem from None
+    if not np.all(np.isfinite(found)):
+        raise problem
+    return found
 
 
 def _given(part: Mapping[str, Any], name: str, otherwise: Any) -> Any:

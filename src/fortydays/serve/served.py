@@ -1,6 +1,5 @@
 """A model that is in use: a bundle, and the thread that computes for it."""
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import clock
+from fortydays.inputs.input import Arrays
 from fortydays.registry.contents import Bundle, open_bundle
 from fortydays.serve.batching import Batcher
 from fortydays.serve.card import card_page
@@ -26,24 +26,20 @@ class ServedModel:
         batcher: computes.
         folder: where the bundle lies.
         card: the model card, as a page.
-        samples: for each class that the bundle has an image of, its place and the image as a PNG file.
+        samples: for each class that the bundle has an example of, its place, and the example as a file with its media
+            type.
     """
 
     bundle: Bundle
     batcher: Batcher
     folder: Path
     card: str
-    samples: tuple[tuple[int, bytes], ...] = ()
+    samples: tuple[tuple[int, bytes, str], ...] = ()
 
     @property
     def reference(self) -> str:
         """NAME@VERSION."""
         return f"{self.bundle.name}@{self.bundle.version}"
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one image, as the model takes it."""
-        return self.bundle.model.signature.image
 
 
 def load(folder: Path, limits: Limits, metrics: Metrics, *, threads: int) -> ServedModel:
@@ -56,28 +52,20 @@ def load(folder: Path, limits: Limits, metrics: Metrics, *, threads: int) -> Ser
     one, many = (_seconds(bundle, size) for size in (1, max(limits.batch, 2)))
     each = max(many - one, 0.0) / (max(limits.batch, 2) - 1)
 
-    def compute(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return bundle.model.predict(images, at_once=limits.batch)
+    def compute(inputs: Arrays) -> NDArray[np.float32]:
+        return bundle.model.predict(inputs, at_once=limits.batch)
 
-    batcher = Batcher(compute, limits, seconds=lambda images: one + (images - 1) * each, observe=metrics.batch.observe)
-    samples = tuple((place, _png(image)) for place, image in bundle.samples.items())
+    batcher = Batcher(compute, limits, seconds=lambda count: one + (count - 1) * each, observe=metrics.batch.observe)
+    samples = tuple((place, *bundle.input.as_file(example)) for place, example in bundle.samples.items())
     return ServedModel(bundle=bundle, batcher=batcher, folder=folder, card=card_page(bundle), samples=samples)
 
 
-def _png(image: NDArray[np.uint8]) -> bytes:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(image.squeeze(-1) if image.shape[2:] == (1,) else image).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def _seconds(bundle: Bundle, images: int) -> float:
-    """How long some images take, and warm up."""
-    given = np.zeros((images, *bundle.model.signature.image), np.uint8)
+def _seconds(bundle: Bundle, count: int) -> float:
+    """How long some examples take, and warm up."""
+    given = bundle.input.blank(count)
     least = float("inf")
     for _ in range(_TIMES):
         began = clock.seconds()
-        bundle.model.predict(given, at_once=images)
+        bundle.model.predict(given, at_once=count)
         least = min(least, clock.seconds() - began)
     return least

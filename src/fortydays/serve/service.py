@@ -1,4 +1,4 @@
-"""What a service does with images, whatever way they came in: answers them, watches a shadow, replaces its model."""
+"""What a service does with examples, whatever way they came in: answers them, watches a shadow, replaces its model."""
 
 import asyncio
 import random
@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import clock
-from fortydays.base.errors import FortydaysError
+from fortydays.base.errors import FortydaysError, UnreadableContentError
+from fortydays.inputs.input import Arrays, Bounds, count_of, stacked
 from fortydays.serve.answers import unknown_among
 from fortydays.serve.decoding import Decoders
-from fortydays.serve.errors import RequestError, busy
-from fortydays.serve.images import decode_if_small
+from fortydays.serve.errors import RequestError, busy, refused
 from fortydays.serve.limits import Limits
 from fortydays.serve.log import RequestLog, Row
 from fortydays.serve.metrics import Metrics
@@ -42,7 +42,7 @@ class Answer:
 
     Attributes:
         model: which answered, all of it.
-        probabilities: float32, shape (images, classes).
+        probabilities: float32, shape (examples, classes).
         seconds: from the request's arrival.
     """
 
@@ -82,9 +82,8 @@ class Service:
         self._share = share
         self._log = log
         self._threads = threads
-        self._decoders = Decoders(
-            most_pixels=limits.pixels, most_jpeg_pixels=limits.jpeg_pixels, most_waiting=limits.waiting
-        )
+        self.bounds = Bounds(characters=limits.characters, pixels=limits.pixels, jpeg_pixels=limits.jpeg_pixels)
+        self._decoders = Decoders(self.bounds, most_waiting=limits.waiting)
         self._reloading = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
         self._random = random.Random(0)  # noqa: S311 - which requests the shadow sees is no secret
@@ -112,7 +111,7 @@ class Service:
         arrived: float,
         alone: IsAlone = nobody_knows,
     ) -> Answer:
-        """Decode image files and answer them.
+        """Read files and answer them.
 
         Args:
             contents: the files, at least one.
@@ -122,32 +121,30 @@ class Service:
             alone: tells whether no other request is under way.
 
         Raises:
-            RequestError: a file is no image or too large, or the service is busy.
+            RequestError: a file cannot be read or is too large, or the service is busy.
         """
         if len(contents) > self.limits.images:
-            raise RequestError(413, f"{len(contents):,} images in one request; expected at most {self.limits.images}.")
+            raise RequestError(413, f"{len(contents):,} files in one request; expected at most {self.limits.images}.")
         model, until = self.main, self._until()
-        pixels = None
-        if len(contents) == 1:
-            pixels = self._decoded_now(model, contents[0])
-        if pixels is None:
-            pixels = await self._decoded(model, contents, names=names, until=until)
-        return await self._answer(model, pixels, request=request, arrived=arrived, until=until, alone=alone)
+        inputs = self._read_now(model, contents[0]) if len(contents) == 1 else None
+        if inputs is None:
+            inputs = await self._read(model, contents, names=names, until=until)
+        return await self._answer(model, inputs, request=request, arrived=arrived, until=until, alone=alone)
 
-    async def answer_pixels(
+    async def answer_arrays(
         self,
         model: ServedModel,
-        images: NDArray[np.uint8],
+        inputs: Arrays,
         *,
         request: str,
         arrived: float,
         alone: IsAlone = nobody_knows,
     ) -> Answer:
-        """Answer images that are as a model takes them.
+        """Answer examples that are as a model takes them.
 
         Args:
             model: which is to answer: the one that answered a moment ago still does.
-            images: uint8, shape (n, *image).
+            inputs: arrays by name.
             request: its id, for the log.
             arrived: when the request did.
             alone: as for :meth:`answer_files`.
@@ -155,16 +152,18 @@ class Service:
         Raises:
             RequestError: there are too many, they have another shape, or the service is busy.
         """
-        if images.shape[1:] != model.shape:
+        try:
+            model.bundle.input.check(inputs)
+        except ValueError as error:
+            raise RequestError(422, f"This model takes {model.bundle.input.title}; {error}.") from None
+        if not 1 <= count_of(inputs) <= self.limits.waiting:
             raise RequestError(
-                422, f"The images have the shape {list(images.shape[1:])}; this model takes {list(model.shape)}."
+                413, f"{count_of(inputs):,} examples in one request; expected 1 to {self.limits.waiting}."
             )
-        if not 1 <= len(images) <= self.limits.waiting:
-            raise RequestError(413, f"{len(images):,} images in one request; expected 1 to {self.limits.waiting}.")
-        return await self._answer(model, images, request=request, arrived=arrived, until=self._until(), alone=alone)
+        return await self._answer(model, inputs, request=request, arrived=arrived, until=self._until(), alone=alone)
 
     async def compare(self, content: bytes, *, arrived: float) -> Answer:
-        """What the shadow says of an image file, for a page that shows both.
+        """What the shadow says of a file, for a page that shows both.
 
         Raises:
             RequestError: there is no shadow, or as for :meth:`answer_files`.
@@ -173,8 +172,8 @@ class Service:
         if model is None:
             raise RequestError(404, "No second model is loaded; start the service with --shadow challenger.")
         until = self._until()
-        images = await self._decoded(model, [content], until=until)
-        probabilities = await model.batcher.answer(images, until=until)
+        inputs = await self._read(model, [content], until=until)
+        probabilities = await model.batcher.answer(inputs, until=until)
         return Answer(model=model, probabilities=probabilities, seconds=clock.seconds() - arrived)
 
     async def reload(self, find: FindBundle, *, tried: bool = False) -> dict[str, Any]:
@@ -247,39 +246,31 @@ class Service:
         """When the time for an answer is over, of a request whose body is complete."""
         return clock.seconds() + self.limits.deadline
 
-    async def _decoded(
+    async def _read(
         self, model: ServedModel, contents: Sequence[bytes], *, names: Sequence[str] = (), until: float
-    ) -> NDArray[np.uint8]:
-        bundle = model.bundle
+    ) -> Arrays:
         with model.batcher.expecting():
-            decoded = await self._decoders.decode(
-                contents, bundle.image, names=names, strokes=bundle.strokes, until=until
-            )
-        return np.stack(decoded).reshape(-1, *model.shape)
+            return stacked(await self._decoders.decode(contents, model.bundle.input, names=names, until=until))
 
-    def _decoded_now(self, model: ServedModel, content: bytes) -> NDArray[np.uint8] | None:
-        bundle = model.bundle
-        pixels = decode_if_small(
-            content,
-            bundle.image,
-            strokes=bundle.strokes,
-            most_pixels=self.limits.pixels,
-            most_jpeg_pixels=self.limits.jpeg_pixels,
-        )
-        return None if pixels is None else pixels.reshape(1, *model.shape)
+    def _read_now(self, model: ServedModel, content: bytes) -> Arrays | None:
+        try:
+            found = model.bundle.input.at_once(content, self.bounds)
+        except UnreadableContentError as error:
+            raise refused(error) from None
+        return None if found is None else stacked([found])
 
     async def _answer(
         self,
         model: ServedModel,
-        images: NDArray[np.uint8],
+        inputs: Arrays,
         *,
         request: str,
         arrived: float,
         until: float,
         alone: IsAlone,
     ) -> Answer:
-        # A model that was replaced while the image was decoded still answers what it began with.
-        probabilities = await model.batcher.answer(images, until=until, alone=alone())
+        # A model that was replaced while the file was read still answers what it began with.
+        probabilities = await model.batcher.answer(inputs, until=until, alone=alone())
         seconds = clock.seconds() - arrived
         best = probabilities.argmax(axis=1)
         version = str(model.bundle.version)
@@ -289,24 +280,27 @@ class Service:
             self.metrics.unknown.labels(version).inc(unknown_among(model.bundle, probabilities))
         shadow = self.shadow
         if shadow is not None and self._random.random() < self._share:
-            self._spawn(self._with_shadow(shadow, model, images, probabilities, request, seconds))
+            self._spawn(self._with_shadow(shadow, model, inputs, probabilities, request, seconds))
         elif self._log is not None:
-            self._keep(model, images, probabilities, request, seconds, None)
+            self._keep(model, inputs, probabilities, request, seconds, None)
         return Answer(model=model, probabilities=probabilities, seconds=seconds)
 
     async def _with_shadow(
         self,
         shadow: ServedModel,
         model: ServedModel,
-        images: NDArray[np.uint8],
+        inputs: Arrays,
         probabilities: NDArray[np.float32],
         request: str,
         seconds: float,
     ) -> None:
         seen = None
-        if shadow.shape == model.shape and shadow.batcher.waiting < _MOST_WAITING_FOR_SHADOW:
+        if (
+            shadow.bundle.input.arrays == model.bundle.input.arrays
+            and shadow.batcher.waiting < _MOST_WAITING_FOR_SHADOW
+        ):
             try:
-                seen = await shadow.batcher.answer(images, until=clock.seconds() + self.limits.deadline)
+                seen = await shadow.batcher.answer(inputs, until=clock.seconds() + self.limits.deadline)
             except RequestError:
                 seen = None
         if seen is not None:
@@ -314,12 +308,12 @@ class Service:
                 agreed = model.bundle.classes[ours] == shadow.bundle.classes[theirs]
                 self.metrics.shadow.labels("yes" if agreed else "no").inc()
         if self._log is not None:
-            self._keep(model, images, probabilities, request, seconds, None if seen is None else (shadow, seen))
+            self._keep(model, inputs, probabilities, request, seconds, None if seen is None else (shadow, seen))
 
     def _keep(
         self,
         model: ServedModel,
-        images: NDArray[np.uint8],
+        inputs: Arrays,
         probabilities: NDArray[np.float32],
         request: str,
         seconds: float,
@@ -327,7 +321,7 @@ class Service:
     ) -> None:
         assert self._log is not None
         now = clock.seconds_since_1970()
-        for row, image in enumerate(images):
+        for row in range(len(probabilities)):
             best = int(probabilities[row].argmax())
             shadow = None
             if seen is not None:
@@ -341,7 +335,7 @@ class Service:
                     version=model.bundle.version,
                     label=model.bundle.classes[best],
                     confidence=float(probabilities[row, best]),
-                    image=image,
+                    inputs={name: array[row] for name, array in inputs.items()},
                     milliseconds=1000 * seconds,
                     shadow=shadow,
                 )

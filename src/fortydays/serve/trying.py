@@ -61,21 +61,20 @@ def main(folder: Path, *, batch: int, seconds: int) -> int:
     with contextlib.suppress(OSError):  # where a container has less memory, Linux ends this process, not the service
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # or NumPy takes addresses for a thread of each core
-    import numpy as np
     import onnx
     import onnxruntime  # before the memory that is left is counted
 
     from fortydays.registry.contents import ONNX_FILE, open_bundle
-    from fortydays.registry.operators import counts_images
+    from fortydays.registry.operators import counts_examples
 
     assert onnxruntime
     left = _bounded_by_container()
     try:
         bundle = open_bundle(folder, threads=1)
-        # Where the number of images may decide on memory, each number that the service computes together is tried.
-        every = counts_images(onnx.load_model(folder / ONNX_FILE, load_external_data=False).graph.node)
+        # Where the number of examples may decide on memory, each number that the service computes together is tried.
+        every = counts_examples(onnx.load_model(folder / ONNX_FILE, load_external_data=False).graph.node)
         for size in range(1, batch + 1) if every else (1, batch):
-            bundle.model.predict(np.zeros((size, *bundle.model.signature.image), np.uint8), at_once=batch)
+            bundle.model.predict(bundle.input.blank(size), at_once=batch)
     except FortydaysError as error:
         # ONNX Runtime says in words alone that it has got no memory.
         if "memory" in error.message and left is not None:

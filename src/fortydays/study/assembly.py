@@ -82,7 +82,7 @@ def evidence_of(
 def _details(plan: Plan, chosen: Mapping[str, Chosen], progress: Progress) -> dict[str, Any]:
     """What the evidence says of the variants besides their numbers."""
     networks: dict[Features, Frozen] = {}
-    shape = plan.dataset.training.validation.images.shape[1:]
+    shape = plan.dataset.training.input.arrays[0].shape
     for variant in plan.variants:
         if variant.features is not None and variant.features not in networks:
             networks[variant.features] = frozen.frozen_network(variant.features, shape, plan.settings, progress)
@@ -156,6 +156,7 @@ def _exhibits(
             variant=trial["variant"],
             seed=trial["seed"],
             model=restored(trial),
+            input=plan.dataset.training.input,
             test=plan.dataset.test.open(),
             probabilities=probabilities,
             classes=plan.dataset.classes,

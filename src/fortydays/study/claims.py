@@ -14,6 +14,7 @@ from typing import Any
 from fortydays.base.errors import UsageError
 from fortydays.base.text import counted
 from fortydays.study.statistics import CONFIDENCE, Interval, interval, seeds_to_decide
+from fortydays.tasks.metric import metric_of
 
 Trials = Mapping[str, Mapping[int, Mapping[str, float | None]]]
 """Metrics of the finished trials: variant -> seed -> metric -> value (None: a target never reached)."""
@@ -109,7 +110,7 @@ class Threshold:
         assert bound is not None
         values, note = _values(trials, self.variant, self.metric, missing=math.inf)
         sign = "≥" if above else "≤"
-        condition = f"mean {self.metric} of {self.variant} {sign} {_show(bound, unit_of(self.metric))}"
+        condition = f"mean {self.metric} of {self.variant} {sign} {_show(bound, metric_of(self.metric).unit)}"
         if any(math.isinf(v) for v in values):
             # A target never reached: more than any bound, however many seeds follow.
             verdict = Verdict.REFUTED if not above and len(values) > 1 else Verdict.UNDECIDED
@@ -143,7 +144,7 @@ class ThresholdOfBest:
     def judge(self, trials: Trials) -> Judgement:
         """Choose on the validation split, then set the interval of the metric against the bound."""
         chosen_by = "validation_accuracy"
-        bound = _show(self.at_least, unit_of(self.metric))
+        bound = _show(self.at_least, metric_of(self.metric).unit)
         condition = f"mean {self.metric} of the best of {', '.join(self.among)} by mean {chosen_by} ≥ {bound}"
         means = {name: _values(trials, name, chosen_by, missing=-math.inf)[0] for name in self.among}
         if not all(means.values()):
@@ -207,7 +208,7 @@ class InEverySeed:
             high=largest,
             n=len(values),
             bound=self.at_most,
-            unit=unit_of(self.metric),
+            unit=metric_of(self.metric).unit,
             note=note,
         )
 
@@ -348,7 +349,7 @@ class Equivalent:
 
     def judge(self, trials: Trials) -> Judgement:
         """Set the interval of the paired differences against the margin."""
-        margin = _show(self.within, unit_of(self.metric))
+        margin = _show(self.within, metric_of(self.metric).unit)
         condition = f"mean {self.metric} of {self.variant} within ±{margin} of that of {self.like}, paired by seed"
         differences, note = paired_differences(trials, self.metric, self.variant, self.like, scale=1.0)
         if not differences:
@@ -368,16 +369,6 @@ class Equivalent:
 
 
 Claim = Threshold | ThresholdOfBest | InEverySeed | Comparison | Best | Equivalent
-
-
-def unit_of(metric: str) -> str:
-    """How a metric's numbers are shown: "share", "steps", "seconds" or "" (plain)."""
-    if metric.endswith(("accuracy", "accuracy_gap")):
-        return "share"
-    for unit in ("steps", "seconds"):
-        if metric.startswith(f"{unit}_to_") or metric.endswith(f"_{unit}"):
-            return unit
-    return ""
 
 
 def paired_differences(
@@ -477,7 +468,7 @@ def _judgement(
         high=spread.high if spread else None,
         n=spread.n if spread else n,
         bound=bound,
-        unit=unit_of(metric),
+        unit=metric_of(metric).unit,
         seeds_needed=needed,
         note=note,
     )

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from fortydays.base.errors import UsageError, unknown_name
 from fortydays.base.text import shown
 from fortydays.data.arrays import Split
-from fortydays.study.claims import Claim, Withdrawal, unit_of
+from fortydays.inputs.input import Input
+from fortydays.study.claims import Claim, Withdrawal
 from fortydays.study.features import Features
 from fortydays.study.fields import FieldError, check_fields
 from fortydays.study.runs import variant_folder
 from fortydays.study.search import Search
+from fortydays.tasks.metric import ACCURACY, GAP, LOSS, SPLITS, metric_of
 from fortydays.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -23,16 +25,8 @@ if TYPE_CHECKING:
 
     from fortydays.train.framework import ModelBuilder
 
-METRICS = (
-    "test_accuracy",
-    "test_loss",
-    "train_accuracy",
-    "train_loss",
-    "validation_accuracy",
-    "validation_loss",
-    "accuracy_gap",
-)
-"""What every trial is measured by; ``accuracy_gap`` is training minus test accuracy."""
+METRICS = (*(metric.of(split).name for split in SPLITS for metric in (ACCURACY, LOSS)), GAP.name)
+"""What every trial is measured by."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9 .+-]{0,39}")
 
@@ -105,7 +99,8 @@ class Measure:
     Attributes:
         name: the metric's name in evidence and claims.
         variants: whose trials are measured.
-        function: from the trained model and validation images (uint8, as in the dataset) to the number.
+        function: from the trained model and the validation examples, as they are in the dataset, to the number: an
+            array (uint8 pixels, for instance), or arrays by name where an example has several.
     """
 
     name: str
@@ -121,6 +116,7 @@ class Shown:
         variant: the trial's variant.
         seed: the trial's seed.
         model: with the trial's weights.
+        input: what the examples are.
         test: the test split.
         probabilities: the model's answers on it, float32, shape (n, classes).
         classes: the classes' names.
@@ -129,6 +125,7 @@ class Shown:
     variant: str
     seed: int
     model: "keras.Model"
+    input: Input
     test: Split
     probabilities: NDArray[np.float32]
     classes: tuple[str, ...]
@@ -212,7 +209,7 @@ class Study:
                 raise unknown_name("metric", claim.metric, known, about=f"the claim {shown(claim.sentence)}")
             for name in ("at_least", "at_most", "within"):
                 bound = getattr(claim, name, None)
-                if bound is not None and unit_of(claim.metric) == "share" and abs(bound) > 1:
+                if bound is not None and metric_of(claim.metric).unit == "share" and abs(bound) > 1:
                     raise FieldError(
                         f"The claim {shown(claim.sentence)} has {name}={bound}; {claim.metric} is a share of 1.",
                         field=name,

@@ -12,8 +12,9 @@ from fortydays.base import files
 from fortydays.base.errors import FortydaysError, StorageError, UsageError
 from fortydays.base.privacy import share
 from fortydays.base.text import counted
-from fortydays.study.claims import Claim, Judgement, Trials, Verdict, unit_of
+from fortydays.study.claims import Claim, Judgement, Trials, Verdict
 from fortydays.study.statistics import interval
+from fortydays.tasks.metric import metric_of
 
 if TYPE_CHECKING:
     from fortydays.study.design import Study
@@ -133,7 +134,7 @@ def results_digest(trials: Sequence[Mapping[str, Any]]) -> str:
                 "variant": t["variant"],
                 "seed": t["seed"],
                 "status": t["status"],
-                "metrics": {name: v for name, v in t["metrics"].items() if unit_of(name) != "seconds"},
+                "metrics": {name: v for name, v in t["metrics"].items() if metric_of(name).exact},
                 "weights_digest": t["weights_digest"],
                 "history": {name: v for name, v in t["history"].items() if name != "seconds"},
             }

@@ -15,7 +15,7 @@ import base64
 import io
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -95,29 +95,46 @@ def confident_mistakes(*, variant: str, count: int = 25, side: int = 56) -> Exhi
     _check("confident_mistakes", count=count, side=side)
 
     def make(shown: Shown) -> dict[str, Any]:
-        answers = shown.probabilities.argmax(axis=1)
-        confidence = shown.probabilities.max(axis=1)
-        wrong = np.flatnonzero(answers != shown.test.labels)
-        chosen = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
+        mistakes = surest_mistakes(shown.probabilities, np.asarray(shown.test.labels), shown.classes, most=count)
+        wrong = int(np.sum(shown.probabilities.argmax(axis=1) != shown.test.labels))
         return _exhibit(
             "pictures",
             shown,
-            title=f"The {len(chosen)} most confident mistakes",
-            caption=f"Out of {len(wrong):,} mistakes on {len(answers):,} test images. "
+            title=f"The {len(mistakes)} most confident mistakes",
+            caption=f"Out of {wrong:,} mistakes on {len(shown.test):,} test images. "
             "Under each: what it is → what the model said, and how sure it was.",
             columns=5,
             pictures=[
-                {
-                    "png": png(_small(shown.test.images[i], side)),
-                    "label": f"{shown.classes[shown.test.labels[i]]} → {shown.classes[answers[i]]} "
-                    f"{100 * confidence[i]:.0f}%",
-                    "index": int(i),
-                }
-                for i in chosen
+                {"png": png(_small(_picture_of(shown, i), side)), "label": label, "index": i} for i, label in mistakes
             ],
         )
 
     return Exhibit(variant=variant, make=make)
+
+
+def surest_mistakes(
+    probabilities: NDArray[np.float32], labels: NDArray[Any], classes: Sequence[str], *, most: int
+) -> list[tuple[int, str]]:
+    """The wrong answers with the highest probabilities: the place of each, and in words what it is and what was said.
+
+    Args:
+        probabilities: float32, shape (n, classes).
+        labels: shape (n,).
+        classes: names of the labels.
+        most: how many.
+    """
+    answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(answers != labels)
+    chosen = wrong[np.argsort(-confidence[wrong], kind="stable")][:most].tolist()
+    return [(i, f"{classes[labels[i]]} → {classes[answers[i]]} {100 * confidence[i]:.0f}%") for i in chosen]
+
+
+def _picture_of(shown: Shown, place: int) -> NDArray[np.uint8]:
+    """A test example as pixels. Raises UsageError where it is no picture."""
+    picture = shown.input.picture({name: array[place] for name, array in shown.test.inputs.items()})
+    if picture is None:
+        raise UsageError(f"The test split holds {shown.input.KIND}, no images that can be shown.")
+    return picture
 
 
 def first_layer_weights(*, variant: str, count: int = 32) -> Exhibit:
@@ -125,7 +142,7 @@ def first_layer_weights(*, variant: str, count: int = 32) -> Exhibit:
     _check("first_layer_weights", count=count)
 
     def make(shown: Shown) -> dict[str, Any]:
-        shape = shown.test.images.shape[1:]
+        shape = shown.test.array.shape[1:]
         kernel = next(w for layer in shown.model.layers for w in layer.get_weights() if w.ndim == 2)
         # The units that matter most to what follows: those with the largest weights.
         strongest = np.argsort(-np.linalg.norm(kernel, axis=0), kind="stable")[:count]
@@ -215,7 +232,7 @@ def feature_maps(*, variant: str, image: int | None = None, maps: int = 8, layer
 
     def make(shown: Shown) -> dict[str, Any]:
         chosen = _chosen(shown, image)
-        photograph = shown.test.images[chosen]
+        photograph = shown.test.array[chosen]
         scaled = photograph[np.newaxis].astype(np.float32) / np.float32(255)
         found = _named(list(_stages(shown.model, scaled)))
         if not any(stage.convolution for _, stage in found):
@@ -274,14 +291,11 @@ def augmentation_sheet(
     _check("augmentation_sheet", image=image, times=times)
 
     def make(shown: Shown) -> dict[str, Any]:
-        images = shown.test.images
-        if images.dtype != np.uint8:
-            raise UsageError(f"The test split holds {images.dtype} features, no images (uint8) that can be shown.")
         chosen = _chosen(shown, image)
-        photograph = images[chosen]
+        photograph = _picture_of(shown, chosen)
         rows: list[dict[str, Any]] = [{"png": png(photograph), "label": "the photograph", "index": chosen}]
         for label, recipe in kinds.items():
-            pictures = _augmented(images, recipe, chosen=chosen, seed=shown.seed, epochs=times)
+            pictures = _augmented(shown, recipe, chosen=chosen, epochs=times)
             rows.append({"png": png(_row_of_pictures(pictures), transparent=0), "label": label})
         return _exhibit(
             "pictures",
@@ -464,22 +478,23 @@ def _row_of_maps(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     return row
 
 
-def _augmented(images: NDArray[np.uint8], recipe: Recipe, *, chosen: int, seed: int, epochs: int) -> NDArray[np.uint8]:
+def _augmented(shown: Shown, recipe: Recipe, *, chosen: int, epochs: int) -> NDArray[np.uint8]:
     """An image in a batch with those that follow, as a recipe shows it epoch by epoch; shape (epochs, h, w, ...)."""
     import keras
 
-    batch = np.roll(np.arange(len(images), dtype=np.int32), -chosen)[:_BATCH]
-    pictures = []
+    test, shape = shown.test, shown.input.arrays[0].shape
+    batch = np.roll(np.arange(len(test), dtype=np.int32), -chosen)[:_BATCH]
+    shows, pictures = augmentation.Presentation.of(shown.input, recipe, test.inputs), []
     for epoch in range(epochs):
         (drawn,) = augmentation.draws_of_epoch(
             recipe,
-            seed=seed,
+            seed=shown.seed,
             epoch=epoch,
             order=batch[np.newaxis],
-            examples=len(images),
-            image_shape=images.shape[1:],
+            examples=len(test),
+            shape=shape,
         )
-        seen = augmentation.shown(images[batch], drawn, recipe, fill=augmentation.mean_colour(images))
+        seen = shows.shown(test.rows(batch).inputs, drawn)
         pictures.append(np.rint(255 * keras.ops.convert_to_numpy(seen)[0]).astype(np.uint8))
     return np.stack(pictures)
 

@@ -24,6 +24,8 @@ from fortydays.base.settings import Settings
 from fortydays.base.text import size_in_words
 from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
 from fortydays.data.own.rows import append_rows, checksums_in, checksums_of, forget_pages, rows_of, scattered
+from fortydays.inputs.images import Images
+from fortydays.inputs.numbers import NUMBERS, Numbers
 from fortydays.models.backbones import find_backbone
 
 if TYPE_CHECKING:
@@ -133,17 +135,24 @@ def given(
         return Given(dataset=with_few(dataset, examples), builder=builder)
     from fortydays.study.frozen import frozen_network
 
-    images = dataset.training.validation.images
-    frozen = frozen_network(features, tuple(images.shape[1:]), settings, progress)
+    images = dataset.training.input
+    if not isinstance(images, Images):
+        raise UsageError(
+            f"Features are made of images, but the examples of {dataset.name!r} are {images.KIND}.",
+            hint="Leave the variant's features unset.",
+        )
+    frozen = frozen_network(features, images.shape, settings, progress)
     _check_room(features, len(dataset.training.train))
 
     def of(split: Split, name: str) -> Split:
-        return Split(images=_features_of(split, name, dataset, frozen, settings, progress), labels=split.labels)
+        found = _features_of(split, name, dataset, frozen, settings, progress)
+        return Split(inputs={NUMBERS: found}, labels=split.labels)
 
     training = TrainingData(
+        input=Numbers(shape=frozen.shape),
+        task=dataset.training.task,
         train=of(dataset.training.train, "training"),
         validation=of(dataset.training.validation, "validation"),
-        num_classes=dataset.training.num_classes,
     )
     featured = dataclasses.replace(
         dataset, training=training, test=SealedSplit(lambda: of(dataset.test.open(), "test"))
@@ -187,12 +196,16 @@ def first_of_each_class(split: Split, count: int) -> Split:
     """
     labels = np.asarray(split.labels)
     chosen = np.sort(np.concatenate([np.flatnonzero(labels == label)[:count] for label in np.unique(labels)]))
-    rows = scattered(split.images)
-    if rows is not None:
-        images = rows_of(rows.source, rows.places[chosen], file=rows.file)
-    else:
-        images = np.asarray(split.images)[chosen]
-    return Split(images=images, labels=labels[chosen])
+
+    def rows_of_array(array: NDArray[Any]) -> NDArray[Any]:
+        rows = scattered(array)
+        if rows is not None:
+            return rows_of(rows.source, rows.places[chosen], file=rows.file)
+        found: NDArray[Any] = np.asarray(array)[chosen]
+        return found
+
+    inputs = {name: rows_of_array(array) for name, array in split.inputs.items()}
+    return Split(inputs=inputs, labels=labels[chosen])
 
 
 class _Filled:
@@ -227,7 +240,7 @@ def _features_of(
 ) -> NDArray[np.float32]:
     """The features of a split: from the file that has them, which gets those that are missing."""
     task = f"Features of the {name} images, {frozen.title}"
-    rows = scattered(split.images)
+    rows = scattered(split.array)
     if rows is not None:
         # Photographs of a reader's own: their features lie beside their pixels, in the same order, whatever split
         # they are in, and are those of every study that uses them. No label has a part in it.
@@ -237,7 +250,7 @@ def _features_of(
         every = rows_of(rows.source, np.arange(needed), file=rows.file)  # checked as they are read
         found = extended(path, every, frozen, settings, progress, task=task)
         return np.ascontiguousarray(found[rows.places])
-    images = split.images
+    images = split.array
     digest = f"{len(split)}-{files.sha256_of_bytes(np.ascontiguousarray(images[:64]).tobytes())[:12]}"
     folder = files.make_folder(settings.workspace / "features" / f"{dataset.name}-{dataset.digest[:12]}")
     path = folder / f"{name}-{digest}.{frozen.kept_as}.features"

@@ -23,6 +23,7 @@ from fortydays.base.process import child_environment, end_with_parent
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.data import weights as published
+from fortydays.inputs.images import IMAGE, Images
 from fortydays.models.backbones import find_backbone
 from fortydays.study.code import code_of, digest_of
 from fortydays.study.features import AT_ONCE, Features, runtime
@@ -31,7 +32,7 @@ from fortydays.study.graphs import OPSET, to_graph
 if TYPE_CHECKING:
     import keras
 
-INPUT, OUTPUT = "image", "features"
+OUTPUT = "features"
 _LONGEST_SECONDS = 600
 _SCHEMA = 1
 _MADE_BY = ("tensorflow-cpu", "tensorflow", "keras", "tf2onnx", "onnx")
@@ -102,7 +103,7 @@ class Frozen:
                 count = len(some)
                 if count < AT_ONCE:
                     some = np.concatenate([some, np.zeros((AT_ONCE - count, *some.shape[1:]), np.uint8)])
-                (answer,) = session.run([OUTPUT], {INPUT: some})
+                (answer,) = session.run([OUTPUT], {IMAGE: some})
                 found[start : start + count] = answer[:count]
             return found
 
@@ -301,8 +302,12 @@ def _work(request: dict[str, Any]) -> None:
     if request["path"]:
         load_weights(model, Path(request["path"]), request["form"])
     frozen = frozen_part(features, tuple(request["image_shape"]), model)
+    features_of = features_of_pixels(frozen)
     graph = to_graph(
-        features_of_pixels(frozen), frozen.input_shape[1:], dtype="uint8", names=(INPUT, OUTPUT), layers_of=frozen
+        lambda inputs: features_of(inputs[IMAGE]),
+        Images(shape=frozen.input_shape[1:]).arrays,
+        output=OUTPUT,
+        layers_of=frozen,
     )
     content: bytes = graph.SerializeToString(deterministic=True)
     path = Path(request["onnx"])

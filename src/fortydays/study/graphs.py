@@ -1,10 +1,11 @@
-"""A function on TensorFlow as an ONNX graph with one input and one output, whose names are ours."""
+"""A function on TensorFlow as an ONNX graph with one output, whose inputs and output have names of ours."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fortydays.base.errors import FortydaysError
+from fortydays.inputs.input import ArraySpec
 
 if TYPE_CHECKING:
     import keras
@@ -19,20 +20,18 @@ class ExportFailedError(FortydaysError):
 
 
 def to_graph(
-    function: Callable[[Any], Any],
-    shape: tuple[int, ...],
+    function: Callable[[Mapping[str, Any]], Any],
+    inputs: Sequence[ArraySpec],
     *,
-    dtype: str,
-    names: tuple[str, str],
+    output: str,
     layers_of: "keras.Model",
 ) -> "onnx.ModelProto":
     """A function as an ONNX graph.
 
     Args:
-        function: from a tensor of TensorFlow to another.
-        shape: of one image; the graph takes any number of them.
-        dtype: of the input: "uint8" or "float32".
-        names: of input and output.
+        function: from tensors of TensorFlow by name to a tensor.
+        inputs: what it takes of one example; the graph takes any number of them.
+        output: the name of what it gives.
         layers_of: the model that the function calls.
 
     Raises:
@@ -41,17 +40,16 @@ def to_graph(
     import tensorflow as tf
     import tf2onnx
 
-    given, answered = names
     # Tensors that layers computed for themselves would become further inputs of the graph; arrays become constants.
     for layer in layers_of._flatten_layers():
         for name, value in list(vars(layer).items()):
             if isinstance(value, tf.Tensor):
                 setattr(layer, name, value.numpy())
-    signature = [tf.TensorSpec((None, *shape), dtype, name=given)]
+    signature = [tf.TensorSpec((None, *spec.shape), spec.dtype, name=spec.name) for spec in inputs]
 
     @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
-    def answer(images: Any) -> Any:
-        return tf.identity(function(images), name=answered)
+    def answer(*arrays: Any) -> Any:
+        return tf.identity(function({spec.name: x for spec, x in zip(inputs, arrays, strict=True)}), name=output)
 
     try:
         with warnings.catch_warnings():
@@ -59,11 +57,11 @@ def to_graph(
             proto, _ = tf2onnx.convert.from_function(answer, input_signature=signature, opset=OPSET)
     except Exception as error:  # the exporter raises whatever it stumbles on
         raise ExportFailedError(" ".join(str(error).split())[:300]) from error
-    _rename_output(proto, answered)
+    _rename_output(proto, output)
     _spell_out_erfc(proto)
-    proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "images"
-    proto.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "images"
-    del proto.graph.value_info[:]  # shapes on the way, in which the number of images has other names
+    for each in (*proto.graph.input, *proto.graph.output):
+        each.type.tensor_type.shape.dim[0].dim_param = "examples"
+    del proto.graph.value_info[:]  # shapes on the way, in which the number of examples has other names
     proto.producer_name, proto.doc_string = "fortydays", ""
     return proto
 

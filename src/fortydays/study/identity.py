@@ -23,6 +23,7 @@ from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.data import library
 from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
+from fortydays.inputs.numbers import Numbers
 from fortydays.study.design import Study, Variant
 from fortydays.study.evidence import package_versions
 from fortydays.study.features import Features, filled, given, with_few
@@ -299,14 +300,19 @@ class _Given:
         if variant.features not in networks:
             networks[variant.features] = _identity_of_features(variant.features, dataset, settings, progress)
         shape, rng = variant.features.shape, np.random.default_rng(0)
+        made_of = Numbers(shape=shape)
 
         def made_up(split: Split) -> Split:
             labels = np.asarray(split.labels)[:_MADE_UP]
-            return Split(images=rng.integers(0, 64, (len(labels), *shape)).astype(np.float32) / 16, labels=labels)
+            numbers = rng.integers(0, 64, (len(labels), *shape)).astype(np.float32) / 16
+            return Split(inputs=made_of.named(numbers), labels=labels)
 
         training = dataset.training
         data = TrainingData(
-            train=made_up(training.train), validation=made_up(training.validation), num_classes=training.num_classes
+            input=made_of,
+            task=training.task,
+            train=made_up(training.train),
+            validation=made_up(training.validation),
         )
         stand_in = dataclasses.replace(dataset, training=data, test=SealedSplit(lambda: made_up(dataset.test.open())))
         return cls(
@@ -320,7 +326,7 @@ def _identity_of_features(features: Features, dataset: Dataset, settings: Settin
     """The program from pixels to features and its weights; the runtime that computes it is told with the machine."""
     from fortydays.study.frozen import features_of_pixels, frozen_part, pretrained_model
 
-    shape = dataset.training.train.images.shape[1:]
+    shape = dataset.training.train.array.shape[1:]
     part = frozen_part(features, shape, pretrained_model(features, settings, progress))
     found = backends.backend().program_of(features_of_pixels(part), np.zeros((1, *shape), np.uint8))
     weights = [variable.numpy() for variable in part.variables]
@@ -330,7 +336,7 @@ def _identity_of_features(features: Features, dataset: Dataset, settings: Settin
 
 def _data(dataset: Dataset) -> str:
     splits = (dataset.training.train, dataset.training.validation)
-    return digest_of_arrays([np.asarray(each) for split in splits for each in (split.images, split.labels)])
+    return digest_of_arrays([np.asarray(each) for split in splits for each in (*split.inputs.values(), split.labels)])
 
 
 def _told(values: NDArray[Any]) -> str:

@@ -15,7 +15,7 @@ from fortydays.base.machine import describe_machine
 from fortydays.data.arrays import TrainingData
 from fortydays.study.design import Variant
 from fortydays.train import backends
-from fortydays.train.augmentation import draws_of_epoch
+from fortydays.train.augmentation import Presentation, draws_of_epoch
 from fortydays.train.order import batches_of_epoch
 from fortydays.train.trainer import Trainer, rates_of
 
@@ -64,13 +64,13 @@ def profile_variant(variant: Variant, data: TrainingData) -> Profile:
         optimizer=trainer.optimizer,
         loss=trainer.training_loss,
         train=backend.on_device(data.train),
-        recipe=recipe,
+        shows=Presentation.of(data.input, recipe, data.train.inputs),
         convolutions=trainer.convolutions,
     ).run
     order = batches_of_epoch(seed=0, epoch=0, examples=len(data.train), batch_size=recipe.batch_size)
     order = np.resize(order, (STEPS, recipe.batch_size))
-    shape = data.train.images.shape[1:]
-    drawn = draws_of_epoch(recipe, seed=0, epoch=0, order=order, examples=len(data.train), image_shape=shape)
+    shape = data.input.arrays[0].shape
+    drawn = draws_of_epoch(recipe, seed=0, epoch=0, order=order, examples=len(data.train), shape=shape)
     rates = np.resize(rates_of(recipe, trainer.steps_per_epoch), STEPS)
 
     run(order, drawn, rates, 0, 1)  # what is compiled or looked up at its first use

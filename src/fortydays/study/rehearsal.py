@@ -4,19 +4,22 @@ A slip in a measure, an exhibit or the last variant's model would come to light 
 within seconds, on untrained models.
 """
 
+import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.base.machine import describe_machine
 from fortydays.data.arrays import Dataset, Split, TrainingData
+from fortydays.inputs.numbers import Numbers
 from fortydays.study.design import Shown, Study, Variant
+from fortydays.study.trial import seen_by_measures
 from fortydays.train import backends
-from fortydays.train.augmentation import scaled_array
+from fortydays.train.augmentation import in_numpy
 from fortydays.train.framework import build_model, has_convolutions, load_keras, model_errors, resolve_precision
 from fortydays.train.trainer import check_model_fits, check_recipe_fits
 
@@ -47,8 +50,8 @@ def rehearse(study: Study, variants: Sequence[Variant], dataset: Dataset, *, thr
     load_keras(threads=threads)
     rng = np.random.default_rng(0)
     train, classes = dataset.training.train, len(dataset.classes)
-    count = min(len(train), _MOST_SHOWN, max(16, _MOST_BYTES // int(np.prod(train.images.shape[1:]))))
-    seen = Split(images=train.images[:count], labels=np.asarray(train.labels[:count]))
+    count = min(len(train), _MOST_SHOWN, max(16, _MOST_BYTES // dataset.training.input.numbers))
+    seen = train.rows(slice(count))
     probabilities = rng.dirichlet(np.ones(classes), count).astype(np.float32)
     for variant in variants:
         data = _stand_in(variant, dataset.training)
@@ -57,13 +60,14 @@ def rehearse(study: Study, variants: Sequence[Variant], dataset: Dataset, *, thr
         for measure in study.measures:
             if variant.name in measure.variants:
                 with _told_of(f"The measure {measure.name!r} of {variant.name!r}"):
-                    _check_number(measure.function(model, data.validation.images))
+                    _check_number(measure.function(model, seen_by_measures(data)))
         for exhibit in study.exhibits:
             if exhibit.variant == variant.name:
                 shown = Shown(
                     variant=variant.name,
                     seed=0,
                     model=model,
+                    input=dataset.training.input,
                     test=seen,
                     probabilities=probabilities,
                     classes=dataset.classes,
@@ -79,31 +83,33 @@ def _stand_in(variant: Variant, training: TrainingData) -> TrainingData:
     if variant.examples is not None:
         count = int(np.minimum(np.bincount(labels), variant.examples).sum())
 
-    def zeros(number: int) -> Split:
-        assert variant.features is not None
-        features = np.broadcast_to(np.float32(0), (number, *variant.features.shape))
-        return Split(images=features, labels=np.zeros(number, np.uint8))
+    if variant.features is None:
+        return dataclasses.replace(training, train=training.train.rows(slice(count)))
+    made_of = Numbers(shape=variant.features.shape)
 
-    if variant.features is not None:
-        train, validation = zeros(count), zeros(len(training.validation))
-    else:
-        train, validation = training.train, training.validation
-        if variant.examples is not None:
-            train = Split(images=train.images[:count], labels=labels[:count])
-    return TrainingData(train=train, validation=validation, num_classes=training.num_classes)
+    def zeros(number: int) -> Split:
+        features = np.broadcast_to(np.float32(0), (number, *made_of.shape))
+        return Split(inputs=made_of.named(features), labels=np.zeros(number, np.uint8))
+
+    return TrainingData(
+        input=made_of, task=training.task, train=zeros(count), validation=zeros(len(training.validation))
+    )
 
 
 def _untrained(variant: Variant, data: TrainingData) -> "keras.Model":
     """The model of a variant, which has answered two examples as in training."""
-    some = np.asarray(data.train.images[:16])
+
+    def seen(count: int = 16) -> Any:
+        return in_numpy(data.input, data.train.rows(slice(count)).inputs)
+
     fast = backends.backend().bfloat16_is_fast(on_processor=describe_machine().bfloat16_is_fast)
-    model = build_model(variant.model, seed=0, precision="float32", images=some)
+    model = build_model(variant.model, seed=0, precision="float32", seen=seen)
     check_model_fits(model, data)
     precision = resolve_precision(variant.recipe, convolutions=has_convolutions(model), bfloat16_is_fast=fast)
     if precision != "float32":
-        model = build_model(variant.model, seed=0, precision=precision, images=some)
+        model = build_model(variant.model, seed=0, precision=precision, seen=seen)
     with model_errors(precision):
-        model(scaled_array(some[:2]), training=True)
+        model(seen(2), training=True)
     return model
 
 

@@ -8,6 +8,7 @@ Settings are chosen with ``validate``, which trains on the training split alone,
 the test split. What is reported trains on both splits together, as the settings do not depend on the test split.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -19,7 +20,7 @@ from fortydays.base import clock
 from fortydays.base.errors import UsageError, unknown_name
 from fortydays.base.machine import describe_machine
 from fortydays.base.progress import SILENT, Progress
-from fortydays.data.arrays import Dataset, Split, TrainingData
+from fortydays.data.arrays import Dataset, Split
 from fortydays.models.speed import speed_network
 from fortydays.study.statistics import interval
 from fortydays.train import backends
@@ -152,11 +153,12 @@ def run_speedrun(
     progress.say("Compiling")
     began = clock.seconds()
     machine = describe_machine()
-    looks = Split(images=train.images[:LOOKS], labels=train.labels[:LOOKS])
+    looks = train.rows(slice(LOOKS))
+    height, width, channels = given.input.arrays[0].shape
     trainer = Trainer(
-        builder=speed_network(**preset.network, input_shape=train.images.shape[1:], classes=given.num_classes),
+        builder=speed_network(**preset.network, input_shape=(height, width, channels), classes=given.task.classes),
         recipe=preset.recipe,
-        data=TrainingData(train=train, validation=looks, num_classes=given.num_classes),
+        data=dataclasses.replace(given, train=train, validation=looks),
         bfloat16_is_fast=backends.backend().bfloat16_is_fast(on_processor=machine.bfloat16_is_fast),
     )
     trainer.evaluate(looks)  # what is compiled at the first use of the test's views
@@ -203,6 +205,6 @@ def run_speedrun(
 
 
 def _in_memory(*splits: Split) -> Split:
-    """Splits one after the other, read from disk."""
-    images = np.concatenate([split.images for split in splits])
-    return Split(images=images, labels=np.concatenate([split.labels for split in splits]))
+    """Splits one after the other, read from disk, also where there is only one: what is timed reads nothing."""
+    inputs = {name: np.concatenate([split.inputs[name] for split in splits]) for name in splits[0].inputs}
+    return Split(inputs=inputs, labels=np.concatenate([split.labels for split in splits]))

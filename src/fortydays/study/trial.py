@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, TrainingFailedError, unknown_name
-from fortydays.data.arrays import Dataset, Split
+from fortydays.data.arrays import Dataset, Split, TrainingData
 from fortydays.study.design import Measure, Study, seconds_metric, steps_metric
 from fortydays.train.checkpoint import Checkpoint
 from fortydays.train.recipe import Recipe
@@ -152,15 +152,10 @@ def run_trial(
     on_train = trainer.evaluate(dataset.training.train)
     on_validation = trainer.evaluate(dataset.training.validation)
     on_test = trainer.evaluate(dataset.test.open())
-    metrics: dict[str, float | None] = {
-        "test_accuracy": on_test.accuracy,
-        "test_loss": on_test.loss,
-        "train_accuracy": on_train.accuracy,
-        "train_loss": on_train.loss,
-        "validation_accuracy": on_validation.accuracy,
-        "validation_loss": on_validation.loss,
-        "accuracy_gap": on_train.accuracy - on_test.accuracy,
-    }
+    metrics: dict[str, float | None] = {}
+    for split, found in (("test", on_test), ("train", on_train), ("validation", on_validation)):
+        metrics |= {f"{split}_{name}": value for name, value in {**found.metrics, "loss": found.loss}.items()}
+    metrics["accuracy_gap"] = on_train.accuracy - on_test.accuracy
     last = trained.history.points[-1]
     for target in study.targets:
         reached = trained.history.first_reaching(target)
@@ -178,7 +173,7 @@ def run_trial(
     model = trainer.reader_model() if measures else None
     problems = []
     for measure in measures:
-        value, problem = _measured(measure, model, dataset.training.validation.images)
+        value, problem = _measured(measure, model, seen_by_measures(dataset.training))
         if problem:  # what was trained is worth keeping without this number
             problems.append(problem)
         else:
@@ -198,8 +193,14 @@ def run_trial(
             "history": trained.history.as_columns(),
         },
         variables=trained.variables,
-        probabilities=on_test.probabilities,
+        probabilities=on_test.outputs,
     )
+
+
+def seen_by_measures(data: TrainingData) -> Any:
+    """What a measure is given: the array of the validation examples, or, of an input with several, arrays by name."""
+    inputs = data.validation.inputs
+    return next(iter(inputs.values())) if len(inputs) == 1 else inputs
 
 
 def run_try(
@@ -215,10 +216,10 @@ def run_try(
     return Measured(result={"variant": variant, "seed": seed, "status": "finished", "error": "", "metrics": metrics})
 
 
-def _measured(measure: Measure, model: Any, images: NDArray[np.uint8]) -> tuple[float, str]:
+def _measured(measure: Measure, model: Any, examples: Any) -> tuple[float, str]:
     """What a study's own function gives, and what is wrong with it, or ""."""
     try:
-        value = float(measure.function(model, images))
+        value = float(measure.function(model, examples))
     except FortydaysError as error:
         return np.nan, f"The measure {measure.name!r} failed: {error.message}"
     except Exception as error:

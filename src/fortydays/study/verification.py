@@ -7,10 +7,11 @@ from typing import Any
 
 from fortydays.data.library import pinned
 from fortydays.study import evidence as documents
-from fortydays.study.claims import Judgement, unit_of
+from fortydays.study.claims import Judgement
 from fortydays.study.code import engine_digest, study_digest
 from fortydays.study.design import Study
 from fortydays.study.statistics import CONFIDENCE, student_t
+from fortydays.tasks.metric import metric_of
 
 OF_CLAIMS = ("its verdicts are not what its trials give", "its withdrawn claims are not those of the study")
 """Reasons that go away when the claims are judged anew from the trials, without training."""
@@ -91,7 +92,7 @@ def agreement(evidence: Mapping[str, Any], fresh: Mapping[str, Any]) -> dict[str
         (variant, metric, metrics[metric], fresh["variants"].get(variant, {}).get(metric))
         for variant, metrics in evidence["variants"].items()
         for metric in metrics
-        if unit_of(metric) != "seconds"
+        if metric_of(metric).exact
     ]
     confidence = 1 - (1 - CONFIDENCE) / max(1, len(pairs))
     ended, ends = ({(t["variant"], t["seed"]): t["status"] for t in d["trials"]} for d in (evidence, fresh))

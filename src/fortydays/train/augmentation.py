@@ -7,11 +7,14 @@ same bits. Only the pixels themselves are moved and changed inside the compiled 
 whole numbers, interpolation included, so that two backends can differ only in how they round what comes after it.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fortydays.inputs.input import Arrays, Input, count_of
 from fortydays.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -65,9 +68,9 @@ def resamples(recipe: Recipe) -> bool:
     return recipe.rotation > 0 or recipe.zoom > 0
 
 
-def changes_of_images(recipe: Recipe) -> dict[str, object]:
-    """The fields, with their values, by which a recipe shows images as they are not, in training or when tested."""
-    names = ("flip", "shift", "cutout", "rotation", "zoom", "contrast", "test_views")
+def changes_of_examples(recipe: Recipe) -> dict[str, object]:
+    """The fields, with their values, by which a recipe shows examples as they are not, in training or when tested."""
+    names = ("flip", "shift", "cutout", "rotation", "zoom", "contrast", "mixup", "test_views")
     return {name: value for name in names if (value := getattr(recipe, name)) not in ("none", 0)}
 
 
@@ -76,7 +79,7 @@ def _draws_more(recipe: Recipe) -> bool:
 
 
 def draws_of_epoch(
-    recipe: Recipe, *, seed: int, epoch: int, order: NDArray[np.int32], examples: int, image_shape: tuple[int, ...]
+    recipe: Recipe, *, seed: int, epoch: int, order: NDArray[np.int32], examples: int, shape: tuple[int, ...]
 ) -> NDArray[np.int32]:
     """What is drawn for every example of an epoch.
 
@@ -86,7 +89,7 @@ def draws_of_epoch(
         epoch: counted from 0.
         order: int32, shape (steps, batch): the epoch's batches.
         examples: number of training examples.
-        image_shape: (height, width) or (height, width, channels).
+        shape: of an example's array; of images (height, width) or (height, width, channels).
 
     Returns:
         int32, shape (steps, batch, 10); (steps, batch, 5) where the recipe only mirrors, shifts and covers; or
@@ -107,7 +110,7 @@ def draws_of_epoch(
         drawn[..., 1:3] = random.integers(-recipe.shift, recipe.shift + 1, (*order.shape, 2))
     if recipe.cutout:
         # The square's middle is anywhere in the image, so that it may stick out (DeVries and Taylor, 2017).
-        height, width = image_shape[:2]
+        height, width = shape[:2]
         drawn[..., 3] = random.integers(0, height, order.shape) - recipe.cutout // 2
         drawn[..., 4] = random.integers(0, width, order.shape) - recipe.cutout // 2
     if _draws_more(recipe):
@@ -269,41 +272,6 @@ def mixed(examples: Any, drawn: Any) -> Any:
     return share * examples + (1.0 - share) * _of_partners(examples, drawn)
 
 
-def losses_of(loss: "Loss", labels: Any, probabilities: Any, drawn: Any, recipe: Recipe) -> Any:
-    """The loss of each example in training: of a mixed one, that for its own label and its partner's by their shares.
-
-    Args:
-        loss: one value for each example.
-        labels: int32 tensor, shape (n,).
-        probabilities: float tensor, shape (n, classes).
-        drawn: int32, shape (n, 10), or any other where the recipe mixes nothing.
-        recipe: its ``mixup``.
-
-    Returns:
-        float32, shape (n,).
-    """
-    if not recipe.mixup:
-        return loss(labels, probabilities)
-    share = _of_example(drawn, _SHARE, labels)
-    of_partners = loss(_of_partners(labels, drawn), probabilities)
-    return share * loss(labels, probabilities) + (1.0 - share) * of_partners
-
-
-def heavier_labels(labels: Any, drawn: Any, recipe: Recipe) -> Any:
-    """The label that is right for each example: of a mixed one, that with the larger share (its own if neither is).
-
-    Args:
-        labels: int32 tensor, shape (n,).
-        drawn: int32, shape (n, 10), or any other where the recipe mixes nothing.
-        recipe: its ``mixup``.
-    """
-    from keras import ops
-
-    if not recipe.mixup:
-        return labels
-    return ops.where(drawn[:, _SHARE] >= ONE // 2, labels, _of_partners(labels, drawn))
-
-
 def _of_example(drawn: Any, column: int, like: Any) -> Any:
     """A drawn number that is not whole, as float32, shaped to be multiplied with examples."""
     from keras import ops
@@ -317,69 +285,137 @@ def _of_partners(values: Any, drawn: Any) -> Any:
     return ops.take(values, drawn[:, _PARTNER], axis=0)
 
 
-def scaled(images: Any) -> Any:
-    """Examples as the network gets them, inside a graph: uint8 pixels from 0 to 1, float32 features as they are."""
-    import keras
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Presentation:
+    """How examples are shown to a network, inside a compiled program.
 
-    if keras.backend.standardize_dtype(images.dtype) == "float32":
-        return keras.ops.convert_to_tensor(images)
-    return keras.ops.cast(images, "float32") / 255.0
+    Attributes:
+        input: what the examples are.
+        recipe: how they are changed in training.
+        fill: what covered squares show, float32, shape () or (channels,).
+    """
+
+    input: Input
+    recipe: Recipe
+    fill: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, input: Input, recipe: Recipe, train: Arrays) -> "Presentation":
+        """The presentation of a training split.
+
+        Args:
+            input: what the examples are.
+            recipe: how they are changed.
+            train: arrays of the training split.
+        """
+        fill = mean_colour(train) if recipe.cutout else np.zeros((), np.float32)
+        return cls(input=input, recipe=recipe, fill=fill)
+
+    def plain(self, inputs: Mapping[str, Any]) -> Any:
+        """What the network gets of a batch as it is."""
+        from keras import ops
+
+        return self.input.in_network(inputs, ops.cast)
+
+    def shown(self, inputs: Mapping[str, Any], drawn: Any) -> Any:
+        """What the network gets of a batch in training, changed as drawn.
+
+        Args:
+            inputs: tensors by name.
+            drawn: int32, shape (n, 10), (n, 5) or (n, 0): what :func:`draws_of_epoch` gives for the batch.
+        """
+        recipe = self.recipe
+        if not augments(recipe):
+            return self.plain(inputs)
+        ((name, images),) = inputs.items()  # of what has more arrays, no recipe changes any
+        if resamples(recipe):
+            images = resampled(images, drawn)
+        else:
+            if recipe.flip != "none" or recipe.shift:
+                images = moved(images, drawn)
+            images = self.plain({name: images})
+        if recipe.contrast:
+            images = contrasted(images, drawn)
+        if recipe.cutout:
+            images = covered(images, drawn, side=recipe.cutout, fill=self.fill)
+        return mixed(images, drawn) if recipe.mixup else images
+
+    def losses(self, loss: "Loss", labels: Any, outputs: Any, drawn: Any) -> Any:
+        """The loss of each example in training: of a mixed one, that for both labels by their shares.
+
+        Args:
+            loss: one value for each example.
+            labels: int32 tensor, shape (n,).
+            outputs: of the network, shape (n, ...).
+            drawn: as for :meth:`shown`.
+
+        Returns:
+            float32, shape (n,).
+        """
+        if not self.recipe.mixup:
+            return loss(labels, outputs)
+        share = _of_example(drawn, _SHARE, labels)
+        of_partners = loss(_of_partners(labels, drawn), outputs)
+        return share * loss(labels, outputs) + (1.0 - share) * of_partners
+
+    def heavier_labels(self, labels: Any, drawn: Any) -> Any:
+        """The right label of each example: of a mixed one, that with the larger share (its own if neither is).
+
+        Args:
+            labels: int32 tensor, shape (n,).
+            drawn: as for :meth:`shown`.
+        """
+        from keras import ops
+
+        if not self.recipe.mixup:
+            return labels
+        return ops.where(drawn[:, _SHARE] >= ONE // 2, labels, _of_partners(labels, drawn))
 
 
-def scaled_array(images: NDArray[Any]) -> NDArray[np.float32]:
-    """What :func:`scaled` gives, in NumPy."""
-    return images if images.dtype == np.float32 else images.astype(np.float32) / np.float32(255)
-
-
-def shown(images: Any, drawn: Any, recipe: Recipe, *, fill: NDArray[np.float32]) -> Any:
-    """What the network gets of a batch in training, augmented as drawn, as float32.
+def views(input: Input, inputs: Mapping[str, Any], test_views: str) -> list[tuple[Any, float]]:
+    """The views of a batch that a test averages over: what the network gets of each, and its weight.
 
     Args:
-        images: uint8 pixels, which come out from 0 to 1, or float32 features, which can only be mixed.
-        drawn: int32, shape (n, 10), (n, 5) or (n, 0): what :func:`draws_of_epoch` gives for the batch.
-        recipe: says what is done.
-        fill: what covered squares show, shape () or (channels,).
+        input: what the examples are.
+        inputs: tensors by name.
+        test_views: a name in :data:`VIEWS`.
     """
-    if resamples(recipe):
-        images = resampled(images, drawn)
-    else:
-        if recipe.flip != "none" or recipe.shift:
-            images = moved(images, drawn)
-        images = scaled(images)
-    if recipe.contrast:
-        images = contrasted(images, drawn)
-    if recipe.cutout:
-        images = covered(images, drawn, side=recipe.cutout, fill=fill)
-    return mixed(images, drawn) if recipe.mixup else images
-
-
-def views(images: Any, test_views: str) -> list[tuple[Any, float]]:
-    """The views of a batch that a test averages over, as float32: pixels from 0 to 1, each view with its weight."""
     from keras import ops
 
     found = []
     for view, weight in VIEWS[test_views]:
-        drawn = ops.broadcast_to(ops.convert_to_tensor(np.array([view], np.int32)), (ops.shape(images)[0], 3))
-        found.append((scaled(moved(images, drawn) if any(view) else images), weight))
+        shown = inputs
+        if any(view):
+            ((name, images),) = inputs.items()
+            drawn = ops.broadcast_to(ops.convert_to_tensor(np.array([view], np.int32)), (ops.shape(images)[0], 3))
+            shown = {name: moved(images, drawn)}
+        found.append((input.in_network(shown, ops.cast), weight))
     return found
 
 
 ENOUGH = 5000
-"""How many training images statistics are taken from."""
+"""How many training examples statistics are taken from."""
 
 
-def some_of(images: NDArray[Any]) -> NDArray[Any]:
-    """At most :data:`ENOUGH` of the images, evenly spaced."""
-    if len(images) <= ENOUGH:
-        return images
-    return np.take(images, np.linspace(0, len(images) - 1, ENOUGH).astype(np.intp), axis=0)
+def some_of(arrays: Arrays) -> Arrays:
+    """At most :data:`ENOUGH` of the examples, evenly spaced."""
+    count = count_of(arrays)
+    if count <= ENOUGH:
+        return arrays
+    rows = np.linspace(0, count - 1, ENOUGH).astype(np.intp)
+    return {name: np.take(array, rows, axis=0) for name, array in arrays.items()}
 
 
-def mean_colour(images: NDArray[Any]) -> NDArray[np.float32]:
+def in_numpy(input: Input, arrays: Arrays) -> Any:
+    """What a network gets of examples, as an array, or as arrays by name."""
+    return input.in_network(arrays, lambda array, dtype: array.astype(dtype))
+
+
+def mean_colour(arrays: Arrays) -> NDArray[np.float32]:
     """The mean of :func:`some_of` the images, from 0 to 1, float32, shape () or (channels,): what cutout shows.
 
-    Features (float32), of which nothing is ever covered, have none: zero.
+    Args:
+        arrays: of images.
     """
-    if images.dtype == np.float32:
-        return np.zeros((), np.float32)
-    return np.asarray(some_of(images).mean(axis=(0, 1, 2), dtype=np.float64) / 255, np.float32)
+    (images,) = some_of(arrays).values()
+    return np.asarray(images.mean(axis=(0, 1, 2), dtype=np.float64) / 255, np.float32)

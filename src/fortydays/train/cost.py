@@ -20,9 +20,11 @@ def multiply_adds(model: "keras.Model") -> int | None:
     Returns:
         The number; None where the model does not say how large its inputs are, or how often it repeats a loop.
     """
+    import keras
 
     def answer(*arrays: Any) -> Any:
-        return model(arrays[0] if len(arrays) == 1 else list(arrays), training=False)
+        given = arrays[0] if len(arrays) == 1 else keras.tree.pack_sequence_as(model.input, list(arrays))
+        return model(given, training=False)
 
     try:
         examples = [np.zeros((1, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs]

@@ -1,5 +1,6 @@
-"""How well a model does on a split: mean loss, accuracy, and the probability of every class for every image."""
+"""How well a model does on a split: mean loss, the task's metrics, and its outputs for every example."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.data.arrays import Split
+from fortydays.inputs.input import Input
+from fortydays.tasks.metric import ACCURACY
+from fortydays.tasks.task import Task
+from fortydays.train import augmentation
 from fortydays.train.backends import Backend, Loss, backend
 
 if TYPE_CHECKING:
@@ -19,13 +24,18 @@ class Evaluation:
 
     Attributes:
         loss: mean loss, without penalties.
-        accuracy: share of right answers, from 0 to 1.
-        probabilities: float32, shape (n, classes).
+        metrics: those of the task, by name.
+        outputs: of the model, float32, shape (n, ...); for classification, probabilities of shape (n, classes).
     """
 
     loss: float
-    accuracy: float
-    probabilities: NDArray[np.float32]
+    metrics: Mapping[str, float]
+    outputs: NDArray[np.float32]
+
+    @property
+    def accuracy(self) -> float:
+        """Of classification: the share of right answers, from 0 to 1."""
+        return self.metrics[ACCURACY.name]
 
 
 class Evaluator:
@@ -33,9 +43,11 @@ class Evaluator:
 
     Args:
         model: evaluated in inference mode, with the weights it has at each call.
+        input: what the examples are.
+        task: with its metrics.
         loss: one value for each example.
-        batch_size: images in one call; the last batch is filled up and the filling cut off again.
-        test_views: the views of an image whose probabilities are averaged, as a recipe names them.
+        batch_size: examples in one call; the last batch is filled up and the filling cut off again.
+        test_views: the views of an example whose outputs are averaged, as a recipe names them.
         convolutions: whether the model has any, which decides how a backend compiles it.
         on: what compiles and computes; the backend that ``KERAS_BACKEND`` asks for, unless given.
     """
@@ -44,6 +56,8 @@ class Evaluator:
         self,
         *,
         model: "keras.Model",
+        input: Input,
+        task: Task,
         loss: Loss,
         batch_size: int,
         test_views: str,
@@ -51,8 +65,12 @@ class Evaluator:
         on: Backend | None = None,
     ) -> None:
         self._backend = on or backend()
+        self._task = task
         self._run = self._backend.compile_evaluation(
-            model=model, loss=loss, test_views=test_views, convolutions=convolutions
+            model=model,
+            loss=loss,
+            views=lambda inputs: augmentation.views(input, inputs, test_views),
+            convolutions=convolutions,
         )
         self._batch_size = batch_size
         self._on_device: dict[int, tuple[Split, list[tuple[Any, Any]]]] = {}
@@ -64,25 +82,28 @@ class Evaluator:
     def evaluate(self, split: Split) -> Evaluation:
         """Evaluate the model on all examples of a split."""
         kept = self._on_device.get(id(split))
-        losses, probabilities = [], []
-        for images, labels in kept[1] if kept else self._batches(split):
-            batch_losses, batch_probabilities = self._run(images, labels)
+        losses, outputs = [], []
+        for inputs, labels in kept[1] if kept else self._batches(split):
+            batch_losses, batch_outputs = self._run(inputs, labels)
             losses.append(batch_losses)
-            probabilities.append(batch_probabilities)
+            outputs.append(batch_outputs)
         n = len(split)
-        answers = np.concatenate(probabilities)[:n]
+        found = np.concatenate(outputs)[:n]
         return Evaluation(
             loss=float(np.concatenate(losses)[:n].mean(dtype=np.float64)),
-            accuracy=float(np.mean(answers.argmax(axis=1) == split.labels)),
-            probabilities=answers,
+            metrics=self._task.measure(found, split.labels),
+            outputs=found,
         )
 
-    def _batches(self, split: Split) -> Any:
+    def _batches(self, split: Split) -> Iterator[tuple[dict[str, Any], Any]]:
         for start in range(0, len(split), self._batch_size):
-            images = split.images[start : start + self._batch_size]
-            labels = split.labels[start : start + self._batch_size]
-            missing = self._batch_size - len(labels)
-            if missing:
-                images = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
-                labels = np.concatenate([labels, np.zeros(missing, labels.dtype)])
-            yield self._backend.batch_on_device(images), self._backend.batch_on_device(labels)
+            part = slice(start, start + self._batch_size)
+            inputs = {name: self._filled(array[part]) for name, array in split.inputs.items()}
+            yield inputs, self._filled(split.labels[part])
+
+    def _filled(self, array: NDArray[Any]) -> Any:
+        """A batch on the device; the last one is filled up."""
+        missing = self._batch_size - len(array)
+        if missing:
+            array = np.concatenate([array, np.zeros((missing, *array.shape[1:]), array.dtype)])
+        return self._backend.batch_on_device(array)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.base.errors import FortydaysError, UsageError, unknown_name
 from fortydays.base.traces import line_of_reader
+from fortydays.tasks.classification import Classification
 from fortydays.train import backends
-from fortydays.train.augmentation import scaled_array, some_of
 from fortydays.train.backends import Loss
 from fortydays.train.muon import muon
 from fortydays.train.recipe import Recipe
@@ -171,7 +171,7 @@ def resolve_precision(recipe: Recipe, *, convolutions: bool, bfloat16_is_fast: b
 
 
 def build_model(
-    builder: ModelBuilder, *, seed: int, precision: str, images: NDArray[Any] | None = None
+    builder: ModelBuilder, *, seed: int, precision: str, seen: Callable[[], Any] | None = None
 ) -> "keras.Model":
     """A fresh model whose weights, and whose layers' random generators, derive from the seed.
 
@@ -179,9 +179,9 @@ def build_model(
         builder: builds it.
         seed: of the weights.
         precision: "float32" or "bfloat16".
-        images: training images (uint8) or features (float32), which layers with an ``adapt`` method (Keras's
-            ``Normalization``, or a whitening) take their statistics from; None leaves them as they are, for weights
-            that are given later.
+        seen: makes what the network gets of training examples, in NumPy. Layers with an ``adapt`` method (Keras's
+            ``Normalization``, or a whitening) take their statistics from it; without such layers it is not called.
+            None leaves them as they are, for weights that are given later.
 
     Raises:
         UsageError: the layers do not fit together, as where pooling leaves nothing of an image.
@@ -206,29 +206,30 @@ def build_model(
         while isinstance(last, keras.Model):
             last = last.layers[-1]
         last.dtype_policy = "float32"
-    if images is not None:
-        _adapt(model, images)
+    if seen is not None:
+        _adapt(model, seen)
     return model
 
 
-def _adapt(model: "keras.Model", images: NDArray[Any]) -> None:
+def _adapt(model: "keras.Model", seen: Callable[[], Any]) -> None:
     import keras
 
     waiting = [layer for layer in model._flatten_layers() if _adapts(layer)]
     if not waiting:
         return
-    some = scaled_array(some_of(images))
+    examples = seen()
+    inputs = model.input if len(model.inputs) > 1 else model.inputs[0]  # a Sequential has no `input`
     for layer in waiting:
         try:
-            before = keras.Model(model.inputs[0], layer.input)
+            before = keras.Model(inputs, layer.input)
         except (AttributeError, ValueError) as error:
             raise UsageError(
-                f"The layer {layer.name!r} ({type(layer).__name__}) cannot be adapted to the training images: "
+                f"The layer {layer.name!r} ({type(layer).__name__}) cannot be adapted to the training examples: "
                 "it is inside another model or used more than once.",
                 hint="Put it into the outer model, or give it its numbers when it is made.",
             ) from error
-        seen = some if len(before.layers) == 1 else keras.ops.convert_to_numpy(before(some, training=False))
-        layer.adapt(seen)
+        is_first = len(before.layers) == 1
+        layer.adapt(examples if is_first else keras.ops.convert_to_numpy(before(examples, training=False)))
 
 
 def _adapts(layer: Any) -> bool:
@@ -318,9 +319,16 @@ def build_optimizer(recipe: Recipe) -> Any:
         raise UsageError(f"Keras refuses the optimizer {recipe.optimizer!r} as the recipe has it: {error}") from error
 
 
-def build_loss(recipe: Recipe, num_classes: int) -> Loss:
-    """The Keras loss a recipe names, one value for each example."""
+def build_loss(recipe: Recipe, task: Classification) -> Loss:
+    """The Keras loss a recipe names, one value for each example.
+
+    Raises:
+        UsageError: the task knows no such loss.
+    """
     import keras
+
+    if recipe.loss not in task.LOSSES:
+        raise unknown_name(f"loss for {task.KIND}", recipe.loss, task.LOSSES)
 
     if recipe.loss == "crossentropy" and not recipe.label_smoothing:
         return keras.losses.SparseCategoricalCrossentropy(reduction="none")  # type: ignore[no-any-return]
@@ -329,24 +337,24 @@ def build_loss(recipe: Recipe, num_classes: int) -> Loss:
     else:
         of_one_hot = keras.losses.MeanSquaredError(reduction="none")
     return lambda labels, probabilities: of_one_hot(
-        keras.ops.one_hot(labels, num_classes, dtype="float32"), probabilities
+        keras.ops.one_hot(labels, task.classes, dtype="float32"), probabilities
     )
 
 
-def build_training_loss(recipe: Recipe, loss: Loss, *, labels: NDArray[Any], num_classes: int) -> Loss:
+def build_training_loss(recipe: Recipe, loss: Loss, *, labels: NDArray[Any], task: Classification) -> Loss:
     """The loss that gradients are of: the recipe's, weighted by class where it says so.
 
     Args:
         recipe: its ``class_weights``.
         loss: what :func:`build_loss` gave, which looks at the validation split use as it is.
         labels: of the training split, shape (n,).
-        num_classes: how many classes there are.
+        task: with the number of classes.
     """
     import keras
 
     if recipe.class_weights == "none":
         return loss
-    weights = balanced_weights(labels, num_classes)
+    weights = balanced_weights(labels, task.classes)
     return lambda labels, probabilities: keras.ops.take(weights, labels, axis=0) * loss(labels, probabilities)
 
 

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.train.backends import Backend, CompiledEpoch, CompiledEvaluation, DeviceSplit, Loss, Replacements
+from fortydays.train.backends import Backend, CompiledEpoch, CompiledEvaluation, DeviceSplit, Loss, Replacements, Views
 from fortydays.train.program import Program
 
 if TYPE_CHECKING:
     import keras
 
     from fortydays.data.arrays import Split
-    from fortydays.train.recipe import Recipe
+    from fortydays.train.augmentation import Presentation
 
 _RIGHT = (3, 4, 4, 5, 4, 5, 6, 6, 5, 6, 6, 6, 5, 6, 6, 6)
 """Eighths of a split that are answered right, look by look: rises, ties, falls, and an end without a rise."""
@@ -89,20 +89,20 @@ class ShadowBackend:
         optimizer: Any,
         loss: Loss,
         train: DeviceSplit,
-        recipe: "Recipe",
+        shows: "Presentation",
         convolutions: bool,
     ) -> CompiledEpoch:
         """Training steps that are traced."""
         real = self._real.compile_epoch(
-            model=model, optimizer=optimizer, loss=loss, train=train, recipe=recipe, convolutions=convolutions
+            model=model, optimizer=optimizer, loss=loss, train=train, shows=shows, convolutions=convolutions
         )
         return _ShadowEpoch(real, model, self.record)
 
     def compile_evaluation(
-        self, *, model: "keras.Model", loss: Loss, test_views: str, convolutions: bool
+        self, *, model: "keras.Model", loss: Loss, views: Views, convolutions: bool
     ) -> CompiledEvaluation:
         """An evaluation that is traced."""
-        real = self._real.compile_evaluation(model=model, loss=loss, test_views=test_views, convolutions=convolutions)
+        real = self._real.compile_evaluation(model=model, loss=loss, views=views, convolutions=convolutions)
         return _ShadowEvaluation(real, int(model.output_shape[-1]), self._real, self.record)
 
     def program_of(self, function: Callable[..., Any], *arguments: NDArray[Any]) -> Program:
@@ -160,13 +160,13 @@ class _ShadowEvaluation:
         self._number: int | None = None
         self._seen: dict[int, tuple[NDArray[Any], str, int]] = {}
 
-    def __call__(self, images: Any, labels: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def __call__(self, inputs: Any, labels: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         if self._number is None:
             self._number = len(self._record.evaluations)
-            self._record.evaluations.append(self.program(images, labels))
+            self._record.evaluations.append(self.program(inputs, labels))
         # A batch that stays on the device comes again as the same array: the next look at it.
-        _, digest, looks = self._seen.get(id(images), (images, _digest(images, labels), 0))
-        self._seen[id(images)] = (images, digest, looks + 1)
+        _, digest, looks = self._seen.get(id(inputs), (inputs, _digest(*inputs.values(), labels), 0))
+        self._seen[id(inputs)] = (inputs, digest, looks + 1)
         self._record.calls.append(f"{self._number}: {digest}")
         at = looks % len(_RIGHT)
         right = len(labels) * _RIGHT[at] // 8
@@ -176,8 +176,9 @@ class _ShadowEvaluation:
         probabilities[np.arange(len(labels)), answers] = 1 - (self._classes - 1) * rest
         return np.full(len(labels), _LOSS[at] / 4, np.float32), probabilities
 
-    def program(self, images: Any, labels: Any) -> Program:
-        return self._real.program(self._backend.batch_on_device(images), self._backend.batch_on_device(labels))
+    def program(self, inputs: Any, labels: Any) -> Program:
+        on_device = self._backend.batch_on_device
+        return self._real.program({name: on_device(array) for name, array in inputs.items()}, on_device(labels))
 
 
 def _digest(*arrays: NDArray[Any]) -> str:

@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 from fortydays.base import clock
 from fortydays.base.errors import TrainingFailedError, UsageError
 from fortydays.data.arrays import Split, TrainingData
-from fortydays.train.augmentation import LARGEST_SIDE, changes_of_images, draws_of_epoch, resamples
+from fortydays.inputs.input import check_arrays
+from fortydays.train.augmentation import (
+    LARGEST_SIDE,
+    Presentation,
+    changes_of_examples,
+    draws_of_epoch,
+    in_numpy,
+    resamples,
+    some_of,
+)
 from fortydays.train.backends import LONGEST_CHUNK, Backend, DeviceSplit, backend
 from fortydays.train.checkpoint import Checkpoint
 from fortydays.train.evaluation import Evaluation, Evaluator
@@ -119,10 +128,8 @@ class Trainer:
         self.optimizer = build_optimizer(recipe)
         self.optimizer.build(model.trainable_variables)
         self._fresh_optimizer = values_of(self.optimizer.variables)
-        self.loss = build_loss(recipe, data.num_classes)
-        self.training_loss = build_training_loss(
-            recipe, self.loss, labels=data.train.labels, num_classes=data.num_classes
-        )
+        self.loss = build_loss(recipe, data.task)
+        self.training_loss = build_training_loss(recipe, self.loss, labels=data.train.labels, task=data.task)
         self._looks = self._evaluator("none")
         self._looks.keep_on_device(data.validation)
         self._reports = self._looks if recipe.test_views == "none" else self._evaluator(recipe.test_views)
@@ -132,7 +139,7 @@ class Trainer:
             optimizer=self.optimizer,
             loss=self.training_loss,
             train=device_train or self._backend.on_device(data.train),
-            recipe=recipe,
+            shows=Presentation.of(data.input, recipe, data.train.inputs),
             convolutions=self.convolutions,
         )
         # Compile outside the clock of any trial: a call that does no step, and one look at the validation split.
@@ -141,7 +148,7 @@ class Trainer:
         with model_errors(self.precision):
             self._epoch.run(order, drawn, np.zeros(self.steps_per_epoch, np.float32), 0, 0)
             seen = self._looks.evaluate(data.validation)
-        check_probabilities(seen)
+        data.task.check_outputs(seen.outputs)
         self.compile_seconds = clock.seconds() - began
 
     @property
@@ -162,6 +169,8 @@ class Trainer:
     def _evaluator(self, test_views: str) -> Evaluator:
         return Evaluator(
             model=self.model,
+            input=self._data.input,
+            task=self._data.task,
             loss=self.loss,
             batch_size=1000 if self.convolutions else 5000,
             test_views=test_views,
@@ -170,10 +179,8 @@ class Trainer:
         )
 
     def _drawn(self, recipe: Recipe, *, seed: int, epoch: int, order: NDArray[np.int32]) -> NDArray[np.int32]:
-        train = self._data.train
-        return draws_of_epoch(
-            recipe, seed=seed, epoch=epoch, order=order, examples=len(train), image_shape=train.images.shape[1:]
-        )
+        examples, shape = len(self._data.train), self._data.input.arrays[0].shape
+        return draws_of_epoch(recipe, seed=seed, epoch=epoch, order=order, examples=examples, shape=shape)
 
     def restore(self, variables: Sequence[NDArray[Any]]) -> None:
         """Give the model the variables of a finished trial."""
@@ -186,7 +193,13 @@ class Trainer:
         assign(self.optimizer.variables, self._fresh_optimizer)
 
     def _build(self, *, seed: int) -> "keras.Model":
-        model = build_model(self._builder, seed=seed, precision=self.precision, images=self._data.train.images)
+        data = self._data
+        model = build_model(
+            self._builder,
+            seed=seed,
+            precision=self.precision,
+            seen=lambda: in_numpy(data.input, some_of(data.train.inputs)),
+        )
         if not self._substitutes:
             return model
         return substituted(model, replacements=self._backend.replacements(convolutions=self.convolutions))
@@ -398,49 +411,62 @@ def check_finite(evaluation: Evaluation, *, step: int, rate: float) -> None:
 
 def check_model_fits(model: "keras.Model", data: TrainingData) -> None:
     """Raise UsageError where a model's input or output does not have the data's shape."""
+    specs = data.input.arrays
+    begin = f"keras.Input({specs[0].shape})"
+    if len(specs) > 1:
+        inputs = ", ".join(f'"{s.name}": keras.Input({s.shape}, dtype="{s.dtype}", name="{s.name}")' for s in specs)
+        begin = f"keras.Model({{{inputs}}}, ...)"
     if not model.built:
+        raise UsageError("The model does not say which examples it takes.", hint=f"Begin it with {begin}.")
+    taken, found = getattr(model, "input", None), [tuple(each.shape[1:]) for each in model.inputs]
+    fits = found == [specs[0].shape]
+    if len(specs) > 1:
+        fits = isinstance(taken, dict) and {n: tuple(t.shape[1:]) for n, t in taken.items()} == {
+            s.name: s.shape for s in specs
+        }
+    if not fits:
+        wanted = ", ".join(f"{s.name} {s.shape}" for s in specs)
         raise UsageError(
-            "The model does not say which images it takes.",
-            hint=f"Begin it with keras.Input({tuple(data.train.images.shape[1:])}).",
+            f"The model's input has shape {', '.join(map(str, found))}; "
+            f"the dataset's {data.input.NOUN}s have {wanted}.",
+            hint=f"Begin it with {begin}.",
         )
-    found = tuple(model.output_shape)
-    if len(found) != 2 or found[-1] != data.num_classes:
-        raise UsageError(
-            f"The model's output has shape {found}; expected (None, {data.num_classes}), "
-            f"one probability for each of the dataset's {data.num_classes} classes."
-        )
-    wanted = tuple(data.train.images.shape[1:])
-    if tuple(model.input_shape[1:]) != wanted:
-        raise UsageError(
-            f"The model's input has shape {tuple(model.input_shape[1:])}; the dataset's examples are {wanted}."
-        )
+    data.task.check_model(tuple(model.output_shape))
 
 
 def check_recipe_fits(recipe: Recipe, data: TrainingData) -> None:
     """Raise UsageError where a recipe asks for what cannot be done with the data.
 
-    A batch may not be larger than the training split, a shift or a square not as large as an image, an image that is
-    turned or zoomed not larger than :data:`LARGEST_SIDE`; and features, of whatever shape, are no images.
+    A recipe may change examples only in the ways that their kind of input knows. A batch may not be larger than the
+    training split, a shift or a square not as large as an image, an image that is turned or zoomed not larger than
+    :data:`LARGEST_SIDE`.
     """
-    kind = data.train.images.dtype
-    if kind not in (np.uint8, np.float32):
+    try:
+        check_arrays(data.train.inputs, data.input.arrays)
+    except ValueError as error:
+        raise UsageError(f"The training examples are not what the dataset says: {error}.") from error
+    noun, known = data.input.NOUN, data.input.FIELDS
+    unknown = {name: value for name, value in changes_of_examples(recipe).items() if name not in known}
+    if unknown:
         raise UsageError(
-            f"The examples are {kind}; expected uint8 (pixels from 0 to 255) or float32 (features, taken as they are)."
+            f"The recipe has {', '.join(f'{n}={v!r}' for n, v in unknown.items())}, but the dataset's examples are "
+            f"{data.input.KIND}, which cannot be changed in that way.",
+            hint="Leave these fields unset."
+            + (f" For {data.input.KIND} there are: {', '.join(known)}." if known else ""),
         )
-    changes = changes_of_images(recipe)
-    if kind == np.float32 and changes:
+    _check_sizes_fit(recipe, data.input.arrays[0].shape)
+    if recipe.batch_size > len(data.train):
         raise UsageError(
-            f"The recipe changes images ({', '.join(f'{n}={v}' for n, v in changes.items())}), "
-            "but the examples are features (float32), not images (uint8).",
-            hint="Leave these fields unset; of the augmentations, only mixup is for features.",
+            f"The batch size is {recipe.batch_size}, but the training split has {len(data.train)} {noun}s.",
+            hint=f"Set batch_size to at most {len(data.train)}.",
         )
-    shape = tuple(data.train.images.shape[1:])
-    if kind == np.uint8 and len(shape) not in (2, 3):
-        raise UsageError(
-            f"Each example is uint8 of shape {shape}; expected an image: (height, width[, channels]).",
-            hint="Give other numbers as float32: they are taken as they are.",
-        )
-    height, width = shape[:2] if changes else (0, 0)
+
+
+def _check_sizes_fit(recipe: Recipe, shape: tuple[int, ...]) -> None:
+    """The same for what the recipe does with places in images."""
+    if not (resamples(recipe) or recipe.shift or recipe.cutout):
+        return
+    height, width = shape[:2]
     if resamples(recipe) and max(height, width) > LARGEST_SIDE:
         raise UsageError(
             f"The recipe turns or zooms images, but they are {height} x {width}.",
@@ -455,22 +481,6 @@ def check_recipe_fits(recipe: Recipe, data: TrainingData) -> None:
         raise UsageError(
             f"The recipe covers a square of {recipe.cutout} pixels, but the images are {height} x {width}.",
             hint=f"Set cutout to at most {min(height, width) - 1}.",
-        )
-    if recipe.batch_size > len(data.train):
-        raise UsageError(
-            f"The batch size is {recipe.batch_size}, but the training split has {len(data.train)} images.",
-            hint=f"Set batch_size to at most {len(data.train)}.",
-        )
-
-
-def check_probabilities(evaluation: Evaluation) -> None:
-    """Raise UsageError where a model's answers are not probabilities: below zero, or not adding up to one."""
-    sums = evaluation.probabilities.sum(axis=1, dtype=np.float64)
-    # bfloat16 keeps two to three digits; an activation that is missing is off by far more.
-    if evaluation.probabilities.min() < 0 or np.abs(sums - 1).max() > 0.05:
-        raise UsageError(
-            f"The model's answers are not probabilities: those of one image add up to {sums[0]:.3g}.",
-            hint='End the model with layers.Dense(classes, activation="softmax").',
         )
 
 

@@ -66,11 +66,11 @@ def test_the_dataset_has_the_photographs_of_each_split_with_their_labels(folder:
 
     splits = {"train": found.training.train, "validation": found.training.validation, "test": found.test.open()}
     assert (found.name, found.digest, found.split_version) == (photographs.name, photographs.digest, 1)
-    assert (found.classes, found.training.num_classes) == (("blue", "red"), 2)
+    assert (found.classes, found.training.task.classes) == (("blue", "red"), 2)
     for name, split in splits.items():
-        assert split.images.shape == (len(photographs.of(name)), SIDE, SIDE, 3)
-        assert split.images.dtype == split.labels.dtype == np.uint8
-        for place, image, label in zip(photographs.of(name), np.asarray(split.images), split.labels, strict=True):
+        assert split.array.shape == (len(photographs.of(name)), SIDE, SIDE, 3)
+        assert split.array.dtype == split.labels.dtype == np.uint8
+        for place, image, label in zip(photographs.of(name), np.asarray(split.array), split.labels, strict=True):
             path = photographs.paths[place]
             assert found.classes[label] == path.partition("/")[0]
             expected = np.asarray(picture(*_named(path))).reshape(-1, 3).mean(axis=0)
@@ -105,7 +105,7 @@ def test_added_photographs_are_another_state_and_the_one_before_stays_as_it_was(
     folder: Path, settings: Settings
 ) -> None:
     first = kept(folder, settings)
-    before = np.array(own.load(first, settings).training.train.images[:])
+    before = np.array(own.load(first, settings).training.train.array[:])
 
     make_folder(folder, {"red": 20, "blue": 25, "green": 5})
     second = kept(folder, settings)
@@ -114,7 +114,7 @@ def test_added_photographs_are_another_state_and_the_one_before_stays_as_it_was(
     assert second.digest != first.digest
     assert second.classes == ("blue", "green", "red")
     again = own.load(own.read(first.name, settings), settings)
-    assert (np.asarray(again.training.train.images) == before).all()
+    assert (np.asarray(again.training.train.array) == before).all()
     # What was there before has kept its row and its split.
     rows = dict(zip(second.contents, zip(second.rows.tolist(), second.splits.tolist(), strict=True), strict=True))
     assert {content: rows[content] for content in first.contents} == dict(
@@ -304,12 +304,12 @@ def flip_byte(path: Path, position: int) -> None:
 
 def test_a_byte_that_the_disk_has_changed_is_never_learned_from(folder: Path, settings: Settings) -> None:
     first = kept(folder, settings)
-    right = np.asarray(own.load(first, settings).training.train.images)
+    right = np.asarray(own.load(first, settings).training.train.array)
     row = int(first.rows[first.of("train")[3]])
     pixels = pixel_file(folder_of("mine", settings), SIDE)
     flip_byte(pixels, row * 3 * SIDE**2 + 5)
 
-    damaged = own.load(first, settings).training.train.images
+    damaged = own.load(first, settings).training.train.array
     assert (damaged[:3] == right[:3]).all()  # what is right is given
     with pytest.raises(StorageError, match="is damaged: the disk has changed 1 of its rows") as refused:
         np.asarray(damaged)
@@ -317,7 +317,7 @@ def test_a_byte_that_the_disk_has_changed_is_never_learned_from(folder: Path, se
 
     again = kept(folder, settings)
     assert again.digest == first.digest
-    assert (np.asarray(own.load(again, settings).training.train.images) == right).all()
+    assert (np.asarray(own.load(again, settings).training.train.array) == right).all()
     assert pixels.stat().st_size == 31 * 3 * SIDE**2  # the one is kept anew, no other
 
 
@@ -327,14 +327,14 @@ def test_pixels_that_an_earlier_version_kept_get_checksums_when_they_are_looked_
     first = kept(folder, settings)
     pixels = pixel_file(folder_of("mine", settings), SIDE)
     checksum_file(pixels).unlink()
-    assert len(np.asarray(own.load(first, settings).training.train.images)) == 21
+    assert len(np.asarray(own.load(first, settings).training.train.array)) == 21
     kept(folder, settings)
     flip_byte(pixels, 5)
 
     with pytest.raises(StorageError, match="is damaged"):
         for split in (own.load(first, settings).training.train, own.load(first, settings).training.validation):
-            np.asarray(split.images)
-        np.asarray(own.load(first, settings).test.open().images)
+            np.asarray(split.array)
+        np.asarray(own.load(first, settings).test.open().array)
 
 
 def test_an_interrupted_look_leaves_rows_where_they_were_said_to_be(
@@ -369,5 +369,5 @@ def test_an_interrupted_look_leaves_rows_where_they_were_said_to_be(
     assert sorted(again.rows.tolist()) == list(range(29))
     theirs = dict(zip(whole.paths, whole.rows.tolist(), strict=True))
     for path, row in zip(again.paths, again.rows.tolist(), strict=True):
-        ours = dataset.training.train.images.source[row]  # type: ignore[attr-defined]
-        assert (ours == expected.training.train.images.source[theirs[path]]).all(), path  # type: ignore[attr-defined]
+        ours = dataset.training.train.array.source[row]  # type: ignore[attr-defined]
+        assert (ours == expected.training.train.array.source[theirs[path]]).all(), path  # type: ignore[attr-defined]

@@ -21,6 +21,8 @@ from fortydays.data.own import collection as collections
 from fortydays.data.own.collection import Collection, opened
 from fortydays.data.own.inspection import Inspection, inspect
 from fortydays.data.own.listing import list_photographs
+from fortydays.inputs.images import IMAGE, Images
+from fortydays.inputs.input import Bounds
 
 SIDE = 16
 HEIC = Path(__file__).with_name("heic")
@@ -65,8 +67,6 @@ def test_photographs_are_counted_measured_and_divided(tmp_path: Path, settings: 
 
 
 def test_pixels_are_those_the_service_would_see(tmp_path: Path, settings: Settings) -> None:
-    from fortydays.serve.images import decode
-
     folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3}, kind="jpg")
 
     found = look(folder, settings)
@@ -75,7 +75,8 @@ def test_pixels_are_those_the_service_would_see(tmp_path: Path, settings: Settin
     assert len(found.used) == 6
     for each in found.used:
         content = (folder / each.path).read_bytes()
-        assert (kept[each.row] == decode(content, (SIDE, SIDE, 3), strokes=False, most_pixels=10**6)).all()
+        seen = Images(shape=(SIDE, SIDE, 3)).prepare(content, Bounds())
+        assert (kept[each.row] == seen[IMAGE]).all()
 
 
 def test_broken_files_are_left_out_and_named(tmp_path: Path, settings: Settings) -> None:

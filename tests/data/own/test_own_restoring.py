@@ -59,7 +59,7 @@ def taken_from(settings: Settings, number: int) -> OwnPhotographs:
 
 def pixels(name: str, settings: Settings) -> list[np.ndarray]:
     data = own.load(own.read(name, settings), settings)
-    return [np.asarray(split.images) for split in (data.training.train, data.training.validation, data.test.open())]
+    return [np.asarray(split.array) for split in (data.training.train, data.training.validation, data.test.open())]
 
 
 def test_photographs_know_the_version_that_they_were_taken_from(settings: Settings) -> None:

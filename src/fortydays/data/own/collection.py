@@ -200,19 +200,19 @@ class Collection:
             forget_pages(pixels)
         if not files.is_file(told):
             return
-        rows = [int(row) for row in files.read_json(told)["rows"]]
-        progress.warn(f"{self.pixel_file} was damaged: {counted(len(rows), 'photograph')} of it are read anew.")
+        damaged = [int(row) for row in files.read_json(told)["rows"]]
+        progress.warn(f"{self.pixel_file} was damaged: {counted(len(damaged), 'photograph')} of it are read anew.")
         with self._storage_errors("write"), self._connection as connection:
             contents = [
                 connection.execute(
                     "SELECT content FROM prepared WHERE side = ? AND row = ?", (self.side, row)
                 ).fetchone()
-                for row in rows
+                for row in damaged
             ]
-            known = [each for each in contents if each is not None]
-            connection.executemany("DELETE FROM files WHERE content = ?", known)
+            again = [each for each in contents if each is not None]
+            connection.executemany("DELETE FROM files WHERE content = ?", again)
             # A row of pixels is never written over: the same bytes get another one.
-            connection.executemany("UPDATE contents SET sha256 = sha256 || ' before ' || id WHERE id = ?", known)
+            connection.executemany("UPDATE contents SET sha256 = sha256 || ' before ' || id WHERE id = ?", again)
         files.remove(told)
 
     def owner(self) -> str:

@@ -24,6 +24,8 @@ from fortydays.data.own.collection import Collection, folder_of, kept_pixels, pi
 from fortydays.data.own.inspection import Inspection
 from fortydays.data.own.rows import rows_of
 from fortydays.data.own.splitting import SPLIT_VERSION, SPLITS
+from fortydays.inputs.images import IMAGE, Images
+from fortydays.tasks.classification import Classification
 
 if TYPE_CHECKING:
     from fortydays.data.version_documents import DataVersion
@@ -221,8 +223,9 @@ def load(photographs: OwnPhotographs, settings: Settings, *, name: str = "") -> 
 
     def split(of: str) -> Split:
         places = photographs.of(of)
+        pixels_of_split = rows_of(pixels, photographs.rows[places], file=pixel_file(folder, photographs.side))
         return Split(
-            images=rows_of(pixels, photographs.rows[places], file=pixel_file(folder, photographs.side)),
+            inputs={IMAGE: pixels_of_split},
             labels=photographs.labels[places].astype(label_type(len(photographs.classes))),
         )
 
@@ -232,7 +235,10 @@ def load(photographs: OwnPhotographs, settings: Settings, *, name: str = "") -> 
         split_version=SPLIT_VERSION,
         classes=photographs.classes,
         training=TrainingData(
-            train=split("train"), validation=split("validation"), num_classes=len(photographs.classes)
+            input=Images(shape=pixels.shape[1:]),
+            task=Classification(classes=len(photographs.classes)),
+            train=split("train"),
+            validation=split("validation"),
         ),
         test=SealedSplit(lambda: split("test")),
     )

@@ -16,11 +16,9 @@ from fortydays.base.errors import DataError
 from fortydays.base.text import printable
 from fortydays.data.own.parts import Parts, doubtful_part, parts_of
 from fortydays.data.own.tables import TABLES, no_table, read_table
+from fortydays.inputs.images import Images
 
-ENDINGS = (
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".avif",
-    ".heic", ".heif", ".hif",
-)  # fmt: skip
+ENDINGS = Images.SUFFIXES  # fmt: skip
 """What the name of an image file ends with, capitals or not."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
@@ -267,17 +265,19 @@ def _depth(found: list[str]) -> int:
     return max((path.count("/") + 1 for path in found), default=0)
 
 
-def walk(root: Path) -> tuple[list[str], list[LeftOut]]:
+def walk(root: Path, *, endings: tuple[str, ...] = ENDINGS) -> tuple[list[str], list[LeftOut]]:
     """The files in a folder and all folders below it.
 
     Hidden ones are passed over, and those that systems and programs put there; links are not followed.
 
     Args:
         root: the folder.
+        endings: of the names of those that are looked for, in lower case.
 
     Returns:
-        The paths of those that are called like images, or begin like one where their name has no ending that says what
-        they are; and the others with the reason, folders that cannot be read among them; in no order.
+        The paths of those whose names end so; of images, also of those that begin like one where their name has no
+        ending that says what they are; and the others with the reason, folders that cannot be read among them; in no
+        order.
 
     Raises:
         DataError: there are more than a million.
@@ -300,10 +300,10 @@ def walk(root: Path) -> tuple[list[str], list[LeftOut]]:
                         left_out.append(LeftOut(path=path.encode("utf-8", "replace").decode(), reason=reason))
                     elif entry.is_dir(follow_symlinks=False):
                         waiting.append(f"{path}/")
-                    elif _is_called_image(entry):
+                    elif entry.name.lower().endswith(endings) or (endings == ENDINGS and _begins_like_image(entry)):
                         found.append(path)
                     else:
-                        left_out.append(LeftOut(path=path, reason="its name does not end like an image's"))
+                        left_out.append(LeftOut(path=path, reason=_other_name(endings)))
                     if len(found) + len(left_out) > _MOST_FILES:
                         raise DataError(f"{printable(str(root))} holds more than {_MOST_FILES:,} files.")
         except OSError as error:
@@ -318,10 +318,14 @@ def is_of_the_system(name: str) -> bool:
     return _OF_THE_SYSTEM.fullmatch(name) is not None
 
 
-def _is_called_image(entry: "os.DirEntry[str]") -> bool:
-    name = entry.name.lower()
-    if name.endswith(ENDINGS) or not _ODD_ENDING.fullmatch(name):
-        return name.endswith(ENDINGS)
+def _other_name(endings: tuple[str, ...]) -> str:
+    an = "an image's" if endings == ENDINGS else " or ".join(endings)
+    return f"its name does not end like {an}"
+
+
+def _begins_like_image(entry: "os.DirEntry[str]") -> bool:
+    if not _ODD_ENDING.fullmatch(entry.name.lower()):
+        return False
     try:
         descriptor = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

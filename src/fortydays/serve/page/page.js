@@ -273,6 +273,23 @@
     take(event.dataTransfer.files[0]);
   });
 
+  // A sample that was clicked: a picture is shown, a text written where texts are.
+  const give = async (file, name) => {
+    if (file.type.startsWith("image/")) return take(new File([file], name, { type: file.type }));
+    $("text").value = await file.text();
+    write();
+  };
+
+  const write = () => {
+    anew();
+    send(new Blob([$("text").value], { type: "text/plain" }));
+  };
+
+  $("writing").addEventListener("submit", (event) => {
+    event.preventDefault();
+    write();
+  });
+
   const share = (part) => `${(100 * part).toFixed(1).replace(/\.0$/, "")}%`;
 
   // What the model knows, in a sentence or three.
@@ -280,10 +297,10 @@
     const { classes, confidence, learned_from: from } = model;
     const named = classes.length > 20 ? [...classes.slice(0, 20), "..."] : classes;
     const said = [`It knows ${classes.length} classes: ${named.join(", ")}.`];
-    if (from) said.push(`It learned them from ${from.images.toLocaleString("en")} images of ${from.dataset}.`);
+    if (from) said.push(`It learned them from ${from.images.toLocaleString("en")} examples of ${from.dataset}.`);
     if (confidence) {
       said.push(`An answer is marked unknown where its highest probability is below ${share(confidence.unknown_below)}; ` +
-        `of images of these classes, that happens to ${share(confidence.false_alarms)}.`);
+        `of examples of these classes, that happens to ${share(confidence.false_alarms)}.`);
     }
     $("knows").textContent = said.join(" ");
     $("knows").hidden = false;
@@ -295,20 +312,23 @@
     list.replaceChildren();
     $("samples").hidden = !model.samples.length;
     for (const [number, name] of model.samples.entries()) {
-      const image = await ask(`model/samples/${number}`, {}, () => {}, (answer) => answer.blob());
-      if (!image || state.model !== model) return;
+      const file = await ask(`model/samples/${number}`, {}, () => {}, (answer) => answer.blob());
+      if (!file || state.model !== model) return;
       const button = document.createElement("button");
-      const picture = document.createElement("img");
       const label = document.createElement("span");
-      picture.src = URL.createObjectURL(image);
-      picture.alt = "";
       label.textContent = name;
+      if (file.type.startsWith("image/")) {
+        const picture = document.createElement("img");
+        picture.src = URL.createObjectURL(file);
+        picture.alt = "";
+        button.append(picture);
+      }
       button.type = "button";
       button.title = name;
       button.setAttribute("aria-label", `Sample of ${name}`);
-      button.append(picture, label);
+      button.append(label);
       button.addEventListener("click", () => {
-        take(new File([image], name, { type: "image/png" }));
+        give(file, name);
         $("answer").scrollIntoView({ block: "nearest" }); // on a narrow screen it is far below
       });
       const item = document.createElement("li");
@@ -325,9 +345,14 @@
     // Links carry no token: from now on, a cookie of this browser lets them through.
     if (sessionStorage.getItem("token")) await fetch("session", { method: "POST", headers: headers() }).catch(() => {});
     name(model);
-    $("drawing").hidden = !model.strokes;
-    document.querySelector("main").classList.toggle("given", !model.strokes);
-    $("drop-title").textContent = model.strokes ? "Or give an image" : "Give an image";
+    const { accepts, strokes } = model.input;
+    const files = accepts.filter((type) => type.startsWith("image/"));
+    $("drawing").hidden = !strokes;
+    $("drop").hidden = !files.length;
+    $("writing").hidden = !accepts.includes("text/plain");
+    $("file").accept = files.join();
+    document.querySelector("main").classList.toggle("given", !strokes);
+    $("drop-title").textContent = strokes ? "Or give an image" : "Give an image";
     $("draw-title").textContent = model.classes.length === 10 && model.classes[9] === "9" ? "Draw a digit" : "Draw";
     knows(model);
     offer(model);

@@ -7,6 +7,7 @@ which backend it runs on.
 import importlib.util
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     import keras
 
     from fortydays.data.arrays import Split
+    from fortydays.train.augmentation import Presentation
     from fortydays.train.program import Program
-    from fortydays.train.recipe import Recipe
 
 LONGEST_CHUNK = 2048
 """Most steps one call can do: the length of the buffers that bring losses and accuracies back."""
@@ -34,19 +35,21 @@ class Loss(Protocol):
         """Labels int32 (n,), probabilities float (n, classes); returns float32 (n,)."""
 
 
-class DeviceSplit(Protocol):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DeviceSplit:
     """A split copied to the device once, to be shared by all programs that train on it.
 
     Attributes:
-        images: uint8 tensor of pixels or float32 tensor of features, shape (n, height, width) or
-            (n, height, width, channels).
+        inputs: tensors by name, each of shape (n, ...).
         labels: uint8 tensor, shape (n,).
-        fill: what covered squares show, float32, shape () or (channels,).
     """
 
-    images: Any
+    inputs: Mapping[str, Any]
     labels: Any
-    fill: NDArray[np.float32]
+
+
+Views = Callable[[Any], list[tuple[Any, float]]]
+"""From a batch's tensors to what the network gets of each view of it, and the view's weight."""
 
 
 class CompiledEpoch(Protocol):
@@ -77,10 +80,10 @@ class CompiledEpoch(Protocol):
 class CompiledEvaluation(Protocol):
     """The evaluation of one batch of one shape, compiled once."""
 
-    def __call__(self, images: Any, labels: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """From a batch on the device to the loss and the probabilities of each image."""
+    def __call__(self, inputs: Any, labels: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """From a batch on the device to the loss and the outputs of each example."""
 
-    def program(self, images: Any, labels: Any) -> "Program":
+    def program(self, inputs: Any, labels: Any) -> "Program":
         """What is computed for batches of these shapes; nothing runs."""
 
 
@@ -116,15 +119,15 @@ class Backend(Protocol):
         optimizer: Any,
         loss: Loss,
         train: DeviceSplit,
-        recipe: "Recipe",
+        shows: "Presentation",
         convolutions: bool,
     ) -> CompiledEpoch:
-        """Compile training; ``recipe`` says how examples are augmented and mixed."""
+        """Compile training; ``shows`` says how examples are changed and mixed."""
 
     def compile_evaluation(
-        self, *, model: "keras.Model", loss: Loss, test_views: str, convolutions: bool
+        self, *, model: "keras.Model", loss: Loss, views: Views, convolutions: bool
     ) -> CompiledEvaluation:
-        """Compile the evaluation of one batch shape."""
+        """Compile the evaluation of one batch shape, averaged over some views."""
 
     def program_of(self, function: Callable[..., Any], *arguments: NDArray[Any]) -> "Program":
         """What a function of tensors computes for arguments of these shapes and types; nothing runs."""

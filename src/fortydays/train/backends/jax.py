@@ -8,22 +8,20 @@ back into their variables after each call: to all others they look as on TensorF
 import os
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base.errors import FortydaysError
-from fortydays.data.arrays import Split
-from fortydays.train import augmentation
-from fortydays.train.backends import LONGEST_CHUNK, CompiledEvaluation, Loss, Replacements
-from fortydays.train.backends import DeviceSplit as AnyDeviceSplit
+from fortydays.train.augmentation import Presentation
+from fortydays.train.backends import LONGEST_CHUNK, CompiledEvaluation, DeviceSplit, Loss, Replacements, Views
 from fortydays.train.program import Program
-from fortydays.train.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
+
+    from fortydays.data.arrays import Split
 
 NAME = "jax"
 PACKAGES = ("jax", "jaxlib")
@@ -79,22 +77,10 @@ def bfloat16_is_fast(*, on_processor: bool) -> bool:  # noqa: ARG001
     return float(getattr(device, "compute_capability", 0)) >= 8.0
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class DeviceSplit:
-    """A split as JAX's arrays; the attributes are those of the protocol."""
-
-    images: Any
-    labels: Any
-    fill: NDArray[np.float32]
-
-
-def on_device(split: Split) -> DeviceSplit:
+def on_device(split: "Split") -> DeviceSplit:
     """Copy a split to the device."""
-    return DeviceSplit(
-        images=batch_on_device(split.images),
-        labels=batch_on_device(split.labels),
-        fill=augmentation.mean_colour(split.images),
-    )
+    inputs = {name: batch_on_device(array) for name, array in split.inputs.items()}
+    return DeviceSplit(inputs=inputs, labels=batch_on_device(split.labels))
 
 
 def batch_on_device(array: NDArray[Any]) -> Any:
@@ -127,7 +113,7 @@ class _CompiledEpoch:
     """One XLA program for training steps; see the protocol."""
 
     def __init__(
-        self, *, model: "keras.Model", optimizer: Any, loss: Loss, train: AnyDeviceSplit, recipe: Recipe
+        self, *, model: "keras.Model", optimizer: Any, loss: Loss, train: DeviceSplit, shows: Presentation
     ) -> None:
         import jax
         import jax.numpy as jnp
@@ -140,17 +126,15 @@ class _CompiledEpoch:
             probabilities, fixed, penalties = model.stateless_call(
                 trainable, fixed, images, training=True, return_losses=True
             )
-            value = jnp.mean(augmentation.losses_of(loss, labels, probabilities, drawn, recipe))
+            value = jnp.mean(shows.losses(loss, labels, probabilities, drawn))
             for penalty in penalties:
                 value += penalty.astype(value.dtype)
-            right = jnp.argmax(probabilities, -1).astype(jnp.int32) == augmentation.heavier_labels(
-                labels, drawn, recipe
-            )
+            right = jnp.argmax(probabilities, -1).astype(jnp.int32) == shows.heavier_labels(labels, drawn)
             return value, (fixed, right.astype(jnp.float32).mean())
 
-        def step(state: Any, images: Any, labels: Any, drawn: Any, rate: Any) -> tuple[Any, Any, Any]:
+        def step(state: Any, inputs: Any, labels: Any, drawn: Any, rate: Any) -> tuple[Any, Any, Any]:
             trainable, fixed, of_optimizer = state
-            batch = augmentation.shown(images, drawn, recipe, fill=train.fill)
+            batch = shows.shown(inputs, drawn)
             (value, (fixed, accuracy)), gradients = jax.value_and_grad(objective, has_aux=True)(
                 trainable, fixed, batch, labels.astype(jnp.int32), drawn
             )
@@ -160,12 +144,13 @@ class _CompiledEpoch:
 
         @jax.jit  # type: ignore[untyped-decorator]
         def run(
-            state: Any, images: Any, labels: Any, order: Any, drawn: Any, rates: Any, start: Any, stop: Any
+            state: Any, inputs: Any, labels: Any, order: Any, drawn: Any, rates: Any, start: Any, stop: Any
         ) -> tuple[Any, Any, Any]:
             def body(i: Any, carried: Any) -> Any:
                 state, losses, accuracies = carried
                 batch = order[i]
-                state, value, accuracy = step(state, images[batch], labels[batch], drawn[i], rates[i])
+                shown = {name: array[batch] for name, array in inputs.items()}
+                state, value, accuracy = step(state, shown, labels[batch], drawn[i], rates[i])
                 return state, losses.at[i - start].set(value), accuracies.at[i - start].set(accuracy)
 
             empty = jnp.zeros([LONGEST_CHUNK])
@@ -183,7 +168,7 @@ class _CompiledEpoch:
         groups = self._state()
         state, losses, accuracies = self._run(
             _values(groups),
-            self._train.images,
+            self._train.inputs,
             self._train.labels,
             order,
             drawn,
@@ -197,7 +182,7 @@ class _CompiledEpoch:
         return np.asarray(losses)[: stop - start], np.asarray(accuracies)[: stop - start]
 
     def program(self, order: NDArray[np.int32], drawn: NDArray[np.int32], rates: NDArray[np.float32]) -> Program:
-        split, step = (self._train.images, self._train.labels), np.int32(0)
+        split, step = (self._train.inputs, self._train.labels), np.int32(0)
         lowered = self._run.lower(_values(self._state()), *split, order, drawn, rates, step, step)
         return Program(operations=str(lowered.as_text()))
 
@@ -211,49 +196,49 @@ def compile_epoch(
     model: "keras.Model",
     optimizer: Any,
     loss: Loss,
-    train: AnyDeviceSplit,
-    recipe: Recipe,
+    train: DeviceSplit,
+    shows: Presentation,
     convolutions: bool,  # noqa: ARG001 - one compiler for both
 ) -> _CompiledEpoch:
     """Training steps as one XLA program."""
-    return _CompiledEpoch(model=model, optimizer=optimizer, loss=loss, train=train, recipe=recipe)
+    return _CompiledEpoch(model=model, optimizer=optimizer, loss=loss, train=train, shows=shows)
 
 
 class _CompiledEvaluation:
     """One XLA program for the evaluation of a batch; see the protocol."""
 
-    def __init__(self, *, model: "keras.Model", loss: Loss, test_views: str) -> None:
+    def __init__(self, *, model: "keras.Model", loss: Loss, views: Views) -> None:
         import jax
         import jax.numpy as jnp
 
         @jax.jit  # type: ignore[untyped-decorator]
-        def run(trainable: Any, fixed: Any, images: Any, labels: Any) -> tuple[Any, Any]:
+        def run(trainable: Any, fixed: Any, inputs: Any, labels: Any) -> tuple[Any, Any]:
             probabilities = jnp.zeros(())
-            for view, weight in augmentation.views(images, test_views):
+            for view, weight in views(inputs):
                 answer, _ = model.stateless_call(trainable, fixed, view, training=False)
                 probabilities = probabilities + weight * answer.astype(jnp.float32)
             return loss(labels.astype(jnp.int32), probabilities), probabilities
 
         self._model, self._run = model, run
 
-    def _arguments(self, images: Any, labels: Any) -> tuple[Any, ...]:
+    def _arguments(self, inputs: Any, labels: Any) -> tuple[Any, ...]:
         model = self._model
-        return (*_values((model.trainable_variables, model.non_trainable_variables)), images, labels)
+        return (*_values((model.trainable_variables, model.non_trainable_variables)), inputs, labels)
 
-    def __call__(self, images: Any, labels: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        losses, probabilities = self._run(*self._arguments(images, labels))
+    def __call__(self, inputs: Any, labels: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        losses, probabilities = self._run(*self._arguments(inputs, labels))
         return np.asarray(losses), np.asarray(probabilities)
 
-    def program(self, images: Any, labels: Any) -> Program:
-        return Program(operations=str(self._run.lower(*self._arguments(images, labels)).as_text()))
+    def program(self, inputs: Any, labels: Any) -> Program:
+        return Program(operations=str(self._run.lower(*self._arguments(inputs, labels)).as_text()))
 
 
 def compile_evaluation(
     *,
     model: "keras.Model",
     loss: Loss,
-    test_views: str,
+    views: Views,
     convolutions: bool,  # noqa: ARG001
 ) -> CompiledEvaluation:
     """The evaluation of one batch as one XLA program."""
-    return _CompiledEvaluation(model=model, loss=loss, test_views=test_views)
+    return _CompiledEvaluation(model=model, loss=loss, views=views)

@@ -7,22 +7,20 @@ as a plain graph, because oneDNN's convolutions are faster on a CPU than XLA's.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base.errors import FortydaysError
-from fortydays.data.arrays import Split
-from fortydays.train import augmentation
-from fortydays.train.backends import LONGEST_CHUNK, CompiledEvaluation, Loss, Replacements
-from fortydays.train.backends import DeviceSplit as AnyDeviceSplit
+from fortydays.train.augmentation import Presentation
+from fortydays.train.backends import LONGEST_CHUNK, CompiledEvaluation, DeviceSplit, Loss, Replacements, Views
 from fortydays.train.program import Program
-from fortydays.train.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
+
+    from fortydays.data.arrays import Split
 
 NAME = "tensorflow"
 PACKAGES = ("tensorflow-cpu", "tensorflow")
@@ -83,24 +81,10 @@ def _gpu() -> dict[str, Any] | None:
     return dict(tf.config.experimental.get_device_details(devices[0])) if devices else None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class DeviceSplit:
-    """A split as TensorFlow's tensors; the attributes are those of the protocol."""
-
-    images: Any
-    labels: Any
-    fill: NDArray[np.float32]
-
-
-def on_device(split: Split) -> DeviceSplit:
+def on_device(split: "Split") -> DeviceSplit:
     """Copy a split to the device."""
-    import tensorflow as tf
-
-    return DeviceSplit(
-        images=tf.constant(split.images),
-        labels=tf.constant(split.labels),
-        fill=augmentation.mean_colour(split.images),
-    )
+    inputs = {name: batch_on_device(array) for name, array in split.inputs.items()}
+    return DeviceSplit(inputs=inputs, labels=batch_on_device(split.labels))
 
 
 def batch_on_device(array: NDArray[Any]) -> Any:
@@ -137,23 +121,23 @@ class _CompiledEpoch:
     """One graph for training steps; see the protocol."""
 
     def __init__(
-        self, *, model: "keras.Model", optimizer: Any, loss: Loss, train: AnyDeviceSplit, recipe: Recipe, xla: bool
+        self, *, model: "keras.Model", optimizer: Any, loss: Loss, train: DeviceSplit, shows: Presentation, xla: bool
     ) -> None:
         import tensorflow as tf
 
         def step(batch: Any, drawn: Any, rate: Any) -> tuple[Any, Any]:
-            images = augmentation.shown(tf.gather(train.images, batch), drawn, recipe, fill=train.fill)
+            images = shows.shown({name: tf.gather(array, batch) for name, array in train.inputs.items()}, drawn)
             labels = tf.cast(tf.gather(train.labels, batch), tf.int32)
             with tf.GradientTape() as tape:
                 probabilities = model(images, training=True)
-                objective = tf.reduce_mean(augmentation.losses_of(loss, labels, probabilities, drawn, recipe))
+                objective = tf.reduce_mean(shows.losses(loss, labels, probabilities, drawn))
                 for penalty in model.losses:
                     objective += tf.cast(penalty, objective.dtype)
             gradients = tape.gradient(objective, model.trainable_variables)
             optimizer.learning_rate.assign(rate)
             optimizer.apply(gradients, model.trainable_variables)
             answers = tf.argmax(probabilities, -1, output_type=tf.int32)
-            right = tf.equal(answers, augmentation.heavier_labels(labels, drawn, recipe))
+            right = tf.equal(answers, shows.heavier_labels(labels, drawn))
             return tf.cast(objective, tf.float32), tf.reduce_mean(tf.cast(right, tf.float32))
 
         @tf.function(jit_compile=xla, autograph=False)  # type: ignore[untyped-decorator]
@@ -194,43 +178,38 @@ def compile_epoch(
     model: "keras.Model",
     optimizer: Any,
     loss: Loss,
-    train: AnyDeviceSplit,
-    recipe: Recipe,
+    train: DeviceSplit,
+    shows: Presentation,
     convolutions: bool,
 ) -> _CompiledEpoch:
     """Training steps as one graph: through XLA for nets of dense layers, oneDNN's kernels for convolutions."""
-    return _CompiledEpoch(
-        model=model, optimizer=optimizer, loss=loss, train=train, recipe=recipe, xla=not convolutions
-    )
+    return _CompiledEpoch(model=model, optimizer=optimizer, loss=loss, train=train, shows=shows, xla=not convolutions)
 
 
 class _CompiledEvaluation:
     """One graph for the evaluation of a batch; see the protocol."""
 
-    def __init__(self, *, model: "keras.Model", loss: Loss, test_views: str, xla: bool) -> None:
+    def __init__(self, *, model: "keras.Model", loss: Loss, views: Views, xla: bool) -> None:
         import tensorflow as tf
 
         @tf.function(jit_compile=xla, autograph=False)  # type: ignore[untyped-decorator]
-        def run(images: Any, labels: Any) -> tuple[Any, Any]:
-            answers = [
-                weight * tf.cast(model(view, training=False), tf.float32)
-                for view, weight in augmentation.views(images, test_views)
-            ]
+        def run(inputs: Any, labels: Any) -> tuple[Any, Any]:
+            answers = [weight * tf.cast(model(view, training=False), tf.float32) for view, weight in views(inputs)]
             probabilities = tf.add_n(answers)
             return loss(tf.cast(labels, tf.int32), probabilities), probabilities
 
         self._run = run
 
-    def __call__(self, images: Any, labels: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        losses, probabilities = self._run(images, labels)
+    def __call__(self, inputs: Any, labels: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        losses, probabilities = self._run(inputs, labels)
         return losses.numpy(), probabilities.numpy()
 
-    def program(self, images: Any, labels: Any) -> Program:
+    def program(self, inputs: Any, labels: Any) -> Program:
         from fortydays.train.backends.tensorflow_program import program
 
-        return program(self._run, images, labels)
+        return program(self._run, inputs, labels)
 
 
-def compile_evaluation(*, model: "keras.Model", loss: Loss, test_views: str, convolutions: bool) -> CompiledEvaluation:
+def compile_evaluation(*, model: "keras.Model", loss: Loss, views: Views, convolutions: bool) -> CompiledEvaluation:
     """The evaluation of one batch as one graph, through XLA for nets of dense layers."""
-    return _CompiledEvaluation(model=model, loss=loss, test_views=test_views, xla=not convolutions)
+    return _CompiledEvaluation(model=model, loss=loss, views=views, xla=not convolutions)

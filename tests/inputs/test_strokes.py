@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fortydays.serve.digits import as_strokes
+from fortydays.inputs.strokes import as_strokes
 
 
 def test_a_dark_square_on_paper_becomes_light_twenty_pixels_wide_and_centred() -> None:

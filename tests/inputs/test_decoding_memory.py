@@ -8,19 +8,22 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from test_images import chunk, packed_text, with_chunks
+
+from made_up_images import chunk, packed_text, with_chunks
 
 MEASURE = """
 import resource, sys
 from pathlib import Path
 import numpy
 from PIL import Image
-from fortydays.serve.images import decode
+from fortydays.inputs.images import Images
+from fortydays.inputs.input import Bounds
 Image.init()
-decode(Path(sys.argv[1]).read_bytes(), (224, 224, 3), strokes=False, most_pixels=20_000_000)
+photographs, bounds = Images(shape=(224, 224, 3)), Bounds(pixels=20_000_000)
+photographs.prepare(Path(sys.argv[1]).read_bytes(), bounds)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for name in sys.argv[2:]:
-    decode(Path(name).read_bytes(), (224, 224, 3), strokes=False, most_pixels=20_000_000)
+    photographs.prepare(Path(name).read_bytes(), bounds)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / (2**20 if sys.platform == "darwin" else 2**10))
 """
 

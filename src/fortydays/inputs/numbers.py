@@ -1,0 +1,92 @@
+"""Numbers that are taken as they are: the columns of a table, or what a frozen network made of an example."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from fortydays.base.errors import Problem, UnreadableContentError
+from fortydays.inputs.input import Arrays, ArraySpec, Bounds, Input
+
+NUMBERS = "numbers"
+"""The name of the one array of numbers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbers(Input):
+    """float32 numbers.
+
+    Attributes:
+        shape: of one example, such as (20,) or, of features with places in an image, (7, 7, 1280).
+    """
+
+    KIND: ClassVar[str] = "numbers"
+    NOUN: ClassVar[str] = "example"
+    FIELDS: ClassVar[tuple[str, ...]] = ("mixup",)
+    JSON_FIELD: ClassVar[str] = "numbers"
+
+    shape: tuple[int, ...]
+
+    @property
+    def arrays(self) -> tuple[ArraySpec, ...]:
+        """float32 numbers."""
+        return (ArraySpec(name=NUMBERS, dtype="float32", shape=self.shape),)
+
+    @property
+    def title(self) -> str:
+        """Such as "20 numbers"."""
+        return f"{' x '.join(map(str, self.shape))} numbers"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The shape."""
+        return {"kind": self.KIND, "shape": list(self.shape)}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> "Numbers":
+        """What :meth:`as_dict` wrote. Raises ValueError where it did not."""
+        shape = document.get("shape")
+        if not isinstance(shape, list) or not shape or not all(type(n) is int and n > 0 for n in shape):
+            raise ValueError("the shape of the numbers is not said")
+        return cls(shape=tuple(shape))
+
+    def open(self, content: bytes, bounds: Bounds) -> Any:
+        """No file has them. Raises UnreadableContentError."""
+        del content, bounds
+        raise UnreadableContentError(
+            Problem.UNKNOWN, f'The model takes no files; expected JSON: {{"{self.JSON_FIELD}": [...]}}.'
+        )
+
+    def from_json(self, values: object, bounds: Bounds) -> Arrays:
+        """A list of numbers for one example, or a list of such lists."""
+        del bounds  # what the request may have bounds the lists
+        expected = f"expected {self.title}, or a list of such lists"
+        flat, count = _flat(values), math.prod(self.shape)
+        if not flat or len(flat) % count or not all(map(math.isfinite, flat)):
+            raise UnreadableContentError(Problem.DAMAGED, f"The numbers are others than this model takes; {expected}.")
+        return {NUMBERS: np.array(flat, np.float32).reshape(-1, *self.shape)}
+
+    def check(self, arrays: Arrays) -> None:
+        """Refuse infinite numbers too, with which a network computes none."""
+        super().check(arrays)
+        if not np.isfinite(arrays[NUMBERS]).all():
+            raise ValueError(f"{NUMBERS} has some that are not finite")
+
+    def as_file(self, arrays: Arrays) -> tuple[bytes, str]:
+        """The JSON of a request."""
+        return json.dumps({self.JSON_FIELD: arrays[NUMBERS].tolist()}).encode(), "application/json"
+
+    def words(self, arrays: Arrays) -> str:
+        """The first numbers."""
+        few = arrays[NUMBERS].ravel()[:8]
+        return ", ".join(f"{number:.3g}" for number in few) + (", ..." if self.numbers > len(few) else "")
+
+
+def _flat(values: object) -> list[float]:
+    """The numbers of nested lists, in their order; empty where there is anything else in them."""
+    level = values if isinstance(values, list) else []
+    while level and all(isinstance(each, list) for each in level):
+        level = [number for each in level for number in each]
+    return level if all(type(each) in (int, float) and abs(each) < 1e30 for each in level) else []
