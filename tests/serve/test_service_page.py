@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import real_browser
 from made_up_bundles import CONFIDENCE, TOKEN, Running, bundle, colour_bundle, made_up_versions, served
 from PIL import Image
 
+import real_browser
 from fortydays.registry.inference import OnnxModel
 from fortydays.registry.package import seal
 from fortydays.serve.guard import Access
