@@ -73,7 +73,7 @@ def find_study(text: str) -> StudyFile:
     if where is None or not (where / "study.py").is_file():
         ready = ", ".join(str(d.number) for d in JOURNEY if is_ready(d))
         raise UsageError(f"Day {found.number}, {found.title}, is still to come.", hint=f"Ready: {ready}.")
-    module = f"fortydays.days.{where.name}.study"
+    module = f"fortydays.lessons.{where.name}.study"
     return StudyFile(day=found.number, name=found.slug, path=where / "study.py", module=module)
 
 

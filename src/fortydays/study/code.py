@@ -7,7 +7,7 @@ from pathlib import Path
 from fortydays.base import files
 
 _PACKAGE = Path(__file__).parent.parent
-_ROOMS = ("base", "inputs", "tasks", "data", "models", "train", "study", "days")
+_ROOMS = ("base", "inputs", "tasks", "data", "models", "train", "study", "lessons")
 """The rooms that numbers can come from; those to their right only look at them."""
 
 
