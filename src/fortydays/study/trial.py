@@ -41,16 +41,17 @@ class StudyReference:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialSpec:
-    """What is asked for: one trial of a variant, or one try of its search.
+    """What is asked for: one trial of a variant, one try of its search, or one repetition of a drill.
 
     It can be pickled, and written as JSON values with :meth:`as_dict`.
 
     Attributes:
         study: where the study is.
-        variant: name of the variant.
-        seed: of the initial weights, the order of the images and the layers' random generators.
-        recipe: how it is trained; the variant's own, with what a search chose and a reader set.
-        dataset: name of the dataset.
+        variant: name of the variant or drill.
+        seed: of the initial weights, the order of the images and the layers' random generators; of all that a drill
+            chooses at random.
+        recipe: how it is trained; the variant's own, with what a search chose and a reader set. None for a drill.
+        dataset: name of the dataset; "" for a study without one.
         dataset_digest: of its content.
         backend: one of :data:`fortydays.train.backends.BACKENDS`.
         threads: to compute with.
@@ -68,7 +69,7 @@ class TrialSpec:
     study: StudyReference
     variant: str
     seed: int
-    recipe: Recipe
+    recipe: Recipe | None
     dataset: str
     dataset_digest: str
     backend: str
@@ -88,12 +89,12 @@ class TrialSpec:
     def as_dict(self) -> dict[str, Any]:
         """The spec as JSON values."""
         fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
-        return {**fields, "study": dataclasses.asdict(self.study), "recipe": self.recipe.as_dict()}
+        return {**fields, "study": dataclasses.asdict(self.study), "recipe": self.recipe and self.recipe.as_dict()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "TrialSpec":
         """The spec that :meth:`as_dict` wrote down."""
-        study, recipe = StudyReference(**values["study"]), Recipe(**values["recipe"])
+        study, recipe = StudyReference(**values["study"]), values["recipe"] and Recipe(**values["recipe"])
         return cls(**{**values, "study": study, "recipe": recipe})
 
     @property
@@ -107,12 +108,12 @@ class TrialSpec:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Measured:
-    """A trained and measured trial.
+    """A trained and measured trial, or a drill that was carried out.
 
     Attributes:
         result: the trial's entry in the evidence.
-        variables: the model's variables as kept; none for a try.
-        probabilities: the answers on the test split, float32, shape (n, classes); n is 0 for a try.
+        variables: the model's variables as kept; none for a try or a drill.
+        probabilities: the answers on the test split, float32, shape (n, classes); n is 0 for a try or a drill.
     """
 
     result: dict[str, Any]
