@@ -87,6 +87,7 @@ def reproduce(
         catalog.fetch(version, folder / "version")
         lineage, _ = documents_of(folder / "version", version)
     source, variant = _study_of(version, lineage, settings, study_file)
+    assert source.study.dataset is not None  # it has a variant
     engine = lineage["run"]["request"]["engine"]
     if engine not in ENGINES:
         raise FortydaysError(

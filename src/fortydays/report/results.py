@@ -17,12 +17,14 @@ from typing import Annotated, Any, Literal
 from fortydays.report.reading import Count, clean, damaged, mapping, quoted, read
 from fortydays.study.claims import Judgement, Verdict, Withdrawal
 from fortydays.study.statistics import Interval
+from fortydays.tasks.metric import Metric
 
 Setting = str | int | float | bool | None
 """What a recipe field can hold."""
 
 MOST_VARIANTS = 200
 MOST_TRIALS = 20_000
+MOST_METRICS = 100
 MOST_POINTS = 100_000
 MOST_PNG = 500_000
 """The largest PNG file shown, in characters of its base64 text."""
@@ -48,15 +50,15 @@ class DatasetFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One trained variant and seed.
+    """One trained variant and seed, or a drill that was carried out with one.
 
     Attributes:
-        variant: which variant.
+        variant: which variant or drill.
         seed: which seed.
         status: whether it came to its end.
         error: why it did not, or which measure failed; or "" or None.
         metrics: its numbers by name; None is a target never reached.
-        train_seconds: duration of training.
+        train_seconds: duration of training, or of the drill.
         epochs: epochs trained.
         best_epoch: the epoch whose weights were kept.
         history: what was seen during training, one list for each field, all of one length.
@@ -123,7 +125,7 @@ class FeaturesResult:
 
 @dataclass(frozen=True, kw_only=True)
 class VariantResults:
-    """What one variant is and what its trials gave.
+    """What one variant, or one drill, is and what its trials gave.
 
     Attributes:
         name: its name.
@@ -137,6 +139,7 @@ class VariantResults:
         search: how a setting was chosen, or None.
         features: what it learned from in the place of pixels, or None.
         examples: training images of each class that it learned from, or None for all.
+        declared: of a drill, its metrics by name; of a variant, empty.
         metrics: mean and interval of each metric over the finished trials.
         trials: all its trials by seed.
     """
@@ -152,6 +155,7 @@ class VariantResults:
     search: SearchResult | None = None
     features: FeaturesResult | None = None
     examples: Count | None = None
+    declared: Mapping[str, Metric] = field(default_factory=dict)
     metrics: Mapping[str, Interval] = field(default_factory=dict)
     trials: tuple[Trial, ...] = ()
 
@@ -159,6 +163,11 @@ class VariantResults:
     def finished(self) -> tuple[Trial, ...]:
         """The trials that came to their end."""
         return tuple(t for t in self.trials if t.finished)
+
+    @property
+    def is_drill(self) -> bool:
+        """Whether it is a drill."""
+        return bool(self.declared)
 
     def reached(self, metric: str) -> tuple[int, int]:
         """In how many trials a target was reached, and of how many that have the metric."""
@@ -264,7 +273,7 @@ class Results:
         title: for people.
         created: when the run ended, ISO 8601.
         run_id: the run's name.
-        dataset: what was trained on.
+        dataset: what was trained on, or None where the study has no dataset.
         seeds: of the trials.
         only: the variants or groups that were asked for; all where it is empty.
         settings: recipe fields that were set from the command line.
@@ -275,7 +284,7 @@ class Results:
         machine: facts about the machine, in words.
         threads: how many threads computed.
         backend: what Keras computed with.
-        variants: in the study's order.
+        variants: and drills, in the study's order.
         claims: the verdicts.
         withdrawn: claims that have no verdict any more, with the reasons.
         exhibits: pictures and tables.
@@ -288,7 +297,7 @@ class Results:
     title: str
     created: str = ""
     run_id: str = ""
-    dataset: DatasetFacts
+    dataset: DatasetFacts | None
     seeds: Annotated[tuple[int, ...], MOST_TRIALS]
     only: Annotated[tuple[str, ...], MOST_VARIANTS] = ()
     settings: tuple[str, ...] = ()
@@ -313,12 +322,24 @@ class Results:
         return tuple((name, tuple(v for v in self.variants if v.group == name)) for name in names)
 
     @property
+    def trained(self) -> tuple[VariantResults, ...]:
+        """The variants, without the drills."""
+        return tuple(v for v in self.variants if not v.is_drill)
+
+    @property
+    def declared(self) -> Mapping[str, Metric]:
+        """The metrics that drills declare, by name."""
+        return {name: metric for v in self.variants for name, metric in v.declared.items()}
+
+    @property
     def differ_in_cost(self) -> bool:
         """Whether the variants' models do unlike numbers of multiply-adds, against which accuracy is to be seen."""
         return len({v.multiply_adds for v in self.variants} - {None}) > 1
 
     def training_images(self, variant: VariantResults) -> int:
         """How many images a variant learned from; where it was given so many of each class, at most so many."""
+        if self.dataset is None:
+            return 0
         if variant.examples is None:
             return self.dataset.train
         return min(variant.examples * len(self.dataset.classes), self.dataset.train)
@@ -398,11 +419,13 @@ def _variants(root: Mapping[str, Any]) -> tuple[VariantResults, ...]:
     for index, name in enumerate(names):
         where = f"details[{quoted(name)}]"
         detail = dict(mapping(details.get(name, {}), where))
+        told = read(Annotated[tuple[Metric, ...], MOST_METRICS], detail.get("metrics", []), f"{where}.metrics")
         detail["recipe"] = _recipe(mapping(detail.get("recipe", {}), f"{where}.recipe"))
         metrics = read(Mapping[str, Interval], summaries.get(name, {}), f"variants[{quoted(name)}]")
         of_variant = tuple(sorted((t for t in trials if t.variant == name), key=lambda t: t.seed))
         variant = read(VariantResults, {**detail, "name": name, "index": index, "metrics": {}, "trials": []}, where)
-        found.append(dataclasses.replace(variant, metrics=metrics, trials=of_variant))
+        declared = {metric.name: metric for metric in told}
+        found.append(dataclasses.replace(variant, declared=declared, metrics=metrics, trials=of_variant))
     return tuple(found)
 
 
