@@ -21,7 +21,7 @@ from tiny_study import Watch
 from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.base.process import PARENT
 from fortydays.base.settings import Settings
-from fortydays.days.loading import find_study, load_referenced, load_study
+from fortydays.days.loading import find_study, load_study, load_study_of
 from fortydays.report.comparison import compare_results
 from fortydays.report.page import make_page
 from fortydays.report.results import read_results
@@ -40,6 +40,7 @@ from fortydays.study.verification import agreement, stale_parts
 from fortydays.tasks.metric import Metric
 from fortydays.track.content import entries_of
 
+PULSE = Metric(name="pulse", title="pulse at rest", exact=False)
 READY = Metric(name="seconds_to_ready", title="until ready", unit="seconds", better="lower", exact=False)
 
 
@@ -188,7 +189,9 @@ def test_an_interrupted_run_goes_on_with_the_seeds_that_are_missing(settings: Se
 
 
 def test_a_time_is_no_part_of_what_must_be_equal(settings: Settings) -> None:
-    timed = drill(lambda bench: {"seconds_to_ready": time.perf_counter()}, metrics=(READY,))
+    timed = drill(
+        lambda bench: dict.fromkeys(("seconds_to_ready", "pulse"), time.perf_counter()), metrics=(READY, PULSE)
+    )
     study = study_of(
         timed, claims=(Threshold(sentence="s", variant="a drill", metric="seconds_to_ready", at_least=0),)
     )
@@ -198,6 +201,7 @@ def test_a_time_is_no_part_of_what_must_be_equal(settings: Settings) -> None:
     assert first["trials"][0]["metrics"] != second["trials"][0]["metrics"]
     assert first["results_digest"] == second["results_digest"] != results_digest(first["trials"])
     assert first["claims"][0]["unit"] == "seconds"
+    assert "pulse at rest" in printed(first)
     assert "until ready" in printed(first)
     assert "until ready" in make_page(first, source="a test")
 
@@ -254,7 +258,7 @@ def test_processes_beside_each_other_give_the_same_and_a_failure_names_its_line(
     source = load_study(find_study(str(path)), threads=1)
     here = run_study(source, Request(), settings, progress=Watch())[1]
     progress = Watch()
-    pool = Pool(workers=1, load=load_referenced, settings=settings, progress=progress)
+    pool = Pool(workers=1, load=load_study_of, settings=settings, progress=progress)
     there = run_study(source, Request(), settings, progress=progress, executor=pool, fresh=True)[1]
     assert there["results_digest"] == here["results_digest"]
     assert [t["status"] for t in there["trials"]] == ["finished"] * 2 + ["failed"] * 2
