@@ -52,7 +52,11 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(path)
 
 
-def test_drills_are_run_and_shown_and_cannot_be_registered(file: str, tmp_path: Path, capsys: Any) -> None:
+def test_drills_are_run_and_shown_and_cannot_be_registered(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr("fortydays.cli.register.opened", lambda *_: None)  # a registry that is not needed
+
     def forty(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()
         code = execute(list(arguments))
@@ -87,7 +91,9 @@ def test_a_day_of_drills_is_current_where_its_evidence_is_that_of_the_study(
     file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     assert execute(["run", file, "--no-track", "--json"]) == 0
-    evidence = json.loads(capsys.readouterr().out)
+    (kept,) = (tmp_path / "home").glob("runs/*/evidence.json")
+    evidence = json.loads(kept.read_text("utf-8"))
+    capsys.readouterr()
     source = loading.load_study(loading.find_study(file), threads=1)
     monkeypatch.setattr(documents, "published", lambda: Published(folder=tmp_path))
     monkeypatch.setattr(loading, "find_study", lambda text: None)

@@ -7,7 +7,7 @@ import pytest
 
 from fortydays.base.errors import StorageError
 from fortydays.study import code
-from fortydays.study.code import code_of, digest_of, engine_digest, study_digest
+from fortydays.study.code import code_of, digest_of, engine_digest, program_digest, study_digest
 
 STUDY = """
 import helper
@@ -107,8 +107,10 @@ def test_the_engine_is_all_that_numbers_can_come_from(tmp_path: Path, monkeypatc
     (package / "serve").mkdir()
     monkeypatch.setattr(code, "_PACKAGE", package)
     digest = engine_digest()
+    program = program_digest()
     (package / "serve" / "app.py").write_text("x = 1\n")
     assert engine_digest() == digest
+    assert program_digest() != program  # a drill may practise on it
     seen = {digest}
     for path in sorted(package.rglob("*.py")):
         if path.parent.name != "serve":

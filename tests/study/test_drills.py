@@ -3,7 +3,6 @@
 import copy
 import dataclasses
 import json
-import math
 import os
 import subprocess
 import sys
@@ -22,12 +21,12 @@ from tiny_study import Watch
 from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.base.process import PARENT
 from fortydays.base.settings import Settings
-from fortydays.days.loading import find_study, load_referenced, load_study
+from fortydays.days.loading import find_study, load_study, load_study_of
 from fortydays.report.comparison import compare_results
 from fortydays.report.page import make_page
 from fortydays.report.results import read_results
 from fortydays.report.terminal import print_evidence
-from fortydays.study.bench import Bench, a_bench, carry_out
+from fortydays.study.bench import Bench
 from fortydays.study.claims import Comparison, InEverySeed, Threshold, ThresholdOfBest
 from fortydays.study.design import Measure, Study
 from fortydays.study.drills import Drill
@@ -41,7 +40,8 @@ from fortydays.study.verification import agreement, stale_parts
 from fortydays.tasks.metric import Metric
 from fortydays.track.content import entries_of
 
-PULSE = Metric(name="pulse", title="pulse at rest", unit="seconds", better="lower", exact=False)
+PULSE = Metric(name="pulse", title="pulse at rest", exact=False)
+READY = Metric(name="seconds_to_ready", title="until ready", unit="seconds", better="lower", exact=False)
 
 
 @pytest.fixture(autouse=True)
@@ -145,98 +145,6 @@ def test_its_evidence_is_verified_and_compared_and_sent(flipped: Any) -> None:
     assert others[0].parameters["variant"] == "one flipped byte"
 
 
-# --------------------------------------------------------------------------------------------------------- the bench
-
-
-def test_each_repetition_has_an_empty_workspace_of_its_own_and_the_same_draws_again(tmp_path: Path) -> None:
-    settings = dataclasses.replace(
-        tiny_study.settings(tmp_path), tracking_uri="http://tracker.example", service_token="a-secret-of-the-reader"
-    )
-    seen: list[tuple[Path, float]] = []
-
-    def do(bench: Bench) -> dict[str, float]:
-        workspace = bench.settings.workspace
-        assert list(workspace.iterdir()) == []
-        assert workspace.is_relative_to(tmp_path)
-        assert (bench.settings.tracking_uri, bench.settings.service_token) == ("", "")
-        assert bench.settings.datasets.is_relative_to(workspace)
-        (workspace / "kept").mkdir()
-        (workspace / "kept" / "file").write_text("x")
-        seen.append((workspace, bench.random.random()))
-        return {"found": bench.seed}
-
-    for seed in (7, 8, 7):
-        result = carry_out(drill(do), seed=seed, settings=settings, say=lambda text: None)
-        assert (result["status"], result["metrics"]) == ("finished", {"found": float(seed)})
-    folders, draws = zip(*seen, strict=True)
-    assert len(set(folders)) == 3
-    assert not any(folder.exists() for folder in folders)
-    assert draws[0] == draws[2] != draws[1]
-
-
-def test_this_programs_commands_run_in_the_fresh_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FORTYDAYS_DATASETS", "/nowhere")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "ftp://nowhere")
-    said: list[str] = []
-    with a_bench(seed=0, settings=tiny_study.settings(tmp_path), say=said.append) as bench:
-        done = bench.forty("doctor", "--json")
-        assert str(bench.settings.workspace) in done.stdout
-        assert "nowhere" not in done.stdout
-        assert bench.forty("run", "99").returncode == 2
-        with pytest.raises(FortydaysError, match=r"forty list was not done within 0.01 s\."):
-            bench.forty("list", seconds=0.01)
-    assert said == ["forty doctor --json", "forty run 99", "forty list"]
-
-
-def test_parts_that_run_beside_are_heard_and_ended_with_the_drill(tmp_path: Path) -> None:
-    """Also one that starts another program, and one that does not heed the request to end."""
-    program = "import subprocess, sys; print(subprocess.Popen(['sleep', '600']).pid, flush=True); input()"
-    started: list[int] = []
-
-    def do(bench: Bench) -> dict[str, float]:
-        part = bench.start(sys.executable, "-c", program)
-        with pytest.raises(FortydaysError, match="has ended"):
-            part.wait_for("never")
-        started.append(int(part.wait_for(r"\d+")[0]))
-        slow = bench.start("sleep", "600")
-        started.append(slow.process.pid)
-        with pytest.raises(FortydaysError, match=r"sleep 600 has not said 'ready' within 0.1 s\. It said: ''"):
-            slow.wait_for("ready", seconds=0.1)
-        raise RuntimeError("the drill fails")
-
-    result = carry_out(drill(do), seed=0, settings=tiny_study.settings(tmp_path), say=lambda text: None)
-    assert (result["status"], result["error"]) == ("failed", "RuntimeError: the drill fails")
-    assert not any(runs(pid) for pid in started)
-
-
-def runs(pid: int) -> bool:
-    """Whether a process runs; one that has just been killed gets a moment to go."""
-    for _ in range(100):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-@pytest.mark.parametrize(
-    ("given", "error"),
-    [
-        ({"found": math.nan}, "The drill gave 'nan' as found; expected a finite number."),
-        ({"found": math.inf}, "The drill gave 'inf' as found; expected a finite number."),
-        ({"found": None}, "The drill gave 'None' as found; expected a finite number."),
-        ({}, "The drill gave no found; expected a number for each metric."),
-        ({"found": 1.0, "fuond": 1.0}, "There is no metric 'fuond' of the drill 'a drill'. Did you mean 'found'?"),
-        (1.0, "The drill gave float; expected a number for each of found."),
-    ],
-)
-def test_what_is_no_number_for_each_metric_is_a_failure_in_words(given: Any, error: str, tmp_path: Path) -> None:
-    settings = tiny_study.settings(tmp_path)
-    result = carry_out(drill(lambda bench: given), seed=0, settings=settings, say=lambda text: None)
-    assert (result["status"], result["error"], result["metrics"]) == ("failed", error, {})
-
-
 @pytest.mark.parametrize("raised", [KeyError("x"), SystemExit(0), FortydaysError("the part is broken")])
 def test_an_exception_of_one_repetition_costs_no_other(raised: BaseException, settings: Settings) -> None:
     def do(bench: Bench) -> dict[str, float]:
@@ -281,8 +189,12 @@ def test_an_interrupted_run_goes_on_with_the_seeds_that_are_missing(settings: Se
 
 
 def test_a_time_is_no_part_of_what_must_be_equal(settings: Settings) -> None:
-    timed = drill(lambda bench: {"pulse": time.perf_counter()}, metrics=(PULSE,))
-    study = study_of(timed, claims=(Threshold(sentence="s", variant="a drill", metric="pulse", at_least=0),))
+    timed = drill(
+        lambda bench: dict.fromkeys(("seconds_to_ready", "pulse"), time.perf_counter()), metrics=(READY, PULSE)
+    )
+    study = study_of(
+        timed, claims=(Threshold(sentence="s", variant="a drill", metric="seconds_to_ready", at_least=0),)
+    )
     first, second = (
         run_study(source_of(study), Request(), settings, progress=Watch(), fresh=True)[1] for _ in range(2)
     )
@@ -290,6 +202,8 @@ def test_a_time_is_no_part_of_what_must_be_equal(settings: Settings) -> None:
     assert first["results_digest"] == second["results_digest"] != results_digest(first["trials"])
     assert first["claims"][0]["unit"] == "seconds"
     assert "pulse at rest" in printed(first)
+    assert "until ready" in printed(first)
+    assert "until ready" in make_page(first, source="a test")
 
 
 def test_drills_need_no_framework(tmp_path: Path) -> None:
@@ -344,7 +258,7 @@ def test_processes_beside_each_other_give_the_same_and_a_failure_names_its_line(
     source = load_study(find_study(str(path)), threads=1)
     here = run_study(source, Request(), settings, progress=Watch())[1]
     progress = Watch()
-    pool = Pool(workers=1, load=load_referenced, settings=settings, progress=progress)
+    pool = Pool(workers=1, load=load_study_of, settings=settings, progress=progress)
     there = run_study(source, Request(), settings, progress=progress, executor=pool, fresh=True)[1]
     assert there["results_digest"] == here["results_digest"]
     assert [t["status"] for t in there["trials"]] == ["finished"] * 2 + ["failed"] * 2

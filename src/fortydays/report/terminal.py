@@ -221,15 +221,20 @@ def main_columns(results: Results) -> list[tuple[str, str]]:
 
 
 def other_metrics(results: Results) -> list[str]:
-    """The metrics that only this study has: targets and measures."""
+    """The metrics that only this study has: targets, measures and what drills declare."""
     common = {
         "test_accuracy", "test_loss", "train_accuracy", "train_loss", "validation_accuracy", "validation_loss",
         "accuracy_gap", "train_seconds", "epochs",
     }  # fmt: skip
     found = dict.fromkeys(m for v in results.variants for t in v.finished for m in t.metrics)
     found |= dict.fromkeys(m for v in results.variants for m in v.metrics)
-    # Seconds to a target say what its steps say, in a unit that changes with the machine.
-    return [m for m in found if m not in common and not m.endswith("_limit") and not m.startswith("seconds_to_")]
+    declared = set(results.declared) - {metric for _, metric in main_columns(results)}
+
+    def is_shown(metric: str) -> bool:
+        # Seconds to a target say what its steps say, in a unit that changes with the machine.
+        return metric not in common and not metric.endswith("_limit") and not metric.startswith("seconds_to_")
+
+    return [m for m in found if m in declared or is_shown(m)]
 
 
 def metric_cell(variant: VariantResults, metric: str) -> str:

@@ -11,17 +11,25 @@ _ROOMS = ("base", "inputs", "tasks", "data", "models", "train", "study", "lesson
 """The rooms that the numbers of variants can come from; the others only look at them."""
 
 
-def engine_digest(*, with_drills: bool = False) -> str:
-    """SHA-256 of this program, as far as a study's numbers can come from it: whatever a study imports of it.
-
-    Args:
-        with_drills: whether the study has drills. Those can practise on every room.
+def engine_digest() -> str:
+    """SHA-256 of this program, as far as a variant's numbers can come from it: whatever a study imports of it.
 
     Raises:
         StorageError: a file cannot be read.
     """
-    rooms = [_PACKAGE] if with_drills else [_PACKAGE / room for room in _ROOMS]
-    paths = {*_PACKAGE.glob("*.py"), *(path for room in rooms for path in room.rglob("*.py"))}
+    return _digest([*_PACKAGE.glob("*.py"), *(path for room in _ROOMS for path in (_PACKAGE / room).rglob("*.py"))])
+
+
+def program_digest() -> str:
+    """SHA-256 of this whole program, as drills can practise on every room.
+
+    Raises:
+        StorageError: a file cannot be read.
+    """
+    return _digest(_PACKAGE.rglob("*.py"))
+
+
+def _digest(paths: Iterable[Path]) -> str:
     found = []
     for path in sorted(paths):
         with files.storage_errors("read", path):

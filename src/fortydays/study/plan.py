@@ -18,7 +18,7 @@ from fortydays.base.settings import Settings
 from fortydays.data import library
 from fortydays.data.arrays import Dataset
 from fortydays.study import evidence as documents
-from fortydays.study.code import engine_digest, study_digest
+from fortydays.study.code import engine_digest, program_digest, study_digest
 from fortydays.study.design import Study, Variant
 from fortydays.study.drills import Drill
 from fortydays.study.features import Features, runtime
@@ -201,12 +201,13 @@ def make_plan(
     revision()  # as it is now, when the code has just been loaded; looked up once for a process
     identity = {
         "study": study_digest(source.path),
-        "engine": engine_digest(with_drills=bool(drills)),
+        "engine": engine_digest(),
         "dataset": dataset.digest if dataset else None,
         "split_version": dataset.split_version if dataset else None,
         "recipes": {v.name: v.recipe.as_dict() for v in variants},
         "searches": {v.name: v.search.as_dict() if v.search else None for v in variants},
         "drills": [drill.name for drill in drills],
+        "program": program_digest() if drills else None,
         "features": {v.name: {**v.features.as_dict(), "onnxruntime": runtime()} for v in variants if v.features},
         "examples": {v.name: v.examples for v in variants if v.examples is not None},
         "packages": documents.package_versions(backends.backend().PACKAGES),
@@ -263,6 +264,7 @@ def in_words(changed: Sequence[str]) -> str:
         "recipes": "the recipes",
         "searches": "what is searched",
         "drills": "the drills",
+        "program": "this program",
         "features": "the features that are learned from",
         "examples": "the number of training images",
         "processor": "the processor",
