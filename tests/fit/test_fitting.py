@@ -28,8 +28,9 @@ from fortydays.fit import fitting, study_file
 from fortydays.fit.fitting import FitRequest, Fitted, fit
 from fortydays.fit.study_file import Plan
 from fortydays.models.backbones import find_backbone
-from fortydays.registry.catalog import Move, Version
+from fortydays.registry.catalog import Version
 from fortydays.registry.gates import GateResult
+from fortydays.registry.moves import Move
 from fortydays.registry.promotion import Promotion
 from fortydays.study import frozen as networks
 from fortydays.study.runs import RunFolder, create_run

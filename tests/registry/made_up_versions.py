@@ -71,6 +71,34 @@ def onnx_of(weights: NDArray[np.float32], **changes: Any) -> bytes:
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["images", classes])],
         [numpy_helper.from_array(value, key) for key, value in constants.items()],
     )
+    return _written(graph)
+
+
+def onnx_of_words(side: NDArray[np.float32], *, length: int) -> bytes:
+    """An ONNX file that takes tokens and their mask, and gives softmax(the sum of the rows that the words have)."""
+    nodes = [
+        helper.make_node("Gather", ["side", "tokens"], ["sides"]),
+        helper.make_node("Cast", ["mask"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["numbers", "last"], ["counted"]),
+        helper.make_node("Mul", ["sides", "counted"], ["seen"]),
+        helper.make_node("ReduceSum", ["seen", "middle"], ["logits"], keepdims=0),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
+    ]
+    constants = {"side": side, "last": np.array([2], np.int64), "middle": np.array([1], np.int64)}
+    graph = helper.make_graph(
+        nodes,
+        "words",
+        [
+            helper.make_tensor_value_info("tokens", TensorProto.INT32, ["texts", length]),
+            helper.make_tensor_value_info("mask", TensorProto.BOOL, ["texts", length]),
+        ],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["texts", side.shape[1]])],
+        [numpy_helper.from_array(value, key) for key, value in constants.items()],
+    )
+    return _written(graph)
+
+
+def _written(graph: Any) -> bytes:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     return bytes(model.SerializeToString())
 

@@ -15,7 +15,9 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from fortydays.base.errors import TrackingError, UsageError
 from fortydays.base.process import identity
 from fortydays.base.settings import Settings
-from fortydays.registry.catalog import BusyError, Catalog, NotWholeError, check_reason
+from fortydays.registry.catalog import Catalog, NotWholeError
+from fortydays.registry.lock import BusyError
+from fortydays.registry.moves import check_reason
 from fortydays.registry.names import parse_reference
 from fortydays.track.store import destination, open_store
 
@@ -44,7 +46,7 @@ def test_a_model_alone_is_its_champion_or_else_its_newest_version(catalog: Catal
         add_version()
 
     assert catalog.find(parse_reference("digits")).version == 3
-    with catalog.locked("digits", doing="testing"):
+    with catalog.locks.held("digits", doing="testing"):
         catalog.move("digits", "champion", 2, kind="promote")
     found = catalog.find(parse_reference("digits"))
     assert (found.version, found.aliases) == (2, ("champion",))
@@ -73,7 +75,7 @@ def test_what_does_not_exist_is_said_with_what_does(catalog: Catalog, add_versio
 def test_each_move_is_kept_with_its_reason(catalog: Catalog, add_version: AddVersion) -> None:
     add_version()
     add_version()
-    with catalog.locked("digits", doing="testing"):
+    with catalog.locks.held("digits", doing="testing"):
         catalog.move("digits", "champion", 1, kind="promote")
         gates = ({"gate": "size", "passed": False, "found": "1 MB", "asked": "0 MB"},)
         catalog.move(
@@ -196,28 +198,28 @@ def test_only_one_can_hold_a_models_lock_and_the_other_is_told_who(catalog: Cata
     other = Catalog(open_store(destination(settings)))
 
     with (
-        catalog.locked("digits", doing="promoting digits@2 to champion"),
+        catalog.locks.held("digits", doing="promoting digits@2 to champion"),
         pytest.raises(BusyError) as caught,
-        other.locked("digits", doing="rolling back"),
+        other.locks.held("digits", doing="rolling back"),
     ):
         pytest.fail("two hold the lock")
 
     assert f"promoting digits@2 to champion, process {os.getpid()} on {socket.gethostname()}" in caught.value.message
     assert "forty models unlock digits" in caught.value.hint
-    with other.locked("digits", doing="rolling back"):
+    with other.locks.held("digits", doing="rolling back"):
         assert other.names() == []  # a lock is no model
 
 
 def test_locks_of_other_models_do_not_matter(catalog: Catalog) -> None:
-    with catalog.locked("digits", doing="testing"), catalog.locked("digits-2", doing="testing"):
+    with catalog.locks.held("digits", doing="testing"), catalog.locks.held("digits-2", doing="testing"):
         pass
 
 
 def test_a_lock_is_given_back_also_after_an_error(catalog: Catalog) -> None:
-    with pytest.raises(ZeroDivisionError), catalog.locked("digits", doing="testing"):
+    with pytest.raises(ZeroDivisionError), catalog.locks.held("digits", doing="testing"):
         raise ZeroDivisionError
 
-    with catalog.locked("digits", doing="testing"):
+    with catalog.locks.held("digits", doing="testing"):
         pass
 
 
@@ -229,7 +231,7 @@ def lock_of(catalog: Catalog, **changes: Any) -> None:
 def test_the_lock_of_a_process_that_died_here_is_taken_over(catalog: Catalog) -> None:
     lock_of(catalog)
 
-    with catalog.locked("digits", doing="testing"):
+    with catalog.locks.held("digits", doing="testing"):
         pass
 
 
@@ -242,7 +244,7 @@ def test_of_many_that_find_a_dead_holder_only_one_takes_over(catalog: Catalog, s
         own = Catalog(open_store(destination(settings)))
         start.wait()
         try:
-            with own.locked("digits", doing="testing"):
+            with own.locks.held("digits", doing="testing"):
                 outcomes.append("held")
                 held.wait(60)
         except BusyError:
@@ -270,7 +272,7 @@ def test_a_lock_that_was_made_though_the_answer_was_lost_is_held(
 
     monkeypatch.setattr(catalog._client, "create_registered_model", make_twice)
 
-    with catalog.locked("digits", doing="testing"):
+    with catalog.locks.held("digits", doing="testing"):
         pass
 
 
@@ -279,9 +281,9 @@ def test_who_has_lost_the_lock_moves_nothing(catalog: Catalog, add_version: AddV
 
     with (
         pytest.raises(BusyError, match="Someone has taken the lock of 'digits' away; nothing was moved"),
-        catalog.locked("digits", doing="testing"),
+        catalog.locks.held("digits", doing="testing"),
     ):
-        Catalog(open_store(destination(settings))).unlock("digits", force=True)
+        Catalog(open_store(destination(settings))).locks.remove("digits", force=True)
         catalog.move("digits", "champion", 1, kind="promote")
 
     assert catalog.versions("digits")[0].aliases == ()
@@ -296,7 +298,7 @@ def test_another_programs_model_is_neither_a_lock_nor_ours(
     client.create_registered_model("theirs")
 
     with pytest.raises(UsageError, match=r"model 'digits\.lock' that another program made"):
-        catalog.unlock("digits", force=True)
+        catalog.locks.remove("digits", force=True)
     with pytest.raises(UsageError, match="a model 'theirs', but another program made it"):
         add_version("theirs")
     assert client.search_model_versions("name='theirs'") == []
@@ -305,21 +307,22 @@ def test_another_programs_model_is_neither_a_lock_nor_ours(
 def test_a_lock_from_another_machine_stays_until_someone_removes_it(catalog: Catalog) -> None:
     lock_of(catalog, host="elsewhere")
 
-    with pytest.raises(BusyError) as caught, catalog.locked("digits", doing="testing"):
+    with pytest.raises(BusyError) as caught, catalog.locks.held("digits", doing="testing"):
         pytest.fail("two hold the lock")
     assert caught.value.message.isprintable()
 
     with pytest.raises(BusyError, match="'digits' is locked"):
-        catalog.unlock("digits")
-    assert catalog.unlock("digits", force=True)
-    assert not catalog.unlock("digits")
-    with catalog.locked("digits", doing="testing"):
+        catalog.locks.remove("digits")
+    assert catalog.locks.remove("digits", force=True)
+    assert not catalog.locks.remove("digits")
+    with catalog.locks.held("digits", doing="testing"):
         pass
 
 
-def test_a_damaged_history_is_named_and_nothing_moves(catalog: Catalog, add_version: AddVersion) -> None:
+@pytest.mark.parametrize("entry", ["{", "[]", '{"forced": 3}', '{"kind": "promote"}'])
+def test_a_damaged_history_is_named_and_nothing_moves(entry: str, catalog: Catalog, add_version: AddVersion) -> None:
     add_version()
-    catalog._client.set_registered_model_tag("digits", "fortydays.move.000001", "{")
+    catalog._client.set_registered_model_tag("digits", "fortydays.move.000001", entry)
 
     with pytest.raises(NotWholeError, match=r"The history of 'digits' is damaged: its entry fortydays\.move\.000001"):
         catalog.move("digits", "champion", 1, kind="promote")

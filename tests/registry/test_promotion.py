@@ -20,8 +20,10 @@ from fortydays.data.own import dataset as own
 from fortydays.data.own.collection import opened
 from fortydays.data.own.inspection import inspect
 from fortydays.data.own.listing import list_photographs
-from fortydays.registry.catalog import BusyError, Catalog, Move, NotWholeError
+from fortydays.registry.catalog import Catalog, NotWholeError
 from fortydays.registry.gates import Limits
+from fortydays.registry.lock import BusyError
+from fortydays.registry.moves import Move
 from fortydays.registry.names import parse_reference
 from fortydays.registry.promotion import GateClosedError, Promotion, before, promote, retire, roll_back
 from fortydays.track.store import destination, open_store

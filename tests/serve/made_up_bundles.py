@@ -4,7 +4,7 @@ import contextlib
 import json
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ import made_up_versions
 
 from fortydays.base.arrays import save_arrays
 from fortydays.inputs.images import IMAGE, Images
+from fortydays.inputs.input import Arrays, Input
+from fortydays.inputs.tokens import FIRST_WORD, MASK, TOKENS, Tokens
 from fortydays.registry.inference import OnnxModel
 from fortydays.registry.package import Manifest, seal
 from fortydays.serve.app import create_app
@@ -77,9 +79,24 @@ def colour_bundle(folder: Path, *, classes: Sequence[str], confidence: Any = Non
     return sealed(folder, content, name="flowers", confidence=confidence, classes=classes)
 
 
+def text_bundle(folder: Path, text: Tokens, goodness: Mapping[str, float], *, version: int = 1) -> Manifest:
+    """Write the bundle of a model of texts that says "good" where the goodness of the words is above 0, else "bad"."""
+    side = np.zeros((text.size, 2), np.float32)
+    for word, value in goodness.items():
+        side[FIRST_WORD + text.vocabulary.index(word)] = (-value, value)
+    content = made_up_versions.onnx_of_words(side, length=text.length)
+    examples = [text.encode(" ".join(word for word in goodness if goodness[word] * sign > 0)) for sign in (-1, 1)]
+    golden = {name: np.stack([each[name] for each in examples]) for name in (TOKENS, MASK)}
+    return sealed(
+        folder, content, text, golden, name="reviews", version=version, classes=("bad", "good"), labels=(0, 1)
+    )
+
+
 def sealed(
     folder: Path,
     content: bytes,
+    takes: Input | None = None,
+    golden: Arrays | None = None,
     *,
     classes: Sequence[str],
     version: int = 1,
@@ -88,16 +105,18 @@ def sealed(
     confidence: Any = None,
     labels: Sequence[int] | None = None,
 ) -> Manifest:
-    """Write the bundle of an ONNX file."""
+    """Write the bundle of an ONNX file, which takes images where nothing else is said."""
     folder.mkdir(parents=True)
     model = OnnxModel(content, threads=1)
-    (image,) = model.signature.inputs
-    golden = image.zeros(2)
-    golden[1, 0, 0] = 255
+    if takes is None or golden is None:
+        (image,) = model.signature.inputs
+        pixels = image.zeros(2)
+        pixels[1, 0, 0] = 255
+        takes, golden = Images(shape=image.shape, strokes=strokes), {IMAGE: pixels}
     documents: dict[str, Any] = {
         "labels.json": {"classes": list(classes)},
         "signature.json": model.signature.as_dict(),
-        "preprocessing.json": Images(shape=image.shape, strokes=strokes).as_dict(),
+        "preprocessing.json": takes.as_dict(),
         "lineage.json": {"schema_version": 1},
     }
     if confidence is not None:
@@ -109,7 +128,7 @@ def sealed(
         f"---\nlicense: x\n---\n\n# {name}\n\nA card with <b>no</b> markup of its own.\n"
     )
     of_labels = [] if labels is None else [np.array(labels, np.int64)]
-    save_arrays(folder / "golden.npz", [golden, model.predict({IMAGE: golden}), *of_labels])
+    save_arrays(folder / "golden.npz", [*golden.values(), model.predict(golden), *of_labels])
     return seal(folder, kind="bundle", facts={"name": name, "version": version})
 
 

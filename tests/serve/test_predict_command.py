@@ -445,7 +445,7 @@ def test_a_model_of_the_registry_answers_and_after_a_promotion_the_next_version(
         shutil.rmtree(folder)
 
     def promoted(version: int) -> None:
-        with catalog.locked("digits", doing="a test"):
+        with catalog.locks.held("digits", doing="a test"):
             catalog.move("digits", "champion", version, kind="promote")
 
     none = forty(place, "predict", "digits", "images")

@@ -436,7 +436,8 @@ def test_metrics_tell_requests_batches_classes_and_the_version(folder: Path) -> 
     with served(folder) as running:
         predict(running)
         predict(running, b"x")
-        requests.get(f"{running.address}/a-path-nobody-knows", timeout=10)
+        for path in ("a-path-nobody-knows", "model/samples/77", "page/page.css"):
+            requests.get(f"{running.address}/{path}", timeout=10)
         requests.get(f"{running.address}/v2/models/digits/versions/1", timeout=10)
         answer = requests.get(f"{running.address}/metrics", timeout=10)
     assert answer.headers["content-type"].startswith("text/plain")
@@ -444,6 +445,8 @@ def test_metrics_tell_requests_batches_classes_and_the_version(folder: Path) -> 
         'fortydays_requests_total{route="/predict",status="200"} 1.0',
         'fortydays_requests_total{route="/predict",status="415"} 1.0',
         'fortydays_requests_total{route="other",status="404"} 1.0',
+        'fortydays_requests_total{route="/model/samples/{number}",status="404"} 1.0',
+        'fortydays_requests_total{route="/page",status="200"} 1.0',
         'fortydays_requests_total{route="/v2/models/{name}/versions/{version}",status="200"} 1.0',
         'fortydays_request_seconds_count{route="/predict"} 2.0',
         "fortydays_batch_images_sum 1.0",

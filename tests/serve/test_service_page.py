@@ -7,10 +7,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up_bundles import CONFIDENCE, TOKEN, Running, bundle, colour_bundle, made_up_versions, served
+from made_up_bundles import (
+    CONFIDENCE,
+    TOKEN,
+    Running,
+    bundle,
+    colour_bundle,
+    made_up_versions,
+    served,
+    text_bundle,
+)
 from PIL import Image
 
 import real_browser
+from fortydays.inputs.tokens import Tokens
 from fortydays.registry.inference import OnnxModel
 from fortydays.registry.package import seal
 from fortydays.serve.guard import Access
@@ -182,7 +192,7 @@ def test_it_begins_with_what_the_model_knows_and_a_sample_of_each_class_to_click
         wait_for(page, "#samples", "5")
         assert page.text_content("#knows") == (
             "It knows 10 classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9. An answer is marked unknown where its highest "
-            "probability is below 40%; of images of these classes, that happens to 5%."
+            "probability is below 40%; of examples of these classes, that happens to 5%."
         )
         samples = page.get_by_role("button", name="Sample of")
         assert [each.get_attribute("aria-label") for each in samples.all()] == ["Sample of 3", "Sample of 5"]
@@ -352,6 +362,75 @@ def test_nothing_is_cut_off_on_any_screen(browser: Any, running: Running, width:
         page.wait_for_load_state("networkidle")
         if path == "/model/card":
             assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("texts")
+    goodness = {"awful": -1.0, "incomprehensible": -1.0, "uninteresting": -1.0, "lovely": 2.0}
+    text_bundle(folder / "one", Tokens(length=8, vocabulary=(*goodness, "film")), goodness)
+    with served(folder / "one") as found:
+        yield found
+
+
+def test_a_text_that_is_typed_is_answered(page: Any, texts: Running) -> None:
+    page.goto(texts.address)
+    page.wait_for_selector("#writing:not([hidden])")
+    assert page.is_hidden("#drawing")
+    assert page.is_hidden("#drop")
+    assert page.text_content("#text-help") == "The model reads the first 8 words."
+
+    page.get_by_role("textbox", name="Write a text").fill("An awful film.")
+    page.get_by_role("button", name="Ask").click()
+    wait_for(page, "#answered-by", "bad, says reviews@1")
+    assert page.locator("#bars li .label").all_text_contents() == ["bad", "good"]
+
+    page.fill("#text", "...")
+    page.click("#writing button")
+    wait_for(page, "#message", "The text has no word.")
+    assert page.locator("#bars li").count() == 0
+
+
+def test_a_sample_of_a_text_shows_its_words_and_is_written_and_asked(page: Any, texts: Running) -> None:
+    page.goto(texts.address)
+    page.wait_for_selector("#samples li:nth-child(2)")
+    assert page.locator("#samples span").all_text_contents() == ["bad", "good"]
+    assert page.locator("#samples q").all_text_contents() == ["awful incomprehensible uninteresting", "lovely"]
+
+    page.get_by_role("button", name="Sample of good: lovely").click()
+    wait_for(page, "#answered-by", "good, says reviews@1")
+    assert page.input_value("#text") == "lovely"
+
+
+def test_a_text_file_that_is_dropped_is_asked_and_an_image_is_told_what_was_expected(
+    page: Any, texts: Running
+) -> None:
+    page.goto(texts.address)
+    page.wait_for_selector("#writing:not([hidden])")
+    dropped(page, "review.txt", "text/plain", b"Lovely!")
+    wait_for(page, "#answered-by", "good, says reviews@1")
+    assert page.input_value("#text") == "Lovely!"
+
+    dropped(page, "two.png", "image/png", png())
+    wait_for(page, "#message", "“two.png” is no text that can be read. Give a plain text file.")
+
+
+@pytest.mark.parametrize("width", [320, 360, 768, 1280])
+def test_a_text_has_room_on_any_screen(browser: Any, texts: Running, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.goto(texts.address)
+    page.wait_for_selector("#samples li:nth-child(2)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    samples, form, text, answer = (
+        page.locator(each).bounding_box() for each in ("#samples", "#writing", "#text", "#answer")
+    )
+    assert text["width"] == form["width"] > 0.4 * min(width, 900)
+    assert samples["y"] < form["y"]
+    if width < 700:
+        assert form["y"] + form["height"] <= answer["y"]
+    else:
+        assert (form["y"], form["x"] < answer["x"]) == (answer["y"], True)
     page.close()
 
 

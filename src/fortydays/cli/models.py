@@ -141,7 +141,7 @@ def unlock_model(
     force: Annotated[bool, typer.Option("--force", help="Also where its holder may still be at work.")] = False,
 ) -> None:
     """Remove the lock that a process left on a model when it died."""
-    if opened(read_settings()).unlock(name, force=force):
+    if opened(read_settings()).locks.remove(name, force=force):
         typer.echo(f"The lock of {name} is removed.")
     else:
         typer.echo(f"{name} was not locked.")

@@ -2,22 +2,22 @@
 
 A version comes to be in one order: its files are uploaded, then MLflow makes the version, with the digest of the
 files' manifest among its tags, in one call. Whatever dies in between leaves files without a version; a version without
-that tag was made by something else, and is never promoted. Aliases move under a lock, and each move is written down
-first, so that it can be undone. MLflow has no locks; but no two models of it can have the same name, so the one who
-makes the model ``NAME.lock`` holds the lock of NAME, for as long as the model bears his token.
+that tag was made by something else, and is never promoted. Aliases move under a
+lock, see :mod:`fortydays.registry.lock`, and each move is written down first, see :mod:`fortydays.registry.moves`.
 """
 
 import contextlib
-import json
-import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fortydays.base import clock, files, process
+from fortydays.base import clock, files
 from fortydays.base.errors import FortydaysError, UsageError, unknown_name
 from fortydays.base.text import printable
+from fortydays.registry.asking import EXISTS, MISSING, asking, found
+from fortydays.registry.lock import Locks
+from fortydays.registry.moves import MOVE_TAG, Move, check_reason, read_move
 from fortydays.registry.names import CHAMPION, Reference, check_name
 from fortydays.registry.package import MANIFEST, DamagedPackageError, Manifest, check, read
 from fortydays.track.store import (
@@ -28,28 +28,16 @@ from fortydays.track.store import (
     experiment_id,
     located,
     refused_as,
-    using_mlflow,
 )
 
 EXPERIMENT = "fortydays/models"
 """The tracker's experiment under which the versions' files are kept."""
 
 _MODEL_TAG = "fortydays.model"
-_LOCK_TAG = "fortydays.lock"
-_MOVE_TAG = "fortydays.move."
 _DIGEST_TAG = "fortydays.digest"
 _RETIRED_TAG = "fortydays.retired"
-_LONGEST_REASON = 500
-_LONGEST_TAG = 4_800
 _LARGEST_FILE = 2**31
 _ARTIFACTS = "model"
-_SECONDS_FOR_LOCK = 60.0
-_EXISTS, _MISSING = "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST"
-_NOT_REACHED = "See what there is with: forty models"
-
-
-class BusyError(FortydaysError):
-    """Someone else is changing the same model."""
 
 
 class NotWholeError(FortydaysError):
@@ -90,37 +78,6 @@ class Version:
         return {**asdict(self), "facts": dict(self.facts), "aliases": list(self.aliases)}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Move:
-    """One time that an alias moved.
-
-    Attributes:
-        number: counted from 1 for each model.
-        kind: "promote" or "rollback".
-        alias: what moved.
-        version: where to.
-        before: where it was, or None.
-        time: when, ISO 8601.
-        forced: the gates that had failed and were passed by force.
-        reason: why, in the words of who moved it.
-        gates: what each gate said, as JSON values; empty for a rollback, which asks none.
-    """
-
-    number: int
-    kind: str
-    alias: str
-    version: int
-    before: int | None
-    time: str
-    forced: tuple[str, ...]
-    reason: str
-    gates: tuple[Mapping[str, Any], ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {**asdict(self), "forced": list(self.forced), "gates": [dict(gate) for gate in self.gates]}
-
-
 class Catalog:
     """The registry of one tracking store.
 
@@ -129,16 +86,17 @@ class Catalog:
 
     Attributes:
         store: the same.
+        locks: of its models.
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.locks = Locks(store)
         self._client = store.client
-        self._tokens: dict[str, str] = {}  # of the locks that are held, by model
 
     def names(self) -> list[str]:
         """The models that this program has registered, by name."""
-        with self._mlflow():
+        with asking(self.store):
             models = every(self._client.search_registered_models)
         return sorted(model.name for model in models if _MODEL_TAG in model.tags)
 
@@ -152,9 +110,9 @@ class Catalog:
         aliases: dict[int, list[str]] = {}
         for alias, version in sorted(model.aliases.items()):
             aliases.setdefault(int(version), []).append(alias)
-        with self._mlflow():
-            found = every(self._client.search_model_versions, f"name='{name}'", order_by=["version_number ASC"])
-        return [_version(entry, tuple(aliases.get(int(entry.version), ()))) for entry in found]
+        with asking(self.store):
+            entries = every(self._client.search_model_versions, f"name='{name}'", order_by=["version_number ASC"])
+        return [_version(entry, tuple(aliases.get(int(entry.version), ()))) for entry in entries]
 
     def find(self, reference: Reference) -> Version:
         """The version that a reference means: the champion, or else the newest, where it names the model alone.
@@ -174,7 +132,7 @@ class Catalog:
                     hint=f"Make one with: forty promote {reference.name}@VERSION --to {alias}",
                 )
         if number is not None:
-            entry = self._found(self._client.get_model_version, reference.name, str(number))
+            entry = found(self.store, self._client.get_model_version, reference.name, str(number))
             if entry is not None:
                 pointing = tuple(sorted(a for a, v in model.aliases.items() if int(v) == number))
                 return _version(entry, pointing)
@@ -188,21 +146,17 @@ class Catalog:
 
     def moves(self, name: str) -> list[Move]:
         """The history of a model's aliases, oldest first. Raises UsageError where there is no such model."""
-        found = []
+        moves = []
         for key, value in self._model(name).tags.items():
-            if not key.startswith(_MOVE_TAG):
-                continue
-            try:
-                told = json.loads(value)
-                number = int(key.removeprefix(_MOVE_TAG))
-                lists = {key: tuple(told.get(key, ())) for key in ("forced", "gates")}
-                found.append(Move(**{**told, **lists, "number": number}))
-            except (ValueError, TypeError, KeyError) as error:
-                raise NotWholeError(
-                    f"The history of {name!r} is damaged: its entry {printable(key)} cannot be read.",
-                    hint="It was edited outside of this program; remove or mend that tag in MLflow.",
-                ) from error
-        return sorted(found, key=lambda move: move.number)
+            if key.startswith(MOVE_TAG):
+                try:
+                    moves.append(read_move(key, value))
+                except ValueError as error:
+                    raise NotWholeError(
+                        f"The history of {name!r} is damaged: its entry {printable(key)} cannot be read.",
+                        hint="It was edited outside of this program; remove or mend that tag in MLflow.",
+                    ) from error
+        return sorted(moves, key=lambda move: move.number)
 
     def add(self, name: str, folder: Path, manifest: Manifest, *, facts: Mapping[str, str]) -> Version:
         """Upload a sealed folder and make a version of it.
@@ -220,7 +174,7 @@ class Catalog:
         check_name(name)
         tags = {_DIGEST_TAG: manifest.digest, **{f"fortydays.{key}": value for key, value in facts.items()}}
         self._make_model(name)
-        with self._mlflow():
+        with asking(self.store):
             run = self._client.create_run(
                 experiment_id(self.store, EXPERIMENT),
                 run_name=f"register {name}",
@@ -234,7 +188,7 @@ class Catalog:
                 raise
             self._client.set_terminated(run.info.run_id, "FINISHED")
         try:
-            with self._mlflow():
+            with asking(self.store):
                 made = self._client.create_model_version(
                     name,
                     source=f"{located(self.store.destination, run.info.artifact_uri)}/{_ARTIFACTS}",
@@ -252,10 +206,10 @@ class Catalog:
 
     def _make_model(self, name: str) -> None:
         try:
-            with self._mlflow():
+            with asking(self.store):
                 self._client.create_registered_model(name, tags={_MODEL_TAG: "1"})
         except FortydaysError as error:
-            if not refused_as(error, _EXISTS):
+            if not refused_as(error, EXISTS):
                 raise
             self._model(name)  # which tells, if it is another program's
 
@@ -326,141 +280,21 @@ class Catalog:
             reason=check_reason(reason),
             gates=gates,
         )
-        told = {key: value for key, value in move.as_dict().items() if key != "number"}
-        text = json.dumps(told, ensure_ascii=False)
-        if len(text) > _LONGEST_TAG:  # of a database's column; the names of closed gates are kept in any case
-            text = json.dumps({**told, "gates": []}, ensure_ascii=False)
-        self._check_held(name)
-        with self._mlflow():
-            self._client.set_registered_model_tag(name, f"{_MOVE_TAG}{move.number:06}", text)
+        self.locks.check(name)
+        with asking(self.store):
+            self._client.set_registered_model_tag(name, *move.as_tag())
             self._client.set_registered_model_alias(name, alias, str(version))
         return move
 
     def retire(self, version: Version, reason: str) -> None:
         """Mark a version as never to be used again; its files stay. The caller holds the model's lock."""
-        self._check_held(version.name)
-        with self._mlflow():
+        self.locks.check(version.name)
+        with asking(self.store):
             self._client.set_model_version_tag(version.name, str(version.version), _RETIRED_TAG, check_reason(reason))
-
-    @contextlib.contextmanager
-    def locked(self, name: str, *, doing: str) -> Iterator[None]:
-        """Hold the lock of a model. Nobody waits: the second one is told.
-
-        Args:
-            name: of the model.
-            doing: what for, as the other one will read it.
-
-        Raises:
-            BusyError: someone else holds it.
-        """
-        check_name(name)
-        token = secrets.token_hex(8)
-        mine = {**process.identity(), "since": clock.timestamp(), "doing": doing, "token": token}
-        self._acquire(name, mine)
-        self._tokens[name] = token
-        try:
-            yield
-        finally:
-            del self._tokens[name]
-            # What was done is done. A lock that stays behind is taken over when this process has ended.
-            with contextlib.suppress(FortydaysError):
-                if (self._holder(name) or {}).get("token") == token:
-                    self._release(name)
-
-    def unlock(self, name: str, *, force: bool = False) -> bool:
-        """Remove the lock of a model whose holder is gone.
-
-        Args:
-            name: of the model.
-            force: remove it also where its holder may still be at work.
-
-        Returns:
-            Whether there was one.
-
-        Raises:
-            BusyError: its holder is at work on this machine, or on another one, of which nothing is known here.
-        """
-        check_name(name)
-        holder = self._holder(name)
-        if holder is None:
-            return False
-        if not force and not process.has_ended(holder):
-            raise BusyError(
-                f"{name!r} is locked: {_in_words(holder)}.",
-                hint=f"If you know that it is gone: forty models unlock {name} --force",
-            )
-        self._release(name)
-        return True
-
-    def _acquire(self, name: str, mine: Mapping[str, Any]) -> None:
-        # Of two on this machine that find the same dead holder, one takes over and the other finds it alive.
-        with self._alone_on_this_machine():
-            for _ in range(3):
-                try:
-                    with self._mlflow():
-                        self._client.create_registered_model(_lock_name(name), tags={_LOCK_TAG: json.dumps(mine)})
-                    return
-                except FortydaysError as error:
-                    if not refused_as(error, _EXISTS):
-                        raise
-                holder = self._holder(name)
-                if holder is not None and holder.get("token") == mine["token"]:
-                    return  # made the first time it was asked for; only the answer was lost
-                if holder is not None and not process.has_ended(holder):
-                    raise BusyError(
-                        f"{name!r} is being changed by another process: {_in_words(holder)}.",
-                        hint="Wait until it has ended and try again. "
-                        f"If it is gone and left this behind: forty models unlock {name} --force",
-                    )
-                if holder is not None:
-                    self._release(name)
-        raise BusyError(f"{name!r} is being changed by other processes.", hint="Try again.")
-
-    @contextlib.contextmanager
-    def _alone_on_this_machine(self) -> Iterator[None]:
-        path = self.store.destination.artifacts.parent / "registry" / "lock"
-        try:
-            with files.locked(path, timeout=_SECONDS_FOR_LOCK):
-                yield
-        except TimeoutError:
-            raise BusyError("Another process of this machine has held up the registry for too long.") from None
-
-    def _check_held(self, name: str) -> None:
-        holder = self._holder(name)
-        if name not in self._tokens or holder is None or holder.get("token") != self._tokens[name]:
-            raise BusyError(
-                f"Someone has taken the lock of {name!r} away; nothing was moved.",
-                hint="See what there is, and try again: forty models show " + name,
-            )
-
-    def _release(self, name: str) -> None:
-        with self._mlflow():
-            self._client.delete_registered_model(_lock_name(name))
-
-    def _holder(self, name: str) -> dict[str, Any] | None:
-        """Who holds a lock; None where nobody does.
-
-        Raises:
-            UsageError: another program has made a model of that name, which is no lock.
-        """
-        found = self._found(self._client.get_registered_model, _lock_name(name))
-        if found is None:
-            return None
-        if _LOCK_TAG not in found.tags:
-            raise UsageError(
-                f"The registry has a model {_lock_name(name)!r} that another program made, so {name!r} cannot be "
-                "locked.",
-                hint="Register under another name: --name NAME",
-            )
-        try:
-            told = json.loads(found.tags[_LOCK_TAG])
-        except ValueError:
-            told = {}
-        return told if isinstance(told, dict) and told else {"doing": "something unknown"}
 
     def _check_source(self, version: Version) -> None:
         """A version's files are where this program has put them: under the version's own run."""
-        with self._mlflow():
+        with asking(self.store):
             run = self._client.get_run(version.run_id) if version.run_id else None
         where = self.store.destination
         if run is None or located(where, version.source) != f"{located(where, run.info.artifact_uri)}/{_ARTIFACTS}":
@@ -468,7 +302,7 @@ class Catalog:
 
     def _download(self, version: Version, name: str, scratch: Path, folder: Path) -> None:
         """Copy one of a version's files into a folder."""
-        with self._mlflow():
+        with asking(self.store):
             from mlflow.artifacts import download_artifacts
 
             where = self.store.destination
@@ -479,25 +313,15 @@ class Catalog:
         files.write_bytes(folder / name, content)
 
     def _model(self, name: str) -> Any:
-        found = self._found(self._client.get_registered_model, name)
-        if found is None:
+        model = found(self.store, self._client.get_registered_model, name)
+        if model is None:
             raise unknown_name("model", name, self.names())
-        if _MODEL_TAG not in found.tags:
+        if _MODEL_TAG not in model.tags:
             raise UsageError(
                 f"The registry has a model {name!r}, but another program made it.",
                 hint="Register under another name: --name NAME",
             )
-        return found
-
-    def _found(self, ask: Callable[..., Any], *arguments: str) -> Any:
-        """What MLflow answers, or None where it has no such thing."""
-        try:
-            with self._mlflow():
-                return ask(*arguments)
-        except FortydaysError as error:
-            if refused_as(error, _MISSING):
-                return None
-            raise
+        return model
 
     def _not_whole(self, version: Version, what: str) -> NotWholeError:
         return NotWholeError(
@@ -505,29 +329,6 @@ class Catalog:
             hint="Nothing was changed. Register the model anew; if this version is in use: "
             f"forty rollback {version.name}",
         )
-
-    def _mlflow(self) -> contextlib.AbstractContextManager[None]:
-        return using_mlflow(self.store.destination, hint=_NOT_REACHED)
-
-
-def _lock_name(name: str) -> str:
-    return f"{name}.lock"  # a dot is in no model's name
-
-
-def _in_words(holder: Mapping[str, Any]) -> str:
-    doing, pid, host, since = (printable(str(holder.get(key, "?")))[:100] for key in ("doing", "pid", "host", "since"))
-    return f"{doing}, process {pid} on {host}, since {since}"
-
-
-def check_reason(reason: str) -> str:
-    """A reason for the history, in one printable line.
-
-    Raises:
-        UsageError: it is too long.
-    """
-    if len(reason) > _LONGEST_REASON:
-        raise UsageError(f"The reason has {len(reason):,} characters; expected at most {_LONGEST_REASON}.")
-    return printable(" ".join(reason.split()))
 
 
 def _is_absent(cause: BaseException | None) -> bool:
@@ -539,7 +340,7 @@ def _is_absent(cause: BaseException | None) -> bool:
         return cause.response is not None and cause.response.status_code == 404
     if isinstance(cause, MlflowException):
         # Of several files that it was asked for, MLflow gathers what failed in words alone.
-        told = cause.error_code == "RESOURCE_DOES_NOT_EXIST" or "404 Client Error" in str(cause)
+        told = cause.error_code == MISSING or "404 Client Error" in str(cause)
         return told or isinstance(cause.__cause__, FileNotFoundError)
     return isinstance(cause, FileNotFoundError | NotADirectoryError)
 

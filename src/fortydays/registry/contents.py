@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fortydays.base.arrays import arrays_from
-from fortydays.base.errors import StorageError, UsageError
+from fortydays.base.errors import UsageError
 from fortydays.inputs.input import Arrays, Input, check_arrays, count_of
 from fortydays.inputs.kinds import read_input
 from fortydays.registry import package
@@ -265,11 +265,3 @@ def _samples(folder: Path, content: bytes, model: OnnxModel) -> dict[int, Arrays
 
 def _no_bundle(folder: Path, why: str) -> DamagedPackageError:
     return DamagedPackageError(f"{folder} is no bundle: {why}.", hint="Make one with: forty bundle NAME -o FOLDER")
-
-
-def is_bundle(folder: Path) -> bool:
-    """Whether a folder says that it is a bundle; whether it is whole, :func:`open_bundle` tells."""
-    try:
-        return package.read(folder).kind == "bundle"
-    except (StorageError, DamagedPackageError):
-        return False

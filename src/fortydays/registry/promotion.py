@@ -12,11 +12,12 @@ from fortydays.base.settings import Settings
 from fortydays.data import library
 from fortydays.data.arrays import Dataset
 from fortydays.data.own import dataset as own
-from fortydays.registry.catalog import Catalog, Move, NotWholeError, Version, check_reason
+from fortydays.registry.catalog import Catalog, NotWholeError, Version
 from fortydays.registry.contents import EVALUATION_FILE, LINEAGE_FILE, ONNX_FILE
 from fortydays.registry.evaluation import measure
 from fortydays.registry.gates import Champion, GateResult, Limits, judge
 from fortydays.registry.inference import UnsafeModelError
+from fortydays.registry.moves import Move, check_reason
 from fortydays.registry.names import CHAMPION, Reference, check_alias
 from fortydays.registry.scratch import scratch
 
@@ -95,7 +96,7 @@ def promote(
     check_reason(reason)
     # Asked before the lock is taken, so that a wrong name is said as such, and again under it.
     catalog.find(reference)
-    with catalog.locked(reference.name, doing=f"promoting {reference} to {alias}"):
+    with catalog.locks.held(reference.name, doing=f"promoting {reference} to {alias}"):
         version = catalog.find(reference)
         if version.retired:
             raise GateClosedError(
@@ -142,7 +143,7 @@ def roll_back(name: str, alias: str, catalog: Catalog, settings: Settings, *, re
     check_alias(alias)
     check_reason(reason)
     catalog.moves(name)
-    with catalog.locked(name, doing=f"rolling back the {alias}"):
+    with catalog.locks.held(name, doing=f"rolling back the {alias}"):
         known = {v.version: v for v in catalog.versions(name)}
         now = next((v.version for v in known.values() if alias in v.aliases), None)
         earlier = [number for number in before(catalog.moves(name), alias, now) if number in known]
@@ -198,7 +199,7 @@ def retire(reference: Reference, catalog: Catalog, *, reason: str) -> Version:
         raise UsageError("A version is retired for a reason.", hint='Say why: --reason "..."')
     check_reason(reason)
     catalog.find(reference)
-    with catalog.locked(reference.name, doing=f"retiring {reference}"):
+    with catalog.locks.held(reference.name, doing=f"retiring {reference}"):
         version = catalog.find(reference)
         if version.retired:
             raise UsageError(f"{version} was retired before: {version.retired}")

@@ -1,5 +1,6 @@
 """The shapes of the service's answers, for its OpenAPI document. The routes write JSON themselves, which is faster."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -24,6 +25,11 @@ class ProtocolRefusal(BaseModel):
     """The same, as the inference protocol has it."""
 
     error: str
+
+
+def refusals(texts: Mapping[int, str], model: type[BaseModel] = Refusal) -> dict[int | str, dict[str, Any]]:
+    """How a route refuses: by status, what it means."""
+    return {status: {"model": model, "description": text} for status, text in texts.items()}
 
 
 class Class(BaseModel):

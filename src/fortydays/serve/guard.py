@@ -90,6 +90,11 @@ class Guard:
         route_of: from a path to the name that metrics have for it; a few, so that nobody can make new ones.
         closing: whether the service is about to end, so that clients are to look for another.
         root_path: what a proxy has put before every path; it is taken away where the proxy has not done so.
+
+    Attributes:
+        limits: the same.
+        closing: the same.
+        buffered: bytes of all bodies that are in memory.
     """
 
     def __init__(
@@ -110,8 +115,8 @@ class Guard:
         self._root_path = root_path
         self._metrics = metrics
         self._route_of = route_of
-        self._closing = closing
-        self._buffered = 0
+        self.closing = closing
+        self.buffered = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass on what is none."""
@@ -121,67 +126,32 @@ class Guard:
                 return
             await self._app(scope, receive, send)
             return
-        arrived = clock.seconds()
         # What the page refers to is relative to its address, which has to end in a slash.
         without_slash = scope["path"] == self._root_path != ""
         scope = self._simplified(scope)
         headers = dict(scope["headers"])
-        given = headers.get(b"x-request-id", b"")
-        request = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8).encode()
-        scope[ARRIVED], scope[REQUEST] = arrived, request.decode()
-        status, held, began, ended = 500, 0, False, False
-
-        async def answer(message: Message) -> None:
-            nonlocal status, began, ended
-            if message["type"] == "http.response.start":
-                began = True
-                status = message["status"]
-                told = [*message.get("headers", ()), (b"x-request-id", request)]
-                names = {name for name, _ in told}
-                told += [header for header in _HEADERS if header[0] not in names]
-                if self._closing():
-                    told.append((b"connection", b"close"))
-                message["headers"] = told
-            elif message["type"] == "http.response.body":
-                ended = not message.get("more_body")
-            await send(message)
-
-        async def take() -> Message:
-            nonlocal held
-            message = await receive()  # the connection ends the wait when the time is over
-            if message.get("more_body") and clock.seconds() > arrived + self.limits.body_deadline:
-                raise RequestError(408, "The request's body did not arrive in time.")
-            size = len(message.get("body", b""))
-            held += size
-            self._buffered += size
-            if held > self.limits.body:
-                raise self._too_large()
-            if self._buffered > self.limits.bodies:
-                raise busy("The service holds as many requests as it can.")
-            return message
-
+        exchange = _Exchange(self, scope, headers, receive, send)
         try:
-            try:
-                self._check(scope, headers)
-                if without_slash and scope["method"] == "GET":
-                    await self._add_slash(scope, answer)
-                else:
-                    await self._app(scope, take, answer)
-            except FortydaysError as error:
-                await refuse(error, scope, answer)
-            except ClientDisconnect:
-                status = _CLIENT_LEFT  # nobody is there to be answered
-            except Exception:
-                _LOG.exception("Request %s failed: a defect of the service", request.decode())
-                if not began:
-                    await refuse(RequestError(500, "The service failed."), scope, answer)
-                elif not ended:
-                    raise  # the server cuts the answer off, so that it is not taken for a whole one
+            self._check(scope, headers)
+            if without_slash and scope["method"] == "GET":
+                await self._add_slash(scope, exchange.answer)
+            else:
+                await self._app(scope, exchange.take, exchange.answer)
+        except FortydaysError as error:
+            await refuse(error, scope, exchange.answer)
+        except ClientDisconnect:
+            exchange.status = _CLIENT_LEFT  # nobody is there to be answered
+        except Exception:
+            _LOG.exception("Request %s failed: a defect of the service", scope[REQUEST])
+            if not exchange.began:
+                await refuse(RequestError(500, "The service failed."), scope, exchange.answer)
+            elif not exchange.ended:
+                raise  # the server cuts the answer off, so that it is not taken for a whole one
         finally:
-            self._buffered -= held
+            self.buffered -= exchange.held
             route = self._route_of(scope["path"])
-            self._metrics.requests.labels(route, str(status)).inc()
-            self._metrics.seconds.labels(route).observe(clock.seconds() - arrived)
+            self._metrics.requests.labels(route, str(exchange.status)).inc()
+            self._metrics.seconds.labels(route).observe(clock.seconds() - scope[ARRIVED])
 
     def _simplified(self, scope: Scope) -> Scope:
         """A request as the application gets it: without the proxy's part of the path, and GET for HEAD.
@@ -232,7 +202,7 @@ class Guard:
             raise RequestError(401, "The request has no valid token; send the header 'Authorization: Bearer TOKEN'.")
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length[:20]) > self.limits.body:
-            raise self._too_large()
+            raise _too_large(self.limits)
         if headers.get(b"content-encoding", b"identity").lower() not in (b"identity", b""):
             raise RequestError(415, "The body is compressed; send it as it is.")
 
@@ -246,8 +216,61 @@ class Guard:
         found = _HOST.fullmatch(host)
         return bool(found) and (found[1] or found[2]).lower() in self._hosts  # type: ignore[index]
 
-    def _too_large(self) -> RequestError:
-        return RequestError(413, f"The request's body is too large; expected at most {self.limits.body:,} bytes.")
+
+class _Exchange:
+    """One request and its answer: the body as it is taken, the answer as it is sent.
+
+    Attributes:
+        status: of the answer.
+        held: bytes of the body that are in memory.
+        began: whether the answer's head was sent.
+        ended: whether all of the answer was sent.
+    """
+
+    def __init__(self, guard: Guard, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+        self.status, self.held, self.began, self.ended = 500, 0, False, False
+        self._guard, self._receive, self._send = guard, receive, send
+        self._arrived = scope[ARRIVED] = clock.seconds()
+        given = headers.get(b"x-request-id", b"")
+        self._request = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8).encode()
+        scope[REQUEST] = self._request.decode()
+
+    async def take(self) -> Message:
+        """The next part of the request's body.
+
+        Raises:
+            RequestError: the body comes too slowly, is too large, or there is no room for it now.
+        """
+        message = await self._receive()  # the connection ends the wait when the time is over
+        limits = self._guard.limits
+        if message.get("more_body") and clock.seconds() > self._arrived + limits.body_deadline:
+            raise RequestError(408, "The request's body did not arrive in time.")
+        size = len(message.get("body", b""))
+        self.held += size
+        self._guard.buffered += size
+        if self.held > limits.body:
+            raise _too_large(limits)
+        if self._guard.buffered > limits.bodies:
+            raise busy("The service holds as many requests as it can.")
+        return message
+
+    async def answer(self, message: Message) -> None:
+        """Send a part of the answer; its head gets what every answer carries."""
+        if message["type"] == "http.response.start":
+            self.began, self.status = True, message["status"]
+            told = [*message.get("headers", ()), (b"x-request-id", self._request)]
+            names = {name for name, _ in told}
+            told += [header for header in _HEADERS if header[0] not in names]
+            if self._guard.closing():
+                told.append((b"connection", b"close"))
+            message["headers"] = told
+        elif message["type"] == "http.response.body":
+            self.ended = not message.get("more_body")
+        await self._send(message)
+
+
+def _too_large(limits: Limits) -> RequestError:
+    return RequestError(413, f"The request's body is too large; expected at most {limits.body:,} bytes.")
 
 
 async def refuse(error: FortydaysError, scope: Scope, send: Send) -> None:

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -237,10 +237,8 @@ def _run_workers(launch: Launch, listening: socket.socket, ready: Callable[[str]
     from fortydays.serve.metrics import forget_worker
 
     current = read_current(launch.state)
-    names = []
-    for role in launch.sources:
-        bundle = open_bundle(Path(current["folders"][role]), threads=1)
-        names.append(f"{bundle.name}@{bundle.version}")
+    bundles = (open_bundle(Path(current["folders"][role]), threads=1) for role in launch.sources)
+    names = ", ".join(f"{bundle.name}@{bundle.version}" for bundle in bundles)
     # Where the library looks for the folder in which the workers add up their metrics.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(files.make_private_folder(launch.state / "metrics"))
     spawn = multiprocessing.get_context("spawn")
@@ -249,49 +247,52 @@ def _run_workers(launch: Launch, listening: socket.socket, ready: Callable[[str]
         number: signal.signal(number, lambda number, _frame: told.append(number))
         for number in (signal.SIGTERM, signal.SIGINT)
     }
+    since: dict[Any, float] = {}  # when each process was started
+    in_vain = 0
 
-    def started() -> Any:
+    def start() -> None:
         process = spawn.Process(target=_serve_one, args=(launch, listening))
         process.start()
-        since[process.pid] = clock.seconds()
-        return process
+        since[process] = clock.seconds()
 
-    since: dict[int | None, float] = {}
-    in_vain = 0
-    processes: list[Any] = []
     try:
-        processes += [started() for _ in range(launch.workers)]
-        ready(", ".join(names))
+        for _ in range(launch.workers):
+            start()
+        ready(names)
         while not told:
-            ended = [process for process in processes if process.exitcode is not None]
+            ended = [process for process in since if process.exitcode is not None]
             for process in ended:
                 forget_worker(process.pid)
-                in_vain = in_vain + 1 if clock.seconds() - since.pop(process.pid) < _SECONDS_OF_A_LIFE else 0
+                in_vain = in_vain + 1 if clock.seconds() - since.pop(process) < _SECONDS_OF_A_LIFE else 0
                 if in_vain > 2 * launch.workers:
                     raise FortydaysError(
                         f"The workers end as soon as they start: {in_vain} times in a row.",
                         hint="See why with one: forty serve --workers 1",
                     )
-                processes.remove(process)
                 process.close()
-                processes.append(started())
+                start()
             # One that cannot start at all is not started as fast as the machine can.
             if ended:
                 time.sleep(_SECONDS_BETWEEN_STARTS)
-            multiprocessing.connection.wait([each.sentinel for each in processes], _SECONDS_BETWEEN_LOOKS)
+            multiprocessing.connection.wait([each.sentinel for each in since], _SECONDS_BETWEEN_LOOKS)
     finally:
-        end = clock.seconds() + launch.limits.drain + _SECONDS_TO_END
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join(max(end - clock.seconds(), 0))
-            if process.exitcode is None:
-                process.kill()
-                process.join()
+        _end(since, launch.limits.drain + _SECONDS_TO_END)
         for number, handler in before.items():
             signal.signal(number, handler)
         del os.environ["PROMETHEUS_MULTIPROC_DIR"]
     signal.raise_signal(told[0])
+
+
+def _end(processes: Collection[Any], seconds: float) -> None:
+    """Have processes end; those that do not end in time are killed."""
+    end = clock.seconds() + seconds
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join(max(end - clock.seconds(), 0))
+        if process.exitcode is None:
+            process.kill()
+            process.join()
 
 
 def worker(

@@ -1,10 +1,10 @@
 "use strict";
-// The page of the service: draws or takes an image, asks /predict, shows bars. No library, nothing from elsewhere.
+// The page of the service: takes a drawing, an image or a text, asks /predict, shows bars. No library, nothing from elsewhere.
 (() => {
   const $ = (id) => document.getElementById(id);
   const canvas = $("canvas");
   const pen = canvas.getContext("2d", { willReadFrequently: true });
-  const TYPES = ["image/png", "image/jpeg", "image/webp"];
+  const IMAGES = ["image/png", "image/jpeg", "image/webp"]; // until the model tells what it takes
   const state = { model: null, asking: false, next: null, down: false, cursor: null, preview: "", turn: 0 };
 
   const say = (text) => {
@@ -239,10 +239,20 @@
   });
   $("clear").addEventListener("click", clear);
 
-  const take = (file) => {
+  // A file of the reader's or a sample: an image is shown, a text is written where texts are.
+  const take = async (file) => {
     if (!file) return;
-    if (!TYPES.includes(file.type)) {
-      say(`“${file.name || "That"}” is no image that can be read. Give a PNG, JPEG or WebP file.`);
+    const accepts = state.model ? state.model.input.accepts : IMAGES;
+    const type = file.type.split(";")[0];
+    if (!accepts.includes(type)) {
+      const [what, kind] = accepts.includes("text/plain") ? ["text", "plain text"] : ["image", "PNG, JPEG or WebP"];
+      say(accepts.length ? `“${file.name || "That"}” is no ${what} that can be read. Give a ${kind} file.`
+        : "This model takes no files. The description of the API says how to ask it.");
+      return;
+    }
+    if (type === "text/plain") {
+      $("text").value = await file.text();
+      write();
       return;
     }
     anew();
@@ -272,13 +282,6 @@
     document.body.classList.remove("dragging");
     take(event.dataTransfer.files[0]);
   });
-
-  // A sample that was clicked: a picture is shown, a text written where texts are.
-  const give = async (file, name) => {
-    if (file.type.startsWith("image/")) return take(new File([file], name, { type: file.type }));
-    $("text").value = await file.text();
-    write();
-  };
 
   const write = () => {
     anew();
@@ -327,8 +330,14 @@
       button.title = name;
       button.setAttribute("aria-label", `Sample of ${name}`);
       button.append(label);
+      if (file.type.startsWith("text/")) {
+        const words = document.createElement("q");
+        words.textContent = (await file.text()).slice(0, 100);
+        button.append(words);
+        button.setAttribute("aria-label", `Sample of ${name}: ${words.textContent}`);
+      }
       button.addEventListener("click", () => {
-        give(file, name);
+        take(file);
         $("answer").scrollIntoView({ block: "nearest" }); // on a narrow screen it is far below
       });
       const item = document.createElement("li");
@@ -345,11 +354,12 @@
     // Links carry no token: from now on, a cookie of this browser lets them through.
     if (sessionStorage.getItem("token")) await fetch("session", { method: "POST", headers: headers() }).catch(() => {});
     name(model);
-    const { accepts, strokes } = model.input;
+    const { accepts, strokes, length } = model.input;
     const files = accepts.filter((type) => type.startsWith("image/"));
     $("drawing").hidden = !strokes;
     $("drop").hidden = !files.length;
     $("writing").hidden = !accepts.includes("text/plain");
+    $("text-help").textContent = `The model reads the first ${length} words.`;
     $("file").accept = files.join();
     document.querySelector("main").classList.toggle("given", !strokes);
     $("drop-title").textContent = strokes ? "Or give an image" : "Give an image";

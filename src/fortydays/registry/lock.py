@@ -1,0 +1,165 @@
+"""The locks of models: one process at a time changes what an alias of a model names.
+
+MLflow has no locks. But no two models of it can have the same name, so the one who makes the model ``NAME.lock`` holds
+the lock of NAME, for as long as the model bears his token.
+"""
+
+import contextlib
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fortydays.base import clock, files, process
+from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.base.text import printable
+from fortydays.registry.asking import EXISTS, asking, found
+from fortydays.registry.names import check_name
+from fortydays.track.store import Store, refused_as
+
+_LOCK_TAG = "fortydays.lock"
+_SECONDS_FOR_LOCK = 60.0
+
+
+class BusyError(FortydaysError):
+    """Someone else is changing the same model."""
+
+
+class Locks:
+    """The locks of one tracking store.
+
+    Args:
+        store: an opened destination.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._tokens: dict[str, str] = {}  # of the locks that are held, by model
+
+    @contextlib.contextmanager
+    def held(self, name: str, *, doing: str) -> Iterator[None]:
+        """Hold the lock of a model. Nobody waits: the second one is told.
+
+        Args:
+            name: of the model.
+            doing: what for, as the other one will read it.
+
+        Raises:
+            BusyError: someone else holds it.
+        """
+        check_name(name)
+        token = secrets.token_hex(8)
+        mine = {**process.identity(), "since": clock.timestamp(), "doing": doing, "token": token}
+        self._acquire(name, mine)
+        self._tokens[name] = token
+        try:
+            yield
+        finally:
+            del self._tokens[name]
+            # What was done is done. A lock that stays behind is taken over when this process has ended.
+            with contextlib.suppress(FortydaysError):
+                if (self._holder(name) or {}).get("token") == token:
+                    self._release(name)
+
+    def remove(self, name: str, *, force: bool = False) -> bool:
+        """Remove the lock of a model whose holder is gone.
+
+        Args:
+            name: of the model.
+            force: remove it also where its holder may still be at work.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            BusyError: its holder is at work on this machine, or on another one, of which nothing is known here.
+        """
+        check_name(name)
+        holder = self._holder(name)
+        if holder is None:
+            return False
+        if not force and not process.has_ended(holder):
+            raise BusyError(
+                f"{name!r} is locked: {_in_words(holder)}.",
+                hint=f"If you know that it is gone: forty models unlock {name} --force",
+            )
+        self._release(name)
+        return True
+
+    def _acquire(self, name: str, mine: Mapping[str, Any]) -> None:
+        # Of two on this machine that find the same dead holder, one takes over and the other finds it alive.
+        with self._alone_on_this_machine():
+            for _ in range(3):
+                try:
+                    with asking(self._store):
+                        self._store.client.create_registered_model(
+                            _lock_name(name), tags={_LOCK_TAG: json.dumps(mine)}
+                        )
+                    return
+                except FortydaysError as error:
+                    if not refused_as(error, EXISTS):
+                        raise
+                holder = self._holder(name)
+                if holder is not None and holder.get("token") == mine["token"]:
+                    return  # made the first time it was asked for; only the answer was lost
+                if holder is not None and not process.has_ended(holder):
+                    raise BusyError(
+                        f"{name!r} is being changed by another process: {_in_words(holder)}.",
+                        hint="Wait until it has ended and try again. "
+                        f"If it is gone and left this behind: forty models unlock {name} --force",
+                    )
+                if holder is not None:
+                    self._release(name)
+        raise BusyError(f"{name!r} is being changed by other processes.", hint="Try again.")
+
+    @contextlib.contextmanager
+    def _alone_on_this_machine(self) -> Iterator[None]:
+        path = self._store.destination.artifacts.parent / "registry" / "lock"
+        try:
+            with files.locked(path, timeout=_SECONDS_FOR_LOCK):
+                yield
+        except TimeoutError:
+            raise BusyError("Another process of this machine has held up the registry for too long.") from None
+
+    def check(self, name: str) -> None:
+        """Refuse to go on where the lock of a model is not held here, or not any more. Raises BusyError."""
+        holder = self._holder(name)
+        if name not in self._tokens or holder is None or holder.get("token") != self._tokens[name]:
+            raise BusyError(
+                f"Someone has taken the lock of {name!r} away; nothing was moved.",
+                hint="See what there is, and try again: forty models show " + name,
+            )
+
+    def _release(self, name: str) -> None:
+        with asking(self._store):
+            self._store.client.delete_registered_model(_lock_name(name))
+
+    def _holder(self, name: str) -> dict[str, Any] | None:
+        """Who holds a lock; None where nobody does.
+
+        Raises:
+            UsageError: another program has made a model of that name, which is no lock.
+        """
+        lock = found(self._store, self._store.client.get_registered_model, _lock_name(name))
+        if lock is None:
+            return None
+        if _LOCK_TAG not in lock.tags:
+            raise UsageError(
+                f"The registry has a model {_lock_name(name)!r} that another program made, so {name!r} cannot be "
+                "locked.",
+                hint="Register under another name: --name NAME",
+            )
+        try:
+            told = json.loads(lock.tags[_LOCK_TAG])
+        except ValueError:
+            told = {}
+        return told if isinstance(told, dict) and told else {"doing": "something unknown"}
+
+
+def _lock_name(name: str) -> str:
+    return f"{name}.lock"  # a dot is in no model's name
+
+
+def _in_words(holder: Mapping[str, Any]) -> str:
+    doing, pid, host, since = (printable(str(holder.get(key, "?")))[:100] for key in ("doing", "pid", "host", "since"))
+    return f"{doing}, process {pid} on {host}, since {since}"

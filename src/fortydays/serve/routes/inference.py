@@ -1,0 +1,98 @@
+"""The Open Inference Protocol, version 2."""
+
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+
+from fortydays import __version__
+from fortydays.serve import documents as shapes
+from fortydays.serve.errors import RequestError
+from fortydays.serve.protocol import JSON_LENGTH, read_infer_request, write_infer_answer
+from fortydays.serve.routes.direct import aside, json_answer, readiness, told
+from fortydays.serve.served import ServedModel
+from fortydays.serve.service import Service
+
+_TAGS: list[str | Enum] = ["Open Inference Protocol v2"]
+_REFUSALS = shapes.refusals(
+    {400: "A wrong request", 404: "Another model", 413: "Too large", 503: "Busy"}, shapes.ProtocolRefusal
+)
+
+
+def add_inference(app: FastAPI, service: Service) -> None:
+    """Add the protocol's routes."""
+
+    @app.get("/v2", tags=_TAGS, response_model=shapes.ServerMetadata)
+    async def server(_request: Request) -> Response:
+        """What this server is."""
+        return json_answer({"name": "fortydays", "version": __version__, "extensions": ["binary_tensor_data"]})
+
+    @app.get("/v2/health/live", tags=_TAGS, response_model=shapes.Live)
+    async def live(_request: Request) -> Response:
+        """Whether the server runs."""
+        return json_answer({"live": True})
+
+    @app.get("/v2/health/ready", tags=_TAGS, response_model=shapes.Ready)
+    async def ready(_request: Request) -> Response:
+        """Whether it takes requests."""
+        return readiness(service)
+
+    _add_model(app, service)
+
+
+def _add_model(app: FastAPI, service: Service) -> None:
+    """Add the routes of the one model, with its version in the path and without."""
+
+    def add(
+        method: str, ending: str, answer: Callable[[Request], Awaitable[Response]], gives: Any, **more: Any
+    ) -> None:
+        for path in ("/v2/models/{name}/versions/{version}", "/v2/models/{name}"):
+            app.add_api_route(
+                path + ending, answer, methods=[method], tags=_TAGS, response_model=gives, responses=_REFUSALS, **more
+            )
+
+    async def metadata(request: Request) -> Response:
+        """What the model takes and gives."""
+        bundle = _model(request, service).bundle
+        found = bundle.model.signature.as_dict()
+        return json_answer(
+            {
+                "name": bundle.name,
+                "versions": [str(bundle.version)],
+                "platform": "onnx_onnxv1",
+                "inputs": found["inputs"],
+                "outputs": found["outputs"],
+            }
+        )
+
+    async def model_ready(request: Request) -> Response:
+        """Whether the model takes requests."""
+        return readiness(service, name=_model(request, service).bundle.name)
+
+    async def infer(request: Request) -> Response:
+        """The probabilities of all classes, for any number of examples."""
+        _model(request, service)
+        length, content = request.headers.get(JSON_LENGTH), await request.body()
+        model = _model(request, service)  # by now it may be another
+        json = content if length is None else b""
+        asked = await aside(
+            json,
+            lambda: read_infer_request(content, length, model.bundle.input, most_json=service.limits.json_body),
+        )
+        answer = await service.answer_arrays(model, asked.inputs, **told(request))
+        bundle = answer.model.bundle
+        body, headers = write_infer_answer(asked, answer.probabilities, name=bundle.name, version=bundle.version)
+        return Response(body, headers=headers)
+
+    add("GET", "", metadata, shapes.ModelMetadata)
+    add("GET", "/ready", model_ready, shapes.ModelReady)
+    add("POST", "/infer", infer, shapes.Inferred, openapi_extra={"requestBody": shapes.INFER_BODY})
+
+
+def _model(request: Request, service: Service) -> ServedModel:
+    """The model that answers, if it is the one that the path names."""
+    model, name, version = service.main, request.path_params["name"], request.path_params.get("version")
+    if name != model.bundle.name or version not in (None, "", str(model.bundle.version)):
+        raise RequestError(404, f"Another model or version is served: {model.reference}.")
+    return model
