@@ -40,7 +40,7 @@ def modules() -> list[str]:
     names = []
     for path in sorted((ROOT / "src").rglob("*.py")):
         parts = path.relative_to(ROOT / "src").with_suffix("").parts
-        if parts[-1] == "__main__" or (parts[1:2] == ("days",) and len(parts) > 3):
+        if parts[-1] == "__main__" or (parts[1:2] == ("lessons",) and len(parts) > 3):
             continue
         names.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
     return names

@@ -305,8 +305,8 @@ def test_a_study_of_ones_own_without_claims_exhibits_or_success() -> None:
 
 
 def test_damaged_evidence_is_refused() -> None:
-    with pytest.raises(StorageError, match="dataset is None; expected an object"):
-        make_page(made_up.evidence(dataset=None), source="published")
+    with pytest.raises(StorageError, match="dataset is 3; expected an object"):
+        make_page(made_up.evidence(dataset=3), source="published")
 
 
 def test_a_withdrawn_claim_has_its_reason_in_the_place_of_a_verdict() -> None:

@@ -114,7 +114,7 @@ def test_of_several_files_the_one_that_is_wrong_is_named_with_its_place(
     assert (
         "...': The image cannot be decoded" in message
         or "...': This is no image" in message
-        or ("...': The file is empty; expected an image file." in message)
+        or ("...': The file is empty; expected one image file." in message)
     )
     assert len(message) < 200
 

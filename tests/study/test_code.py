@@ -101,7 +101,7 @@ def test_what_is_no_python_or_not_there_is_told_where_it_is_loaded(study: Path) 
 
 def test_the_engine_is_all_that_numbers_can_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "package"
-    for name in ("__init__.py", "data/splits.py", "study/search.py", "train/backends/jax.py", "days/a/study.py"):
+    for name in ("__init__.py", "data/splits.py", "study/search.py", "train/backends/jax.py", "lessons/a/study.py"):
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).write_text("x = 1\n")
     (package / "serve").mkdir()

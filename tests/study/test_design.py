@@ -48,7 +48,7 @@ def test_variants_that_would_share_a_folder_are_refused() -> None:
     [
         ({"variants": (variant("a"), variant("b"), variant("a"))}, "has a variant twice: a."),
         ({"seeds": (3, 1, 3)}, "has a seed twice: 3."),
-        ({"variants": ()}, "has no variant."),
+        ({"variants": ()}, "has no variant and no drill."),
         ({"seeds": ()}, "has no seed."),
         ({"seeds": (-1,)}, "has the seed -1; expected a whole number from 0 to 4294967295."),
         ({"seeds": (2**32,)}, "has the seed 4294967296; expected"),
@@ -136,7 +136,7 @@ def test_only_selects_variants_and_groups_in_the_studys_order() -> None:
     found = study(variants=(variant("a", group="x"), variant("b", group="y"), variant("c", group="x")))
 
     def names(*only: str) -> list[str]:
-        return [v.name for v in found.select(only)]
+        return [v.name for v in found.select(only)[0]]
 
     assert names() == ["a", "b", "c"]
     assert names("c", "a") == ["a", "c"]

@@ -214,7 +214,9 @@ def test_losses_are_mixed_as_the_images_are_and_the_heavier_label_is_the_right_o
 
     # Of labels 0 and 1 by a quarter, 1 and 2 by halves, 2 and 0 by three quarters.
     pictures = Images(shape=(4, 4))
-    mixing, plain = (Presentation.of(pictures, recipe, pictures.zeros(3)) for recipe in (MIXED, PLAIN))
+    mixing, plain = (
+        Presentation.of(pictures, recipe, pictures.named(np.zeros((3, 4, 4), np.uint8))) for recipe in (MIXED, PLAIN)
+    )
     assert np.array(mixing.losses(loss, labels, probabilities, how)).tolist() == [8.5, 16.0, 16.0]
     assert np.array(mixing.heavier_labels(labels, how)).tolist() == [1, 1, 2]
     assert np.array(plain.losses(loss, labels, probabilities, how)).tolist() == [1.0, 11.0, 21.0]

@@ -103,14 +103,13 @@ def _print_changes(comparison: "ComparisonOfRuns", screen: "Screen", console: "C
         header_style="dim",
     )
     for c in comparison.changes:
-        unit = numbers.metric_unit(c.metric)
-        digits = 2 if unit == "share" else None
-        change = "–" if c.change is None else numbers.mean_and_spread(c.change, unit, digits=digits, difference=True)
+        digits = 2 if c.unit == "share" else None
+        change = "–" if c.change is None else numbers.mean_and_spread(c.change, c.unit, digits=digits, difference=True)
         table.add_row(
             screen.text(c.variant if c.variant != variant else "", "bold"),
-            screen.text(numbers.metric_title(c.metric)),
-            screen.text(numbers.with_unit(c.first.mean, unit, digits=digits)),
-            screen.text(numbers.with_unit(c.second.mean, unit, digits=digits)),
+            screen.text(c.title),
+            screen.text(numbers.with_unit(c.first.mean, c.unit, digits=digits)),
+            screen.text(numbers.with_unit(c.second.mean, c.unit, digits=digits)),
             screen.text(change),
         )
         variant = c.variant

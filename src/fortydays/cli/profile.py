@@ -36,7 +36,10 @@ def profile(
         from fortydays.study.profile import profile_variant
 
         study = load_study(file, threads=settings.threads).study
-        variant = (study.select((only,)) if only else study.variants)[0]
+        variants, _ = study.select((only,) if only else ())
+        if not variants or study.dataset is None:
+            raise UsageError(f"{only or study.title!r} is of drills, which train nothing that could be profiled.")
+        variant = variants[0]
         if variant.features is not None:
             raise UsageError(
                 f"{variant.name!r} learns from features, and a profile is of networks that learn from pixels.",

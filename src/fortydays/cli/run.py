@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 def run(
     day: Annotated[str, typer.Argument(metavar="DAY", help="A day (1, day1, first-network) or a study file (.py).")],
     seeds: Annotated[
-        int | None, typer.Option("--seeds", metavar="N", help="Trials of each variant [as many as the study has].")
+        int | None,
+        typer.Option("--seeds", metavar="N", help="Trials of each variant and drill [as many as the study has]."),
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="VARIANT", help="This variant or group; repeat for more.")
+        list[str] | None,
+        typer.Option("--only", metavar="VARIANT", help="This variant, drill or group; repeat for more."),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -49,7 +51,7 @@ def run(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document; all else to stderr.")] = False,
 ) -> int:
-    """Run a day's study: train every variant with every seed, check the claims, show the result.
+    """Run a day's study: train every variant and carry out every drill with every seed, check the claims.
 
     A run that was stopped or killed goes on where it stopped when the same command is given again.
     """

@@ -137,7 +137,8 @@ _LONGEST_COMMAND = 2_000
 
 def _total(document: dict[str, Any]) -> int | None:
     try:
-        return len(document["identity"]["recipes"]) * len(document["request"]["seeds"])
+        identity = document["identity"]
+        return len([*identity["recipes"], *identity.get("drills", ())]) * len(document["request"]["seeds"])
     except (KeyError, TypeError):
         return None
 

@@ -118,6 +118,8 @@ def _verify(day: "Day", settings: Settings, progress: "Progress" = SILENT) -> di
         path = published().path(day.number)
         return {**found, "state": "damaged", "reasons": [f"{path} is damaged: it has no {error}."]}
     state = state or ("stale" if reasons else "current")
+    if study.drills and not reasons:
+        reasons = ["its drills are compared by running them: --rerun"]
     return {**found, "state": state, "reasons": reasons, "created": evidence["created"]}
 
 

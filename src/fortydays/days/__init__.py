@@ -1,5 +1,5 @@
-"""The days: one folder each with the notes to read and the study to run, and the journey that names all forty.
+"""The forty days by name, and how the study of one, or of a file of the reader's own, is found and loaded.
 
-Owns what a day teaches. Nothing else in the program knows a day's content: the other rooms are given the
-:class:`~fortydays.study` that a day's ``study.py`` describes.
+What a day teaches is in :mod:`fortydays.lessons`. Nothing in the program knows a day's content: the other rooms are
+given the :class:`~fortydays.study` that a day's ``study.py`` describes.
 """

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from fortydays.base.errors import UsageError, unknown_name
 
+_LESSONS = Path(__file__).parent.parent / "lessons"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Day:
@@ -387,7 +389,7 @@ def folder_name(day: Day) -> str:
 
 def folder(day: Day) -> Path | None:
     """Where a day's notes and study are, or None if the day is not written yet."""
-    path = Path(__file__).parent / folder_name(day)
+    path = _LESSONS / folder_name(day)
     return path if path.is_dir() else None
 
 

@@ -73,7 +73,7 @@ def find_study(text: str) -> StudyFile:
     if where is None or not (where / "study.py").is_file():
         ready = ", ".join(str(d.number) for d in JOURNEY if is_ready(d))
         raise UsageError(f"Day {found.number}, {found.title}, is still to come.", hint=f"Ready: {ready}.")
-    module = f"fortydays.days.{where.name}.study"
+    module = f"fortydays.lessons.{where.name}.study"
     return StudyFile(day=found.number, name=found.slug, path=where / "study.py", module=module)
 
 
@@ -98,13 +98,14 @@ def load_study(file: StudyFile, *, threads: int) -> StudySource:
         raise without_study(file.path, module)
     if file.day is None:
         try:
-            classes = None if is_own(study.dataset) else len(pinned(study.dataset).classes)
+            classes = None if study.dataset is None or is_own(study.dataset) else len(pinned(study.dataset).classes)
         except UsageError as error:
             raise placed(error, file.path) from error
         variants = tuple(_guarded(variant, file.path, module, classes) for variant in study.variants)
         measures = [replace(m, function=_told(m.function, file.path, module)) for m in study.measures]
         exhibits = [replace(e, make=_told(e.make, file.path, module)) for e in study.exhibits]
-        study = replace(study, variants=variants, measures=tuple(measures), exhibits=tuple(exhibits))
+        drills = tuple(replace(d, do=_told(d.do, file.path, module)) for d in study.drills)
+        study = replace(study, variants=variants, drills=drills, measures=tuple(measures), exhibits=tuple(exhibits))
     return StudySource(day=file.day, name=file.name, path=file.path, study=study)
 
 

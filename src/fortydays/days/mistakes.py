@@ -24,7 +24,8 @@ _MISSING = re.compile(
 )
 _POSITIONAL = re.compile(r"(?P<call>[\w.<>]+)\(\) takes \d+ positional arguments? but \d+")
 _ALONE = (
-    "A study file stands alone. Import with whole names: from fortydays.days.day05_first_convolutions.study import ..."
+    "A study file stands alone. Import with whole names: "
+    "from fortydays.lessons.day05_first_convolutions.study import ..."
 )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from fortydays.base import clock, files
 from fortydays.data.library import Described
+from fortydays.study.drills import declared_metrics
 from fortydays.study.evidence import results_digest, with_defaults
 from fortydays.train.recipe import Recipe
 
@@ -83,7 +84,7 @@ def lineage_of(
         "export": {name: metadata.version(name) for name in ("tf2onnx", "onnx", "onnxruntime")},
         "evidence": {
             "digest": files.sha256_of_json(dict(evidence)),
-            "results_digest": results_digest(evidence["trials"]),
+            "results_digest": results_digest(evidence["trials"], declared_metrics(evidence["details"])),
         },
         "claims": [dict(claim) for claim in claims],
         "registered": clock.timestamp(),

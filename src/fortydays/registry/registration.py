@@ -191,6 +191,11 @@ def _choose(study: str, settings: Settings, progress: Progress, *, variant: str,
     if variant and variant not in evidence["variants"] and variant not in evidence["details"]:
         raise unknown_name("variant", variant, list(evidence["details"]))
     trial = documents.best_trial([t for t in evidence["trials"] if variant in ("", t["variant"])])
+    if all("metrics" in evidence["details"].get(name, {}) for name in ([variant] if variant else evidence["details"])):
+        raise UsageError(
+            f"{variant or study} is of drills, which give no model, so there is nothing to register.",
+            hint="Name a variant with --variant." if variant else "",
+        )
     if trial is None:
         raise FortydaysError(
             f"No trial {f'of {variant!r} ' if variant else ''}in {run.run_id} was trained to its end, "

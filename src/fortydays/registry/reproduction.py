@@ -87,6 +87,7 @@ def reproduce(
         catalog.fetch(version, folder / "version")
         lineage, _ = documents_of(folder / "version", version)
     source, variant = _study_of(version, lineage, settings, study_file)
+    assert source.study.dataset is not None  # it has a variant
     engine = lineage["run"]["request"]["engine"]
     if engine not in ENGINES:
         raise FortydaysError(
@@ -219,10 +220,11 @@ def _today(plan: Plan, recipe: Recipe, of_study: Recipe, lineage: Mapping[str, A
     own = {s.partition("=")[0].split(".")[0].strip() for s in lineage["run"]["request"]["settings"]}
     own |= {lineage["study"]["searched"]}
     then, now = recipe.as_dict(), of_study.as_dict()
-    by = plan.provenance
+    by, dataset = plan.provenance, plan.dataset
+    assert dataset is not None  # as above
     return {
         **by,
         "machine": {**by["machine"], "threads": by["threads"], "backend": by["backend"]},
-        "dataset": {"digest": plan.dataset.digest, "split_version": plan.dataset.split_version},
+        "dataset": {"digest": dataset.digest, "split_version": dataset.split_version},
         "recipe": {name: then[name] if name in own else now[name] for name in now},
     }

@@ -6,6 +6,7 @@ from typing import Any
 
 from fortydays.base.values import fields_as_json
 from fortydays.report.results import Results, VariantResults
+from fortydays.study.document import DatasetFacts
 from fortydays.study.evidence import with_defaults
 from fortydays.study.statistics import Interval, interval
 from fortydays.train.recipe import Recipe
@@ -27,6 +28,8 @@ class MetricChange:
     Attributes:
         variant: which variant.
         metric: which metric.
+        title: of the metric.
+        unit: of the metric.
         first: its mean and interval in the first run.
         second: in the second run.
         change: second minus first within each shared seed, or None where no seed is shared.
@@ -34,6 +37,8 @@ class MetricChange:
 
     variant: str
     metric: str
+    title: str
+    unit: str
     first: Interval
     second: Interval
     change: Interval | None
@@ -63,7 +68,7 @@ class ComparisonOfRuns:
 
 
 METRICS = ("test_accuracy", "accuracy_gap", "test_loss", "train_seconds")
-"""What is compared, besides the steps to a target."""
+"""What is compared, besides the steps to a target and the metrics of drills."""
 
 
 def compare_results(first: Results, second: Results) -> ComparisonOfRuns:
@@ -86,9 +91,7 @@ def _facts(first: Results, second: Results) -> list[Difference]:
     def facts(results: Results) -> Mapping[str, str]:
         return {
             "day": f"{results.day}" if results.day is not None else results.name,
-            "dataset": results.dataset.name,
-            "dataset digest": results.dataset.digest[:12],
-            "split version": str(results.dataset.split_version),
+            **_dataset_facts(results.dataset),
             "seeds": numbers.seeds_in_words(results.seeds),
             "asked for": ", ".join([*results.only, *results.settings]),
             "engine": results.engine,
@@ -109,10 +112,22 @@ def _facts(first: Results, second: Results) -> list[Difference]:
     ]
 
 
+def _dataset_facts(dataset: DatasetFacts | None) -> dict[str, str]:
+    if dataset is None:
+        return {}
+    return {
+        "dataset": dataset.name,
+        "dataset digest": dataset.digest[:12],
+        "split version": str(dataset.split_version),
+    }
+
+
 def _recipes(first: VariantResults, second: VariantResults) -> list[Difference]:
     from fortydays.report import numbers
 
     def shown(variant: VariantResults) -> dict[str, str]:
+        if variant.is_drill:
+            return {}
         recipe = with_defaults(Recipe, variant.recipe)
         del recipe["optimizer_options"]  # each option is a field of its own here
         settings = {field: numbers.setting(value) for field, value in recipe.items()}
@@ -128,16 +143,20 @@ def _recipes(first: VariantResults, second: VariantResults) -> list[Difference]:
 
 
 def _changes(first: VariantResults, second: VariantResults) -> list[MetricChange]:
+    from fortydays.report import numbers
+
     targets = [m for m in first.metrics if m.startswith("steps_to_")]
     return [
         MetricChange(
             variant=first.name,
             metric=metric,
+            title=numbers.metric_title(metric, first.declared),
+            unit=numbers.metric_unit(metric, first.declared),
             first=first.metrics[metric],
             second=second.metrics[metric],
             change=_paired(first, second, metric),
         )
-        for metric in (*METRICS, *targets)
+        for metric in dict.fromkeys((*METRICS, *targets, *first.declared))
         if metric in first.metrics and metric in second.metrics
     ]
 

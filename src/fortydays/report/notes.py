@@ -66,17 +66,17 @@ class Numbers:
 
     def mean(self, variant: str, metric: str, *, digits: int | None = None) -> str:
         """A metric's mean over seeds: "97.8%", "1,240" (steps), "3.1" (seconds)."""
-        unit = numbers.metric_unit(metric)
+        unit = self._unit(metric)
         text = numbers.plain(self._summary(variant, metric).mean, unit, digits=digits)
         return f"{text}%" if unit == "share" else text
 
     def metric(self, variant: str, metric: str, *, digits: int | None = None) -> str:
         """A metric's mean over seeds with its unit: "97.8%", "1,240 steps", "3.1 s"."""
-        return numbers.with_unit(self._summary(variant, metric).mean, numbers.metric_unit(metric), digits=digits)
+        return numbers.with_unit(self._summary(variant, metric).mean, self._unit(metric), digits=digits)
 
     def spread(self, variant: str, metric: str, *, digits: int | None = None) -> str:
         """A metric's mean with half the width of its 95% interval: "97.8% ± 0.1"; with one seed only the mean."""
-        return numbers.mean_and_spread(self._summary(variant, metric), numbers.metric_unit(metric), digits=digits)
+        return numbers.mean_and_spread(self._summary(variant, metric), self._unit(metric), digits=digits)
 
     def ratio(self, variant: str, than: str, metric: str, *, digits: int = 1) -> str:
         """How many times the mean of one variant is that of another: "2.4"."""
@@ -92,7 +92,7 @@ class Numbers:
         differences, _ = paired_differences(self._results.metrics_by_seed(), metric, variant, than, scale=1.0)
         if not differences:
             raise UsageError(f"{variant!r} and {than!r} have no seed in common that has {metric}.")
-        unit = numbers.metric_unit(metric)
+        unit = self._unit(metric)
         return numbers.mean_and_spread(interval(differences), unit, digits=digits, difference=True)
 
     def verdict(self, number: int) -> str:
@@ -161,6 +161,8 @@ class Numbers:
     def dataset(self, what: str) -> str:
         """A fact about the dataset: "name", "classes" (how many), or the size of "train", "validation" or "test"."""
         dataset = self._results.dataset
+        if dataset is None:
+            raise UsageError("The study has no dataset.")
         facts = {
             "name": escape(dataset.name),
             "classes": str(len(dataset.classes)),
@@ -171,6 +173,9 @@ class Numbers:
         if what not in facts:
             raise unknown_name("fact", what, facts, of="a dataset")
         return facts[what]
+
+    def _unit(self, metric: str) -> str:
+        return numbers.metric_unit(metric, self._results.declared)
 
     def _variant(self, name: str) -> VariantResults:
         for variant in self._results.variants:

@@ -7,7 +7,7 @@ width of the 95% interval of the mean over seeds; a single seed has none, and no
 import math
 
 from fortydays.base.text import counted
-from fortydays.study.claims import Judgement
+from fortydays.study.claims import NONE_DECLARED, Declared, Judgement
 from fortydays.study.statistics import Interval
 from fortydays.study.vocabulary import Setting
 from fortydays.tasks.metric import metric_of
@@ -65,9 +65,10 @@ def claim_value(claim: Judgement) -> str:
     if claim.value is None:
         return "no number"
     seeds = counted(claim.n, "seed")
-    if claim.condition.startswith("largest "):
+    which = claim.condition.partition(" ")[0]
+    if which in ("largest", "smallest"):
         # A claim about every single seed: its ends are the smallest and the largest value, not an interval.
-        return f"largest of {seeds}: {with_unit(claim.value, claim.unit)}"
+        return f"{which} of {seeds}: {with_unit(claim.value, claim.unit)}"
     # A claim about two variants rests on their difference, which may come out either way.
     difference = "paired by seed" in claim.condition
     if claim.low is None or claim.high is None:
@@ -111,8 +112,10 @@ def field_title(field: str) -> str:
     return field.removeprefix("optimizer_options.").replace("_", " ")
 
 
-def metric_title(metric: str) -> str:
+def metric_title(metric: str, declared: Declared = NONE_DECLARED) -> str:
     """A metric's name as a column's title, such as "test accuracy" or "steps to 95%"."""
+    if metric in declared:
+        return declared[metric].title
     for kind in ("steps", "seconds"):
         target = metric.removeprefix(f"{kind}_to_")
         if target != metric:
@@ -123,9 +126,9 @@ def metric_title(metric: str) -> str:
     return {"accuracy_gap": "train-test gap", "train_seconds": "seconds"}.get(metric, metric.replace("_", " "))
 
 
-def metric_unit(metric: str) -> str:
+def metric_unit(metric: str, declared: Declared = NONE_DECLARED) -> str:
     """A metric's unit, as :func:`plain` takes it."""
-    return "" if metric == "epochs" else metric_of(metric).unit
+    return "" if metric == "epochs" else metric_of(metric, declared).unit
 
 
 def seeds_in_words(seeds: tuple[int, ...]) -> str:

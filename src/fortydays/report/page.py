@@ -80,13 +80,17 @@ def make_page(evidence: Mapping[str, Any], *, notes_html: str | None = None, sou
             for claim in results.claims
         ],
         columns=_columns(results),
-        group_curves=[(group, _curves(variants, group, figures)) for group, variants in results.groups],
+        group_curves=[
+            (group, _curves(of_group, group, figures))
+            for group, variants in results.groups
+            if (of_group := [v for v in variants if not v.is_drill])
+        ],
         comparisons=_comparisons(results, figures),
         cost=_cost(results, figures),
         images=_images(results, figures),
         searches=_searches(results, figures),
         exhibits=[_exhibit(exhibit, figures) for exhibit in results.exhibits],
-        differing=differing_fields(results.variants),
+        differing=differing_fields(results.trained),
         inputs=_inputs(results.variants),
         fields=list(dict.fromkeys(field for v in results.variants for field in v.recipe)),
         provenance=provenance(results, source=source),
@@ -109,8 +113,10 @@ def summary(results: Results) -> str:
     claims = len(results.claims) + len(results.withdrawn)
     said = f"{counted(claims, 'claim')}: {', '.join(counts)}" if claims else "No claims"
     trials = counted(sum(len(v.finished) for v in results.variants), "finished trial")
-    variants, seeds = counted(len(results.variants), "variant"), counted(len(results.seeds), "seed")
-    return f"{said}. {variants}, {seeds}, {trials} on {results.dataset.name}."
+    drills = len(results.variants) - len(results.trained)
+    kinds = [counted(n, kind) for n, kind in ((len(results.trained), "variant"), (drills, "drill")) if n]
+    on = f" on {results.dataset.name}" if results.dataset else ""
+    return f"{said}. {', '.join([*kinds, counted(len(results.seeds), 'seed'), trials])}{on}."
 
 
 def differing_fields(variants: Sequence[VariantResults]) -> list[str]:
@@ -127,8 +133,8 @@ def provenance(results: Results, *, source: str) -> list[tuple[str, str]]:
         ("evidence", source),
         ("run", results.run_id),
         ("ended", results.created.replace("T", " ").replace("Z", " UTC")),
-        ("dataset", f"{dataset.name}, split version {dataset.split_version}"),
-        ("dataset digest", dataset.digest),
+        ("dataset", f"{dataset.name}, split version {dataset.split_version}" if dataset else ""),
+        ("dataset digest", dataset.digest if dataset else ""),
         ("study digest", results.code.get("study", "")),
         ("engine digest", results.code.get("engine", "")),
         ("renewed", "; ".join(_renewal(found) for found in results.renewed)),
@@ -187,7 +193,7 @@ def _isolated(svg: str, prefix: str, alt: str) -> Markup:
 def _columns(results: Results) -> list[dict[str, Any]]:
     metrics = [
         *terminal.main_columns(results),
-        *((numbers.metric_title(m), m) for m in terminal.other_metrics(results)),
+        *((numbers.metric_title(m, results.declared), m) for m in terminal.other_metrics(results)),
     ]
     return [
         {"title": title, "cells": [terminal.metric_cell(v, metric) for v in results.variants]}

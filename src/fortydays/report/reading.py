@@ -102,8 +102,11 @@ def damaged(where: str, found: str, expected: str) -> StorageError:
 
 
 def _of_kind(classes: tuple[Any, ...], value: object, where: str) -> Any:
-    """The class whose field ``kind`` has the value that an object's has."""
-    kind = mapping(value, where).get("kind")
+    """The class whose field ``kind`` has the value that an object's has; without kinds, whose fields are there."""
+    found = mapping(value, where)
+    if not hasattr(classes[0], "kind"):
+        return next((each for each in classes if _required(each) <= found.keys()), classes[0])
+    kind = found.get("kind")
     known = {each.kind: each for each in classes}
     if not isinstance(kind, str) or kind not in known:
         raise damaged(f"{where}.kind", f"is {quoted(kind)}", f"one of {', '.join(known)}")
@@ -118,12 +121,17 @@ def _tuple(kind: Any, value: object, where: str, most: int) -> tuple[Any, ...]:
     return tuple(read(kind, item, f"{where}[{index}]") for index, item in enumerate(value))
 
 
+def _required(kind: Any) -> set[str]:
+    fields = dataclasses.fields(kind)
+    return {each.name for each in fields if each.default is each.default_factory}  # both missing: it has no default
+
+
 def _dataclass(kind: Any, value: object, where: str) -> Any:
-    found, hints = mapping(value, where), _hints(kind)
+    found, hints, required = mapping(value, where), _hints(kind), _required(kind)
     given = {
         field.name: read(hints[field.name], found.get(field.name), f"{where}.{field.name}".removeprefix("."))
         for field in dataclasses.fields(kind)
-        if field.name in found or field.default is field.default_factory  # both missing: it has no default
+        if field.name in found or field.name in required
     }
     try:
         return kind(**given)

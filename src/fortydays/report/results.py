@@ -10,16 +10,17 @@ import binascii
 import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fortydays.report.reading import damaged, mapping, quoted, read
 from fortydays.study.claims import Verdict
-from fortydays.study.document import Code, Detail, Evidence, Facts, Trial
+from fortydays.study.document import Code, Detail, DrillDetail, Evidence, Facts, FeaturesResult, SearchResult, Trial
 from fortydays.study.exhibit_document import ExhibitResult, Pictures
 from fortydays.study.renewal import Renewal
 from fortydays.study.statistics import Interval
 from fortydays.study.vocabulary import Setting
+from fortydays.tasks.metric import Metric
 
 MOST_PNG = 500_000
 """The largest PNG file shown, in characters of its base64 text."""
@@ -29,22 +30,45 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class VariantResults(Detail):
-    """What one variant is and what its trials gave.
+class VariantResults:
+    """What one variant, or one drill, is and what its trials gave.
 
     Attributes:
         name: its name.
         index: its place among all variants of the study, which decides its color everywhere.
+        description: what is different about it.
+        group: variants of one group are shown together.
+        parameters: how many numbers its model learns; None of a drill.
+        multiply_adds: what its model does for one example, or None if not told.
+        precision: the arithmetic it was trained in; "" of a drill.
         recipe: its recipe field by field; an optimizer's options are fields of their own.
+        search: how a setting was chosen, or None.
+        features: what it learned from in the place of pixels, or None.
+        examples: training examples of each class that it learned from, or None for all.
+        declared: of a drill, its metrics by name; of a variant, empty.
         metrics: mean and interval of each metric over the finished trials.
         trials: all its trials by seed.
     """
 
     name: str
     index: int
-    recipe: Mapping[str, Setting]
+    description: str
+    group: str
+    parameters: int | None = None
+    multiply_adds: int | None = None
+    precision: str = ""
+    recipe: Mapping[str, Setting] = field(default_factory=dict)
+    search: SearchResult | None = None
+    features: FeaturesResult | None = None
+    examples: int | None = None
+    declared: Mapping[str, Metric] = field(default_factory=dict)
     metrics: Mapping[str, Interval]
     trials: tuple[Trial, ...]
+
+    @property
+    def is_drill(self) -> bool:
+        """Whether it is a drill."""
+        return bool(self.declared)
 
     @property
     def finished(self) -> tuple[Trial, ...]:
@@ -68,7 +92,7 @@ class Results(Facts):
         code: digests of the study and the engine, the version of this package, and the commit.
         renewed: how the evidence was kept true over changes of the engine, oldest first.
         machine: facts about the machine, in words.
-        variants: in the study's order.
+        variants: and drills, in the study's order.
         seconds: what the run took, by kind of work.
     """
 
@@ -88,12 +112,24 @@ class Results(Facts):
         return tuple((name, tuple(v for v in self.variants if v.group == name)) for name in names)
 
     @property
+    def trained(self) -> tuple[VariantResults, ...]:
+        """The variants, without the drills."""
+        return tuple(v for v in self.variants if not v.is_drill)
+
+    @property
+    def declared(self) -> Mapping[str, Metric]:
+        """The metrics that drills declare, by name."""
+        return {name: metric for v in self.variants for name, metric in v.declared.items()}
+
+    @property
     def differ_in_cost(self) -> bool:
         """Whether the variants' models do unlike numbers of multiply-adds, against which accuracy is to be seen."""
         return len({v.multiply_adds for v in self.variants} - {None}) > 1
 
     def training_images(self, variant: VariantResults) -> int:
         """How many images a variant learned from; where it was given so many of each class, at most so many."""
+        if self.dataset is None:
+            return 0
         if variant.examples is None:
             return self.dataset.train
         return min(variant.examples * len(self.dataset.classes), self.dataset.train)
@@ -159,7 +195,7 @@ def _variants(found: Evidence) -> tuple[VariantResults, ...]:
             raise damaged("details", f"has no {quoted(name)}", "each variant that has trials or means")
     return tuple(
         VariantResults(
-            **vars(detail) | {"recipe": _recipe(detail.recipe)},
+            **_told(detail),
             name=name,
             index=index,
             metrics=found.variants.get(name, {}),
@@ -167,6 +203,14 @@ def _variants(found: Evidence) -> tuple[VariantResults, ...]:
         )
         for index, (name, detail) in enumerate(found.details.items())
     )
+
+
+def _told(detail: Detail | DrillDetail) -> dict[str, Any]:
+    """What a document says of a variant or a drill, as fields of its results."""
+    if isinstance(detail, Detail):
+        return {**vars(detail), "recipe": _recipe(detail.recipe)}
+    declared = {metric.name: metric for metric in detail.metrics}
+    return {"description": detail.description, "group": detail.group, "declared": declared}
 
 
 def _recipe(fields: Mapping[str, Any]) -> dict[str, Setting]:

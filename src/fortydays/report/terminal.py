@@ -22,6 +22,7 @@ from fortydays.report.palette import SIGNS, WITHDRAWN, look
 from fortydays.report.results import Results, VariantResults, read_results
 from fortydays.report.tables import Table
 from fortydays.study.claims import Judgement, Verdict
+from fortydays.study.document import DatasetFacts
 from fortydays.study.exhibit_document import Matrix
 
 MOST_COLUMNS = 80
@@ -91,17 +92,14 @@ def print_evidence(evidence: Mapping[str, Any], console: Console, *, source: str
     for part in parts:
         console.print(part, width=screen.width, highlight=False)
         console.print()
-    console.print(footnote(screen), width=screen.width, highlight=False)
+    console.print(footnote(results, screen), width=screen.width, highlight=False)
 
 
 def header(results: Results, screen: Screen, *, source: str) -> RenderableType:
     """Day, title, data, seeds, source and machine."""
     day = f"Day {results.day}" if results.day is not None else "Study"
-    dataset = results.dataset
-    digest = f" {dataset.digest[:12]}" if dataset.digest else ""
-    splits = f"{dataset.train:,} to train, {dataset.validation:,} to validate, {dataset.test:,} to test"
     facts = [
-        f"{dataset.name}{digest}: {splits}",
+        _dataset_line(results.dataset) if results.dataset else "",
         f"seeds {numbers.seeds_in_words(results.seeds)} · {source} · {results.created[:10]}",
         machine_line(results),
     ]
@@ -110,6 +108,12 @@ def header(results: Results, screen: Screen, *, source: str) -> RenderableType:
     title = screen.text(f"{day} · {results.title}", "bold")
     rule = Rule(style="dim", characters="-" if screen.ascii_only else "─")
     return Group(title, rule, *(screen.text(fact, "dim") for fact in facts if fact))
+
+
+def _dataset_line(dataset: DatasetFacts) -> str:
+    digest = f" {dataset.digest[:12]}" if dataset.digest else ""
+    splits = f"{dataset.train:,} to train, {dataset.validation:,} to validate, {dataset.test:,} to test"
+    return f"{dataset.name}{digest}: {splits}"
 
 
 def machine_line(results: Results) -> str:
@@ -142,7 +146,7 @@ def results_tables(results: Results, screen: Screen) -> Iterator[RenderableType]
         return
     columns = [_column(results, screen, title, metric) for title, metric in main_columns(results)]
     columns.append(_Column(title="n", cells=tuple(str(len(v.finished)) for v in results.variants)))
-    columns += [_column(results, screen, numbers.metric_title(m), m) for m in other_metrics(results)]
+    columns += [_column(results, screen, numbers.metric_title(m, results.declared), m) for m in other_metrics(results)]
     yield from _tables(results, screen, columns)
 
 
@@ -234,7 +238,7 @@ def metric_cell(variant: VariantResults, metric: str) -> str:
     """A metric of a variant: mean and half-width, or in how many seeds a target was reached."""
     spread = variant.metrics.get(metric)
     if spread is not None:
-        unit = numbers.metric_unit(metric)
+        unit = numbers.metric_unit(metric, variant.declared)
         if metric == "test_accuracy":
             return numbers.mean_and_spread(spread, unit, digits=2)
         if metric == "accuracy_gap":
@@ -395,11 +399,12 @@ def _largest_beside_diagonal(exhibit: Matrix, screen: Screen) -> RenderableType:
     return Group(screen.text("The largest values:", "dim"), *map(screen.text, told or ["none"]))
 
 
-def footnote(screen: Screen) -> RenderableType:
+def footnote(results: Results, screen: Screen) -> RenderableType:
     """What the numbers mean."""
+    gap = " The gap is train minus test accuracy, in points." if results.trained else ""
     return screen.text(
         "± is half the 95% interval of the mean over seeds (Student's t), ranges in parentheses are the whole of it; "
-        "differences are paired by seed. The gap is train minus test accuracy, in points.",
+        f"differences are paired by seed.{gap}",
         "dim",
     )
 

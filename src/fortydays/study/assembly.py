@@ -10,6 +10,7 @@ import numpy as np
 from fortydays.base import clock, files
 from fortydays.base.arrays import load_arrays
 from fortydays.base.progress import Progress
+from fortydays.data.arrays import Dataset
 from fortydays.study import evidence as documents
 from fortydays.study import frozen
 from fortydays.study.design import Shown, Variant
@@ -54,15 +55,7 @@ def evidence_of(
         "title": study.title,
         "created": clock.timestamp(),
         "run_id": run.run_id,
-        "dataset": {
-            "name": plan.dataset.name,
-            "digest": plan.dataset.digest,
-            "split_version": plan.dataset.split_version,
-            "classes": list(plan.dataset.classes),
-            "train": len(plan.dataset.training.train),
-            "validation": len(plan.dataset.training.validation),
-            "test": len(plan.dataset.test.open()),
-        },
+        "dataset": None if plan.dataset is None else _facts_of(plan.dataset),
         "seeds": list(plan.seeds),
         "request": plan.as_asked,
         **plan.provenance,
@@ -70,23 +63,36 @@ def evidence_of(
         "trials": trials,
         "variants": documents.summarize(trials),
         **documents.judgements(study, trials),
-        "exhibits": _exhibits(plan, run, progress, trials, details),
+        "exhibits": _exhibits(plan, plan.dataset, run, progress, trials, details) if plan.dataset else [],
         "seconds": {
             "training": sum(t["train_seconds"] for t in trials),
             "compilation": compile_seconds,
         },
-        "results_digest": documents.results_digest(trials),
+        "results_digest": documents.results_digest(trials, study.declared),
+    }
+
+
+def _facts_of(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "digest": dataset.digest,
+        "split_version": dataset.split_version,
+        "classes": list(dataset.classes),
+        "train": len(dataset.training.train),
+        "validation": len(dataset.training.validation),
+        "test": len(dataset.test.open()),
     }
 
 
 def _details(plan: Plan, chosen: Mapping[str, Chosen], progress: Progress) -> dict[str, Any]:
-    """What the evidence says of the variants besides their numbers."""
+    """What the evidence says of the variants and drills besides their numbers."""
     networks: dict[Features, Frozen] = {}
-    shape = plan.dataset.training.input.arrays[0].shape
     for variant in plan.variants:
         if variant.features is not None and variant.features not in networks:
+            assert plan.dataset is not None  # a study with variants has one
+            shape = plan.dataset.training.input.arrays[0].shape
             networks[variant.features] = frozen.frozen_network(variant.features, shape, plan.settings, progress)
-    return {
+    of_variants = {
         variant.name: _details_of(
             variant,
             *chosen[variant.name],
@@ -95,6 +101,7 @@ def _details(plan: Plan, chosen: Mapping[str, Chosen], progress: Progress) -> di
         )
         for variant in plan.variants
     }
+    return of_variants | {drill.name: drill.as_dict() for drill in plan.drills}
 
 
 def _details_of(
@@ -126,7 +133,12 @@ def _details_of(
 
 
 def _exhibits(
-    plan: Plan, run: RunFolder, progress: Progress, trials: Sequence[dict[str, Any]], details: dict[str, Any]
+    plan: Plan,
+    dataset: Dataset,
+    run: RunFolder,
+    progress: Progress,
+    trials: Sequence[dict[str, Any]],
+    details: dict[str, Any],
 ) -> list[dict[str, Any]]:
     """The exhibits of the study, and the best trial's model kept as a file."""
     from fortydays.train.framework import build_model, set_variables
@@ -156,10 +168,10 @@ def _exhibits(
             variant=trial["variant"],
             seed=trial["seed"],
             model=restored(trial),
-            input=plan.dataset.training.input,
-            test=plan.dataset.test.open(),
+            input=dataset.training.input,
+            test=dataset.test.open(),
             probabilities=probabilities,
-            classes=plan.dataset.classes,
+            classes=dataset.classes,
         )
         try:
             content = exhibit.make(shown)

@@ -9,15 +9,21 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from fortydays.base.errors import UsageError
 from fortydays.base.text import counted
 from fortydays.study.statistics import CONFIDENCE, Interval, interval, seeds_to_decide
-from fortydays.tasks.metric import metric_of
+from fortydays.tasks.metric import Metric, metric_of
 
 Trials = Mapping[str, Mapping[int, Mapping[str, float | None]]]
 """Metrics of the finished trials: variant -> seed -> metric -> value (None: a target never reached)."""
+
+Declared = Mapping[str, Metric]
+"""The metrics that the drills of a study declare, by name."""
+
+NONE_DECLARED: Declared = MappingProxyType({})
 
 
 class Verdict(StrEnum):
@@ -95,27 +101,25 @@ class Threshold:
     at_most: float | None = None
 
     def __post_init__(self) -> None:
-        if (self.at_least is None) == (self.at_most is None):
-            raise UsageError(f"The claim {self.sentence!r} needs exactly one of at_least and at_most.")
+        _check_one_bound(self)
 
     @property
     def variants(self) -> tuple[str, ...]:
         """The variants the claim speaks of."""
         return (self.variant,)
 
-    def judge(self, trials: Trials) -> Judgement:
+    def judge(self, trials: Trials, declared: Declared = NONE_DECLARED) -> Judgement:
         """Set the interval of the metric against the bound."""
-        above = self.at_least is not None
-        bound = self.at_least if self.at_least is not None else self.at_most
-        assert bound is not None
+        unit = metric_of(self.metric, declared).unit
+        above, bound = _bound(self)
         values, note = _values(trials, self.variant, self.metric, missing=math.inf)
         sign = "≥" if above else "≤"
-        condition = f"mean {self.metric} of {self.variant} {sign} {_show(bound, metric_of(self.metric).unit)}"
+        condition = f"mean {self.metric} of {self.variant} {sign} {_show(bound, unit)}"
         if any(math.isinf(v) for v in values):
             # A target never reached: more than any bound, however many seeds follow.
             verdict = Verdict.REFUTED if not above and len(values) > 1 else Verdict.UNDECIDED
-            return _judgement(self.sentence, condition, verdict, None, bound, self.metric, note, n=len(values))
-        return _against(self.sentence, condition, values, bound, above=above, metric=self.metric, note=note)
+            return _judgement(self.sentence, condition, verdict, None, bound, unit, note, n=len(values))
+        return _against(self.sentence, condition, values, bound, above=above, unit=unit, note=note)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,10 +145,11 @@ class ThresholdOfBest:
         """The variants the claim speaks of."""
         return self.among
 
-    def judge(self, trials: Trials) -> Judgement:
+    def judge(self, trials: Trials, declared: Declared = NONE_DECLARED) -> Judgement:
         """Choose on the validation split, then set the interval of the metric against the bound."""
+        unit = metric_of(self.metric, declared).unit
         chosen_by = "validation_accuracy"
-        bound = _show(self.at_least, metric_of(self.metric).unit)
+        bound = _show(self.at_least, unit)
         condition = f"mean {self.metric} of the best of {', '.join(self.among)} by mean {chosen_by} ≥ {bound}"
         means = {name: _values(trials, name, chosen_by, missing=-math.inf)[0] for name in self.among}
         if not all(means.values()):
@@ -155,7 +160,7 @@ class ThresholdOfBest:
                 Verdict.UNDECIDED,
                 None,
                 self.at_least,
-                self.metric,
+                unit,
                 f"no trial of {missing}, so there is no choice",
             )
         best = max(self.among, key=lambda name: math.fsum(means[name]) / len(means[name]))
@@ -163,52 +168,60 @@ class ThresholdOfBest:
         note = "; ".join(filter(None, [f"chosen: {best}", note]))
         if any(math.isinf(v) for v in values):  # a target never reached: no mean
             return _judgement(
-                self.sentence, condition, Verdict.UNDECIDED, None, self.at_least, self.metric, note, n=len(values)
+                self.sentence, condition, Verdict.UNDECIDED, None, self.at_least, unit, note, n=len(values)
             )
-        return _against(self.sentence, condition, values, self.at_least, above=True, metric=self.metric, note=note)
+        return _against(self.sentence, condition, values, self.at_least, above=True, unit=unit, note=note)
 
 
 @dataclass(frozen=True, kw_only=True)
 class InEverySeed:
-    """A variant's metric is at most a value in every single seed: for facts that hold exactly, up to rounding.
+    """A metric is at most (or at least) a value in every single seed: for facts that hold exactly, up to rounding.
 
     Attributes:
         sentence: the claim in words.
         variant: whose metric.
         metric: such as "collapse_error".
-        at_most: the bound.
+        at_most: the bound from above; or
+        at_least: the bound from below. One of the two.
     """
 
     sentence: str
     variant: str
     metric: str
-    at_most: float
+    at_most: float | None = None
+    at_least: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_one_bound(self)
 
     @property
     def variants(self) -> tuple[str, ...]:
         """The variants the claim speaks of."""
         return (self.variant,)
 
-    def judge(self, trials: Trials) -> Judgement:
-        """Compare the largest value over the seeds with the bound."""
+    def judge(self, trials: Trials, declared: Declared = NONE_DECLARED) -> Judgement:
+        """Compare the largest value over the seeds, or the smallest, with the bound."""
+        unit = metric_of(self.metric, declared).unit
         values, note = _values(trials, self.variant, self.metric, missing=math.inf)
-        condition = f"largest {self.metric} of {self.variant} over the seeds ≤ {self.at_most:g}"
+        above, bound = _bound(self)
+        which, sign, extreme = ("smallest", "≥", min) if above else ("largest", "≤", max)
+        condition = f"{which} {self.metric} of {self.variant} over the seeds {sign} {bound:g}"
         if not values:
-            return _judgement(self.sentence, condition, Verdict.UNDECIDED, None, self.at_most, self.metric, note, n=0)
-        largest = max(values)
-        verdict = Verdict.SUPPORTED if largest <= self.at_most else Verdict.REFUTED
-        if math.isinf(largest):  # a target never reached: more than any bound, and no number to show
-            return _judgement(self.sentence, condition, verdict, None, self.at_most, self.metric, note, n=len(values))
+            return _judgement(self.sentence, condition, Verdict.UNDECIDED, None, bound, unit, note, n=0)
+        found = extreme(values)
+        verdict = Verdict.SUPPORTED if (found >= bound if above else found <= bound) else Verdict.REFUTED
+        if math.isinf(max(values)):  # a target never reached: more than any bound, and no number to show
+            return _judgement(self.sentence, condition, verdict, None, bound, unit, note, n=len(values))
         return Judgement(
             claim=self.sentence,
             condition=condition,
             verdict=verdict,
-            value=largest,
+            value=found,
             low=min(values),
-            high=largest,
+            high=max(values),
             n=len(values),
-            bound=self.at_most,
-            unit=metric_of(self.metric).unit,
+            bound=bound,
+            unit=unit,
             note=note,
         )
 
@@ -246,8 +259,9 @@ class Comparison:
         """The variants the claim speaks of."""
         return (self.variant, self.than)
 
-    def judge(self, trials: Trials) -> Judgement:
+    def judge(self, trials: Trials, declared: Declared = NONE_DECLARED) -> Judgement:
         """Set the interval of the paired differences against zero."""
+        unit = metric_of(self.metric, declared).unit
         differences, note = paired_differences(trials, self.metric, self.variant, self.than, scale=self.scale)
         sign = ">" if self.direction == "above" else "<"
         other = f"{self.scale:g} × that of {self.than}" if self.scale != 1 else f"that of {self.than}"
@@ -258,7 +272,7 @@ class Comparison:
             differences,
             0.0,
             above=self.direction == "above",
-            metric=self.metric,
+            unit=unit,
             note=note,
             strict=True,
         )
@@ -292,15 +306,16 @@ class Best:
         """The variants the claim speaks of."""
         return (self.variant, *self.among)
 
-    def judge(self, trials: Trials) -> Judgement:
+    def judge(self, trials: Trials, declared: Declared = NONE_DECLARED) -> Judgement:
         """Judge by the rival that comes closest or is better."""
+        unit = metric_of(self.metric, declared).unit
         condition = f"mean {self.metric} of {self.variant} > that of each of {', '.join(self.among)}, paired by seed"
         samples = [
             (rival, *paired_differences(trials, self.metric, self.variant, rival, scale=1.0)) for rival in self.among
         ]
         if any(len(d) < 2 for _, d, _ in samples):
             rival, differences, note = min(samples, key=lambda s: len(s[1]))
-            return _against(self.sentence, condition, differences, 0.0, above=True, metric=self.metric, note=note)
+            return _against(self.sentence, condition, differences, 0.0, above=True, unit=unit, note=note)
         corrected = 1 - (1 - CONFIDENCE) / len(self.among)
         won = {rival for rival, d, _ in samples if (interval(d).low or 0.0) > 0.0}
         lost = {rival for rival, d, _ in samples if (interval(d, confidence=corrected).high or 0.0) <= 0.0}
@@ -314,7 +329,7 @@ class Best:
         if verdict is Verdict.UNDECIDED:
             confidence = CONFIDENCE if spread.mean > 0 else corrected
             needed = seeds_to_decide(spread.mean, spread.std, confidence=confidence)
-        return _judgement(self.sentence, condition, verdict, spread, 0.0, self.metric, note, needed=needed)
+        return _judgement(self.sentence, condition, verdict, spread, 0.0, unit, note, needed=needed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -347,13 +362,14 @@ class Equivalent:
         """The variants the claim speaks of."""
         return (self.variant, self.like)
 
-    def judge(self, trials: Trials) -> Judgement:
+    def judge(self, trials: Trials, declared: Declared = NONE_DECLARED) -> Judgement:
         """Set the interval of the paired differences against the margin."""
-        margin = _show(self.within, metric_of(self.metric).unit)
+        unit = metric_of(self.metric, declared).unit
+        margin = _show(self.within, unit)
         condition = f"mean {self.metric} of {self.variant} within ±{margin} of that of {self.like}, paired by seed"
         differences, note = paired_differences(trials, self.metric, self.variant, self.like, scale=1.0)
         if not differences:
-            return _judgement(self.sentence, condition, Verdict.UNDECIDED, None, self.within, self.metric, note, n=0)
+            return _judgement(self.sentence, condition, Verdict.UNDECIDED, None, self.within, unit, note, n=0)
         spread = interval(differences)
         needed = None
         if spread.low is None or spread.high is None:
@@ -365,7 +381,20 @@ class Equivalent:
         else:
             verdict = Verdict.UNDECIDED
             needed = seeds_to_decide(abs(abs(spread.mean) - self.within), spread.std)
-        return _judgement(self.sentence, condition, verdict, spread, self.within, self.metric, note, needed=needed)
+        return _judgement(self.sentence, condition, verdict, spread, self.within, unit, note, needed=needed)
+
+
+def _check_one_bound(claim: Threshold | InEverySeed) -> None:
+    if (claim.at_least is None) == (claim.at_most is None):
+        raise UsageError(f"The claim {claim.sentence!r} needs exactly one of at_least and at_most.")
+
+
+def _bound(claim: Threshold | InEverySeed) -> tuple[bool, float]:
+    """Whether a claim bounds its metric from below, and the bound."""
+    if claim.at_least is not None:
+        return True, claim.at_least
+    assert claim.at_most is not None
+    return False, claim.at_most
 
 
 Claim = Threshold | ThresholdOfBest | InEverySeed | Comparison | Best | Equivalent
@@ -420,13 +449,13 @@ def _against(
     bound: float,
     *,
     above: bool,
-    metric: str,
+    unit: str,
     note: str,
     strict: bool = False,
 ) -> Judgement:
     """Judge the mean of ``values`` against a bound; ``strict`` refuses equality."""
     if not values:
-        return _judgement(sentence, condition, Verdict.UNDECIDED, None, bound, metric, note or "no trial has it", n=0)
+        return _judgement(sentence, condition, Verdict.UNDECIDED, None, bound, unit, note or "no trial has it", n=0)
     spread = interval(values)
     needed = None
     if spread.low is None or spread.high is None:
@@ -442,7 +471,7 @@ def _against(
         else:
             verdict = Verdict.UNDECIDED
             needed = seeds_to_decide(spread.mean - bound, spread.std)
-    return _judgement(sentence, condition, verdict, spread, bound, metric, note, needed=needed)
+    return _judgement(sentence, condition, verdict, spread, bound, unit, note, needed=needed)
 
 
 def _judgement(
@@ -451,7 +480,7 @@ def _judgement(
     verdict: Verdict,
     spread: Interval | None,
     bound: float,
-    metric: str,
+    unit: str,
     note: str,
     *,
     needed: int | None = None,
@@ -468,7 +497,7 @@ def _judgement(
         high=spread.high if spread else None,
         n=spread.n if spread else n,
         bound=bound,
-        unit=metric_of(metric).unit,
+        unit=unit,
         seeds_needed=needed,
         note=note,
     )

@@ -7,17 +7,21 @@ from pathlib import Path
 from fortydays.base import files
 
 _PACKAGE = Path(__file__).parent.parent
-_ROOMS = ("base", "inputs", "tasks", "data", "models", "train", "study", "days")
-"""The rooms that numbers can come from; those to their right only look at them."""
+_ROOMS = ("base", "inputs", "tasks", "data", "models", "train", "study", "lessons")
+"""The rooms that the numbers of variants can come from; the others only look at them."""
 
 
-def engine_digest() -> str:
+def engine_digest(*, with_drills: bool = False) -> str:
     """SHA-256 of this program, as far as a study's numbers can come from it: whatever a study imports of it.
+
+    Args:
+        with_drills: whether the study has drills. Those can practise on every room.
 
     Raises:
         StorageError: a file cannot be read.
     """
-    paths = [*_PACKAGE.glob("*.py"), *(path for room in _ROOMS for path in (_PACKAGE / room).rglob("*.py"))]
+    rooms = [_PACKAGE] if with_drills else [_PACKAGE / room for room in _ROOMS]
+    paths = {*_PACKAGE.glob("*.py"), *(path for room in rooms for path in room.rglob("*.py"))}
     found = []
     for path in sorted(paths):
         with files.storage_errors("read", path):

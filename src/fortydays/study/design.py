@@ -1,8 +1,8 @@
 """What a day writes down: a study with its variants, claims, measures and exhibits, as values."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,12 +12,13 @@ from fortydays.base.errors import UsageError, unknown_name
 from fortydays.base.text import shown
 from fortydays.data.arrays import Split
 from fortydays.inputs.input import Input
-from fortydays.study.claims import Claim, Withdrawal
+from fortydays.study.claims import Claim, ThresholdOfBest, Withdrawal
+from fortydays.study.drills import NAME, Drill
 from fortydays.study.features import Features
 from fortydays.study.fields import FieldError, check_fields
 from fortydays.study.runs import variant_folder
 from fortydays.study.search import Search
-from fortydays.tasks.metric import ACCURACY, GAP, LOSS, SPLITS, metric_of
+from fortydays.tasks.metric import ACCURACY, GAP, LOSS, SPLITS, Metric, metric_of
 from fortydays.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 METRICS = (*(metric.of(split).name for split in SPLITS for metric in (ACCURACY, LOSS)), GAP.name)
 """What every trial is measured by."""
-
-_NAME = re.compile(r"[a-z0-9][a-z0-9 .+-]{0,39}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +63,7 @@ class Variant:
                 owner="Variant",
                 hint="Give the function itself, without (): it is called anew for every trial.",
             )
-        if not _NAME.fullmatch(self.name):
+        if not NAME.fullmatch(self.name):
             raise UsageError(
                 f"A variant is named {self.name!r}; expected at most 40 of a-z, 0-9, space and . + -, "
                 "starting with a letter or digit."
@@ -146,14 +145,16 @@ class Exhibit:
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """A dataset, variants, seeds, and the claims made about them.
+    """Variants that train on a dataset, drills, seeds, and the claims made about them.
 
     Attributes:
         title: of the day.
-        dataset: the catalog's name of its dataset.
+        dataset: the catalog's name of its dataset, which variants train on and drills are given. A study of drills may
+            have none.
         variants: the ways compared, in the order of the tables.
+        drills: the procedures carried out, which come after the variants in the tables.
         claims: what is said of them.
-        seeds: of each variant's trials.
+        seeds: of the trials of each variant and each drill.
         targets: validation accuracies; each gives the metrics ``steps_to_T`` and ``seconds_to_T``.
         measures: further numbers.
         exhibits: pictures and tables.
@@ -162,8 +163,9 @@ class Study:
     """
 
     title: str
-    dataset: str
-    variants: tuple[Variant, ...]
+    dataset: str | None = None
+    variants: tuple[Variant, ...] = ()
+    drills: tuple[Drill, ...] = ()
     claims: tuple[Claim, ...]
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     targets: tuple[float, ...] = ()
@@ -177,8 +179,16 @@ class Study:
         for what, found in (("variant", names), ("seed", self.seeds)):
             repeated = sorted({str(x) for x in found if list(found).count(x) > 1})
             if not found or repeated:
-                wrong = f"has a {what} twice: {', '.join(repeated)}" if found else f"has no {what}"
+                nothing = "has no variant and no drill" if what == "variant" else f"has no {what}"
+                wrong = f"has a {what} twice: {', '.join(repeated)}" if found else nothing
                 raise FieldError(f"The study {self.title!r} {wrong}.", field=f"{what}s", owner="Study")
+        if self.variants and self.dataset is None:
+            raise FieldError(
+                f"The study {self.title!r} has variants and no dataset for them to train on.",
+                field="dataset",
+                owner="Study",
+                hint="`forty data` shows what there is.",
+            )
         for target in self.targets:
             if not 0 < target <= 1:
                 raise FieldError(
@@ -187,7 +197,7 @@ class Study:
                     owner="Study",
                     hint="95% is 0.95.",
                 )
-        if len({v.folder for v in self.variants}) < len(names):
+        if len({each.folder for each in self.members}) < len(names):
             raise UsageError(f"The study {self.title!r} has variants whose names differ in spaces and dashes only.")
         for seed in self.seeds:
             if not 0 <= seed < 2**32:
@@ -197,19 +207,31 @@ class Study:
                     owner="Study",
                 )
         mentioned = [(v, f"the claim {shown(c.sentence)}") for c in self.claims for v in c.variants]
-        mentioned += [(v, f"the measure {shown(m.name)}") for m in self.measures for v in m.variants]
-        mentioned += [(e.variant, "an exhibit") for e in self.exhibits]
         for name, by in mentioned:
             if name not in names:
                 raise unknown_name("variant", name, names, about=by)
+        # Both take a trained model, which a drill does not give.
+        trained = [(v, f"the measure {shown(m.name)}") for m in self.measures for v in m.variants]
+        trained += [(e.variant, "an exhibit") for e in self.exhibits]
+        for name, by in trained:
+            if name not in (variants := [v.name for v in self.variants]):
+                raise unknown_name("variant", name, variants, about=by)
+        for drill in self.drills:
+            for metric in drill.measured:
+                if metric != metric_of(metric.name, self.declared):
+                    raise UsageError(f"The study {self.title!r} has two metrics with the name {metric.name!r}.")
         for claim in self.claims:
-            measured = (m.name for m in self.measures if set(claim.variants) <= set(m.variants))
-            known = (*METRICS, *(name(t) for t in self.targets for name in (steps_metric, seconds_metric)), *measured)
+            known = self._measured_of(claim.variants)
             if claim.metric not in known:
                 raise unknown_name("metric", claim.metric, known, about=f"the claim {shown(claim.sentence)}")
+            if isinstance(claim, ThresholdOfBest) and not set(claim.among) <= {v.name for v in self.variants}:
+                raise UsageError(
+                    f"The claim {shown(claim.sentence)} chooses among drills; expected variants: the choice is made "
+                    "by the validation accuracy."
+                )
             for name in ("at_least", "at_most", "within"):
                 bound = getattr(claim, name, None)
-                if bound is not None and metric_of(claim.metric).unit == "share" and abs(bound) > 1:
+                if bound is not None and metric_of(claim.metric, self.declared).unit == "share" and abs(bound) > 1:
                     raise FieldError(
                         f"The claim {shown(claim.sentence)} has {name}={bound}; {claim.metric} is a share of 1.",
                         field=name,
@@ -229,10 +251,34 @@ class Study:
             both = ", ".join(map(str, sorted(tuning & set(self.seeds))))
             raise UsageError(f"The study {self.title!r} chooses settings with seeds it also reports: {both}.")
 
+    def _measured_of(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The metrics that all of some variants and drills are measured by."""
+        targets = (name(t) for t in self.targets for name in (steps_metric, seconds_metric))
+        of_variants = (*METRICS, *targets)
+        found = {
+            v.name: [*of_variants, *(m.name for m in self.measures if v.name in m.variants)] for v in self.variants
+        }
+        found |= {drill.name: [metric.name for metric in drill.measured] for drill in self.drills}
+        first, *others = (found[name] for name in names)
+        return tuple(metric for metric in first if all(metric in other for other in others))
+
+    @property
+    def members(self) -> "tuple[Variant | Drill, ...]":
+        """The variants and then the drills, in order."""
+        return (*self.variants, *self.drills)
+
     @property
     def names(self) -> tuple[str, ...]:
-        """The variants' names, in order."""
-        return tuple(v.name for v in self.variants)
+        """The names of the variants and then of the drills, in order."""
+        return tuple(each.name for each in self.members)
+
+    @cached_property
+    def declared(self) -> Mapping[str, Metric]:
+        """The metrics that drills declare, by name, as far as variants have none of that name."""
+        of_variants = {*METRICS, *(measure.name for measure in self.measures)} if self.variants else set()
+        metrics = [metric for drill in self.drills for metric in drill.measured]
+        # Of two with one name the first counts; a study with such is refused.
+        return {metric.name: metric for metric in reversed(metrics) if metric.name not in of_variants}
 
     @property
     def standing(self) -> tuple[Claim, ...]:
@@ -244,17 +290,24 @@ class Study:
         """The claims that are withdrawn, with the reasons."""
         return tuple(Withdrawal(claim=sentence, reason=reason) for sentence, reason in self.withdrawn.items())
 
-    def select(self, only: tuple[str, ...]) -> tuple[Variant, ...]:
-        """The variants named by ``only`` (variants or groups), in the study's order; all where it is empty.
+    def select(self, only: tuple[str, ...]) -> tuple[tuple[Variant, ...], tuple[Drill, ...]]:
+        """The variants and the drills named by ``only``, in the study's order; all where it is empty.
+
+        Args:
+            only: names of variants, of drills or of groups.
 
         Raises:
-            UsageError: a name is neither a variant nor a group.
+            UsageError: there is nothing of a name.
         """
-        groups = tuple(dict.fromkeys(v.group for v in self.variants if v.group))
+        groups = tuple(dict.fromkeys(each.group for each in self.members if each.group))
         for name in only:
             if name not in self.names and name not in groups:
                 raise unknown_name("variant", name, (*self.names, *groups))
-        return tuple(v for v in self.variants if not only or v.name in only or v.group in only)
+
+        def asked(each: Variant | Drill) -> bool:
+            return not only or each.name in only or each.group in only
+
+        return tuple(filter(asked, self.variants)), tuple(filter(asked, self.drills))
 
 
 def steps_metric(target: float) -> str:

@@ -17,6 +17,7 @@ from fortydays.study.renewal import Renewal
 from fortydays.study.vocabulary import (
     AGAIN_OR_COMPARED,
     ALL_COLUMNS_OR_NONE,
+    DECLARED,
     FINISHED_OR_FAILED,
     FIRST_FIELDS,
     JUDGED,
@@ -38,6 +39,7 @@ from fortydays.study.vocabulary import (
     Setting,
     Versions,
 )
+from fortydays.tasks.metric import Metric
 from fortydays.train.recipe import Recipe
 
 
@@ -198,16 +200,31 @@ class Detail:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
-    """One trained variant and seed.
+class DrillDetail:
+    """A procedure that was carried out once for each seed.
 
     Attributes:
-        variant: which variant.
+        description: what is different about it.
+        group: drills of one group are shown together.
+        metrics: what each of its trials gives.
+    """
+
+    description: str
+    group: str
+    metrics: Annotated[tuple[Annotated[Metric, DECLARED], ...], Says({"minItems": 1, "maxItems": 100})]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One trained variant and seed, or a drill that was carried out with one.
+
+    Attributes:
+        variant: which variant or drill.
         seed: which seed.
         status: whether it came to its end.
         error: why it failed; of a finished trial, which of the study's own measures did.
         metrics: its numbers by name; null is a target never reached.
-        train_seconds: duration of training.
+        train_seconds: duration of training, or of the drill.
         compile_seconds: duration of building and compiling.
         epochs: epochs trained.
         best_epoch: the epoch whose weights were kept.
@@ -290,7 +307,7 @@ class Facts:
         title: for people.
         created: when the run ended, ISO 8601.
         run_id: the run's name.
-        dataset: what was trained on.
+        dataset: what was trained on; null where the study has none, as its drills need none.
         seeds: of the trials.
         packages: versions of the libraries.
         threads: how many threads computed.
@@ -306,7 +323,7 @@ class Facts:
     title: str
     created: Annotated[str, Says({"pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$"})]
     run_id: Name
-    dataset: DatasetFacts
+    dataset: DatasetFacts | None
     seeds: Seeds
     packages: Versions
     threads: Count
@@ -328,7 +345,7 @@ class Evidence(Facts):
         request: what was asked for.
         code: what computed it.
         machine: where.
-        details: variant to what it is.
+        details: variant or drill to what it is.
         trials: all that were trained, those that failed too.
         variants: variant to metric to its mean over the finished trials.
         seconds: what the run took.
@@ -339,7 +356,7 @@ class Evidence(Facts):
     request: Request
     code: Code
     machine: UsedMachine
-    details: Annotated[Mapping[str, Detail], Says({"minProperties": 1, "maxProperties": MOST_VARIANTS})]
+    details: Annotated[Mapping[str, Detail | DrillDetail], Says({"minProperties": 1, "maxProperties": MOST_VARIANTS})]
     trials: Annotated[tuple[Annotated[Trial, FINISHED_OR_FAILED], ...], Says({"minItems": 1, "maxItems": MOST_TRIALS})]
     variants: Mapping[str, Mapping[str, Mean]]
     seconds: Durations

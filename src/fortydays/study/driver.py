@@ -16,6 +16,7 @@ from fortydays.base.errors import StorageError
 from fortydays.base.progress import Progress
 from fortydays.study.assembly import Chosen
 from fortydays.study.design import Variant
+from fortydays.study.drills import Drill
 from fortydays.study.executor import Callbacks, Executor
 from fortydays.study.plan import Plan
 from fortydays.study.runs import RunFolder, TrialFolder
@@ -73,10 +74,16 @@ class Driver:
             StorageError: the run's folder cannot be written.
             FortydaysError: what the executor raises.
         """
-        self._progress.start(STUDY_TASK, total=float(self._steps.total), unit="steps")
+        self._progress.start(
+            STUDY_TASK, total=float(self._steps.total), unit="steps" if self._plan.variants else "drills"
+        )
         for variant in self._plan.variants:
             self._specs.extend(self._first_of(variant))
-        callbacks = Callbacks(started=self._started, report=self._report, resume=self._resume, keep=self._keep)
+        for drill in self._plan.drills:
+            self._specs.extend(self._missing(drill, None))
+        callbacks = Callbacks(
+            started=self._started, report=self._report, resume=self._resume, keep=self._keep, doing=self._doing
+        )
         try:
             with closing(executor.map(self._specs, callbacks)) as outcomes:
                 for outcome in outcomes:
@@ -85,7 +92,7 @@ class Driver:
             for spec in self._steps.running:
                 self._progress.finish(self._task(spec), note="stopped")
         self._progress.finish(STUDY_TASK)
-        return [self._results[variant.name, seed] for variant in self._plan.variants for seed in self._plan.seeds]
+        return [self._results[trial] for trial in self._plan.trials]
 
     # ------------------------------------------------------------------------------------- what is still to be done
 
@@ -94,13 +101,13 @@ class Driver:
         search = variant.search
         if search is None:
             self.chosen[variant.name] = variant.recipe, None
-            return self._trials_of(variant)
+            return self._missing(variant, variant.recipe)
         self._tries[variant.name] = kept = self._read_tries(self._tries_of(variant))
         missing = []
         for value in search.values:
             for seed in search.seeds:
                 if (value, seed) in kept:
-                    self._steps.ended(variant, variant.recipe)
+                    self._steps.ended(variant.name, variant.recipe)
                 else:
                     recipe = variant.recipe.replace(**{search.field: value})
                     missing.append(self._plan.spec(variant.name, seed, recipe, validation_only=True))
@@ -116,30 +123,29 @@ class Driver:
         if not outcome["tries"]:
             self._progress.warn(f"{variant.name}: every {search.field} that was tried failed.")
         self.chosen[variant.name] = variant.recipe.replace(**{search.field: outcome["chosen"]}), outcome
-        return self._trials_of(variant)
+        return self._missing(variant, self.chosen[variant.name][0])
 
-    def _trials_of(self, variant: Variant) -> list[TrialSpec]:
-        """The trials of a variant that are not kept."""
-        recipe, _ = self.chosen[variant.name]
+    def _missing(self, each: Variant | Drill, recipe: Recipe | None) -> list[TrialSpec]:
+        """The trials of a variant with a recipe, or of a drill without one, that are not kept."""
         missing = []
         for seed in self._plan.seeds:
-            result = self._read_result(self._run.trial_of(variant.name, seed))
+            result = self._read_result(self._run.trial_of(each.name, seed), weights=recipe is not None)
             if result is None:
-                missing.append(self._plan.spec(variant.name, seed, recipe))
+                missing.append(self._plan.spec(each.name, seed, recipe))
             else:
-                self._trial_ended(variant, recipe, seed, result)
+                self._trial_ended(each.name, recipe, seed, result)
         return missing
 
-    def _trial_ended(self, variant: Variant, recipe: Recipe, seed: int, result: dict[str, Any]) -> None:
-        self._results[variant.name, seed] = result
-        self._steps.ended(variant, recipe)
+    def _trial_ended(self, name: str, recipe: Recipe | None, seed: int, result: dict[str, Any]) -> None:
+        self._results[name, seed] = result
+        self._steps.ended(name, recipe)
         if self._listener:
             self._listener.trial_ended(self._run)
 
     # --------------------------------------------------------------------------------------- what an executor tells
 
     def _started(self, spec: TrialSpec, steps: int) -> None:
-        self._progress.start(self._task(spec), total=float(steps), unit="steps")
+        self._progress.start(self._task(spec), total=float(steps), unit="steps" if spec.recipe else "drill")
         self._steps.running[spec] = 0
 
     def _report(self, spec: TrialSpec, done: int, total: int, loss: float, accuracy: float) -> None:  # noqa: ARG002
@@ -147,6 +153,9 @@ class Driver:
         self._progress.advance(self._task(spec), done=float(done), note=note)
         self._steps.running[spec] = done
         self._steps.tell()
+
+    def _doing(self, spec: TrialSpec, text: str) -> None:
+        self._progress.advance(self._task(spec), done=0.0, note=text)
 
     def _keep(self, spec: TrialSpec, state: Checkpoint) -> None:
         path = self._run.trial_of(spec.variant, spec.seed).checkpoint
@@ -165,20 +174,19 @@ class Driver:
 
     def _take(self, outcome: TrialOutcome) -> None:
         """Keep an outcome."""
-        spec, variant = outcome.spec, self._variants[outcome.spec.variant]
+        spec = outcome.spec
         self.compile_seconds += outcome.compile_seconds
         failed = outcome.result["status"] == "failed"
-        kind = "validation" if spec.validation_only else "test"
-        note = "failed" if failed else f"{kind} accuracy {100 * outcome.result['metrics'][f'{kind}_accuracy']:.2f}%"
+        note = "failed" if failed else _in_words(outcome)
         if failed and not spec.validation_only:
             self._progress.warn(f"{self._task(spec)} failed: {outcome.result['error']} {outcome.hint}")
         self._progress.finish(self._task(spec), note=note)
         del self._steps.running[spec]
         if spec.validation_only:
-            self._keep_try(outcome, variant)
+            self._keep_try(outcome, self._variants[spec.variant])
             return
         folder = self._run.trial_of(spec.variant, spec.seed)
-        if not failed:
+        if not failed and spec.recipe is not None:
             if outcome.result["error"]:
                 said = outcome.result["error"]
                 self._progress.warn(f"{self._task(spec)}: {said} The trial and its weights are kept: {folder.path}")
@@ -186,7 +194,7 @@ class Driver:
             save_arrays(folder.predictions, [outcome.measured.probabilities])
         files.write_json(folder.result, outcome.result)
         files.remove(folder.checkpoint)
-        self._trial_ended(variant, spec.recipe, spec.seed, outcome.result)
+        self._trial_ended(spec.variant, spec.recipe, spec.seed, outcome.result)
 
     def _keep_try(self, outcome: TrialOutcome, variant: Variant) -> None:
         spec, search = outcome.spec, variant.search
@@ -194,14 +202,14 @@ class Driver:
         kept = self._tries[variant.name]
         kept[getattr(spec.recipe, search.field), spec.seed] = outcome.result["metrics"].get("validation_accuracy")
         files.write_json(self._tries_of(variant), {"tries": [_as_try(place, kept[place]) for place in kept]})
-        self._steps.ended(variant, variant.recipe)
+        self._steps.ended(variant.name, variant.recipe)
         # Before those of other variants: this one is compiled.
         self._specs.extendleft(reversed(self._after_tries(variant, search)))
 
     def _task(self, spec: TrialSpec) -> str:
         """What the progress of one trial or try is called."""
-        search = self._variants[spec.variant].search
-        if not (spec.validation_only and search):
+        search = self._variants[spec.variant].search if spec.validation_only else None
+        if search is None:
             return f"{spec.variant}, seed {spec.seed}"
         value = getattr(spec.recipe, search.field)
         shown = f"{value:g}" if isinstance(value, float) else value
@@ -212,12 +220,12 @@ class Driver:
     def _tries_of(self, variant: Variant) -> Path:
         return self._run.path / "searches" / f"{variant.folder}.json"
 
-    def _read_result(self, folder: TrialFolder) -> dict[str, Any] | None:
+    def _read_result(self, folder: TrialFolder, *, weights: bool) -> dict[str, Any] | None:
         if not folder.result.exists():
             return None
         try:
             result = files.read_json(folder.result)
-            if result["status"] == "finished":
+            if result["status"] == "finished" and weights:
                 found = digest_of_arrays(load_arrays(folder.weights))
                 if found != result["weights_digest"]:
                     raise StorageError(f"{folder.weights} is damaged: its digest is not the recorded one.")
@@ -226,7 +234,9 @@ class Driver:
         except (StorageError, KeyError) as error:
             aside = files.set_aside(folder.path)
             message = error.message if isinstance(error, StorageError) else f"{folder.result} is damaged."
-            self._progress.warn(f"{message} The trial is kept as {aside.name} and trained again.")
+            self._progress.warn(
+                f"{message} The trial is kept as {aside.name} and {'trained' if weights else 'carried out'} again."
+            )
             return None
         return result
 
@@ -245,33 +255,45 @@ class Driver:
             return {}
 
 
+def _in_words(outcome: TrialOutcome) -> str:
+    """What a trial that came to its end has given, as its progress tells it."""
+    metrics = outcome.result["metrics"]
+    if outcome.spec.recipe is None:
+        return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in metrics.items())
+    kind = "validation" if outcome.spec.validation_only else "test"
+    return f"{kind} accuracy {100 * metrics[f'{kind}_accuracy']:.2f}%"
+
+
 def _as_try(place: tuple[Any, int], accuracy: float | None) -> dict[str, Any]:
     return {"value": place[0], "seed": place[1], "validation_accuracy": accuracy}
 
 
 class _Steps:
-    """Tells the progress of the whole study in steps, over all its trials and tries."""
+    """Tells the progress of the whole study in steps, over all its trials and tries. A drill is one step."""
 
     def __init__(self, plan: Plan, progress: Progress) -> None:
         self._progress = progress
-        self._labels = np.asarray(plan.dataset.training.train.labels)
+        self._labels = np.asarray(plan.dataset.training.train.labels if plan.dataset else [])
+        self._examples = {variant.name: variant.examples for variant in plan.variants}
         self._done = 0
         self.running: dict[TrialSpec, int] = {}
-        self.total = 0
+        self.total = len(plan.drills) * len(plan.seeds)
         for variant in plan.variants:
             tries = len(variant.search.values) * len(variant.search.seeds) if variant.search else 0
-            self.total += (tries + len(plan.seeds)) * self.of(variant, variant.recipe)
+            self.total += (tries + len(plan.seeds)) * self.of(variant.name, variant.recipe)
 
-    def of(self, variant: Variant, recipe: Recipe) -> int:
+    def of(self, name: str, recipe: Recipe | None) -> int:
         """Steps of one trial, if it trains all its epochs."""
+        if recipe is None:
+            return 1
         examples = len(self._labels)
-        if variant.examples is not None:
-            examples = int(np.minimum(np.bincount(self._labels), variant.examples).sum())
+        if (of_each := self._examples[name]) is not None:
+            examples = int(np.minimum(np.bincount(self._labels), of_each).sum())
         return recipe.epochs * max(1, examples // recipe.batch_size)
 
-    def ended(self, variant: Variant, recipe: Recipe) -> None:
+    def ended(self, name: str, recipe: Recipe | None) -> None:
         """A trial is over; steps that early stopping saved count as done."""
-        self._done += self.of(variant, recipe)
+        self._done += self.of(name, recipe)
         self.tell()
 
     def tell(self) -> None:

@@ -12,7 +12,7 @@ from fortydays.base import files
 from fortydays.base.errors import FortydaysError, StorageError, UsageError
 from fortydays.base.privacy import share
 from fortydays.base.text import counted
-from fortydays.study.claims import Claim, Judgement, Trials, Verdict
+from fortydays.study.claims import NONE_DECLARED, Claim, Declared, Judgement, Trials, Verdict
 from fortydays.study.statistics import interval
 from fortydays.tasks.metric import metric_of
 
@@ -40,7 +40,9 @@ def summarize(trials: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[s
         if trial["status"] != "finished":
             continue
         of_variant = values.setdefault(trial["variant"], {})
-        numbers = {**trial["metrics"], "train_seconds": trial["train_seconds"], "epochs": trial["epochs"]}
+        numbers = {**trial["metrics"], "train_seconds": trial["train_seconds"]}
+        if trial["epochs"]:  # a drill has none
+            numbers["epochs"] = trial["epochs"]
         for metric, value in numbers.items():
             of_variant.setdefault(metric, []).append(value)
     return {
@@ -84,8 +86,9 @@ def best_trial(trials: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     Every choice of one trial is made here: the model that a run keeps, exhibits, registered models. The highest
     validation accuracy decides. Of equal accuracies, which a small split often gives, the smaller validation loss
     decides, because it says more of the same images than their count. Of equal losses, the first trial is taken.
+    Trials of drills give no model and are left out.
     """
-    finished = [t for t in trials if t["status"] == "finished"]
+    finished = [t for t in trials if t["status"] == "finished" and t["weights_digest"]]
 
     def goodness(trial: Mapping[str, Any]) -> tuple[float, float]:
         return trial["metrics"]["validation_accuracy"], -trial["metrics"]["validation_loss"]
@@ -93,7 +96,9 @@ def best_trial(trials: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     return max(finished, key=goodness, default=None)
 
 
-def judge(claims: Sequence[Claim], trials: Sequence[Mapping[str, Any]]) -> list[Judgement]:
+def judge(
+    claims: Sequence[Claim], trials: Sequence[Mapping[str, Any]], declared: Declared = NONE_DECLARED
+) -> list[Judgement]:
     """The verdict on each claim.
 
     A trial that failed is an outcome of its variant too. Judging the survivors alone would flatter a variant that
@@ -102,7 +107,7 @@ def judge(claims: Sequence[Claim], trials: Sequence[Mapping[str, Any]]) -> list[
     metrics = by_variant_and_seed(trials)
     judged = []
     for claim in claims:
-        judgement = claim.judge(metrics)
+        judgement = claim.judge(metrics, declared)
         of_claim = [t for t in trials if t["variant"] in claim.variants]
         # A trial that failed has no numbers; one of which a measure failed lacks this measure's.
         failed = sum(claim.metric not in t["metrics"] for t in of_claim)
@@ -121,20 +126,25 @@ def judge(claims: Sequence[Claim], trials: Sequence[Mapping[str, Any]]) -> list[
 def judgements(study: "Study", trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What evidence says of a study's claims: the verdicts under ``claims``, and what is ``withdrawn``."""
     return {
-        "claims": [judgement.as_dict() for judgement in judge(study.standing, trials)],
+        "claims": [judgement.as_dict() for judgement in judge(study.standing, trials, study.declared)],
         "withdrawn": [dataclasses.asdict(withdrawal) for withdrawal in study.withdrawals],
     }
 
 
-def results_digest(trials: Sequence[Mapping[str, Any]]) -> str:
-    """SHA-256 of everything the trials gave except times, which differ from run to run: equal digests, equal bits."""
+def results_digest(trials: Sequence[Mapping[str, Any]], declared: Declared = NONE_DECLARED) -> str:
+    """SHA-256 of everything the trials gave except times, which differ from run to run: equal digests, equal bits.
+
+    Args:
+        trials: of some evidence.
+        declared: by name, the metrics that its drills declare; those that are not exact are left out.
+    """
     return files.sha256_of_json(
         [
             {
                 "variant": t["variant"],
                 "seed": t["seed"],
                 "status": t["status"],
-                "metrics": {name: v for name, v in t["metrics"].items() if metric_of(name).exact},
+                "metrics": {name: v for name, v in t["metrics"].items() if metric_of(name, declared).exact},
                 "weights_digest": t["weights_digest"],
                 "history": {name: v for name, v in t["history"].items() if name != "seconds"},
             }

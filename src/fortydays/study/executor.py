@@ -15,12 +15,14 @@ from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
 from fortydays.base.text import counted
 from fortydays.data.arrays import Dataset
+from fortydays.study.bench import carry_out
 from fortydays.study.design import Study
 from fortydays.study.features import Features, Given, given
 from fortydays.study.trial import Measured, TrialOutcome, TrialSpec, failed_trial, run_trial, run_try
 from fortydays.train import backends
 from fortydays.train.backends import DeviceSplit
 from fortydays.train.checkpoint import Checkpoint
+from fortydays.train.recipe import Recipe
 from fortydays.train.trainer import FREE_FIELDS, Trainer
 
 
@@ -33,16 +35,18 @@ class Callbacks:
         resume: gives the state from which a trial goes on, or None. It is not asked for a try.
         keep: is given the state of a trial after each epoch.
         report: is told after each chunk of steps: steps done, steps in all, loss, accuracy.
+        doing: is told what a drill does now.
     """
 
     started: Callable[[TrialSpec, int], None]
     report: Callable[[TrialSpec, int, int, float, float], None]
     resume: Callable[[TrialSpec], Checkpoint | None] = lambda spec: None  # noqa: ARG005
     keep: Callable[[TrialSpec, Checkpoint], None] = lambda spec, state: None  # noqa: ARG005
+    doing: Callable[[TrialSpec, str], None] = lambda spec, text: None  # noqa: ARG005
 
 
 class Executor(Protocol):
-    """Trains what is asked for, here or elsewhere."""
+    """Trains what is asked for, and carries out drills, here or elsewhere."""
 
     def map(self, specs: deque[TrialSpec], callbacks: Callbacks) -> Generator[TrialOutcome, None, None]:
         """The outcomes of specs, in the order of completion: the driver keeps each trial as soon as it has ended.
@@ -59,51 +63,68 @@ class Executor(Protocol):
 
 
 class InProcess:
-    """Trains one spec after another in this process, where Keras is loaded.
+    """Trains one spec after another in this process, where Keras is loaded. Drills do not need it.
 
     Specs of one variant that stand beside each other share one compiled program; variants beside each other that learn
     from the same images share those on the device.
 
     Args:
         study: that the specs are of.
-        dataset: the study's.
+        dataset: the study's, or None where it has none.
         settings: the workspace, and threads.
         progress: told of the work.
     """
 
-    def __init__(self, *, study: Study, dataset: Dataset, settings: Settings, progress: Progress) -> None:
+    def __init__(self, *, study: Study, dataset: Dataset | None, settings: Settings, progress: Progress) -> None:
         self._variants = {variant.name: variant for variant in study.variants}
+        self._drills = {drill.name: drill for drill in study.drills}
         self._study, self._dataset, self._settings, self._progress = study, dataset, settings, progress
         self._ready: _Ready | None = None
         self._shared: tuple[tuple[Features | None, int | None], DeviceSplit] | None = None
-        self._machine = this_machine()
+        self._machine = this_machine(computing=bool(study.variants))
 
     def map(self, specs: deque[TrialSpec], callbacks: Callbacks) -> Generator[TrialOutcome, None, None]:
         """See :class:`Executor`."""
         while specs:
-            yield self._outcome(specs.popleft(), callbacks)
+            spec = specs.popleft()
+            yield (
+                self._carried_out(spec, callbacks)
+                if spec.recipe is None
+                else self._outcome(spec, spec.recipe, callbacks)
+            )
 
-    def _outcome(self, spec: TrialSpec, callbacks: Callbacks) -> TrialOutcome:
-        compile_seconds = self._prepare(spec)
+    def _carried_out(self, spec: TrialSpec, callbacks: Callbacks) -> TrialOutcome:
+        callbacks.started(spec, 1)
+        result = carry_out(
+            self._drills[spec.variant],
+            seed=spec.seed,
+            settings=self._settings,
+            say=lambda text: callbacks.doing(spec, text),
+            dataset=self._dataset,
+        )
+        return TrialOutcome(spec=spec, measured=Measured(result={**result, "machine": self._machine}))
+
+    def _outcome(self, spec: TrialSpec, recipe: Recipe, callbacks: Callbacks) -> TrialOutcome:
+        compile_seconds = self._prepare(spec, recipe)
         assert self._ready is not None
-        callbacks.started(spec, spec.recipe.epochs * self._ready.trainer.steps_per_epoch)
+        callbacks.started(spec, recipe.epochs * self._ready.trainer.steps_per_epoch)
         hint = ""
         try:
-            measured = self._measured(spec, self._ready, callbacks)
+            measured = self._measured(spec, recipe, self._ready, callbacks)
         except TrainingFailedError as error:
             measured = Measured(result=failed_trial(variant=spec.variant, seed=spec.seed, error=error))
             hint = error.hint
         measured.result["machine"] = self._machine
         return TrialOutcome(spec=spec, measured=measured, hint=hint, compile_seconds=compile_seconds)
 
-    def _measured(self, spec: TrialSpec, ready: "_Ready", callbacks: Callbacks) -> Measured:
+    def _measured(self, spec: TrialSpec, recipe: Recipe, ready: "_Ready", callbacks: Callbacks) -> Measured:
         def report(done: int, total: int, loss: float, accuracy: float) -> None:
             callbacks.report(spec, done, total, loss, accuracy)
 
         of_trial: dict[str, Any] = {
             "variant": spec.variant,
             "seed": spec.seed,
-            "recipe": spec.recipe,
+            "recipe": recipe,
             "trainer": ready.trainer,
             "report": report,
         }
@@ -117,14 +138,15 @@ class InProcess:
             keep=lambda state: callbacks.keep(spec, state),
         )
 
-    def _prepare(self, spec: TrialSpec) -> float:
+    def _prepare(self, spec: TrialSpec, recipe: Recipe) -> float:
         """Have a spec's program compiled; the seconds that took, 0 where the spec before has the same program."""
-        compiled = {name: value for name, value in spec.recipe.as_dict().items() if name not in FREE_FIELDS}
+        compiled = {name: value for name, value in recipe.as_dict().items() if name not in FREE_FIELDS}
         key = (spec.variant, spec.engine, spec.bfloat16_is_fast, compiled)
         if self._ready is not None and self._ready.key == key:
             return 0.0
         self._ready = None  # its memory is needed
         variant = self._variants[spec.variant]
+        assert self._dataset is not None  # a study with variants has one
         found = given(
             self._dataset,
             variant.model,
@@ -140,7 +162,7 @@ class InProcess:
             self._shared = (learned_from, backends.backend().on_device(found.dataset.training.train))
         trainer = Trainer(
             builder=found.builder,
-            recipe=spec.recipe,
+            recipe=recipe,
             data=found.dataset.training,
             bfloat16_is_fast=spec.bfloat16_is_fast,
             device_train=self._shared[1],
@@ -164,8 +186,18 @@ class _Ready:
     trainer: Trainer
 
 
-def this_machine() -> str:
-    """The machine that this process computes on, in a few words: processor, accelerator, cores, system."""
+def this_machine(*, computing: bool = True) -> str:
+    """The machine that this process computes on, in a few words: processor, accelerator, cores, system.
+
+    Args:
+        computing: whether the backend computes here. Without it the backend, which takes long to load, is not asked
+            for an accelerator.
+    """
     machine = describe_machine()
-    words = (machine.cpu_model, backends.backend().accelerator(), counted(machine.cores, "core"), machine.system)
+    words = (
+        machine.cpu_model,
+        backends.backend().accelerator() if computing else None,
+        counted(machine.cores, "core"),
+        machine.system,
+    )
     return ", ".join(word for word in words if word)

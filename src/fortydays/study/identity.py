@@ -175,6 +175,8 @@ def identity_of_study(
     """
     import keras
 
+    if study.dataset is None:
+        return {**_made_with(), "seed": seed, "variants": {}}
     dataset = library.load(study.dataset, settings, progress)
     task = f"What {len(study.variants)} variants compute"
     progress.start(task, total=float(len(study.variants)), unit="variants")
@@ -216,6 +218,8 @@ def changes(
         NotComparableError: the evidence has no identity, or one of another backend or version.
         DataError: the dataset, or the weights of a backbone, cannot be had.
     """
+    if not study.variants:
+        return []
     recorded = evidence.get("identity")
     if not recorded:
         raise NotComparableError(

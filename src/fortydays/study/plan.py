@@ -20,6 +20,7 @@ from fortydays.data.arrays import Dataset
 from fortydays.study import evidence as documents
 from fortydays.study.code import engine_digest, study_digest
 from fortydays.study.design import Study, Variant
+from fortydays.study.drills import Drill
 from fortydays.study.features import Features, runtime
 from fortydays.study.trial import ENGINES, TrialSpec
 from fortydays.train import backends
@@ -49,8 +50,9 @@ class Request:
     """What is asked of a study.
 
     Attributes:
-        seeds: how many trials of each variant, or None for the study's own seeds. More than it has are counted on.
-        only: variants or groups; empty for all.
+        seeds: how many trials of each variant and drill, or None for the study's own seeds. More than it has are
+            counted on.
+        only: variants, drills or groups; empty for all.
         settings: ``FIELD=VALUE`` for every variant's recipe.
         engine: one of :data:`ENGINES`.
         command: as it was typed, for the run to tell how it goes on; no part of what the run is.
@@ -85,8 +87,9 @@ class Plan:
         source: the study.
         request: what is asked of it.
         variants: those that are asked for, with the reader's settings.
-        seeds: of each variant's trials.
-        dataset: the study's.
+        drills: those that are asked for.
+        seeds: of the trials of each variant and drill.
+        dataset: the study's, or None where it has none.
         settings: where state lives, and threads.
         machine: this one.
         identity: by name, everything that the run's numbers are a function of, as JSON values.
@@ -95,8 +98,9 @@ class Plan:
     source: StudySource
     request: Request
     variants: tuple[Variant, ...]
+    drills: tuple[Drill, ...]
     seeds: tuple[int, ...]
-    dataset: Dataset
+    dataset: Dataset | None
     settings: Settings
     machine: Machine
     identity: dict[str, Any]
@@ -112,8 +116,16 @@ class Plan:
         }
 
     @property
+    def trials(self) -> list[tuple[str, int]]:
+        """The variant or drill and the seed of each trial, in the order of the evidence."""
+        names = [*(variant.name for variant in self.variants), *(drill.name for drill in self.drills)]
+        return [(name, seed) for name in names for seed in self.seeds]
+
+    @property
     def bfloat16_is_fast(self) -> bool:
         """Whether the precision "auto" may be bfloat16 in this run."""
+        if not self.variants:  # asking loads the backend
+            return False
         return backends.backend().bfloat16_is_fast(on_processor=self.machine.bfloat16_is_fast)
 
     @property
@@ -137,8 +149,8 @@ class Plan:
             "backend": self.identity["backend"],
         }
 
-    def spec(self, variant: str, seed: int, recipe: Recipe, *, validation_only: bool = False) -> TrialSpec:
-        """The spec of one trial of this run, or of one try of a search."""
+    def spec(self, variant: str, seed: int, recipe: Recipe | None, *, validation_only: bool = False) -> TrialSpec:
+        """The spec of one trial of this run, of one try of a search, or, without a recipe, of a drill."""
         return TrialSpec(
             variant=variant, seed=seed, recipe=recipe, validation_only=validation_only, **self._of_every_spec
         )
@@ -149,8 +161,8 @@ class Plan:
         ground = {name: value for name, value in self.identity.items() if name not in ("recipes", "searches")}
         return {
             **({"day": self.source.day} if self.source.day is not None else file),
-            "dataset": self.source.study.dataset,
-            "dataset_digest": self.dataset.digest,
+            "dataset": self.source.study.dataset or "",
+            "dataset_digest": self.dataset.digest if self.dataset else "",
             "backend": self.identity["backend"],
             "threads": self.settings.threads,
             "bfloat16_is_fast": self.bfloat16_is_fast,
@@ -172,27 +184,36 @@ def make_plan(
         dataset: the study's, where it is loaded already.
 
     Raises:
-        UsageError: an unknown variant, or a setting that does not fit.
+        UsageError: an unknown variant or drill, a setting that does not fit, or one for a drill.
         DataError: the dataset cannot be had.
     """
     study = source.study
-    variants = tuple(_with_settings(variant, request.settings) for variant in study.select(request.only))
-    dataset = dataset or library.load(study.dataset, settings, progress)
+    variants, drills = study.select(request.only)
+    if drills and request.settings:
+        raise UsageError(
+            f"--set {request.settings[0]} sets a field of recipes, and the drill {drills[0].name!r} has no recipe.",
+            hint="Name the variants that are meant with --only." if study.variants else "Leave --set away.",
+        )
+    variants = tuple(_with_settings(variant, request.settings) for variant in variants)
+    if dataset is None and study.dataset is not None:
+        dataset = library.load(study.dataset, settings, progress)
     machine = describe_machine()
     revision()  # as it is now, when the code has just been loaded; looked up once for a process
     identity = {
         "study": study_digest(source.path),
-        "engine": engine_digest(),
-        "dataset": dataset.digest,
-        "split_version": dataset.split_version,
+        "engine": engine_digest(with_drills=bool(drills)),
+        "dataset": dataset.digest if dataset else None,
+        "split_version": dataset.split_version if dataset else None,
         "recipes": {v.name: v.recipe.as_dict() for v in variants},
         "searches": {v.name: v.search.as_dict() if v.search else None for v in variants},
+        "drills": [drill.name for drill in drills],
         "features": {v.name: {**v.features.as_dict(), "onnxruntime": runtime()} for v in variants if v.features},
         "examples": {v.name: v.examples for v in variants if v.examples is not None},
         "packages": documents.package_versions(backends.backend().PACKAGES),
         "threads": settings.threads,
         "backend": backends.wanted(),
-        "accelerator": backends.backend().accelerator(),
+        # Asking loads the backend, which drills need not do.
+        "accelerator": backends.backend().accelerator() if variants else None,
         # The same code in other instructions adds in another order, and "auto" may choose another precision.
         "processor": [machine.cpu_model, *machine.flags],
         "python": machine.python,
@@ -202,6 +223,7 @@ def make_plan(
         source=source,
         request=request,
         variants=variants,
+        drills=drills,
         seeds=request.seeds_of(study),
         dataset=dataset,
         settings=settings,
@@ -240,6 +262,7 @@ def in_words(changed: Sequence[str]) -> str:
         "split_version": "the rule of the splits",
         "recipes": "the recipes",
         "searches": "what is searched",
+        "drills": "the drills",
         "features": "the features that are learned from",
         "examples": "the number of training images",
         "processor": "the processor",

@@ -137,6 +137,7 @@ def work(driver: Connection) -> None:
         report=lambda spec, *seen: tell("report", *seen),  # noqa: ARG005
         resume=resume,
         keep=lambda spec, state: tell("keep", state),  # noqa: ARG005
+        doing=lambda spec, text: tell("doing", text),  # noqa: ARG005
     )
     executors: dict[tuple[int | None, str], InProcess] = {}
     try:
@@ -168,10 +169,10 @@ def executor_for(spec: TrialSpec, load: Load, settings: Settings, progress: Prog
         FortydaysError: the study, the backend or the dataset is another one here than the spec says.
     """
     study = load(spec).study
-    dataset = library.load(spec.dataset, settings, progress)
+    dataset = library.load(spec.dataset, settings, progress) if spec.dataset else None
     for what, asked, found in (
         ("backend", spec.backend, backends.wanted()),
-        ("digest of the dataset", spec.dataset_digest, dataset.digest),
+        ("digest of the dataset", spec.dataset_digest, dataset.digest if dataset else ""),
     ):
         if asked != found:
             raise FortydaysError(

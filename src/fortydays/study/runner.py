@@ -60,7 +60,7 @@ def run_study(
         run.update(state=str(RunState.RUNNING), command=request.command)
         if resumed:
             done = sum(t.result.exists() for t in run.trials())
-            progress.say(f"Continuing {run.run_id}: {done} of {len(plan.variants) * len(plan.seeds)} trials are done.")
+            progress.say(f"Continuing {run.run_id}: {done} of {len(plan.trials)} trials are done.")
         if listener:
             listener.started(run)
         began = clock.seconds()
@@ -71,7 +71,7 @@ def run_study(
             seconds = _added(run.read().get("seconds", {}), {"total": clock.seconds() - began})
             run.update(state=str(RunState.INTERRUPTED), seconds=seconds)
             raise StudyInterruptedError(
-                f"Stopped. {done} of {len(plan.variants) * len(plan.seeds)} trials are done and kept."
+                f"Stopped. {done} of {len(plan.trials)} trials are done and kept."
             ) from interrupt
         spent = {**evidence["seconds"], "total": clock.seconds() - began}
         evidence["seconds"] = _added(run.read().get("seconds", {}), spent)
@@ -95,7 +95,8 @@ def _open_run(plan: Plan, progress: Progress, *, fresh: bool) -> tuple[RunFolder
         progress.warn(f"The run {damaged.run_id} is left out: its run.json is damaged.")
     found = None if fresh else unfinished_run(runs, name=name, day=day, request=request)
     if found is None:
-        rehearse(plan.source.study, plan.variants, plan.dataset, threads=plan.settings.threads)
+        if plan.dataset is not None and plan.variants:
+            rehearse(plan.source.study, plan.variants, plan.dataset, threads=plan.settings.threads)
         return create_run(runs, day=day, name=name, request=request, identity=plan.identity), False
     before = found.read()["identity"]
     changed = changed_since(plan, before)
@@ -125,10 +126,11 @@ def _held(run: RunFolder) -> Iterator[None]:
 def _work(
     plan: Plan, run: RunFolder, progress: Progress, listener: Listener | None, executor: Executor | None
 ) -> dict[str, Any]:
-    """Train what is missing, and gather the evidence."""
-    from fortydays.train.framework import load_keras
+    """Train and carry out what is missing, and gather the evidence."""
+    if plan.variants:
+        from fortydays.train.framework import load_keras
 
-    load_keras(threads=plan.settings.threads)
+        load_keras(threads=plan.settings.threads)
     if executor is None:
         executor = InProcess(study=plan.source.study, dataset=plan.dataset, settings=plan.settings, progress=progress)
     driver = Driver(plan, run, progress=progress, listener=listener)

@@ -26,7 +26,7 @@ ENGINES = ("compiled", "plain")
 
 @dataclass(frozen=True, kw_only=True)
 class TrialSpec:
-    """What is asked for: one trial of a variant, or one try of its search.
+    """What is asked for: one trial of a variant, one try of its search, or one repetition of a drill.
 
     It can be pickled, and written as JSON values with :meth:`as_dict`.
 
@@ -34,10 +34,11 @@ class TrialSpec:
         day: number of the study's day, or None for a study of one's own.
         path: of the study's file, where it is no day's.
         sha256: of that file's bytes.
-        variant: name of the variant.
-        seed: of the initial weights, the order of the images and the layers' random generators.
-        recipe: how it is trained; the variant's own, with what a search chose and a reader set.
-        dataset: name of the dataset.
+        variant: name of the variant or drill.
+        seed: of the initial weights, the order of the images and the layers' random generators; of all that a drill
+            chooses at random.
+        recipe: how it is trained; the variant's own, with what a search chose and a reader set. None for a drill.
+        dataset: name of the dataset; "" for a study without one.
         dataset_digest: of its content.
         backend: one of :data:`fortydays.train.backends.BACKENDS`.
         threads: to compute with.
@@ -57,7 +58,7 @@ class TrialSpec:
     sha256: str = ""
     variant: str
     seed: int
-    recipe: Recipe
+    recipe: Recipe | None
     dataset: str
     dataset_digest: str
     backend: str
@@ -77,13 +78,13 @@ class TrialSpec:
     def as_dict(self) -> dict[str, Any]:
         """The spec as JSON values."""
         return {each.name: getattr(self, each.name) for each in dataclasses.fields(self)} | {
-            "recipe": self.recipe.as_dict()
+            "recipe": self.recipe and self.recipe.as_dict()
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "TrialSpec":
         """The spec that :meth:`as_dict` wrote down."""
-        return cls(**{**values, "recipe": Recipe(**values["recipe"])})
+        return cls(**{**values, "recipe": values["recipe"] and Recipe(**values["recipe"])})
 
     @property
     def digest(self) -> str:
@@ -96,12 +97,12 @@ class TrialSpec:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Measured:
-    """A trained and measured trial.
+    """A trained and measured trial, or a drill that was carried out.
 
     Attributes:
         result: the trial's entry in the evidence.
-        variables: the model's variables as kept; none for a try.
-        probabilities: the answers on the test split, float32, shape (n, classes); n is 0 for a try.
+        variables: the model's variables as kept; none for a try or a drill.
+        probabilities: the answers on the test split, float32, shape (n, classes); n is 0 for a try or a drill.
     """
 
     result: dict[str, Any]

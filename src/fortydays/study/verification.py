@@ -10,6 +10,7 @@ from fortydays.study import evidence as documents
 from fortydays.study.claims import Judgement
 from fortydays.study.code import engine_digest, study_digest
 from fortydays.study.design import Study
+from fortydays.study.drills import declared_metrics
 from fortydays.study.statistics import CONFIDENCE, student_t
 from fortydays.tasks.metric import metric_of
 
@@ -29,12 +30,19 @@ def stale_parts(evidence: Mapping[str, Any], study: Study) -> list[str]:
         reasons.append("the variants are not those of the study")
     if evidence["seeds"] != list(study.seeds):
         reasons.append("the seeds are not those of the study")
-    dataset = pinned(evidence["dataset"]["name"])
-    if evidence["dataset"]["digest"] != dataset.digest:
-        reasons.append(f"the dataset {dataset.name} has changed")
-    if evidence["dataset"]["split_version"] != dataset.split_version:
-        reasons.append(f"the splits of {dataset.name} have changed")
-    if evidence["results_digest"] != documents.results_digest(evidence["trials"]):
+    if (evidence["dataset"] is None) != (study.dataset is None):
+        reasons.append("the dataset is not that of the study")
+    if evidence["dataset"] is not None:
+        dataset = pinned(evidence["dataset"]["name"])
+        if evidence["dataset"]["digest"] != dataset.digest:
+            reasons.append(f"the dataset {dataset.name} has changed")
+        if evidence["dataset"]["split_version"] != dataset.split_version:
+            reasons.append(f"the splits of {dataset.name} have changed")
+    told = {name: detail.get("metrics", []) for name, detail in evidence["details"].items()}
+    if any(told.get(drill.name) != drill.as_dict()["metrics"] for drill in study.drills):
+        reasons.append("the metrics of its drills are not those of the study")
+    declared = declared_metrics(evidence["details"])
+    if evidence["results_digest"] != documents.results_digest(evidence["trials"], declared):
         reasons.append("its trials were edited: their digest is not the recorded one")
     if not _equal(evidence["variants"], documents.summarize(evidence["trials"])):
         reasons.append("its table is not what its trials give")
@@ -88,11 +96,12 @@ def agreement(evidence: Mapping[str, Any], fresh: Mapping[str, Any]) -> dict[str
     same_bits = evidence["results_digest"] == fresh["results_digest"]
     if same_bits:
         return {"agrees": True, "same_bits": True, "differences": [], "agreement": "a fresh run gave the same bits"}
+    declared = declared_metrics(evidence["details"])
     pairs = [
         (variant, metric, metrics[metric], fresh["variants"].get(variant, {}).get(metric))
         for variant, metrics in evidence["variants"].items()
         for metric in metrics
-        if metric_of(metric).exact
+        if metric_of(metric, declared).exact
     ]
     confidence = 1 - (1 - CONFIDENCE) / max(1, len(pairs))
     ended, ends = ({(t["variant"], t["seed"]): t["status"] for t in d["trials"]} for d in (evidence, fresh))

@@ -58,18 +58,28 @@ FINISHED_OR_FAILED = Says(
     {
         "if": {"properties": {"status": {"const": "finished"}}},
         "then": {
-            "properties": {
-                "weights_digest": {"minLength": 64},
-                "history": {"minProperties": 1},
-                "epochs": {"minimum": 1},
-                "best_epoch": {"minimum": 1},
-                "metrics": {
-                    "required": [
-                        *("test_accuracy", "test_loss", "train_accuracy", "train_loss"),
-                        *("validation_accuracy", "validation_loss", "accuracy_gap"),
-                    ]
+            "if": {"properties": {"weights_digest": {"const": ""}}},
+            "then": {
+                "description": "Of a drill.",
+                "properties": {
+                    "epochs": {"const": 0},
+                    "history": {"maxProperties": 0},
+                    "metrics": {"minProperties": 1},
                 },
-            }
+            },
+            "else": {
+                "properties": {
+                    "history": {"minProperties": 1},
+                    "epochs": {"minimum": 1},
+                    "best_epoch": {"minimum": 1},
+                    "metrics": {
+                        "required": [
+                            *("test_accuracy", "test_loss", "train_accuracy", "train_loss"),
+                            *("validation_accuracy", "validation_loss", "accuracy_gap"),
+                        ]
+                    },
+                }
+            },
         },
         "else": {
             "properties": {
@@ -127,6 +137,17 @@ PNG = Says(
         "contentEncoding": "base64",
         "contentMediaType": "image/png",
         "pattern": "^iVBORw0KGgo[A-Za-z0-9+/]*={0,2}$",
+    }
+)
+
+DECLARED = Says(
+    {
+        "required": ["name", "title", "unit", "better", "exact"],
+        "properties": {
+            "name": {"minLength": 1},
+            "unit": {"enum": ["share", "steps", "seconds", "ratio", ""]},
+            "better": {"enum": ["higher", "lower", ""]},
+        },
     }
 )
 

@@ -1,9 +1,15 @@
 """A number by which a network is judged, with all that tables, claims and pages have to know of it."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 SPLITS = ("test", "train", "validation")
+
+UNITS = ("", "share", "steps", "seconds", "ratio")
+"""What a number may be counted in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +19,7 @@ class Metric:
     Attributes:
         name: in evidence and claims, such as "test_accuracy".
         title: in tables, such as "test accuracy".
-        unit: "share" (of 1, shown in percent), "steps", "seconds", or "" for a number without a unit.
+        unit: one of :data:`UNITS`: "share" (of 1, shown in percent), "steps", "seconds", "ratio", or "" for none.
         better: "higher", "lower", or "" where neither is.
         exact: whether the same trial gives the same number each time. A time does not.
     """
@@ -27,6 +33,10 @@ class Metric:
     def of(self, split: str) -> "Metric":
         """The same on one of :data:`SPLITS`."""
         return dataclasses.replace(self, name=f"{split}_{self.name}", title=f"{split} {self.title}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The metric as JSON values."""
+        return dataclasses.asdict(self)
 
 
 ACCURACY = Metric(name="accuracy", title="accuracy", unit="share", better="higher")
@@ -43,12 +53,15 @@ _KNOWN = {
 _TO_A_TARGET = (STEPS, SECONDS)
 
 
-def metric_of(name: str) -> Metric:
+def metric_of(name: str, declared: Mapping[str, Metric] = MappingProxyType({})) -> Metric:
     """The metric of a name in evidence or a claim; a study's own measure is a number without a unit.
 
     Args:
         name: such as "test_accuracy", "steps_to_0.95" or a measure's.
+        declared: by name, the metrics that the drills of a study declare.
     """
+    if name in declared:
+        return declared[name]
     for metric in _TO_A_TARGET:
         if name.startswith(metric.name):
             return dataclasses.replace(metric, name=name, title=f"{metric.title} {name.removeprefix(metric.name)}")

@@ -104,8 +104,7 @@ def _parent(run: RunFolder, document: Mapping[str, Any], state: RunState, eviden
         parameters = {
             **{name: evidence[name] for name in ("day", "seeds", "threads", "backend")},
             "variants": list(evidence["variants"]),
-            "dataset": evidence["dataset"]["name"],
-            "dataset_digest": evidence["dataset"]["digest"],
+            **_dataset_of(evidence),
         }
         tags |= {name: evidence[name] for name in ("title", "results_digest")}
         for group, name in (("code", "code"), ("package", "packages"), ("machine", "machine")):
@@ -123,8 +122,8 @@ def _parent(run: RunFolder, document: Mapping[str, Any], state: RunState, eviden
         ended=_milliseconds(document["updated"]),
         tags=tags,
         parameters=parameters,
-        metrics=tuple(_accuracies(evidence)) if evidence else (),
-        dataset=evidence.get("dataset", {}),
+        metrics=tuple(_means(evidence)) if evidence else (),
+        dataset=evidence.get("dataset") or {},
         files=tuple(
             (path, folder) for path, folder in ((run.evidence, None), (run.best_model, "model")) if path.exists()
         )
@@ -133,13 +132,22 @@ def _parent(run: RunFolder, document: Mapping[str, Any], state: RunState, eviden
     )
 
 
-def _accuracies(evidence: Mapping[str, Any]) -> Iterator[tuple[str, float, int, int]]:
+def _dataset_of(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """Name and digest of the dataset; nothing where the study has none."""
+    dataset = evidence["dataset"]
+    return {"dataset": dataset["name"], "dataset_digest": dataset["digest"]} if dataset else {}
+
+
+def _means(evidence: Mapping[str, Any]) -> Iterator[tuple[str, float, int, int]]:
+    """The test accuracy of each variant and the metrics of each drill, with their intervals."""
     for variant, summary in evidence["variants"].items():
-        accuracy = summary.get("test_accuracy") or {}
-        for part, suffix in (("mean", ""), ("low", "_low"), ("high", "_high")):
-            if accuracy.get(part) is not None:
-                name = allowed(f"{variant}/test_accuracy{suffix}")
-                yield name, accuracy[part], _milliseconds(evidence["created"]), 0
+        declared = [metric["name"] for metric in evidence["details"].get(variant, {}).get("metrics", ())]
+        for metric in declared or ["test_accuracy"]:
+            spread = summary.get(metric) or {}
+            for part, suffix in (("mean", ""), ("low", "_low"), ("high", "_high")):
+                if spread.get(part) is not None:
+                    name = allowed(f"{variant}/{metric}{suffix}")
+                    yield name, spread[part], _milliseconds(evidence["created"]), 0
 
 
 def _child(
@@ -162,7 +170,7 @@ def _child(
         tags={name: trial[name] or None for name in ("status", "error", "weights_digest")},
         parameters=_parameters(run, folder.path.name, trial, identity, evidence),
         metrics=tuple(_numbers(trial, ended)),
-        dataset=evidence.get("dataset", {}),
+        dataset=evidence.get("dataset") or {},
     )
 
 
@@ -180,7 +188,7 @@ def _parameters(
         "dataset_digest": identity.get("dataset"),
     }
     details = evidence.get("details", {}).get(trial["variant"])
-    if details:
+    if details and "recipe" in details:  # a drill has none
         found |= {**details["recipe"], "precision": details["precision"], "model_parameters": details["parameters"]}
         found |= {"dataset": evidence["dataset"]["name"]}
     return found

@@ -1,7 +1,7 @@
 """Day 8. Data augmentation: what does a network gain from images that were never taken, and how long must it train?"""
 
-from fortydays.days.day05_first_convolutions.study import JOURNAL, convolutions
-from fortydays.days.day07_batch_normalization.study import BOTH, RECIPE
+from fortydays.lessons.day05_first_convolutions.study import JOURNAL, convolutions
+from fortydays.lessons.day07_batch_normalization.study import BOTH, RECIPE
 from fortydays.study.claims import Best, Comparison, Threshold
 from fortydays.study.design import Study, Variant
 from fortydays.study.exhibits import augmentation_sheet, confusion_matrix

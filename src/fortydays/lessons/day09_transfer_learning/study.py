@@ -1,7 +1,7 @@
 """Day 9. Transfer learning: what are the features of a network that has seen ImageNet worth on other images?"""
 
-from fortydays.days.day05_first_convolutions.study import RECIPE as FROM_SCRATCH
-from fortydays.days.day05_first_convolutions.study import convolutions
+from fortydays.lessons.day05_first_convolutions.study import RECIPE as FROM_SCRATCH
+from fortydays.lessons.day05_first_convolutions.study import convolutions
 from fortydays.models.heads import fine_tuned_head, linear_head
 from fortydays.study.claims import Comparison, Threshold
 from fortydays.study.design import Study, Variant
