@@ -145,8 +145,11 @@ def made_up_evidence(day: Day, verdicts: Mapping[int, str], *, default: str) -> 
                 "search": variant.search
                 and {
                     "field": variant.search.field,
+                    "seeds": list(variant.search.seeds),
                     "tries": [{"value": v, "validation_accuracy": interval} for v in variant.search.values],
                     "chosen": variant.search.values[0],
+                    "at_edge": True,
+                    "failed": [],
                 },
             }
             for variant in study.variants

@@ -135,6 +135,7 @@ def detail(name: str) -> dict[str, Any]:
         },
         "search": {
             "field": "learning_rate",
+            "seeds": [1000, 1001],
             "tries": [
                 {
                     "value": v,
@@ -143,6 +144,8 @@ def detail(name: str) -> dict[str, Any]:
                 for v, a in tries
             ],
             "chosen": 0.1,
+            "at_edge": False,
+            "failed": [],
         } if sgd else None,
     }  # fmt: skip
 

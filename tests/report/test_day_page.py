@@ -248,7 +248,8 @@ HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}{% 
 def poisoned(value: Any) -> Any:
     """The same document with every text that is free poisoned."""
     if isinstance(value, dict):
-        fixed = {"kind", "status", "verdict", "png", "history", "metrics", "variants"}
+        chosen = {"kind", "status", "verdict", "backend", "engine", "precision"}
+        fixed = chosen | {"png", "history", "metrics", "variants", "variant"}
         return {k: v if k in fixed else poisoned(v) for k, v in value.items()}
     if isinstance(value, list):
         return [poisoned(item) for item in value]
@@ -292,7 +293,8 @@ def test_one_seed_has_no_interval_anywhere_but_in_the_method() -> None:
 
 
 def test_a_study_of_ones_own_without_claims_exhibits_or_success() -> None:
-    document = made_up.evidence(day=None, claims=[], exhibits=[], variants={}, details={})
+    document = made_up.evidence(day=None, claims=[], exhibits=[], variants={})
+    document["details"] = {"network": made_up.detail("network")}
     document["trials"] = [made_up.failed("network", 0)]
     page = make_page(document, source="your run sizes-1")
     text = words(page)

@@ -38,7 +38,8 @@ def test_the_header_says_what_when_and_where_from(document: dict[str, Any]) -> N
 
 
 def test_a_study_of_ones_own_and_what_was_asked_for(document: dict[str, Any]) -> None:
-    document |= {"day": None, "request": {"only": ["plain"], "settings": ["epochs=1"]}}
+    document["day"] = None
+    document["request"] |= {"only": ["plain"], "settings": ["epochs=1"]}
     text = printed(document)
     assert text.startswith("Study · Overfitting")
     assert "asked for: plain, epochs=1" in text
@@ -142,7 +143,7 @@ def test_of_a_matrix_too_wide_for_the_screen_the_largest_mistakes_are_told(docum
 
 def test_a_search_tells_what_was_tried_and_warns_at_its_edge(document: dict[str, Any]) -> None:
     assert "learning_rate 0.1  0.01 (92.1%), 0.1 (95.6%), 0.5 (95.1%), 1 (90.2%)" in printed(document)
-    document["details"]["sgd fair"]["search"]["chosen"] = 1.0
+    document["details"]["sgd fair"]["search"] |= {"chosen": 1.0, "at_edge": True}
     assert "the best may lie beyond" in re.sub(r"\s+", " ", printed(document))
 
 

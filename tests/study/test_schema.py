@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from fortydays.base import files
 from fortydays.study.evidence import SCHEMA_FILE, outline, published
+from fortydays.study.schema import schema_text
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +18,10 @@ def schema() -> Draft202012Validator:
     document = json.loads(SCHEMA_FILE.read_text("utf-8"))
     Draft202012Validator.check_schema(document)
     return Draft202012Validator(document)
+
+
+def test_the_published_file_is_what_the_classes_of_the_document_give() -> None:
+    assert SCHEMA_FILE.read_text("utf-8") == schema_text(), "run: python -m fortydays.study.schema"
 
 
 def test_a_run_keeps_to_it_on_disk_and_as_an_outline(schema: Draft202012Validator, finished: Any) -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fortydays.base.values import fields_as_json
-from fortydays.report.results import DatasetFacts, Results, VariantResults
+from fortydays.report.results import Results, VariantResults
+from fortydays.study.document import DatasetFacts
 from fortydays.study.evidence import with_defaults
 from fortydays.study.statistics import Interval, interval
 from fortydays.train.recipe import Recipe

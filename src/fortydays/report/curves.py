@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.report.results import Trial, VariantResults
+from fortydays.report.results import VariantResults
+from fortydays.study.document import Trial
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

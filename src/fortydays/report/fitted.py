@@ -21,10 +21,10 @@ from fortydays.report import numbers, plots
 from fortydays.report.page import Figures, template
 from fortydays.report.palette import SIGNS
 from fortydays.report.photographs import jpeg
-from fortydays.report.results import Matrix
 from fortydays.report.tables import Table
 from fortydays.report.terminal import ABSENT, VERDICT_STYLES, Screen
 from fortydays.study.claims import Verdict
+from fortydays.study.exhibit_document import Matrix
 
 MOST_CLASSES_DRAWN = 100
 """A matrix of more cannot be read; the most frequent confusions are told in words all the same."""

@@ -7,9 +7,9 @@ width of the 95% interval of the mean over seeds; a single seed has none, and no
 import math
 
 from fortydays.base.text import counted
-from fortydays.report.results import Setting
 from fortydays.study.claims import NONE_DECLARED, Declared, Judgement
 from fortydays.study.statistics import Interval
+from fortydays.study.vocabulary import Setting
 from fortydays.tasks.metric import metric_of
 
 MINUS = "−"

@@ -18,19 +18,12 @@ from fortydays.base.text import counted
 from fortydays.models.backbones import BACKBONES
 from fortydays.report import lookup, numbers, plots, terminal
 from fortydays.report.palette import SIGNS, look
-from fortydays.report.results import (
-    ExhibitResult,
-    FeaturesResult,
-    Lines,
-    Matrix,
-    Pictures,
-    Renewal,
-    Results,
-    Setting,
-    VariantResults,
-    read_results,
-)
+from fortydays.report.results import Results, VariantResults, read_results
 from fortydays.study.claims import Verdict
+from fortydays.study.document import FeaturesResult
+from fortydays.study.exhibit_document import ExhibitResult, Lines, Matrix, Pictures
+from fortydays.study.renewal import Renewal
+from fortydays.study.vocabulary import Setting
 
 if TYPE_CHECKING:
     import jinja2
@@ -166,7 +159,7 @@ def provenance(results: Results, *, source: str) -> list[tuple[str, str]]:
 
 
 def _renewal(found: Renewal) -> str:
-    trials = counted(found.trials, "trial")
+    trials = counted(len(found.checked), "trial")
     if found.epochs is None:
         return f"{found.at[:10]}, as {trials} gave the same bits again"
     first = "the first epoch" if found.epochs == 1 else f"the first {found.epochs} epochs"
@@ -329,7 +322,7 @@ def picture_widths(exhibit: Pictures) -> list[int]:
     All are enlarged by one factor, and by a whole number: otherwise some of their pixels would become larger squares
     than others.
     """
-    widths = [_pixels_wide(png) for png, _ in exhibit.pictures]
+    widths = [_pixels_wide(each.png) for each in exhibit.pictures]
     room = min(104.0, COLUMN_OF_PICTURES / exhibit.columns - 12) if exhibit.columns > 1 else float(COLUMN_OF_PICTURES)
     factor = room / max(widths, default=1)
     factor = round(factor) if factor > 1 else factor

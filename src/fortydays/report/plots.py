@@ -19,7 +19,9 @@ from fortydays.base.settings import keep_matplotlib_in_workspace
 from fortydays.fit.learning_curve import LearningCurve
 from fortydays.report import curves, numbers
 from fortydays.report.palette import COLORS, Look, look
-from fortydays.report.results import Lines, Matrix, Results, SearchResult, VariantResults
+from fortydays.report.results import Results, VariantResults
+from fortydays.study.document import SearchResult
+from fortydays.study.exhibit_document import Lines, Matrix
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

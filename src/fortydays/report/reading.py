@@ -15,14 +15,12 @@ from types import MappingProxyType
 from typing import Annotated, Any
 
 from fortydays.base.errors import StorageError
+from fortydays.study.vocabulary import Says
 
 MOST_ENTRIES = 1_000
-"""The longest list or object, unless a whole number in ``Annotated`` says otherwise."""
+"""The longest list or object, unless the annotation says otherwise."""
 
 MOST_TEXT = 2_000
-
-Count = Annotated[int, range(1, 2**63)]
-"""A whole number from 1 on."""
 
 
 def read(kind: Any, value: object, where: str, *, most: int = MOST_ENTRIES) -> Any:
@@ -30,7 +28,8 @@ def read(kind: Any, value: object, where: str, *, most: int = MOST_ENTRIES) -> A
 
     Args:
         kind: text, a number, a truth value, an enumeration or some literals; a dataclass, a tuple or a mapping of
-            such; one of several.
+            such; one of several. Of what :class:`fortydays.study.vocabulary.Says` tells, the smallest number and the
+            most entries are kept to.
         value: what was found. Fields that a dataclass does not have are left out.
         where: its place, for messages.
         most: entries of a list or an object.
@@ -42,16 +41,21 @@ def read(kind: Any, value: object, where: str, *, most: int = MOST_ENTRIES) -> A
         return value
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is Annotated:
-        (limit,) = kind.__metadata__
-        if isinstance(limit, int):
-            return read(arguments[0], value, where, most=limit)
-        if (number := read(arguments[0], value, where)) not in limit:
-            raise damaged(where, f"is {number}", f"a whole number from {limit.start} on")
-        return number
+        said = {name: each for says in arguments[1:] if isinstance(says, Says) for name, each in says.keywords.items()}
+        most = said.get("maxItems", said.get("maxProperties", MOST_ENTRIES))
+        result = read(arguments[0], value, where, most=most)
+        if "minimum" in said and result < said["minimum"]:
+            number = "a whole number" if isinstance(result, int) else "a number"
+            raise damaged(where, f"is {result}", f"{number} from {said['minimum']} on")
+        return result
     if origin in (typing.Union, types.UnionType):
         if value is None and types.NoneType in arguments:
             return None
-        return read(type(value) if type(value) in arguments else arguments[0], value, where)
+        if all(map(dataclasses.is_dataclass, arguments)):
+            return read(_of_kind(arguments, value, where), value, where)
+        told = Mapping if isinstance(value, Mapping) else type(value)
+        fitting = (each for each in arguments if (typing.get_origin(each) or each) is told)
+        return read(next(fitting, arguments[0]), value, where)
     if origin is typing.Literal:
         if value not in arguments:
             raise damaged(where, f"is {quoted(value)}", " or ".join(map(repr, arguments)))
@@ -59,24 +63,24 @@ def read(kind: Any, value: object, where: str, *, most: int = MOST_ENTRIES) -> A
     if origin is tuple:
         return _tuple(arguments[0], value, where, most)
     if origin is Mapping:
-        found = mapping(value, where)
-        return MappingProxyType({clean(str(k)): read(arguments[1], v, f"{where}.{k}") for k, v in found.items()})
+        found = mapping(value, where, most=most)
+        items = {clean(str(k)): read(arguments[1], v, f"{where}[{quoted(k)}]") for k, v in found.items()}
+        return MappingProxyType(items)
     if dataclasses.is_dataclass(kind):
         return _dataclass(kind, value, where)
     if origin is None and issubclass(kind, enum.Enum):
         if value not in list(kind):
             raise damaged(where, f"is {quoted(value)}", f"one of {', '.join(map(str, kind))}")
         return kind(value)
-    result: object = _READERS[kind](value, where)
-    return result
+    return _READERS[kind](value, where)
 
 
-def mapping(value: object, where: str) -> Mapping[str, Any]:
+def mapping(value: object, where: str, *, most: int = MOST_ENTRIES) -> Mapping[str, Any]:
     """An object of JSON, its values not yet looked at."""
     if not isinstance(value, Mapping):
         raise damaged(where, f"is {quoted(value)}", "an object")
-    if len(value) > MOST_ENTRIES:
-        raise damaged(where, f"has {len(value)} entries", f"at most {MOST_ENTRIES}")
+    if len(value) > most:
+        raise damaged(where, f"has {len(value)} entries", f"at most {most}")
     return value
 
 
@@ -97,6 +101,18 @@ def damaged(where: str, found: str, expected: str) -> StorageError:
     )
 
 
+def _of_kind(classes: tuple[Any, ...], value: object, where: str) -> Any:
+    """The class whose field ``kind`` has the value that an object's has; without kinds, whose fields are there."""
+    found = mapping(value, where)
+    if not hasattr(classes[0], "kind"):
+        return next((each for each in classes if _required(each) <= found.keys()), classes[0])
+    kind = found.get("kind")
+    known = {each.kind: each for each in classes}
+    if not isinstance(kind, str) or kind not in known:
+        raise damaged(f"{where}.kind", f"is {quoted(kind)}", f"one of {', '.join(known)}")
+    return known[kind]
+
+
 def _tuple(kind: Any, value: object, where: str, most: int) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
         raise damaged(where, f"is {quoted(value)}", "a list")
@@ -105,12 +121,17 @@ def _tuple(kind: Any, value: object, where: str, most: int) -> tuple[Any, ...]:
     return tuple(read(kind, item, f"{where}[{index}]") for index, item in enumerate(value))
 
 
+def _required(kind: Any) -> set[str]:
+    fields = dataclasses.fields(kind)
+    return {each.name for each in fields if each.default is each.default_factory}  # both missing: it has no default
+
+
 def _dataclass(kind: Any, value: object, where: str) -> Any:
-    found, hints = mapping(value, where), _hints(kind)
+    found, hints, required = mapping(value, where), _hints(kind), _required(kind)
     given = {
         field.name: read(hints[field.name], found.get(field.name), f"{where}.{field.name}".removeprefix("."))
         for field in dataclasses.fields(kind)
-        if field.name in found or field.default is field.default_factory  # both missing: it has no default
+        if field.name in found or field.name in required
     }
     try:
         return kind(**given)

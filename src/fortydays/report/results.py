@@ -11,116 +11,22 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from fortydays.report.reading import Count, clean, damaged, mapping, quoted, read
-from fortydays.study.claims import Judgement, Verdict, Withdrawal
+from fortydays.report.reading import damaged, mapping, quoted, read
+from fortydays.study.claims import Verdict
+from fortydays.study.document import Code, Detail, DrillDetail, Evidence, Facts, FeaturesResult, SearchResult, Trial
+from fortydays.study.exhibit_document import ExhibitResult, Pictures
+from fortydays.study.renewal import Renewal
 from fortydays.study.statistics import Interval
+from fortydays.study.vocabulary import Setting
 from fortydays.tasks.metric import Metric
 
-Setting = str | int | float | bool | None
-"""What a recipe field can hold."""
-
-MOST_VARIANTS = 200
-MOST_TRIALS = 20_000
-MOST_METRICS = 100
-MOST_POINTS = 100_000
 MOST_PNG = 500_000
 """The largest PNG file shown, in characters of its base64 text."""
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-
-Points = Annotated[tuple[float, ...], MOST_POINTS]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatasetFacts:
-    """The dataset of a study: name, SHA-256 digest, names of its classes, and examples in each split."""
-
-    name: str
-    digest: str = ""
-    split_version: int = 1
-    classes: tuple[str, ...] = ()
-    train: int
-    validation: int
-    test: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trial:
-    """One trained variant and seed, or a drill that was carried out with one.
-
-    Attributes:
-        variant: which variant or drill.
-        seed: which seed.
-        status: whether it came to its end.
-        error: why it did not, or which measure failed; or "" or None.
-        metrics: its numbers by name; None is a target never reached.
-        train_seconds: duration of training, or of the drill.
-        epochs: epochs trained.
-        best_epoch: the epoch whose weights were kept.
-        history: what was seen during training, one list for each field, all of one length.
-    """
-
-    variant: str
-    seed: int
-    status: Literal["finished", "failed"]
-    error: str | None = None
-    metrics: Mapping[str, float | None] = field(default_factory=dict)
-    train_seconds: float = 0.0
-    epochs: int = 0
-    best_epoch: int | None = None
-    history: Mapping[str, Points] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if len({len(column) for column in self.history.values()}) > 1:
-            raise ValueError("has a history with lists of different lengths; expected one length")
-
-    @property
-    def finished(self) -> bool:
-        """Whether it came to its end."""
-        return self.status == "finished"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Try:
-    """A value that was tried, and what it gave."""
-
-    value: Setting
-    validation_accuracy: Interval
-
-
-@dataclass(frozen=True, kw_only=True)
-class SearchResult:
-    """How a variant's setting was chosen: the field, each value tried with its validation accuracy, the choice."""
-
-    field: str
-    tries: tuple[Try, ...]
-    chosen: Setting
-
-    @property
-    def at_edge(self) -> bool:
-        """Whether the choice is the first or the last of several values, so that the best may lie beyond."""
-        return len(self.tries) > 1 and self.chosen in (self.tries[0].value, self.tries[-1].value)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FeaturesResult:
-    """What a variant learned from in the place of pixels.
-
-    Attributes:
-        backbone: name of the network that made it; one that this program knows, or another.
-        side: pixels of the images it was shown, upwards and sideways.
-        before_last_block: whether it is what the network's last block is given, which was then trained further.
-        pretrained: whether the network had seen ImageNet; else its weights were random.
-    """
-
-    backbone: str
-    side: Count
-    before_last_block: bool
-    pretrained: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,13 +38,13 @@ class VariantResults:
         index: its place among all variants of the study, which decides its color everywhere.
         description: what is different about it.
         group: variants of one group are shown together.
-        parameters: how many numbers its model learns, or None if it never could be built.
-        multiply_adds: multiplications with their additions that its model does for one image, or None if not told.
-        precision: the arithmetic it was trained in.
+        parameters: how many numbers its model learns; None of a drill.
+        multiply_adds: what its model does for one example, or None if not told.
+        precision: the arithmetic it was trained in; "" of a drill.
         recipe: its recipe field by field; an optimizer's options are fields of their own.
         search: how a setting was chosen, or None.
         features: what it learned from in the place of pixels, or None.
-        examples: training images of each class that it learned from, or None for all.
+        examples: training examples of each class that it learned from, or None for all.
         declared: of a drill, its metrics by name; of a variant, empty.
         metrics: mean and interval of each metric over the finished trials.
         trials: all its trials by seed.
@@ -146,28 +52,28 @@ class VariantResults:
 
     name: str
     index: int
-    description: str = ""
-    group: str = ""
+    description: str
+    group: str
     parameters: int | None = None
     multiply_adds: int | None = None
     precision: str = ""
     recipe: Mapping[str, Setting] = field(default_factory=dict)
     search: SearchResult | None = None
     features: FeaturesResult | None = None
-    examples: Count | None = None
+    examples: int | None = None
     declared: Mapping[str, Metric] = field(default_factory=dict)
-    metrics: Mapping[str, Interval] = field(default_factory=dict)
-    trials: tuple[Trial, ...] = ()
-
-    @property
-    def finished(self) -> tuple[Trial, ...]:
-        """The trials that came to their end."""
-        return tuple(t for t in self.trials if t.finished)
+    metrics: Mapping[str, Interval]
+    trials: tuple[Trial, ...]
 
     @property
     def is_drill(self) -> bool:
         """Whether it is a drill."""
         return bool(self.declared)
+
+    @property
+    def finished(self) -> tuple[Trial, ...]:
+        """The trials that came to their end."""
+        return tuple(t for t in self.trials if t.finished)
 
     def reached(self, metric: str) -> tuple[int, int]:
         """In how many trials a target was reached, and of how many that have the metric."""
@@ -176,144 +82,28 @@ class VariantResults:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Exhibit:
-    title: str = ""
-    caption: str = ""
-    variant: str = ""
-    seed: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Matrix(_Exhibit):
-    """Numbers by row and column, such as a confusion matrix."""
-
-    rows: Annotated[tuple[str, ...], 100]
-    columns: Annotated[tuple[str, ...], 100]
-    values: tuple[tuple[float, ...], ...]
-
-    def __post_init__(self) -> None:
-        if len(self.values) != len(self.rows) or any(len(row) != len(self.columns) for row in self.values):
-            raise ValueError(
-                "has values of another shape than its rows and columns; "
-                f"expected {len(self.rows)} × {len(self.columns)}"
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pictures(_Exhibit):
-    """Small pictures with labels: ``(png, label)``, where ``png`` is base64 text or "" if it was not a PNG file."""
-
-    columns: int = 5
-    pictures: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """A named line through points."""
-
-    name: str = ""
-    x: Points
-    y: Points
-
-    def __post_init__(self) -> None:
-        if len(self.x) != len(self.y):
-            raise ValueError(f"has {len(self.x)} x and {len(self.y)} y; expected as many of both")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lines(_Exhibit):
-    """Lines with the labels of their axes."""
-
-    x_label: str = ""
-    y_label: str = ""
-    lines: Annotated[tuple[Line, ...], 50]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table(_Exhibit):
-    """Rows of cells under named columns."""
-
-    columns: Annotated[tuple[str, ...], 100]
-    rows: tuple[Annotated[tuple[Setting, ...], 100], ...]
-
-
-ExhibitResult = Matrix | Pictures | Lines | Table
-_EXHIBITS: Mapping[str, type[ExhibitResult]] = MappingProxyType(
-    {"matrix": Matrix, "pictures": Pictures, "lines": Lines, "table": Table}
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Renewal:
-    """That evidence stayed true as the engine changed, and by what that was found.
+class Results(Facts):
+    """A whole evidence document, in the form in which it is shown.
 
     Attributes:
-        at: when, ISO 8601.
-        trials: how many gave the same bits.
-        epochs: in how many epochs of each trial at least, with the former engine and the new one side by side; None
-            where the new one trained them to their end and gave the evidence's own bits again.
-        precisions: what was computed in, where two engines were compared.
-        examples: how many training images they saw; None for all.
-    """
-
-    at: str
-    trials: int
-    epochs: int | None = None
-    precisions: tuple[str, ...] = ()
-    examples: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Results:
-    """A whole evidence document.
-
-    Attributes:
-        day: the day's number, or None for a study of one's own.
-        name: slug of the day or study.
-        title: for people.
-        created: when the run ended, ISO 8601.
-        run_id: the run's name.
-        dataset: what was trained on, or None where the study has no dataset.
-        seeds: of the trials.
         only: the variants or groups that were asked for; all where it is empty.
         settings: recipe fields that were set from the command line.
-        engine: "compiled" or "plain"; "fit" in runs of older programs.
-        code: digests of the study and the engine, and the version of this package.
+        engine: how trials were trained.
+        code: digests of the study and the engine, the version of this package, and the commit.
         renewed: how the evidence was kept true over changes of the engine, oldest first.
-        packages: versions of the libraries.
         machine: facts about the machine, in words.
-        threads: how many threads computed.
-        backend: what Keras computed with.
         variants: and drills, in the study's order.
-        claims: the verdicts.
-        withdrawn: claims that have no verdict any more, with the reasons.
-        exhibits: pictures and tables.
         seconds: what the run took, by kind of work.
-        results_digest: SHA-256 of everything the trials gave except times.
     """
 
-    day: int | None
-    name: str = ""
-    title: str
-    created: str = ""
-    run_id: str = ""
-    dataset: DatasetFacts | None
-    seeds: Annotated[tuple[int, ...], MOST_TRIALS]
-    only: Annotated[tuple[str, ...], MOST_VARIANTS] = ()
-    settings: tuple[str, ...] = ()
-    engine: str = ""
-    code: Mapping[str, str] = field(default_factory=dict)
-    renewed: tuple[Renewal, ...] = ()
-    packages: Mapping[str, str] = field(default_factory=dict)
-    machine: Mapping[str, str] = field(default_factory=dict)
-    threads: int | None
-    backend: str = ""
-    variants: tuple[VariantResults, ...] = ()
-    claims: tuple[Judgement, ...]
-    withdrawn: tuple[Withdrawal, ...] = ()
-    exhibits: tuple[ExhibitResult, ...] = ()
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    results_digest: str = ""
+    only: tuple[str, ...]
+    settings: tuple[str, ...]
+    engine: str
+    code: Mapping[str, str]
+    renewed: tuple[Renewal, ...]
+    machine: Mapping[str, str]
+    variants: tuple[VariantResults, ...]
+    seconds: Mapping[str, float]
 
     @property
     def groups(self) -> tuple[tuple[str, tuple[VariantResults, ...]], ...]:
@@ -384,76 +174,59 @@ def read_results(document: Mapping[str, Any]) -> Results:
     Raises:
         StorageError: something is missing, of another type, not finite or too long; the message names it.
     """
-    root = mapping(document, "the document")
-    request = mapping(root.get("request", {}), "request")
-    machine = mapping(root.get("machine", {}), "machine")
-    code = mapping(root.get("code", {}), "code")
-    apart = {name: value for name, value in root.items() if name not in ("variants", "exhibits")}
-    apart |= {name: request[name] for name in ("only", "settings", "engine") if name in request}
-    apart |= {"code": _code(code), "machine": {k: _joined(v) for k, v in machine.items() if v is not None}}
-    results: Results = read(Results, apart, "")
-    return dataclasses.replace(
-        results,
-        renewed=_renewed(code.get("renewed", [])),
-        variants=_variants(root),
-        exhibits=tuple(
-            _exhibit(mapping(each, f"exhibits[{index}]"), f"exhibits[{index}]")
-            for index, each in enumerate(
-                read(Annotated[tuple[_Object, ...], 100], root.get("exhibits", []), "exhibits")
-            )
-        ),
+    found: Evidence = read(Evidence, mapping(document, "the document"), "")
+    facts = {each.name: getattr(found, each.name) for each in dataclasses.fields(Facts)}
+    return Results(
+        **facts | {"exhibits": tuple(map(_shown, found.exhibits))},
+        only=found.request.only,
+        settings=found.request.settings,
+        engine=found.request.engine,
+        code=_code(found.code),
+        renewed=found.code.renewed,
+        machine={k: _joined(v) for k, v in dataclasses.asdict(found.machine).items() if v is not None},
+        variants=_variants(found),
+        seconds=dataclasses.asdict(found.seconds),
     )
 
 
-_Object = Mapping[str, Any]
+def _variants(found: Evidence) -> tuple[VariantResults, ...]:
+    for name in (*(t.variant for t in found.trials), *found.variants):
+        if name not in found.details:
+            raise damaged("details", f"has no {quoted(name)}", "each variant that has trials or means")
+    return tuple(
+        VariantResults(
+            **_told(detail),
+            name=name,
+            index=index,
+            metrics=found.variants.get(name, {}),
+            trials=tuple(sorted((t for t in found.trials if t.variant == name), key=lambda t: t.seed)),
+        )
+        for index, (name, detail) in enumerate(found.details.items())
+    )
 
 
-def _variants(root: Mapping[str, Any]) -> tuple[VariantResults, ...]:
-    trials = read(Annotated[tuple[Trial, ...], MOST_TRIALS], root.get("trials"), "trials")
-    details = {clean(str(k)): v for k, v in mapping(root.get("details", {}), "details").items()}
-    summaries = {clean(str(k)): v for k, v in mapping(root.get("variants"), "variants").items()}
-    names = tuple(dict.fromkeys([*details, *(t.variant for t in trials), *summaries]))
-    if len(names) > MOST_VARIANTS:
-        raise damaged("variants", f"has {len(names)} of them", f"at most {MOST_VARIANTS}")
-    found = []
-    for index, name in enumerate(names):
-        where = f"details[{quoted(name)}]"
-        detail = dict(mapping(details.get(name, {}), where))
-        told = read(Annotated[tuple[Metric, ...], MOST_METRICS], detail.get("metrics", []), f"{where}.metrics")
-        detail["recipe"] = _recipe(mapping(detail.get("recipe", {}), f"{where}.recipe"))
-        metrics = read(Mapping[str, Interval], summaries.get(name, {}), f"variants[{quoted(name)}]")
-        of_variant = tuple(sorted((t for t in trials if t.variant == name), key=lambda t: t.seed))
-        variant = read(VariantResults, {**detail, "name": name, "index": index, "metrics": {}, "trials": []}, where)
-        declared = {metric.name: metric for metric in told}
-        found.append(dataclasses.replace(variant, declared=declared, metrics=metrics, trials=of_variant))
-    return tuple(found)
+def _told(detail: Detail | DrillDetail) -> dict[str, Any]:
+    """What a document says of a variant or a drill, as fields of its results."""
+    if isinstance(detail, Detail):
+        return {**vars(detail), "recipe": _recipe(detail.recipe)}
+    declared = {metric.name: metric for metric in detail.metrics}
+    return {"description": detail.description, "group": detail.group, "declared": declared}
 
 
-def _recipe(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _recipe(fields: Mapping[str, Any]) -> dict[str, Setting]:
     """The fields of a recipe, with an optimizer's options as fields of their own."""
-    found: dict[str, Any] = {}
+    found: dict[str, Setting] = {}
     for name, value in fields.items():
-        found |= {f"{name}.{k}": v for k, v in value.items()} if isinstance(value, Mapping) else {str(name): value}
+        found |= {f"{name}.{k}": v for k, v in value.items()} if isinstance(value, Mapping) else {name: value}
     return found
 
 
-def _exhibit(found: Mapping[str, Any], where: str) -> ExhibitResult:
-    kind = found.get("kind")
-    if not isinstance(kind, str) or kind not in _EXHIBITS:
-        raise damaged(f"{where}.kind", f"is {quoted(kind)}", f"one of {', '.join(_EXHIBITS)}")
-    if kind != "pictures":
-        exhibit: ExhibitResult = read(_EXHIBITS[kind], found, where)
+def _shown(exhibit: ExhibitResult) -> ExhibitResult:
+    """An exhibit, its pictures without what is no PNG file."""
+    if not isinstance(exhibit, Pictures):
         return exhibit
-    pictures = read(Annotated[tuple[_Object, ...], 400], found.get("pictures"), f"{where}.pictures")
-    made: Pictures = read(Pictures, {k: v for k, v in found.items() if k != "pictures"}, where)
-    return dataclasses.replace(
-        made,
-        columns=min(max(made.columns, 1), 12),
-        pictures=tuple(
-            (_png(picture.get("png")), read(str, picture.get("label", ""), f"{where}.pictures[{index}].label"))
-            for index, picture in enumerate(pictures)
-        ),
-    )
+    pictures = tuple(dataclasses.replace(each, png=_png(each.png)) for each in exhibit.pictures)
+    return dataclasses.replace(exhibit, columns=min(exhibit.columns, 12), pictures=pictures)
 
 
 def _png(value: object) -> str:
@@ -466,45 +239,13 @@ def _png(value: object) -> str:
         return ""
 
 
-def _code(code: Mapping[str, Any]) -> dict[str, Any]:
+def _code(code: Code) -> dict[str, str]:
     """What is told of the code, as texts: the commit says itself whether the checkout was just that."""
-    told = {name: value for name, value in code.items() if name not in ("renewed", "clean")}
-    if code.get("clean", True) is not True and "commit" in told:
-        told["commit"] = f"{told['commit']} with changes"
-    return told
+    commit = code.commit if code.clean else f"{code.commit} with changes"
+    told = {"study": code.study, "engine": code.engine, "version": code.version}
+    return {**told, "commit": commit} if code.commit else told
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Checked:
-    """One trial of a renewal; without an epoch and a precision where it was trained to its end."""
-
-    epochs: int = 0
-    precision: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Renewed:
-    at: str
-    checked: Annotated[tuple[_Checked, ...], MOST_TRIALS]
-    against: str | None = None
-    examples: int | None = None
-
-
-def _renewed(value: object) -> tuple[Renewal, ...]:
-    return tuple(
-        Renewal(
-            at=entry.at,
-            trials=len(entry.checked),
-            epochs=None if entry.against is None else min((c.epochs for c in entry.checked), default=0),
-            precisions=() if entry.against is None else tuple(dict.fromkeys(c.precision for c in entry.checked)),
-            examples=entry.examples,
-        )
-        for entry in read(tuple[_Renewed, ...], value, "code.renewed")
-    )
-
-
-def _joined(value: object) -> object:
-    """Facts about a machine as text: numbers and lists of words too."""
-    if isinstance(value, list):
-        return " ".join(str(item) for item in value[:100])
-    return str(value) if isinstance(value, int | float) else value
+def _joined(value: object) -> str:
+    """A fact about a machine as text: numbers and lists of words too."""
+    return " ".join(value) if isinstance(value, tuple) else str(value)

@@ -19,9 +19,11 @@ from rich.text import Text
 from fortydays.base.text import counted, in_ascii
 from fortydays.report import curves, numbers
 from fortydays.report.palette import SIGNS, WITHDRAWN, look
-from fortydays.report.results import DatasetFacts, Matrix, Results, VariantResults, read_results
+from fortydays.report.results import Results, VariantResults, read_results
 from fortydays.report.tables import Table
 from fortydays.study.claims import Judgement, Verdict
+from fortydays.study.document import DatasetFacts
+from fortydays.study.exhibit_document import Matrix
 
 MOST_COLUMNS = 80
 _NAMES = "variant"
