@@ -24,6 +24,7 @@ from fortydays.cli.fit import seconds_of
 from fortydays.cli.main import execute
 from fortydays.data import places
 from fortydays.fit import fitting
+from fortydays.fit.request import FitRequest
 
 
 @pytest.fixture(autouse=True)
@@ -265,7 +266,7 @@ def asked(home: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """In the place of fitting: what was asked for, and made-up findings with ``changes``."""
     told = SimpleNamespace(requests=[], changes={}, reused=False, notes=(), raises=None)
 
-    def work(request: fitting.FitRequest, settings: Any, **_: Any) -> fitting.Fitted:
+    def work(request: FitRequest, settings: Any, **_: Any) -> fitting.Fitted:
         told.requests.append(request)
         if told.raises is not None:
             raise told.raises
@@ -292,7 +293,7 @@ def test_the_findings_the_page_and_what_to_do_next_are_told(
     assert execute(["fit", str(tmp_path / "My Pets!")]) == ExitCode.DONE
 
     shown = capsys.readouterr().out
-    assert asked.requests == [fitting.FitRequest(source=str(tmp_path / "My Pets!"), name="my-pets")]
+    assert asked.requests == [FitRequest(source=str(tmp_path / "My Pets!"), name="my-pets")]
     page = home / "reports/my-pets.html"
     assert f"\nThe page with pictures: {page}\nServe it: forty serve pets\nAsk it: forty predict pets FILE\n" in shown
     assert "Of 150 photographs that it had never seen, it names 90.7% rightly" in " ".join(shown.split())
@@ -308,7 +309,7 @@ def test_what_was_asked_for_is_passed_on(asked: Any, tmp_path: Path, capsys: Any
     assert execute(["fit", "x", *arguments, "-o", str(page)]) == ExitCode.DONE
 
     assert asked.requests == [
-        fitting.FitRequest(
+        FitRequest(
             source="x",
             name="cats_2",
             backbone="mobilenetv2-0.35",

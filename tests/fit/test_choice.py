@@ -11,7 +11,13 @@ from fortydays.base.settings import Settings, read_settings
 from fortydays.data import places
 from fortydays.data import weights as published
 from fortydays.data.weights import Obtained
-from fortydays.fit.choice import CANDIDATES, ChosenBackbone, choose_backbone
+from fortydays.fit.choice import (
+    CANDIDATES,
+    ChosenBackbone,
+    choose_backbone,
+    fine_tuning_epochs,
+    seconds_of_fine_tuning,
+)
 from fortydays.models.backbones import BACKBONES
 
 Choose = Callable[..., ChosenBackbone]
@@ -145,3 +151,21 @@ def test_every_backbone_has_weights_and_the_candidates_go_from_slow_to_fast() ->
 
     assert set(BACKBONES) == set(published.WEIGHTS)
     assert costs == sorted(costs, reverse=True)
+
+
+def test_fine_tuning_takes_half_of_the_time_that_is_given_and_ten_epochs_at_most() -> None:
+    found = [fine_tuning_epochs(10.0, seconds=seconds) for seconds in (1.0, 19.0, 20.0, 99.0, 1e6)]
+
+    assert found == [0, 0, 1, 4, 10]
+    # Where no time is given, it may take ten minutes.
+    assert [fine_tuning_epochs(epoch, seconds=None) for epoch in (61.0, 300.0, 601.0, 0.0)] == [9, 2, 0, 10]
+
+
+def test_an_epoch_of_fine_tuning_takes_longer_for_more_images_and_shorter_with_more_threads() -> None:
+    one, two, threads = (
+        seconds_of_fine_tuning(BACKBONES["mobilenetv2-0.35"], images=images, threads=threads)
+        for images, threads in ((100, 2), (200, 2), (100, 4))
+    )
+
+    assert (two / one, threads / one) == (2, 0.5)
+    assert 0 < one < 60

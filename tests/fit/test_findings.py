@@ -1,11 +1,17 @@
 """What is written down of a classifier: counted by hand from a handful of answers."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from fortydays.base.values import fields_as_json
+from fortydays.data.own.dataset import OwnPhotographs
+from fortydays.data.own.splitting import SPLITS
 from fortydays.fit.findings import (
+    Answer,
     Attention,
+    answers_on_test,
     class_results,
     confident_mistakes,
     confusion_matrix,
@@ -51,29 +57,55 @@ def test_one_seed_has_no_interval_over_seeds() -> None:
     assert (found.mean_low, found.mean_high, found.high) == (None, None, 1.0)
 
 
+def photographs(splits: Sequence[str]) -> OwnPhotographs:
+    """As many cats and dogs as there are splits; a cat is first, then they alternate."""
+    count = len(splits)
+    return OwnPhotographs(
+        collection="pets",
+        digest="ab" * 32,
+        side=8,
+        classes=("cat", "dog"),
+        paths=tuple("abcdef"[:count]),
+        contents=tuple("123456"[:count]),
+        labels=np.arange(count) % 2,
+        splits=np.array([SPLITS.index(each) for each in splits]),
+        rows=np.arange(count)[::-1] + 10,
+    )
+
+
+def test_answers_are_those_of_the_test_photographs() -> None:
+    probabilities = np.array([[0.75, 0.25], [1.0, 0.0]], np.float32)
+
+    found = answers_on_test(photographs(["test", "train", "validation", "test"]), probabilities)
+
+    assert found == (
+        Answer(file="a", label="cat", answer="cat", probability=0.75, row=13),
+        Answer(file="d", label="dog", answer="cat", probability=1.0, row=10),
+    )
+
+
 def test_mistakes_come_with_the_most_confident_first_and_no_more_than_asked_for() -> None:
-    probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.3, 0.7], [0.55, 0.45]], np.float32)
-    given = {"classes": ("cat", "dog"), "files": list("abcde"), "rows": [4, 3, 2, 1, 0]}
-
-    found = confident_mistakes(LABELS, probabilities, **given)
-
-    assert [(each.file, each.label, each.answer, each.row) for each in found] == [
-        ("c", "cat", "dog", 2), ("b", "cat", "dog", 3), ("e", "dog", "cat", 0),
+    answers = [
+        Answer(file=file, label="cat", answer=answer, probability=probability, row=0)
+        for file, answer, probability in (
+            ("a", "cat", 0.9), ("b", "dog", 0.6), ("c", "dog", 0.8), ("d", "dog", 0.6), ("e", "emu", 0.4),
+        )
     ]  # fmt: skip
-    assert [each.probability for each in found] == pytest.approx([0.8, 0.6, 0.55])
-    assert confident_mistakes(LABELS, probabilities, **given, most=1) == found[:1]
-    assert found[0].answer == "dog"
+
+    assert [each.file for each in confident_mistakes(answers)] == ["c", "b", "d", "e"]
+    assert [each.file for each in confident_mistakes(answers, most=1)] == ["c"]
 
 
 def test_suspects_get_the_names_of_their_files_splits_and_classes() -> None:
-    suspect = Suspect(index=1, given=0, suggested=1, given_probability=0.1, suggested_probability=0.8, score=-0.7)
-    (found,) = named_label_errors(
-        (suspect,), classes=("cat", "dog"), files=("a", "b"), splits=("train", "test"), rows=(7, 9)
-    )
+    suspect = Suspect(index=1, given=0, suggested=1, score=-0.7)
+    pets = photographs(["validation", "train", "test"])
+
+    (found,) = named_label_errors((suspect,), pets, np.array([1, 2]))
 
     assert fields_as_json(found) == {
-        "file": "b", "split": "test", "label": "cat", "suggested": "dog", "score": -0.7, "row": 9,
+        "file": "c", "split": "test", "label": "cat", "suggested": "dog", "score": -0.7, "row": 10,
     }  # fmt: skip
+    assert named_label_errors((suspect, suspect), pets, np.array([1, 2]), most=1) == (found,)
 
 
 def test_a_map_is_written_down_short() -> None:

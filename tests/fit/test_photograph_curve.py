@@ -141,14 +141,6 @@ def test_one_photograph_of_each_class_is_a_curve_of_one_point() -> None:
     assert [point.images for point in curve.points] == [2]
 
 
-def test_nothing_to_learn_from_or_arrays_that_do_not_fit_are_refused() -> None:
-    features, labels = clouds(4, classes=2, apart=1.0)
-    with pytest.raises(ValueError, match="needs photographs to learn from and to validate on"):
-        measure_learning_curve(features, labels, features[:0], labels[:0], classes=2)
-    with pytest.raises(ValueError, match="8 and 7 labels do not fit 8 and 8 rows of features"):
-        measure_learning_curve(features, labels, features, labels[:-1], classes=2)
-
-
 def test_as_json_it_has_points_law_and_sentence() -> None:
     curve = LearningCurve(
         points=(CurvePoint(images=10, accuracy=0.8, low=0.75, high=0.85, draws=1),),

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from fortydays.fit.balance import balance
 from fortydays.fit.findings import (
+    Answer,
     Attention,
     BackboneFacts,
     Chosen,
     Findings,
     LabelError,
-    Mistake,
     class_results,
     held_out_result,
 )
@@ -78,7 +78,7 @@ def findings(**changes: Any) -> Findings:
         unknown=Threshold(below=0.5, false_alarms=0.04, low=0.02, high=0.09, images=150),
         confusion=confusion,
         per_class=class_results(classes, counts, confusion),
-        mistakes=(Mistake(file="cat/1.jpg", label="cat", answer="dog", probability=0.98, row=1),),
+        mistakes=(Answer(file="cat/1.jpg", label="cat", answer="dog", probability=0.98, row=1),),
         label_errors=(LabelError(file="dog/2.jpg", split="train", label="dog", suggested="emu", score=-0.9, row=2),),
         attention=(
             Attention(file="emu/3.jpg", label="emu", answer="emu", probability=0.99, row=3, heat=((0, 1), (0, 0.5))),

@@ -13,7 +13,7 @@ from PIL import Image
 from rich.console import Console
 from test_day_page import outline, words
 
-from fortydays.fit.findings import Findings, LabelError, Mistake
+from fortydays.fit.findings import Answer, Findings, LabelError
 from fortydays.fit.learning_curve import CurvePoint, LearningCurve
 from fortydays.report import plots
 from fortydays.report.fitted import about, confusions, headline, make_page, print_findings, too_small, worst_first
@@ -135,7 +135,7 @@ def test_names_that_are_markup_or_would_steer_a_terminal_do_neither() -> None:
         name=name,
         place=name,
         classes=(name, "dog", "emu"),
-        mistakes=(Mistake(file=name, label=name, answer="dog", probability=0.9, row=1),),
+        mistakes=(Answer(file=name, label=name, answer="dog", probability=0.9, row=1),),
         label_errors=(LabelError(file=name, split="test", label=name, suggested="dog", score=-0.5, row=2),),
     )
 

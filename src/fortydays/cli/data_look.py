@@ -21,6 +21,7 @@ _SHOWN, _CLASSES = 5, 40
 FIXED_CAMERA = typer.Option(
     "--fixed-camera", help="All show one scene: only pictures with equal pixels count as the same."
 )
+OUTPUT = typer.Option("--output", "-o", metavar="FILE", help="Where to write the page [reports/ in the workspace].")
 
 
 def look(
@@ -32,10 +33,7 @@ def look(
         str, typer.Option("--name", metavar="NAME", help="What to call the photographs [the folder's name].")
     ] = "",
     fixed_camera: Annotated[bool, FIXED_CAMERA] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where to write the page [reports/ in the workspace]."),
-    ] = None,
+    output: Annotated[Path | None, OUTPUT] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document; all else to stderr.")] = False,
 ) -> None:
     """Look at your photographs: classes, sizes, broken files, duplicates, and a sheet of pictures.

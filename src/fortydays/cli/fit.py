@@ -14,7 +14,7 @@ from fortydays.base.errors import ExitCode, StudyChangedError, UsageError
 from fortydays.base.privacy import shared
 from fortydays.base.settings import Settings, read_settings
 from fortydays.cli import streams
-from fortydays.cli.data_look import FIXED_CAMERA
+from fortydays.cli.data_look import FIXED_CAMERA, OUTPUT
 from fortydays.cli.stopping import stopping_in_time, typed_again
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from fortydays.base.progress import Progress
     from fortydays.data.own.inspection import Inspection
-    from fortydays.fit.fitting import FitRequest, Fitted
+    from fortydays.fit.fitting import Fitted
+    from fortydays.fit.request import FitRequest
     from fortydays.study.runs import RunFolder
 
 _TIME = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
@@ -59,10 +60,7 @@ def fit(
     ] = False,
     fixed_camera: Annotated[bool, FIXED_CAMERA] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Learn anew, even where nothing has changed.")] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where to write the page [reports/ in the workspace]."),
-    ] = None,
+    output: Annotated[Path | None, OUTPUT] = None,
     no_track: Annotated[bool, typer.Option("--no-track", help="Do not record the run in MLflow.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document; all else to stderr.")] = False,
 ) -> int:
@@ -71,22 +69,12 @@ def fit(
     Your folder is only read. Given again, the command goes on where it was stopped, and is over at once where nothing
     has changed. Exit code 3 where the target is missed or the model does not pass a gate.
     """
-    from fortydays.cli.progress import console_progress
-    from fortydays.cli.registry import opened
-    from fortydays.data.own.naming import suggested_name
-    from fortydays.data.photographs import PHOTOGRAPHS
-    from fortydays.data.version_documents import check_name, parse_reference
-    from fortydays.fit.fitting import FitRequest
-    from fortydays.fit.fitting import fit as work
+    from fortydays.fit.request import FitRequest
 
     settings = read_settings()
-    public = folder in PHOTOGRAPHS and not files.exists(Path(folder))
-    if not (public and name in ("", folder)):  # the collection itself has its own name
-        version = None if files.exists(Path(folder)) else parse_reference(folder)
-        name = check_name(name or (version[0] if version else suggested_name(Path(folder))), settings)
     request = FitRequest(
         source=folder,
-        name=name or folder,
+        name=_name_of(folder, name, settings),
         backbone=backbone,
         seconds=seconds_of(time) if time else None,
         target=target,
@@ -94,44 +82,59 @@ def fit(
         fixed_camera=fixed_camera,
         fresh=fresh,
     )
-    console = streams.console(stderr=True)
-    tracking: list[str] = []
-    again = typed_again(sys.argv[1:])
+    done, trouble = _fitted(request, settings, track=not no_track)
+    page = _write_page(done, output, settings)
+    (_print_json if as_json else _print)(done, page)
+    for line in trouble:
+        streams.console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
+    # The target is a claim of the study, and that its claims are supported is a gate.
+    return int(ExitCode.DONE if done.findings.alias else ExitCode.NOT_MET)
+
+
+def _name_of(folder: str, name: str, settings: Settings) -> str:
+    """What the photographs are called: as the reader says, or like their source. Raises UsageError."""
+    from fortydays.data.own.naming import suggested_name
+    from fortydays.data.photographs import PHOTOGRAPHS
+    from fortydays.data.version_documents import check_name, parse_reference
+
+    there = files.exists(Path(folder))
+    if folder in PHOTOGRAPHS and not there and name in ("", folder):
+        return folder  # a public collection has its own name
+    version = None if there else parse_reference(folder)
+    return check_name(name or (version[0] if version else suggested_name(Path(folder))), settings)
+
+
+def _fitted(request: "FitRequest", settings: Settings, *, track: bool) -> "tuple[Fitted, list[str]]":
+    """What came out of the fit, and what went wrong with the tracker."""
+    from fortydays.cli.progress import console_progress
+    from fortydays.cli.registry import opened
+    from fortydays.fit import fitting
+    from fortydays.study.runner import StudyInterruptedError
+
+    trouble: list[str] = []
+    stopped, hint = "Stopped. What was done is kept.", f"Continue with: {typed_again(sys.argv[1:])}"
     with (
-        console_progress(console) as progress,
-        stopping_in_time(lambda: f"Stopped. What was done is kept.\nContinue with: {again}"),
+        console_progress(streams.console(stderr=True)) as progress,
+        stopping_in_time(lambda: f"{stopped}\n{hint}"),
     ):
 
-        def run_study(study: Path, anew: bool) -> "tuple[RunFolder, dict[str, Any]]":
-            run, evidence, notes = _trained(study, settings, progress, fresh=anew, track=not no_track)
-            tracking.extend(notes)
+        def run_study(study: Path, fresh: bool) -> "tuple[RunFolder, dict[str, Any]]":
+            run, evidence, told = _trained(study, settings, progress, fresh=fresh, track=track)
+            trouble.extend(told)
             return run, evidence
 
         try:
-            done = work(
+            done = fitting.fit(
                 request,
                 settings,
                 progress=progress,
-                looked=lambda found, pixels: _tell(found, pixels, request, settings, progress),
                 run_study=run_study,
                 catalog=lambda: opened(settings, progress),
+                looked=lambda found, pixels: _tell(found, pixels, request, settings, progress),
             )
-        except KeyboardInterrupt as interrupt:
-            from fortydays.study.runner import StudyInterruptedError
-
-            said = "Stopped. What was done is kept."
-            raise StudyInterruptedError(said, hint=f"Continue with: {again}") from interrupt
-    page = _write_page(done, output, settings)
-    if as_json:
-        document = {"schema_version": 1, "page": str(page), "run": done.run.run_id, "study": str(done.study)}
-        document |= {"reused": done.reused, "notes": list(done.notes), "findings": done.findings.as_dict()}
-        typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
-    else:
-        _print(done, page)
-    for line in tracking:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    # The target is a claim of the study, and that its claims are supported is a gate.
-    return int(ExitCode.DONE if done.findings.alias else ExitCode.NOT_MET)
+        except (KeyboardInterrupt, StudyInterruptedError) as interrupt:
+            raise StudyInterruptedError(stopped, hint=hint) from interrupt
+    return done, trouble
 
 
 def _tell(
@@ -165,27 +168,24 @@ def _trained(
 ) -> "tuple[RunFolder, dict[str, Any], list[str]]":
     from fortydays.days.loading import find_study, load_study
     from fortydays.study.plan import Request
-    from fortydays.study.runner import StudyInterruptedError, run_study
+    from fortydays.study.runner import run_study
     from fortydays.track.follower import TrackingListener
 
     progress.say("Loading Keras")
     listener = TrackingListener(settings, enabled=track)
+    source = load_study(find_study(str(study)), threads=settings.threads)
+    request = Request(command=typed_again(sys.argv[1:]))
     try:
-        source = load_study(find_study(str(study)), threads=settings.threads)
-        request = Request(command=typed_again(sys.argv[1:]))
-        try:
-            run, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=fresh)
-        except StudyChangedError as error:
-            progress.say(f"{error.message} It begins anew.")
-            run, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=True)
-    except StudyInterruptedError as error:
-        raise KeyboardInterrupt from error
+        run, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=fresh)
+    except StudyChangedError as error:
+        progress.say(f"{error.message} It begins anew.")
+        run, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=True)
     return run, evidence, listener.trouble()
 
 
 def _write_page(done: "Fitted", output: Path | None, settings: Settings) -> Path:
-    from fortydays.data.own.collection import kept_pixels
-    from fortydays.fit.fitting import SIDE
+    from fortydays.data.own.pixels import kept_pixels
+    from fortydays.fit.photographs import SIDE
     from fortydays.report.fitted import make_page
 
     path = (output or settings.workspace / "reports" / f"{done.findings.name}.html").absolute()
@@ -195,8 +195,13 @@ def _write_page(done: "Fitted", output: Path | None, settings: Settings) -> Path
     return path
 
 
-def _print(done: "Fitted", page: Path) -> None:
+def _print_json(done: "Fitted", page: Path) -> None:
+    document = {"schema_version": 1, "page": str(page), "run": done.run.run_id, "study": str(done.study)}
+    document |= {"reused": done.reused, "notes": list(done.notes), "findings": done.findings.as_dict()}
+    typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
 
+
+def _print(done: "Fitted", page: Path) -> None:
     from fortydays.report.fitted import print_findings
 
     console = streams.console()

@@ -1,4 +1,4 @@
-"""Which backbone a classifier begins with: the best whose weights can be had, and that the time allows."""
+"""What the time allows: the best backbone whose weights can be had, and how long its last block is trained."""
 
 from dataclasses import dataclass
 
@@ -17,8 +17,16 @@ CANDIDATES = ("efficientnet-lite0", "mobilenetv2-1.0", "mobilenetv2-0.75", "mobi
 _SPEED = 40e9
 """Multiply-adds a second that a backbone is expected to do on two cores of 2020, for an estimate."""
 
+_FINE_TUNING_SPEED = 12e9
+"""Multiply-adds a second that training the last block is expected to do on two cores, for an estimate."""
+
+FINE_TUNING_SECONDS = 600.0
+"""For fine-tuning, where no time is given."""
+
+_MOST_FINE_TUNING_EPOCHS = 10
+
 _SHARE = 0.5
-"""Of the time given, what computing features may take."""
+"""Of the time given, what computing features may take; and what fine-tuning may."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +47,25 @@ class ChosenBackbone:
 def seconds_of_features(backbone: Backbone, *, photographs: int, threads: int) -> float:
     """About how many seconds a backbone needs for so many photographs."""
     return photographs * backbone.multiply_adds / (_SPEED * max(1, threads) / 2)
+
+
+def seconds_of_fine_tuning(backbone: Backbone, *, images: int, threads: int) -> float:
+    """About how many seconds an epoch takes that trains a backbone's last block on so many images."""
+    # Backward costs twice what forward does.
+    return 3 * backbone.block_multiply_adds * images / (_FINE_TUNING_SPEED * threads / 2)
+
+
+def fine_tuning_epochs(epoch: float, *, seconds: float | None) -> int:
+    """For how many epochs the last block is trained.
+
+    It depends on the time that was given, not on what is left of it: a fit that was stopped has to find it again.
+
+    Args:
+        epoch: seconds that one takes.
+        seconds: for the whole work, or None where no time was given.
+    """
+    left = FINE_TUNING_SECONDS if seconds is None else _SHARE * seconds
+    return min(_MOST_FINE_TUNING_EPOCHS, int(left / epoch)) if epoch else _MOST_FINE_TUNING_EPOCHS
 
 
 def choose_backbone(

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base.values import fields_as_json
+from fortydays.data.own.dataset import OwnPhotographs
+from fortydays.data.own.splitting import SPLITS
 from fortydays.fit.balance import Balance
 from fortydays.fit.label_errors import Suspect
 from fortydays.fit.learning_curve import LearningCurve
@@ -102,8 +104,8 @@ class ClassResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mistake:
-    """A test photograph that is answered wrongly.
+class Answer:
+    """What a test photograph is answered with.
 
     Attributes:
         file: its path.
@@ -142,23 +144,13 @@ class LabelError:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attention:
-    """Where the classifier looks in one photograph.
+class Attention(Answer):
+    """An answer, and where the classifier looks for it.
 
     Attributes:
-        file: its path.
-        label: the name of its class.
-        answer: the name of the class it was answered with; the map is of this one.
-        probability: of the answer.
-        row: where its pixels are in the collection.
         heat: the map, from 0 to 1, row by row; from :func:`fortydays.fit.attention.class_activation`.
     """
 
-    file: str
-    label: str
-    answer: str
-    probability: float
-    row: int
     heat: tuple[tuple[float, ...], ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -209,7 +201,7 @@ class Findings:
     unknown: Threshold | None
     confusion: tuple[tuple[int, ...], ...]
     per_class: tuple[ClassResult, ...]
-    mistakes: tuple[Mistake, ...]
+    mistakes: tuple[Answer, ...]
     label_errors: tuple[LabelError, ...]
     attention: tuple[Attention, ...]
     learning_curve: LearningCurve | None
@@ -289,67 +281,54 @@ def class_results(
     )
 
 
-def confident_mistakes(
-    labels: NDArray[np.intp],
-    probabilities: NDArray[np.float32],
-    *,
-    classes: Sequence[str],
-    files: Sequence[str],
-    rows: Sequence[int],
-    most: int = 24,
-) -> tuple[Mistake, ...]:
-    """The photographs that are answered wrongly, the most confident answer first.
+def answers_on_test(photographs: OwnPhotographs, probabilities: NDArray[np.float32]) -> tuple[Answer, ...]:
+    """What each test photograph is answered with, in the order of the split.
 
     Args:
-        labels: shape (n,).
-        probabilities: float32, shape (n, classes).
-        classes: names of the labels.
-        files: the path of each photograph.
-        rows: where the pixels of each are.
-        most: how many at most.
+        photographs: the splits.
+        probabilities: float32, shape (n, classes), of the test split.
     """
-    answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    wrong = np.flatnonzero(answers != labels)
-    order = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
     return tuple(
-        Mistake(
-            file=files[place],
-            label=classes[int(labels[place])],
-            answer=classes[int(answers[place])],
-            probability=float(confidence[place]),
-            row=int(rows[place]),
+        Answer(
+            file=photographs.paths[place],
+            label=photographs.classes[photographs.labels[place]],
+            answer=photographs.classes[each.argmax()],
+            probability=float(each.max()),
+            row=int(photographs.rows[place]),
         )
-        for place in order.tolist()
+        for place, each in zip(photographs.of("test"), probabilities, strict=True)
     )
+
+
+def confident_mistakes(answers: Sequence[Answer], *, most: int = 24) -> tuple[Answer, ...]:
+    """The wrong answers, the most confident first, and at most so many."""
+    wrong = [each for each in answers if each.answer != each.label]
+    return tuple(sorted(wrong, key=lambda each: -each.probability)[:most])
 
 
 def named_label_errors(
     suspects: Sequence[Suspect],
+    photographs: OwnPhotographs,
+    places: Sequence[int] | NDArray[np.int64],
     *,
-    classes: Sequence[str],
-    files: Sequence[str],
-    splits: Sequence[str],
-    rows: Sequence[int],
     most: int = 200,
 ) -> tuple[LabelError, ...]:
     """The suspects of confident learning with what they are called, the most suspect first.
 
     Args:
         suspects: from :func:`fortydays.fit.label_errors.find_label_errors`.
-        classes: names of the labels.
-        files: the path of each photograph that was judged, in the order of its features.
-        splits: the split of each.
-        rows: where the pixels of each are.
+        photographs: their names and splits.
+        places: the position in ``photographs`` of each one that was judged, in the order of its features.
         most: how many at most.
     """
     return tuple(
         LabelError(
-            file=files[each.index],
-            split=splits[each.index],
-            label=classes[each.given],
-            suggested=classes[each.suggested],
+            file=photographs.paths[places[each.index]],
+            split=SPLITS[photographs.splits[places[each.index]]],
+            label=photographs.classes[each.given],
+            suggested=photographs.classes[each.suggested],
             score=each.score,
-            row=int(rows[each.index]),
+            row=int(photographs.rows[places[each.index]]),
         )
         for each in suspects[:most]
     )

@@ -38,16 +38,12 @@ class Suspect:
         index: its place among the photographs.
         given: the label it bears.
         suggested: the label that it probably should.
-        given_probability: of the label it bears, by a head that has not learned from it.
-        suggested_probability: of the other.
-        score: the first less the second, from -1 to 0; the smaller, the more suspect.
+        score: the probability of the first less that of the second, from -1 to 0; the smaller, the more suspect.
     """
 
     index: int
     given: int
     suggested: int
-    given_probability: float
-    suggested_probability: float
     score: float
 
 
@@ -71,9 +67,6 @@ def find_label_errors(
         groups: shape (n,); what has the same number is almost the same picture. Each is alone by default.
         seed: of the folds.
         progress: told of the folds.
-
-    Raises:
-        ValueError: the arrays do not fit each other, or a feature is not a number.
     """
     probabilities, learned = out_of_sample(
         features, labels, classes=classes, groups=groups, seed=seed, progress=progress
@@ -113,11 +106,7 @@ def out_of_sample(
     Returns:
         float32, shape (n, classes), and how many photographs a head learned from at most. Where there are too few
         groups for two folds, every class is as probable as every other.
-
-    Raises:
-        ValueError: the arrays do not fit each other, or a feature is not a number.
     """
-    _check(features, labels, classes, groups)
     random = np.random.default_rng(seed)
     fold = _folds(labels, np.arange(len(labels)) if groups is None else np.asarray(groups), random)
     found = np.full((len(labels), classes), 1 / classes, np.float32)
@@ -138,24 +127,6 @@ def out_of_sample(
         progress.advance(task, done=float(done))
     progress.finish(task)
     return found, learned
-
-
-def _check(
-    features: NDArray[np.float32],
-    labels: NDArray[np.intp],
-    classes: int,
-    groups: Sequence[int] | NDArray[np.int64] | None,
-) -> None:
-    if features.ndim != 2 or len(labels) != len(features) or (groups is not None and len(groups) != len(features)):
-        raise ValueError(
-            f"{len(labels)} labels and {'no' if groups is None else len(groups)} groups "
-            f"do not fit features of shape {features.shape}"
-        )
-    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
-        raise ValueError(f"labels from {labels.min()} to {labels.max()} do not fit {classes} classes")
-    # Adding up shows any that is none, and copies nothing.
-    if not np.isfinite(features.sum(dtype=np.float64)):
-        raise ValueError("a feature is not a finite number")
 
 
 def _folds(
@@ -222,16 +193,13 @@ def _ranked(
     others[rows, labels[judged]] = -1
     other = others.argmax(axis=1)
     mine, theirs = probabilities[judged, labels[judged]], others[rows, other]
-    found = []
-    for row in np.flatnonzero(theirs > mine).tolist():
-        here, there = float(mine[row]), float(theirs[row])
-        suspect = Suspect(
+    found = [
+        Suspect(
             index=int(judged[row]),
             given=int(labels[judged[row]]),
             suggested=int(other[row]),
-            given_probability=here,
-            suggested_probability=there,
-            score=here - there,
+            score=float(mine[row]) - float(theirs[row]),
         )
-        found.append(suspect)
+        for row in np.flatnonzero(theirs > mine)
+    ]
     return sorted(found, key=lambda each: (each.score, each.index))

@@ -157,24 +157,14 @@ def measure_learning_curve(
     photographs to learn from.
 
     Args:
-        features: float32, shape (n, channels), to learn from.
+        features: float32, shape (n, channels), to learn from; at least one row, as to validate on.
         labels: shape (n,), from 0 up to ``classes``.
         validation_features: float32, shape (m, channels).
         validation_labels: shape (m,).
         classes: how many there are.
         seed: of the draws.
         progress: told of the heads.
-
-    Raises:
-        ValueError: there is nothing to learn from or to validate on, or the arrays do not fit each other.
     """
-    if not len(labels) or not len(validation_labels):
-        raise ValueError("a learning curve needs photographs to learn from and to validate on")
-    if len(features) != len(labels) or len(validation_features) != len(validation_labels):
-        raise ValueError(
-            f"{len(labels)} and {len(validation_labels)} labels do not fit {len(features)} and "
-            f"{len(validation_features)} rows of features"
-        )
     rows = np.arange(len(labels))
     held_out = some_of_each(labels, rows, 1 / 5, np.random.default_rng([seed, 0]))
     learned = np.setdiff1d(rows, held_out, assume_unique=True)

@@ -19,7 +19,7 @@ class Phases:
 
     def __init__(self, progress: Progress) -> None:
         self.seconds: dict[str, float] = {}
-        self._progress = progress
+        self.progress = progress
         self._expected = dict(_USUAL)
         self._kept: set[str] = set()
         self._began = clock.seconds()
@@ -39,7 +39,7 @@ class Phases:
         for phase in _USUAL:
             about = f"about {_in_words(self._expected[phase])}"
             told.append(f"{phase} ({'done' if phase in self.seconds else 'kept' if phase in self._kept else about})")
-        self._progress.say(f"{len(told)} phases: {', '.join(told)}. {self._left()}")
+        self.progress.say(f"{len(told)} phases: {', '.join(told)}. {self._left()}")
 
     def done(self, phase: str) -> None:
         """A phase has ended."""
@@ -49,7 +49,7 @@ class Phases:
         self._began = now
         number = list(_USUAL).index(phase) + 1
         if number > 1:  # before the plan is known there is nothing to say of the rest
-            self._progress.say(f"Phase {number} of {len(_USUAL)}, {phase}: {_in_words(took)}. {self._left()}")
+            self.progress.say(f"Phase {number} of {len(_USUAL)}, {phase}: {_in_words(took)}. {self._left()}")
 
     def _left(self) -> str:
         rest = sum(s for phase, s in self._expected.items() if phase not in self.seconds and phase not in self._kept)

@@ -13,10 +13,11 @@ from photographs import make_folder, picture
 from fortydays.base.errors import DataError, StorageError, UsageError
 from fortydays.base.settings import Settings, read_settings
 from fortydays.data.own import dataset as own
-from fortydays.data.own.collection import folder_of, opened, pixel_file
+from fortydays.data.own.collection import folder_of, opened
 from fortydays.data.own.dataset import OwnPhotographs, is_own, label_type
 from fortydays.data.own.inspection import inspect
 from fortydays.data.own.listing import list_photographs
+from fortydays.data.own.pixels import pixel_file
 from fortydays.data.own.rows import checksum_file
 
 SIDE = 16
@@ -345,16 +346,16 @@ def test_an_interrupted_look_leaves_rows_where_they_were_said_to_be(
 
     whole = kept(folder, settings, name="whole")
     monkeypatch.setattr(collections, "_AT_ONCE", 8)
-    real = collections.Collection._append
+    real = collections.append_rows
     calls: list[int] = []
 
-    def killed(self: collections.Collection, rows: int, pictures: Any) -> None:
-        real(self, rows, pictures)
-        calls.append(rows)
+    def killed(path: Path, rows: Any, *, after: int) -> None:
+        real(path, rows, after=after)
+        calls.append(after)
         if len(calls) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(collections.Collection, "_append", killed)
+    monkeypatch.setattr(collections, "append_rows", killed)
     with pytest.raises(KeyboardInterrupt):
         kept(folder, settings)
     monkeypatch.undo()

@@ -18,6 +18,7 @@ from fortydays.base import images
 from fortydays.base.errors import DataError, FortydaysError, StorageError
 from fortydays.base.settings import Settings, read_settings
 from fortydays.data.own import collection as collections
+from fortydays.data.own import decoding
 from fortydays.data.own.collection import Collection, opened
 from fortydays.data.own.inspection import Inspection, inspect
 from fortydays.data.own.listing import list_photographs
@@ -118,7 +119,7 @@ def test_a_pipe_that_came_in_the_place_of_a_file_is_not_waited_for(
     tmp_path: Path, settings: Settings, monkeypatch: Any
 ) -> None:
     folder = make_folder(tmp_path / "mine", {"red": 4, "blue": 4})
-    real = collections._bytes_of
+    real = decoding._bytes_of
 
     def replaced(path: Path, size: int) -> bytes | None:
         if path.name == "3.png":
@@ -127,7 +128,7 @@ def test_a_pipe_that_came_in_the_place_of_a_file_is_not_waited_for(
                 os.mkfifo(path)
         return real(path, size)
 
-    monkeypatch.setattr(collections, "_bytes_of", replaced)
+    monkeypatch.setattr(decoding, "_bytes_of", replaced)
 
     assert reasons(look(folder, settings)) == {
         "blue/3.png": "it cannot be read: No such file or directory",
@@ -342,7 +343,7 @@ def test_what_was_no_image_is_looked_at_again_when_more_formats_are_known(
     shutil.copy(HEIC / "plain.heic", folder / "red/a.jpg")  # as people rename them
     shutil.copy(folder / "red/1.png", folder / "red/cut.png")
     (folder / "red/cut.png").write_bytes((folder / "red/1.png").read_bytes()[:200])
-    monkeypatch.setattr(collections, "FORMATS", ("PNG", "JPEG"))
+    monkeypatch.setattr(decoding, "FORMATS", ("PNG", "JPEG"))
     before = look(folder, settings)
     assert reasons(before) == {
         "red/a.jpg": "it is no image that can be read",
@@ -350,9 +351,9 @@ def test_what_was_no_image_is_looked_at_again_when_more_formats_are_known(
     }
     monkeypatch.undo()
     read: list[str] = []
-    real = Collection._read_file
+    real = decoding._read_file
     monkeypatch.setattr(
-        Collection, "_read_file", lambda self, root, path: (read.append(path), real(self, root, path))[1]
+        decoding, "_read_file", lambda root, path, *rest: (read.append(path), real(root, path, *rest))[1]
     )
 
     after = look(folder, settings)
@@ -372,7 +373,7 @@ def test_another_decoder_looks_again_at_what_the_one_before_could_not_read(
     folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
     shutil.copy(HEIC / "plain.heic", folder / "red/a.heic")
     with monkeypatch.context() as old:
-        old.setattr(collections, "FORMATS", ("PNG", "JPEG"))
+        old.setattr(decoding, "FORMATS", ("PNG", "JPEG"))
         assert reasons(look(folder, settings)) == {"red/a.heic": "it is no image that can be read"}
     with sqlite3.connect(settings.workspace / "own/mine/index.sqlite") as index:
         index.execute("DELETE FROM about WHERE key = 'decoders'")
@@ -412,7 +413,7 @@ def test_bytes_that_can_be_read_after_all_are_an_image_from_then_on(
     look(folder, settings)
     shutil.copy(HEIC / "plain.heic", folder / "red/a.jpg")
     with monkeypatch.context() as older:
-        older.setattr(collections, "FORMATS", ("PNG", "JPEG"))
+        older.setattr(decoding, "FORMATS", ("PNG", "JPEG"))
         older.setattr(Collection, "forget_unreadable", lambda self: None)
         assert reasons(look(folder, settings)) == {"red/a.jpg": "it is no image that can be read"}
     shutil.copy(HEIC / "plain.heic", folder / "red/b.heic")
@@ -422,7 +423,7 @@ def test_bytes_that_can_be_read_after_all_are_an_image_from_then_on(
     for _ in range(2):
         assert reasons(look(folder, settings)) == {"red/b.heic": "it is the same file as red/a.jpg"}
     # Its pixels are kept, whatever is forgotten: rows belong to what they were given to.
-    monkeypatch.setattr(collections, "FORMATS", ("PNG", "JPEG", "WEBP"))
+    monkeypatch.setattr(decoding, "FORMATS", ("PNG", "JPEG", "WEBP"))
     (folder / "red/a.jpg").unlink()
     (folder / "red/b.heic").unlink()
     picture("blue", 10).save(folder / "blue/new.png")
@@ -645,8 +646,8 @@ def test_a_second_look_reads_only_what_is_new(tmp_path: Path, settings: Settings
     folder = make_folder(tmp_path / "mine", {"red": 5, "blue": 5})
     first = look(folder, settings)
     read: list[str] = []
-    real = collections._bytes_of
-    monkeypatch.setattr(collections, "_bytes_of", lambda path, size: (read.append(path.name), real(path, size))[1])
+    real = decoding._bytes_of
+    monkeypatch.setattr(decoding, "_bytes_of", lambda path, size: (read.append(path.name), real(path, size))[1])
 
     assert look(folder, settings).as_dict() == first.as_dict()
     assert read == []
@@ -672,7 +673,7 @@ def test_a_file_that_changes_while_it_is_read_is_left_out_until_the_next_look(
     tmp_path: Path, settings: Settings, monkeypatch: Any
 ) -> None:
     folder = make_folder(tmp_path / "mine", {"red": 5, "blue": 5})
-    real = collections._bytes_of
+    real = decoding._bytes_of
 
     def changing(path: Path, size: int) -> bytes | None:
         content = real(path, size)
@@ -680,7 +681,7 @@ def test_a_file_that_changes_while_it_is_read_is_left_out_until_the_next_look(
             path.write_bytes(path.read_bytes() + b"more")
         return content
 
-    monkeypatch.setattr(collections, "_bytes_of", changing)
+    monkeypatch.setattr(decoding, "_bytes_of", changing)
     assert reasons(look(folder, settings)) == {"red/3.png": "it changed while it was read"}
 
     monkeypatch.undo()
@@ -696,7 +697,8 @@ def test_a_look_that_was_stopped_goes_on_where_it_was(tmp_path: Path, settings: 
     def stopped(self: Collection, batch: Any) -> Any:
         batches.append(len(batch))
         if len(batches) == 4:
-            self._append(24, [np.zeros((SIDE, SIDE, 3), np.uint8)])  # pixels that the index does not know of
+            # Pixels that the index does not know of.
+            collections.append_rows(self._pixel_file, np.zeros((1, SIDE, SIDE, 3), np.uint8), after=24)
             raise KeyboardInterrupt
         return real(self, batch)
 
@@ -705,8 +707,8 @@ def test_a_look_that_was_stopped_goes_on_where_it_was(tmp_path: Path, settings: 
         look(folder, settings)
     monkeypatch.setattr(Collection, "_keep", real)
     read: list[str] = []
-    whole = collections._bytes_of
-    monkeypatch.setattr(collections, "_bytes_of", lambda path, size: (read.append(path.name), whole(path, size))[1])
+    whole = decoding._bytes_of
+    monkeypatch.setattr(decoding, "_bytes_of", lambda path, size: (read.append(path.name), whole(path, size))[1])
 
     found = look(folder, settings)
     kept = pixels(settings)

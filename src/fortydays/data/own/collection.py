@@ -12,41 +12,25 @@ is kept after a crash is a whole number of photographs: pixels are on disk befor
 
 import contextlib
 import dataclasses
-import hashlib
 import os
 import sqlite3
-import stat
-import threading
-import warnings
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from importlib import metadata
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import database, files
 from fortydays.base.errors import DataError, StorageError
-from fortydays.base.images import (
-    PREPARATION,
-    Reason,
-    UnreadableImageError,
-    check_content,
-    damaged,
-    fitted,
-    orientation,
-    read_head,
-    upright,
-)
+from fortydays.base.images import Reason
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.base.text import counted, size_in_words
-from fortydays.data.own.duplicates import HASH_SIDE, SMALL_SIDE, perceptual_hash
-from fortydays.data.own.listing import FORMATS, LARGEST_FILE, MOST_PIXELS, Listing
+from fortydays.data.own.decoding import Content, FileRead, decoders, read_files, status_of
+from fortydays.data.own.duplicates import SMALL_SIDE
+from fortydays.data.own.listing import Listing
+from fortydays.data.own.pixels import kept_pixels, pixel_file
 from fortydays.data.own.rows import (
     append_rows,
     checksum_file,
@@ -56,11 +40,7 @@ from fortydays.data.own.rows import (
     forget_pages,
 )
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-# Those of telephones, of 24 megapixels and a little more, are read side by side.
-_LARGE_FILE, _LARGE_PICTURE = 16_000_000, 26_000_000
+INDEX = "index.sqlite"
 _AT_ONCE = 256
 _RANGES = "ranges 3"
 """Number of the rule by which pixel values of more than eight bits become eight."""
@@ -81,58 +61,14 @@ CREATE TABLE IF NOT EXISTS splits (sha256 TEXT PRIMARY KEY, split TEXT NOT NULL)
 """
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Content:
-    """What is known of the bytes of a file.
-
-    Attributes:
-        sha256: of the bytes, in hexadecimal.
-        reason: why they are no usable image, in words that fit after "because"; "" if they are one.
-        width: pixels of the upright picture, sideways; 0 where unknown.
-        height: likewise, upwards.
-        format: in Pillow's words, such as "JPEG".
-        mode: in Pillow's words, such as "RGB" or "CMYK".
-        hash: perceptual hash.
-        small: uint8, shape (16, 16, 3).
-        row: where its pixels are, or -1.
-    """
-
-    sha256: str
-    reason: str
-    width: int
-    height: int
-    format: str
-    mode: str
-    hash: int
-    small: NDArray[np.uint8]
-    row: int
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Read:
-    """A file that was read."""
-
-    path: str
-    size: int
-    changed: int
-    reason: str
-    content: Content | None = None
-    pixels: NDArray[np.uint8] | None = None
-
-
 class Collection:
     """The kept photographs of one name; from :func:`opened`."""
 
     def __init__(self, folder: Path, side: int, connection: sqlite3.Connection) -> None:
         self.folder = folder
         self.side = side
+        self._pixel_file = pixel_file(folder, side)
         self._connection = connection
-        self._reading_large = threading.Semaphore(1)
-
-    @property
-    def pixel_file(self) -> Path:
-        """The file with the pixels: rows of side * side * 3 bytes."""
-        return pixel_file(self.folder, self.side)
 
     def read(self, listing: Listing, *, workers: int, progress: Progress = SILENT) -> dict[str, Content | str]:
         """Look at every photograph of a listing, as far as it was not looked at before.
@@ -154,7 +90,7 @@ class Collection:
         known = self._known()
         waiting = []
         for photograph in listing.photographs:
-            status = _status(listing.root / photograph.path)
+            status = status_of(listing.root / photograph.path)
             before = known.get(photograph.path)
             if before is not None and isinstance(status, tuple) and before[0] == status:
                 found[photograph.path] = before[1]
@@ -162,13 +98,14 @@ class Collection:
                 waiting.append(photograph.path)
         if waiting:
             self._check_room(len(waiting))
-            task = "Looking at the photographs"
+            task, done = "Looking at the photographs", 0
             progress.start(task, total=float(len(waiting)), unit="files")
-            done = 0
-            for batch in self._batches(listing.root, waiting, workers):
-                found.update(self._keep(batch))
-                done += len(batch)
-                progress.advance(task, done=float(done))
+            most = max(1, min(_AT_ONCE, 2**26 // (3 * self.side**2)))
+            with contextlib.closing(read_files(listing.root, waiting, side=self.side, workers=workers)) as reads:
+                while batch := list(islice(reads, most)):
+                    found.update(self._keep(batch))
+                    done += len(batch)
+                    progress.advance(task, done=float(done))
             progress.finish(task)
         return {photograph.path: found[photograph.path] for photograph in listing.photographs}
 
@@ -182,7 +119,7 @@ class Collection:
         pixels = kept_pixels(self.folder, self.side)
         if len(pixels) < rows:
             raise StorageError(
-                f"{self.pixel_file} is shorter than its index says.",
+                f"{self._pixel_file} is shorter than its index says.",
                 hint=f"Remove the folder {self.folder} and run the command again.",
             )
         return pixels[:rows]
@@ -193,15 +130,15 @@ class Collection:
         Raises:
             StorageError: the index knows of pixels that are not there: nothing would be read again.
         """
-        pixels, known, told = self.pixels(), checksums_in(self.pixel_file), damage_file(self.pixel_file)
+        pixels, known, told = self.pixels(), checksums_in(self._pixel_file), damage_file(self._pixel_file)
         if len(known) < len(pixels):  # an earlier version of this program kept none
             append = checksums_of(pixels[len(known) :]).tobytes()
-            files.append_bytes(checksum_file(self.pixel_file), after=4 * len(known), content=append)
+            files.append_bytes(checksum_file(self._pixel_file), after=4 * len(known), content=append)
             forget_pages(pixels)
         if not files.is_file(told):
             return
         damaged = [int(row) for row in files.read_json(told)["rows"]]
-        progress.warn(f"{self.pixel_file} was damaged: {counted(len(damaged), 'photograph')} of it are read anew.")
+        progress.warn(f"{self._pixel_file} was damaged: {counted(len(damaged), 'photograph')} of it are read anew.")
         with self._storage_errors("write"), self._connection as connection:
             contents = [
                 connection.execute(
@@ -252,7 +189,7 @@ class Collection:
         Raises:
             StorageError: the index cannot be written.
         """
-        today = ", ".join([*FORMATS, *map(_installed, ("pillow", "pi-heif")), _RANGES])
+        today = f"{decoders()}, {_RANGES}"
         with self._storage_errors("write"), self._connection as connection:
             before = connection.execute("SELECT value FROM about WHERE key = 'decoders'").fetchone() or ("",)
             if before == (today,):
@@ -295,92 +232,7 @@ class Collection:
                 known[path] = ((size, changed), _content(content))
         return known
 
-    def _batches(self, root: Path, paths: Sequence[str], workers: int) -> Iterator[list[_Read]]:
-        """Files that were read, in the order of their paths; at most a few decoded ones are in memory at once."""
-        pending: deque[Future[_Read]] = deque()
-        batch: list[_Read] = []
-        most = max(1, min(_AT_ONCE, 2**26 // (3 * self.side**2)))
-        with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-            try:
-                for path in paths:
-                    pending.append(pool.submit(self._read_file, root, path))
-                    if len(pending) >= 4 * workers:
-                        batch.append(pending.popleft().result())
-                    if len(batch) == most:
-                        yield batch
-                        batch = []
-                while pending:
-                    batch.append(pending.popleft().result())
-                    if len(batch) == most:
-                        yield batch
-                        batch = []
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
-        if batch:
-            yield batch
-
-    def _read_file(self, root: Path, path: str) -> _Read:
-        """Read one file, in a thread of its own."""
-        before = _status(root / path)
-        if isinstance(before, str):
-            return _Read(path=path, size=-1, changed=-1, reason=before)
-        size, changed = before
-        if size > LARGEST_FILE:
-            return _Read(path=path, size=size, changed=changed, reason=f"it has more than {LARGEST_FILE:,} bytes")
-        if size == 0:
-            return _Read(path=path, size=size, changed=changed, reason="it is empty")
-        with self._reading_large if size > _LARGE_FILE else contextlib.nullcontext():
-            try:
-                content = _bytes_of(root / path, size)
-            except OSError as error:
-                return _Read(path=path, size=-1, changed=-1, reason=f"it cannot be read: {error.strerror or error}")
-            if content is None or _status(root / path) != before:
-                # Not kept as known: the next look reads it anew.
-                return _Read(path=path, size=-1, changed=-1, reason="it changed while it was read")
-            known, pixels = self._look(content)
-        return _Read(path=path, size=size, changed=changed, reason="", content=known, pixels=pixels)
-
-    def _look(self, content: bytes) -> tuple[Content, NDArray[np.uint8] | None]:
-        """What an image file is, and its pixels."""
-        sha256 = hashlib.sha256(content).hexdigest()
-        blank = np.zeros((SMALL_SIDE, SMALL_SIDE, 3), np.uint8)
-        width = height = 0
-        kind = mode = ""
-        try:
-            image = read_head(content, formats=FORMATS, most_pixels=MOST_PIXELS)
-            check_content(content, image)
-            (width, height), kind, mode = image.size, str(image.format), image.mode
-            large = width * height > _LARGE_PICTURE
-            with self._reading_large if large and len(content) <= _LARGE_FILE else contextlib.nullcontext():
-                picture, turned = _upright(image, self.side)
-        except UnreadableImageError as error:
-            reason = error.reason.value
-            return Content(
-                sha256=sha256, reason=reason, width=width, height=height, format=kind, mode=mode, hash=0, small=blank,
-                row=-1,
-            ), None  # fmt: skip
-        if turned:
-            width, height = height, width
-        from PIL import Image
-
-        grey = picture.convert("L").resize((HASH_SIDE, HASH_SIDE), Image.Resampling.BOX)
-        small = picture.resize((SMALL_SIDE, SMALL_SIDE), Image.Resampling.BOX)
-        known = Content(
-            sha256=sha256,
-            reason="",
-            width=width,
-            height=height,
-            format=kind,
-            mode=mode,
-            hash=perceptual_hash(np.asarray(grey, np.uint8)),
-            small=np.asarray(small, np.uint8),
-            row=-1,
-        )
-        return known, fitted(picture, height=self.side, width=self.side)
-
-    # ------------------------------------------------------------------------------------------------------- keeping
-
-    def _keep(self, batch: Sequence[_Read]) -> dict[str, Content | str]:
+    def _keep(self, batch: Sequence[FileRead]) -> dict[str, Content | str]:
         """Write down what was read: first the pixels, then, when they are on disk, what the index says of them."""
         new: dict[str, NDArray[np.uint8]] = {}
         for each in batch:
@@ -390,7 +242,9 @@ class Collection:
             (rows,) = connection.execute("SELECT count(*) FROM prepared WHERE side = ?", (self.side,)).fetchone()
             there = {sha256: self._row_of(sha256) for sha256 in new}
             added = [sha256 for sha256, row in there.items() if row is None]
-            self._append(rows, [new[sha256] for sha256 in added])
+            if added:
+                # What a process that was killed wrote beyond the rows that the index tells of is written over.
+                append_rows(self._pixel_file, np.stack([new[sha256] for sha256 in added]), after=rows)
             for each in batch:
                 if each.content is not None:
                     connection.execute(
@@ -429,11 +283,6 @@ class Collection:
         ).fetchone()
         return None if row is None else int(row[0])
 
-    def _append(self, rows: int, pictures: Sequence[NDArray[np.uint8]]) -> None:
-        if pictures:
-            # What a process that was killed wrote beyond the rows that the index tells of is written over.
-            append_rows(self.pixel_file, np.stack(pictures), after=rows)
-
     def _check_room(self, count: int) -> None:
         needed = count * 3 * self.side**2
         free = files.free_bytes(self.folder)
@@ -451,48 +300,6 @@ class Collection:
             yield
         except sqlite3.DatabaseError as error:
             raise StorageError(f"Could not {action} {path}: {error}.", hint=_hint(error, self.folder)) from error
-
-
-INDEX = "index.sqlite"
-
-
-def _installed(package: str) -> str:
-    try:
-        return f"{package} {metadata.version(package)}"
-    except metadata.PackageNotFoundError:
-        return f"no {package}"
-
-
-def pixel_file(folder: Path, side: int) -> Path:
-    """The file with the pixels of a collection: rows of side * side * 3 bytes."""
-    return folder / f"{side}.{PREPARATION}.pixels"
-
-
-def kept_pixels(folder: Path, side: int) -> NDArray[np.uint8]:
-    """All whole rows of pixels that a collection has, also those that its index does not speak of yet.
-
-    Rows are only ever added, so what is read here stays as it is while another process adds more.
-
-    Args:
-        folder: of the collection.
-        side: pixels upwards and sideways.
-
-    Returns:
-        A read-only memory map: uint8, shape (rows, side, side, 3).
-
-    Raises:
-        StorageError: the file cannot be read.
-    """
-    path = pixel_file(folder, side)
-    rows = 0
-    if files.is_file(path):
-        with files.storage_errors("read", path):
-            rows = path.stat().st_size // (3 * side**2)
-    shape = (rows, side, side, 3)
-    if not rows:
-        return np.zeros(shape, np.uint8)
-    with files.storage_errors("read", path):
-        return np.memmap(path, np.uint8, "r", shape=shape)
 
 
 def folder_of(name: str, settings: Settings) -> Path:
@@ -562,42 +369,6 @@ def _hint(error: sqlite3.DatabaseError, folder: Path) -> str:
     if isinstance(error, sqlite3.OperationalError):
         return "Is the disk full, or read-only?"
     return f"Remove {folder}; all but the splits is made again from your photographs."
-
-
-def _status(path: Path) -> tuple[int, int] | str:
-    """Size of a file, and a number that is another one once the file is; or, in words, why it is none."""
-    try:
-        status = path.lstat()
-    except OSError as error:
-        return f"it cannot be read: {error.strerror or error}"
-    # Times alone are not enough: archives give all their files the same ones.
-    facts = f"{status.st_mtime_ns}:{status.st_ctime_ns}:{status.st_ino}:{status.st_dev}"
-    return (status.st_size, int.from_bytes(hashlib.blake2b(facts.encode(), digest_size=7).digest(), "big"))
-
-
-def _bytes_of(path: Path, size: int) -> bytes | None:
-    """The bytes of a file; None where it is none by now, or has another size. Links are not followed."""
-    # A pipe that came in its place would be waited for.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        content = file.read(size + 1)
-    return content if len(content) == size else None
-
-
-def _upright(image: "Image", side: int) -> "tuple[Image, bool]":
-    """The picture in RGB, upright, and whether it was turned by a quarter."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            turned = orientation(image)  # a TIFF tells it no more when it is decoded, a PNG perhaps only then
-            picture = upright(image, mode="RGB", least=2 * side)
-            return picture, max(turned, orientation(image)) >= 5
-    except UnreadableImageError:
-        raise
-    except Exception:  # whatever a decoder stumbles on, the file is what is wrong
-        raise damaged() from None
 
 
 def _values(content: Content) -> tuple[object, ...]:

@@ -20,8 +20,9 @@ from fortydays.base.images import PREPARATION
 from fortydays.base.settings import Settings
 from fortydays.base.text import shown
 from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
-from fortydays.data.own.collection import Collection, folder_of, kept_pixels, pixel_file
+from fortydays.data.own.collection import Collection, folder_of
 from fortydays.data.own.inspection import Inspection
+from fortydays.data.own.pixels import kept_pixels, pixel_file
 from fortydays.data.own.rows import rows_of
 from fortydays.data.own.splitting import SPLIT_VERSION, SPLITS
 from fortydays.inputs.images import IMAGE, Images

@@ -8,7 +8,8 @@ from typing import Any
 from fortydays.base.errors import DataError
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.text import printable
-from fortydays.data.own.collection import Collection, Content
+from fortydays.data.own.collection import Collection
+from fortydays.data.own.decoding import Content
 from fortydays.data.own.duplicates import largest_first
 from fortydays.data.own.listing import LeftOut, Listing, Photograph, told
 from fortydays.data.own.pictures import Pictures

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.data.own.collection import Content
+from fortydays.data.own.decoding import Content
 from fortydays.data.own.duplicates import groups_of, largest_first, near_duplicates
 from fortydays.data.own.listing import Photograph
 from fortydays.data.own.splitting import Group

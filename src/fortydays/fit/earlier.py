@@ -1,0 +1,119 @@
+"""What an earlier fit left: its run, what was found out, and its version in the registry."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fortydays.base import files
+from fortydays.base.errors import StorageError
+from fortydays.base.progress import Progress
+from fortydays.base.settings import Settings
+from fortydays.data.own.collection import Collection
+from fortydays.fit.findings import Findings
+from fortydays.fit.photographs import Photographs
+from fortydays.fit.reading import findings_from
+from fortydays.fit.study_file import Plan
+from fortydays.registry.names import CHAMPION
+from fortydays.study import evidence as documents
+from fortydays.study.features import runtime
+from fortydays.study.runs import RunFolder, latest_evidence, list_runs
+from fortydays.study.verification import code_changes
+
+if TYPE_CHECKING:
+    from fortydays.registry.catalog import Catalog, Version
+
+
+def finished_run(
+    study: Path, plan: Plan, settings: Settings, progress: Progress
+) -> tuple[RunFolder, dict[str, Any]] | None:
+    """A run that ended of the very same photographs, plan, program and packages, and its evidence; or None.
+
+    Evidence that cannot be read is set aside with a warning.
+
+    Args:
+        study: the file, which is named by its content.
+        plan: what the study trains.
+        settings: the workspace.
+        progress: told of damage.
+    """
+    from fortydays.days.loading import find_study
+    from fortydays.train import backends
+
+    name = find_study(str(study)).name
+    run = latest_evidence(settings.runs, name, day=None)
+    newest = [each for each in list_runs(settings.runs) if each.read()["name"] == name][-1:]
+    if run is None or newest != [run]:
+        return None  # the newest one was stopped, and goes on
+    try:
+        evidence = documents.read_evidence(run.evidence)
+    except StorageError as error:
+        aside = files.set_aside(run.evidence)
+        progress.warn(f"{error.message} It is kept as {aside.name}; all is learned anew.")
+        return None
+    asked = {"seeds": list(plan.seeds), "only": [], "settings": [], "engine": "compiled"}
+    if evidence["request"] != asked or evidence["backend"] != backends.wanted() or code_changes(evidence, study):
+        return None
+    if evidence["packages"] != documents.package_versions(backends.backend().PACKAGES):
+        return None
+    if any(details["features"]["onnxruntime"] != runtime() for details in evidence["details"].values()):
+        return None
+    return run, evidence
+
+
+def known_findings(run: RunFolder, photographs: Photographs, progress: Progress) -> Findings | None:
+    """What was found out about a run, under the names that its photographs have now; None where that did not end.
+
+    Findings that cannot be read are set aside with a warning.
+
+    Args:
+        run: of the very same photographs.
+        photographs: as they are now.
+        progress: told of damage.
+    """
+    path = _document(photographs.collection, run)
+    if not files.is_file(path):
+        return None
+    try:
+        known = findings_from(files.read_json(path).get("findings", {}))
+    except StorageError as error:
+        aside = files.set_aside(path)
+        progress.warn(f"{error.message} It is kept as {aside.name}; what there is to find out is found out again.")
+        return None
+    path_of = dict(zip(photographs.kept.rows.tolist(), photographs.kept.paths, strict=True))
+    return replace(
+        known,
+        place=photographs.place,
+        inspection=photographs.inspection.as_dict(),
+        mistakes=tuple(replace(each, file=path_of.get(each.row, each.file)) for each in known.mistakes),
+        label_errors=tuple(replace(each, file=path_of.get(each.row, each.file)) for each in known.label_errors),
+        attention=tuple(replace(each, file=path_of.get(each.row, each.file)) for each in known.attention),
+    )
+
+
+def keep_findings(findings: Findings, run: RunFolder, study: Path, photographs: Photographs) -> None:
+    """Write down what was found out about a run, once all of it is. Raises StorageError."""
+    path = _document(photographs.collection, run)
+    files.make_folder(path.parent)
+    files.write_json(path, {"run": run.run_id, "study": study.name, "findings": findings.as_dict()})
+
+
+def version_of(run: RunFolder, photographs: Photographs, catalog: "Catalog") -> "Version | None":
+    """The version that was made of a run and names the data version of the photographs, where there is one."""
+    if photographs.model not in catalog.names():
+        return None
+    wanted = {"run": run.run_id, "data_version": photographs.kept.data_version_label}
+    made = (
+        each
+        for each in catalog.versions(photographs.model)
+        if all(each.facts.get(fact, "") == value for fact, value in wanted.items()) and not each.retired
+    )
+    return next(made, None)
+
+
+def with_version(findings: Findings, version: "Version") -> Findings:
+    """Findings with the version that was made earlier, and with the alias that it has now."""
+    return replace(findings, model=str(version), alias=CHAMPION if CHAMPION in version.aliases else "")
+
+
+def _document(collection: Collection, run: RunFolder) -> Path:
+    return collection.folder / "fits" / f"{run.run_id}.json"

@@ -1,0 +1,134 @@
+"""The head that becomes the model: the best trial's, with the temperature and the threshold of its confidence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fortydays.base.arrays import load_arrays
+from fortydays.base.errors import FortydaysError
+from fortydays.base.progress import Progress
+from fortydays.base.settings import Settings
+from fortydays.data import library
+from fortydays.fit.trained import logits_of, trained_model
+from fortydays.registry.calibration import (
+    Threshold,
+    as_logits,
+    softmax,
+    temperature,
+    threshold_at,
+    unknown_threshold,
+)
+from fortydays.registry.contents import CONFIDENCE_SCHEMA
+from fortydays.study import evidence as documents
+from fortydays.study.features import Given, given
+from fortydays.study.runs import RunFolder
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CalibratedHead:
+    """A trained head, calibrated on the validation split.
+
+    Attributes:
+        study: the file of the study that trained it.
+        run: of the study.
+        evidence: of the run.
+        trial: of the evidence; the best by validation.
+        given: what it learned from.
+        model: its own layers, with the trial's weights.
+        temperature: that its logits are divided by.
+        unknown: below which confidence an answer is "unknown", with the rate of false alarms on the test split; None
+            where the validation split is too small to tell.
+        logits: for the test split, before the temperature, but for a constant of each image; float32, shape
+            (n, classes).
+    """
+
+    study: Path
+    run: RunFolder
+    evidence: Mapping[str, Any]
+    trial: Mapping[str, Any]
+    given: Given
+    model: "keras.Model"
+    temperature: float
+    unknown: Threshold | None
+    logits: NDArray[np.float32]
+
+    @property
+    def probabilities(self) -> NDArray[np.float32]:
+        """What it answers for the test split: float32, shape (n, classes)."""
+        return softmax(self.logits, temperature=self.temperature)
+
+    def accuracies(self) -> list[float]:
+        """Shares of right answers on the test split of all finished trials of its variant, one for each seed."""
+        alike = (each for each in self.evidence["trials"] if each["variant"] == self.trial["variant"])
+        return [each["metrics"]["test_accuracy"] for each in alike if each["status"] == "finished"]
+
+    def confidence(self) -> dict[str, Any] | None:
+        """What the model's ``confidence.json`` says, or None for no such file."""
+        if self.unknown is None:
+            return None
+        return {
+            "schema_version": CONFIDENCE_SCHEMA,
+            "temperature": self.temperature,
+            "unknown_below": self.unknown.below,
+            "false_alarms": self.unknown.false_alarms,
+            "images": self.unknown.images,
+        }
+
+
+def calibrated_head(
+    study: Path, run: RunFolder, evidence: Mapping[str, Any], settings: Settings, progress: Progress
+) -> CalibratedHead:
+    """The head of a run's best trial.
+
+    Args:
+        study: its file.
+        run: of the study, with its trials.
+        evidence: of the run.
+        settings: the workspace, and threads.
+        progress: told of the work.
+
+    Raises:
+        FortydaysError: no trial was trained to its end.
+        StorageError: the files of the run cannot be read.
+    """
+    from fortydays.days.loading import find_study, load_study
+
+    trial = documents.best_trial(evidence["trials"])
+    if trial is None:
+        raise FortydaysError(
+            "No trial was trained to its end, so there is no model.", hint=f"See what failed: forty show {study}"
+        )
+    loaded = load_study(find_study(str(study)), threads=settings.threads).study
+    variant = next(each for each in loaded.variants if each.name == trial["variant"])
+    dataset = library.load(loaded.dataset, settings)
+    heads = given(
+        dataset, variant.model, features=variant.features, examples=None, settings=settings, progress=progress
+    )
+    model = trained_model(run, variant, trial["seed"])
+    validation = heads.dataset.training.validation
+    logits = logits_of(model, np.asarray(validation.array))
+    cooled = temperature(logits, np.asarray(validation.labels).astype(np.intp))
+    unknown = unknown_threshold(softmax(logits, temperature=cooled))
+    (answers,) = load_arrays(run.trial_of(trial["variant"], trial["seed"]).predictions)
+    of_test = as_logits(answers)
+    if unknown is not None:
+        # Chosen on the photographs to validate on; how often it is a false alarm, those of the test say.
+        unknown = threshold_at(softmax(of_test, temperature=cooled), below=unknown.below)
+    return CalibratedHead(
+        study=study,
+        run=run,
+        evidence=evidence,
+        trial=trial,
+        given=heads,
+        model=model,
+        temperature=cooled,
+        unknown=unknown,
+        logits=of_test,
+    )

@@ -1,0 +1,76 @@
+"""What is asked of a fit."""
+
+from dataclasses import dataclass
+
+from fortydays.base.errors import UsageError
+from fortydays.base.settings import Settings
+from fortydays.data.catalog import DATASETS
+from fortydays.data.own.collection import names_kept
+from fortydays.data.photographs import PHOTOGRAPHS
+from fortydays.fit.choice import AUTOMATIC
+from fortydays.models.backbones import find_backbone
+from fortydays.registry.names import check_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitRequest:
+    """What is asked for.
+
+    Attributes:
+        source: a folder with one folder for each class, a table of files and labels, a version of a reader's data such
+            as ``flowers@v2``, or the name of a public collection of photographs.
+        name: what to call photographs and model.
+        backbone: a backbone's name, or "auto" for the best that can be had.
+        seconds: for all of it, or None for as long as it takes.
+        target: the share of test photographs that must be right, or None.
+        fine_tune: whether the backbone's last block is trained further too.
+        fixed_camera: whether all photographs show one scene: :func:`~fortydays.data.own.inspection.inspect`.
+        fresh: whether to begin anew where nothing has changed.
+    """
+
+    source: str
+    name: str
+    backbone: str = AUTOMATIC
+    seconds: float | None = None
+    target: float | None = None
+    fine_tune: bool = False
+    fixed_camera: bool = False
+    fresh: bool = False
+
+    def __post_init__(self) -> None:
+        if self.backbone != AUTOMATIC:
+            find_backbone(self.backbone)
+        if self.target is not None and not 0 < self.target <= 1:
+            raise UsageError(
+                f"--target is {self.target:g}; expected a share of test photographs, above 0 and up to 1.",
+                hint="For 95%: --target 0.95",
+            )
+        if self.seconds is not None and not 1 <= self.seconds <= 1e6:
+            raise UsageError(f"--time is {self.seconds:g} s; expected from 1 s to 1,000,000 s.")
+
+
+def model_name(name: str, settings: Settings) -> str:
+    """The model's name: that of its photographs, with hyphens for the underscores that no name in the registry has.
+
+    Args:
+        name: of the photographs.
+        settings: the workspace.
+
+    Raises:
+        UsageError: the registry allows no such name, or other photographs have a model of that name.
+        StorageError: the workspace cannot be read.
+    """
+    model = name.replace("_", "-")
+    check_name(model)
+    kept = names_kept(settings)
+    others = [each for each in (*kept, *DATASETS, *PHOTOGRAPHS) if each != name and each.replace("_", "-") == model]
+    if others:
+        whose, same = f"the dataset {others[0]}", ""
+        if others[0] in kept:
+            whose = f"the photographs {others[0]} in this workspace"
+            same = f", or, if they are the same: --name {others[0]}"
+        raise UsageError(
+            f"The model would be called {model}, as that of {whose} is.",
+            hint=f"Call these by another name: --name NAME{same}",
+        )
+    return model
