@@ -107,6 +107,7 @@ def calibrated_head(
         )
     loaded = load_study(find_study(str(study)), threads=settings.threads).study
     variant = next(each for each in loaded.variants if each.name == trial["variant"])
+    assert loaded.dataset is not None  # it has a variant
     dataset = library.load(loaded.dataset, settings)
     heads = given(
         dataset, variant.model, features=variant.features, examples=None, settings=settings, progress=progress
