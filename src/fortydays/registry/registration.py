@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 from fortydays import __version__
 from fortydays.base import files
 from fortydays.base.arrays import load_arrays, save_arrays
-from fortydays.base.errors import FortydaysError, UsageError, unknown_name
+from fortydays.base.errors import FortydaysError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
-from fortydays.data import library
 from fortydays.data.arrays import Dataset, Split
-from fortydays.data.library import Described
 from fortydays.data.own import dataset as own
 from fortydays.inputs.input import Arrays
 from fortydays.registry import package
 from fortydays.registry.calibration import as_logits, measured_confidence, softmax, with_temperature
+from fortydays.registry.candidate import Candidate, find_candidate
 from fortydays.registry.card import write_card
 from fortydays.registry.catalog import Catalog, Version
 from fortydays.registry.contents import (
@@ -44,10 +43,7 @@ from fortydays.registry.lineage import lineage_of
 from fortydays.registry.names import check_name
 from fortydays.registry.quantization import to_int8
 from fortydays.registry.scratch import scratch
-from fortydays.study import evidence as documents
-from fortydays.study.code import engine_digest, study_digest
-from fortydays.study.runs import RunFolder, find_run, latest_evidence
-from fortydays.study.trial import digest_of_arrays
+from fortydays.study.runs import RunFolder
 from fortydays.track import record as records
 from fortydays.track.store import UnreachableError
 from fortydays.track.sync import sync
@@ -81,21 +77,6 @@ class Registered:
     lineage: Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Chosen:
-    """A trial of a run, about to be registered."""
-
-    run: RunFolder
-    evidence: Mapping[str, Any]
-    trial: Mapping[str, Any]
-    weights: Path
-    probabilities: NDArray[np.float32]
-    dataset: Dataset
-    spec: Described
-    study: str
-    study_file: str
-
-
 def register(
     study: str,
     catalog: Catalog,
@@ -120,8 +101,7 @@ def register(
         name: of the model; the dataset's if empty.
         run_id: which run; the study's newest with evidence if empty.
         int8: whether to store weights and compute in whole numbers of 8 bits.
-        temperature: that the model's logits are divided by; 1 leaves its answers as they were trained. None finds it
-            on the validation images, and with it what goes into ``confidence.json``.
+        temperature: that logits are divided by; None finds it, and what ``confidence.json`` says, on validation data.
         confidence: what goes into ``confidence.json`` where the temperature is given; None for no such file.
 
     Raises:
@@ -131,116 +111,32 @@ def register(
     """
     if name:
         check_name(name)
-    chosen = _choose(study, settings, progress, variant=variant, run_id=run_id)
-    spec, dataset = chosen.spec, chosen.dataset
+    candidate = find_candidate(study, settings, progress, variant=variant, run_id=run_id)
+    spec, dataset = candidate.spec, candidate.dataset
     name = name or spec.name.replace("_", "-")
     check_name(name)
     with scratch(settings) as place:
         folder = files.make_folder(place / "model")
-        progress.say(f"Exporting {chosen.trial['variant']}, seed {chosen.trial['seed']}, to ONNX")
         claims, compared, confidence = _export(
-            chosen, dataset, folder, place, settings, progress, int8=int8, calibration=(temperature, confidence)
+            candidate, folder, settings, progress, int8=int8, calibration=(temperature, confidence)
         )
         progress.say("Measuring on validation data")
-        content = (folder / ONNX_FILE).read_bytes()
-        measured = measure(content, dataset.training, threads=settings.threads)
+        measured = measure((folder / ONNX_FILE).read_bytes(), dataset.training, threads=settings.threads)
         evaluation = {"schema_version": 1, **measured.as_dict(dataset.classes), "onnx": compared}
         lineage = lineage_of(
-            chosen.evidence,
-            chosen.trial,
+            candidate.evidence,
+            candidate.trial,
             dataset=spec,
             claims=claims,
-            study_file=chosen.study_file,
-            tracker_run=_tracked(chosen.run, catalog, progress),
+            study_file=candidate.study_file,
+            tracker_run=_tracked(candidate.run, catalog, progress),
             data_version=own.read(spec.name, settings).data_version if own.is_own(spec.name) else None,
         )
-        files.write_json(folder / EVIDENCE_FILE, dict(chosen.evidence))
-        files.write_json(folder / LINEAGE_FILE, lineage)
-        files.write_json(folder / EVALUATION_FILE, evaluation)
-        files.write_json(folder / LABELS_FILE, {"classes": list(dataset.classes)})
-        if confidence:
-            files.write_json(folder / CONFIDENCE_FILE, dict(confidence))
-        model = OnnxModel(content, threads=1)
-        files.write_json(folder / SIGNATURE_FILE, model.signature.as_dict())
-        files.write_json(folder / PREPROCESSING_FILE, dataset.training.input.as_dict())
-        _golden(model, dataset, folder / GOLDEN_FILE)
-        _mlflow_files(content, folder, model)
-        return _publish(catalog, name, folder, chosen, dataset, evaluation, lineage, progress, confidence=confidence)
-
-
-def _choose(study: str, settings: Settings, progress: Progress, *, variant: str, run_id: str) -> _Chosen:
-    from fortydays.days.loading import find_study
-
-    file = find_study(study)
-    if run_id:
-        run: RunFolder | None = find_run(settings.runs, run_id)
-        assert run is not None
-        document = run.read()
-        if (document["day"], document["name"]) != (file.day, file.name):
-            raise UsageError(f"The run {run.run_id} is not one of {study}.", hint="List them with: forty runs")
-        if not run.evidence.exists():
-            raise UsageError(f"The run {run.run_id} has not ended.", hint=f"Continue it with: forty run {study}")
-    else:
-        run = latest_evidence(settings.runs, file.name, day=file.day)
-    if run is None:
-        raise UsageError(
-            f"{study if file.day is None else f'Day {file.day}'} has no finished run in this workspace.",
-            hint=f"Run it: forty run {study}",
-        )
-    evidence = documents.read_evidence(run.evidence)
-    if variant and variant not in evidence["variants"] and variant not in evidence["details"]:
-        raise unknown_name("variant", variant, list(evidence["details"]))
-    trial = documents.best_trial([t for t in evidence["trials"] if variant in ("", t["variant"])])
-    if all("metrics" in evidence["details"].get(name, {}) for name in ([variant] if variant else evidence["details"])):
-        raise UsageError(
-            f"{variant or study} is of drills, which give no model, so there is nothing to register.",
-            hint="Name a variant with --variant." if variant else "",
-        )
-    if trial is None:
-        raise FortydaysError(
-            f"No trial {f'of {variant!r} ' if variant else ''}in {run.run_id} was trained to its end, "
-            "so there is nothing to register."
-        )
-    if evidence["code"]["study"] != study_digest(file.path):
-        raise FortydaysError(
-            f"{study} has changed since the run {run.run_id}: its models cannot be built again from today's study.",
-            hint=f"Run it again: forty run {study}",
-        )
-    name = evidence["dataset"]["name"]
-    dataset = library.load(name, settings, progress)
-    spec = library.describe(name, dataset)
-    if spec.digest != evidence["dataset"]["digest"] or spec.split_version != evidence["dataset"]["split_version"]:
-        raise FortydaysError(
-            f"The run {run.run_id} was made with other content or splits of the dataset {spec.name!r}.",
-            hint=f"Run the study again: forty run {study}",
-        )
-    if evidence["code"]["engine"] != engine_digest():
-        progress.warn(f"The training engine has changed since the run {run.run_id}.")
-    folder = run.trial_of(trial["variant"], trial["seed"])
-    if digest_of_arrays(load_arrays(folder.weights)) != trial["weights_digest"]:
-        raise FortydaysError(
-            f"{folder.weights} is damaged: its digest is not the one in the evidence.",
-            hint=f"Train it again: forty run {study} --fresh",
-        )
-    (probabilities,) = load_arrays(folder.predictions)
-    labels = np.asarray(dataset.test.open().labels)
-    right = float(np.mean(probabilities.argmax(axis=1) == labels)) if len(probabilities) == len(labels) else -1.0
-    if abs(right - trial["metrics"]["test_accuracy"]) > 1e-9:
-        raise FortydaysError(
-            f"{folder.predictions} is damaged: its answers are not those that the evidence tells of.",
-            hint=f"Train it again: forty run {study} --fresh",
-        )
-    return _Chosen(
-        run=run,
-        evidence=evidence,
-        trial=trial,
-        weights=folder.weights,
-        probabilities=probabilities,
-        dataset=dataset,
-        spec=spec,
-        study=str(file.day) if file.day is not None else str(file.path),
-        study_file="" if file.day is not None else str(file.path),
-    )
+        progress.say(f"Registering {name}")
+        _describe(folder, name, candidate, evaluation, lineage, confidence)
+        manifest = package.seal(folder, kind="version", facts={"name": name})
+        version = catalog.add(name, folder, manifest, facts=_facts(candidate, evaluation, lineage))
+    return Registered(version=version, evaluation=evaluation, lineage=lineage)
 
 
 def _tracked(run: RunFolder, catalog: Catalog, progress: Progress) -> str:
@@ -257,10 +153,8 @@ def _tracked(run: RunFolder, catalog: Catalog, progress: Progress) -> str:
 
 
 def _export(
-    chosen: _Chosen,
-    dataset: Dataset,
+    candidate: Candidate,
     folder: Path,
-    place: Path,
     settings: Settings,
     progress: Progress,
     *,
@@ -268,37 +162,19 @@ def _export(
     calibration: tuple[float | None, Mapping[str, Any] | None],
 ) -> tuple[list[dict[str, str]], dict[str, Any], Mapping[str, Any] | None]:
     """Write the model's files; the claims about the variant, how ONNX compares with Keras, and its confidence."""
-    validation = dataset.training.validation
-    input = dataset.training.input
-    most = max(GOLDEN, min(COMPARED, _COMPARED_NUMBERS // input.numbers))
-    examples = _loaded(validation, _evenly(len(validation), most))
-    save_arrays(place / "examples.npz", [examples[spec.name] for spec in input.arrays])
-    variant = chosen.trial["variant"]
-    export(
-        ExportRequest(
-            study=chosen.study,
-            variant=variant,
-            seed=chosen.trial["seed"],
-            test_views=chosen.evidence["details"][variant]["recipe"]["test_views"],
-            weights=str(chosen.weights),
-            input=input.as_dict(),
-            examples=str(place / "examples.npz"),
-            folder=str(folder),
-            threads=settings.threads,
-        )
-    )
-    (answers,) = load_arrays(folder / ANSWERS_FILE)
-    claims = files.read_json(folder / CLAIMS_FILE)["claims"]
-    for passing in (ANSWERS_FILE, CLAIMS_FILE):
-        files.remove(folder / passing)
+    progress.say(f"Exporting {candidate.trial['variant']}, seed {candidate.trial['seed']}, to ONNX")
+    training = candidate.dataset.training
+    most = max(GOLDEN, min(COMPARED, _COMPARED_NUMBERS // training.input.numbers))
+    examples = _loaded(training.validation, _evenly(len(training.validation), most))
+    answers, claims = _exported(candidate, examples, folder, settings)
     content = (folder / ONNX_FILE).read_bytes()
-    some = some_of(validation)
+    some = some_of(training.validation)
     labels = np.asarray(some.labels).astype(np.intp)
     probabilities = _probabilities(content, some, settings)
-    _check_fits(chosen, float(np.mean(probabilities.argmax(axis=1) == labels)), len(some), len(validation))
+    _check_fits(candidate, float(np.mean(probabilities.argmax(axis=1) == labels)), len(some), len(training.validation))
     if int8:
         progress.say("Turning it into int8")
-        content = to_int8(content, dataset.training.train.inputs, place)
+        content = to_int8(content, training.train.inputs, folder.parent)
     temperature, confidence = calibration
     if temperature is None:
         progress.say("Finding its temperature on validation data")
@@ -316,7 +192,34 @@ def _export(
         "difference": float(np.abs(onnx - answers).max()),
         "agreement": float(np.mean(onnx.argmax(axis=1) == answers.argmax(axis=1))),
     }
-    return _claims_about(variant, claims, chosen.evidence), compared, confidence
+    return _claims_about(candidate.trial["variant"], claims, candidate.evidence), compared, confidence
+
+
+def _exported(
+    candidate: Candidate, examples: Arrays, folder: Path, settings: Settings
+) -> tuple[NDArray[np.float32], list[Mapping[str, Any]]]:
+    """Write the model as ONNX, by a process of its own; what Keras answers to examples, and the study's claims."""
+    variant, input = candidate.trial["variant"], candidate.dataset.training.input
+    kept = folder.parent / "examples.npz"
+    save_arrays(kept, [examples[spec.name] for spec in input.arrays])
+    export(
+        ExportRequest(
+            study=candidate.study,
+            variant=variant,
+            seed=candidate.trial["seed"],
+            test_views=candidate.evidence["details"][variant]["recipe"]["test_views"],
+            weights=str(candidate.weights),
+            input=input.as_dict(),
+            examples=str(kept),
+            folder=str(folder),
+            threads=settings.threads,
+        )
+    )
+    (answers,) = load_arrays(folder / ANSWERS_FILE)
+    claims = files.read_json(folder / CLAIMS_FILE)["claims"]
+    for passing in (ANSWERS_FILE, CLAIMS_FILE):
+        files.remove(folder / passing)
+    return answers, claims
 
 
 def _probabilities(content: bytes, split: Split, settings: Settings) -> NDArray[np.float32]:
@@ -351,9 +254,9 @@ def _claims_about(
     return found
 
 
-def _check_fits(chosen: _Chosen, accuracy: float, images: int, of: int) -> None:
+def _check_fits(candidate: Candidate, accuracy: float, images: int, of: int) -> None:
     """Weights that were trained as another model would fill the same shapes and answer nonsense."""
-    trained = chosen.trial["metrics"]["validation_accuracy"]
+    trained = candidate.trial["metrics"]["validation_accuracy"]
     # Of a part of the images, the accuracy differs by chance as well: by three standard deviations at most.
     chance = 3 * (trained * (1 - trained) / images) ** 0.5 if images < of else 0.0
     if abs(accuracy - trained) > _LARGEST_LOSS + chance:
@@ -411,41 +314,52 @@ def _mlflow_files(content: bytes, folder: Path, model: OnnxModel) -> None:
                     files.write_bytes(folder / path.name, path.read_bytes())
 
 
-def _publish(
-    catalog: Catalog,
-    name: str,
+def _describe(
     folder: Path,
-    chosen: _Chosen,
-    dataset: Dataset,
+    name: str,
+    candidate: Candidate,
     evaluation: Mapping[str, Any],
     lineage: Mapping[str, Any],
-    progress: Progress,
-    *,
     confidence: Mapping[str, Any] | None,
-) -> Registered:
-    progress.say(f"Registering {name}")
+) -> None:
+    """Write all files of a version beside its ONNX file."""
+    dataset = candidate.dataset
+    files.write_json(folder / EVIDENCE_FILE, dict(candidate.evidence))
+    files.write_json(folder / LINEAGE_FILE, dict(lineage))
+    files.write_json(folder / EVALUATION_FILE, dict(evaluation))
+    files.write_json(folder / LABELS_FILE, {"classes": list(dataset.classes)})
+    if confidence:
+        files.write_json(folder / CONFIDENCE_FILE, dict(confidence))
+    content = (folder / ONNX_FILE).read_bytes()
+    model = OnnxModel(content, threads=1)
+    files.write_json(folder / SIGNATURE_FILE, model.signature.as_dict())
+    files.write_json(folder / PREPROCESSING_FILE, dataset.training.input.as_dict())
+    _golden(model, dataset, folder / GOLDEN_FILE)
+    _mlflow_files(content, folder, model)
     write_card(
         folder,
         name=name,
         lineage=lineage,
         evaluation=evaluation,
-        claims=chosen.evidence["claims"],
-        probabilities=chosen.probabilities,
+        claims=candidate.evidence["claims"],
+        probabilities=candidate.probabilities,
         dataset=dataset,
         confidence=confidence,
     )
-    manifest = package.seal(folder, kind="version", facts={"name": name})
+
+
+def _facts(candidate: Candidate, evaluation: Mapping[str, Any], lineage: Mapping[str, Any]) -> dict[str, str]:
+    """What the registry shows of a version."""
     facts = {
-        "study": chosen.evidence["name"],
-        "day": str(chosen.evidence["day"] or ""),
-        "variant": chosen.trial["variant"],
-        "seed": str(chosen.trial["seed"]),
-        "dataset": dataset.name,
+        "study": candidate.evidence["name"],
+        "day": str(candidate.evidence["day"] or ""),
+        "variant": candidate.trial["variant"],
+        "seed": str(candidate.trial["seed"]),
+        "dataset": candidate.dataset.name,
         "precision": evaluation["onnx"]["precision"],
         "validation_accuracy": f"{evaluation['accuracy']:.6f}",
-        "run": chosen.run.run_id,
+        "run": candidate.run.run_id,
     }
     if label := own.label_of(lineage["dataset"].get("data_version")):
         facts["data_version"] = label
-    version = catalog.add(name, folder, manifest, facts=facts)
-    return Registered(version=version, evaluation=evaluation, lineage=lineage)
+    return facts
