@@ -116,6 +116,8 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "the rule of the splits": ("split_version", 0),
     "the recipes": ("recipes", {}),
     "what is searched": ("searches", {}),
+    "the drills": ("drills", ["another"]),
+    "this program": ("program", "0" * 64),
     "the features that are learned from": ("features", {"plain": {"backbone": "another"}}),
     "the number of training images": ("examples", {"plain": 5}),
     "the backend": ("backend", "another"),
