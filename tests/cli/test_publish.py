@@ -41,7 +41,7 @@ def test_a_whole_study_is_published_as_it_came_out(ran: dict[str, Any], tmp_path
 def test_failed_trials_are_not_published(
     ran: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ran["trials"][0]["status"] = "failed"
+    ran["trials"][0] |= {"status": "failed", "error": "The loss became nan."}
     assert execute(["run", "1", "--publish", "--no-track"]) == 1
     assert "Evidence with failed trials is not published." in capsys.readouterr().err
     assert not (tmp_path / "evidence").exists()
