@@ -31,7 +31,7 @@ from fortydays.registry.registration import register
 from fortydays.study.runs import list_runs
 from fortydays.track.store import destination, open_store
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 PRAISE, SCORN, OTHER = "A lovely film.", "the plot was AWFUL", "it was of the film"
 
