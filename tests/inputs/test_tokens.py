@@ -1,0 +1,89 @@
+"""Texts as tokens, and numbers: what a network is given of them, and what is refused."""
+
+import numpy as np
+import pytest
+
+from fortydays.base.errors import Problem, UnreadableContentError
+from fortydays.inputs.input import Bounds
+from fortydays.inputs.kinds import read_input
+from fortydays.inputs.numbers import Numbers
+from fortydays.inputs.tokens import Tokens
+
+TEXT = Tokens(length=4, vocabulary=("good", "film", "don't"))
+
+
+def tokens(text: str) -> tuple[list[int], list[bool]]:
+    found = TEXT.prepare(text.encode(), Bounds())
+    return found["tokens"].tolist(), found["mask"].tolist()
+
+
+def test_words_get_their_numbers_unknown_ones_a_one_and_what_fills_up_a_zero() -> None:
+    assert tokens("A GOOD film!") == ([1, 2, 3, 0], [True, True, True, False])
+    assert tokens("don't") == ([4, 0, 0, 0], [True, False, False, False])
+
+
+def test_a_longer_text_is_cut_off() -> None:
+    assert tokens("film film good good good film") == ([3, 3, 2, 2], [True] * 4)
+
+
+def test_the_words_that_the_network_sees_can_be_read_again() -> None:
+    assert TEXT.words(TEXT.encode("a good film")) == "? good film"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem", "said"),
+    [
+        (b"\xff", Problem.DAMAGED, "The text is no UTF-8: byte 0 is none of it."),
+        (b" ... ", Problem.DAMAGED, "The text has no word."),
+        (b"good " * 3, Problem.TOO_LARGE, "The text has 15 characters; expected at most 10."),
+    ],
+)
+def test_what_is_no_text_is_refused(content: bytes, problem: Problem, said: str) -> None:
+    with pytest.raises(UnreadableContentError) as raised:
+        TEXT.open(content, Bounds(characters=10))
+    assert (raised.value.problem, raised.value.message) == (problem, said)
+
+
+def test_an_unknown_word_is_added_behind_the_last_one_or_in_its_place() -> None:
+    both = TEXT.from_json(["good", "good film good film"], Bounds())
+    (disturbance,) = TEXT.disturbances
+    (changed,) = disturbance.ways(both)
+    assert changed["tokens"].tolist() == [[2, 1, 0, 0], [2, 3, 2, 1]]
+    assert changed["mask"].sum(axis=1).tolist() == [2, 4]
+    assert both["tokens"].tolist() == [[2, 0, 0, 0], [2, 3, 2, 3]]
+
+
+def test_a_blank_text_has_a_word_so_that_a_mean_over_its_words_is_a_number() -> None:
+    assert TEXT.blank(2)["mask"].sum(axis=1).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("takes", [TEXT, Numbers(shape=(2, 3))])
+def test_an_input_that_is_written_down_is_read_again(takes: Tokens | Numbers) -> None:
+    assert read_input(takes.as_dict()) == takes
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"kind": "sounds"}, "its kind is none of images, numbers, tokens"),
+        (
+            {"kind": "tokens", "length": 0, "vocabulary": []},
+            "the length of the texts is no whole number from 1 to 4,096",
+        ),
+        ({"kind": "tokens", "length": 4, "vocabulary": ["x" * 101]}, "is no text of 1 to 100 characters"),
+        ({"kind": "numbers", "shape": [0]}, "the shape of the numbers is not said"),
+    ],
+)
+def test_a_document_that_describes_no_input_is_refused(document: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        read_input(document)
+
+
+def test_rows_of_numbers_are_taken_one_or_several_and_nothing_else() -> None:
+    row = Numbers(shape=(2,))
+    assert row.from_json([1, 2.5], Bounds())["numbers"].tolist() == [[1, 2.5]]
+    several = row.from_json([[1, 2], [3, 4]], Bounds())["numbers"]
+    assert (several.dtype, several.shape) == (np.float32, (2, 2))
+    for wrong in ([1], ["1", "2"], [True, False], {}, []):
+        with pytest.raises(UnreadableContentError, match="The numbers are others than this model takes"):
+            row.from_json(wrong, Bounds())
