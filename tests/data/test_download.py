@@ -233,8 +233,9 @@ def test_a_proxy_may_be_written_without_its_scheme_and_a_wrong_one_is_told(
             download()
 
 
-def test_an_address_that_swallows_everything_leaves_the_next_one_its_time(
-    monkeypatch: pytest.MonkeyPatch, download: Download, server: FaultyServer, tmp_path: Path
+@pytest.mark.parametrize("holes", [1, 5])
+def test_addresses_that_swallow_everything_leave_the_next_one_its_time(
+    monkeypatch: pytest.MonkeyPatch, download: Download, server: FaultyServer, tmp_path: Path, holes: int
 ) -> None:
     right = socket.getaddrinfo
     with contextlib.ExitStack() as stack:
@@ -246,12 +247,29 @@ def test_an_address_that_swallows_everything_leaves_the_next_one_its_time(
             filler.setblocking(False)
             filler.connect_ex(black_hole.getsockname())
 
-        def both(*arguments: Any, **options: Any) -> list[Any]:
+        def with_holes(*arguments: Any, **options: Any) -> list[Any]:
             found = right(*arguments, **options)
-            return [(*found[0][:4], black_hole.getsockname()), *found]
+            return [(*found[0][:4], black_hole.getsockname())] * holes + found
 
-        monkeypatch.setattr(socket, "getaddrinfo", both)
+        monkeypatch.setattr(socket, "getaddrinfo", with_holes)
         download(limits=Limits(connect_seconds=0.3, stall_seconds=5.0))
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_a_slow_address_has_the_whole_time(
+    monkeypatch: pytest.MonkeyPatch, download: Download, tmp_path: Path
+) -> None:
+    right = socket.socket.connect
+
+    def slow(self: socket.socket, address: Any) -> None:
+        """Take four seconds to connect, without waiting for them."""
+        patience = self.gettimeout()
+        if patience is not None and patience < 4:
+            raise TimeoutError("timed out")
+        right(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", slow)
+    download(limits=Limits(connect_seconds=5.0, stall_seconds=5.0))
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 

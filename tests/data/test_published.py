@@ -18,10 +18,10 @@ from fortydays.base.settings import Settings
 from fortydays.data import places, store
 from fortydays.data.download import Limits
 from fortydays.data.layouts import digest_of
-from fortydays.data.places import Address, Debian, Npm, package_folder
+from fortydays.data.places import at_address, from_debian, from_npm, package_folder
 from fortydays.data.spec import DatasetSpec, archive, loose
 
-NPM = archive("tiny-data-1.0.0.tgz", "package/data/", tiny_dataset.LAYOUT, Npm("tiny-data@1.0.0"))
+NPM = archive("tiny-data-1.0.0.tgz", "package/data/", tiny_dataset.LAYOUT, from_npm("tiny-data@1.0.0"))
 NOWHERE = tiny_dataset.installed(None, "nowhere")
 LOOSE = loose(tiny_dataset.LAYOUT)
 
@@ -76,7 +76,7 @@ def put_command(folder: Path, name: str, script: str) -> None:
 
 def test_public_files_are_downloaded_and_decoded(server: FaultyServer, listener: Listener, tmp_path: Path) -> None:
     server.content = {f"{name}.gz": gzip.compress(content) for name, content in tiny_dataset.raw_files().items()}
-    source = loose(tiny_dataset.LAYOUT, remote=lambda name: Address(server.address + name))
+    source = loose(tiny_dataset.LAYOUT, remote=lambda name: at_address(server.address + name))
     assert fetch(tiny_dataset.spec_from(source), tmp_path, listener).right
     assert len(server.requests) == 4
     assert listener.said == [
@@ -87,7 +87,7 @@ def test_public_files_are_downloaded_and_decoded(server: FaultyServer, listener:
 
 def test_a_public_archive_is_downloaded_and_decoded(server: FaultyServer, listener: Listener, tmp_path: Path) -> None:
     server.content["tiny.tar.gz"] = package("inside/")
-    source = archive("tiny.tar.gz", "inside/", tiny_dataset.LAYOUT, Address(f"{server.address}tiny.tar.gz"))
+    source = archive("tiny.tar.gz", "inside/", tiny_dataset.LAYOUT, at_address(f"{server.address}tiny.tar.gz"))
     assert fetch(tiny_dataset.spec_from(source), tmp_path, listener).right
 
 
@@ -103,7 +103,7 @@ def test_a_wrong_digest_is_refused_with_both_digests_and_the_next_source_is_trie
     spec = tiny_dataset.spec_from(tiny_dataset.served(server.address), NPM)
     assert fetch(spec, tmp_path, listener).right
     wrong = tiny_dataset.examples()
-    wrong.images.reshape(-1)[1000 - 16] ^= 1
+    wrong.array.reshape(-1)[1000 - 16] ^= 1
     assert listener.said[1] == f"127.0.0.1: its content has digest {digest_of(wrong)}, expected {spec.digest}."
 
 
@@ -157,8 +157,8 @@ def test_offline_neither_the_network_nor_a_package_client_is_used(
 ) -> None:
     put_command(commands, "npm", f"touch {tmp_path}/was-run")
     server.content = tiny_dataset.raw_files()
-    debian = archive("tiny.tar", "x/", tiny_dataset.LAYOUT, Debian("tiny"))
-    packed = archive("x.tar.gz", "", tiny_dataset.LAYOUT, Address(f"{server.address}x.tar.gz"))
+    debian = archive("tiny.tar", "x/", tiny_dataset.LAYOUT, from_debian("tiny"))
+    packed = archive("x.tar.gz", "", tiny_dataset.LAYOUT, at_address(f"{server.address}x.tar.gz"))
     public = tiny_dataset.served(server.address)
     with pytest.raises(DataError) as caught:
         fetch(tiny_dataset.spec_from(public, packed, NPM, debian), tmp_path, listener, offline=True)
@@ -320,13 +320,13 @@ def test_a_debian_package_is_downloaded_and_unpacked(tmp_path: Path, commands: P
     (tmp_path / "made.tar").write_bytes(stream.getvalue())
     put_command(commands, "apt-get", "touch tiny_1.0_all.deb")
     put_command(commands, "dpkg-deb", f'test "$2" = tiny_1.0_all.deb && cat "{tmp_path}/made.tar"')
-    source = archive("tiny.tar", "usr/share/tiny/", tiny_dataset.LAYOUT, Debian("tiny"))
+    source = archive("tiny.tar", "usr/share/tiny/", tiny_dataset.LAYOUT, from_debian("tiny"))
     assert fetch(tiny_dataset.spec_from(source), tmp_path, listener).right
 
 
 def test_apt_that_saves_nothing_is_told(tmp_path: Path, commands: Path, listener: Listener) -> None:
     put_command(commands, "apt-get", "true")
-    source = archive("tiny.tar", "x/", tiny_dataset.LAYOUT, Debian("tiny"))
+    source = archive("tiny.tar", "x/", tiny_dataset.LAYOUT, from_debian("tiny"))
     with pytest.raises(DataError, match=r"Debian package tiny: apt-get download did not save tiny_\*.deb"):
         fetch(tiny_dataset.spec_from(source), tmp_path, listener)
 

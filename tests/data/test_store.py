@@ -15,7 +15,7 @@ import pytest
 import tiny_dataset
 from faulty_server import FaultyServer, Listener
 
-from fortydays.base.errors import DataError, StorageError, UsageError
+from fortydays.base.errors import DataError, StorageError
 from fortydays.base.settings import Settings
 from fortydays.data import store
 from fortydays.data.spec import DatasetSpec
@@ -70,9 +70,9 @@ def test_a_loaded_dataset_has_the_published_rows_in_their_splits(spec: DatasetSp
     assert [len(split) for split in splits] == [50, 10, 20]
     split = split_indices(published.labels, digest=spec.digest, split_version=1, sizes=spec.sizes, official_test=20)
     order = np.concatenate([split.train, split.validation, split.test])
-    np.testing.assert_array_equal(np.concatenate([split.array for split in splits]), published.images[order])
+    np.testing.assert_array_equal(np.concatenate([split.array for split in splits]), published.array[order])
     np.testing.assert_array_equal(np.concatenate([split.labels for split in splits]), published.labels[order])
-    np.testing.assert_array_equal(splits[2].array, published.images[60:])
+    np.testing.assert_array_equal(splits[2].array, published.array[60:])
 
 
 def test_loaded_arrays_cannot_be_changed(spec: DatasetSpec, settings: Settings) -> None:
@@ -108,12 +108,6 @@ def test_cached_and_path_and_verify_of_an_absent_dataset(spec: DatasetSpec, sett
     assert store.get(spec, settings) == store.path(spec, settings)
     assert store.cached(spec, settings)
     assert store.verify(spec, settings).right
-
-
-def test_an_unknown_dataset_is_answered_with_the_known_ones(settings: Settings) -> None:
-    with pytest.raises(UsageError, match=r"There is no dataset 'minst'. Did you mean 'mnist'\?") as caught:
-        store.load("minst", settings)
-    assert caught.value.hint == "Known: mnist, fashion_mnist, cifar10, digits."
 
 
 @pytest.mark.parametrize("name", ARRAYS)

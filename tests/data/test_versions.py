@@ -133,13 +133,16 @@ def make_link(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (make_link, "roses/link.png in {folder} is a link; a version holds files and folders only."),
-        (lambda folder: os.mkfifo(folder / "pipe"), "pipe in {folder} is neither a file nor a folder; "),
-        (lambda folder: fill(folder, {"a/b.dvc": b""}), "a/b.dvc in {folder} is a file of DVC's own; "),
-        (lambda folder: fill(folder, {"dvc.yaml": b""}), "dvc.yaml in {folder} is a file of DVC's own; "),
-        (lambda folder: (folder / os.fsdecode(b"\xff")).touch(), "? in {folder} has a name that is not UTF-8; "),
+        (make_link, "A version cannot hold roses/link.png in {folder}: it is a link, and links are not followed."),
+        (lambda folder: os.mkfifo(folder / "pipe"), "A version cannot hold pipe in {folder}: it is neither a file "),
+        (
+            lambda folder: fill(folder, {"a/b.dvc": b""}),
+            "A version cannot hold a/b.dvc in {folder}: DVC takes it for ",
+        ),
+        (lambda folder: fill(folder, {"dvc.yaml": b""}), "A version cannot hold dvc.yaml in {folder}: DVC takes it "),
+        (lambda folder: (folder / os.fsdecode(b"\xff")).touch(), "A version cannot hold ? in {folder}: its name is "),
         (shutil.rmtree, "There is no folder {folder}."),
-        (lambda folder: (shutil.rmtree(folder), folder.touch()), "{folder} is a file; expected a folder of files."),
+        (lambda folder: (shutil.rmtree(folder), folder.touch()), "{folder} is a file; expected a folder."),
         (lambda folder: (shutil.rmtree(folder), fill(folder, {".git/x": b""})), "{folder} holds no file."),
     ],
 )
@@ -178,8 +181,9 @@ def test_a_folder_and_the_workspace_do_not_lie_in_one_another(tmp_path: Path) ->
 
 
 def test_two_versions_are_compared_file_by_file(made: Path) -> None:
-    found = difference("flowers", 1, 2, settings_of(made / "home"))
-    assert (found.added, found.removed, found.changed) == (("roses/3.png",), (), ("readme.txt",))
+    settings = settings_of(made / "home")
+    found = difference(find("flowers", 1, settings), find("flowers", 2, settings), settings)
+    assert found == {"added": ["roses/3.png"], "removed": [], "changed": ["readme.txt"]}
 
 
 @pytest.mark.parametrize("mask", [0o077, 0o002])
@@ -188,7 +192,7 @@ def test_a_version_is_checked_out_byte_for_byte_with_the_modes_of_new_files(
 ) -> None:
     old = os.umask(mask)
     try:
-        assert check_out("flowers", 1, place / "out", settings).number == 1
+        check_out(find("flowers", 1, settings), place / "out", settings)
     finally:
         os.umask(old)
     assert content_of(place / "out") == FLOWERS
@@ -202,18 +206,18 @@ def test_a_version_is_checked_out_byte_for_byte_with_the_modes_of_new_files(
 def test_without_a_number_the_newest_is_checked_out_into_an_empty_folder(place: Path, settings: Settings) -> None:
     (place / "out").mkdir()
     before = (place / "out").stat().st_ino
-    assert check_out("flowers", None, place / "out", settings).number == 2
+    check_out(find("flowers", None, settings), place / "out", settings)
     assert content_of(place / "out") == SECOND
     assert (place / "out").stat().st_ino == before
 
 
 def test_nothing_that_is_there_is_overwritten(place: Path, settings: Settings) -> None:
     with pytest.raises(UsageError, match=r"flowers is not empty: it holds .*; expected a new or an empty folder"):
-        check_out("flowers", 1, place / "flowers", settings)
+        check_out(find("flowers", 1, settings), place / "flowers", settings)
     with pytest.raises(UsageError, match=r"readme\.txt is a file; expected a new or an empty folder"):
-        check_out("flowers", 1, place / "flowers" / "readme.txt", settings)
+        check_out(find("flowers", 1, settings), place / "flowers" / "readme.txt", settings)
     with pytest.raises(UsageError, match="lies in the workspace's own folder of data"):
-        check_out("flowers", 1, settings.workspace / "data" / "out", settings)
+        check_out(find("flowers", 1, settings), settings.workspace / "data" / "out", settings)
     assert content_of(place / "flowers") == SECOND
 
 
@@ -225,32 +229,19 @@ def test_a_checkout_that_fails_leaves_the_folder_as_it_was(
 
     monkeypatch.setattr(shutil, "copyfile", full)
     with pytest.raises(FortydaysError):
-        check_out("flowers", 1, place / "out", settings)
+        check_out(find("flowers", 1, settings), place / "out", settings)
     assert not (place / "out").exists()
 
 
-def test_an_unknown_name_or_version_is_told_with_what_there_is(place: Path, settings: Settings) -> None:
+def test_an_unknown_name_or_version_is_told_with_what_there_is(settings: Settings) -> None:
     with pytest.raises(UsageError) as caught:
-        difference("flower", 1, 2, settings)
+        find("flower", 1, settings)
     assert caught.value.message == "There is no data of your own 'flower'. Did you mean 'flowers'?"
     assert caught.value.hint == "Make its first version with: forty data add FOLDER --name flower"
     with pytest.raises(UsageError) as caught:
-        check_out("flowers", 3, place / "out", settings)
+        find("flowers", 3, settings)
     assert caught.value.message == "'flowers' has no version v3."
     assert caught.value.hint == "It has v1, v2."
-
-
-def test_a_workspace_of_an_earlier_program_is_read(place: Path, settings: Settings) -> None:
-    """It has no files beside a version's document, and DVC copied instead of linking."""
-    config = settings.workspace / "data" / ".dvc" / "config"
-    config.write_text(config.read_text().replace("hardlink,copy", "reflink,copy"))
-    brought_back_anew(settings)
-    for number in (1, 2):
-        (version_folder(settings, number) / "whole").unlink()
-    assert check_out("flowers", 1, place / "out", settings).number == 1
-    assert content_of(place / "out") == FLOWERS
-    fill(place / "flowers", {"roses/4.png": b"new"})
-    assert add_version(place / "flowers", "flowers", settings)[0].number == 3
 
 
 def test_importing_and_listing_load_no_dvc(settings: Settings) -> None:
@@ -267,21 +258,19 @@ def test_importing_and_listing_load_no_dvc(settings: Settings) -> None:
 # ------------------------------------------------------------------------------------------------------------ damage
 
 
-@pytest.mark.parametrize("damage", ["altered in", "missing from"])
-def test_damage_is_named_not_checked_out_and_mended_by_a_pull(place: Path, settings: Settings, damage: str) -> None:
-    path = object_of(settings, b"second")
-    overwrite(path, b"sEcond") if damage == "altered in" else path.unlink()
-    brought_back_anew(settings)
-    problem = f"readme.txt (v2) is {damage} the cache"
-    assert verify_versions("flowers", settings).problems == (problem,)
+def test_damage_is_named_not_checked_out_and_mended_by_a_pull(place: Path, settings: Settings) -> None:
+    overwrite(object_of(settings, b"second"), b"sEcond")
+    object_of(settings, b"pink").unlink()
+    altered, missing = "readme.txt (v2) is altered in the cache", "roses/3.png (v2) is missing from the cache"
+    assert verify_versions("flowers", settings).problems == (altered, missing)
     with pytest.raises(DataError) as caught:
-        check_out("flowers", 2, place / "out", settings)
-    assert caught.value.message == f"flowers@v2 cannot be used: {problem}."
+        check_out(find("flowers", 2, settings), place / "out", settings)
+    assert caught.value.message == f"flowers@v2 cannot be used: {altered}, and 1 more."
     assert caught.value.hint == "Where it was pushed, get it back with: forty data pull flowers REMOTE"
     assert not (place / "out").exists()
-    assert pull("flowers", str(place / "remote"), settings) == ()
+    assert pull("flowers", str(place / "remote"), settings) == []
     assert verify_versions("flowers", settings).right
-    assert check_out("flowers", 2, place / "out", settings).number == 2
+    check_out(find("flowers", 2, settings), place / "out", settings)
     assert content_of(place / "out") == SECOND
 
 
@@ -324,11 +313,10 @@ def test_a_document_that_a_newer_program_made_is_told(settings: Settings) -> Non
 
 def test_versions_travel_over_a_remote_and_come_only_once(place: Path, settings: Settings) -> None:
     remote, other = str(place / "remote"), settings_of(place / "other")
-    assert push("flowers", remote, settings) == ()
+    assert push("flowers", remote, settings) == []
     assert [str(version) for version in pull("flowers", remote, other)] == ["flowers@v1", "flowers@v2"]
-    assert pull("flowers", remote, other) == ()
     assert [find("flowers", number, other) for number in (1, 2)] == [find("flowers", n, settings) for n in (1, 2)]
-    check_out("flowers", 1, place / "out", other)
+    check_out(find("flowers", 1, other), place / "out", other)
     assert content_of(place / "out") == FLOWERS
 
 
@@ -349,6 +337,17 @@ def test_a_damaged_document_in_a_remote_is_told(place: Path, settings: Settings)
         pull("flowers", str(place / "remote"), settings)
     assert caught.value.message == f"{path} is damaged: it is no document of version 2 of 'flowers'."
     assert caught.value.hint.startswith("If it is damaged: remove it there, and push again")
+
+
+def test_a_remote_that_has_other_files_than_its_document_speaks_of_brings_none(place: Path, tmp_path: Path) -> None:
+    other = settings_of(tmp_path / "other")
+    path = place / "remote" / "fortydays" / "flowers" / "v1.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"digest": "0" * 64}))
+    with pytest.raises(DataError) as caught:
+        pull("flowers", str(place / "remote"), other)
+    assert caught.value.message == "The remote has other files for flowers@v1 than its document speaks of."
+    assert caught.value.hint == "Push it again from the workspace that made it: forty data push flowers REMOTE"
+    assert names(other) == []
 
 
 def test_a_remote_whose_list_of_files_leads_out_of_the_folder_brings_nothing(place: Path, tmp_path: Path) -> None:
@@ -394,6 +393,15 @@ def test_a_remote_that_cannot_be_used_is_told(
     assert "secret" not in (settings.workspace / "data" / ".dvc" / "config.local").read_text()
 
 
+def test_an_unknown_kind_of_address_with_a_password_is_told_as_such(tmp_path: Path) -> None:
+    """DVC never took it, so there is none to remove, which is no news to the reader."""
+    settings = settings_of(tmp_path / "home")
+    add_version(fill(tmp_path / "flowers", FLOWERS), "flowers", settings)
+    with pytest.raises(UsageError) as caught:
+        push("flowers", "gopher://me:secret@hole", settings)
+    assert caught.value.message == "gopher://hole is no remote that DVC knows."
+
+
 def test_without_the_network_only_a_folder_is_a_remote(place: Path) -> None:
     offline = read_settings({"FORTYDAYS_HOME": str(place / "home"), "FORTYDAYS_OFFLINE": "1"})
     with pytest.raises(DataError, match=r"s3://bucket was not tried, because FORTYDAYS_OFFLINE is set"):
@@ -424,21 +432,38 @@ def test_without_dvc_the_one_command_is_told(
     assert caught.value.hint == f"Install it: {command}"
 
 
+def run_instead(monkeypatch: pytest.MonkeyPatch, folder: Path, code: str) -> None:
+    """Have another program run in the place of DVC."""
+    program = folder / "program.py"
+    program.write_text(code)
+    monkeypatch.setattr(dvc_command.dvc_runner, "__file__", str(program))
+
+
 def test_a_command_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_instead(monkeypatch, tmp_path, "import time; time.sleep(600)")
     monkeypatch.setattr(dvc_command, "_SECONDS", 0.1)
     with pytest.raises(DataError) as caught:
-        dvc_command.run_python(tmp_path, "-c", "import time; time.sleep(600)")
+        dvc_command.dvc(tmp_path, ["version"])
     assert caught.value.message == "DVC was not done within 0 s."
     assert caught.value.hint == "Run the command again: it goes on where it stopped."
 
 
-def test_dvc_reports_to_nobody_and_keeps_what_it_has_to_the_workspace(made: Path, tmp_path: Path) -> None:
+def test_commands_may_be_longer_than_a_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_instead(monkeypatch, tmp_path, "import pathlib, sys; pathlib.Path('told').write_text(sys.stdin.read())")
+    commands = ["push", *("versions/flowers/v1/content.dvc" for _ in range(100_000))], ["version"]
+    dvc_command.dvc(tmp_path, *commands)
+    assert json.loads((tmp_path / "told").read_text()) == [*commands]
+
+
+def test_dvc_reports_to_nobody_and_keeps_what_it_has_to_the_workspace(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = (made / "home" / "data" / ".dvc" / "config").read_text()
     assert "analytics = false" in config
     assert "no_scm = true" in config
     assert (made / "home" / "data").stat().st_mode & 0o777 == 0o700
-    code = "import json, os; json.dump(dict(os.environ), open('told', 'w'))"
-    dvc_command.run_python(tmp_path, "-c", code)
+    run_instead(monkeypatch, tmp_path, "import json, os; json.dump(dict(os.environ), open('told', 'w'))")
+    dvc_command.dvc(tmp_path, ["version"])
     told: dict[str, Any] = json.loads((tmp_path / "told").read_text())
     assert told["DVC_NO_ANALYTICS"] == "1"
     assert Path(told["DVC_SITE_CACHE_DIR"]).is_relative_to(tmp_path)
@@ -446,5 +471,5 @@ def test_dvc_reports_to_nobody_and_keeps_what_it_has_to_the_workspace(made: Path
 
 def test_the_command_of_dvc_itself_brings_a_version_back(place: Path, settings: Settings) -> None:
     brought_back_anew(settings)
-    dvc_command.dvc(settings.workspace / "data", "checkout", "content.dvc", folder=version_folder(settings, 1))
+    dvc_command.dvc(settings.workspace / "data", ["checkout", "content.dvc"], folder=version_folder(settings, 1))
     assert content_of(version_folder(settings, 1) / "content") == FLOWERS

@@ -7,7 +7,7 @@ from faulty_server import FaultyServer
 from fortydays.base import files
 from fortydays.base.errors import DataError, UsageError
 from fortydays.base.settings import Settings, read_settings
-from fortydays.data.places import Address, Installed
+from fortydays.data.places import Installed, at_address
 from fortydays.data.published import PublishedFile
 from fortydays.data.weights import WEIGHTS, Weights, obtain
 
@@ -21,7 +21,7 @@ def published(name: str, *, sha256: str = "", address: str = "", folder: Path | 
         max_bytes=1_000,
         sha256=sha256,
         installed=(Installed(title="installed package some-package", folder=lambda: folder, package="some-package"),),
-        remote=(Address(address + name),) if address else (),
+        remote=(at_address(address + name),) if address else (),
     )
 
 

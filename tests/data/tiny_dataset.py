@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from fortydays.base.settings import Settings, read_settings
 from fortydays.data import store
+from fortydays.data.arrays import Split
 from fortydays.data.download import Limits
-from fortydays.data.layouts import Examples, digest_of, idx_layout
-from fortydays.data.places import Address, Installed
+from fortydays.data.layouts import digest_of, idx_layout
+from fortydays.data.places import Installed, at_address
 from fortydays.data.published import PublishedFile
 from fortydays.data.spec import DatasetSpec, Source, loose
 from fortydays.data.splits import SplitSizes, split_indices
@@ -21,10 +22,10 @@ LAYOUT = idx_layout(train=TRAIN, test=TEST, image_shape=(SIDE, SIDE))
 IMPATIENT = Limits(connect_seconds=2, stall_seconds=0.4, whole_seconds=20, back_off_seconds=0.01, package_seconds=0.5)
 
 
-def examples() -> Examples:
+def examples() -> Split:
     count = TRAIN + TEST
     pixels = np.arange(count * SIDE * SIDE, dtype=np.int64)
-    return Examples(
+    return Split(
         inputs={IMAGE: (pixels * 7919 % 251).astype(np.uint8).reshape(count, SIDE, SIDE)},
         labels=(np.arange(count) % 3).astype(np.uint8),
     )
@@ -39,7 +40,7 @@ def raw_files() -> dict[str, bytes]:
 
     content = {}
     for name, part, count in (("train", slice(0, TRAIN), TRAIN), ("t10k", slice(TRAIN, None), TEST)):
-        images, labels = whole.images[part], whole.labels[part]
+        images, labels = whole.array[part], whole.labels[part]
         content[f"{name}-images-idx3-ubyte"] = b"\0\0\x08\x03" + sizes(count, SIDE, SIDE) + images.tobytes()
         content[f"{name}-labels-idx1-ubyte"] = b"\0\0\x08\x01" + sizes(count) + labels.tobytes()
     return content
@@ -49,9 +50,9 @@ def served(address: str) -> Source:
     """The raw files at a server, as they are."""
 
     def file(name: str, max_bytes: int) -> PublishedFile:
-        return PublishedFile(name=name, max_bytes=max_bytes, remote=(Address(address + name),))
+        return PublishedFile(name=name, max_bytes=max_bytes, remote=(at_address(address + name),))
 
-    return Source(files=tuple(file(each.name, each.max_bytes) for each in LAYOUT.files), layout=LAYOUT)
+    return Source(files=tuple(file(each.name, each.max_bytes) for each in LAYOUT), layout=LAYOUT)
 
 
 def installed(folder: Path | None, title: str = "origin") -> Source:
@@ -66,7 +67,7 @@ def _there(folder: Path | None) -> Path | None:
 def part_digest(rows: NDArray[np.int64]) -> str:
     """The digest of some examples, as the cache stores them."""
     whole = examples()
-    return digest_of(Examples(inputs={IMAGE: whole.images[rows]}, labels=whole.labels[rows]))
+    return digest_of(Split(inputs={IMAGE: whole.array[rows]}, labels=whole.labels[rows]))
 
 
 def spec_from(*sources: Source) -> DatasetSpec:
@@ -81,7 +82,6 @@ def spec_from(*sources: Source) -> DatasetSpec:
         test_digest=part_digest(split.test),
         classes=("zero", "one", "two"),
         input=Images(shape=(SIDE, SIDE)),
-        official_train=TRAIN,
         official_test=TEST,
         sizes=sizes,
         split_version=1,

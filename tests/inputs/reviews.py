@@ -16,7 +16,8 @@ import numpy as np
 from fortydays.base.progress import SILENT
 from fortydays.base.settings import Settings, read_settings
 from fortydays.data import catalog
-from fortydays.data.layouts import Examples, Layout, RawFile, digest_of
+from fortydays.data.arrays import Split
+from fortydays.data.layouts import RawFile, digest_of
 from fortydays.data.places import Installed
 from fortydays.data.spec import DatasetSpec, loose
 from fortydays.data.splits import SplitSizes, split_indices
@@ -55,11 +56,11 @@ def _verdict(words: list[str]) -> str:
     return next(word for word in words if word in (*GOOD, *BAD))
 
 
-def examples() -> Examples:
+def examples() -> Split:
     found, labels = texts()
     encoded = [TEXT.encode(text) for text in found]
     inputs = {name: np.stack([each[name] for each in encoded]) for name in (TOKENS, MASK)}
-    return Examples(inputs=inputs, labels=np.array(labels, np.uint8))
+    return Split(inputs=inputs, labels=np.array(labels, np.uint8))
 
 
 def spec(folder: Path) -> DatasetSpec:
@@ -67,18 +68,18 @@ def spec(folder: Path) -> DatasetSpec:
     whole = examples()
     (folder / "reviews.txt").write_text("\n".join(texts()[0]))
 
-    def place(_content: bytes, into: Examples) -> None:
+    def place(_content: bytes, into: Split) -> None:
         for name, array in whole.inputs.items():
             into.inputs[name][:] = array
         into.labels[:] = whole.labels
 
     def part(rows: Any) -> str:
         inputs = {name: array[rows] for name, array in whole.inputs.items()}
-        return digest_of(Examples(inputs=inputs, labels=whole.labels[rows]))
+        return digest_of(Split(inputs=inputs, labels=whole.labels[rows]))
 
     digest = digest_of(whole)
     split = split_indices(whole.labels, digest=digest, split_version=1, sizes=SIZES, official_test=0)
-    layout = Layout(files=(RawFile(name="reviews.txt", max_bytes=100_000, place=place),))
+    layout = (RawFile(name="reviews.txt", max_bytes=100_000, place=place),)
     return DatasetSpec(
         name="reviews",
         title="Reviews",
@@ -88,7 +89,6 @@ def spec(folder: Path) -> DatasetSpec:
         test_digest=part(split.test),
         classes=CLASSES,
         input=TEXT,
-        official_train=SIZES.total,
         official_test=0,
         sizes=SIZES,
         split_version=1,

@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from fortydays.base import images
 from fortydays.base.errors import Problem, UnreadableContentError
-from fortydays.base.images import pixels_at_once
+from fortydays.base.image_parts import pixels_at_once
 from fortydays.inputs.images import IMAGE, Images
 from fortydays.inputs.input import Bounds
 from made_up_images import chunk, encoded, exif_of, packed_text, scans, segment, with_chunks
@@ -411,6 +411,13 @@ DARK = np.arange(100, dtype=np.uint16).reshape(10, 10)
         (DARK, "PNG", {}, DARK // 257),
         (DARK, "TIFF", {341: 255}, DARK),
         (DARK * 40, "TIFF", {341: 4095}, DARK * (40 * 255 / 4095)),  # a camera of twelve bits
+        (DARK * 40, "TIFF", {281: 4095}, DARK * (40 * 255 / 4095)),
+        (DARK * 10, "TIFF", {281: 1023}, DARK * (10 * 255 / 1023)),
+        (DARK * 40, "TIFF", {281: 3960}, DARK * 40 // 257),  # the largest value of this one picture
+        (DARK * 257, "TIFF", {281: 4095}, DARK),
+        (DARK * 40, "PNG", {"sBIT": 12}, DARK * (40 * 255 / 4095)),
+        (DARK * 257, "PNG", {"sBIT": 12}, DARK),  # its values fill sixteen bits, as the format asks
+        (DARK * 40, "PNG", {"sBIT": 99}, DARK * 40 // 257),
         (DARK + 1000, "TIFF", {340: 1000, 341: 1255}, DARK),
         ((DARK - 50.0).astype(np.float32), "TIFF", {340: -50, 341: 205}, DARK),
         (DARK * 257, "TIFF", {341: 300}, DARK),  # which its own values belie
@@ -419,10 +426,15 @@ DARK = np.arange(100, dtype=np.uint16).reshape(10, 10)
 )
 @pytest.mark.parametrize("long", [False, True])
 def test_black_and_white_are_what_the_format_and_the_file_say(
-    monkeypatch: pytest.MonkeyPatch, numbers: Any, kind: str, declared: dict[int, int], expected: Any, long: bool
+    monkeypatch: pytest.MonkeyPatch, numbers: Any, kind: str, declared: dict[Any, int], expected: Any, long: bool
 ) -> None:
     options: dict[str, Any] = {}
-    if declared:
+    if "sBIT" in declared:
+        from PIL.PngImagePlugin import PngInfo
+
+        options["pnginfo"] = PngInfo()
+        options["pnginfo"].add(b"sBIT", bytes([declared["sBIT"]]))
+    elif declared:
         from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
         options["tiffinfo"] = ImageFileDirectory_v2()
@@ -437,6 +449,17 @@ def test_black_and_white_are_what_the_format_and_the_file_say(
     found = np.asarray(images.upright(head, mode="L", least=10))
 
     assert np.abs(found.astype(int) - expected.astype(int)).max() <= 1
+
+
+def test_a_tiff_of_twelve_bits_has_its_white_there() -> None:
+    """Two pixels in three bytes, 0 and 4095; each tag is its number, the type SHORT, one value."""
+    tags = {256: 2, 257: 1, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: 3}
+    entries = b"".join(struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in tags.items())
+    content = b"II*\0" + struct.pack("<I", 12) + b"\x00\x0f\xff\0" + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+    head = images.read_head(content, formats=("TIFF",), most_pixels=100)
+
+    assert np.asarray(images.upright(head, mode="L", least=10)).tolist() == [[0, 255]]
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "LA", "1", "I;16"])

@@ -84,6 +84,6 @@ def test_rows_of_numbers_are_taken_one_or_several_and_nothing_else() -> None:
     assert row.from_json([1, 2.5], Bounds())["numbers"].tolist() == [[1, 2.5]]
     several = row.from_json([[1, 2], [3, 4]], Bounds())["numbers"]
     assert (several.dtype, several.shape) == (np.float32, (2, 2))
-    for wrong in ([1], ["1", "2"], [True, False], {}, []):
+    for wrong in ([1], ["1", "2"], [True, False], {}, [], [[1, 2], []], [[1], [2, 3, 4]]):
         with pytest.raises(UnreadableContentError, match="The numbers are others than this model takes"):
             row.from_json(wrong, Bounds())

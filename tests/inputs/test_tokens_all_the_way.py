@@ -22,12 +22,12 @@ from fortydays.base.settings import Settings, read_settings
 from fortydays.data import catalog as datasets
 from fortydays.inputs.tokens import MASK, TOKENS
 from fortydays.registry.bundle import make_bundle
-from fortydays.registry.catalog import Catalog, Version
 from fortydays.registry.contents import open_bundle
 from fortydays.registry.names import Reference
 from fortydays.registry.package import DamagedPackageError
 from fortydays.registry.promotion import promote
 from fortydays.registry.registration import register
+from fortydays.registry.registry import Registry, Version
 from fortydays.study.runs import list_runs
 from fortydays.track.store import destination, open_store
 
@@ -42,7 +42,7 @@ class Made:
 
     settings: Settings
     evidence: dict[str, Any]
-    catalog: Catalog
+    registry: Registry
     version: Version
     evaluation: dict[str, Any]
 
@@ -56,12 +56,12 @@ def made(keras: Any, tmp_path_factory: pytest.TempPathFactory, empty_store: Path
         patch.setattr(datasets, "DATASETS", reviews.datasets_with_it(folder))
         patch.setenv(reviews.FOLDER, str(folder))
         _, evidence = reviews.run(settings)
-        catalog = Catalog(open_store(destination(settings)))
-        registered = register(reviews.__file__, catalog, settings, progress=SILENT, name="reviews")
+        registry = Registry(open_store(destination(settings)))
+        registered = register(reviews.__file__, registry, settings, progress=SILENT, name="reviews")
         yield Made(
             settings=settings,
             evidence=evidence,
-            catalog=catalog,
+            registry=registry,
             version=registered.version,
             evaluation=dict(registered.evaluation),
         )
@@ -70,7 +70,7 @@ def made(keras: Any, tmp_path_factory: pytest.TempPathFactory, empty_store: Path
 @pytest.fixture(scope="module")
 def bundle(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bundles") / "reviews"
-    make_bundle(Reference(name="reviews", version=1), folder, made.catalog, made.settings)
+    make_bundle(Reference(name="reviews", version=1), folder, made.registry, made.settings)
     return folder
 
 
@@ -106,7 +106,7 @@ def test_the_exported_model_answers_as_keras_does_and_passes_the_gates(made: Mad
     assert [each["change"] for each in made.evaluation["behaviours"]] == ["an unknown word is added"]
 
     reference = Reference(name="reviews", version=1)
-    outcome = promote(reference, "champion", made.catalog, made.settings, progress=SILENT)
+    outcome = promote(reference, "champion", made.registry, made.settings, progress=SILENT)
 
     assert [gate.gate for gate in outcome.gates if not gate.passed] == []
     assert "stable, an unknown word is added" in [gate.gate for gate in outcome.gates]

@@ -37,25 +37,14 @@ class Split:
         return array
 
     def rows(self, which: Any) -> "Split":
-        """Some of the examples, as arrays in memory or as a part of the same memory map.
-
-        Args:
-            which: a slice, or an array of places.
-        """
+        """The examples of a slice as a part of the same memory map, or those at an array of places, in memory."""
         inputs = {name: array[which] for name, array in self.inputs.items()}
         return Split(inputs=inputs, labels=np.asarray(self.labels)[which])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainingData:
-    """All that training and model choice may see.
-
-    Attributes:
-        input: what a network is given of an example.
-        task: what it is to find out.
-        train: what gradients are computed on.
-        validation: what stopping, schedules and model choice look at.
-    """
+    """All that training and model choice may see: gradients are of ``train``, decisions of ``validation``."""
 
     input: Input
     task: Classification
@@ -79,12 +68,9 @@ class Dataset:
     """A named, versioned, digest-checked collection of labelled images.
 
     Attributes:
-        name: the catalog's name, such as "mnist".
         digest: SHA-256 of the decoded arrays, in hexadecimal; the same from every source.
         split_version: number of the rule that made the splits.
         classes: the classes' names; position is label.
-        training: the train and validation splits.
-        test: the test split, sealed.
     """
 
     name: str

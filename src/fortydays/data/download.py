@@ -5,16 +5,16 @@ breaks (RFC 9110, sections 13.1.5 and 14: ``Range`` with ``If-Range``, so that a
 anew). The target's name appears when the length is right. Whether the content is right is for a digest to say.
 """
 
-import queue
 import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from fortydays.base import clock, files
@@ -36,23 +36,14 @@ class SourceFailedError(DataError):
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How patient the program is with places.
+    """How patient the program is with places."""
 
-    Attributes:
-        connect_seconds: for a public address to be reached at all, name look-up included.
-        stall_seconds: without a single byte, after which a download is given up and tried again.
-        whole_seconds: for one file.
-        tries: how often a download that broke off is tried.
-        back_off_seconds: before the second try; three times as long before each further one.
-        package_seconds: for a package client to do its work.
-    """
-
-    connect_seconds: float = 5.0
-    stall_seconds: float = 20.0
-    whole_seconds: float = 3600.0
+    connect_seconds: float = 5.0  # for a public address to be reached at all, name look-up included
+    stall_seconds: float = 20.0  # without a single byte, after which a download is given up and tried again
+    whole_seconds: float = 3600.0  # for one file
     tries: int = 3
-    back_off_seconds: float = 1.0
-    package_seconds: float = 900.0
+    back_off_seconds: float = 1.0  # before the second try; three times as long before each further one
+    package_seconds: float = 900.0  # for a package client to do its work
 
 
 PATIENT = Limits()
@@ -64,13 +55,6 @@ class _BrokenOffError(Exception):
 
 def download(address: str, target: Path, *, max_bytes: int, limits: Limits, progress: Progress) -> None:
     """Download ``address`` to ``target``, continuing what an earlier call left behind.
-
-    Args:
-        address: http or https.
-        target: the file to make; nothing is done where it exists.
-        max_bytes: the most that is taken from the server.
-        limits: how patient to be.
-        progress: told of bytes and of tries.
 
     Raises:
         SourceFailedError: the server cannot be reached, refuses, or breaks off each try.
@@ -218,11 +202,7 @@ def _validator(response: "requests.Response") -> str:
 
 
 def _check_reachable(address: str, seconds: float) -> None:
-    """Fail soon where there is no network: the name look-up alone can block for minutes, whatever the time limit.
-
-    Raises:
-        SourceFailedError: neither the server nor the proxy in front of it takes a connection in time.
-    """
+    """Fail soon where there is no network: the name look-up alone can block for minutes, whatever the time limit."""
     from requests.utils import get_environ_proxies, select_proxy
 
     proxy = select_proxy(address, get_environ_proxies(address))
@@ -234,17 +214,19 @@ def _check_reachable(address: str, seconds: float) -> None:
         raise SourceFailedError(f"{what} cannot be used; expected http://HOST:PORT") from None
     deadline = clock.seconds() + seconds
     try:
-        places = _first_to_succeed([partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)], deadline)
-        # All addresses at once: one that nothing comes back from would else use up the time of the next.
-        _first_to_succeed([partial(_connect, place, seconds) for place in places], deadline)
+        places = _in_thread(partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)).result(seconds)
+        # All addresses at once: one that nothing comes back from would use up the time of the next.
+        tries = [_in_thread(partial(_connect, place, seconds)) for place in places]
+        for each in as_completed(tries, timeout=max(0.0, deadline - clock.seconds())):
+            if each.exception() is None:
+                return
+        tries[-1].result()
     except TimeoutError:
         failure = f"no answer within {seconds:g} s"
-    except OSError as error:
-        failure = error.strerror or str(error)
     except UnicodeError:
         failure = "its name is not one that a server can have"
-    else:
-        return
+    except OSError as error:
+        failure = error.strerror or str(error)
     raise SourceFailedError(f"{f'the proxy {host} ' if proxy else ''}cannot be reached: {failure}")
 
 
@@ -255,33 +237,18 @@ def _connect(place: tuple[Any, ...], seconds: float) -> None:
         connection.connect(address)
 
 
-def _first_to_succeed(tasks: Sequence[Callable[[], T]], deadline: float) -> T:
-    """Do all tasks at once, in threads that are left to themselves, and return what the first to succeed gives.
+def _in_thread(task: Callable[[], T]) -> "Future[T]":
+    """Start a task in a thread that is left to itself: the program can end before it does."""
+    future: Future[T] = Future()
 
-    Raises:
-        OSError, UnicodeError: every task failed; this is the failure of the last in the sequence.
-        TimeoutError: none succeeded in time.
-    """
-    outcomes: queue.SimpleQueue[tuple[int, T | None, Exception | None]] = queue.SimpleQueue()
-
-    def attempt(index: int, task: Callable[[], T]) -> None:
+    def run() -> None:
         try:
-            outcomes.put((index, task(), None))
+            future.set_result(task())
         except (OSError, UnicodeError) as error:
-            outcomes.put((index, None, error))
+            future.set_exception(error)
 
-    for index, task in enumerate(tasks):
-        threading.Thread(target=attempt, args=(index, task), daemon=True, name="reach").start()
-    failures: dict[int, Exception] = {}
-    while len(failures) < len(tasks):
-        try:
-            index, result, failure = outcomes.get(timeout=max(0.0, deadline - clock.seconds()))
-        except queue.Empty:
-            raise TimeoutError from None
-        if failure is None:
-            return cast(T, result)
-        failures[index] = failure
-    raise failures[max(failures)] if failures else OSError("it has no address")
+    threading.Thread(target=run, daemon=True, name="reach").start()
+    return future
 
 
 def _root(error: BaseException) -> str:

@@ -1,24 +1,22 @@
-"""The command ``dvc`` in a folder: silent, bounded in time, ending with this process, its errors turned into ours."""
+"""The command ``dvc`` in a folder: silent, bounded in time, its errors turned into ours."""
 
 import contextlib
 import importlib.util
+import json
 import os
 import re
-import signal
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fortydays.base import files
 from fortydays.base.errors import DataError, UsageError
-from fortydays.base.process import guarded
 from fortydays.base.settings import Settings
 from fortydays.base.text import printable, shown, without_credentials
-
-REMOTE = "fortydays"
-"""What DVC calls the remote of a push or a pull while it lasts."""
+from fortydays.data import dvc_runner
+from fortydays.data.dvc_runner import REMOTE
+from fortydays.data.programs import run_program
 
 _SECONDS = 600.0
 _SLOWEST = 50_000.0
@@ -53,30 +51,20 @@ def require_dvc() -> None:
 
 def make_repository(root: Path) -> None:
     """Make a folder a repository of DVC without git, where it is none yet. Raises StorageError."""
-    config = files.make_private_folder(root) / ".dvc" / "config"
+    config = files.make_folder(root) / ".dvc" / "config"
     if not files.exists(config):
         files.write_text(config, _CONFIG)
 
 
-def dvc(root: Path, *arguments: str, content: int = 0, folder: Path | None = None) -> None:
-    """Run a command of DVC.
+def dvc(root: Path, *commands: Sequence[str], content: int = 0, folder: Path | None = None) -> None:
+    """Run commands of DVC in a repository, one after another, in a process of their own.
 
-    Args:
-        root: the repository's folder.
-        arguments: of the command ``dvc``.
-        content: bytes that the command may have to move, which give it more time.
-        folder: where it runs; ``root`` if left out.
+    They are those of the command ``dvc``, and those of :mod:`~fortydays.data.dvc_runner`. They run in ``folder``, or
+    in the repository's own folder. The bytes of content that they may have to move give them more time.
 
     Raises:
-        DataError: DVC is not installed, was not done in time, or failed; the message has its first complaint.
+        DataError: they were not done in time, or one failed; the message has its first complaint.
     """
-    require_dvc()
-    run_python(root, "-m", "dvc", *arguments, content=content, folder=folder)
-
-
-def run_python(root: Path, *arguments: str, content: int = 0, folder: Path | None = None) -> None:
-    """Run a Python program that works on a repository of DVC; as :func:`dvc`."""
-    seconds = _SECONDS + content / _SLOWEST
     environment = {
         "LOGNAME": str(os.getuid()),  # DVC asks for a name, and in a container a user may have none
         **os.environ,
@@ -84,31 +72,28 @@ def run_python(root: Path, *arguments: str, content: int = 0, folder: Path | Non
         # Otherwise it is a folder of the whole machine, which other users could write to.
         "DVC_SITE_CACHE_DIR": str(root / ".dvc" / "site"),
     }
-    with tempfile.TemporaryFile() as complaints:
-        process = subprocess.Popen(
-            guarded([sys.executable, "-P", *arguments]),
-            cwd=folder or root,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=complaints,
-            stderr=complaints,
-            start_new_session=True,  # so that its children are killed with it
-        )
+    seconds = _SECONDS + content / _SLOWEST
+    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as said:
+        asked.write(json.dumps(commands).encode())  # they can be longer than a command line may be
+        asked.seek(0)
         try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
+            status = run_program(
+                [sys.executable, "-P", dvc_runner.__file__],
+                folder=folder or root,
+                seconds=seconds,
+                input=asked,
+                output=said,
+                errors=said,
+                environment=environment,
+            )
+        except TimeoutError:
             raise DataError(
                 f"DVC was not done within {seconds:,.0f} s.",
                 hint="Run the command again: it goes on where it stopped.",
             ) from None
-        finally:
-            if process.poll() is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        if process.returncode:
-            complaints.seek(0)
-            raise _failure(complaints.read(_LARGEST_COMPLAINT).decode("utf-8", "replace"))
+        if status:
+            said.seek(0)
+            raise _failure(said.read(_LARGEST_COMPLAINT).decode("utf-8", "replace"))
 
 
 def _failure(complaints: str) -> DataError:
@@ -117,24 +102,19 @@ def _failure(complaints: str) -> DataError:
     errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")] or lines[-1:]
     said = printable(without_credentials(errors[0] if errors else "it ended without a word"))[:300].rstrip(".")
     package = _PACKAGE.search(said)
-    hint = (
-        f"Install it: pip install {package[1]}" if package else "Run the command again: it does what is still to do."
-    )
-    return DataError(f"DVC failed: {said}.", hint=hint)
+    again = "Run the command again: it does what is still to do."
+    return DataError(f"DVC failed: {said}.", hint=f"Install it: pip install {package[1]}" if package else again)
 
 
 @contextlib.contextmanager
-def remote_of(root: Path, text: str, settings: Settings, *, make: bool) -> Iterator[str]:
-    """Let DVC know a remote as :data:`REMOTE` while the block runs.
+def remote_of(root: Path, text: str, settings: Settings, *, make: bool) -> Iterator[tuple[str, list[str]]]:
+    """The remote of a push or a pull. When the block is done, DVC has no password of it any more.
 
-    Args:
-        root: the repository's folder.
-        text: a folder, or an address that DVC knows.
-        settings: whether the network may be used.
-        make: whether a folder that is not there is made. Only its last part is: a disk that is not mounted is missed.
+    With ``make``, a folder that is not there is made. Only its last part is: so a disk that is not mounted is missed.
 
     Yields:
-        What to call the remote in messages; users and passwords are left out.
+        What to call the remote in messages, without users and passwords; and the command by which DVC knows it as
+        :data:`~fortydays.data.dvc_runner.REMOTE`.
 
     Raises:
         UsageError: it is neither a folder nor an address that DVC knows, or lies in the repository.
@@ -151,35 +131,35 @@ def remote_of(root: Path, text: str, settings: Settings, *, make: bool) -> Itera
             f"{name} was not tried, because FORTYDAYS_OFFLINE is set.",
             hint="Unset FORTYDAYS_OFFLINE, or name a folder.",
         )
+
+    def forget() -> None:
+        if without_credentials(text) != text:  # no password stays written down
+            dvc(root, ["remote", "remove", "--local", REMOTE])
+
     try:
-        dvc(root, "remote", "add", "--local", "--force", REMOTE, text)
-    except DataError as error:
-        if "Unsupported URL type" not in error.message:
+        yield name, ["remote", "add", "--local", "--force", REMOTE, text]
+    except BaseException as error:
+        with contextlib.suppress(DataError):  # where DVC did not take the remote, it has none to remove
+            forget()
+        if not isinstance(error, DataError) or "Unsupported URL type" not in error.message:
             raise
         raise UsageError(
             f"{name} is no remote that DVC knows.",
             hint="Expected a folder, or an address such as s3://bucket/folder, ssh://host/folder, https://host/folder.",
         ) from error
-    try:
-        yield name
-    finally:
-        if without_credentials(text) != text:  # no password stays written down
-            dvc(root, "remote", "remove", "--local", REMOTE)
+    forget()
 
 
 def _folder(folder: Path, root: Path, *, make: bool) -> Path:
     shown_as = printable(str(folder))
-    if root.resolve() in (folder.resolve(), *folder.resolve().parents):
+    if folder.resolve().is_relative_to(root.resolve()):
         raise UsageError(f"{shown_as} lies in the workspace's own folder of data, {root}; expected another one.")
-    if not files.is_folder(folder):
-        if files.exists(folder):
-            raise DataError(f"The remote {shown_as} is a file; expected a folder.")
-        if not make or not files.is_folder(folder.parent):
-            missing = printable(str(folder.parent if make else folder))
-            raise DataError(
-                f"The remote {shown_as} cannot be reached: there is no folder {missing}.",
-                hint="Is its disk mounted?" if make else "Nothing was ever pushed there, or its disk is not mounted.",
-            )
+    if make and files.is_folder(folder.parent) and not files.exists(folder):
         with files.storage_errors("create", folder):
             folder.mkdir()
+    if not files.is_folder(folder):
+        raise DataError(
+            f"The remote {shown_as} cannot be reached: it is no folder.",
+            hint="Is its disk mounted?" if make else "Nothing was ever pushed there, or its disk is not mounted.",
+        )
     return folder

@@ -1,6 +1,6 @@
 """Every dataset by its name: the catalog's arrays, public photographs, and a reader's own."""
 
-from dataclasses import dataclass
+from pathlib import Path
 
 from fortydays.base.errors import unknown_name
 from fortydays.base.progress import SILENT, Progress
@@ -8,25 +8,8 @@ from fortydays.base.settings import Settings
 from fortydays.data import catalog, photographs, store
 from fortydays.data.arrays import Dataset
 from fortydays.data.own import dataset as own
-from fortydays.data.own.splitting import SPLIT_VERSION
 from fortydays.data.photographs import PhotographsSpec
 from fortydays.data.spec import DatasetSpec
-
-
-@dataclass(frozen=True, kw_only=True)
-class Description:
-    """What is known of a dataset that is not pinned in the program; the fields are those of a pinned one."""
-
-    name: str
-    digest: str
-    classes: tuple[str, ...]
-    licence: str
-    version: int = 1
-    split_version: int = SPLIT_VERSION
-
-
-Described = DatasetSpec | PhotographsSpec | Description
-"""What is known of a dataset without loading it."""
 
 
 def pinned(name: str) -> DatasetSpec | PhotographsSpec:
@@ -35,28 +18,18 @@ def pinned(name: str) -> DatasetSpec | PhotographsSpec:
     Raises:
         UsageError: there is none of that name; suggests near misses.
     """
-    if name in photographs.PHOTOGRAPHS:
-        return photographs.PHOTOGRAPHS[name]
-    if name not in catalog.DATASETS:
-        raise unknown_name("dataset", name, [*catalog.DATASETS, *photographs.PHOTOGRAPHS])
-    return catalog.DATASETS[name]
+    known: dict[str, DatasetSpec | PhotographsSpec] = {**catalog.DATASETS, **photographs.PHOTOGRAPHS}
+    if name not in known:
+        raise unknown_name("dataset", name, known)
+    return known[name]
 
 
-def describe(name: str, dataset: Dataset) -> Described:
-    """What is known of a dataset that was loaded.
-
-    Args:
-        name: as a study names it.
-        dataset: what :func:`load` gave for it.
-    """
+def edition(name: str) -> tuple[int, str]:
+    """The version of a dataset's published content, and the licence. Raises UsageError."""
     if own.is_own(name):
-        return Description(
-            name=name, digest=dataset.digest, classes=dataset.classes, licence="the reader's own; not stated"
-        )
+        return 1, "the reader's own; not stated"
     spec = pinned(name)
-    if spec.digest == dataset.digest:
-        return spec
-    return Description(name=name, digest=dataset.digest, classes=dataset.classes, licence=spec.licence)
+    return spec.version, spec.licence
 
 
 def load(name: str, settings: Settings, progress: Progress = SILENT) -> Dataset:
@@ -69,6 +42,36 @@ def load(name: str, settings: Settings, progress: Progress = SILENT) -> Dataset:
     """
     if own.is_own(name):
         return own.load(own.read(name, settings), settings)
-    if name in photographs.PHOTOGRAPHS:
-        return photographs.load(photographs.PHOTOGRAPHS[name], settings, progress)
-    return store.load(pinned(name).name, settings, progress)
+    spec = pinned(name)
+    if isinstance(spec, PhotographsSpec):
+        return photographs.load(spec, settings, progress)
+    return store.load(spec, settings, progress)
+
+
+def get(name: str, settings: Settings, progress: Progress = SILENT) -> Path:
+    """Make sure that a dataset that the program knows is in the cache, every byte of it. Raises as :func:`load`.
+
+    Returns:
+        Its folder.
+    """
+    spec = pinned(name)
+    if isinstance(spec, PhotographsSpec):
+        return photographs.get(spec, settings, progress, thorough=True)
+    return store.get(spec, settings, progress)
+
+
+def verify(name: str, settings: Settings) -> store.Verification:
+    """Read every byte of a dataset that the program knows and compare with what it should be; change nothing.
+
+    Raises as :func:`load`, and DataError where it is not in the cache.
+    """
+    spec = pinned(name)
+    return photographs.verify(spec, settings) if isinstance(spec, PhotographsSpec) else store.verify(spec, settings)
+
+
+def place(name: str, settings: Settings) -> tuple[Path, bool]:
+    """The folder of a dataset that the program knows, and whether it is in the cache. Raises UsageError."""
+    spec = pinned(name)
+    if isinstance(spec, PhotographsSpec):
+        return photographs.folder(spec, settings), photographs.cached(spec, settings)
+    return store.path(spec, settings), store.cached(spec, settings)

@@ -4,15 +4,12 @@ Whoever fits a model of these does what they would do with photographs of their 
 content, same preparation. What is pinned is the archive that each place gives, and the dataset that comes of it.
 """
 
-import contextlib
+import shutil
 import tarfile
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import MappingProxyType
-from typing import IO
 
 from fortydays.base import files
 from fortydays.base.errors import DataError
@@ -23,27 +20,24 @@ from fortydays.data.download import PATIENT, Limits
 from fortydays.data.own import dataset as own
 from fortydays.data.own.collection import opened
 from fortydays.data.own.inspection import inspect
-from fortydays.data.own.listing import ENDINGS, list_photographs
+from fortydays.data.own.listing import list_photographs
 from fortydays.data.own.splitting import SPLIT_VERSION
-from fortydays.data.places import Address
+from fortydays.data.places import at_address
 from fortydays.data.published import PublishedFile, Search
 from fortydays.data.store import Verification
+from fortydays.inputs.images import Images
 
 SIDE = 224
 """Pixels that photographs are prepared at, upwards and sideways: what networks of ImageNet are best shown."""
 
-_MOST_MEMBERS = 200_000
-_LARGEST_MEMBER = 50_000_000
+_NOTE = "photographs.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """One file with all photographs of a collection.
+    """One file with all photographs of a collection, whose folder ``inside`` holds the folders of the classes.
 
-    Attributes:
-        file: it.
-        inside: the folder in it that holds the folders of the classes, ending in "/", or "".
-        edition: what is special about it, in words; "" for the one that evidence was made with.
+    The edition says what is special about it; it is "" for the one that evidence was made with.
     """
 
     file: PublishedFile
@@ -56,15 +50,11 @@ class PhotographsSpec:
     """What is pinned about a public collection of photographs.
 
     Attributes:
-        name: the catalog's name, such as "tf_flowers".
-        title: its name in text.
         version: number of the published content.
         folder: its folder in the mirror.
         digest: of the dataset that the first archive gives (:class:`~fortydays.data.own.dataset.OwnPhotographs`).
         classes: the classes' names; position is label.
         photographs: how many files there are.
-        licence: under which terms it is published.
-        citation: whom to cite.
         archives: where it can be had, in the order to try.
         split_version: number of the rule that divides it.
     """
@@ -80,6 +70,21 @@ class PhotographsSpec:
     citation: str
     archives: tuple[Archive, ...]
     split_version: int = SPLIT_VERSION
+
+    @property
+    def input(self) -> Images:
+        """What its examples are, once they are prepared."""
+        return Images(shape=(SIDE, SIDE, 3))
+
+    @property
+    def download_bytes(self) -> int:
+        """How large the first archive is."""
+        return self.archives[0].file.max_bytes
+
+    @property
+    def source_titles(self) -> tuple[str, ...]:
+        """What its archives are called."""
+        return tuple(archive.file.name for archive in self.archives)
 
 
 PHOTOGRAPHS: Mapping[str, PhotographsSpec] = MappingProxyType(
@@ -108,7 +113,7 @@ PHOTOGRAPHS: Mapping[str, PhotographsSpec] = MappingProxyType(
                         max_bytes=228_813_984,
                         sha256="4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
                         remote=(
-                            Address(
+                            at_address(
                                 "https://storage.googleapis.com/download.tensorflow.org/"
                                 "example_images/flower_photos.tgz"
                             ),
@@ -135,9 +140,6 @@ def cached(spec: PhotographsSpec, settings: Settings) -> bool:
     return files.is_file(place.with_name(_NOTE)) and files.is_folder(place)
 
 
-_NOTE = "photographs.json"
-
-
 def get(
     spec: PhotographsSpec,
     settings: Settings,
@@ -148,12 +150,7 @@ def get(
 ) -> Path:
     """The folder with the photographs, fetched where it is not there.
 
-    Args:
-        spec: the collection.
-        settings: where to look and to keep, and whether the network may be used.
-        progress: told of each place that is tried.
-        limits: how patient to be.
-        thorough: read every byte of what is there; one that is damaged is set aside and fetched again.
+    With ``thorough``, every byte of what is there is read; what is damaged is set aside and fetched again.
 
     Raises:
         DataError: no place could give them; tells each one and why.
@@ -189,14 +186,12 @@ def get(
             raise search.failed()
         archive, (path,) = spec.archives[candidate.group], candidate.paths
         progress.say(f"Unpacking {path.name}")
-        with files.folder_built_whole(target) as building:
-            count = _unpack(archive, path, building)
-            files.sync_all()
-        note = {"schema_version": 1, "archive": path.name, "photographs": count, "content": _content_of(target)}
+        _unpack(archive, path, target)
+        note = {"schema_version": 1, "archive": path.name, "content": _content_of(target)}
         files.write_json(target.with_name(_NOTE), note)
         files.remove(downloads)
         edition = f", {archive.edition}" if archive.edition else ""
-        progress.say(f"{spec.title}: {count:,} photographs{edition}, in {target}.")
+        progress.say(f"{spec.title}: {spec.photographs:,} photographs{edition}, in {target}.")
     return target
 
 
@@ -213,10 +208,9 @@ def verify(spec: PhotographsSpec, settings: Settings) -> Verification:
             f"The photographs {spec.name!r} are not in the cache {settings.datasets}.",
             hint=f"Get them with: forty data get {spec.name}",
         )
-    # What an earlier version of this program has unpacked has no digest.
     expected, found = files.read_json(place.with_name(_NOTE)).get("content"), _content_of(place)
-    right = expected in (None, found)
-    problems = () if right else (f"the photographs have digest {found}, expected {expected}",)
+    # Earlier versions of this program wrote no digest down.
+    problems = () if expected in (None, found) else (f"the photographs have digest {found}, expected {expected}",)
     return Verification(name=spec.name, path=place, problems=problems)
 
 
@@ -245,47 +239,14 @@ def load(spec: PhotographsSpec, settings: Settings, progress: Progress = SILENT)
     return own.load(kept, settings, name=spec.name)
 
 
-def _unpack(archive: Archive, path: Path, target: Path) -> int:
-    """Write the images of an archive below a folder; nothing else in it is looked at. Returns how many."""
-    count = 0
-    with _damage_of(path), path.open("rb") as stream:
-        for name, size, content in _members(path, stream):
-            if not name.startswith(archive.inside) or not name.lower().endswith(ENDINGS):
-                continue
-            parts = PurePosixPath(name.removeprefix(archive.inside)).parts
-            if not parts or any(part in ("", ".", "..", "/") for part in parts) or size > _LARGEST_MEMBER:
-                raise ValueError(f"it holds the file {name!r}, which is none to unpack")
-            place = target.joinpath(*parts)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with files.storage_errors("write", place):
-                place.write_bytes(content.read(size + 1)[:size])
-            count += 1
-    return count
-
-
-def _members(path: Path, stream: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes]]]:
-    """The regular files of an archive: name, bytes, content."""
-    if path.suffix == ".zip":
-        with zipfile.ZipFile(stream) as archive:
-            if len(archive.infolist()) > _MOST_MEMBERS:
-                raise ValueError(f"it has more than {_MOST_MEMBERS:,} members")
-            for member in archive.infolist():
-                if not member.is_dir():
-                    with archive.open(member) as content:
-                        yield member.filename, member.file_size, content
-        return
-    with tarfile.open(fileobj=stream, mode="r|gz") as tar:
-        for number, entry in enumerate(tar):
-            if number >= _MOST_MEMBERS:
-                raise ValueError(f"it has more than {_MOST_MEMBERS:,} members")
-            extracted = tar.extractfile(entry) if entry.isreg() else None
-            if extracted is not None:
-                yield entry.name.removeprefix("./"), entry.size, extracted
-
-
-@contextlib.contextmanager
-def _damage_of(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (ValueError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, RuntimeError) as error:
-        raise DataError(f"{path} cannot be unpacked: {error}.") from error
+def _unpack(archive: Archive, path: Path, target: Path) -> None:
+    """Unpack an archive. What is in it is known, because its digest is pinned."""
+    with files.temporary_folder(target.parent, "archive") as scratch, files.storage_errors("write", target):
+        # Python before 3.11.4 knows no filters; later ones ask for one, of tar archives only.
+        if path.suffix == ".zip" or not hasattr(tarfile, "data_filter"):
+            shutil.unpack_archive(path, scratch)
+        else:
+            shutil.unpack_archive(path, scratch, filter="data")
+        files.sync_all()
+        (scratch / archive.inside).replace(target)
+        files.sync_folder(target.parent)

@@ -41,13 +41,7 @@ class PublishedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """Files of one group that are there.
-
-    Attributes:
-        group: the position of the group.
-        paths: of its files, in their order.
-        place: where they are from, in words.
-    """
+    """Files that are there: the position of their group, their paths in its order, and in words their place."""
 
     group: int
     paths: tuple[Path, ...]
@@ -63,9 +57,6 @@ class Search:
         groups: of files; those of one group belong together, and any one group will do.
         folder: where the mirror folder would have the files.
         kept: the folder for what is fetched. A download that broke off is continued there.
-        settings: the mirror folder, and whether the network may be used.
-        limits: how patient to be.
-        progress: told of each place that is tried.
     """
 
     title: str

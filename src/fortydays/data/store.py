@@ -11,8 +11,6 @@ The rows are stored in the order of the splits, so that each split is a plain sl
 both parts are pinned in the program. Loading hashes the training examples; opening the test split, the test examples.
 """
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,14 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.base import files
+from fortydays.base import files, process
 from fortydays.base.errors import DataError
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
-from fortydays.data import catalog
 from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
 from fortydays.data.download import PATIENT, Limits
-from fortydays.data.layouts import DamagedSourceError, Examples, blank_examples, digest_of, read, stored_as
+from fortydays.data.layouts import DamagedSourceError, digest_of, read, stored, stored_as
 from fortydays.data.published import Search
 from fortydays.data.spec import DatasetSpec
 from fortydays.data.splits import split_indices
@@ -39,13 +36,7 @@ _PARTS = ("training", "test")
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """What a full check of a cached dataset found.
-
-    Attributes:
-        name: the dataset.
-        path: its folder in the cache.
-        problems: one sentence for each thing that is wrong, naming the file; empty if all is right.
-    """
+    """What a full check of a cached dataset found: one sentence for each thing that is wrong."""
 
     name: str
     path: Path
@@ -57,113 +48,31 @@ class Verification:
         return not self.problems
 
 
-def path(dataset: str | DatasetSpec, settings: Settings) -> Path:
-    """The folder in which a dataset is cached, whether it is there or not.
-
-    Raises:
-        UsageError: there is no dataset of that name.
-    """
-    spec = _spec(dataset)
-    folder = f"v{spec.version}.{spec.split_version}-{spec.digest[:12]}"
-    return settings.datasets / spec.name / folder
+def path(spec: DatasetSpec, settings: Settings) -> Path:
+    """The folder in which a dataset is cached, whether it is there or not."""
+    return settings.datasets / spec.name / f"v{spec.version}.{spec.split_version}-{spec.digest[:12]}"
 
 
-def cached(dataset: str | DatasetSpec, settings: Settings) -> bool:
-    """Whether a dataset is in the cache; its content is not checked.
-
-    Raises:
-        UsageError: there is no dataset of that name.
-        StorageError: the cache cannot be looked into.
-    """
-    spec, folder = _spec(dataset), path(dataset, settings)
+def cached(spec: DatasetSpec, settings: Settings) -> bool:
+    """Whether a dataset is in the cache; its content is not checked. Raises StorageError."""
+    folder = path(spec, settings)
     names = [*(stored_as(array.name) for array in spec.input.arrays), "labels"]
     return all(files.is_file(folder / f"{part}_{name}.npy") for part in _PARTS for name in names)
 
 
-def load(
-    dataset: str | DatasetSpec,
-    settings: Settings,
-    progress: Progress = SILENT,
-    *,
-    limits: Limits = PATIENT,
-) -> Dataset:
+def load(spec: DatasetSpec, settings: Settings, progress: Progress = SILENT, *, limits: Limits = PATIENT) -> Dataset:
     """A dataset, from the cache; it is fetched first where it is missing or damaged.
 
     The arrays are read-only memory maps. Several processes may load the same dataset at once: one fetches it.
 
-    Args:
-        dataset: a name of the catalog, or a spec.
-        settings: where the cache is, and whether the network may be used.
-        progress: told what is done, and warned of damage.
-        limits: how patient to be with the places that it is fetched from.
-
     Raises:
-        UsageError: there is no dataset of that name.
         DataError: no place can give it.
         StorageError: the cache cannot be read or written.
     """
-    spec = _spec(dataset)
     folder = path(spec, settings)
     if _problem(folder, spec, "training") or _problem(folder, spec, "test", look_only=True):
         get(spec, settings, progress, limits=limits)
-    return _open(folder, spec)
 
-
-def get(
-    dataset: str | DatasetSpec,
-    settings: Settings,
-    progress: Progress = SILENT,
-    *,
-    limits: Limits = PATIENT,
-) -> Path:
-    """Make sure that the cache holds a dataset, every byte of it: fetch it where missing, check it where present.
-
-    A damaged one is set aside and fetched again. Arguments and errors are those of :func:`load`.
-
-    Returns:
-        Its folder in the cache.
-    """
-    spec = _spec(dataset)
-    folder = path(spec, settings)
-    if files.is_folder(folder) and not _problems(folder, spec):
-        return folder
-    with _alone(spec, folder.parent, progress):
-        files.remove_leftovers(folder.parent)
-        if files.exists(folder) and (problems := _problems(folder, spec)):
-            aside = files.set_aside(folder)
-            progress.warn(f"The cached dataset {spec.name!r} is damaged: {'; '.join(problems)}.")
-            progress.warn(f"The damaged copy was moved to {aside}; {spec.title} is fetched again.")
-        if not files.exists(folder):
-            _fetch(spec, settings, folder, progress, limits)
-    return folder
-
-
-def verify(dataset: str | DatasetSpec, settings: Settings) -> Verification:
-    """Read every byte of a cached dataset and compare with what is pinned; change nothing.
-
-    Raises:
-        UsageError: there is no dataset of that name.
-        DataError: the dataset is not in the cache.
-        StorageError: the cache cannot be looked into.
-    """
-    spec = _spec(dataset)
-    folder = path(spec, settings)
-    if not files.is_folder(folder):
-        raise DataError(
-            f"The dataset {spec.name!r} is not in the cache {settings.datasets}.",
-            hint=f"Get it with: forty data get {spec.name}",
-        )
-    return Verification(name=spec.name, path=folder, problems=_problems(folder, spec))
-
-
-def _spec(dataset: str | DatasetSpec) -> DatasetSpec:
-    return catalog.find(dataset) if isinstance(dataset, str) else dataset
-
-
-# ------------------------------------------------------------------------------------------- opening and checking
-
-
-def _open(folder: Path, spec: DatasetSpec) -> Dataset:
     def read_test() -> Split:
         # Days may lie between loading and the end of training.
         if problem := _problem(folder, spec, "test"):
@@ -171,9 +80,9 @@ def _open(folder: Path, spec: DatasetSpec) -> Dataset:
                 f"The cached dataset {spec.name!r} in {folder} is damaged: {problem}.",
                 hint=f"Set it aside and fetch it again with: forty data get {spec.name}",
             )
-        return _split(folder, spec, "test")
+        return _arrays(folder, spec, "test")
 
-    training, size = _split(folder, spec, "training"), spec.sizes.train
+    training, size = _arrays(folder, spec, "training"), spec.sizes.train
     return Dataset(
         name=spec.name,
         digest=spec.digest,
@@ -189,17 +98,47 @@ def _open(folder: Path, spec: DatasetSpec) -> Dataset:
     )
 
 
-def _split(folder: Path, spec: DatasetSpec, part: str) -> Split:
-    found = _arrays(folder, spec, part)
-    return Split(inputs=found.inputs, labels=found.labels)
+def get(spec: DatasetSpec, settings: Settings, progress: Progress = SILENT, *, limits: Limits = PATIENT) -> Path:
+    """Make sure that the cache holds a dataset, every byte of it: fetch it where missing, check it where present.
+
+    A damaged one is set aside and fetched again. Raises as :func:`load`.
+
+    Returns:
+        Its folder in the cache.
+    """
+    folder = path(spec, settings)
+    if files.is_folder(folder) and not verify(spec, settings).problems:
+        return folder
+    with process.locked(folder.parent / "lock", waiting=lambda whom: progress.say(f"Waiting for {whom}.")):
+        files.remove_leftovers(folder.parent)
+        if files.exists(folder) and (problems := verify(spec, settings).problems):
+            aside = files.set_aside(folder)
+            progress.warn(f"The cached dataset {spec.name!r} is damaged: {'; '.join(problems)}.")
+            progress.warn(f"The damaged copy was moved to {aside}; {spec.title} is fetched again.")
+        if not files.exists(folder):
+            _fetch(spec, settings, folder, progress, limits)
+    return folder
 
 
-def _arrays(folder: Path, spec: DatasetSpec, part: str) -> Examples:
-    """Memory maps of a part's files, as plain read-only arrays.
+def verify(spec: DatasetSpec, settings: Settings) -> Verification:
+    """Read every byte of a cached dataset and compare with what is pinned; change nothing.
 
     Raises:
-        DamagedSourceError: a file is not an array of the expected shape and dtype.
+        DataError: the dataset is not in the cache.
+        StorageError: the cache cannot be looked into.
     """
+    folder = path(spec, settings)
+    if not files.is_folder(folder):
+        raise DataError(
+            f"The dataset {spec.name!r} is not in the cache {settings.datasets}.",
+            hint=f"Get it with: forty data get {spec.name}",
+        )
+    problems = tuple(problem for part in _PARTS if (problem := _problem(folder, spec, part)))
+    return Verification(name=spec.name, path=folder, problems=problems)
+
+
+def _arrays(folder: Path, spec: DatasetSpec, part: str) -> Split:
+    """Read-only memory maps of a part's files. Raises DamagedSourceError: one has another shape or dtype."""
     rows = spec.sizes.test if part == "test" else spec.sizes.train + spec.sizes.validation
 
     def read(name: str, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -215,7 +154,7 @@ def _arrays(folder: Path, spec: DatasetSpec, part: str) -> Examples:
         array.name: read(f"{part}_{stored_as(array.name)}.npy", array.dtype, (rows, *array.shape))
         for array in spec.input.arrays
     }
-    return Examples(inputs=inputs, labels=read(f"{part}_labels.npy", "uint8", (rows,)))
+    return Split(inputs=inputs, labels=read(f"{part}_labels.npy", "uint8", (rows,)))
 
 
 def _problem(folder: Path, spec: DatasetSpec, part: str, *, look_only: bool = False) -> str:
@@ -224,30 +163,9 @@ def _problem(folder: Path, spec: DatasetSpec, part: str, *, look_only: bool = Fa
         examples = _arrays(folder, spec, part)
     except DamagedSourceError as error:
         return error.message
-    if look_only:
-        return ""
-    digest = digest_of(examples)
     expected = spec.test_digest if part == "test" else spec.training_digest
+    digest = expected if look_only else digest_of(examples)
     return "" if digest == expected else f"the {part} examples have digest {digest}, expected {expected}"
-
-
-def _problems(folder: Path, spec: DatasetSpec) -> tuple[str, ...]:
-    return tuple(problem for part in _PARTS if (problem := _problem(folder, spec, part)))
-
-
-# -------------------------------------------------------------------------------------------------------- fetching
-
-
-@contextlib.contextmanager
-def _alone(spec: DatasetSpec, folder: Path, progress: Progress) -> Iterator[None]:
-    lock = folder / "lock"
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(files.locked(lock, timeout=0))
-        except TimeoutError:
-            progress.say(f"Waiting for another process that is fetching {spec.title}.")
-            stack.enter_context(files.locked(lock))
-        yield
 
 
 def _fetch(spec: DatasetSpec, settings: Settings, folder: Path, progress: Progress, limits: Limits) -> None:
@@ -262,7 +180,7 @@ def _fetch(spec: DatasetSpec, settings: Settings, folder: Path, progress: Progre
         progress=progress,
     )
     for candidate in search.candidates():
-        source, examples = spec.sources[candidate.group], blank_examples(spec.count, spec.input)
+        source, examples = spec.sources[candidate.group], _blank(spec)
         try:
             read(candidate.paths, source.layout, examples, inside=source.inside)
             if (found := digest_of(examples)) != spec.digest:
@@ -277,7 +195,13 @@ def _fetch(spec: DatasetSpec, settings: Settings, folder: Path, progress: Progre
     raise search.failed()
 
 
-def _write(spec: DatasetSpec, examples: Examples, folder: Path) -> None:
+def _blank(spec: DatasetSpec) -> Split:
+    """Zeroed arrays for a layout to write into."""
+    count = spec.sizes.total
+    return Split(inputs=spec.input.blank(count), labels=np.zeros(count, np.uint8))
+
+
+def _write(spec: DatasetSpec, examples: Split, folder: Path) -> None:
     split = split_indices(
         examples.labels,
         digest=spec.digest,
@@ -287,7 +211,7 @@ def _write(spec: DatasetSpec, examples: Examples, folder: Path) -> None:
     )
     with files.folder_built_whole(folder) as building:
         for part, rows in zip(_PARTS, (np.concatenate([split.train, split.validation]), split.test), strict=True):
-            for name, array in examples.stored.items():
+            for name, array in stored(examples).items():
                 _write_array(building / f"{part}_{name}.npy", array[rows])
 
 

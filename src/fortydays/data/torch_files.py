@@ -27,9 +27,6 @@ class UnreadableCheckpointError(ValueError):
 def read_checkpoint(content: bytes) -> dict[str, NDArray[Any]]:
     """The arrays of a checkpoint by name, in its order.
 
-    Args:
-        content: of the file.
-
     Raises:
         UnreadableCheckpointError: it is none, is damaged, or holds anything but arrays.
     """

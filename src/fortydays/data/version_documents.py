@@ -8,29 +8,25 @@ In the workspace::
         version.json                the document
         content.dvc                 the same for DVC: what `dvc checkout` needs to bring the files back
         content/                    the files, once they were needed: links to DVC's cache
-        whole                       says that these files are all there
 """
 
-import contextlib
-import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from fortydays.base import files
 from fortydays.base.errors import DataError, UsageError, unknown_name
 from fortydays.base.settings import Settings
 from fortydays.base.text import shown
 from fortydays.data import catalog
+from fortydays.data.dvc_runner import LARGEST
 from fortydays.data.photographs import PHOTOGRAPHS
-from fortydays.data.remote_documents import LARGEST
 
 TOP_LEVEL = "."
 """The class of the files that lie in no folder. No folder can have this name."""
 
-_SCHEMA_VERSION = 1
 _DOCUMENT = "version.json"
 _LONGEST_MESSAGE = 1_000
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
@@ -38,31 +34,53 @@ _NUMBER = re.compile(r"v?([1-9][0-9]{0,8})")
 _REFERENCE = re.compile(rf"({_NAME.pattern})@{_NUMBER.pattern}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class DataVersion:
+def check_message(message: str) -> str:
+    """What a reader says of a version, without white space around it.
+
+    Raises:
+        UsageError: it is longer than a thousand characters, or holds others than text.
+    """
+    text = message.strip()
+    if len(text) > _LONGEST_MESSAGE or not all(c.isprintable() or c in "\n\t" for c in text):
+        raise UsageError(
+            f"The message {shown(text)} cannot be used; expected at most {_LONGEST_MESSAGE:,} characters of text."
+        )
+    return text
+
+
+def _as_message(text: str) -> str:
+    try:
+        return check_message(text)
+    except UsageError as error:
+        raise ValueError(error.message) from error
+
+
+_Count = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class DataVersion(BaseModel):
     """A version of a reader's own data.
 
     Attributes:
-        name: of the data.
-        number: 1 for the first version, and so on.
         created: when it was made, ISO 8601.
-        message: what its maker said of it, or "".
-        files: how many there are.
-        bytes: how many they have together.
+        files: how many there are; ``bytes`` is what they have together.
         classes: how many files each first folder level holds; those in no folder count for :data:`TOP_LEVEL`.
         md5: DVC's name for the whole: the MD5 of its list of files, followed by ``.dir``.
         digest: SHA-256 over the sorted list of every file's path and SHA-256.
     """
 
-    name: str
-    number: int
-    created: str
-    message: str
-    files: int
-    bytes: int
-    classes: Mapping[str, int]
-    md5: str
-    digest: str
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    schema_version: Literal[1] = 1
+    name: Annotated[str, Field(pattern=f"^{_NAME.pattern}$")]
+    number: Annotated[int, Field(gt=0)]
+    created: Annotated[str, Field(pattern=r"^[0-9]{4}(-[0-9]{2}){2}T([0-9]{2}:){2}[0-9]{2}Z$")]
+    message: Annotated[str, AfterValidator(_as_message)]
+    files: Annotated[int, Field(gt=0)]
+    bytes: _Count
+    classes: dict[str, _Count]
+    md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}\.dir$")]
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
     @property
     def label(self) -> str:
@@ -71,9 +89,6 @@ class DataVersion:
 
     def __str__(self) -> str:
         return f"{self.name}@{self.label}"
-
-
-# ------------------------------------------------------------------------------------------------------------- names
 
 
 def check_name(name: str, settings: Settings) -> str:
@@ -100,20 +115,6 @@ def check_name(name: str, settings: Settings) -> str:
     return name
 
 
-def check_message(message: str) -> str:
-    """What a reader says of a version, without white space around it.
-
-    Raises:
-        UsageError: it is longer than a thousand characters, or holds others than text.
-    """
-    text = message.strip()
-    if not _is_message(text):
-        raise UsageError(
-            f"The message {shown(text)} cannot be used; expected at most {_LONGEST_MESSAGE:,} characters of text."
-        )
-    return text
-
-
 def parse_number(text: str) -> int:
     """Read the number of a version, ``v1`` or ``1``. Raises UsageError."""
     found = _NUMBER.fullmatch(text)
@@ -126,9 +127,6 @@ def parse_reference(text: str) -> tuple[str, int] | None:
     """Name and number in a text such as ``flowers@v2``; None for a text of another form."""
     found = _REFERENCE.fullmatch(text)
     return (found[1], int(found[2])) if found else None
-
-
-# ----------------------------------------------------------------------------------------------------- the workspace
 
 
 def root(settings: Settings) -> Path:
@@ -161,13 +159,13 @@ def _entries(place: Path) -> list[str]:
         return sorted(entry.name for entry in place.iterdir())
 
 
-def known_numbers(name: str, settings: Settings) -> list[int]:
-    """The numbers of the versions of a name that has some.
+def versions(name: str, settings: Settings) -> list[DataVersion]:
+    """All versions of a name that has some, oldest first. Raises as :func:`find`."""
+    return [read(name, number, settings) for number in known_numbers(name, settings)]
 
-    Raises:
-        UsageError: there is no data of that name.
-        StorageError: the workspace cannot be read.
-    """
+
+def known_numbers(name: str, settings: Settings) -> list[int]:
+    """The numbers of the versions of a name that has some. Raises UsageError where there is no data of that name."""
     found = numbers(check_name(name, settings), settings)
     if not found:
         hint = f"Make its first version with: forty data add FOLDER --name {name}"
@@ -194,35 +192,17 @@ def find(name: str, number: int | None, settings: Settings) -> DataVersion:
 
 
 def read(name: str, number: int, settings: Settings) -> DataVersion:
-    """A version that is there.
-
-    Raises:
-        DataError: its document is damaged, or a newer fortydays made it.
-        StorageError: it cannot be read.
-    """
+    """A version that is there. Raises DataError and StorageError as :func:`from_file`."""
     return from_file(folder(name, number, settings) / _DOCUMENT, name, number)
 
 
 def write(version: DataVersion, place: Path) -> None:
     """Write a version's document into its folder. Raises StorageError."""
-    files.write_json(place / _DOCUMENT, to_document(version))
-
-
-# -------------------------------------------------------------------------------------------------------- documents
-
-
-def to_document(version: DataVersion) -> dict[str, Any]:
-    """The document of a version, as it is written and as it travels."""
-    return {"schema_version": _SCHEMA_VERSION, **asdict(version)}
+    files.write_json(place / _DOCUMENT, version.model_dump())
 
 
 def from_file(path: Path, name: str, number: int) -> DataVersion:
     """The version that a document describes; nothing in it is trusted.
-
-    Args:
-        path: the document.
-        name: of the data that it has to be about.
-        number: of the version that it has to be about.
 
     Raises:
         DataError: it is not such a document, or a newer fortydays made it.
@@ -230,49 +210,19 @@ def from_file(path: Path, name: str, number: int) -> DataVersion:
     """
     with files.storage_errors("read", path), path.open("rb") as file:
         content = file.read(LARGEST + 1)
-    document: Any = None
-    with contextlib.suppress(ValueError, RecursionError):
-        document = json.loads(content) if len(content) <= LARGEST else None
-    schema = document.get("schema_version") if isinstance(document, dict) else None
-    if isinstance(schema, int) and schema > _SCHEMA_VERSION:
-        raise DataError(
-            f"{path} was made by a newer fortydays: its schema_version is {schema}, expected {_SCHEMA_VERSION}.",
-            hint="Update fortydays. The document was left as it is.",
-        )
-    if schema != _SCHEMA_VERSION or not _is_right(document, name, number):
-        raise DataError(
-            f"{path} is damaged: it is no document of version {number} of {name!r}.",
-            hint=f"Move {path.parent} away. Where it was pushed, get it back with: forty data pull {name} REMOTE",
-        )
-    return DataVersion(**{field: document[field] for field in DataVersion.__dataclass_fields__})
-
-
-def _is_right(document: Mapping[str, Any], name: str, number: int) -> bool:
-    classes = document.get("classes")
-    counts = [document.get(field) for field in ("number", "files", "bytes")] + [
-        *(classes.values() if isinstance(classes, dict) else ())
-    ]
-    return (
-        isinstance(classes, dict)
-        and document.get("name") == name
-        and all(type(count) is int and 0 <= count < 2**63 for count in counts)
-        and document["number"] == number
-        and sum(classes.values()) == document["files"] > 0
-        and _is_message(document.get("message"))
-        and all(
-            re.fullmatch(pattern, str(document.get(field)))
-            for field, pattern in (
-                ("created", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"),
-                ("md5", r"[0-9a-f]{32}\.dir"),
-                ("digest", r"[0-9a-f]{64}"),
-            )
-        )
-    )
-
-
-def _is_message(value: object) -> bool:
-    return (
-        isinstance(value, str)
-        and len(value) <= _LONGEST_MESSAGE
-        and all(c.isprintable() or c in "\n\t" for c in value)
+    try:
+        version = DataVersion.model_validate_json(content[:LARGEST])
+    except ValidationError as error:
+        schema = next((each["input"] for each in error.errors() if each["loc"] == ("schema_version",)), None)
+        if isinstance(schema, int) and schema > 1:
+            raise DataError(
+                f"{path} was made by a newer fortydays: its schema_version is {schema}, expected 1.",
+                hint="Update fortydays. The document was left as it is.",
+            ) from None
+    else:
+        if (version.name, version.number, sum(version.classes.values())) == (name, number, version.files):
+            return version
+    raise DataError(
+        f"{path} is damaged: it is no document of version {number} of {name!r}.",
+        hint=f"Move {path.parent} away. Where it was pushed, get it back with: forty data pull {name} REMOTE",
     )

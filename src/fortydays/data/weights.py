@@ -15,7 +15,7 @@ from fortydays.base.errors import unknown_name
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.data.download import PATIENT, Limits
-from fortydays.data.places import Address, python_package
+from fortydays.data.places import at_address, python_package
 from fortydays.data.published import PublishedFile, Search
 
 _FOLDER = "weights"
@@ -25,14 +25,9 @@ _MAX_BYTES = 100_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """The weights of one network.
+    """The weights of one network, and the files in which they are published, in the order to try.
 
-    Attributes:
-        name: of the network.
-        licence: under which terms they are published.
-        citation: whom to cite.
-        files: in which they are published, in the order to try: HDF5 as Keras writes it, or, where the name ends in
-            ".pth", a PyTorch checkpoint.
+    A file is HDF5 as Keras writes it, or, where its name ends in ".pth", a PyTorch checkpoint.
     """
 
     name: str
@@ -43,14 +38,7 @@ class Weights:
 
 @dataclass(frozen=True, kw_only=True)
 class Obtained:
-    """A file of weights that is there.
-
-    Attributes:
-        path: where.
-        form: "keras" or "torch".
-        sha256: of its bytes.
-        source: where it came from, in words.
-    """
+    """A file of weights that is there, its form ("keras" or "torch"), and in words where it came from."""
 
     path: Path
     form: str
@@ -68,7 +56,7 @@ def _mobilenet_v2(width: str, *first: PublishedFile) -> Weights:
         name=f"mobilenetv2-{width}",
         licence="Apache-2.0",
         citation=_SANDLER,
-        files=(*first, PublishedFile(name=name, max_bytes=_MAX_BYTES, remote=(Address(_KERAS + name),))),
+        files=(*first, PublishedFile(name=name, max_bytes=_MAX_BYTES, remote=(at_address(_KERAS + name),))),
     )
 
 
@@ -129,13 +117,6 @@ def obtain(
     weights: Mapping[str, Weights] = WEIGHTS,
 ) -> Obtained:
     """A file of a network's weights, fetched where it is not there.
-
-    Args:
-        name: of the network.
-        settings: where to look and to keep, and whether the network may be used.
-        progress: told of each place that is tried.
-        limits: how patient to be.
-        weights: those that are known.
 
     Raises:
         UsageError: no weights of that name are known.

@@ -1,7 +1,6 @@
 """Images: from a file of anyone to the pixels that a network takes."""
 
 import io
-import itertools
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,21 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base.errors import Problem, UnreadableContentError
-from fortydays.base.image_parts import is_plain
+from fortydays.base.image_parts import JPEGS, in_one_scan, is_plain, pixels_at_once
 from fortydays.base.images import (
     Reason,
     UnreadableImageError,
     check_content,
     damaged,
-    has_many_scans,
-    in_one_scan,
     least_side,
-    pixels_at_once,
     prepared,
     read_head,
     upright,
 )
-from fortydays.inputs.input import Arrays, ArraySpec, Bounds, Cast, Disturbance, Input
+from fortydays.inputs.input import Arrays, ArraySpec, Bounds, Cast, Disturbance, Input, flattened
 from fortydays.inputs.strokes import as_strokes
 
 if TYPE_CHECKING:
@@ -43,7 +39,6 @@ LARGEST_SIDE = 4096
 _SMALL, _SMALL_FILE = 10_000, 20_000
 _SMALLEST_SIDE = 512
 """A drawing may fill a small part of a photograph: pixels that are left of the shorter side, at least."""
-_MOST_DIMENSIONS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +62,7 @@ class Images(Input):
         ".jpe",
         ".jfif",
         ".jif",
+        ".mpo",
         ".png",
         ".webp",
         ".gif",
@@ -152,9 +148,9 @@ class Images(Input):
         if len(content) > _SMALL_FILE or not is_plain(content):
             return None
         opened = self.open(content, bounds)
-        if not opened.is_small or has_many_scans(content, opened.image):
-            return None
-        return opened.arrays()
+        many_scans = opened.image.format in JPEGS and not in_one_scan(content, opened.image)
+        # Less time than the way to another thread and back.
+        return opened.arrays() if opened.weight <= _SMALL and not many_scans else None
 
     def from_json(self, values: object, bounds: Bounds) -> Arrays:
         """Nested lists of whole numbers from 0 to 255: one image, or several."""
@@ -233,11 +229,6 @@ class OpenedImage:
     input: Images
 
     @property
-    def is_small(self) -> bool:
-        """Whether decoding it takes less time than the way to another thread and back."""
-        return self.weight <= _SMALL
-
-    @property
     def weight(self) -> int:
         """Its pixels."""
         return self.image.size[0] * self.image.size[1]
@@ -274,26 +265,15 @@ def _strokes(image: "Image", size: tuple[int, int]) -> NDArray[np.uint8]:
 
 def _bytes_from(values: object) -> NDArray[np.uint8]:
     """Nested lists of whole numbers from 0 to 255 as an array."""
-    problem = UnreadableContentError(
-        Problem.DAMAGED, "The pixels are no list, or lists of equal length, of whole numbers from 0 to 255."
-    )
-    if not isinstance(values, list) or not values:
-        raise problem
-    # Level by level, and NumPy gets to see bytes alone: of a list with texts in it, it would make room for as many
-    # texts as long as the longest.
-    shape, level = [len(values)], values
-    while (kinds := set(map(type, level))) == {list}:
-        lengths = set(map(len, level))
-        if len(lengths) != 1 or 0 in lengths or len(shape) == _MOST_DIMENSIONS:
-            raise problem
-        shape += lengths
-        level = list(itertools.chain.from_iterable(level))
-    if kinds != {int}:
-        raise problem
     try:
+        level, shape = flattened(values)
+        if set(map(type, level)) != {int}:
+            raise ValueError("they are no whole numbers")
         return np.frombuffer(bytes(level), np.uint8).reshape(shape)
-    except (ValueError, OverflowError):  # one of them is no byte
-        raise problem from None
+    except (ValueError, OverflowError):  # the latter: one of them is no byte
+        raise UnreadableContentError(
+            Problem.DAMAGED, "The pixels are no list, or lists of equal length, of whole numbers from 0 to 255."
+        ) from None
 
 
 def _shifted_by_one(arrays: Arrays) -> Iterator[Arrays]:

@@ -1,5 +1,7 @@
 """The interface of all kinds of input."""
 
+import itertools
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ Cast = Callable[[Any, str], Any]
 
 DATATYPES = {"bool": "BOOL", "float32": "FP32", "int32": "INT32", "uint8": "UINT8"}
 """The types that arrays can have, each with its name in the Open Inference Protocol."""
+
+_MOST_DIMENSIONS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +39,7 @@ class ArraySpec:
     @property
     def numbers(self) -> int:
         """How many numbers one example has."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     def as_tensor(self) -> dict[str, Any]:
         """In the words of the Open Inference Protocol, as JSON values; -1 is any number of examples."""
@@ -183,6 +187,10 @@ class Input(ABC):
         del cast  # these arrays are taken as they are
         return dict(arrays) if len(self.arrays) > 1 else arrays[self.arrays[0].name]
 
+    def in_numpy(self, arrays: Arrays) -> Any:
+        """What a network gets of examples, as an array, or as arrays by name."""
+        return self.in_network(arrays, lambda array, dtype: array.astype(dtype))
+
     @property
     def disturbances(self) -> tuple[Disturbance, ...]:
         """Changes that mean nothing; none unless a kind has some."""
@@ -241,6 +249,26 @@ def check_arrays(arrays: Arrays, specs: Sequence[ArraySpec]) -> None:
         raise ValueError(f"the arrays {sorted(arrays)} have different numbers of examples")
 
 
+def flattened(values: object) -> tuple[list[Any], list[int]]:
+    """What nested lists hold, in its order, and their shape.
+
+    NumPy is not asked: of a list with texts in it, it would make room for as many texts as long as the longest.
+
+    Raises:
+        ValueError: they are no lists, empty, of different lengths, or nested too deeply.
+    """
+    level, shape = [values], list[int]()
+    while set(map(type, level)) == {list}:
+        lengths = set(map(len, level))  # type: ignore[arg-type]
+        if len(lengths) != 1 or 0 in lengths or len(shape) == _MOST_DIMENSIONS:
+            raise ValueError("they have no shape")
+        shape += lengths
+        level = list(itertools.chain.from_iterable(level))  # type: ignore[arg-type]
+    if not shape:
+        raise ValueError("they are no list")
+    return level, shape
+
+
 def count_of(arrays: Arrays) -> int:
     """How many examples some arrays have."""
     return len(next(iter(arrays.values())))
@@ -254,6 +282,18 @@ def rows_of(arrays: Arrays, which: Any) -> dict[str, NDArray[Any]]:
         which: a slice, or an array of places.
     """
     return {name: array[which] for name, array in arrays.items()}
+
+
+ENOUGH = 5000
+"""How many training examples statistics are taken from."""
+
+
+def some_of(arrays: Arrays, most: int = ENOUGH) -> Arrays:
+    """At most so many of the examples, evenly spaced."""
+    count = count_of(arrays)
+    if count <= most:
+        return arrays
+    return rows_of(arrays, np.linspace(0, count - 1, most).astype(np.intp))
 
 
 def together(parts: "list[Arrays]") -> Arrays:

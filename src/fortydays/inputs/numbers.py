@@ -1,7 +1,6 @@
 """Numbers that are taken as they are: the columns of a table, or what a frozen network made of an example."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -9,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fortydays.base.errors import Problem, UnreadableContentError
-from fortydays.inputs.input import Arrays, ArraySpec, Bounds, Input
+from fortydays.inputs.input import Arrays, ArraySpec, Bounds, Input, flattened
 
 NUMBERS = "numbers"
 """The name of the one array of numbers."""
@@ -62,11 +61,16 @@ class Numbers(Input):
     def from_json(self, values: object, bounds: Bounds) -> Arrays:
         """A list of numbers for one example, or a list of such lists."""
         del bounds  # what the request may have bounds the lists
-        expected = f"expected {self.title}, or a list of such lists"
-        flat, count = _flat(values), math.prod(self.shape)
-        if not flat or len(flat) % count or not all(map(math.isfinite, flat)):
-            raise UnreadableContentError(Problem.DAMAGED, f"The numbers are others than this model takes; {expected}.")
-        return {NUMBERS: np.array(flat, np.float32).reshape(-1, *self.shape)}
+        try:
+            flat, _ = flattened(values)
+            if not all(type(each) in (int, float) and abs(each) < 1e30 for each in flat):
+                raise ValueError("they are no finite numbers")
+            return {NUMBERS: np.array(flat, np.float32).reshape(-1, *self.shape)}
+        except ValueError:
+            raise UnreadableContentError(
+                Problem.DAMAGED,
+                f"The numbers are others than this model takes; expected {self.title}, or a list of such lists.",
+            ) from None
 
     def check(self, arrays: Arrays) -> None:
         """Refuse infinite numbers too, with which a network computes none."""
@@ -82,11 +86,3 @@ class Numbers(Input):
         """The first numbers."""
         few = arrays[NUMBERS].ravel()[:8]
         return ", ".join(f"{number:.3g}" for number in few) + (", ..." if self.numbers > len(few) else "")
-
-
-def _flat(values: object) -> list[float]:
-    """The numbers of nested lists, in their order; empty where there is anything else in them."""
-    level = values if isinstance(values, list) else []
-    while level and all(isinstance(each, list) for each in level):
-        level = [number for each in level for number in each]
-    return level if all(type(each) in (int, float) and abs(each) < 1e30 for each in level) else []

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +12,16 @@ import numpy as np
 import pytest
 from photographs import make_folder, picture
 
+from fortydays.base import files
 from fortydays.base.errors import DataError, StorageError, UsageError
+from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings, read_settings
 from fortydays.data.own import dataset as own
-from fortydays.data.own.collection import folder_of, opened
+from fortydays.data.own.collection import opened
 from fortydays.data.own.dataset import OwnPhotographs, is_own, label_type
 from fortydays.data.own.inspection import inspect
 from fortydays.data.own.listing import list_photographs
-from fortydays.data.own.pixels import pixel_file
+from fortydays.data.own.pixels import folder_of, pixel_file
 from fortydays.data.own.rows import checksum_file
 
 SIDE = 16
@@ -28,9 +32,23 @@ def settings(tmp_path: Path) -> Settings:
     return read_settings({"FORTYDAYS_HOME": str(tmp_path / "workspace")})
 
 
-def kept(folder: Path, settings: Settings, *, name: str = "mine") -> OwnPhotographs:
+def kept(folder: Path, settings: Settings, *, name: str = "mine", progress: Progress = SILENT) -> OwnPhotographs:
     with opened(name, settings, side=SIDE) as collection:
-        return own.keep(inspect(list_photographs(folder), collection, workers=2), collection, name=name)
+        found = inspect(list_photographs(folder), collection, workers=2, progress=progress)
+        return own.keep(found, collection, name=name)
+
+
+class Warned:
+    """A listener that remembers what it was warned of."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.said.append(message)
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_, **__: None
 
 
 def document_of(photographs: OwnPhotographs, settings: Settings) -> Path:
@@ -147,19 +165,195 @@ def test_another_file_with_the_same_size_and_time_is_read(folder: Path, settings
     assert kept(folder, settings).digest != before.digest
 
 
-def test_features_of_an_index_that_was_lost_are_not_taken_for_those_of_a_new_one(
+@pytest.mark.parametrize("lost", [["16.1.index"], ["16.1.index", "16.1.pixels"]])
+def test_what_was_kept_stays_right_when_the_index_is_lost(folder: Path, settings: Settings, lost: list[str]) -> None:
+    """Its splits are those that were written down. What is of rows that are lost, too, goes."""
+    first = kept(folder, settings)
+    right = np.asarray(own.load(first, settings).training.train.array)
+    place = folder_of("mine", settings)
+    features = place / "16.1.abc.features"
+    features.write_bytes(b"features")
+    for name in lost:
+        (place / name).unlink()
+    if len(lost) > 1:
+        with opened("mine", settings, side=SIDE):
+            assert own.documents_of(place) == []
+
+    (folder / "red/0.png").rename(folder / "red/zz.png")  # so that they are met in another order
+    again = kept(folder, settings)
+
+    assert again.digest == first.digest
+    assert features.exists() == (len(lost) == 1)
+    for state in (first, again) if len(lost) == 1 else (again,):
+        assert (np.asarray(own.load(state, settings).training.train.array) == right).all()
+
+
+@pytest.mark.parametrize("index_too", [False, True])
+def test_lost_checksums_are_made_again_of_the_pixels(folder: Path, settings: Settings, index_too: bool) -> None:
+    """As they are in a collection of an earlier version of this program, that has no index that this one reads."""
+    first = kept(folder, settings)
+    right = np.asarray(own.load(first, settings).training.train.array)
+    place = folder_of("mine", settings)
+    pixels, features = pixel_file(place, SIDE), place / "16.1.abc.features"
+    checksum_file(pixels).unlink()
+    features.write_bytes(b"features")
+    if index_too:
+        (place / "16.1.index").unlink()
+    make_folder(folder, {"red": 12})
+    listener = Warned()
+
+    again = kept(folder, settings, progress=listener)
+
+    assert len(again.paths) == 32
+    assert checksum_file(pixels).stat().st_size == 4 * pixels.stat().st_size // (3 * SIDE**2)
+    assert (np.asarray(own.load(own.read(first.name, settings), settings).training.train.array) == right).all()
+    assert features.exists()
+    assert listener.said == []
+    flip_byte(pixels, int(first.rows[first.of("train")[0]]) * 3 * SIDE**2)
+    with pytest.raises(StorageError, match="the disk has changed 1 of its rows"):
+        np.asarray(own.load(own.read(first.name, settings), settings).training.train.array)
+
+
+def test_a_state_whose_pixels_are_lost_with_the_index_is_set_aside_with_a_warning(
     folder: Path, settings: Settings
 ) -> None:
-    kept(folder, settings)
-    stale = folder_of("mine", settings) / "16.1.abc.features"
-    stale.write_bytes(b"features")
-    kept(folder, settings)
-    assert stale.exists()
+    before = kept(folder, settings)
+    make_folder(folder, {"red": 12})
+    now = kept(folder, settings)
+    place = folder_of("mine", settings)
+    pixels = pixel_file(place, SIDE)
+    os.truncate(pixels, 31 * 3 * SIDE**2)
+    (place / "16.1.index").unlink()
+    (place / "16.1.abc.features").write_bytes(b"of rows that are others now")
+    path = document_of(now, settings)
+    content, listener = path.read_bytes(), Warned()
 
-    (folder_of("mine", settings) / "index.sqlite").unlink()
-    kept(folder, settings)
+    again = kept(folder, settings, progress=listener)
 
-    assert not stale.exists()
+    aside = next(place.glob(f"{path.name}.damaged-*"))
+    assert aside.read_bytes() == content
+    assert listener.said == [
+        f"{pixels} has lost pixels. What was written down of them is of no use any more. "
+        f"It is kept: {path.name} as {aside.name}."
+    ]
+    assert not (place / "16.1.abc.features").exists()
+    assert again.digest == now.digest
+    assert own.read(before.name, settings).rows.tolist() == before.rows.tolist()
+
+
+def test_splits_outlast_a_kill_while_states_are_set_aside(
+    folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(folder, settings)
+    with opened("mine", settings, side=SIDE) as collection:
+        splits = collection.splits()
+    place, right = folder_of("mine", settings), files.set_aside
+    for name in ("16.1.index", "16.1.pixels"):
+        (place / name).unlink()
+
+    def killed(path: Path) -> Path:
+        right(path)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files, "set_aside", killed)
+    with pytest.raises(KeyboardInterrupt), opened("mine", settings, side=SIDE):
+        pass
+    monkeypatch.undo()
+
+    with opened("mine", settings, side=SIDE) as collection:
+        assert collection.splits() == splits
+        assert collection.is_empty()
+
+
+def tail_of(index: Path, kind: str) -> bytes:
+    """The content of an index, whose last newline is damaged."""
+    content = index.read_bytes()
+    assert content.endswith(b"\n")
+    return content[:-1] + {"missing": b"", "changed": b"\x0b"}[kind]
+
+
+@pytest.mark.parametrize("newline", ["missing", "changed"])
+def test_a_last_line_that_lacks_only_its_end_counts(folder: Path, settings: Settings, newline: str) -> None:
+    kept(folder, settings)
+    with opened("mine", settings, side=SIDE) as collection:
+        collection.keep_owner("/the last change")
+    index = folder_of("mine", settings) / "16.1.index"
+    whole = index.read_bytes()
+    index.write_bytes(tail_of(index, newline))
+
+    with opened("mine", settings, side=SIDE) as collection:
+        assert collection.owner() == "/the last change"
+
+    assert index.read_bytes() == whole
+
+
+def test_an_index_that_lost_lines_leaves_the_pixels_that_states_tell_of(folder: Path, settings: Settings) -> None:
+    first = kept(folder, settings)
+    right = np.asarray(own.load(first, settings).training.train.array)
+    index = folder_of("mine", settings) / "16.1.index"
+    lines = index.read_bytes().splitlines(keepends=True)
+    index.write_bytes(b"".join(lines[:2]) + lines[2][:-9])
+    (folder / "red/0.png").rename(folder / "red/zz.png")  # so that they are met in another order
+    listener = Warned()
+
+    again = kept(folder, settings, progress=listener)
+
+    aside = next(index.parent.glob("*.damaged-*"))
+    assert listener.said == [f"{index} was damaged. It is kept as {aside.name}; what it lacks now is read anew."]
+    assert again.digest == first.digest
+    assert (np.asarray(own.load(first, settings).training.train.array) == right).all()
+
+
+def test_garbage_in_place_of_the_index_is_set_aside(folder: Path, settings: Settings) -> None:
+    first = kept(folder, settings)
+    index = folder_of("mine", settings) / "16.1.index"
+    index.write_bytes(b"\0garbage" * 100)
+    listener = Warned()
+
+    assert kept(folder, settings, progress=listener).digest == first.digest
+
+    aside = next(index.parent.glob("*.damaged-*"))
+    assert aside.read_bytes() == b"\0garbage" * 100
+    assert listener.said == [f"{index} was damaged. It is kept as {aside.name}; what it lacks now is read anew."]
+
+
+def old_index_of(folder: Path) -> Path:
+    """An index as earlier versions of this program kept it: what is read of it."""
+    path = folder / "index.sqlite"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        connection.execute("CREATE TABLE splits (sha256 TEXT PRIMARY KEY, split TEXT NOT NULL)")
+        connection.execute("INSERT INTO about VALUES ('schema', '1'), ('owner', ?)", (os.fsencode("/my/pictures"),))
+        splits = [("a" * 64, "test"), ("b" * 64, "train"), ("c" * 64, "none")]
+        connection.executemany("INSERT INTO splits VALUES (?, ?)", splits)
+    return path
+
+
+def test_owner_and_splits_of_an_earlier_versions_index_are_taken_over(settings: Settings) -> None:
+    path = old_index_of(folder_of("mine", settings))
+
+    for _ in range(2):
+        with opened("mine", settings, side=SIDE) as collection:
+            assert collection.owner() == "/my/pictures"
+            assert collection.splits() == {"a" * 64: "test", "b" * 64: "train"}
+            assert collection.knows("a" * 64)
+            assert not collection.knows("c" * 64)
+        assert not path.exists()
+
+
+def test_an_earlier_versions_index_that_is_damaged_is_set_aside(folder: Path, settings: Settings) -> None:
+    path = old_index_of(folder_of("mine", settings))
+    path.write_bytes(b"no database, but long enough to be taken for one" * 100)
+    listener = Warned()
+
+    kept(folder, settings, progress=listener)
+
+    aside = next(path.parent.glob("index.sqlite.damaged-*"))
+    assert listener.said == [
+        f"{path} cannot be read (file is not a database). It is kept as {aside.name}; some splits may be decided anew."
+    ]
+    assert not path.exists()
 
 
 def test_a_model_of_fewer_photographs_may_be_judged_on_those_of_today(folder: Path, settings: Settings) -> None:
@@ -177,8 +371,7 @@ def test_a_model_that_has_learned_what_is_to_validate_on_may_not_be_judged(folde
     moved = [entry for entry in document["photographs"] if entry[3] == 0][:2]
     for entry in moved:
         entry[3] = 1
-    numbers = [[entry[place] for entry in document["photographs"]] for place in (1, 2, 3)]
-    document["digest"] = own._digest(document["classes"], *numbers, side=SIDE)
+    document["digest"] = own._digest(document["classes"], [entry[1:4] for entry in document["photographs"]], side=SIDE)
     name = f"own:mine@{document['digest'][:12]}"
     (folder_of("mine", settings) / f"{document['digest'][:12]}.json").write_text(json.dumps(document))
 
@@ -240,6 +433,8 @@ def changed(document: dict[str, Any], change: str) -> Any:
             document["classes"].append("green")
         case "no classes":
             del document["classes"]
+        case "a version of nothing":
+            document["data_version"] = 5
     return document
 
 
@@ -247,7 +442,7 @@ def changed(document: dict[str, Any], change: str) -> Any:
     "change",
     ["no object", "no photographs", "a label out of range", "a row below zero", "another split", "another content",
      "a short line", "words", "a number too large", "another preparation", "another schema", "a class more",
-     "no classes"],
+     "no classes", "a version of nothing"],
 )  # fmt: skip
 def test_a_damaged_document_is_named_and_made_again(change: str, folder: Path, settings: Settings) -> None:
     first = kept(folder, settings)
@@ -320,22 +515,6 @@ def test_a_byte_that_the_disk_has_changed_is_never_learned_from(folder: Path, se
     assert again.digest == first.digest
     assert (np.asarray(own.load(again, settings).training.train.array) == right).all()
     assert pixels.stat().st_size == 31 * 3 * SIDE**2  # the one is kept anew, no other
-
-
-def test_pixels_that_an_earlier_version_kept_get_checksums_when_they_are_looked_at(
-    folder: Path, settings: Settings
-) -> None:
-    first = kept(folder, settings)
-    pixels = pixel_file(folder_of("mine", settings), SIDE)
-    checksum_file(pixels).unlink()
-    assert len(np.asarray(own.load(first, settings).training.train.array)) == 21
-    kept(folder, settings)
-    flip_byte(pixels, 5)
-
-    with pytest.raises(StorageError, match="is damaged"):
-        for split in (own.load(first, settings).training.train, own.load(first, settings).training.validation):
-            np.asarray(split.array)
-        np.asarray(own.load(first, settings).test.open().array)
 
 
 def test_an_interrupted_look_leaves_rows_where_they_were_said_to_be(

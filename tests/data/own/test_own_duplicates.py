@@ -5,6 +5,7 @@ import pytest
 from photographs import picture
 from PIL import Image
 
+from fortydays.data.own import duplicates
 from fortydays.data.own.duplicates import groups_of, largest_first, near_duplicates, perceptual_hash
 
 
@@ -55,12 +56,13 @@ def test_every_pair_is_found_once_whatever_its_place() -> None:
     assert pairs_of(images) == [[number, number + 30] for number in range(30)]
 
 
-def test_bits_are_counted() -> None:
+def test_bits_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     small = np.zeros((3, 16, 16, 3), np.uint8)
     hashes = np.array([0, 0xFF << 13, (0x1FF << 50)], np.uint64)
 
     assert near_duplicates(hashes, small).tolist() == [[0, 1]]
-    assert near_duplicates(hashes, small, most_bits=9).tolist() == [[0, 1], [0, 2]]
+    monkeypatch.setattr(duplicates, "MOST_BITS", 9)
+    assert near_duplicates(hashes, small).tolist() == [[0, 1], [0, 2]]
 
 
 def test_a_hundred_thousand_equal_hashes_are_joined_without_comparing_all_with_all() -> None:

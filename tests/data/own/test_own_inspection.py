@@ -1,6 +1,5 @@
 import os
 import shutil
-import sqlite3
 import struct
 import sys
 import threading
@@ -190,6 +189,36 @@ def test_numbers_of_many_bits_run_from_black_to_white(tmp_path: Path, settings: 
     assert np.abs(pixels(settings, 20)[row].astype(int) - BLACK_TO_WHITE).max() <= 1
 
 
+def test_photographs_that_use_few_of_their_bits_are_told(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    random = np.random.default_rng(0)
+    for number in range(4):
+        Image.fromarray(random.integers(0, 4096, (20, 20), np.uint16)).save(folder / f"red/{number}-dark.png")
+    stars = np.zeros((20, 20), np.uint16)
+    stars[3, 3] = 65_535
+    Image.fromarray(stars).save(folder / "red/stars.png")
+
+    notes = look(folder, settings, side=20).notes
+
+    assert notes[-1] == (
+        "Almost black: 4 photographs (red/0-dark.png, red/1-dark.png, red/2-dark.png, ...). Files of 16 bits look so "
+        "if they use at most 12 of them. If these do, save them with values up to 65,535, or write the largest value, "
+        "such as 4095, into the TIFF (tag 341)."
+    )
+
+
+def test_grey_pixels_that_an_earlier_version_prepared_are_read_anew(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
+    Image.fromarray((GREYS * 65_535).astype(np.uint16)).save(folder / "red/numbers.png")
+    before = {each.path: each.row for each in look(folder, settings).used}
+    with opened("mine", settings, side=SIDE) as collection:
+        collection._index.write(facts={"greys": 1})
+
+    after = {each.path: each.row for each in look(folder, settings).used}
+
+    assert {path for path in after if after[path] != before[path]} == {"red/numbers.png"}
+
+
 def test_numbers_of_no_known_range_are_left_out_with_the_reason(tmp_path: Path, settings: Settings) -> None:
     folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
     for name, numbers in {
@@ -209,26 +238,6 @@ def test_numbers_of_no_known_range_are_left_out_with_the_reason(tmp_path: Path, 
     assert len(reasons(look(folder, settings))) == 7
 
 
-def test_a_float_image_that_was_kept_black_gets_its_pixels(tmp_path: Path, settings: Settings) -> None:
-    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
-    Image.fromarray(GREYS.astype(np.float32)).save(folder / "red/float.tif")
-    before = {each.path: each for each in look(folder, settings, side=20).used}
-    with (settings.workspace / "own/mine/20.1.pixels").open("r+b") as file:
-        file.seek(before["red/float.tif"].row * 1200)
-        file.write(bytes(1200))
-    with sqlite3.connect(settings.workspace / "own/mine/index.sqlite") as index:
-        index.execute("UPDATE about SET value = 'PNG, JPEG, pillow 1.0' WHERE key = 'decoders'")
-    index.close()
-
-    for _ in range(2):
-        after = {each.path: each for each in look(folder, settings, side=20).used}
-
-    assert np.abs(pixels(settings, 20)[after["red/float.tif"].row].astype(int) - BLACK_TO_WHITE).max() <= 1
-    assert {path: each.split for path, each in after.items()} == {path: each.split for path, each in before.items()}
-    others = before.keys() - {"red/float.tif"}
-    assert {path: after[path].row for path in others} == {path: before[path].row for path in others}
-
-
 def test_photographs_of_telephones_are_read(tmp_path: Path, settings: Settings) -> None:
     """HEIC as iPhones write it: two rows of two colours each, 64 x 48; AVIF, which the web has."""
     folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
@@ -237,7 +246,7 @@ def test_photographs_of_telephones_are_read(tmp_path: Path, settings: Settings) 
     quarters = Image.fromarray(np.repeat(np.repeat(np.array(QUARTERS, np.uint8), 24, 0), 32, 1))
     turned = Image.Exif()
     turned[0x0112] = 6  # to be turned by a quarter to the right
-    quarters.save(folder / "blue/turned.avif", exif=turned, quality=90)
+    quarters.save(folder / "red/turned.avif", exif=turned, quality=90)
 
     found = look(folder, settings)
     kept = {each.path: each for each in found.used}
@@ -253,12 +262,12 @@ def test_photographs_of_telephones_are_read(tmp_path: Path, settings: Settings) 
     assert np.abs(corners("red/ten.HEIC") - upright).max() < 12
     assert np.abs(corners("red/two.HEIC") - upright).max() < 12  # the picture that it says is the first
     assert np.abs(corners("red/turned.HEIC") - right).max() < 12
-    assert np.abs(corners("blue/turned.avif") - right).max() < 12
+    assert np.abs(corners("red/turned.avif") - right).max() < 12
     clear = upright.copy()
     clear[:, 0] = 255  # where nothing is, paper is seen
     assert np.abs(corners("red/alpha.HEIC") - clear).max() < 12
     sizes = {path: (each.width, each.height) for path, each in kept.items()}
-    assert (sizes["red/plain.HEIC"], sizes["red/turned.HEIC"], sizes["blue/turned.avif"]) == (
+    assert (sizes["red/plain.HEIC"], sizes["red/turned.HEIC"], sizes["red/turned.avif"]) == (
         (64, 48),
         (48, 64),
         (48, 64),
@@ -366,71 +375,19 @@ def test_what_was_no_image_is_looked_at_again_when_more_formats_are_known(
     assert read == ["red/a.jpg", "red/cut.png"]
 
 
-@pytest.mark.parametrize("before", [None, "PNG, JPEG, pillow 1.0"])
-def test_another_decoder_looks_again_at_what_the_one_before_could_not_read(
-    tmp_path: Path, settings: Settings, monkeypatch: Any, before: str | None
-) -> None:
-    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
-    shutil.copy(HEIC / "plain.heic", folder / "red/a.heic")
-    with monkeypatch.context() as old:
-        old.setattr(decoding, "FORMATS", ("PNG", "JPEG"))
-        assert reasons(look(folder, settings)) == {"red/a.heic": "it is no image that can be read"}
-    with sqlite3.connect(settings.workspace / "own/mine/index.sqlite") as index:
-        index.execute("DELETE FROM about WHERE key = 'decoders'")
-        if before is not None:
-            index.execute("INSERT INTO about VALUES ('decoders', ?)", (before,))
-    index.close()
-
-    assert reasons(look(folder, settings)) == {}
-
-
-def test_what_has_pixels_and_is_called_no_image_is_set_right(tmp_path: Path, settings: Settings) -> None:
-    """As an older program left it, that read the same bytes twice, with two decoders."""
-    folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
-    shutil.copy(HEIC / "plain.heic", folder / "red/z.heic")
-    rows = {each.path: each.row for each in look(folder, settings).used}
-    with sqlite3.connect(settings.workspace / "own/mine/index.sqlite") as index:
-        index.execute(
-            "UPDATE contents SET reason = 'it is no image that can be read' WHERE format = 'HEIF'",
-        )
-        index.execute("UPDATE about SET value = 'another' WHERE key = 'decoders'")
-    index.close()
-    picture("blue", 10).save(folder / "blue/new.png")
-
-    found = look(folder, settings)
-
-    assert reasons(found) == {}
-    after = {each.path: each.row for each in found.used}
-    assert rows.items() <= after.items()
-    assert after["blue/new.png"] == 7
-
-
 def test_bytes_that_can_be_read_after_all_are_an_image_from_then_on(
     tmp_path: Path, settings: Settings, monkeypatch: Any
 ) -> None:
-    """An older program in between, which does not write down what it knows."""
     folder = make_folder(tmp_path / "mine", {"red": 3, "blue": 3})
-    look(folder, settings)
     shutil.copy(HEIC / "plain.heic", folder / "red/a.jpg")
     with monkeypatch.context() as older:
         older.setattr(decoding, "FORMATS", ("PNG", "JPEG"))
-        older.setattr(Collection, "forget_unreadable", lambda self: None)
         assert reasons(look(folder, settings)) == {"red/a.jpg": "it is no image that can be read"}
     shutil.copy(HEIC / "plain.heic", folder / "red/b.heic")
 
-    look(folder, settings)
-
     for _ in range(2):
         assert reasons(look(folder, settings)) == {"red/b.heic": "it is the same file as red/a.jpg"}
-    # Its pixels are kept, whatever is forgotten: rows belong to what they were given to.
-    monkeypatch.setattr(decoding, "FORMATS", ("PNG", "JPEG", "WEBP"))
-    (folder / "red/a.jpg").unlink()
-    (folder / "red/b.heic").unlink()
-    picture("blue", 10).save(folder / "blue/new.png")
-    after = look(folder, settings)
-    row = next(each.row for each in after.used if each.path == "blue/new.png")
-    assert (len(pixels(settings)), row) == (8, 7)
-    assert np.abs(pixels(settings)[row].mean((0, 1)) - np.asarray(picture("blue", 10)).mean((0, 1))).max() < 3
+    assert len(pixels(settings)) == 7
 
 
 def test_the_same_file_twice_is_used_once(tmp_path: Path, settings: Settings) -> None:
@@ -558,8 +515,9 @@ def test_a_picture_that_was_saved_again_under_another_label_is_a_contradiction(
     found = look(folder, settings, side=224)
 
     assert found.contradictions == ((f"blue/{name}", "red/3.png"),)
-    splits = {each.path: each.split for each in found.used}
-    assert splits[f"blue/{name}"] == splits["red/3.png"]
+    assert reasons(found) == dict.fromkeys(found.contradictions[0], "the same picture is in 'blue' and 'red'")
+    assert sum(found.counts()["blue"].values()) == 5
+    assert sum(found.counts()["red"].values()) == 4
 
 
 def scene(folder: Path, *, good: int, bad: int) -> Path:
@@ -595,6 +553,19 @@ def test_a_fixed_camera_is_recognized_and_can_be_said(tmp_path: Path, settings: 
     assert found.near == (("good/2.png", "good/same pixels.bmp"),)
     assert found.contradictions == ()
     assert found.notes == ()
+
+
+def test_copies_of_a_contradiction_are_not_told_as_if_one_were_used(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 5, "blue": 5})
+    picture("red", 3).save(folder / "blue" / "again.bmp")
+    shutil.copy(folder / "red/3.png", folder / "red/3 copy.png")
+    shutil.copy(folder / "red/1.png", folder / "red/1 copy.png")
+
+    found = look(folder, settings, side=224)
+
+    assert found.contradictions == (("blue/again.bmp", "red/3 copy.png"),)
+    assert found.exact == (("red/1 copy.png", "red/1.png"),)
+    assert {each.path for each in found.left_out} == {"blue/again.bmp", "red/3 copy.png", "red/3.png", "red/1.png"}
 
 
 def test_small_differences_are_no_contradiction(tmp_path: Path, settings: Settings) -> None:
@@ -656,17 +627,6 @@ def test_a_second_look_reads_only_what_is_new(tmp_path: Path, settings: Settings
     picture("red", 78).save(folder / "red/new.png")
     look(folder, settings)
     assert sorted(read) == ["0.png", "new.png"]
-
-
-def test_another_size_is_prepared_beside_the_first(tmp_path: Path, settings: Settings) -> None:
-    folder = make_folder(tmp_path / "mine", {"red": 5, "blue": 5})
-    small = look(folder, settings)
-
-    large = look(folder, settings, side=24)
-
-    assert [(each.path, each.split) for each in large.used] == [(each.path, each.split) for each in small.used]
-    assert pixels(settings, 24).shape == (10, 24, 24, 3)
-    assert pixels(settings).shape == (10, 16, 16, 3)
 
 
 def test_a_file_that_changes_while_it_is_read_is_left_out_until_the_next_look(
@@ -756,16 +716,42 @@ def test_two_at_once_one_is_told(tmp_path: Path, settings: Settings) -> None:
     assert failures == ["Another process is looking at the photographs of 'mine'."]
 
 
-def test_a_damaged_index_is_named(tmp_path: Path, settings: Settings) -> None:
+@pytest.mark.parametrize("damage", ["a bit", "no index"])
+def test_a_damaged_index_is_set_aside_and_made_anew_from_what_is_right(
+    tmp_path: Path, settings: Settings, monkeypatch: Any, listener: Any, damage: str
+) -> None:
     folder = make_folder(tmp_path / "mine", {"red": 5, "blue": 5})
+    monkeypatch.setattr(collections, "_AT_ONCE", 6)
+    before = look(folder, settings)
+    index = settings.workspace / "own/mine/16.1.index"
+    content = bytearray(index.read_bytes())
+    second_batch = content.index(b'"red/1.png"')
+    content[second_batch] ^= 1
+    index.write_bytes(content if damage == "a bit" else b"no index\n" * 100)
+    read: list[str] = []
+    real = decoding._bytes_of
+    monkeypatch.setattr(decoding, "_bytes_of", lambda path, size: (read.append(path.name), real(path, size))[1])
+
+    with opened("mine", settings, side=SIDE) as collection:
+        after = inspect(list_photographs(folder), collection, workers=2, progress=listener)
+
+    (aside,) = index.parent.glob("16.1.index.damaged-*")
+    assert listener.warned == [f"{index} was damaged. It is kept as {aside.name}; what it lacks now is read anew."]
+    assert len(read) == (4 if damage == "a bit" else 10)
+    assert after.counts() == before.counts()
+    assert [(each.path, each.split) for each in after.used] == [(each.path, each.split) for each in before.used]
     look(folder, settings)
-    index = collections.folder_of("mine", settings) / collections.INDEX
-    index.write_bytes(b"no database" * 100)
+    assert len(read) == (4 if damage == "a bit" else 10)
 
-    with pytest.raises(StorageError, match=r"index.sqlite: file is not a database") as refused:
-        look(folder, settings)
 
-    assert "is made again from your photographs" in refused.value.hint
+def test_a_line_that_was_left_unfinished_is_no_damage(tmp_path: Path, settings: Settings) -> None:
+    folder = make_folder(tmp_path / "mine", {"red": 5, "blue": 5})
+    before = look(folder, settings)
+    with (settings.workspace / "own/mine/16.1.index").open("ab") as index:
+        index.write(b'0123abcd {"contents": ')
+
+    assert look(folder, settings) == before
+    assert not list((settings.workspace / "own/mine").glob("*damaged*"))
 
 
 def test_nothing_is_written_into_the_readers_folder(tmp_path: Path, settings: Settings) -> None:

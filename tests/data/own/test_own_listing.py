@@ -1,4 +1,5 @@
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -6,7 +7,7 @@ from typing import Any
 import pytest
 
 from fortydays.base.errors import DataError, StorageError
-from fortydays.data.own.listing import Listing, list_photographs
+from fortydays.data.own.listing import LeftOut, Listing, list_photographs, told
 
 
 def touch(root: Path, *paths: str) -> Path:
@@ -90,7 +91,7 @@ def test_parts_that_were_made_before_are_joined_and_stay_as_they_are(tmp_path: P
         "test/cat/2.jpg": "test", "train/cat/1.jpg": "train", "train/dog/1.jpg": "train",
         "val/dog/2.jpg": "validation",
     }  # fmt: skip
-    assert listing.notes == ("The folders test, train, val say which photographs are held out. That is kept.",)
+    assert listing.notes == ("The splits of the folders test, train, val are kept.",)
 
 
 def test_parts_can_be_put_together_and_divided_anew(tmp_path: Path) -> None:
@@ -99,7 +100,7 @@ def test_parts_can_be_put_together_and_divided_anew(tmp_path: Path) -> None:
     assert found(listing) == DIVIDED
     assert set(splits(listing).values()) == {""}
     assert listing.notes == (
-        "The folders test, train, val were put together: which photographs are held out is decided anew.",
+        "The splits of the folders test, train, val are not kept: which photographs are held out is decided anew.",
     )
 
 
@@ -125,7 +126,7 @@ def test_what_lies_beside_parts_is_left_out_and_they_are_no_classes(
     assert listing.classes == ("cat", "dog")
     assert len(listing.photographs) == 4
     assert set(splits(listing).values()) in ({"train", "test"}, {"train", "validation"})
-    assert "say which photographs are held out. That is kept." in " ".join(listing.notes)
+    assert re.search(r"The splits of the folders .* are kept\.", " ".join(listing.notes))
     (left,) = listing.left_out
     assert other.endswith(left.path)
     assert left.reason.startswith("it lies in no folder of a class in ")
@@ -163,14 +164,102 @@ def test_parts_may_have_the_name_of_the_whole_before_theirs(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "names", [("fold1", "fold2"), ("2024", "2025"), ("2025-01-03", "2025-01-04"), ("Day 1", "Day 2")]
-)
-def test_folders_of_times_or_folds_with_the_same_classes_in_them_are_no_classes(
-    tmp_path: Path, names: tuple[str, ...]
+    "names",
+    [
+        ("fold1", "fold2"), ("2024", "2025"), ("2025-01-03", "2025-01-04"), ("Day 1", "Day 2"), ("cam1", "cam2"),
+        ("kamera_a", "Kamera_b"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("other", ["", "notes/1.jpg", "notes/a/1.jpg"])
+def test_numbered_folders_with_the_same_classes_in_them_are_no_classes(
+    tmp_path: Path, names: tuple[str, ...], other: str
 ) -> None:
-    touch(tmp_path, *(f"{name}/{label}/1.jpg" for name in names for label in ("cat", "dog")))
+    touch(
+        tmp_path, *(f"{name}/{label}/1.jpg" for name in names for label in ("apple", "pear")), *filter(None, [other])
+    )
 
-    with pytest.raises(DataError, match=f"holds the folder '{names[0]}'. It may be a class, or a part"):
+    listing = list_photographs(tmp_path)
+
+    assert found(listing) == {f"{name}/{label}/1.jpg": label for name in names for label in ("apple", "pear")}
+    said = ", ".join(sorted(names))
+    assert listing.notes == (
+        f"The folders {said} hold folders of the same names. Those are the classes. If {said} are the classes, put "
+        "the word class before each of their names.",
+    )
+    assert list(left_out(listing)) == [other] * bool(other)
+    for name in names:
+        (tmp_path / name).rename(tmp_path / f"class {name}")
+    assert {f"class {name}" for name in names} <= set(list_photographs(tmp_path).classes)
+
+
+def test_a_class_that_one_of_the_numbered_folders_lacks_does_not_undo_them(tmp_path: Path) -> None:
+    touch(tmp_path, "cam1/apple/1.jpg", "cam1/pear/1.jpg", "cam2/apple/2.jpg")
+    (tmp_path / "cam2/pear").mkdir()
+
+    assert list_photographs(tmp_path).classes == ("apple", "pear")
+
+
+@pytest.mark.parametrize("holders", [("anna", "bob"), ("0", "1"), ("anna/train", "bob/train", "anna/val", "bob/val")])
+def test_classes_that_hold_folders_of_the_same_names_are_told(tmp_path: Path, holders: tuple[str, ...]) -> None:
+    touch(tmp_path, *(f"{holder}/{name}/1.jpg" for holder in holders for name in ("apple", "pear")))
+
+    listing = list_photographs(tmp_path)
+
+    classes = sorted({holder.partition("/")[0] for holder in holders})
+    assert listing.classes == tuple(classes)
+    assert listing.notes[-1] == (
+        f"The classes are {', '.join(classes)}. They hold folders of the same names: apple, pear. If these are the "
+        "classes, give the folders that hold them numbered names: part 1, part 2 and so on."
+    )
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("train/images", "val/images"),
+        ("train/images", "val"),
+        ("train/fruit", "val/fruit"),
+        ("images/train", "images/val"),
+        ("dataset/train/Images", "dataset/val/Images"),
+    ],
+)
+def test_a_folder_between_the_parts_and_the_classes_is_no_class(tmp_path: Path, parts: tuple[str, ...]) -> None:
+    touch(tmp_path, *(f"{part}/{label}/1.jpg" for part in parts for label in ("apple", "pear")), "docs/1.png")
+
+    listing = list_photographs(tmp_path)
+
+    assert listing.classes == ("apple", "pear")
+    assert set(splits(listing).values()) == {"train", "validation"}
+    assert list(left_out(listing)) == ["docs/1.png"]
+
+
+def test_the_only_part_beside_other_folders_is_refused_with_what_to_type(tmp_path: Path) -> None:
+    touch(tmp_path, "dataset/train/apple/1.jpg", "dataset/train/pear/1.jpg", "docs/1.png")
+
+    with pytest.raises(DataError, match=r"holds the folder 'dataset/train'\. It may be a class, or a part") as refused:
+        list_photographs(tmp_path)
+
+    assert f"forty data look {shlex.quote(str(tmp_path / 'dataset/train'))} " in refused.value.hint
+
+
+def test_a_class_that_parts_spell_differently_is_one_and_that_is_said(tmp_path: Path) -> None:
+    touch(tmp_path, "Train/Apple/1.jpg", "Train/Apple/2.jpg", "val/apple/3.jpg")
+    touch(tmp_path, "Train/pe\u0302che/1.jpg", "val/p\u00eache/2.jpg", "val/p\u00eache/3.jpg")
+
+    listing = list_photographs(tmp_path)
+
+    assert listing.classes == ("Apple", "p\u00eache")
+    assert len(listing.photographs) == 6
+    assert (
+        "Folders whose names differ in capitals or accents' spelling only are one class: 'Apple' and 'apple', "
+        in (listing.notes[-1])
+    )
+
+
+def test_classes_beside_each_other_are_not_joined(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{part}/{letter}/1.jpg" for part in ("train", "test") for letter in "aA"))
+
+    with pytest.raises(DataError, match="two classes whose names differ in capitals"):
         list_photographs(tmp_path)
 
 
@@ -179,9 +268,7 @@ def test_what_has_no_folder_is_said(tmp_path: Path) -> None:
         touch(tmp_path, "train/cat/1.jpg", "train/dog/1.jpg", "test/cat/2.jpg", "test/dog/2.jpg")
     )
 
-    assert listing.notes[1:] == (
-        "There is no folder for validation: some photographs of the training folder are held out for it.",
-    )
+    assert listing.notes[1:] == ("None is for validation: some of those to train with are held out for it.",)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +278,8 @@ def test_what_has_no_folder_is_said(tmp_path: Path) -> None:
         ("train/steam/1.jpg", "train/diesel/1.jpg", "plane/jet/1.jpg", "car/1.jpg"),
         ("train/1.jpg", "train/old/1.jpg", "plane/1.jpg"),
         ("cat/2024/1.jpg", "cat/2025/1.jpg", "dog/2024/1.jpg", "dog/2025/1.jpg"),
-        ("0/ann/1.jpg", "0/bob/1.jpg", "1/ann/1.jpg", "1/bob/1.jpg"),
+        ("class1/2024/1.jpg", "class1/2025/1.jpg", "class2/2024/1.jpg", "class2/2025/1.jpg"),
+        ("oak1/day1/1.jpg", "oak1/day2/1.jpg", "oak2/1.jpg"),
     ],
 )
 def test_a_class_may_be_called_like_a_part(tmp_path: Path, paths: tuple[str, ...]) -> None:
@@ -221,7 +309,7 @@ SYSTEM = (
     "@eaDir", "#recycle", "@Recycle", ".@__thumb", ".Trash-1000", "lost+found", "__MACOSX", ".AppleDouble",
     "$RECYCLE.BIN", "System Volume Information", ".ipynb_checkpoints", ".git", ".thumbnails", ".dvc",
     "Catalog Previews.lrdata", "@Recently-Snapshot", "#snapshot", "FOUND.000", "~snapshot", "@SynoResource",
-    "@sharebin", "iPod Photo Cache",
+    "@sharebin", "iPod Photo Cache", "node_modules", "_thumbs", "Thumbnails", "_vti_cnf", "RECYCLE.BIN", "venv",
 )  # fmt: skip
 
 
@@ -233,6 +321,8 @@ def test_folders_of_systems_and_programs_are_no_classes(tmp_path: Path, name: st
 
     assert found(listing) == {"cat/1.jpg": "cat", "dog/1.jpg": "dog"}
     assert listing.left_out == ()
+    (note,) = listing.notes
+    assert note.endswith(f"passed over: 2 ({', '.join(sorted((name, f'cat/{name}')))}).")
 
 
 def test_a_folder_that_cannot_be_read_is_left_out_with_its_reason(tmp_path: Path, monkeypatch: Any) -> None:
@@ -277,13 +367,14 @@ def test_images_are_known_by_many_endings_and_without_one_by_how_they_begin(tmp_
         "dog/x.jpg.txt",
         "dog/y.cr2",
     )
-    for name in ("0001", "1.jpeg_", "2.jpg_large", "3.jpg!d", "raw.cr2", "1.jpg.bak"):
+    odd = ("0001", "1.jpeg_", "2.jpg_large", "3.jpg!d", "4.jpg.1", "5.jpglarge", "6.jpg?size=1.5", "7.jps", "8.mpo")
+    for name in (*odd, "raw.cr2", "1.jpg.bak"):
         (tmp_path / "dog" / name).write_bytes(JPEG)
 
     listing = list_photographs(tmp_path)
 
     assert [path for path, label in found(listing).items() if label == "cat"] == [f"cat/{name}" for name in names]
-    dogs = ["dog/0001", "dog/1.jpeg_", "dog/1.jpg", "dog/2.jpg_large", "dog/3.jpg!d"]
+    dogs = sorted(["dog/1.jpg", *(f"dog/{name}" for name in odd)])
     assert [path for path, label in found(listing).items() if label == "dog"] == dogs
     assert list(left_out(listing)) == [
         "dog/1.jpg.bak", "dog/1.jpg~", "dog/README", "dog/raw.cr2", "dog/x.jpg.txt", "dog/y.cr2",
@@ -314,6 +405,16 @@ ROWS = {"p/1.jpg": "a", "p/2.jpg": "b"}
         ("t.csv", b"file,label\rp/1.jpg,a\rp/2.jpg,b\r"),
         ("t.csv", b"file,label\np\\1.jpg,a\n.\\p\\2.jpg,b\n"),
         ("t.csv", b'"file";"label"\n"p/1.jpg";"a"\n"p/2.jpg";"b"\n'),
+        ("t.csv", b"p/1.jpg,a\np/2.jpg,b\n"),
+        ("t.csv", b"p/1.jpg;a\np/2.jpg;b\n"),
+        ("t.csv", b"Datei;Klasse\np/1.jpg;a\np/2.jpg;b\n"),
+        ("t.csv", b"image_id,label\n1.jpg,a\n2.jpg,b\n"),
+        ("t.csv", b"id,breed\n1,a\n2,b\n"),
+        ("t.csv", b"filename,class\np/1,a\np/2,b\n"),
+        ("t.csv", b"file,year,kind\np/1.jpg,2025,a\np/2.jpg,2025,b\n"),
+        ("t.csv", "Datei;Klasse\r\np/1.jpg;a\r\np/2.jpg;b\r\n".encode("utf-16-le")),
+        ("t.csv", "file;label\r\np/1.jpg;a\r\np/2.jpg;b\r\n".encode("utf-16-be")),
+        ("t.jsonl", b'{"bild": "p/1.jpg", "art": "a"}\n{"bild": "p/2.jpg", "art": "b"}\n'),
         ("t.jsonl", b'{"image": "p/1.jpg", "Class": "a"}\r\n{"image": "p\\\\2.jpg", "Class": "b"}\r\n'),
     ],
 )
@@ -353,6 +454,42 @@ def test_columns_of_other_names_are_said(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("image,Label\np/1.jpg,a\np/2.jpg,b\n")
 
     assert list_photographs(tmp_path / "t.csv").notes == ("Columns of the table: image is the file.",)
+
+
+def test_how_a_table_without_names_of_its_own_was_understood_is_said(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"train/{number}.jpg" for number in range(5)), "1.png")
+    (tmp_path / "t.csv").write_text("".join(f"{number};{'ab'[number % 2]}\n" for number in range(5)))
+
+    listing = list_photographs(tmp_path / "t.csv")
+
+    assert found(listing) == {f"train/{number}.jpg": "ab"[number % 2] for number in (0, 2, 3, 4)} | {"1.png": "b"}
+    assert listing.notes == (
+        "The table has no head line.",
+        "Columns of the table: column 1 is the file and column 2 is the label.",
+        "Names of the table that lack a folder or an ending are completed: 5 (0 is train/0.jpg, 1 is 1.png, "
+        "2 is train/2.jpg, ...).",
+    )
+
+
+def test_a_name_that_several_files_have_is_left_out_with_them(tmp_path: Path) -> None:
+    touch(tmp_path, *ROWS, "p/3.jpg", "q/3.jpg")
+    (tmp_path / "t.csv").write_text("file,label\n1,a\n2,b\n3,b\n")
+
+    listing = list_photographs(tmp_path / "t.csv")
+
+    assert found(listing) == ROWS
+    assert left_out(listing) == {"3": "several files are called so: p/3.jpg, q/3.jpg"}
+
+
+def test_columns_that_cannot_be_told_are_named_with_the_names_that_are_known(tmp_path: Path) -> None:
+    touch(tmp_path, *ROWS)
+    (tmp_path / "t.csv").write_text("where,what\np/8.jpg,a\np/9.jpg,b\n")
+
+    with pytest.raises(DataError, match="it has no column file; its columns are where, what") as refused:
+        list_photographs(tmp_path / "t.csv")
+
+    assert "A file may be called file, filename, filepath, path, image," in refused.value.hint
+    assert "A label may be called label, labels, labelname, class," in refused.value.hint
 
 
 def test_a_table_may_name_files_by_their_whole_path_and_spell_accents_otherwise(tmp_path: Path) -> None:
@@ -445,15 +582,15 @@ def test_a_table_may_say_which_photographs_are_held_out(tmp_path: Path, column: 
     listing = splits_in(tmp_path, "train", "Training", "val", "TEST", column=column)
 
     assert [each.split for each in listing.photographs] == ["train", "train", "validation", "test"]
-    assert listing.notes == ("The table says which photographs are held out. That is kept.",)
+    assert listing.notes == ("The splits of the table are kept.",)
 
 
 def test_what_a_table_holds_no_photographs_out_for_is_said(tmp_path: Path) -> None:
     listing = splits_in(tmp_path, "train", "train", "test", "test")
 
     assert listing.notes == (
-        "The table says which photographs are held out. That is kept. For validation it names none: "
-        "some of those to train with are held out for it.",
+        "The splits of the table are kept.",
+        "None is for validation: some of those to train with are held out for it.",
     )
 
 
@@ -461,9 +598,7 @@ def test_splits_of_a_table_that_are_no_division_are_not_used_and_that_is_said(tm
     listing = splits_in(tmp_path, "train", "train", "train", "train")
 
     assert [each.split for each in listing.photographs] == [""] * 4
-    assert listing.notes == (
-        "The table's splits are no division to train by: which photographs are held out is decided anew.",
-    )
+    assert listing.notes == ("The splits of the table are not kept: which photographs are held out is decided anew.",)
 
 
 @pytest.mark.parametrize("value", ["", "3", "holiday"])
@@ -513,6 +648,16 @@ def test_a_table_does_not_lead_out_of_its_folder(tmp_path: Path) -> None:
             b"img,path,label\n1.jpg,2.jpg,a\n",
             "its columns img and path could each be the file; call the right",
         ),
+        (
+            "t.csv",
+            b"file,eyes,kind\n1.jpg,1,a\n2.jpg,2,b\n",
+            "its columns eyes and kind could each be the label; call the right",
+        ),
+        (
+            "t.csv",
+            b"file,caption\n1.jpg,x\n2.jpg,y\n3.jpg,z\n",
+            "it has no column label; its columns are file, caption",
+        ),
         ("t.csv", b"sep=;\nfile;label\n1.jpg;\n", "line 3 has no label"),
         ("t.csv", b"", "it has no column file and no column label; its columns are none"),
         ("t.csv", b"file,label\n1.jpg,\n", "line 2 has no label"),
@@ -537,3 +682,24 @@ def test_a_table_that_cannot_be_understood_is_refused_with_the_line(
 
     assert message in refused.value.message
     assert "CSV" in refused.value.hint
+
+
+def test_folders_of_systems_are_told_and_a_class_called_recycled_is_one(tmp_path: Path) -> None:
+    touch(tmp_path, "recycled/a.png", "other/b.png", "@eaDir/c.png", "other/RECYCLER/d.png", ".hidden/e.png")
+
+    listing = list_photographs(tmp_path)
+
+    assert found(listing) == {"recycled/a.png": "recycled", "other/b.png": "other"}
+    assert listing.notes == (
+        "Hidden folders and folders of systems and programs that are passed over: 3 (.hidden, @eaDir, "
+        "other/RECYCLER).",
+    )
+
+
+def test_a_whole_folder_that_is_left_out_is_named_before_files() -> None:
+    reason = "it cannot be read: Permission denied"
+    paths = ("apple/0.jpg", "apple/1.jpg", "apple/deep/locked/", "beer/2.jpg", "cherry/")
+
+    assert told(LeftOut(path=path, reason=reason) for path in paths) == [
+        f"5 because {reason}: cherry/, apple/deep/locked/, apple/0.jpg, ..."
+    ]

@@ -12,10 +12,11 @@ from fortydays.base.errors import DataError
 from fortydays.base.progress import SILENT
 from fortydays.base.settings import Settings, read_settings
 from fortydays.data.own import dataset as own
-from fortydays.data.own.collection import folder_of, opened
+from fortydays.data.own.collection import opened
 from fortydays.data.own.dataset import OwnPhotographs
 from fortydays.data.own.inspection import inspect
 from fortydays.data.own.listing import list_photographs
+from fortydays.data.own.pixels import folder_of
 from fortydays.data.own.restoring import restore
 from fortydays.data.version_documents import DataVersion
 from fortydays.data.versions import add_version, content_of
@@ -66,7 +67,7 @@ def test_photographs_know_the_version_that_they_were_taken_from(settings: Settin
     kept = taken_from(settings, 1)
     first = version(settings, 1)
     expected = {"name": "colours", "number": 1, "digest": first.digest}
-    assert (kept.data_version, kept.data_version_label) == (expected, "colours@v1")
+    assert (kept.data_version, own.label_of(kept.data_version)) == (expected, "colours@v1")
     assert own.read(kept.name, settings).data_version == expected
     # The same photographs from elsewhere are those of the version all the same.
     with opened("colours", settings, side=224) as collection:
@@ -74,7 +75,7 @@ def test_photographs_know_the_version_that_they_were_taken_from(settings: Settin
         assert own.keep(found, collection, name="colours").data_version == expected
 
 
-@pytest.mark.parametrize("gone", ["*.pixels", "index.sqlite*", "[0-9a-f]*.json", "*"])
+@pytest.mark.parametrize("gone", ["*.pixels", "*.index", "[0-9a-f]*.json", "*"])
 def test_photographs_that_are_gone_are_made_again(settings: Settings, gone: str) -> None:
     name = taken_from(settings, 1).name
     before = pixels(name, settings)
@@ -89,7 +90,7 @@ def test_splits_that_came_from_an_earlier_version_are_kept_where_they_are_writte
     taken_from(settings, 1)
     kept = taken_from(settings, 2)
     before = pixels(kept.name, settings)
-    for pattern in ("*.pixels", "index.sqlite*"):
+    for pattern in ("*.pixels", "*.index"):
         for path in folder_of("colours", settings).glob(pattern):
             path.unlink()
     restore(kept.name, version(settings, 2), settings, progress=SILENT)

@@ -2,7 +2,7 @@
 
 A collection lies in the workspace, in ``own/NAME/``; the reader's own folder is only ever read::
 
-    index.sqlite     what each file held when it was read, and what is known of each content
+    224.1.index      what each file held when it was read, and what is known of each content
     224.1.pixels     the pixels of each content at 224 x 224, in the order in which they were first met
 
 Contents are told apart by their SHA-256. A file whose size and time of change are the same is not read again, so that
@@ -10,73 +10,50 @@ a second look at a hundred thousand photographs takes seconds, and a look that w
 is kept after a crash is a whole number of photographs: pixels are on disk before the index speaks of them.
 """
 
+import base64
 import contextlib
-import dataclasses
-import os
-import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.base import database, files
+from fortydays.base import files
 from fortydays.base.errors import DataError, StorageError
 from fortydays.base.images import Reason
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.base.text import counted, size_in_words
+from fortydays.data.own import dataset as own
+from fortydays.data.own.dataset import OwnPhotographs
 from fortydays.data.own.decoding import Content, FileRead, decoders, read_files, status_of
 from fortydays.data.own.duplicates import SMALL_SIDE
+from fortydays.data.own.index import Index
 from fortydays.data.own.listing import Listing
-from fortydays.data.own.pixels import kept_pixels, pixel_file
-from fortydays.data.own.rows import (
-    append_rows,
-    checksum_file,
-    checksums_in,
-    checksums_of,
-    damage_file,
-    forget_pages,
-)
+from fortydays.data.own.old_index import old_index, taken_over
+from fortydays.data.own.pixels import folder_of, kept_pixels, pixel_file
+from fortydays.data.own.rows import append_checksums, append_rows, damage_file
+from fortydays.data.own.splitting import SPLITS
 
-INDEX = "index.sqlite"
 _AT_ONCE = 256
-_RANGES = "ranges 3"
-"""Number of the rule by which pixel values of more than eight bits become eight."""
-_SCHEMA = 1
-_TABLES = """
-CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS contents (
-    id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, reason TEXT NOT NULL,
-    width INTEGER NOT NULL, height INTEGER NOT NULL, format TEXT NOT NULL, mode TEXT NOT NULL,
-    hash BLOB NOT NULL, small BLOB NOT NULL
-);
-CREATE TABLE IF NOT EXISTS files (
-    path TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL, content INTEGER, reason TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS prepared (side INTEGER NOT NULL, row INTEGER NOT NULL, content INTEGER NOT NULL,
-    PRIMARY KEY (side, row), UNIQUE (side, content));
-CREATE TABLE IF NOT EXISTS splits (sha256 TEXT PRIMARY KEY, split TEXT NOT NULL);
-"""
+_GREYS = 2
+"""Number of the way from grey pixels of many bits to eight. What was prepared in another way is read anew."""
 
 
 class Collection:
     """The kept photographs of one name; from :func:`opened`."""
 
-    def __init__(self, folder: Path, side: int, connection: sqlite3.Connection) -> None:
+    def __init__(self, folder: Path, side: int, index: Index) -> None:
         self.folder = folder
         self.side = side
         self._pixel_file = pixel_file(folder, side)
-        self._connection = connection
+        self._index = index
+        self._warnings: list[str] = []
 
     def read(self, listing: Listing, *, workers: int, progress: Progress = SILENT) -> dict[str, Content | str]:
         """Look at every photograph of a listing, as far as it was not looked at before.
-
-        Args:
-            listing: the photographs.
-            workers: threads that decode.
-            progress: told of the files.
 
         Returns:
             For each path what its bytes are; or, in words, why they could not be had.
@@ -85,17 +62,18 @@ class Collection:
             DataError: the workspace has not enough room for the pixels.
             StorageError: it cannot be written, or pixels that it had are gone.
         """
+        for warning in (self._index.warning, *self._warnings):
+            if warning:
+                progress.warn(warning)
         self._check_pixels(progress)
         found: dict[str, Content | str] = {}
-        known = self._known()
         waiting = []
         for photograph in listing.photographs:
-            status = status_of(listing.root / photograph.path)
-            before = known.get(photograph.path)
-            if before is not None and isinstance(status, tuple) and before[0] == status:
-                found[photograph.path] = before[1]
-            else:
+            known = self._known(photograph.path, status_of(listing.root / photograph.path))
+            if known is None:
                 waiting.append(photograph.path)
+            else:
+                found[photograph.path] = known
         if waiting:
             self._check_room(len(waiting))
             task, done = "Looking at the photographs", 0
@@ -110,13 +88,15 @@ class Collection:
         return {photograph.path: found[photograph.path] for photograph in listing.photographs}
 
     def pixels(self) -> NDArray[np.uint8]:
-        """The pixels of every content that was ever prepared at this side.
+        """The pixels of every content that was ever prepared.
 
         Returns:
             A read-only memory map: uint8, shape (rows, side, side, 3).
+
+        Raises:
+            StorageError: there are fewer than the index knows of.
         """
-        (rows,) = self._connection.execute("SELECT count(*) FROM prepared WHERE side = ?", (self.side,)).fetchone()
-        pixels = kept_pixels(self.folder, self.side)
+        pixels, rows = kept_pixels(self.folder, self.side), self._index.facts["rows"]
         if len(pixels) < rows:
             raise StorageError(
                 f"{self._pixel_file} is shorter than its index says.",
@@ -124,164 +104,154 @@ class Collection:
             )
         return pixels[:rows]
 
-    def _check_pixels(self, progress: Progress) -> None:
-        """Let photographs be read anew whose pixels were found to be damaged; give the others checksums.
-
-        Raises:
-            StorageError: the index knows of pixels that are not there: nothing would be read again.
-        """
-        pixels, known, told = self.pixels(), checksums_in(self._pixel_file), damage_file(self._pixel_file)
-        if len(known) < len(pixels):  # an earlier version of this program kept none
-            append = checksums_of(pixels[len(known) :]).tobytes()
-            files.append_bytes(checksum_file(self._pixel_file), after=4 * len(known), content=append)
-            forget_pages(pixels)
-        if not files.is_file(told):
-            return
-        damaged = [int(row) for row in files.read_json(told)["rows"]]
-        progress.warn(f"{self._pixel_file} was damaged: {counted(len(damaged), 'photograph')} of it are read anew.")
-        with self._storage_errors("write"), self._connection as connection:
-            contents = [
-                connection.execute(
-                    "SELECT content FROM prepared WHERE side = ? AND row = ?", (self.side, row)
-                ).fetchone()
-                for row in damaged
-            ]
-            again = [each for each in contents if each is not None]
-            connection.executemany("DELETE FROM files WHERE content = ?", again)
-            # A row of pixels is never written over: the same bytes get another one.
-            connection.executemany("UPDATE contents SET sha256 = sha256 || ' before ' || id WHERE id = ?", again)
-        files.remove(told)
-
     def owner(self) -> str:
-        """The folder or table that the name belongs to, or "". Raises StorageError."""
-        with self._storage_errors("read"):
-            found = self._connection.execute("SELECT value FROM about WHERE key = 'owner'").fetchone()
-        return os.fsdecode(found[0]) if found else ""
+        """The folder or table that the name belongs to, or ""."""
+        return str(self._index.facts.get("owner", ""))
 
     def keep_owner(self, place: str) -> None:
         """Let the name belong to a folder or table. Raises StorageError."""
-        with self._storage_errors("write"), self._connection:
-            self._connection.execute("INSERT OR REPLACE INTO about VALUES ('owner', ?)", (os.fsencode(place),))
+        self._index.write(facts={"owner": place})
 
     def is_empty(self) -> bool:
-        """Whether no photograph was looked at yet. Raises StorageError."""
-        with self._storage_errors("read"):
-            return not self._connection.execute("SELECT 1 FROM contents LIMIT 1").fetchone()
+        """Whether no photograph was looked at yet."""
+        return not self._index.contents
 
     def knows(self, sha256: str) -> bool:
-        """Whether a content was looked at. Raises StorageError."""
-        with self._storage_errors("read"):
-            return bool(self._connection.execute("SELECT 1 FROM contents WHERE sha256 = ?", (sha256,)).fetchone())
+        """Whether a content was looked at."""
+        # Of an index that was lost, the splits may still be known.
+        return sha256 in self._index.contents or sha256 in self._index.splits
 
     def splits(self) -> dict[str, str]:
         """The split of every content that has one, by its SHA-256."""
-        with self._storage_errors("read"):
-            return dict(self._connection.execute("SELECT sha256, split FROM splits"))
+        return dict(self._index.splits)
 
     def keep_splits(self, splits: dict[str, str]) -> None:
         """Write down the splits of contents, by their SHA-256. Raises StorageError."""
-        with self._storage_errors("write"), self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO splits VALUES (?, ?)", splits.items())
+        new = {sha256: split for sha256, split in splits.items() if self._index.splits.get(sha256) != split}
+        if new:
+            self._index.write(splits=new)
 
-    def forget_unreadable(self) -> None:
-        """Let files be looked at again that had no pixels, or wrong ones, where another program reads them now.
+    def _check_pixels(self, progress: Progress) -> None:
+        """Let photographs be read anew whose pixels were found to be damaged; give the others checksums."""
+        append_checksums(self._pixel_file, self.pixels())
+        told = damage_file(self._pixel_file)
+        if files.is_file(told):
+            damaged = {int(row) for row in files.read_json(told)["rows"]}
+            progress.warn(
+                f"{self._pixel_file} was damaged: {counted(len(damaged), 'photograph')} of it are read anew."
+            )
+            # A row of pixels is never written over: the same bytes get another one.
+            contents = self._index.contents.items()
+            self._index.write(contents={sha256: None for sha256, values in contents if values[-1] in damaged})
+            files.remove(told)
 
-        Raises:
-            StorageError: the index cannot be written.
-        """
-        today = f"{decoders()}, {_RANGES}"
-        with self._storage_errors("write"), self._connection as connection:
-            before = connection.execute("SELECT value FROM about WHERE key = 'decoders'").fetchone() or ("",)
-            if before == (today,):
+    def _forget_outdated(self) -> None:
+        """Let files be looked at again that this program reads, or prepares, in another way than they were."""
+        today = decoders()
+        if self._index.facts.get("decoders") != today:
+            reasons, contents = (Reason.UNKNOWN.value, Reason.DAMAGED.value), self._index.contents.items()
+            unreadable = {sha256: None for sha256, values in contents if values[0] in reasons}
+            self._index.write(contents=unreadable, facts={"decoders": today})
+        if self._index.facts.get("greys") != _GREYS:
+            greys = {sha256: None for sha256, values in self._index.contents.items() if values[4].startswith("I")}
+            self._index.write(contents=greys, facts={"greys": _GREYS})
+
+    def _mend_index(self, name: str, settings: Settings) -> None:
+        """Let an index that is new, or has lost lines, take over what is there of the one before."""
+        rows = self._index.facts.get("rows", 0)
+        good = self._index.whole and "rows" in self._index.facts
+        if good and len(kept_pixels(self.folder, self.side)) <= rows:
+            return
+        states = self._states(name, settings)
+        needed = {path: int(state.rows.max()) + 1 for path, state in states.items() if state.side == self.side}
+        if good:
+            # A look that was killed leaves pixels that nothing tells of. What a state tells of, the index has lost.
+            if max(needed.values(), default=0) <= rows:
                 return
-            reasons = (Reason.UNKNOWN.value, Reason.DAMAGED.value)
-            connection.execute(
-                "DELETE FROM files WHERE content IN (SELECT id FROM contents WHERE contents.reason IN (?, ?))", reasons
-            )
-            if _RANGES not in before[0]:
-                # Their pixels may be black. A row of pixels is never written over: the same bytes get another one.
-                connection.execute(
-                    "UPDATE contents SET sha256 = sha256 || ' before ' || id"
-                    " WHERE (mode = 'F' OR mode LIKE 'I%') AND reason = '' AND sha256 NOT LIKE '% before%'"
-                )
-                connection.execute(
-                    "DELETE FROM files WHERE content IN (SELECT id FROM contents WHERE sha256 LIKE '% before%')"
-                )
-            # What has a row of pixels after all keeps its number, which the row is given to.
-            connection.execute(
-                "DELETE FROM contents WHERE reason IN (?, ?) AND id NOT IN (SELECT content FROM prepared)", reasons
-            )
-            connection.execute("INSERT OR REPLACE INTO about VALUES ('decoders', ?)", (today,))
+            self._index.make_anew()
+        self._begin_anew(states, needed)
 
-    # ------------------------------------------------------------------------------------------------------- reading
+    def _begin_anew(self, states: dict[Path, OwnPhotographs], needed: dict[Path, int]) -> None:
+        rows = len(kept_pixels(self.folder, self.side))
+        owner, splits, warning = taken_over(self.folder)
+        for state in states.values():
+            splits |= {each: SPLITS[split] for each, split in zip(state.contents, state.splits, strict=True)}
+        # Whatever kills this process in between, the splits are written down somewhere, and the rows come last.
+        self._index.write(splits={**splits, **self._index.splits}, facts={"owner": owner, **self._index.facts})
+        lost = [path for path, least in needed.items() if least > rows]
+        if lost or not rows:  # others will be in these rows
+            for path in self.folder.glob("*.features"):
+                files.remove(path)
+        aside = [f"{path.name} as {files.set_aside(path).name}" for path in lost]
+        contents = self._index.contents.items()
+        self._index.write(
+            contents={sha256: None for sha256, values in contents if values[-1] >= rows},
+            facts={"rows": rows},
+        )
+        files.remove(old_index(self.folder))
+        self._warnings = [warning] if warning else []
+        if aside:
+            self._warnings.append(
+                f"{self._pixel_file} has lost pixels. What was written down of them is of no use any more. "
+                f"It is kept: {', '.join(aside)}."
+            )
 
-    def _known(self) -> dict[str, tuple[tuple[int, int], Content | str]]:
-        """What is known of each path: its size and time of change then, and what was found."""
-        with self._storage_errors("read"):
-            rows = self._connection.execute(
-                "SELECT path, size, changed, files.reason, sha256, contents.reason, width, height, format, mode, hash,"
-                " small, row FROM files LEFT JOIN contents ON contents.id = files.content"
-                " LEFT JOIN prepared ON prepared.content = contents.id AND side = ?",
-                (self.side,),
-            ).fetchall()
-        known: dict[str, tuple[tuple[int, int], Content | str]] = {}
-        for path, size, changed, reason, *content in rows:
-            if content[0] is None:
-                known[path] = ((size, changed), reason)
-            elif content[1] or content[-1] is not None:  # else its pixels are not there at this side
-                known[path] = ((size, changed), _content(content))
-        return known
+    def _states(self, name: str, settings: Settings) -> dict[Path, OwnPhotographs]:
+        """The states that were written down of this collection, as far as they can be read, by their files."""
+        found = {}
+        for path in own.documents_of(self.folder):
+            with contextlib.suppress(DataError, StorageError):
+                found[path] = own.read(f"{own.PREFIX}{name}@{path.stem}", settings)
+        return found
+
+    def _known(self, path: str, status: tuple[int, int] | str) -> Content | str | None:
+        """What is known of a file whose size and time of change are still the same."""
+        size, changed, sha256, reason = self._index.files.get(path, (None, None, "", ""))
+        if (size, changed) != status:
+            return None
+        if not sha256:
+            return str(reason)
+        return self._content(sha256) if sha256 in self._index.contents else None
+
+    def _content(self, sha256: str) -> Content:
+        reason, width, height, kind, mode, hashed, small, row = self._index.contents[sha256]
+        return Content(
+            sha256=sha256,
+            reason=reason,
+            width=width,
+            height=height,
+            format=kind,
+            mode=mode,
+            hash=hashed,
+            small=np.frombuffer(base64.b64decode(small), np.uint8).reshape(SMALL_SIDE, SMALL_SIDE, 3),
+            row=row,
+        )
 
     def _keep(self, batch: Sequence[FileRead]) -> dict[str, Content | str]:
         """Write down what was read: first the pixels, then, when they are on disk, what the index says of them."""
-        new: dict[str, NDArray[np.uint8]] = {}
+        new: dict[str, FileRead] = {}
         for each in batch:
-            if each.content is not None and each.pixels is not None:
-                new.setdefault(each.content.sha256, each.pixels)
-        with self._storage_errors("write"), self._connection as connection:
-            (rows,) = connection.execute("SELECT count(*) FROM prepared WHERE side = ?", (self.side,)).fetchone()
-            there = {sha256: self._row_of(sha256) for sha256 in new}
-            added = [sha256 for sha256, row in there.items() if row is None]
-            if added:
-                # What a process that was killed wrote beyond the rows that the index tells of is written over.
-                append_rows(self._pixel_file, np.stack([new[sha256] for sha256 in added]), after=rows)
-            for each in batch:
-                if each.content is not None:
-                    connection.execute(
-                        # What a decoder could not read once, another one may.
-                        "INSERT INTO contents (sha256, reason, width, height, format, mode, hash, small)"
-                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sha256) DO UPDATE SET reason = excluded.reason,"
-                        " width = excluded.width, height = excluded.height, format = excluded.format,"
-                        " mode = excluded.mode, hash = excluded.hash, small = excluded.small"
-                        " WHERE contents.reason != '' AND excluded.reason = ''",
-                        _values(each.content),
-                    )
-            for row, sha256 in enumerate(added, start=rows):
-                connection.execute(
-                    "INSERT INTO prepared SELECT ?, ?, id FROM contents WHERE sha256 = ?", (self.side, row, sha256)
-                )
-            for each in batch:
-                connection.execute("DELETE FROM files WHERE path = ?", (each.path,))
-                if each.size >= 0:
-                    connection.execute(
-                        "INSERT INTO files SELECT ?, ?, ?, (SELECT id FROM contents WHERE sha256 = ?), ?",
-                        (each.path, each.size, each.changed, each.content.sha256 if each.content else "", each.reason),
-                    )
-            found: dict[str, Content | str] = {}
-            for each in batch:
-                if each.content is None:
-                    found[each.path] = each.reason
-                else:
-                    kept = self._row_of(each.content.sha256)
-                    found[each.path] = dataclasses.replace(each.content, row=-1 if kept is None else kept)
-        return found
-
-    def _row_of(self, sha256: str) -> int | None:
-        row = self._connection.execute(
-            "SELECT row FROM prepared JOIN contents ON contents.id = content WHERE side = ? AND sha256 = ?",
-            (self.side, sha256),
-        ).fetchone()
-        return None if row is None else int(row[0])
+            if each.content is not None:
+                before = self._index.contents.get(each.content.sha256)
+                # What a decoder could not read once, another one may.
+                if before is None or (before[0] and not each.content.reason):
+                    new[each.content.sha256] = each
+        rows = self._index.facts["rows"]
+        pixels = [each.pixels for each in new.values() if each.pixels is not None]
+        if pixels:
+            # What a process that was killed wrote beyond the rows that the index tells of is written over.
+            append_rows(self._pixel_file, np.stack(pixels), after=rows)
+        contents = {}
+        for sha256, each in new.items():
+            contents[sha256] = _values(each, rows)
+            rows += each.pixels is not None
+        told = {
+            each.path: [each.size, each.changed, each.content.sha256 if each.content else "", each.reason]
+            for each in batch
+            if each.size >= 0
+        }
+        self._index.write(contents=contents, files=told, facts={"rows": rows})
+        return {each.path: self._content(each.content.sha256) if each.content else each.reason for each in batch}
 
     def _check_room(self, count: int) -> None:
         needed = count * 3 * self.side**2
@@ -293,45 +263,14 @@ class Collection:
                 hint="Make room, or let FORTYDAYS_HOME name a folder on a larger disk.",
             )
 
-    @contextlib.contextmanager
-    def _storage_errors(self, action: str) -> Iterator[None]:
-        path = self.folder / INDEX
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            raise StorageError(f"Could not {action} {path}: {error}.", hint=_hint(error, self.folder)) from error
-
-
-def folder_of(name: str, settings: Settings) -> Path:
-    """Where the collection of that name is kept, whether it is there or not."""
-    return settings.workspace / "own" / name
-
-
-def names_kept(settings: Settings) -> tuple[str, ...]:
-    """The names of all collections that the workspace has.
-
-    Raises:
-        StorageError: the workspace cannot be read.
-    """
-    place = folder_of("", settings)
-    if not files.is_folder(place):
-        return ()
-    with files.storage_errors("read", place):
-        return tuple(sorted(each.name for each in place.iterdir() if each.is_dir()))
-
 
 @contextlib.contextmanager
 def opened(name: str, settings: Settings, *, side: int) -> Iterator[Collection]:
     """The collection of a name, made where there is none; held by one process at a time.
 
-    Args:
-        name: a checked name: of letters, digits and hyphens.
-        settings: where the workspace is.
-        side: pixels that the photographs are prepared at, upwards and sideways.
-
     Raises:
         DataError: another process is at work on it.
-        StorageError: it cannot be read or written, or is damaged.
+        StorageError: it cannot be read or written.
     """
     folder = files.make_folder(folder_of(name, settings))
     with contextlib.ExitStack() as stack:
@@ -341,55 +280,18 @@ def opened(name: str, settings: Settings, *, side: int) -> Iterator[Collection]:
             raise DataError(
                 f"Another process is looking at the photographs of {name!r}.", hint="Wait until it is done."
             ) from None
-        path = folder / INDEX
-        try:
-            connection = database.connect(path)
-            stack.callback(connection.close)
-            connection.executescript(_TABLES)
-            with connection:
-                connection.execute("INSERT OR IGNORE INTO about VALUES ('schema', ?)", (str(_SCHEMA),))
-            (schema,) = connection.execute("SELECT value FROM about WHERE key = 'schema'").fetchone()
-        except sqlite3.DatabaseError as error:
-            raise StorageError(f"Could not open {path}: {error}.", hint=_hint(error, folder)) from error
-        if not connection.execute("SELECT 1 FROM contents LIMIT 1").fetchone():
-            # An index that was lost: rows are given out anew, and what was computed of the old ones is of others.
-            for path in folder.glob("*.features"):
-                files.remove(path)
-        if schema != str(_SCHEMA):
-            raise StorageError(
-                f"{path} has the schema {schema}; this version of fortydays knows {_SCHEMA}.",
-                hint=f"Remove {folder}; it is made again from your photographs.",
-            )
-        collection = Collection(folder, side, connection)
-        collection.forget_unreadable()
+        index = Index(pixel_file(folder, side).with_suffix(".index"))
+        collection = Collection(folder, side, index)
+        collection._mend_index(name, settings)
+        collection._forget_outdated()
         yield collection
 
 
-def _hint(error: sqlite3.DatabaseError, folder: Path) -> str:
-    if isinstance(error, sqlite3.OperationalError):
-        return "Is the disk full, or read-only?"
-    return f"Remove {folder}; all but the splits is made again from your photographs."
-
-
-def _values(content: Content) -> tuple[object, ...]:
-    return (
-        content.sha256, content.reason, content.width, content.height, content.format, content.mode,
-        content.hash.to_bytes(8, "big"), content.small.tobytes(),
-    )  # fmt: skip
-
-
-def _content(values: Sequence[object]) -> Content:
-    sha256, reason, width, height, kind, mode, hashed, small, row = values
-    assert isinstance(hashed, bytes)
-    assert isinstance(small, bytes)
-    return Content(
-        sha256=str(sha256),
-        reason=str(reason),
-        width=int(str(width)),
-        height=int(str(height)),
-        format=str(kind),
-        mode=str(mode),
-        hash=int.from_bytes(hashed, "big"),
-        small=np.frombuffer(small, np.uint8).reshape(SMALL_SIDE, SMALL_SIDE, 3),
-        row=-1 if row is None else int(str(row)),
-    )
+def _values(read: FileRead, row: int) -> list[Any]:
+    content = read.content
+    assert content is not None
+    small = base64.b64encode(content.small.tobytes()).decode()
+    return [
+        content.reason, content.width, content.height, content.format, content.mode, content.hash, small,
+        row if read.pixels is not None else -1,
+    ]  # fmt: skip

@@ -5,6 +5,7 @@ of its bytes, its class, its split, and where its pixels are. The reader may add
 afterwards: a study, and a model made from it, still finds what it was made with, because pixels are kept by content.
 """
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,15 +21,15 @@ from fortydays.base.images import PREPARATION
 from fortydays.base.settings import Settings
 from fortydays.base.text import shown
 from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
-from fortydays.data.own.collection import Collection, folder_of
-from fortydays.data.own.inspection import Inspection
-from fortydays.data.own.pixels import kept_pixels, pixel_file
+from fortydays.data.own.pixels import folder_of, kept_pixels, pixel_file
 from fortydays.data.own.rows import rows_of
 from fortydays.data.own.splitting import SPLIT_VERSION, SPLITS
 from fortydays.inputs.images import IMAGE, Images
 from fortydays.tasks.classification import Classification
 
 if TYPE_CHECKING:
+    from fortydays.data.own.collection import Collection
+    from fortydays.data.own.inspection import Inspection
     from fortydays.data.version_documents import DataVersion
 
 PREFIX = "own:"
@@ -37,6 +38,8 @@ PREFIX = "own:"
 _NAME = re.compile(r"own:([a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?)@([0-9a-f]{12})")
 _SCHEMA = 1
 _DIGITS = 12
+_DAMAGE = (KeyError, TypeError, ValueError, IndexError, OverflowError)
+"""What a document that is not what it should be leads to."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,11 +75,6 @@ class OwnPhotographs:
         """What a study calls them."""
         return f"{PREFIX}{self.collection}@{self.digest[:_DIGITS]}"
 
-    @property
-    def data_version_label(self) -> str:
-        """Such as ``flowers@v2``; "" where they were not taken from a data version."""
-        return label_of(self.data_version)
-
     def of(self, split: str) -> NDArray[np.int64]:
         """The positions of the photographs of a split, ascending."""
         return np.flatnonzero(self.splits == SPLITS.index(split))
@@ -106,16 +104,12 @@ def documents_of(folder: Path) -> list[Path]:
 
 
 def keep(
-    inspection: Inspection, collection: Collection, *, name: str, data_version: "DataVersion | None" = None
+    inspection: "Inspection", collection: "Collection", *, name: str, data_version: "DataVersion | None" = None
 ) -> OwnPhotographs:
     """Write down what is used of a reader's photographs, so that it can be found again.
 
-    Args:
-        inspection: what was found.
-        collection: which has the pixels.
-        name: of the collection.
-        data_version: of a reader's data that they were taken from. Where the same photographs were taken from one
-            earlier, that stays written down.
+    The version of a reader's data that they were taken from is written down, too. Where the same photographs were
+    taken from one earlier, that stays.
 
     Raises:
         StorageError: the workspace cannot be written.
@@ -123,64 +117,29 @@ def keep(
     # In an order that renaming a file does not change: the order of training, and so its bits, follow it.
     used = sorted(inspection.used, key=lambda each: each.sha256)
     number = {label: position for position, label in enumerate(inspection.classes)}
-    labels = [number[each.label] for each in used]
-    splits = [SPLITS.index(each.split) for each in used]
-    contents = [each.sha256 for each in used]
-    digest = _digest(inspection.classes, contents, labels, splits, side=collection.side)
+    photographs = [[each.path, each.sha256, number[each.label], SPLITS.index(each.split), each.row] for each in used]
+    digest = _digest(inspection.classes, [entry[1:4] for entry in photographs], side=collection.side)
     path = collection.folder / f"{digest[:_DIGITS]}.json"
-    version = _version_before(path)
-    if data_version:
-        version = {"name": data_version.name, "number": data_version.number, "digest": data_version.digest}
-    kept = OwnPhotographs(
-        collection=name,
-        digest=digest,
-        side=collection.side,
-        classes=inspection.classes,
-        paths=tuple(each.path for each in used),
-        contents=tuple(contents),
-        labels=np.array(labels, np.int64),
-        splits=np.array(splits, np.int64),
-        rows=np.array([each.row for each in used], np.int64),
-        data_version=version,
-    )
-    photographs = [
-        [each.path, each.sha256, label, split, each.row]
-        for each, label, split in zip(used, labels, splits, strict=True)
-    ]
-    document = {
+    document: dict[str, Any] = {
         "schema_version": _SCHEMA,
         "digest": digest,
         "preparation": PREPARATION,
         "side": collection.side,
         "classes": list(inspection.classes),
         "photographs": photographs,
-        **({"data_version": version} if version else {}),
     }
+    if data_version:
+        document["data_version"] = data_version.model_dump(include={"name", "number", "digest"})
+    else:
+        with contextlib.suppress(StorageError, *_DAMAGE):  # there is none yet, or it is damaged
+            before = _from_document(files.read_json(path), name, digest).data_version
+            document |= {"data_version": before} if before else {}
     files.write_json(path, document)
-    return kept
-
-
-def _version_before(path: Path) -> Mapping[str, Any] | None:
-    """The data version that was written down of the same photographs."""
-    try:
-        return _data_version(files.read_json(path))
-    except (StorageError, TypeError, KeyError, ValueError):
-        return None
-
-
-def _data_version(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    told = document.get("data_version")
-    if told is None:
-        return None
-    return {"name": str(told["name"]), "number": int(told["number"]), "digest": str(told["digest"])}
+    return _from_document(document, name, digest)
 
 
 def read(name: str, settings: Settings) -> OwnPhotographs:
-    """The photographs that a study names, as they were written down.
-
-    Args:
-        name: ``own:NAME@DIGEST``.
-        settings: where the workspace is.
+    """The photographs that a study names ``own:NAME@DIGEST``, as they were written down.
 
     Raises:
         UsageError: the name has another form.
@@ -197,7 +156,7 @@ def read(name: str, settings: Settings) -> OwnPhotographs:
     again = f"It is made again with: forty fit FOLDER --name {collection}"
     try:
         return _from_document(files.read_json(path), collection, start)
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+    except _DAMAGE as error:
         raise StorageError(f"{path} is damaged.", hint=again) from error
     except StorageError as error:
         raise StorageError(error.message, hint=error.hint or again) from error
@@ -205,11 +164,6 @@ def read(name: str, settings: Settings) -> OwnPhotographs:
 
 def load(photographs: OwnPhotographs, settings: Settings, *, name: str = "") -> Dataset:
     """The photographs as a dataset, whose pixels are read when they are asked for.
-
-    Args:
-        photographs: from :func:`read` or :func:`keep`.
-        settings: where the workspace is.
-        name: of the dataset; that of the photographs if left out.
 
     Raises:
         StorageError: their pixels are missing.
@@ -251,11 +205,6 @@ def was_learned(earlier: str, name: str, settings: Settings) -> str:
     A photograph keeps its split, so what is to validate on now was never learned from, unless the splits were made
     anew in between.
 
-    Args:
-        earlier: what the model's study calls its photographs.
-        name: of the later state.
-        settings: where the workspace is.
-
     Returns:
         The reason in words, or "".
 
@@ -278,42 +227,39 @@ def label_type(classes: int) -> type[np.uint8] | type[np.uint16]:
     return np.uint8 if classes <= 256 else np.uint16
 
 
-def _digest(
-    classes: Sequence[str], contents: Sequence[str], labels: Sequence[int], splits: Sequence[int], *, side: int
-) -> str:
+def _digest(classes: Sequence[str], photographs: Sequence[Sequence[Any]], *, side: int) -> str:
     """SHA-256 of what a training on the photographs depends on: not of their names, and not of where they lie."""
     return files.sha256_of_json(
         {
             "preparation": PREPARATION,
             "side": side,
             "classes": list(classes),
-            "photographs": sorted([c, int(k), int(s)] for c, k, s in zip(contents, labels, splits, strict=True)),
+            "photographs": sorted(map(list, photographs)),
         }
     )
 
 
-def _from_document(document: dict[str, Any], collection: str, start: str) -> OwnPhotographs:
+def _from_document(document: Mapping[str, Any], collection: str, start: str) -> OwnPhotographs:
     if document["schema_version"] != _SCHEMA or document["preparation"] != PREPARATION:
         raise ValueError("of another version of this program")
-    paths, contents, labels, splits, rows = zip(*document["photographs"], strict=True)
-    classes = tuple(map(str, document["classes"]))
-    numbers = [np.array(each, np.int64) for each in (labels, splits, rows)]
-    bounds = (len(classes), len(SPLITS), np.iinfo(np.int64).max)
-    if any(int(each.min()) < 0 or int(each.max()) >= most for each, most in zip(numbers, bounds, strict=True)):
-        raise ValueError("a number out of range")
-    side = int(document["side"])
-    digest = _digest(classes, contents, labels, splits, side=side)
+    entries, classes, side = document["photographs"], tuple(map(str, document["classes"])), document["side"]
+    digest = _digest(classes, [entry[1:4] for entry in entries], side=side)
     if digest != document["digest"] or not digest.startswith(start):
         raise ValueError("another digest")
+    paths, contents, labels, splits, rows = zip(*entries, strict=True)
+    if min(rows) < 0:
+        raise ValueError("a row below zero")
+    version = document.get("data_version")
     return OwnPhotographs(
         collection=collection,
         digest=digest,
         side=side,
         classes=classes,
         paths=tuple(map(str, paths)),
-        contents=tuple(map(str, contents)),
-        labels=numbers[0],
-        splits=numbers[1],
-        rows=numbers[2],
-        data_version=_data_version(document),
+        contents=tuple(contents),
+        labels=np.array(labels, np.int64),
+        splits=np.array(splits, np.int64),
+        rows=np.array(rows, np.int64),
+        data_version=version
+        and {"name": str(version["name"]), "number": int(version["number"]), "digest": str(version["digest"])},
     )

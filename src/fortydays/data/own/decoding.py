@@ -45,10 +45,8 @@ class Content:
     Attributes:
         sha256: of the bytes, in hexadecimal.
         reason: why they are no usable image, in words that fit after "because"; "" if they are one.
-        width: pixels of the upright picture, sideways; 0 where unknown.
-        height: likewise, upwards.
-        format: in Pillow's words, such as "JPEG".
-        mode: in Pillow's words, such as "RGB" or "CMYK".
+        width: pixels of the upright picture, sideways; 0 where unknown. ``height`` is the same upwards.
+        format: in Pillow's words, such as "JPEG"; ``mode`` likewise, such as "RGB" or "CMYK".
         hash: perceptual hash.
         small: uint8, shape (16, 16, 3).
         row: where its pixels are, or -1.
@@ -67,14 +65,11 @@ class Content:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FileRead:
-    """A file that was read.
+    """A file that was read: what it holds, or the reason why it has no content.
 
     Attributes:
-        path: below the reader's folder.
-        size: of the file, in bytes; -1 where it is not known what the file is, so that it is read anew.
+        size: in bytes; -1 where it is not known what the file is, so that it is read anew.
         changed: the number of :func:`status_of`.
-        reason: why it has no content, in words, or "".
-        content: what it holds, or None.
         pixels: uint8, shape (side, side, 3), or None.
     """
 
@@ -110,14 +105,7 @@ def status_of(path: Path) -> tuple[int, int] | str:
 
 
 def read_files(root: Path, paths: Sequence[str], *, side: int, workers: int) -> Generator[FileRead, None, None]:
-    """Read files and decode them, in the order of their paths; at most a few decoded ones are in memory at once.
-
-    Args:
-        root: the reader's folder.
-        paths: of the files below it.
-        side: pixels that they are prepared at, upwards and sideways.
-        workers: threads that decode.
-    """
+    """Read files and decode them, in the order of their paths; at most a few decoded ones are in memory at once."""
     pending: deque[Future[FileRead]] = deque()
     alone = threading.Semaphore(1)
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:

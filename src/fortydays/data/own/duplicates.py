@@ -47,13 +47,7 @@ def perceptual_hash(grey: NDArray[np.uint8]) -> int:
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def near_duplicates(
-    hashes: NDArray[np.uint64],
-    small: NDArray[np.uint8],
-    *,
-    most_bits: int = MOST_BITS,
-    most_difference: float = MOST_DIFFERENCE,
-) -> NDArray[np.int64]:
+def near_duplicates(hashes: NDArray[np.uint64], small: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Pairs that join all near duplicates.
 
     Pictures whose hashes differ in at most b bits agree wholly in one of b + 1 pieces of the hash, so only pictures
@@ -63,17 +57,15 @@ def near_duplicates(
     Args:
         hashes: uint64, shape (n,).
         small: uint8, shape (n, 16, 16, 3).
-        most_bits: in how many bits their hashes may differ.
-        most_difference: by how much their small pictures may differ.
 
     Returns:
         int64, shape (pairs, 2): positions, the smaller one first; sorted, each pair once.
     """
     equal = _equal_hashes(hashes, small)
-    equal = equal[_looks_same(small, equal, most_difference)]
+    equal = equal[_looks_same(small, equal)]
     found: list[NDArray[np.int64]] = [equal]
     kept = _first_of_each(hashes, groups_of(len(hashes), equal))
-    edges = np.linspace(0, 64, most_bits + 2).astype(int)
+    edges = np.linspace(0, 64, MOST_BITS + 2).astype(int)
     masks = [np.uint64(((1 << int(high - low)) - 1) << int(low)) for low, high in itertools.pairwise(edges)]
     for number, mask in enumerate(masks):
         piece = hashes[kept] & mask
@@ -81,11 +73,11 @@ def near_duplicates(
         ends = np.searchsorted(piece[order], piece[order], side="right")
         for pairs in _pairs_within(kept[order], ends):
             differing = hashes[pairs[:, 0]] ^ hashes[pairs[:, 1]]
-            candidate = (np.bitwise_count(differing) <= most_bits) & (differing != 0)
+            candidate = (np.bitwise_count(differing) <= MOST_BITS) & (differing != 0)
             for earlier in masks[:number]:  # pairs that share an earlier piece were looked at there
                 candidate &= (differing & earlier) != 0
             near = pairs[candidate]
-            found.append(near[_looks_same(small, near, most_difference)])
+            found.append(near[_looks_same(small, near)])
     pairs = np.sort(np.concatenate(found), axis=1)
     return np.unique(pairs, axis=0)
 
@@ -110,12 +102,7 @@ def _first_of_each(hashes: NDArray[np.uint64], groups: NDArray[np.int64]) -> NDA
 
 
 def _pairs_within(order: NDArray[np.int64], ends: NDArray[np.int64]) -> "list[NDArray[np.int64]]":
-    """The pairs of positions that share a piece, in portions that fit into memory.
-
-    Args:
-        order: positions, those of equal pieces side by side.
-        ends: for each place in that order, where the run of equal pieces ends that it is in.
-    """
+    """The pairs of positions that share a piece, in portions that fit into memory."""
     portions, place, n = [], 0, len(order)
     partners = ends - np.arange(n) - 1
     while place < n:
@@ -132,7 +119,7 @@ def _pairs_within(order: NDArray[np.int64], ends: NDArray[np.int64]) -> "list[ND
     return portions
 
 
-def _looks_same(small: NDArray[np.uint8], pairs: NDArray[np.int64], most: float) -> NDArray[np.bool_]:
+def _looks_same(small: NDArray[np.uint8], pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
     same = np.zeros(len(pairs), np.bool_)
     for start in range(0, len(pairs), 10_000):
         some = pairs[start : start + 10_000]
@@ -141,7 +128,7 @@ def _looks_same(small: NDArray[np.uint8], pairs: NDArray[np.int64], most: float)
         light, dark = (np.maximum(each.mean(axis=(1, 2, 3), keepdims=True), 1) for each in (one, other))
         middle = (light + dark) / 2
         same[start : start + 10_000] = (
-            np.abs(one * middle / light - other * middle / dark).mean(axis=(1, 2, 3)) <= most
+            np.abs(one * middle / light - other * middle / dark).mean(axis=(1, 2, 3)) <= MOST_DIFFERENCE
         )
     return same
 

@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fortydays.base.errors import DataError
 from fortydays.base.progress import SILENT, Progress
-from fortydays.base.text import printable
+from fortydays.base.text import counted, printable
 from fortydays.data.own.collection import Collection
 from fortydays.data.own.decoding import Content
 from fortydays.data.own.duplicates import largest_first
@@ -23,6 +26,7 @@ FEW = 20
 
 _WHY_THIN = f"its class has fewer than {FEWEST} different photographs that can be used"
 _MANY = 5
+_ALMOST_BLACK, _NAMES = 15, 3
 _FIXED_CAMERA = (
     "If a fixed camera took them and small differences matter, add --fixed-camera: then only pictures with equal "
     "pixels count as the same."
@@ -31,17 +35,7 @@ _FIXED_CAMERA = (
 
 @dataclass(frozen=True, kw_only=True)
 class Used:
-    """A photograph that is used.
-
-    Attributes:
-        path: as in the listing.
-        sha256: of its bytes.
-        label: the name of its class.
-        split: "train", "validation" or "test".
-        row: where its pixels are in the collection.
-        width: pixels, upright.
-        height: likewise.
-    """
+    """A photograph that is used: its class, its split, the row of its pixels, and its size in pixels, upright."""
 
     path: str
     sha256: str
@@ -61,8 +55,8 @@ class Inspection:
         used: the photographs that are used, sorted by path.
         left_out: the others, sorted by path.
         exact: paths of the same bytes under one label, the one that is used first; largest group first.
-        contradictions: paths under several labels of the same bytes, of which none is used, or of the same picture
-            saved again, which are used as they are labelled: what looks the same may differ in a detail.
+        contradictions: paths under several labels of the same bytes, or of the same picture saved again. One of the
+            labels must be wrong, so none of them is used.
         near: paths of pictures that are almost the same, kept together in one split; largest group first.
         small: the classes that have fewer than :data:`FEW` photographs, with how many.
         notes: what its reader may not expect, a sentence each.
@@ -117,21 +111,17 @@ def inspect(
 ) -> Inspection:
     """Look at every photograph and decide which are used and as what.
 
-    Args:
-        listing: the photographs.
-        collection: where they are kept; the splits of new ones are written down in it.
-        workers: threads that decode.
-        progress: told of the work.
-        fixed_camera: whether all show one scene, so that only pictures with equal pixels count as the same.
+    The splits of new ones are written down in the collection. With ``fixed_camera``, all show one scene, and only
+    pictures with equal pixels count as the same.
 
     Raises:
         DataError: fewer than two classes can be used; the message says what is wrong with the others.
         StorageError: the workspace cannot be written.
     """
-    read = collection.read(listing, workers=workers, progress=progress)
     left_out = list(listing.left_out)
     by_content: dict[str, list[Photograph]] = {}
     contents: dict[str, Content] = {}
+    read = collection.read(listing, workers=workers, progress=progress)
     for each in listing.photographs:
         found = read[each.path]
         if isinstance(found, str) or found.reason:
@@ -143,7 +133,7 @@ def inspect(
     first = {sha256: same[0] for sha256, same in by_content.items()}
     pixels = collection.pixels()
     pictures = Pictures.of(first, contents, pixels, only_identical=fixed_camera)
-    contradictions += [pictures.paths(group) for group in pictures.under_several_labels(pixels)]
+    pictures = _without_contradictions(pictures, pixels, contradictions, left_out)
     thin, notes = _too_small(pictures, listing.classes), list(listing.notes)
     alike = "" if fixed_camera else _mostly_alike(pictures, thin)
     notes += [alike] if alike else []
@@ -156,30 +146,40 @@ def inspect(
     left_out += refused
     used = [
         Used(
-            path=each.path,
-            sha256=sha256,
-            label=each.label,
-            split=assigned[sha256],
-            row=contents[sha256].row,
-            width=contents[sha256].width,
-            height=contents[sha256].height,
+            path=each.path, sha256=known.sha256, label=each.label, split=assigned[known.sha256],
+            row=known.row, width=known.width, height=known.height,
         )
-        for sha256, each in zip(pictures.order, pictures.photographs, strict=True)
-        if sha256 in assigned
-    ]
-    counts = Counter(each.label for each in used)
+        for each, known in zip(pictures.photographs, pictures.contents, strict=True)
+        if known.sha256 in assigned
+    ]  # fmt: skip
+    counts, paths = Counter(each.label for each in used), {each.path for each in used}
     inspection = Inspection(
         classes=tuple(sorted(counts)),
         used=tuple(used),
         left_out=tuple(sorted(left_out, key=lambda each: each.path)),
-        exact=tuple(sorted(exact, key=lambda group: (-len(group), group))),
+        exact=tuple(sorted((group for group in exact if group[0] in paths), key=lambda group: (-len(group), group))),
         contradictions=tuple(sorted(contradictions)),
         near=tuple(pictures.paths(group) for group in largest_first(pictures.groups)),
         small={name: counts[name] for name in sorted(counts) if counts[name] < FEW},
-        notes=(*notes, *said),
+        notes=(*notes, *said, *_almost_black(used, contents, pixels)),
     )
     _check(inspection, listing, alike=alike)
     return inspection
+
+
+def _almost_black(used: Sequence[Used], contents: Mapping[str, Content], pixels: NDArray[np.uint8]) -> list[str]:
+    """A sentence about photographs in which nothing is brighter than 12 of 16 bits would be."""
+    # The small pictures are in memory. Only where they are dark, the pixels are read.
+    dark = [each for each in used if contents[each.sha256].small.max() <= _ALMOST_BLACK]
+    paths = [each.path for each in dark if pixels[each.row].max() <= _ALMOST_BLACK]
+    if not paths:
+        return []
+    names = ", ".join([*map(printable, paths[:_NAMES]), *["..."] * (len(paths) > _NAMES)])
+    return [
+        f"Almost black: {counted(len(paths), 'photograph')} ({names}). Files of 16 bits look so if they use at most "
+        "12 of them. If these do, save them with values up to 65,535, or write the largest value, such as 4095, into "
+        "the TIFF (tag 341)."
+    ]
 
 
 def _same_bytes(
@@ -192,9 +192,7 @@ def _same_bytes(
         paths = tuple(each.path for each in same)
         if len({each.label for each in same}) > 1:
             contradictions.append(tuple(sorted(paths)))
-            labels = " and ".join(printable(repr(name)) for name in sorted({each.label for each in same}))
-            reason, kind = f"the same file is in {labels}", "the same file is in several classes"
-            left_out += [LeftOut(path=path, reason=reason, kind=kind) for path in sorted(paths)]
+            left_out += _contradicting("file", same)
             del by_content[sha256]
         elif len(same) > 1:
             exact.append(paths)
@@ -203,6 +201,26 @@ def _same_bytes(
                 LeftOut(path=path, reason=reason, kind="it is the same file as another") for path in paths[1:]
             ]
     return exact, contradictions
+
+
+def _without_contradictions(
+    pictures: Pictures, pixels: NDArray[np.uint8], contradictions: list[tuple[str, ...]], left_out: list[LeftOut]
+) -> Pictures:
+    """The pictures without those that were saved again under several labels, of which one must be wrong."""
+    groups = pictures.under_several_labels(pixels)
+    for group in groups:
+        contradictions.append(pictures.paths(group))
+        told_of = _contradicting("picture", [pictures.photographs[member] for member in group])
+        rows = [pictures.contents[member].row for member in group]
+        left_out += [replace(each, row=row) for each, row in zip(told_of, rows, strict=True)]
+    return pictures.without({member for group in groups for member in group})
+
+
+def _contradicting(what: str, same: Sequence[Photograph]) -> list[LeftOut]:
+    """What is left out because it is the same, and has several labels."""
+    labels = " and ".join(printable(repr(name)) for name in sorted({each.label for each in same}))
+    reason, kind = f"the same {what} is in {labels}", f"the same {what} is in several classes"
+    return [LeftOut(path=each.path, reason=reason, kind=kind) for each in same]
 
 
 def _too_small(pictures: Pictures, classes: Sequence[str]) -> dict[str, str]:
@@ -233,11 +251,11 @@ def _mostly_alike(pictures: Pictures, thin: Iterable[str]) -> str:
 def _divided(pictures: Pictures, collection: Collection) -> tuple[dict[str, str], list[LeftOut], list[str]]:
     """The split of each photograph that is used, what is left out, and what its reader may not expect."""
     of = dict(zip(pictures.order, pictures.photographs, strict=True))
-    given = {sha256: each.split for sha256, each in of.items()}
-    before, among = decided(given, collection.splits())
-    if not any(given.values()):
+    stated = {sha256: each.split for sha256, each in of.items()}
+    before, among = decided(stated, collection.splits())
+    if not any(stated.values()):
         return *assign(pictures.as_groups(), before), []
-    groups, left_out = without_leaks(pictures.as_groups(), given)
+    groups, left_out = without_leaks(pictures.as_groups(), stated)
     assigned, refused = assign(groups, before, among)
     left_out += refused
     having = {split: {of[sha256].label for sha256, each in assigned.items() if each == split} for split in SPLITS}

@@ -7,18 +7,19 @@ import os
 import re
 import shlex
 import unicodedata
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from fortydays.base import files
 from fortydays.base.errors import DataError
 from fortydays.base.text import printable
-from fortydays.data.own.parts import Parts, doubtful_part, parts_of
+from fortydays.data.own.parts import doubtful_part, parts_of, same_inside
 from fortydays.data.own.tables import TABLES, no_table, read_table
 from fortydays.inputs.images import Images
 
-ENDINGS = Images.SUFFIXES  # fmt: skip
+ENDINGS = Images.SUFFIXES
 """What the name of an image file ends with, capitals or not."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
@@ -30,16 +31,21 @@ MOST_PIXELS = 120_000_000
 LARGEST_FILE = 200_000_000
 """Bytes of a photograph."""
 
-# What browsers add to an ending, as in .jpg_large; or no ending at all. Such a file is an image if it begins like one.
-_ODD_ENDING = re.compile(r"[^.]*|.*\.(jpe?g|png|webp|gif|bmp|tiff?|avif|heic)[^a-z0-9.~][^.]*", re.DOTALL)
+# Names that do not say what the file is: no ending, a number (.jpg.1), or what browsers make of one (.jpg_large).
+# Such a file is an image if it begins like one.
+_ODD_ENDING = re.compile(
+    r"[^.]*|.*\.(\d+|[^.~]*[^a-z0-9.~][^.~]*|(jpe?g|png|webp|gif|bmp|tiff?|avif|heic)[^.~]*|jps|pns|image|img)",
+    re.DOTALL,
+)
 _BEGINNING = re.compile(
     rb"\xff\xd8\xff|\x89PNG|GIF8|BM|RIFF....WEBP|II\*\0|MM\0\*|....ftyp(avi|hei|hev|mif)", re.DOTALL
 )
 # What systems, disks in a network and programs put beside photographs, thumbnails of them among it.
 _OF_THE_SYSTEM = re.compile(
     r"\..*|@syno.*|@share(bin|snap)|~snapshot|ipod photo cache"
-    r"|@eadir|@recycle|@recently-snapshot|@__thumb|@tmp|#recycle|#snapshot|lost\+found|__macosx|\$recycle\.bin"
-    r"|recycler|recycled|system volume information|found\.\d{3}|network trash folder|temporary items|__pycache__"
+    r"|@eadir|@recycle|@recently-snapshot|@__thumb|@tmp|#recycle|#snapshot|lost\+found|__macosx|\$?recycle\.bin"
+    r"|(?-i:RECYCLER|RECYCLED)|system volume information|found\.\d{3}|network trash folder|temporary items"
+    r"|__pycache__|node_modules|bower_components|site-packages|venv|_vti_\w+|_thumbs?|_?thumbnails?"
     r"|.*\.(lrdata|lrcat-data)|thumbs\.db|ehthumbs.*\.db|desktop\.ini",
     re.IGNORECASE | re.DOTALL,
 )
@@ -49,12 +55,9 @@ _REASONS, _NAMES = 8, 3
 
 @dataclass(frozen=True, kw_only=True)
 class Photograph:
-    """A file that should be an image.
+    """A file that should be an image, its class, and its split where the folder that it is in states one; else "".
 
-    Attributes:
-        path: below the listing's root, with "/" between its parts.
-        label: the name of its class.
-        split: "train", "validation" or "test", where the folder it is in says so; else "".
+    The path is below the listing's root, with "/" between its parts.
     """
 
     path: str
@@ -67,14 +70,15 @@ class LeftOut:
     """A file that is not used.
 
     Attributes:
-        path: as for :class:`Photograph`.
         reason: why, in words that fit after "because".
         kind: the same without the names in it, by which files are counted; the reason where it has none.
+        row: where its pixels are in the collection, if its picture is worth showing; else -1.
     """
 
     path: str
     reason: str
     kind: str = ""
+    row: int = -1
 
 
 def told(left_out: Iterable[LeftOut]) -> list[str]:
@@ -84,13 +88,14 @@ def told(left_out: Iterable[LeftOut]) -> list[str]:
         Lines such as "7 because it is empty: a.jpg, b.jpg, c.jpg, ..." or, of one file, "a.jpg: it is empty".
     """
     by_kind: dict[str, list[LeftOut]] = {}
-    for each in sorted(left_out, key=lambda each: each.path):
+    # A whole folder, a class perhaps, is named before files.
+    for each in sorted(left_out, key=lambda each: (not each.path.endswith("/"), each.path.count("/"), each.path)):
         by_kind.setdefault(each.kind or each.reason, []).append(each)
     lines = []
     for kind, several in sorted(by_kind.items(), key=lambda item: -len(item[1])):
-        names = [printable(each.path) for each in several[:_NAMES]] + ["..."] * (len(several) > _NAMES)
+        names = [printable(each.path) for each in several]
         one = f"{names[0]}: {several[0].reason}"
-        lines.append(one if len(several) == 1 else f"{len(several):,} because {kind}: {', '.join(names)}")
+        lines.append(one if len(several) == 1 else f"{len(several):,} because {kind}: {_first(names)}")
     if len(lines) > _REASONS:
         lines[_REASONS:] = [f"and for {len(lines) - _REASONS:,} further reasons"]
     return lines
@@ -98,14 +103,9 @@ def told(left_out: Iterable[LeftOut]) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """The photographs of a folder or a table.
+    """The photographs of a folder or a table, and what else was found, sorted by their paths below the root.
 
-    Attributes:
-        source: what was named by the reader.
-        root: the folder that all paths start from.
-        photographs: sorted by path.
-        left_out: what else was found, sorted by path.
-        notes: what was made of the folder that its reader may not expect, a sentence each.
+    The notes say what was made of the folder that its reader may not expect, a sentence each.
     """
 
     source: Path
@@ -165,11 +165,12 @@ def _check_classes(listing: Listing) -> None:
     if len(classes) == 1:
         raise DataError(
             f"{place} has one class only, {printable(classes[0])!r}; expected at least two.{reasons}",
-            hint="A network learns to tell classes apart. Add a folder of photographs that show something else.",
+            hint="A network learns to tell classes apart. Add a folder of photographs that show something else. If a "
+            "table says what each photograph shows, name the table.",
         )
     folded: dict[str, str] = {}
     for name in classes:
-        other = folded.setdefault(_folded(name), name)
+        other = folded.setdefault(_plain(name), name)
         if other != name:
             raise DataError(
                 f"{place} has two classes whose names differ in capitals or accents' spelling only: "
@@ -178,39 +179,55 @@ def _check_classes(listing: Listing) -> None:
             )
 
 
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", name).casefold()).strip()
-
-
 # ---------------------------------------------------------------------------------------------------------- a folder
 
 
 def _from_folder(folder: Path, *, keep_parts: bool) -> Listing:
     root, notes = folder, []
-    found, left_out = walk(root)
+    found, left_out, passed_over = walk(root)
     # Archives are often unpacked into a folder of their own.
-    while (only := _only_folder(found)) is not None and _depth(found) >= 3:
+    while (only := _only_folder(found)) is not None and max(path.count("/") for path in found) >= 2:
         root = root / only
         notes.append(f"The classes are the folders in {printable(str(root.relative_to(folder)))}.")
-        found, left_out = walk(root)
+        found, left_out, passed_over = walk(root)
+    # A folder could have been meant as a class; hidden files are no news.
+    if seen := sorted(path for path in passed_over if (root / path).is_dir()):
+        hidden = "Hidden folders and folders of systems and programs that are passed over"
+        notes.append(f"{hidden}: {len(seen):,} ({_named(seen)}).")
     parts = parts_of(found)
     if parts is None and (name := doubtful_part(found)):
         raise _doubtful(root, name)
     keep, outside = False, "it lies in no folder of a class"
     if parts is not None:
+        names = _named(parts.above + name for name in parts.splits)
         keep = keep_parts and _says_enough(parts.splits.values())
-        notes += _notes_of(parts, keep=keep)
-        outside += f" in {_named(parts)}"
+        if len(parts.splits) == 1:
+            notes.append(f"The classes are the folders in {names}.")
+        elif not any(parts.splits.values()):
+            notes.append(
+                f"The folders {names} hold folders of the same names. Those are the classes. If {names} are the "
+                "classes, put the word class before each of their names."
+            )
+        else:
+            notes += _notes_of(f"the folders {names}", parts.splits.values(), keep=keep)
+        outside += f" in {names}"
     photographs = []
     for path in found:
-        if parts is not None:
-            split, label = parts.place(path) or ("", "")
-        else:
-            split, label = "", path.rpartition("/")[0].partition("/")[0]
+        first = "", path.rpartition("/")[0].partition("/")[0]
+        split, label = first if parts is None else parts.place(path) or ("", "")
         if label:
             photographs.append(Photograph(path=path, label=label, split=split if keep else ""))
         else:
             left_out.append(LeftOut(path=path, reason=outside))
+    classes, inside = same_inside({each.path: each.label for each in photographs})
+    if classes:
+        notes.append(
+            f"The classes are {_named(classes)}. They hold folders of the same names: {_named(inside)}. If these are "
+            "the classes, give the folders that hold them numbered names: part 1, part 2 and so on."
+        )
+    if parts is not None:
+        photographs, said = _in_one_spelling(photographs)
+        notes += said
     return Listing(
         source=folder,
         root=root,
@@ -220,28 +237,54 @@ def _from_folder(folder: Path, *, keep_parts: bool) -> Listing:
     )
 
 
-def _notes_of(parts: Parts, *, keep: bool) -> list[str]:
-    """What is made of parts, a sentence each."""
-    if len(parts.splits) == 1:
-        return [f"The classes are the folders in {_named(parts)}."]
+def _notes_of(what: str, splits: Collection[str], *, keep: bool) -> list[str]:
+    """What is made of a division that folders or a table state, a sentence each."""
     if not keep:
-        return [f"The folders {_named(parts)} were put together: which photographs are held out is decided anew."]
-    notes = [f"The folders {_named(parts)} say which photographs are held out. That is kept."]
-    missing = [split for split in ("validation", "test") if split not in parts.splits.values()]
-    if missing:
-        notes.append(
-            f"There is no folder for {missing[0]}: some photographs of the training folder are held out for it."
-        )
-    return notes
+        return [f"The splits of {what} are not kept: which photographs are held out is decided anew."]
+    missing = [split for split in ("validation", "test") if split not in splits]
+    taken = [f"None is for {split}: some of those to train with are held out for it." for split in missing]
+    return [f"The splits of {what} are kept.", *taken]
 
 
 def _says_enough(splits: Collection[str]) -> bool:
-    """Whether a division says what to train with, and what not to."""
     return "train" in splits and len(set(splits)) > 1
 
 
-def _named(parts: Parts) -> str:
-    return ", ".join(printable(parts.above + name) for name in sorted(parts.splits))
+def _named(names: Iterable[str]) -> str:
+    """The first three names."""
+    return _first([printable(name) for name in sorted(names)])
+
+
+def _first(several: Sequence[str]) -> str:
+    return ", ".join([*several[:_NAMES], *["..."] * (len(several) > _NAMES)])
+
+
+def _in_one_spelling(photographs: list[Photograph]) -> tuple[list[Photograph], list[str]]:
+    """Classes of several parts whose names differ in capitals or accents' spelling only, as one.
+
+    The spelling that most photographs have is kept. Folders that lie beside each other are left as they are.
+    """
+    spellings: dict[str, Counter[str]] = {}
+    beside: dict[str, set[tuple[str, str]]] = {}
+    for each in photographs:
+        steps, plain = each.path.split("/"), _plain(each.label)
+        spellings.setdefault(plain, Counter())[each.label] += 1
+        beside.setdefault(plain, set()).add(("/".join(steps[: steps.index(each.label)]), each.label))
+    joined = {}
+    for plain, labels in spellings.items():
+        if len(labels) > 1 and len({above for above, _ in beside[plain]}) == len(beside[plain]):
+            joined[plain] = max(sorted(labels), key=lambda label: labels[label])
+    notes = []
+    if joined:
+        names = [" and ".join(map(repr, sorted(spellings[plain]))) for plain in joined]
+        notes.append(
+            f"Folders whose names differ in capitals or accents' spelling only are one class: {_named(names)}."
+        )
+    return [replace(each, label=joined.get(_plain(each.label), each.label)) for each in photographs], notes
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", name).casefold()).strip()
 
 
 def _doubtful(root: Path, name: str) -> DataError:
@@ -261,23 +304,19 @@ def _only_folder(found: list[str]) -> str | None:
     return next(iter(firsts)) or None if len(firsts) == 1 else None
 
 
-def _depth(found: list[str]) -> int:
-    return max((path.count("/") + 1 for path in found), default=0)
-
-
-def walk(root: Path, *, endings: tuple[str, ...] = ENDINGS) -> tuple[list[str], list[LeftOut]]:
+def walk(root: Path, *, endings: tuple[str, ...] = ENDINGS) -> tuple[list[str], list[LeftOut], list[str]]:
     """The files in a folder and all folders below it.
 
     Hidden ones are passed over, and those that systems and programs put there; links are not followed.
 
     Args:
         root: the folder.
-        endings: of the names of those that are looked for, in lower case.
+        endings: of the names of those that are looked for, in lower case; ("",) for all files.
 
     Returns:
         The paths of those whose names end so; of images, also of those that begin like one where their name has no
-        ending that says what they are; and the others with the reason, folders that cannot be read among them; in no
-        order.
+        ending that says what they are; the others with the reason, folders that cannot be read among them; and what
+        was passed over; in no order.
 
     Raises:
         DataError: there are more than a million.
@@ -285,6 +324,9 @@ def walk(root: Path, *, endings: tuple[str, ...] = ENDINGS) -> tuple[list[str], 
     """
     found: list[str] = []
     left_out: list[LeftOut] = []
+    passed_over: list[str] = []
+    an = "an image's" if endings == ENDINGS else " or ".join(endings)
+    other_name = f"its name does not end like {an}"
     waiting = [""]
     while waiting:
         above = waiting.pop()
@@ -292,10 +334,9 @@ def walk(root: Path, *, endings: tuple[str, ...] = ENDINGS) -> tuple[list[str], 
             with os.scandir(root / above) as entries:
                 for entry in entries:
                     path = f"{above}{entry.name}"
-                    if is_of_the_system(entry.name):
-                        continue
-                    reason = _problem(entry)
-                    if reason:
+                    if _OF_THE_SYSTEM.fullmatch(entry.name):
+                        passed_over.append(path)
+                    elif reason := _problem(entry):
                         # A name that is no text is shown as far as it is one.
                         left_out.append(LeftOut(path=path.encode("utf-8", "replace").decode(), reason=reason))
                     elif entry.is_dir(follow_symlinks=False):
@@ -303,24 +344,14 @@ def walk(root: Path, *, endings: tuple[str, ...] = ENDINGS) -> tuple[list[str], 
                     elif entry.name.lower().endswith(endings) or (endings == ENDINGS and _begins_like_image(entry)):
                         found.append(path)
                     else:
-                        left_out.append(LeftOut(path=path, reason=_other_name(endings)))
+                        left_out.append(LeftOut(path=path, reason=other_name))
                     if len(found) + len(left_out) > _MOST_FILES:
                         raise DataError(f"{printable(str(root))} holds more than {_MOST_FILES:,} files.")
         except OSError as error:
             if not above:
                 raise files.storage_error("read", Path(printable(str(root))), error) from error
             left_out.append(LeftOut(path=above, reason=f"it cannot be read: {error.strerror or error}"))
-    return found, left_out
-
-
-def is_of_the_system(name: str) -> bool:
-    """Whether a file or folder of this name is hidden, or put there by a system or a program."""
-    return _OF_THE_SYSTEM.fullmatch(name) is not None
-
-
-def _other_name(endings: tuple[str, ...]) -> str:
-    an = "an image's" if endings == ENDINGS else " or ".join(endings)
-    return f"its name does not end like {an}"
+    return found, left_out, passed_over
 
 
 def _begins_like_image(entry: "os.DirEntry[str]") -> bool:
@@ -354,9 +385,13 @@ def _from_table(table: Path, *, keep_parts: bool) -> Listing:
     labels: dict[str, str] = {}
     splits: dict[str, str] = {}
     left_out: dict[str, str] = {}
-    rows, notes = read_table(table)
+    names = _Names(root)
+    rows, notes = read_table(table, exists=lambda cell: not names.place(cell)[1])
+    completed: dict[str, str] = {}
     for line, named, label, split in rows:
-        path, reason = _below(root, named)
+        path, reason = names.place(named)
+        if not reason and path in names.completed:
+            completed[path] = f"{printable(named.strip())} is {printable(path)}"
         for known, value in ((labels, label), (splits, split)):
             if known.setdefault(path, value) != value:
                 raise no_table(
@@ -367,8 +402,12 @@ def _from_table(table: Path, *, keep_parts: bool) -> Listing:
             raise no_table(table, f"it names more than {_MOST_FILES:,} files")
         if reason:
             left_out[path] = reason
+    if completed:
+        lacking = "Names of the table that lack a folder or an ending are completed"
+        notes.append(f"{lacking}: {len(completed):,} ({_first(list(completed.values()))}).")
     keep = keep_parts and _says_enough(splits.values())
-    notes += _notes_of_column(splits.values(), keep=keep)
+    if any(splits.values()):
+        notes += _notes_of("the table", splits.values(), keep=keep)
     return Listing(
         source=table,
         root=root,
@@ -382,15 +421,46 @@ def _from_table(table: Path, *, keep_parts: bool) -> Listing:
     )
 
 
-def _notes_of_column(splits: Collection[str], *, keep: bool) -> list[str]:
-    """What is made of a table's column of splits, a sentence each."""
-    if not any(splits):
-        return []
-    if not keep:
-        return ["The table's splits are no division to train by: which photographs are held out is decided anew."]
-    missing = [split for split in ("validation", "test") if split not in splits]
-    more = f" For {missing[0]} it names none: some of those to train with are held out for it." if missing else ""
-    return [f"The table says which photographs are held out. That is kept.{more}"]
+class _Names:
+    """The images below a table's folder, by their paths and by what tables make of these.
+
+    Attributes:
+        completed: the paths that were found by a name without its folder or ending.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.completed: set[str] = set()
+        self._root = root
+        self._paths: dict[str, list[str]] | None = None
+
+    def place(self, named: str) -> tuple[str, str]:
+        """The path of a file that a table names, and why it is not taken; "" where it is. Raises StorageError."""
+        if "\0" in named or not named.strip():
+            return named, _MISSING
+        path, reason = _below(self._root, named)
+        if reason == _MISSING:
+            several = self._search().get(_as_searched(path), [])
+            several = [each for each in several if each.rpartition(".")[0] == path] or several
+            if len(several) == 1:
+                self.completed.add(several[0])
+                return several[0], ""
+            if several:
+                return path, f"several files are called so: {_named(several)}"
+        return path, reason
+
+    def _search(self) -> dict[str, list[str]]:
+        # Looked for once, and only where a name is not that of a file.
+        if self._paths is None:
+            self._paths = {}
+            for path in walk(self._root)[0]:
+                pure = PurePosixPath(path)
+                for name in {pure.name, pure.stem, str(pure.with_suffix(""))} - {path}:
+                    self._paths.setdefault(_as_searched(name), []).append(path)
+        return self._paths
+
+
+def _as_searched(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _below(root: Path, named: str) -> tuple[str, str]:

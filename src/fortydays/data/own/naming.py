@@ -10,8 +10,9 @@ from fortydays.base.errors import StorageError, UsageError
 from fortydays.base.settings import Settings
 from fortydays.base.text import printable
 from fortydays.data.catalog import DATASETS
-from fortydays.data.own.collection import Collection, names_kept
+from fortydays.data.own.collection import Collection
 from fortydays.data.own.listing import LARGEST_FILE, Listing
+from fortydays.data.own.pixels import names_kept
 from fortydays.data.photographs import PHOTOGRAPHS
 
 _BROUGHT_ALONG = frozenset(name.replace("_", "-") for name in (*DATASETS, *PHOTOGRAPHS))
@@ -37,11 +38,7 @@ def _as_name(text: str) -> str:
 def check_owner(listing: Listing, collection: Collection, settings: Settings, *, owner: Path | None = None) -> None:
     """Let a name belong to one folder or table, and to the same photographs where these have moved or were copied.
 
-    Args:
-        listing: what the name is wanted for; the first one gets it.
-        collection: of that name.
-        settings: where the workspace is.
-        owner: the folder that the name then belongs to, whatever is in it; that of the listing if None.
+    The name then belongs to the folder ``owner``, whatever is in it, or to that of the listing where it is None.
 
     Raises:
         UsageError: the name is that of other photographs; the hint proposes a free one.

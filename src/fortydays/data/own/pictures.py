@@ -34,7 +34,6 @@ class Pictures:
     Attributes:
         order: SHA-256 of each.
         photographs: the file of each that is used.
-        contents: what is known of each.
         groups: int64, shape (n,): those of one number are almost the same picture.
     """
 
@@ -52,14 +51,7 @@ class Pictures:
         *,
         only_identical: bool,
     ) -> "Pictures":
-        """Find out which are almost the same.
-
-        Args:
-            first: the file that is used of each content.
-            contents: what is known of each, by its SHA-256.
-            pixels: of all by their rows: uint8, shape (rows, side, side, 3).
-            only_identical: whether all pixels must be equal for that.
-        """
+        """Find out which are almost the same."""
         order = tuple(sorted(first, key=lambda sha256: first[sha256].path))
         known = tuple(contents[sha256] for sha256 in order)
         if not order:

@@ -119,6 +119,15 @@ def checksums_in(path: Path) -> NDArray[np.uint32]:
     return np.frombuffer(content[: len(content) // 4 * 4], "<u4")
 
 
+def append_checksums(path: Path, rows: NDArray[Any]) -> None:
+    """Write down the checksums that a file lacks of its first ``rows``. Raises StorageError."""
+    known = len(checksums_in(path))
+    if known < len(rows):
+        append = checksums_of(rows[known:]).tobytes()
+        files.append_bytes(checksum_file(path), after=4 * known, content=append)
+        forget_pages(rows)
+
+
 def append_rows(path: Path, rows: NDArray[Any], *, after: int) -> None:
     """Write rows behind the first ``after`` rows of a file, and then their checksums.
 

@@ -5,6 +5,7 @@ same picture, or almost the same, must not be on both sides.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,52 +26,33 @@ _ORDER_OF_NEED = ("test", "validation", "train")
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Photographs that must stay together.
-
-    Attributes:
-        members: the path of each by the digest of its content (SHA-256).
-        label: the class of all of them.
-    """
+    """Photographs of one class that must stay together: the path of each by the SHA-256 of its content."""
 
     members: Mapping[str, str]
     label: str
 
 
-def decided(given: Mapping[str, str], before: Mapping[str, str]) -> tuple[Mapping[str, str], tuple[str, ...]]:
-    """What need not be decided, and what the rest can become.
+def decided(stated: Mapping[str, str], before: Mapping[str, str]) -> tuple[Mapping[str, str], tuple[str, ...]]:
+    """What need not be decided, by digest, and which splits are open to the rest.
 
-    Where folders hold photographs out, that stays. What they hold out none for is taken from what they train with.
-
-    Args:
-        given: the split of each photograph by its digest, as the folders say it; "" where they say nothing.
-        before: the splits that were decided earlier, by digest.
-
-    Returns:
-        The split of those that have one, by digest; and the splits that are open to the others.
+    Where folders state splits ("" where they state none), that stays. A split that they state none for is taken from
+    what they train with. Else the splits that were decided before stay.
     """
-    if not any(given.values()):
+    if not any(stated.values()):
         return before, SPLITS
-    missing = tuple(split for split in SPLITS[1:] if split not in given.values())
-    known = {digest: split for digest, split in given.items() if split != "train" or not missing}
+    missing = tuple(split for split in SPLITS[1:] if split not in stated.values())
+    known = {digest: split for digest, split in stated.items() if split != "train" or not missing}
     among = ("train", *missing)
-    kept = {digest: before[digest] for digest in given if digest not in known and before.get(digest) in among}
+    kept = {digest: before[digest] for digest in stated if digest not in known and before.get(digest) in among}
     return known | kept, among
 
 
-def without_leaks(groups: Sequence[Group], given: Mapping[str, str]) -> tuple[list[Group], list[LeftOut]]:
-    """Leave out what folders train with although they hold out almost the same.
-
-    Args:
-        groups: all photographs that can be used.
-        given: as for :func:`decided`.
-
-    Returns:
-        What is left of each group, and what is left out.
-    """
+def without_leaks(groups: Sequence[Group], stated: Mapping[str, str]) -> tuple[list[Group], list[LeftOut]]:
+    """What is left of each group, and what is left out: folders train with it, and hold out almost the same."""
     clean, left_out = [], []
     for group in groups:
-        best = min(group.members, key=lambda digest: (held_out_first(given[digest]), group.members[digest]))
-        kept = {digest: path for digest, path in group.members.items() if given[digest] == given[best]}
+        best = min(group.members, key=lambda digest: (held_out_first(stated[digest]), group.members[digest]))
+        kept = {digest: path for digest, path in group.members.items() if stated[digest] == stated[best]}
         clean.append(Group(members=kept, label=group.label))
         left_out += [
             LeftOut(
@@ -97,25 +79,20 @@ def assign(
     The photographs of a class come in the order of a hash of their content. Each goes where most are missing, measured
     by the shares, so that any number of them is divided as evenly as whole photographs can be.
 
-    Args:
-        groups: all photographs that can be used.
-        before: the split of those that have one, by digest.
-        among: the splits that the others may have.
-
     Returns:
         The split of each photograph by its digest, and those that no split can take: a new one that is almost the same
         as old ones in different splits.
     """
     assigned: dict[str, str] = {}
     left_out: list[LeftOut] = []
-    counts: dict[str, dict[str, int]] = {}
-    waiting: list[tuple[Group, list[str]]] = []
+    counts: Counter[tuple[str, str]] = Counter()
+    waiting: list[Group] = []
     for group in groups:
         old = {member: before[member] for member in group.members if member in before}
         new = [member for member in group.members if member not in before]
         for member, split in old.items():
             assigned[member] = split
-            _count(counts, group.label, split)
+            counts[group.label, split] += 1
         homes = sorted(set(old.values()))
         if len(homes) > 1 and new:
             reason = f"it is almost the same as photographs in the {' and the '.join(homes)} split"
@@ -123,31 +100,25 @@ def assign(
         elif homes:
             for member in new:
                 assigned[member] = homes[0]
-                _count(counts, group.label, homes[0])
+                counts[group.label, homes[0]] += 1
         else:
-            waiting.append((group, new))
-    for group, members in sorted(waiting, key=lambda each: _key(each[0])):
-        split = _neediest(counts.get(group.label, {}), among)
-        for member in members:
-            assigned[member] = split
-            _count(counts, group.label, split)
+            waiting.append(group)
+    for group in sorted(waiting, key=_key):
+        split = _neediest({each: counts[group.label, each] for each in SPLITS}, among)
+        assigned |= dict.fromkeys(group.members, split)
+        counts[group.label, split] += len(group.members)
     return assigned, left_out
-
-
-def _count(counts: dict[str, dict[str, int]], label: str, split: str) -> None:
-    of_class = counts.setdefault(label, {})
-    of_class[split] = of_class.get(split, 0) + 1
 
 
 def _neediest(of_class: Mapping[str, int], among: Sequence[str]) -> str:
     """The split that lacks most of its share, if the class has one photograph more."""
     # With the first three a class has something in each; from then on the shares decide.
     possible = [split for split in _ORDER_OF_NEED if split in among]
-    empty = [split for split in possible if not of_class.get(split)]
+    empty = [split for split in possible if not of_class[split]]
     total = sum(of_class.values()) + 1
     if empty and total <= len(SPLITS):
         return empty[0]
-    return max(possible, key=lambda split: SHARES[split] * total - of_class.get(split, 0))
+    return max(possible, key=lambda split: SHARES[split] * total - of_class[split])
 
 
 def _key(group: Group) -> bytes:

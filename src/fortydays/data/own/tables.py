@@ -1,15 +1,21 @@
-"""Tables of files and labels, as people and their programs write them: CSV with a head line, or JSONL."""
+"""Tables of files and labels, as people and their programs write them: CSV or JSONL.
+
+Where the names of the columns do not say which is which, their content does.
+"""
 
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 from fortydays.base import files
 from fortydays.base.errors import DataError
 from fortydays.base.text import printable, shown
 from fortydays.data.own.parts import split_named
+from fortydays.inputs.images import Images
 
 TABLES = (".csv", ".tsv", ".jsonl")
 """What the name of a table ends with, capitals or not."""
@@ -27,14 +33,25 @@ SPLIT_COLUMNS = ("split", "subset", "partition", "datasplit")
 _BETWEEN = (",", ";", "\t", "|")
 _LARGEST = 500_000_000
 _SAID = 5
+_LOOKED_AT = 100
+"""Rows from the first on, of which it is looked whether a column names files that are there."""
+
+Row = Mapping[str, object]
+Rows = Callable[[], Iterator[tuple[int, Row]]]
+"""Begins with the first row at each call: of each its line, and its cells by the names of the columns."""
+_FORM = (
+    "Expected a CSV file whose first line is file,label, or JSONL such as "
+    '{"file": "photographs/1.jpg", "label": "daisy"}.'
+)
 _SAVE_AGAIN = 'Save the table again as UTF-8. In Excel, the type of file is called "CSV UTF-8".'
 
 
-def read_table(table: Path) -> tuple[Iterator[tuple[int, str, str, str]], list[str]]:
+def read_table(table: Path, *, exists: Callable[[str], bool]) -> tuple[Iterator[tuple[int, str, str, str]], list[str]]:
     """The rows of a table.
 
     Args:
-        table: in UTF-8, or in UTF-16 with its mark. Cells of a CSV are separated by commas, semicolons, tabs or bars.
+        table: in UTF-8 or UTF-16. Cells of a CSV are separated by commas, semicolons, tabs or bars.
+        exists: whether a cell names a file that is there.
 
     Returns:
         Of each row its line, the file and the label, both as they are written, the label without space around it, and
@@ -49,29 +66,42 @@ def read_table(table: Path) -> tuple[Iterator[tuple[int, str, str, str]], list[s
         if table.stat().st_size > _LARGEST:
             raise DataError(f"{printable(str(table))} has more than {_LARGEST:,} bytes.")
         content = table.read_bytes()
-    wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    encoding = _encoding(content)
     try:
-        text = content.decode("utf-16" if wide else "utf-8-sig")
+        text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise no_table(table, f"its byte {error.start:,} is not UTF-{16 if wide else 8}", hint=_SAVE_AGAIN) from None
+        why = f"its byte {error.start:,} is not UTF-{16 if '16' in encoding else 8}"
+        raise no_table(table, why, hint=_SAVE_AGAIN) from None
+    notes: list[str] = []
     if table.suffix.lower() == ".jsonl":
         names, rows = _jsonl_rows(text, table)
     else:
-        names, rows = _csv_rows(text, table)
-    column = _columns(names, table)
+        names, rows = _csv_rows(text, table, exists, notes)
+    column = _columns(names, rows, table, exists)
     other = [f"{printable(found)} is the {wanted}" for wanted, found in column.items() if _plain(found) != wanted]
-    notes = [f"Columns of the table: {' and '.join(other)}."] if other else []
+    notes += [f"Columns of the table: {' and '.join(other)}."] if other else []
     split = next((name for name in names if _plain(name) in SPLIT_COLUMNS), "")
-    return _fields(rows, column, split, table), notes
+    return _fields(rows(), column, split, table), notes
 
 
-def _columns(names: Sequence[str], table: Path) -> dict[str, str]:
+def _encoding(content: bytes) -> str:
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    # The mark may be missing. A null byte beside the first letter is in no other text.
+    low, high = content[:1] == b"\0", content[1:2] == b"\0"
+    return "utf-8-sig" if low == high else "utf-16-be" if low else "utf-16-le"
+
+
+def _columns(names: Sequence[str], rows: Rows, table: Path, exists: Callable[[str], bool]) -> dict[str, str]:
     """The name of each column that is needed, as the table has it."""
     found = _known(names)
+    if not all(found.values()):
+        found = _by_content(names, rows, found, exists)
     missing = [f"column {wanted}" for wanted in COLUMNS if not found[wanted]]
     if missing:
         said = ", ".join(printable(name) for name in names[:_SAID]) or "none"
-        raise no_table(table, f"it has no {' and no '.join(missing)}; its columns are {said}")
+        known = " ".join(f"A {wanted} may be called {', '.join(COLUMNS[wanted])}." for wanted in COLUMNS)
+        raise no_table(table, f"it has no {' and no '.join(missing)}; its columns are {said}", hint=f"{_FORM} {known}")
     for wanted, several in found.items():
         if len(several) > 1:
             raise no_table(
@@ -80,6 +110,30 @@ def _columns(names: Sequence[str], table: Path) -> dict[str, str]:
                 f"call the right one {wanted}",
             )
     return {wanted: names[0] for wanted, names in found.items()}
+
+
+def _by_content(
+    names: Sequence[str], rows: Rows, known: Mapping[str, list[str]], exists: Callable[[str], bool]
+) -> dict[str, list[str]]:
+    """The columns that each of the two may be: a file's names files that are there, a label's has few values."""
+    taken = {name for several in known.values() for name in several}
+    free = [name for name in dict.fromkeys(names) if name not in taken and _plain(name) not in SPLIT_COLUMNS]
+    first = [row for _, row in islice(rows(), _LOOKED_AT)]
+    there = {name: sum(exists(_text(row.get(name))) for row in first) for name in free}
+    files_in = known["file"] or [name for name in free if 2 * there[name] > len(first)]
+    # A label may be a number that a file has, too.
+    like_files = [name for name in files_in if all(_is_image(_text(row.get(name))) for row in first)]
+    files_in = like_files or files_in
+    values: dict[str, Counter[str]] = {name: Counter() for name in free if name not in files_in}
+    for _, row in rows():
+        for name, seen in values.items():
+            seen[_text(row.get(name))] += 1
+    few = [name for name, seen in values.items() if not seen[""] and 1 < len(seen) <= max(2, seen.total() // 2)]
+    return {"file": files_in, "label": known["label"] or few}
+
+
+def _text(value: object) -> str:
+    return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 def _known(names: Sequence[str]) -> dict[str, list[str]]:
@@ -96,31 +150,46 @@ def _plain(name: str) -> str:
     return "".join(c for c in name.casefold() if c.isalnum())
 
 
-def _csv_rows(text: str, table: Path) -> tuple[Sequence[str], Iterator[tuple[int, Mapping[str, object]]]]:
+def _csv_rows(text: str, table: Path, exists: Callable[[str], bool], notes: list[str]) -> tuple[Sequence[str], Rows]:
     first, _, rest = text.partition("\n")
     told = first.strip().strip('"').lower() in {f"sep={mark}" for mark in _BETWEEN}  # so that a spreadsheet knows
     text = rest if told else text
     begun = text.lstrip("\r\n")
     above, text = int(told) + text[: len(text) - len(begun)].count("\n"), begun
-    readers, wrong = [], ""
+    heads: list[tuple[list[str], str, bool]] = []
+    wrong = ""
     for mark in _BETWEEN:
         # A space behind the mark is none of the cell, where the head line has one there.
         spaced = f"{mark} " in text.partition("\n")[0]
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=spaced, strict=True)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=spaced, strict=True)
         try:
-            readers.append((list(reader.fieldnames or ()), reader))
+            heads.append((next(reader, []), mark, spaced))
         except csv.Error as error:
-            wrong = wrong or f"line {reader.line_num + 1 + above:,}: {error}"
-    if not readers:
+            wrong = wrong or f"line {1 + above:,}: {error}"
+    if not heads:
         raise no_table(table, wrong)
-    # The mark that makes most of the head line known; a comma, where none does.
-    names, chosen = max(readers, key=lambda each: sum(map(bool, _known(each[0]).values())))
-    return names, _csv_lines(chosen, table, above=above)
+    # The mark that makes most of the head line known, or makes most cells of it; a comma, where none does.
+    names, mark, spaced = max(heads, key=lambda each: (sum(map(bool, _known(each[0]).values())), len(each[0])))
+    known = any(_known(names).values())
+    headless = any(_is_image(cell.strip()) or (not known and exists(cell)) for cell in names)
+    if headless:
+        notes.append("The table has no head line.")
+        names = [f"column {number}" for number in range(1, len(names) + 1)]
+
+    def rows() -> Iterator[tuple[int, Row]]:
+        stream = io.StringIO(text, newline="")
+        fields = names if headless else None
+        reader = csv.DictReader(stream, fields, delimiter=mark, skipinitialspace=spaced, strict=True)
+        return _csv_lines(reader, table, above=above)
+
+    return names, rows
 
 
-def _csv_lines(
-    reader: "csv.DictReader[str]", table: Path, *, above: int
-) -> Iterator[tuple[int, Mapping[str, object]]]:
+def _is_image(cell: str) -> bool:
+    return cell.lower().endswith(Images.SUFFIXES)
+
+
+def _csv_lines(reader: "csv.DictReader[str]", table: Path, *, above: int) -> Iterator[tuple[int, Row]]:
     try:
         for row in reader:
             if any(cell.strip() if isinstance(cell, str) else cell for cell in row.values()):
@@ -129,15 +198,15 @@ def _csv_lines(
         raise no_table(table, f"line {reader.line_num + 1 + above:,}: {error}") from None
 
 
-def _jsonl_rows(text: str, table: Path) -> tuple[Sequence[str], Iterator[tuple[int, Mapping[str, object]]]]:
-    rows = _jsonl_lines(text, table)
-    first = next(rows, None)
-    if first is None:
-        return (), rows
-    return list(first[1]), _jsonl_lines(text, table)
+def _jsonl_rows(text: str, table: Path) -> tuple[Sequence[str], Rows]:
+    def rows() -> Iterator[tuple[int, Row]]:
+        return _jsonl_lines(text, table)
+
+    first = next(rows(), None)
+    return list(first[1]) if first else (), rows
 
 
-def _jsonl_lines(text: str, table: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
+def _jsonl_lines(text: str, table: Path) -> Iterator[tuple[int, Row]]:
     # Only a line feed ends a line here: a label may hold what Python else takes for one.
     for line, row in enumerate(text.split("\n"), start=1):
         if not row.strip():
@@ -152,7 +221,7 @@ def _jsonl_lines(text: str, table: Path) -> Iterator[tuple[int, Mapping[str, obj
 
 
 def _fields(
-    rows: Iterator[tuple[int, Mapping[str, object]]], column: Mapping[str, str], split: str, table: Path
+    rows: Iterator[tuple[int, Row]], column: Mapping[str, str], split: str, table: Path
 ) -> Iterator[tuple[int, str, str, str]]:
     for line, row in rows:
         cells = []
@@ -163,13 +232,13 @@ def _fields(
                 value = str(value)
             if not isinstance(value, str) or not value.strip():
                 raise no_table(table, f"line {line:,} has no {wanted}")
-            if "\0" in value or not _is_utf8(value):
+            if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
                 raise no_table(table, f"line {line:,} has a {wanted} that cannot be one: {printable(value)[:60]!r}")
             cells.append(value)
         yield line, cells[0], cells[1].strip(), _split_in(row, split, line, table) if split else ""
 
 
-def _split_in(row: Mapping[str, object], column: str, line: int, table: Path) -> str:
+def _split_in(row: Row, column: str, line: int, table: Path) -> str:
     value = row.get(column)
     named = split_named(value) if isinstance(value, str) else ""
     if not named:
@@ -183,19 +252,6 @@ def _split_in(row: Mapping[str, object], column: str, line: int, table: Path) ->
     return named
 
 
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def no_table(table: Path, why: str, *, hint: str = "") -> DataError:
     """The error for a table that cannot be understood, why, and what to do where that is known."""
-    return DataError(
-        f"{printable(str(table))} cannot be understood: {why}.",
-        hint=hint
-        or "Expected a CSV file whose first line is file,label, or JSONL such as "
-        '{"file": "photographs/1.jpg", "label": "daisy"}.',
-    )
+    return DataError(f"{printable(str(table))} cannot be understood: {why}.", hint=hint or _FORM)

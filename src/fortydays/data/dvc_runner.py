@@ -1,25 +1,30 @@
-"""``python remote_documents.py put|get NAME FOLDER``: documents of versions in a remote of DVC, beside its content.
+"""``python dvc_runner.py``: commands of DVC, as JSON on standard input, one after another in one process.
 
-DVC's commands carry content, and no names. So this small program copies the documents through DVC's own connection to
-the remote. It runs in the folder of the repository::
+DVC takes a second to load. Its own commands carry content, and no names. So there are two more, which copy the
+documents of versions through DVC's own connection to the remote: ``put NAME FOLDER``, and ``get NAME FOLDER``, from v1
+on until one is missing::
 
     REMOTE/files/md5/...                DVC's objects
     REMOTE/fortydays/NAME/v1.json       the document of version 1, written when all its content is there
 """
 
+import json
 import sys
 from pathlib import Path
+
+REMOTE = "fortydays"
+"""What DVC calls the remote of a push or a pull while it lasts."""
 
 MOST = 100_000
 LARGEST = 16 * 2**20
 
 
-def main(what: str, name: str, folder: Path) -> None:
-    """Put the documents in a folder into the remote, or get those that are there, from v1 on until one is missing."""
+def exchange(what: str, name: str, folder: Path) -> None:
+    """Put the documents in a folder into the remote, or get those that are there."""
     from dvc.repo import Repo
 
     with Repo() as repo:
-        remote = repo.cloud.get_remote("fortydays")
+        remote = repo.cloud.get_remote(REMOTE)
         place = remote.fs.join(remote.path, "fortydays", name)
         if what == "put":
             remote.fs.makedirs(place, exist_ok=True)
@@ -37,4 +42,10 @@ def main(what: str, name: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
+    from dvc.cli import main
+
+    for command in json.load(sys.stdin):
+        if command[0] in ("put", "get"):
+            exchange(command[0], command[1], Path(command[2]))
+        elif status := main(command):
+            sys.exit(status)
