@@ -169,10 +169,10 @@ def test_the_digest_of_a_value_depends_on_its_content_and_not_on_the_order_of_it
 
 
 def test_a_private_folder_is_for_its_owner_only_and_one_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
-    made = files.make_private_folder(tmp_path / "above" / "own")
+    made = files.make_folder(tmp_path / "above" / "own")
     assert made.stat().st_mode & 0o777 == 0o700
     made.chmod(0o750)
-    assert files.make_private_folder(made).stat().st_mode & 0o777 == 0o750
+    assert files.make_folder(made).stat().st_mode & 0o777 == 0o750
 
 
 def test_the_folder_of_a_killed_process_goes_and_that_of_a_living_one_stays(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fortydays.base.revision import revision
+from fortydays.base.revision import first_version, revision
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -79,3 +79,31 @@ def test_outside_a_checkout_and_without_git_there_is_none(
     revision.cache_clear()
     monkeypatch.setenv("PATH", str(tmp_path))
     assert revision(checkout) is None
+
+
+def test_the_first_version_of_a_file_is_the_one_that_was_first_committed(checkout: Path) -> None:
+    (checkout / "code.py").write_text("x = 2\n")
+    git(checkout, "commit", "--quiet", "--all", "-m", "Change")
+
+    assert first_version(checkout / "code.py") == "x = 1"
+    assert first_version(checkout / "new.py") is None
+    assert first_version(checkout / "no folder" / "code.py") is None
+    assert first_version(checkout.parent / "code.py") is None
+
+
+def test_of_a_file_that_was_removed_and_came_back_the_oldest_version_counts(checkout: Path) -> None:
+    git(checkout, "rm", "--quiet", "code.py")
+    git(checkout, "commit", "--quiet", "-m", "Remove")
+    (checkout / "code.py").write_text("x = 3\n")
+    git(checkout, "add", "code.py")
+    git(checkout, "commit", "--quiet", "-m", "Bring back")
+
+    assert first_version(checkout / "code.py") == "x = 1"
+
+
+def test_a_clone_without_its_whole_history_does_not_know_the_first_version(checkout: Path, tmp_path: Path) -> None:
+    (checkout / "code.py").write_text("x = 2\n")
+    git(checkout, "commit", "--quiet", "--all", "-m", "Change")
+    git(tmp_path, "clone", "--quiet", "--depth", "1", checkout.as_uri(), "shallow")
+
+    assert first_version(tmp_path / "shallow" / "code.py") is None

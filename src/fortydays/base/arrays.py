@@ -21,11 +21,7 @@ def save_arrays(path: Path, arrays: Sequence[NDArray[Any]]) -> None:
 
 
 def load_arrays(path: Path) -> list[NDArray[Any]]:
-    """Read the arrays of :func:`save_arrays`.
-
-    Raises:
-        StorageError: the file is missing or damaged.
-    """
+    """Read the arrays of :func:`save_arrays`. Raises StorageError: the file is missing or damaged."""
     with files.storage_errors("read", path):
         content = path.read_bytes()
     try:

@@ -12,11 +12,8 @@ SAFE_WRITE_AHEAD = (3, 51, 3)
 def connect(path: Path, *, timeout: float = 5.0) -> sqlite3.Connection:
     """Open an SQLite file that only its owner can read; it is made where there is none.
 
-    It has a rollback journal where this machine's SQLite has a write-ahead log that can damage it.
-
-    Args:
-        path: of the file, in a folder that is there.
-        timeout: seconds to wait for another connection.
+    It has a rollback journal where this machine's SQLite has a write-ahead log that can damage it. Another
+    connection is waited for ``timeout`` seconds.
 
     Raises:
         StorageError: the file cannot be made.

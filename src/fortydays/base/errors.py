@@ -49,13 +49,7 @@ class UsageError(FortydaysError):
 
 
 class UnknownNameError(UsageError):
-    """There is nothing of a name that was given.
-
-    Args:
-        message: what there is not.
-        name: what was given.
-        hint: what there is.
-    """
+    """There is nothing of a name that was given. Its hint says what there is."""
 
     def __init__(self, message: str, *, name: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -95,16 +89,16 @@ def unknown_name(
         about: what uses the name, such as "the claim 'It learns'".
         hint: what to say instead of listing what exists, where that is too much for one line.
     """
-    names, given = list(known), str(name)  # which may come from a reader's own Python
-    near = difflib.get_close_matches(given[:100].lower(), [n.lower() for n in names], n=1, cutoff=0.6)
+    names, asked = list(known), str(name)  # which may come from a reader's own Python
+    near = difflib.get_close_matches(asked[:100].lower(), [n.lower() for n in names], n=1, cutoff=0.6)
     suggestion = ""
     if near:
         match = next(n for n in names if n.lower() == near[0])
         suggestion = f" Did you mean {match!r}?"
     where = f"{f' of {of}' if of else ''}{f', which {about} names' if about else ''}"
     return UnknownNameError(
-        f"There is no {kind} {shown(given)}{where}.{suggestion}",
-        name=given,
+        f"There is no {kind} {shown(asked)}{where}.{suggestion}",
+        name=asked,
         hint=hint or (f"Known: {', '.join(names)}." if names else f"No {kind} exists yet."),
     )
 

@@ -97,11 +97,6 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def make_private_folder(path: Path) -> Path:
-    """The same as :func:`make_folder`, for what must never be open."""
-    return make_folder(path)
-
-
 def make_private_file(path: Path) -> Path:
     """Make an empty file that only its owner can read, where there is none; one that is there becomes as private.
 

@@ -6,7 +6,13 @@ gigabytes, or for seconds. So their number and their size are bounded here.
 
 import itertools
 from collections.abc import Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+JPEGS = ("JPEG", "MPO")
+"""Formats in Pillow's words; the second is a JPEG that carries further pictures, as many telephones write them."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
@@ -23,6 +29,16 @@ _ALONE = frozenset((0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)))
 """Markers of a JPEG that the reader takes as two bytes without a segment."""
 _MOST_STEPS, _MOST_EXIF, _MOST_PHOTOSHOP = 100_000, 64, 64
 _MOST_SEGMENTS = 10_000
+
+_MARK, _SEQUENTIAL = 0xFF, (0xC0, 0xC1)
+_BETWEEN = frozenset((0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)))
+"""Tables, comments, and what programs add, such as EXIF: all that comes before the scan of a camera's JPEG."""
+_MOST_BEFORE_SCAN = 1_000
+"""Segments; large ones have one for each 64 KiB of what programs add."""
+
+_MEDIA = b"mdat"
+_BOXES = frozenset((b"ftyp", b"meta", _MEDIA))
+"""Of a HEIF file, those that its pictures need; without a whole one of each there are none, or parts of them."""
 
 _WEBP_PIXELS = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"))
 
@@ -59,6 +75,17 @@ def without_ballast(content: bytes) -> bytes:
     if len(kept) == 1:
         return content
     return b"".join(content[start:end] for start, end in kept)
+
+
+def significant_bits(content: bytes) -> int:
+    """How many bits of a grey pixel a PNG says that it uses (its chunk sBIT); 0 where it does not say."""
+    if content.startswith(_PNG):
+        for name, start, _ in itertools.islice(_chunks(content), _PLAIN_PARTS):
+            if name == b"sBIT":
+                return content[start + 8]
+            if name == b"IDAT":
+                break
+    return 0
 
 
 def check_parts(content: bytes) -> None:
@@ -134,6 +161,68 @@ def is_plain(content: bytes) -> bool:
     else:
         return False
     return len(parts) <= _PLAIN_PARTS and sum(size for pixels, size in parts if not pixels) <= _PLAIN_BYTES
+
+
+def has_all_boxes(content: bytes) -> bool:
+    """Whether no box that a HEIF file needs is longer than what there is (ISO/IEC 14496-12, section 4.2)."""
+    place, with_data = 0, False
+    while place + 8 <= len(content):
+        size, kind, head = int.from_bytes(content[place : place + 4]), content[place + 4 : place + 8], 8
+        if size == 1:  # a long one has its size behind its name
+            size, head = int.from_bytes(content[place + 8 : place + 16]), 16
+        if size == 0:  # up to the end
+            return True
+        if size < head or place + size > len(content):
+            return with_data and kind not in _BOXES  # what telephones add at the end is no box
+        with_data |= kind == _MEDIA
+        place += size
+    return True
+
+
+def pixels_at_once(content: bytes, image: "Image", *, least: int) -> int:
+    """How many pixels are in memory together while an image is decoded, width times height.
+
+    A JPEG that has all its colours in one scan, as those of cameras have, is decoded a few rows at a time, and made
+    smaller before the next rows come, as long as neither side becomes shorter than ``least``. Of any other image there
+    is the whole. Where a decoder needs more memory than that of a PNG, the pixels count for as many more.
+    """
+    width, height = image.size
+    if image.format == "WEBP":
+        return width * height * 8 // 5  # its decoder holds four copies
+    if image.format not in JPEGS:
+        return width * height
+    factor = next((factor for factor in (8, 4, 2) if min(width, height) // least >= factor), 1)
+    left = -(-width // factor) * -(-height // factor)
+    if in_one_scan(content, image):
+        return left
+    # Of a JPEG of many scans, the decoder holds two bytes for each colour of each pixel.
+    return max(width * height, (2 * getattr(image, "layers", 0) * width * height + 4 * left) // 10)
+
+
+def in_one_scan(content: bytes, image: "Image") -> bool:
+    """Whether a JPEG, opened by Pillow, is decoded in one pass: its first scan has as many colours as its frame.
+
+    The decoder's own rule, asked before it is. A file that is written otherwise than cameras do, though a decoder may
+    take it (ITU-T T.81, annex B), counts as no: were two readers of such a head to see different frames in it, the
+    memory that decoding takes would be anyone's guess.
+    """
+    if image.format not in JPEGS or image.info.get("progressive"):
+        return False
+    colours, place = 0, 2
+    for _ in range(_MOST_BEFORE_SCAN):
+        if place + 9 >= len(content) or content[place] != _MARK:
+            return False
+        marker, length = content[place + 1], int.from_bytes(content[place + 2 : place + 4])
+        if marker == _START_OF_SCAN:
+            return 0 < colours == content[place + 4] == getattr(image, "layers", 0)
+        if marker in _SEQUENTIAL and not colours:
+            colours = content[place + 9]
+        elif marker not in _BETWEEN:
+            return False
+        if length < 2:  # its own two bytes are counted
+            return False
+        place += 2 + length
+    return False
 
 
 def _turns(content: bytes, name: bytes, start: int) -> bool:

@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base.errors import FortydaysError, Problem, UnreadableContentError
-from fortydays.base.image_parts import check_parts, orientation_in, without_ballast
+from fortydays.base.image_parts import (
+    JPEGS,
+    check_parts,
+    has_all_boxes,
+    orientation_in,
+    significant_bits,
+    without_ballast,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -32,19 +39,11 @@ _BAND = 500_000
 _MOST_SCANS = 64
 """Of a JPEG. Each is a pass over the whole image, and forty bytes are enough to ask for one; usual are 1 to 12."""
 _START_OF_SCAN = b"\xff\xda"
-_MARKER, _SCAN, _SEQUENTIAL = 0xFF, 0xDA, (0xC0, 0xC1)
-_BETWEEN = frozenset((0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)))
-"""Tables, comments, and what programs add, such as EXIF: all that comes before the scan of a camera's JPEG."""
-_MOST_SEGMENTS = 1_000
-"""Before the scan; large ones have one for each 64 KiB of what programs add."""
 _HEIF = "HEIF"  # the container, in which telephones write HEIC
-_DATA = b"mdat"
-_BOXES = frozenset((b"ftyp", b"meta", _DATA))
-"""Of a HEIF file, those that its pictures need; without a whole one of each there are none, or parts of them."""
 _ORIENTATION = 0x0112
+_POWERS = tuple(2**bits for bits in range(9, 16))
 _LEAST_FILLED = 1 / 16
 """Share of its range that the brightest pixel of an image of fractions reaches; below it, the range is a guess."""
-_JPEG = ("JPEG", "MPO")  # Pillow's name for a JPEG that carries further pictures, as many telephones write them
 
 
 class Reason(Enum):
@@ -94,9 +93,9 @@ def read_head(content: bytes, *, formats: tuple[str, ...], most_pixels: int, exp
     elif _HEIF in formats:
         _teach_heif()
     expected = expected or f"at most {most_pixels:,} in all"
-    too_many = UnreadableImageError(Reason.TOO_LARGE, f"The image has far too many pixels; expected {expected}.")
     try:
         check_parts(content)
+        bits = significant_bits(content)
         content = without_ballast(content)
     except ValueError as error:
         raise UnreadableImageError(Reason.DAMAGED, str(error)) from None
@@ -105,7 +104,9 @@ def read_head(content: bytes, *, formats: tuple[str, ...], most_pixels: int, exp
             warnings.simplefilter("ignore")  # of damaged metadata, and of bombs, which are counted here
             image = Image.open(io.BytesIO(content), formats=possible)
     except Image.DecompressionBombError:
-        raise too_many from None
+        raise UnreadableImageError(
+            Reason.TOO_LARGE, f"The image has far too many pixels; expected {expected}."
+        ) from None
     except UnidentifiedImageError:
         names = ["HEIC" if each == _HEIF else each for each in formats]
         known = f"{', '.join(names[:-1])} or {names[-1]}"
@@ -113,12 +114,12 @@ def read_head(content: bytes, *, formats: tuple[str, ...], most_pixels: int, exp
     except Exception:  # whatever a decoder stumbles on, the file is what is wrong
         raise damaged() from None
     width, height = image.size
-    said = f"The image has {width:,} x {height:,} pixels; expected"
-    if width * height > most_pixels or width < 1 or height < 1:
-        raise UnreadableImageError(Reason.TOO_LARGE, f"{said} {expected}.")
-    if max(width, height) > MOST_SIDE:
-        raise UnreadableImageError(Reason.TOO_LARGE, f"{said} at most {MOST_SIDE:,} upwards and sideways.")
-    return image
+    if width * height <= most_pixels and min(width, height) >= 1:
+        if max(width, height) <= MOST_SIDE:
+            image.info["sBIT"] = bits
+            return image
+        expected = f"at most {MOST_SIDE:,} upwards and sideways"
+    raise UnreadableImageError(Reason.TOO_LARGE, f"The image has {width:,} x {height:,} pixels; expected {expected}.")
 
 
 @functools.cache
@@ -140,101 +141,21 @@ def check_content(content: bytes, image: "Image") -> None:
     That is a JPEG that asks for more passes over its pixels than any of them needs, and a HEIF that is cut off: of its
     tiles, the decoder would leave out those that are not there, and say nothing.
 
-    Args:
-        content: the file.
-        image: from :func:`read_head`.
-
     Raises:
         UnreadableImageError: it is such a file.
     """
-    if image.format in _JPEG and content.count(_START_OF_SCAN) > _MOST_SCANS:
+    if image.format in JPEGS and content.count(_START_OF_SCAN) > _MOST_SCANS:
         raise UnreadableImageError(Reason.DAMAGED, f"The JPEG has too many scans; expected at most {_MOST_SCANS}.")
-    if image.format == _HEIF and not _has_all_boxes(content):
+    if image.format == _HEIF and not has_all_boxes(content):
         raise damaged()
-
-
-def _has_all_boxes(content: bytes) -> bool:
-    """Whether no box that a HEIF file needs is longer than what there is (ISO/IEC 14496-12, section 4.2)."""
-    place, with_data = 0, False
-    while place + 8 <= len(content):
-        size, kind, head = int.from_bytes(content[place : place + 4]), content[place + 4 : place + 8], 8
-        if size == 1:  # a long one has its size behind its name
-            size, head = int.from_bytes(content[place + 8 : place + 16]), 16
-        if size == 0:  # up to the end
-            return True
-        if size < head or place + size > len(content):
-            return with_data and kind not in _BOXES  # what telephones add at the end is no box
-        with_data |= kind == _DATA
-        place += size
-    return True
-
-
-def pixels_at_once(content: bytes, image: "Image", *, least: int) -> int:
-    """How many pixels are in memory together while an image is decoded, width times height.
-
-    A JPEG that has all its colours in one scan, as those of cameras have, is decoded a few rows at a time, and made
-    smaller as :func:`upright` allows before the next rows come. Of any other image there is the whole. Where a decoder
-    needs more memory than that of a PNG, the pixels count for as many more.
-
-    Args:
-        content: the file.
-        image: from :func:`read_head`.
-        least: as for :func:`upright`.
-    """
-    width, height = image.size
-    if image.format == "WEBP":
-        return width * height * 8 // 5  # its decoder holds four copies
-    if image.format not in _JPEG:
-        return width * height
-    factor = next((factor for factor in (8, 4, 2) if min(width, height) // least >= factor), 1)
-    left = -(-width // factor) * -(-height // factor)
-    if in_one_scan(content, image):
-        return left
-    # Of a JPEG of many scans, the decoder holds two bytes for each colour of each pixel.
-    return max(width * height, (2 * getattr(image, "layers", 0) * width * height + 4 * left) // 10)
-
-
-def in_one_scan(content: bytes, image: "Image") -> bool:
-    """Whether a JPEG is decoded in one pass: sequential, and its first scan has as many colours as its frame.
-
-    The decoder's own rule, asked before it is. A file that is written otherwise than cameras do, though a decoder may
-    take it (ITU-T T.81, annex B), counts as no: were two readers of such a head to see different frames in it, the
-    memory that decoding takes would be anyone's guess.
-
-    Args:
-        content: the file.
-        image: from :func:`read_head`.
-    """
-    if image.format not in _JPEG or image.info.get("progressive"):
-        return False
-    colours, place = 0, 2
-    for _ in range(_MOST_SEGMENTS):
-        if place + 9 >= len(content) or content[place] != _MARKER:
-            return False
-        marker, length = content[place + 1], int.from_bytes(content[place + 2 : place + 4])
-        if marker == _SCAN:
-            return 0 < colours == content[place + 4] == getattr(image, "layers", 0)
-        if marker in _SEQUENTIAL and not colours:
-            colours = content[place + 9]
-        elif marker not in _BETWEEN:
-            return False
-        if length < 2:  # its own two bytes are counted
-            return False
-        place += 2 + length
-    return False
-
-
-def has_many_scans(content: bytes, image: "Image") -> bool:
-    """Whether it is a JPEG that is decoded in several passes, or may be; arguments as for :func:`in_one_scan`."""
-    return image.format in _JPEG and not in_one_scan(content, image)
 
 
 def upright(image: "Image", *, mode: str, least: int) -> "Image":
     """An opened image decoded, turned as its EXIF orientation says, without transparency, in the mode asked for.
 
     Transparency is seen on white, as paper is. Numbers with more than eight bits become eight. A file of 16 bits, or
-    one that says what its black and its white are, is taken at its word. Else numbers run from 0 to 1 where they have
-    a fraction, or, where one is larger, to 255 or 65,535.
+    one that says what its black and its white are, or how many bits it uses, is taken at its word. Else numbers run
+    from 0 to 1 where they have a fraction, or, where one is larger, to 255 or 65,535.
 
     Args:
         image: from :func:`read_head`.
@@ -246,7 +167,7 @@ def upright(image: "Image", *, mode: str, least: int) -> "Image":
         UnreadableImageError: its pixel values are in no range that is known.
         Exception: whatever the decoder stumbles on; :func:`prepared` says that the file is damaged.
     """
-    if image.format in _JPEG:
+    if image.format in JPEGS:
         # Lets the decoder skip detail that would be thrown away: up to eight times smaller.
         image.draft(None, (least, least))
     declared = _declared(image)
@@ -256,15 +177,12 @@ def upright(image: "Image", *, mode: str, least: int) -> "Image":
     turned = 1 if hasattr(image, "tag_v2") else orientation(image)  # a TIFF is turned by its decoder
     if image.size[0] * image.size[1] > _LARGE:
         return _in_bands(image, mode, turned, declared)
-    return _opaque(_turned(image, turned), declared).convert(mode)
+    image = _opaque(_turned(image, turned), declared)
+    return image if image.mode == mode else image.convert(mode)  # which copies in any case
 
 
 def orientation(image: "Image") -> int:
-    """How an image is turned, as EXIF numbers it: 1 for not at all, 5 to 8 for a quarter.
-
-    Args:
-        image: from :func:`read_head`.
-    """
+    """How an image is turned, as EXIF numbers it: 1 for not at all, 5 to 8 for a quarter."""
     if hasattr(image, "tag_v2"):
         return int(image.tag_v2.get(_ORIENTATION, 1))
     info, found = image.info, None
@@ -337,6 +255,8 @@ def _reduced(image: "Image", side: int) -> "Image":
 
 
 def _turned(image: "Image", turned: int) -> "Image":
+    if turned == 1:
+        return image
     from PIL.Image import Transpose
 
     way = {
@@ -377,16 +297,27 @@ def _range(numbers: NDArray[Any]) -> tuple[float, float]:
 
 def _declared(image: "Image") -> tuple[float, float] | None:
     """The pixel values that are black and white, where the format or the file says so."""
-    white = 65535.0 if image.mode.startswith("I") and (image.format == "PNG" or ";16" in image.mode) else None
-    black, tags = 0.0, getattr(image, "tag_v2", {})
-    # TIFF 6.0, section 19: SMinSampleValue and SMaxSampleValue.
-    for tag in (340, 341):
-        try:
-            value = float(np.ravel(tags[tag])[0])
-        except (KeyError, IndexError, TypeError, ValueError):
-            continue
-        black, white = (value, white) if tag == 340 else (black, value)
+    black, white, tags = 0.0, None, getattr(image, "tag_v2", {})
+    if image.mode.startswith("I") and (image.format == "PNG" or ";16" in image.mode):
+        # TIFF 6.0, section 8: BitsPerSample and MaxSampleValue. The latter may be what is the largest in this one
+        # picture. It counts where it is the largest that so many bits can hold.
+        most = _number(tags, 281)
+        bits = int(image.info.get("sBIT") or _number(tags, 258) or 16)
+        if most is not None and most + 1 in _POWERS:
+            bits = int(most).bit_length()
+        white = 2.0**bits - 1 if 8 < bits < 16 else 65535.0
+    # Section 19: SMinSampleValue and SMaxSampleValue.
+    least, most = _number(tags, 340), _number(tags, 341)
+    black, white = black if least is None else least, white if most is None else most
     return (black, white) if white is not None and -np.inf < black < white < np.inf else None
+
+
+def _number(tags: Any, tag: int) -> float | None:
+    """The first value of a tag of a TIFF; None where there is none that is a number."""
+    try:
+        return float(np.ravel(tags[tag])[0])
+    except (KeyError, IndexError, TypeError, ValueError):
+        return None
 
 
 def _levels(least: float, most: float, mode: str, declared: tuple[float, float] | None) -> tuple[float, float]:
@@ -414,12 +345,7 @@ def _white(least: float, most: float, *, fraction: bool) -> float:
 
 
 def _opaque(image: "Image", levels: tuple[float, float] | None) -> "Image":
-    """Without transparency: on white, as paper is. Numbers of more than eight bits become eight.
-
-    Args:
-        image: decoded.
-        levels: the values of such numbers that are black and white, or that the file says are.
-    """
+    """Without transparency: on white, as paper is. Numbers of more than eight bits become eight, by their levels."""
     from PIL import Image
 
     if _has_many_greys(image):

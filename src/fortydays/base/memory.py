@@ -12,11 +12,8 @@ _NO_LIMIT = 2**60
 def left_in_container(groups: Path = _CONTROL_GROUPS, own: Path = _OWN_GROUPS) -> int | None:
     """Bytes that may be taken before Linux ends a process of this container; None where no limit is known.
 
-    What the system keeps of files, and can give up at any time, counts as free.
-
-    Args:
-        groups: where the system shows its control groups, of version 1 or 2.
-        own: the file that names those of this process.
+    What the system keeps of files, and can give up at any time, counts as free. ``groups`` are the control groups, of
+    version 1 or 2; the file ``own`` names those of this process.
     """
     found: list[int] = []
     with contextlib.suppress(OSError, ValueError):

@@ -24,39 +24,28 @@ _MARKS = ("mlflow.db", "mlartifacts", "own", "runs/*/run.json", "serve/requests.
 """What tells a workspace from a folder of other things, whose own names may be among those above."""
 
 
+class _Umask:
+    """The umask of this process while blocks need another one, and the lock on it."""
+
+    lock, users, before = threading.Lock(), 0, 0
+
+
 @contextlib.contextmanager
 def private_umask() -> Iterator[None]:
     """What this process makes inside the block is its owner's alone, whichever library makes it."""
     # The umask is the whole process's: of threads that overlap, the first one sets it and the last one puts it back.
-    with _umask:
-        _umask.users += 1
-        if _umask.users == 1:
-            _umask.before = os.umask(OTHERS)
-            os.umask(_umask.before | OTHERS)
+    with _Umask.lock:
+        _Umask.users += 1
+        if _Umask.users == 1:
+            _Umask.before = os.umask(OTHERS)
+            os.umask(_Umask.before | OTHERS)
     try:
         yield
     finally:
-        with _umask:
-            _umask.users -= 1
-            if not _umask.users:
-                os.umask(_umask.before)
-
-
-class _Umask:
-    """The umask of this process while blocks need another one, and the lock on it."""
-
-    def __init__(self) -> None:
-        self.users, self.before = 0, 0
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-
-
-_umask = _Umask()
+        with _Umask.lock:
+            _Umask.users -= 1
+            if not _Umask.users:
+                os.umask(_Umask.before)
 
 
 def share(path: Path) -> None:

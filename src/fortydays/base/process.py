@@ -38,11 +38,7 @@ def identity() -> dict[str, Any]:
 
 
 def has_ended(process: Mapping[str, Any]) -> bool:
-    """Whether a process is known to run no more; False where that cannot be told from here.
-
-    Args:
-        process: what :func:`identity` gave in it.
-    """
+    """Whether a process is known to run no more; False where that cannot be told from here."""
     pid = process.get("pid")
     if (process.get("host"), process.get("space")) != (socket.gethostname(), _space()):
         return False
@@ -67,9 +63,6 @@ def child_environment(**more: str) -> dict[str, str]:
     """This process's environment for a process of this program that is to end when this one does.
 
     The entry of that process calls :func:`end_with_parent`.
-
-    Args:
-        more: further variables.
     """
     return {**os.environ, **more, PARENT: str(os.getpid())}
 

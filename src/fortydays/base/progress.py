@@ -4,11 +4,9 @@ The rooms call :class:`Progress`; the command line gives one that draws bars or 
 records, and everyone else gets :data:`SILENT`.
 """
 
-from typing import Protocol
 
-
-class Progress(Protocol):
-    """Listener of long work. Calls arrive in order, from one thread."""
+class Progress:
+    """Listener of long work, who does nothing with it. Calls arrive in order, from one thread."""
 
     def start(self, task: str, *, total: float | None, unit: str) -> None:
         """A named task begins; ``total`` is its size in ``unit`` ("bytes", "steps"), or None if unknown."""
@@ -26,21 +24,4 @@ class Progress(Protocol):
         """A line the reader should not miss."""
 
 
-class _Silent:
-    def start(self, task: str, *, total: float | None, unit: str) -> None:
-        pass
-
-    def advance(self, task: str, *, done: float, note: str = "") -> None:
-        pass
-
-    def finish(self, task: str, *, note: str = "") -> None:
-        pass
-
-    def say(self, message: str) -> None:
-        pass
-
-    def warn(self, message: str) -> None:
-        pass
-
-
-SILENT: Progress = _Silent()
+SILENT = Progress()

@@ -1,4 +1,4 @@
-"""Which commit of this program's source runs, where it runs from a Git checkout, and its files at other commits."""
+"""Which commit of this program's source runs, where it runs from a Git checkout."""
 
 import functools
 import os
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _SECONDS = 10
-_SECONDS_FOR_FILES = 120
 _PACKAGE = Path(__file__).parent.parent
 
 
@@ -40,6 +39,17 @@ def revision(folder: Path = _PACKAGE) -> Revision | None:
         return None
     changes = _ask(folder, "status", "--porcelain", "--untracked-files=normal")
     return None if changes is None else Revision(commit=commit, clean=not changes)
+
+
+def first_version(path: Path) -> str | None:
+    """The content of a text file when it was first committed, or None where that is not known.
+
+    It is not known of a clone without its whole history.
+    """
+    if not path.parent.is_dir() or _ask(path.parent, "rev-parse", "--is-shallow-repository") != "false":
+        return None
+    commits = _ask(path.parent, "log", "--diff-filter=A", "--format=%H", "--", path.name)
+    return _ask(path.parent, "show", f"{commits.split()[-1]}:./{path.name}") if commits else None
 
 
 def _ask(folder: Path, *arguments: str) -> str | None:

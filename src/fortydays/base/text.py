@@ -10,7 +10,7 @@ _CREDENTIALS = re.compile(r"(?<=://)(?:[^\s/@:]*:(?!\d+(?:/|$))\S*@|[^\s/?#]*@)"
 
 def printable(text: str) -> str:
     """A text from outside in one line, with every character that cannot be printed as a question mark."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 def shown(text: str) -> str:
