@@ -1,5 +1,6 @@
 """Pretrained networks: built right, filled right, and given images in the range they were trained with."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,12 @@ def checkpoint_of(network: Any) -> dict[str, Any]:
     return arrays
 
 
+@functools.cache
+def built(name: str) -> Any:
+    """A backbone for images of its own side. Building it takes seconds: no test may change it."""
+    return BACKBONES[name].build(BACKBONES[name].side)
+
+
 @pytest.mark.parametrize(
     ("name", "parameters"),
     # Tan and Le's table has 4.65 million for EfficientNet-Lite0, 1.28 million of them in the last layer; Keras's
@@ -43,30 +50,28 @@ def checkpoint_of(network: Any) -> dict[str, Any]:
         ("mobilenetv2-0.35", 410_208),
     ],
 )
-def test_a_backbone_has_its_published_size_and_gives_feature_maps(keras: Any, name: str, parameters: int) -> None:
-    backbone = find_backbone(name)
+def test_a_backbone_has_its_published_size_and_computes_what_it_is_said_to(
+    keras: Any, name: str, parameters: int
+) -> None:
+    backbone, model = find_backbone(name), built(name)
 
-    model = backbone.build(64)
-
-    assert model.count_params() == parameters
-    assert tuple(model.input_shape) == (None, 64, 64, 3)
-    assert tuple(model.output_shape) == (None, 2, 2, backbone.features)
-
-
-@pytest.mark.parametrize("name", BACKBONES)
-def test_what_a_backbone_is_said_to_compute_is_what_its_layers_do(keras: Any, name: str) -> None:
-    backbone = BACKBONES[name]
-
-    model = backbone.build(backbone.side)
     _, tail = in_two(model, backbone)
 
+    assert model.count_params() == parameters
+    assert tuple(model.input_shape) == (None, 224, 224, 3)
+    assert tuple(model.output_shape) == (None, 7, 7, backbone.features)
     assert (backbone.multiply_adds, backbone.block_multiply_adds) == (multiply_adds(model), multiply_adds(tail))
     assert tail.input_shape[1:] == (7, 7, backbone.block_features)
     assert tail.output_shape[1:] == (7, 7, backbone.features)
 
 
+def test_every_backbone_has_its_published_size_in_the_test_above() -> None:
+    (marks,) = test_a_backbone_has_its_published_size_and_computes_what_it_is_said_to.pytestmark  # type: ignore[attr-defined]
+    assert [name for name, _ in marks.args[1]] == list(BACKBONES)
+
+
 def test_efficientnet_lite0_halves_the_image_where_the_original_does(keras: Any) -> None:
-    network = pretrained_part(BACKBONES["efficientnet-lite0"].build(224))
+    network = pretrained_part(built("efficientnet-lite0"))
     sides = {layer.name: layer.output.shape[1] for layer in network.layers if layer.name.endswith("_project_conv")}
 
     assert list(sides.values()) == [112, 56, 56, 28, 28, 14, 14, 14, 14, 14, 14, 7, 7, 7, 7, 7]
@@ -74,7 +79,7 @@ def test_efficientnet_lite0_halves_the_image_where_the_original_does(keras: Any)
 
 def test_images_from_0_to_1_come_in_the_range_of_training(keras: Any) -> None:
     for name, lowest, highest in (("efficientnet-lite0", -127 / 128, 1.0), ("mobilenetv2-0.35", -1.0, 1.0)):
-        model = BACKBONES[name].build(32)
+        model = built(name)
         seen = model.layers[1](np.array([0.0, 1.0], np.float32))
         assert np.asarray(seen).tolist() == pytest.approx([lowest, highest], abs=1e-6)
 

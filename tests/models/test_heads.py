@@ -1,5 +1,6 @@
 """Heads on features, and a backbone cut before its last block, which is filled again with its weights."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,11 @@ SIDE = 32
 IMAGES = np.random.default_rng(0).uniform(0, 1, (2, SIDE, SIDE, 3)).astype(np.float32)
 
 
-def lively(keras: Any, name: str) -> Any:
-    """A backbone with random weights, through which an image is still seen after so many layers."""
+@functools.cache
+def lively(name: str) -> Any:
+    """A backbone with random weights, through which an image is still seen after so many layers; not to be changed."""
+    import keras
+
     keras.utils.set_random_seed(3)
     model = find_backbone(name).build(SIDE)
     for layer in pretrained_part(model).layers:
@@ -49,20 +53,16 @@ def test_a_linear_head_standardizes_the_features(keras: Any) -> None:
     assert answer[0] == pytest.approx(1 / (1 + np.exp(-3)), abs=1e-5)
 
 
-def test_dropout_and_a_penalty_are_part_of_a_head_that_asks_for_them(keras: Any) -> None:
-    plain, other = linear_head((1, 1, 4), 2)(), linear_head((1, 1, 4), 2, dropout=0.5, penalty=0.1)()
+def test_dropout_is_part_of_a_head_that_asks_for_it(keras: Any) -> None:
+    plain, other = linear_head((1, 1, 4), 2)(), linear_head((1, 1, 4), 2, dropout=0.5)()
 
     assert [type(layer).__name__ for layer in plain.layers] == ["Normalization", "Flatten", "Dense"]
     assert [type(layer).__name__ for layer in other.layers] == ["Normalization", "Flatten", "Dropout", "Dense"]
-    assert plain.losses == []
-    other.layers[-1].set_weights([np.full((4, 2), 0.5, np.float32), np.zeros(2, np.float32)])
-    (loss,) = other.losses
-    assert float(loss) == pytest.approx(0.1 * 8 * 0.25)
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "mobilenetv2-0.35"])
 def test_a_backbone_in_two_answers_as_in_one_piece(name: str, keras: Any) -> None:
-    backbone, model = find_backbone(name), lively(keras, name)
+    backbone, model = find_backbone(name), lively(name)
 
     first, last = in_two(model, backbone)
 
@@ -74,7 +74,7 @@ def test_a_backbone_in_two_answers_as_in_one_piece(name: str, keras: Any) -> Non
 
 
 def test_the_last_block_begins_as_it_was_pretrained_and_its_normalizations_stay_so(keras: Any) -> None:
-    backbone, pretrained = BACKBONES["mobilenetv2-0.35"], lively(keras, "mobilenetv2-0.35")
+    backbone, pretrained = BACKBONES["mobilenetv2-0.35"], lively("mobilenetv2-0.35")
     first, _ = in_two(pretrained, backbone)
     head = fine_tuned_head(backbone.name, SIDE, (1, 1, backbone.block_features), 3)()
     block = head.layers[0]
@@ -94,7 +94,7 @@ def test_a_model_without_a_last_block_is_left_as_it_is(keras: Any) -> None:
     model = linear_head((1, 1, 4), 2)()
     before = [weights.tolist() for weights in model.get_weights()]
 
-    fill_last_blocks(model, BACKBONES["mobilenetv2-0.35"].build(SIDE))
+    fill_last_blocks(model, lively("mobilenetv2-0.35"))
 
     assert [weights.tolist() for weights in model.get_weights()] == before
 

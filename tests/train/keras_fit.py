@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from fortydays.base import clock
 from fortydays.base.errors import TrainingFailedError
 from fortydays.data.arrays import Split, TrainingData
-from fortydays.train.augmentation import Presentation, draws_of_epoch, in_numpy, some_of
+from fortydays.inputs.input import some_of
+from fortydays.train.augmentation import Augmentation, draws_of_epoch
+from fortydays.train.checks import check_model_fits, check_recipe_fits
 from fortydays.train.evaluation import Evaluation, Evaluator
 from fortydays.train.framework import (
     ModelBuilder,
@@ -25,16 +27,13 @@ from fortydays.train.framework import (
     set_variables,
 )
 from fortydays.train.history import History, Point
-from fortydays.train.order import batches_of_epoch
+from fortydays.train.order import batches_of_epoch, evaluation_steps
 from fortydays.train.recipe import Recipe
+from fortydays.train.schedule import rates_of
 from fortydays.train.trainer import (
     Trained,
     check_finite,
-    check_model_fits,
-    check_recipe_fits,
-    evaluation_steps,
     monitored,
-    rates_of,
     stopping_of,
     values_of,
 )
@@ -88,10 +87,10 @@ class FitTrainer:
             self._builder,
             seed=seed,
             precision=self.precision,
-            seen=lambda: in_numpy(data.input, some_of(train.inputs)),
+            seen=lambda: data.input.in_numpy(some_of(train.inputs)),
         )
         evaluator = self._evaluator("none")
-        shows = Presentation.of(data.input, used, train.inputs)
+        augmentation = Augmentation.of(data.input, used, train.inputs)
         shape = data.input.arrays[0].shape
         rates = rates_of(used, steps)
 
@@ -100,7 +99,7 @@ class FitTrainer:
                 order = batches_of_epoch(seed=seed, epoch=epoch, examples=len(train), batch_size=used.batch_size)
                 drawn = draws_of_epoch(used, seed=seed, epoch=epoch, order=order, examples=len(train), shape=shape)
                 for batch, of_batch in zip(order, drawn, strict=True):
-                    seen = keras.ops.convert_to_numpy(shows.shown(train.rows(batch).inputs, of_batch))
+                    seen = keras.ops.convert_to_numpy(augmentation.augmented(train.rows(batch).inputs, of_batch))
                     yield seen, np.column_stack([train.labels[batch].astype(np.int32), of_batch])
 
         points: list[Point] = []
@@ -168,11 +167,11 @@ class FitTrainer:
         # them, holds exactly.
         def losses(labels: Any, probabilities: Any) -> Any:
             labels = keras.ops.cast(labels, "int32")
-            return shows.losses(loss, labels[:, 0], probabilities, labels[:, 1:])
+            return augmentation.losses(loss, labels[:, 0], probabilities, labels[:, 1:])
 
         def accuracy(labels: Any, probabilities: Any) -> Any:
             labels = keras.ops.cast(labels, "int32")
-            right = shows.heavier_labels(labels[:, 0], labels[:, 1:])
+            right = augmentation.heavier_labels(labels[:, 0], labels[:, 1:])
             return keras.ops.equal(keras.ops.cast(keras.ops.argmax(probabilities, axis=-1), "int32"), right)
 
         optimizer = build_optimizer(used)
@@ -187,7 +186,7 @@ class FitTrainer:
         if best:
             set_variables(model, best)
         return Trained(
-            history=History(points=tuple(points), steps_per_epoch=steps),
+            history=History(points=tuple(points)),
             variables=values_of(model.variables),
             epochs=points[-1].epoch,
             best_epoch=stopping.best_epoch if best else points[-1].epoch,

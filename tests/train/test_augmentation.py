@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fortydays.inputs.images import IMAGE, Images
-from fortydays.train.augmentation import Presentation, augments, covered, draws_of_epoch, moved, views
+from fortydays.train.augmentation import Augmentation, augments, covered, draws_of_epoch, moved, views
 from fortydays.train.order import batches_of_epoch
 from fortydays.train.recipe import Recipe
 
@@ -92,10 +92,10 @@ def test_a_covered_square_may_stick_out(keras: Any) -> None:
 def test_colours_are_covered_with_the_mean_colour(keras: Any) -> None:
     images = np.zeros((1, 2, 2, 3), np.uint8)
     images[..., 0] = 255
-    shows = Presentation.of(Images(shape=(2, 2, 3)), PLAIN.replace(cutout=1), {IMAGE: images})
-    assert shows.fill.tolist() == [1.0, 0.0, 0.0]
+    augmentation = Augmentation.of(Images(shape=(2, 2, 3)), PLAIN.replace(cutout=1), {IMAGE: images})
+    assert augmentation.fill.tolist() == [1.0, 0.0, 0.0]
     black, drawn = np.zeros((1, 2, 2, 3), np.uint8), np.array([[0, 0, 0, 0, 0]], np.int32)
-    found = np.array(shows.shown({IMAGE: black}, drawn))
+    found = np.array(augmentation.augmented({IMAGE: black}, drawn))
     assert found[0, 0, 0].tolist() == [1.0, 0.0, 0.0]
     assert found[0, 1].tolist() == [[0.0, 0.0, 0.0]] * 2
 

@@ -9,7 +9,6 @@ from tiny_training import CLASSES, SIZE, linear, plain_convolutional
 
 from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.tasks.classification import Classification
-from fortydays.train.augmentation import in_numpy
 from fortydays.train.framework import (
     balanced_weights,
     build_loss,
@@ -43,7 +42,7 @@ OTHER_VALUES = {
 def as_shown(array: Any) -> Callable[[], Any]:
     """Images or numbers as a network gets them."""
     examples = input_of(array)
-    return lambda: in_numpy(examples, examples.named(array))
+    return lambda: examples.in_numpy(examples.named(array))
 
 
 def test_another_number_of_threads_needs_another_process(keras: Any) -> None:

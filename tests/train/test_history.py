@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from fortydays.train.history import History, Point, points_from_columns
-from fortydays.train.trainer import evaluation_steps
+from fortydays.train.history import History, Point, first_reaching, points_from_columns
+from fortydays.train.order import evaluation_steps
 
 
 def point(step: int, epoch: int, accuracy: float = 0.5) -> Point:
@@ -22,7 +22,7 @@ def point(step: int, epoch: int, accuracy: float = 0.5) -> Point:
     )
 
 
-HISTORY = History(points=(point(5, 0, 0.4), point(8, 1, 0.6), point(10, 1, 0.7), point(16, 2, 0.5)), steps_per_epoch=8)
+HISTORY = History(points=(point(5, 0, 0.4), point(8, 1, 0.6), point(10, 1, 0.7), point(16, 2, 0.5)))
 
 
 def test_columns_survive_json() -> None:
@@ -39,14 +39,15 @@ def test_columns_of_unequal_length_are_no_history() -> None:
         points_from_columns(columns)
 
 
-def test_the_points_that_end_an_epoch() -> None:
-    assert [p.step for p in HISTORY.of_epochs()] == [8, 16]
+@pytest.mark.parametrize(
+    ("target", "step"), [(0.3, 5), (0.4, 5), (0.5, 6.5), (0.6, 8), (0.65, 9), (0.7, 10), (0.71, None)]
+)
+def test_where_an_accuracy_is_reached_lies_between_two_points(target: float, step: float | None) -> None:
+    assert first_reaching(target, HISTORY.as_columns(), against="step") == pytest.approx(step)
 
 
-@pytest.mark.parametrize(("target", "step"), [(0.3, 5), (0.6, 8), (0.61, 10), (0.7, 10), (0.71, None)])
-def test_the_first_point_that_reaches_an_accuracy(target: float, step: int | None) -> None:
-    reached = HISTORY.first_reaching(target)
-    assert (reached.step if reached else None) == step
+def test_without_a_history_nothing_is_reached() -> None:
+    assert first_reaching(0.1, {}, against="step") is None
 
 
 def test_numbers_are_kept_to_seven_digits() -> None:
@@ -56,7 +57,7 @@ def test_numbers_are_kept_to_seven_digits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "steps", "every", "looks"),
+    ("before", "steps", "every", "expected"),
     [
         (0, 4, None, [4]),  # once an epoch
         (0, 4, 2, [2, 4]),
@@ -68,7 +69,7 @@ def test_numbers_are_kept_to_seven_digits() -> None:
         (0, 1, 1, [1]),
     ],
 )
-def test_the_steps_after_which_the_validation_split_is_looked_at(
-    before: int, steps: int, every: int | None, looks: list[int]
+def test_the_steps_after_which_the_validation_split_is_evaluated(
+    before: int, steps: int, every: int | None, expected: list[int]
 ) -> None:
-    assert evaluation_steps(before, steps, every) == looks
+    assert evaluation_steps(before, steps, every) == expected

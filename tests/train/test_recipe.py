@@ -158,7 +158,7 @@ def test_an_optimizers_options_are_checked(optimizer: str, options: dict[str, An
 )
 def test_a_field_is_set_from_text(setting: str, field: str, value: Any) -> None:
     before = Recipe(epochs=5, patience=2, evaluate_every=50)
-    changed = before.with_setting(setting)
+    changed = before.with_settings([setting])
     assert changed.as_dict() == {**before.as_dict(), field: value}
     assert type(changed.as_dict()[field]) is type(value)
 
@@ -190,14 +190,14 @@ def test_a_field_is_set_from_text(setting: str, field: str, value: Any) -> None:
 )
 def test_a_setting_that_cannot_be_is_refused(setting: str, message: str) -> None:
     with pytest.raises(UsageError) as raised:
-        RECIPE.with_setting(setting)
+        RECIPE.with_settings([setting])
     assert raised.value.message == message
 
 
 def test_another_optimizer_leaves_the_options_of_the_old_one_behind() -> None:
     momentum = Recipe(epochs=1, optimizer="sgd", optimizer_options={"momentum": 0.9})
-    assert momentum.with_setting("optimizer=adam").as_dict()["optimizer_options"] == {}
-    assert momentum.with_setting("optimizer=sgd") == momentum
+    assert momentum.with_settings(["optimizer=adam"]).as_dict()["optimizer_options"] == {}
+    assert momentum.with_settings(["optimizer=sgd"]) == momentum
 
 
 def test_the_order_of_settings_does_not_matter() -> None:
@@ -211,7 +211,7 @@ def test_the_order_of_settings_does_not_matter() -> None:
 
 def test_a_setting_adds_to_the_options_there_are() -> None:
     momentum = Recipe(epochs=1, optimizer="sgd", optimizer_options={"momentum": 0.9})
-    both = momentum.with_setting("optimizer_options.nesterov=true")
+    both = momentum.with_settings(["optimizer_options.nesterov=true"])
     assert dict(both.optimizer_options) == {"momentum": 0.9, "nesterov": True}
     assert dict(momentum.optimizer_options) == {"momentum": 0.9}
 

@@ -11,12 +11,11 @@ from fortydays.inputs.numbers import NUMBERS, Numbers
 from fortydays.train.augmentation import (
     DRAWN_IN_ALL,
     ONE,
-    Presentation,
+    Augmentation,
     augments,
     changes_of_examples,
     contrasted,
     draws_of_epoch,
-    in_numpy,
     interpolated,
     mixed,
     moved,
@@ -215,7 +214,7 @@ def test_losses_are_mixed_as_the_images_are_and_the_heavier_label_is_the_right_o
     # Of labels 0 and 1 by a quarter, 1 and 2 by halves, 2 and 0 by three quarters.
     pictures = Images(shape=(4, 4))
     mixing, plain = (
-        Presentation.of(pictures, recipe, pictures.named(np.zeros((3, 4, 4), np.uint8))) for recipe in (MIXED, PLAIN)
+        Augmentation.of(pictures, recipe, pictures.named(np.zeros((3, 4, 4), np.uint8))) for recipe in (MIXED, PLAIN)
     )
     assert np.array(mixing.losses(loss, labels, probabilities, how)).tolist() == [8.5, 16.0, 16.0]
     assert np.array(mixing.heavier_labels(labels, how)).tolist() == [1, 1, 2]
@@ -227,8 +226,8 @@ def test_contrast_comes_before_the_square_and_mixing_last(keras: Any) -> None:
     recipe = PLAIN.replace(contrast=0.5, cutout=1, mixup=1.0)
     images = np.array([[[0, 100, 200]], [[50, 50, 50]]], np.uint8)
     how = rows(drawn(contrast=0.5, partner=1, share=0.5), drawn(partner=0, share=1.0))  # the first pixel is covered
-    shows = Presentation(input=Images(shape=(1, 3)), recipe=recipe, fill=np.float32(1))
-    found = 255 * np.array(shows.shown({IMAGE: images}, how))
+    augmentation = Augmentation(input=Images(shape=(1, 3)), recipe=recipe, fill=np.float32(1))
+    found = 255 * np.array(augmentation.augmented({IMAGE: images}, how))
     assert found.tolist() == [
         [pytest.approx([255, 75, 100], abs=1e-3)],
         [pytest.approx([255, 50, 50], abs=1e-3)],
@@ -238,16 +237,16 @@ def test_contrast_comes_before_the_square_and_mixing_last(keras: Any) -> None:
 def test_numbers_are_shown_as_they_are_and_pixels_from_0_to_1(keras: Any) -> None:
     features = np.array([[[[300.0, -2.5]]], [[[1.0, 0.5]]]], np.float32)
     numbers, arrays = Numbers(shape=(1, 1, 2)), {NUMBERS: features}
-    plain = Presentation.of(numbers, PLAIN, arrays)
-    assert in_numpy(numbers, arrays) is features
+    plain = Augmentation.of(numbers, PLAIN, arrays)
+    assert numbers.in_numpy(arrays) is features
     assert np.array(plain.plain(arrays)).tolist() == features.tolist()
-    assert np.array(plain.shown(arrays, np.zeros((2, 0), np.int32))).tolist() == features.tolist()
+    assert np.array(plain.augmented(arrays, np.zeros((2, 0), np.int32))).tolist() == features.tolist()
     halves = rows(drawn(partner=1, share=0.5), drawn(partner=0, share=1.0))
-    found = np.array(Presentation.of(numbers, MIXED, arrays).shown(arrays, halves))
+    found = np.array(Augmentation.of(numbers, MIXED, arrays).augmented(arrays, halves))
     assert found[:, 0, 0].tolist() == [[150.5, -1.0], [1.0, 0.5]]
     picture, pixels = Images(shape=(1, 1)), {IMAGE: np.array([[[51]]], np.uint8)}
-    assert in_numpy(picture, pixels).tolist() == [[[np.float32(0.2)]]]
-    assert np.array(Presentation.of(picture, PLAIN, pixels).plain(pixels)) == pytest.approx(0.2)
+    assert picture.in_numpy(pixels).tolist() == [[[np.float32(0.2)]]]
+    assert np.array(Augmentation.of(picture, PLAIN, pixels).plain(pixels)) == pytest.approx(0.2)
 
 
 def test_the_changes_of_examples_are_told_by_field() -> None:

@@ -13,6 +13,7 @@ from tiny_training import CLASSES, RECIPE, SIZE, bits, convolutional, made_up_da
 
 from fortydays.data.arrays import TrainingData
 from fortydays.train import checkpoint as checkpoints
+from fortydays.train import trainer as trainers
 from fortydays.train.checkpoint import Checkpoint
 from fortydays.train.recipe import Recipe
 from fortydays.train.trainer import Trained, Trainer
@@ -23,14 +24,29 @@ LONG = RECIPE.replace(
 )
 
 
+@pytest.fixture(autouse=True)
+def every_epoch_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainers, "KEEP_AFTER", 0.0)
+
+
 def kept_on_disk(folder: Path) -> Callable[[Checkpoint], None]:
     return lambda state: checkpoints.save(folder / f"{state.state['epoch']}.npz", state, identity="trial")
 
 
-AUGMENTED = LONG.replace(
-    optimizer="muon", learning_rate=0.02, flip="alternating", shift=1, cutout=2, patience=None, epochs=3
+ALL_OF_IT = LONG.replace(
+    optimizer="muon",
+    learning_rate=0.02,
+    flip="alternating",
+    shift=1,
+    cutout=2,
+    rotation=15.0,
+    zoom=0.2,
+    contrast=0.3,
+    mixup=0.2,
+    class_weights="balanced",
+    patience=None,
+    epochs=3,
 )
-ALL_OF_IT = AUGMENTED.replace(rotation=15.0, zoom=0.2, contrast=0.3, mixup=0.2, class_weights="balanced")
 
 
 def everything() -> Any:
@@ -53,16 +69,6 @@ def everything() -> Any:
     )
 
 
-@pytest.mark.parametrize("recipe", [AUGMENTED, ALL_OF_IT], ids=["mirrored, shifted, covered", "all of it"])
-def test_with_augmentation_muon_and_adapted_layers(recipe: Recipe, pictures: TrainingData, keras: Any) -> None:
-    trainer = Trainer(builder=everything, recipe=recipe, data=pictures)
-    states: list[Checkpoint] = []
-    whole = trainer.train(seed=7, keep=states.append)
-    another = Trainer(builder=everything, recipe=recipe, data=pictures)  # as in a new process
-    for state in states[:-1]:
-        assert shown(another.train(seed=7, resume=state)) == shown(whole)
-
-
 def shown(trained: Trained) -> dict[str, Any]:
     return {
         "weights": bits(trained.variables),
@@ -72,19 +78,24 @@ def shown(trained: Trained) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("builder", [with_dropout, convolutional])
+@pytest.mark.parametrize(
+    ("builder", "recipe"), [(with_dropout, LONG), (everything, ALL_OF_IT)], ids=["dense", "all of it"]
+)
 def test_from_every_epoch_on(
-    builder: Any, trainer_of: TrainerOf, data: TrainingData, pictures: TrainingData, tmp_path: Path
+    builder: Any, recipe: Recipe, trainer_of: TrainerOf, data: TrainingData, pictures: TrainingData, tmp_path: Path
 ) -> None:
-    trainer = trainer_of(builder, LONG, pictures if builder is convolutional else data)
-    whole = trainer.train(seed=7, recipe=LONG, keep=kept_on_disk(tmp_path))
+    trainer = trainer_of(builder, recipe, pictures if builder is everything else data)
+    whole = trainer.train(seed=7, recipe=recipe, keep=kept_on_disk(tmp_path))
     assert whole.resumed_from_epoch == 0
     found = sorted(tmp_path.iterdir())
     assert len(found) == whole.epochs > 2
     for epoch, path in enumerate(found, start=1):
-        trainer.train(seed=8, recipe=LONG)  # another trial in between
+        trainer.train(seed=8, recipe=recipe)  # another trial in between
         continued = trainer.train(
-            seed=7, recipe=LONG, resume=checkpoints.load(path, identity="trial"), keep=kept_on_disk(tmp_path / "again")
+            seed=7,
+            recipe=recipe,
+            resume=checkpoints.load(path, identity="trial"),
+            keep=kept_on_disk(tmp_path / "again"),
         )
         assert continued.resumed_from_epoch == epoch
         assert shown(continued) == shown(whole)
@@ -97,6 +108,18 @@ def test_from_every_epoch_on(
             assert bits(one.variables) == bits(other.variables)
             assert bits(one.optimizer) == bits(other.optimizer)
             assert bits(one.best) == bits(other.best)
+
+
+def test_of_short_epochs_the_first_state_and_the_last_are_kept(
+    trainer_of: TrainerOf, data: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainers, "KEEP_AFTER", 3600.0)
+    epochs: list[int] = []
+    recipe = LONG.replace(patience=None)
+    trainer_of(with_dropout, recipe, data).train(
+        seed=7, recipe=recipe, keep=lambda state: epochs.append(state.state["epoch"])
+    )
+    assert epochs == [1, 5]
 
 
 def test_a_finished_trial_is_not_trained_any_further(trainer_of: TrainerOf, data: TrainingData) -> None:
@@ -113,13 +136,12 @@ def test_a_finished_trial_is_not_trained_any_further(trainer_of: TrainerOf, data
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("builder", [with_dropout, convolutional])
-def test_in_a_new_process(builder: Any, tmp_path: Path) -> None:
+def test_in_a_new_process(tmp_path: Path) -> None:
     """The first process is killed after two epochs, the second goes on, a third was never stopped."""
 
     def process(*, stop_after: int) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, __file__, builder.__name__, str(tmp_path), str(stop_after)],
+            [sys.executable, __file__, str(tmp_path), str(stop_after)],
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
@@ -141,15 +163,14 @@ def test_in_a_new_process(builder: Any, tmp_path: Path) -> None:
     assert first == second
 
 
-def main(builder: str, folder: Path, stop_after: int) -> None:
+def main(folder: Path, stop_after: int) -> None:
     import signal
 
     from fortydays.train.framework import load_keras
 
+    trainers.KEEP_AFTER = 0.0
     load_keras(threads=1)
-    builders = {"with_dropout": with_dropout, "convolutional": convolutional}
-    data = made_up_data(channels=(1,) if builder == "convolutional" else ())
-    trainer = Trainer(builder=builders[builder], recipe=LONG, data=data)
+    trainer = Trainer(builder=convolutional, recipe=LONG, data=made_up_data(channels=(1,)))
     found = checkpoints.load(folder / "2.npz", identity="trial")
 
     def keep(state: Checkpoint) -> None:
@@ -162,4 +183,4 @@ def main(builder: str, folder: Path, stop_after: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

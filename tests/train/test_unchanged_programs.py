@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from tiny_training import RECIPE, convolutional, linear, made_up_data, penalized, with_dropout
 
-from fortydays.train.augmentation import Presentation, draws_of_epoch
+from fortydays.train.augmentation import Augmentation, draws_of_epoch
 from fortydays.train.backends import tensorflow_layers
 from fortydays.train.order import batches_of_epoch
 from fortydays.train.recipe import Recipe
@@ -71,13 +71,13 @@ def data_for(builder: Callable[[], Any]) -> Any:
 def pixels(case: str) -> str:
     builder, recipe = CASES[case]
     data = data_for(builder)
-    train, shows = data.train, Presentation.of(data.input, recipe, data.train.inputs)
+    train, augmentation = data.train, Augmentation.of(data.input, recipe, data.train.inputs)
     digest = hashlib.sha256()
     for epoch in (0, 3):
         order = batches_of_epoch(seed=5, epoch=epoch, examples=len(train), batch_size=recipe.batch_size)
         shape = train.array.shape[1:]
         drawn = draws_of_epoch(recipe, seed=5, epoch=epoch, order=order, examples=len(train), shape=shape)
-        seen = shows.shown(train.rows(order[0]).inputs, drawn[0])
+        seen = augmentation.augmented(train.rows(order[0]).inputs, drawn[0])
         digest.update(str((drawn.dtype, drawn.shape)).encode() + drawn.tobytes())
         # Dividing by 255, the backends differ in the last bit.
         digest.update(np.rint(255_000 * np.array(seen, np.float64)).astype(np.int32).tobytes())

@@ -7,16 +7,13 @@ if TYPE_CHECKING:
     import keras
 
 
-def linear_head(
-    shape: tuple[int, int, int], classes: int, *, dropout: float = 0.0, penalty: float = 0.0
-) -> "Callable[[], keras.Model]":
+def linear_head(shape: tuple[int, int, int], classes: int, *, dropout: float = 0.0) -> "Callable[[], keras.Model]":
     """A builder of multinomial logistic regression on standardized features.
 
     Args:
         shape: of the features of one image: (1, 1, channels).
         classes: how many there are.
         dropout: share of the features that training hides at each step.
-        penalty: times the sum of the squared weights, added to the loss (L2).
     """
 
     def build() -> "keras.Model":
@@ -29,12 +26,7 @@ def linear_head(
                 layers.Normalization(),
                 layers.Flatten(),
                 *([layers.Dropout(dropout)] if dropout else []),
-                layers.Dense(
-                    classes,
-                    activation="softmax",
-                    kernel_initializer="zeros",
-                    kernel_regularizer=keras.regularizers.L2(penalty) if penalty else None,
-                ),
+                layers.Dense(classes, activation="softmax", kernel_initializer="zeros"),
             ]
         )
 

@@ -20,6 +20,8 @@ WHITENING_EPSILON = 5e-4
 """Added to the variances that whitening divides by, so that faint patterns, which are mostly noise, stay faint."""
 
 SHAPE = (32, 32, 3)
+_SIDE = 2
+"""Pixels of a whitened patch, each way."""
 
 
 def speed_network(
@@ -101,9 +103,7 @@ def channel_statistics(images: NDArray[np.float32]) -> tuple[NDArray[np.float32]
     return mean.astype(np.float32), deviation.astype(np.float32)
 
 
-def whitening_filters(
-    images: NDArray[np.float32], *, size: int = 2, epsilon: float = WHITENING_EPSILON
-) -> NDArray[np.float32]:
+def whitening_filters(images: NDArray[np.float32], *, epsilon: float = WHITENING_EPSILON) -> NDArray[np.float32]:
     """Filters whose answers to the patches of some images are uncorrelated and of equal variance (PCA whitening).
 
     For the eigenvectors v and eigenvalues λ of the covariance of all patches, a filter is ``v / sqrt(λ + epsilon)``.
@@ -111,28 +111,32 @@ def whitening_filters(
 
     Args:
         images: float32, shape (n, height, width, channels), each channel with mean 0.
-        size: of a patch, in pixels, each way.
         epsilon: added to the eigenvalues.
 
     Returns:
-        float32, shape (size, size, channels, 2 * size * size * channels), the strongest pattern first: a filter,
+        float32, shape (2, 2, channels, 8 * channels), the strongest pattern first: a filter,
         then, in the second half, the opposite of each.
     """
     height, width, channels = images.shape[1:]
-    rows, columns = height - size + 1, width - size + 1
-    numbers = size * size * channels
+    rows, columns = height - _SIDE + 1, width - _SIDE + 1
+    numbers = _SIDE**2 * channels
     total = np.zeros((numbers, numbers), np.float64)
     for start in range(0, len(images), _AT_ONCE):
         some = images[start : start + _AT_ONCE]
-        shifted = [some[:, i : i + rows, j : j + columns] for i in range(size) for j in range(size)]
+        shifted = [some[:, i : i + rows, j : j + columns] for i in range(_SIDE) for j in range(_SIDE)]
         patches = np.concatenate(shifted, axis=-1).reshape(-1, numbers)
         total += patches.T @ patches
     variances, patterns = np.linalg.eigh(total / (len(images) * rows * columns))
     filters = (patterns / np.sqrt(np.maximum(variances, 0.0) + epsilon))[:, ::-1]
     # The sign of an eigenvector is the library's choice; with both signs there, only the order depends on it.
     filters = filters * np.where(filters[np.abs(filters).argmax(axis=0), np.arange(numbers)] < 0, -1.0, 1.0)
+    return _with_opposites(filters)
+
+
+def _with_opposites(filters: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Filters, one a column, and behind them the opposite of each; shape (2, 2, channels, filters)."""
     both = np.concatenate([filters, -filters], axis=1)
-    return both.reshape(size, size, channels, 2 * numbers).astype(np.float32)
+    return both.reshape(_SIDE, _SIDE, -1, both.shape[1]).astype(np.float32)
 
 
 @functools.cache
@@ -141,6 +145,10 @@ def objects() -> dict[str, Any]:
 
     A saved model is loaded after a call of this function, or with its result as ``custom_objects``.
     """
+    return {made.__name__: made for made in (_whitening(), _identity_first())}
+
+
+def _whitening() -> Any:
     import keras
     from keras import ops
 
@@ -155,28 +163,22 @@ def objects() -> dict[str, Any]:
             use_bias: whether a trained bias follows.
             epsilon: of :func:`whitening_filters`.
             strides: pixels from one patch to the next, each way.
-            **options: of every Keras layer.
         """
-
-        size = 2
 
         def __init__(
             self, *, use_bias: bool = True, epsilon: float = WHITENING_EPSILON, strides: int = 1, **options: Any
         ) -> None:
             super().__init__(**options)
-            self.strides = strides
-            self.use_bias = use_bias
-            self.epsilon = epsilon
+            self.use_bias, self.epsilon, self.strides = use_bias, epsilon, strides
 
         def build(self, input_shape: tuple[int | None, ...]) -> None:
             """Make the variables for images of shape (batch, height, width, channels)."""
             channels = input_shape[-1]
             assert channels is not None
-            numbers = self.size * self.size * channels
-            eye = np.eye(numbers, dtype=np.float32)
-            unadapted = np.concatenate([eye, -eye], axis=1).reshape(self.size, self.size, channels, 2 * numbers)
+            numbers = _SIDE**2 * channels
+            unadapted = _with_opposites(np.eye(numbers))
 
-            def start(shape: tuple[int, ...], dtype: Any = None) -> Any:  # noqa: ARG001 - Keras asks for the shape
+            def start(_shape: tuple[int, ...], dtype: Any = None) -> Any:
                 return ops.convert_to_tensor(unadapted, dtype=dtype)
 
             self.mean = self.add_weight(shape=(channels,), initializer="zeros", trainable=False, name="mean")
@@ -188,40 +190,29 @@ def objects() -> dict[str, Any]:
                 self.bias = self.add_weight(shape=(2 * numbers,), initializer=spread, name="bias")
 
         def adapt(self, images: NDArray[np.float32]) -> None:
-            """Take means and filters from images.
-
-            Args:
-                images: float32, shape (n, height, width, channels), as the layer gets them.
-            """
+            """Take means and filters from float32 images of shape (n, height, width, channels)."""
             mean, deviation = channel_statistics(images)
-            normalized = (images - mean) / deviation
-            filters = whitening_filters(normalized, size=self.size, epsilon=self.epsilon)
+            filters = whitening_filters((images - mean) / deviation, epsilon=self.epsilon)
             self.mean.assign(mean)
             self.kernel.assign(filters / deviation[:, None])
 
         def call(self, inputs: Any) -> Any:
             """Whitened patches, shape (batch, height - 1, width - 1, filters) with strides of 1."""
-            centred = inputs - self.mean
-            outputs = ops.conv(
-                centred, self.kernel, strides=self.strides, padding="valid", data_format="channels_last"
-            )
+            options = {"strides": self.strides, "padding": "valid", "data_format": "channels_last"}
+            outputs = ops.conv(inputs - self.mean, self.kernel, **options)
             return outputs + self.bias if self.use_bias else outputs
-
-        def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-            """The shape of what ``call`` gives."""
-            batch, *sides, channels = input_shape
-            assert channels is not None
-            left = (side if side is None else (side - self.size) // self.strides + 1 for side in sides)
-            return (batch, *left, 2 * self.size * self.size * channels)
 
         def get_config(self) -> dict[str, Any]:
             """The arguments."""
-            return {
-                **super().get_config(),
-                "use_bias": self.use_bias,
-                "epsilon": self.epsilon,
-                "strides": self.strides,
-            }
+            own = {"use_bias": self.use_bias, "epsilon": self.epsilon, "strides": self.strides}
+            return {**super().get_config(), **own}
+
+    return Whitening
+
+
+def _identity_first() -> Any:
+    import keras
+    from keras import ops
 
     @keras.saving.register_keras_serializable(package="fortydays")
     class IdentityFirst(keras.initializers.Initializer):  # type: ignore[misc]
@@ -253,4 +244,4 @@ def objects() -> dict[str, Any]:
             """The arguments."""
             return {"seed": self._random.get_config()["seed"]}
 
-    return {"Whitening": Whitening, "IdentityFirst": IdentityFirst}
+    return IdentityFirst

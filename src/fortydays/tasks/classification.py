@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base.errors import UsageError
-from fortydays.tasks.metric import ACCURACY, Metric
+from fortydays.tasks.metric import ACCURACY
 from fortydays.tasks.task import Task
 
 
@@ -21,9 +21,7 @@ class Classification(Task):
     """
 
     KIND: ClassVar[str] = "classification"
-    OUTPUT: ClassVar[str] = "probabilities"
     LOSSES: ClassVar[tuple[str, ...]] = ("crossentropy", "mean_squared_error")
-    METRICS: ClassVar[tuple[Metric, ...]] = (ACCURACY,)
 
     classes: int
 
@@ -45,6 +43,10 @@ class Classification(Task):
                 hint='End the model with layers.Dense(classes, activation="softmax").',
             )
 
+    def right(self, outputs: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.bool_]:
+        """Of which examples the most probable class is theirs."""
+        return np.asarray(outputs.argmax(axis=1) == labels)
+
     def measure(self, outputs: NDArray[Any], labels: NDArray[Any]) -> Mapping[str, float]:
-        """The share of examples whose most probable class is theirs."""
-        return {ACCURACY.name: float(np.mean(outputs.argmax(axis=1) == labels))}
+        """The share of examples that are answered rightly."""
+        return {ACCURACY.name: float(np.mean(self.right(outputs, labels)))}

@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 SPLITS = ("test", "train", "validation")
 
@@ -33,10 +32,6 @@ class Metric:
     def of(self, split: str) -> "Metric":
         """The same on one of :data:`SPLITS`."""
         return dataclasses.replace(self, name=f"{split}_{self.name}", title=f"{split} {self.title}")
-
-    def as_dict(self) -> dict[str, Any]:
-        """The metric as JSON values."""
-        return dataclasses.asdict(self)
 
 
 ACCURACY = Metric(name="accuracy", title="accuracy", unit="share", better="higher")

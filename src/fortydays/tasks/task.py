@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
-
-from fortydays.tasks.metric import Metric
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,15 +15,11 @@ class Task(ABC):
 
     Attributes:
         KIND: its name in documents.
-        OUTPUT: what the network gives, as the ONNX file and the inference protocol name it.
         LOSSES: the losses that a recipe can name for it.
-        METRICS: besides the loss; the first one decides which trial is best.
     """
 
     KIND: ClassVar[str]
-    OUTPUT: ClassVar[str]
     LOSSES: ClassVar[tuple[str, ...]]
-    METRICS: ClassVar[tuple[Metric, ...]]
 
     @abstractmethod
     def check_model(self, output_shape: tuple[int | None, ...]) -> None:
@@ -38,9 +33,13 @@ class Task(ABC):
             outputs: of a model that is not trained yet, shape (n, ...).
         """
 
+    def right(self, outputs: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.bool_] | None:  # noqa: ARG002
+        """Which examples are answered rightly, shape (n,), or None where an answer is not right or wrong."""
+        return None
+
     @abstractmethod
     def measure(self, outputs: NDArray[Any], labels: NDArray[Any]) -> Mapping[str, float]:
-        """By the names of :attr:`METRICS`, how good outputs are.
+        """How good outputs are, by the names of the metrics that the task has besides the loss.
 
         Args:
             outputs: shape (n, ...).

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.inputs.input import Arrays, Input, count_of
+from fortydays.inputs.input import Arrays, Input, some_of
 from fortydays.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ def _of_partners(values: Any, drawn: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Presentation:
+class Augmentation:
     """How examples are shown to a network, inside a compiled program.
 
     Attributes:
@@ -300,14 +300,8 @@ class Presentation:
     fill: NDArray[np.float32]
 
     @classmethod
-    def of(cls, input: Input, recipe: Recipe, train: Arrays) -> "Presentation":
-        """The presentation of a training split.
-
-        Args:
-            input: what the examples are.
-            recipe: how they are changed.
-            train: arrays of the training split.
-        """
+    def of(cls, input: Input, recipe: Recipe, train: Arrays) -> "Augmentation":
+        """The augmentation that a recipe asks for, of a training split with these arrays."""
         fill = mean_colour(train) if recipe.cutout else np.zeros((), np.float32)
         return cls(input=input, recipe=recipe, fill=fill)
 
@@ -317,7 +311,7 @@ class Presentation:
 
         return self.input.in_network(inputs, ops.cast)
 
-    def shown(self, inputs: Mapping[str, Any], drawn: Any) -> Any:
+    def augmented(self, inputs: Mapping[str, Any], drawn: Any) -> Any:
         """What the network gets of a batch in training, changed as drawn.
 
         Args:
@@ -347,7 +341,7 @@ class Presentation:
             loss: one value for each example.
             labels: int32 tensor, shape (n,).
             outputs: of the network, shape (n, ...).
-            drawn: as for :meth:`shown`.
+            drawn: as for :meth:`augmented`.
 
         Returns:
             float32, shape (n,).
@@ -363,7 +357,7 @@ class Presentation:
 
         Args:
             labels: int32 tensor, shape (n,).
-            drawn: as for :meth:`shown`.
+            drawn: as for :meth:`augmented`.
         """
         from keras import ops
 
@@ -391,24 +385,6 @@ def views(input: Input, inputs: Mapping[str, Any], test_views: str) -> list[tupl
             shown = {name: moved(images, drawn)}
         found.append((input.in_network(shown, ops.cast), weight))
     return found
-
-
-ENOUGH = 5000
-"""How many training examples statistics are taken from."""
-
-
-def some_of(arrays: Arrays) -> Arrays:
-    """At most :data:`ENOUGH` of the examples, evenly spaced."""
-    count = count_of(arrays)
-    if count <= ENOUGH:
-        return arrays
-    rows = np.linspace(0, count - 1, ENOUGH).astype(np.intp)
-    return {name: np.take(array, rows, axis=0) for name, array in arrays.items()}
-
-
-def in_numpy(input: Input, arrays: Arrays) -> Any:
-    """What a network gets of examples, as an array, or as arrays by name."""
-    return input.in_network(arrays, lambda array, dtype: array.astype(dtype))
 
 
 def mean_colour(arrays: Arrays) -> NDArray[np.float32]:

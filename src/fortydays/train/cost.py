@@ -23,8 +23,8 @@ def multiply_adds(model: "keras.Model") -> int | None:
     import keras
 
     def answer(*arrays: Any) -> Any:
-        given = arrays[0] if len(arrays) == 1 else keras.tree.pack_sequence_as(model.input, list(arrays))
-        return model(given, training=False)
+        inputs = arrays[0] if len(arrays) == 1 else keras.tree.pack_sequence_as(model.input, list(arrays))
+        return model(inputs, training=False)
 
     try:
         examples = [np.zeros((1, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs]

@@ -159,6 +159,12 @@ def has_convolutions(model: "keras.Model") -> bool:
     return any("convolutional" in type(layer).__module__.split(".") for layer in model._flatten_layers())
 
 
+def has_made_up_name(layer: Any) -> bool:
+    """Whether Keras made up the name of a layer. It counts through the process, so the name tells what ran before."""
+    made_up = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", type(layer).__name__).lower()
+    return re.fullmatch(rf"{made_up}(_\d+)?", layer.name) is not None
+
+
 def resolve_precision(recipe: Recipe, *, convolutions: bool, bfloat16_is_fast: bool) -> str:
     """The arithmetic a trial computes in: "float32" or "bfloat16".
 
@@ -179,9 +185,7 @@ def build_model(
         builder: builds it.
         seed: of the weights.
         precision: "float32" or "bfloat16".
-        seen: makes what the network gets of training examples, in NumPy. Layers with an ``adapt`` method (Keras's
-            ``Normalization``, or a whitening) take their statistics from it; without such layers it is not called.
-            None leaves them as they are, for weights that are given later.
+        seen: what :func:`adapt` is given; None leaves the layers as they are, for weights that are given later.
 
     Raises:
         UsageError: the layers do not fit together, as where pooling leaves nothing of an image.
@@ -207,21 +211,41 @@ def build_model(
             last = last.layers[-1]
         last.dtype_policy = "float32"
     if seen is not None:
-        _adapt(model, seen)
+        adapt(model, seen)
     return model
 
 
-def _adapt(model: "keras.Model", seen: Callable[[], Any]) -> None:
+def part_of(model: "keras.Model", outputs: Any) -> "keras.Model":
+    """The part of a model that leads to some tensors of it.
+
+    Raises:
+        ValueError: they are inside another model.
+    """
+    import keras
+
+    # A Sequential has no `input`, and Keras warns of a list of one.
+    return keras.Model(model.input if len(model.inputs) > 1 else model.inputs[0], outputs)
+
+
+def adapt(model: "keras.Model", seen: Callable[[], Any]) -> None:
+    """Let the layers with an ``adapt`` method (Keras's ``Normalization``, or a whitening) take their statistics.
+
+    Args:
+        model: is changed.
+        seen: makes what the network gets of training examples, in NumPy; not called without such layers.
+
+    Raises:
+        UsageError: such a layer is inside another model, or used more than once.
+    """
     import keras
 
     waiting = [layer for layer in model._flatten_layers() if _adapts(layer)]
     if not waiting:
         return
     examples = seen()
-    inputs = model.input if len(model.inputs) > 1 else model.inputs[0]  # a Sequential has no `input`
     for layer in waiting:
         try:
-            before = keras.Model(inputs, layer.input)
+            before = part_of(model, layer.input)
         except (AttributeError, ValueError) as error:
             raise UsageError(
                 f"The layer {layer.name!r} ({type(layer).__name__}) cannot be adapted to the training examples: "
@@ -346,7 +370,7 @@ def build_training_loss(recipe: Recipe, loss: Loss, *, labels: NDArray[Any], tas
 
     Args:
         recipe: its ``class_weights``.
-        loss: what :func:`build_loss` gave, which looks at the validation split use as it is.
+        loss: what :func:`build_loss` gave, which evaluations use as it is.
         labels: of the training split, shape (n,).
         task: with the number of classes.
     """

@@ -1,14 +1,14 @@
-"""What was seen during training: one point for each look at the validation split."""
+"""What was seen during training: one point for each evaluation on the validation split."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One look at a training run.
+    """One point of a training run.
 
     Attributes:
         step: steps done so far.
@@ -44,15 +44,6 @@ class History:
     """The points of a training run, in order."""
 
     points: tuple[Point, ...]
-    steps_per_epoch: int
-
-    def of_epochs(self) -> tuple[Point, ...]:
-        """The points that end an epoch."""
-        return tuple(p for p in self.points if p.step == p.epoch * self.steps_per_epoch)
-
-    def first_reaching(self, accuracy: float) -> Point | None:
-        """The first point whose validation accuracy is at least ``accuracy``, or None."""
-        return next((p for p in self.points if p.validation_accuracy >= accuracy), None)
 
     def as_columns(self) -> dict[str, list[float]]:
         """The points as one list for each field, which is the smaller JSON."""
@@ -65,3 +56,24 @@ def points_from_columns(columns: Mapping[str, Iterable[Any]]) -> tuple[Point, ..
     names = [f.name for f in dataclasses.fields(Point)]
     rows = zip(*(columns[name] for name in names), strict=True)
     return tuple(Point(**dict(zip(names, row, strict=True))) for row in rows)
+
+
+def first_reaching(accuracy: float, history: Mapping[str, Sequence[float]], *, against: str) -> float | None:
+    """Where a training run first reaches a validation accuracy, or None where it never does.
+
+    The accuracy is known at the points of the history alone. Between two of them it is taken to rise evenly, so that
+    the answer does not depend on how far apart the points are. Before the first one nothing is known.
+
+    Args:
+        accuracy: the one to reach.
+        history: as :meth:`History.as_columns` gives it.
+        against: the field to tell, "step" or "seconds".
+    """
+    places, accuracies = history.get(against, ()), history.get("validation_accuracy", ())
+    at = next((i for i, reached in enumerate(accuracies) if reached >= accuracy), None)
+    if at is None:
+        return None
+    if at == 0:
+        return float(places[0])
+    before, after = accuracies[at - 1], accuracies[at]
+    return places[at - 1] + (accuracy - before) / (after - before) * (places[at] - places[at - 1])

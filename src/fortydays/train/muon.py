@@ -22,8 +22,6 @@ def muon(
     near one, by a few Newton-Schulz iterations. The bank is first scaled to the Frobenius norm √filters, as it is
     followed by a normalization that does not see its size. All else takes steps of SGD with Nesterov momentum.
 
-    Kernels of four axes are taken for filters as Conv2D has them, filters last; it is not for Conv2DTranspose.
-
     Args:
         learning_rate: of filters, at its peak.
         weight_decay: decoupled, of all but filters; None or 0 for none.
@@ -32,9 +30,6 @@ def muon(
         rest_rate: learning rate of vectors (biases, normalization), as a multiple of ``learning_rate``.
         output_rate: learning rate of matrices (dense layers), likewise.
         rest_momentum: of vectors and matrices.
-
-    Returns:
-        A Keras optimizer.
     """
     import keras
     from keras import ops
@@ -59,11 +54,7 @@ def muon(
             self.assign(velocity, velocity * share + gradient)
             direction = gradient + velocity * share
             if bank:
-                *window, filters = variable.shape
-                size = ops.sqrt(ops.sum(ops.square(variable))) + 1e-7
-                rows = ops.transpose(ops.reshape(direction, (-1, filters)))
-                step = ops.reshape(ops.transpose(orthogonalized(rows, steps=steps)), (*window, filters))
-                self.assign(variable, variable * (filters**0.5 / size) - rate * step)
+                self.assign(variable, _moved(variable, direction, rate, steps=steps))
                 return
             rate = rate * (output_rate if len(variable.shape) == 2 else rest_rate)
             decay = ops.cast(learning_rate * (weight_decay or 0.0), variable.dtype)
@@ -75,6 +66,17 @@ def muon(
             return {**super().get_config(), **own, "rest_momentum": rest_momentum, "weight_decay": weight_decay}
 
     return Muon(learning_rate=learning_rate, name="muon")
+
+
+def _moved(bank: Any, direction: Any, rate: Any, *, steps: int) -> Any:
+    """A filter bank after a step. Its last axis has the filters, as in Conv2D and not as in Conv2DTranspose."""
+    from keras import ops
+
+    *window, filters = bank.shape
+    size = ops.sqrt(ops.sum(ops.square(bank))) + 1e-7
+    rows = ops.transpose(ops.reshape(direction, (-1, filters)))
+    step = ops.reshape(ops.transpose(orthogonalized(rows, steps=steps)), (*window, filters))
+    return bank * (filters**0.5 / size) - rate * step
 
 
 def orthogonalized(matrix: Any, *, steps: int) -> Any:

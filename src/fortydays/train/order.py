@@ -22,3 +22,15 @@ def batches_of_epoch(*, seed: int, epoch: int, examples: int, batch_size: int) -
     steps = examples // batch_size
     order = np.random.default_rng([seed, epoch]).permutation(examples)
     return order[: steps * batch_size].astype(np.int32).reshape(steps, batch_size)
+
+
+def evaluation_steps(before: int, steps: int, every: int | None) -> list[int]:
+    """The steps of an epoch after which the validation split is evaluated; the last step always is one of them.
+
+    Args:
+        before: steps done in earlier epochs; ``every`` counts from the trial's start.
+        steps: steps of the epoch.
+        every: steps between two evaluations, or None.
+    """
+    inside = [] if every is None else [s for s in range(1, steps) if (before + s) % every == 0]
+    return [*inside, steps]

@@ -58,8 +58,8 @@ class Recipe:
         patience: stop after so many epochs without a better ``monitor``, and keep the best epoch's weights; None
             trains all epochs and keeps the last weights.
         monitor: what ``patience`` watches, on the validation split.
-        evaluate_every: steps between looks at the validation split, besides the one that ends each epoch;
-            None looks once an epoch.
+        evaluate_every: steps between evaluations on the validation split, besides the one that ends each epoch;
+            None evaluates once an epoch.
         precision: "float32", "bfloat16" (mixed: bfloat16 arithmetic, float32 weights), or "auto": bfloat16 where
             the processor computes it fast and the model has convolutions.
         flip: whether training shows images mirrored: "none", "random" (each time drawn anew), or "alternating"
@@ -192,10 +192,6 @@ class Recipe:
         # Options belong to the optimizer they were written for; another one would refuse them.
         kept = self.optimizer_options if changes.get("optimizer", self.optimizer) == self.optimizer else {}
         return self.replace(**changes, optimizer_options={**kept, **options})
-
-    def with_setting(self, setting: str) -> "Recipe":
-        """A copy with one field set from text. Raises UsageError as :meth:`with_settings` does."""
-        return self.with_settings([setting])
 
 
 FIELDS: Mapping[str, str] = MappingProxyType({f.name: str(f.type) for f in dataclasses.fields(Recipe)})

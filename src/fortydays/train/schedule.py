@@ -7,6 +7,8 @@ trying another rate or schedule needs no new compilation.
 import numpy as np
 from numpy.typing import NDArray
 
+from fortydays.train.recipe import Recipe
+
 
 def learning_rates(*, peak: float, schedule: str, warmup: float, total_steps: int) -> NDArray[np.float32]:
     """The learning rate of every step.
@@ -38,3 +40,13 @@ def learning_rates(*, peak: float, schedule: str, warmup: float, total_steps: in
         raise ValueError(f"schedule is {schedule!r}; expected 'constant', 'linear' or 'cosine'")
     rising = (step + 1.0) / (warm + 1.0)
     return (peak * np.where(step < warm, rising, shape)).astype(np.float32)
+
+
+def rates_of(recipe: Recipe, steps_per_epoch: int) -> NDArray[np.float32]:
+    """The learning rate of every step of a trial, float32, shape (epochs * steps_per_epoch,)."""
+    return learning_rates(
+        peak=recipe.learning_rate,
+        schedule=recipe.schedule,
+        warmup=recipe.warmup,
+        total_steps=recipe.epochs * steps_per_epoch,
+    )

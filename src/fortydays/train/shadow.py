@@ -1,32 +1,28 @@
 """A trial's shadow: all that happens around the compiled programs, with scripted answers in the place of computing.
 
-A trial is driven from Python: it builds the model, draws orders and augmentation, makes rates, looks at splits, stops,
+A trial is driven from Python: it builds the model, draws orders and augmentation, makes rates, evaluates, stops,
 keeps weights and measures. What is computed is in the compiled programs. A trainer on the :class:`ShadowBackend` does
 all of the former. Each program is traced and not run; a script says what it gives. So the record of a shadow tells in
 seconds whether another version of this code would train the same trial, on any processor.
 """
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.train.backends import Backend, CompiledEpoch, CompiledEvaluation, DeviceSplit, Loss, Replacements, Views
+from fortydays.train.backends import Backend, CompiledEpoch, CompiledEvaluation
 from fortydays.train.program import Program
 
 if TYPE_CHECKING:
     import keras
 
-    from fortydays.data.arrays import Split
-    from fortydays.train.augmentation import Presentation
-
 _RIGHT = (3, 4, 4, 5, 4, 5, 6, 6, 5, 6, 6, 6, 5, 6, 6, 6)
-"""Eighths of a split that are answered right, look by look: rises, ties, falls, and an end without a rise."""
+"""Eighths of a split that are answered right, for each evaluation: rises, ties, falls, and an end without a rise."""
 _LOSS = (8, 7, 7, 6, 7, 6, 5, 5, 6, 5, 5, 5, 6, 5, 5, 5)
-"""Quarters that the loss of each example is, look by look."""
+"""Quarters that the loss of each example is, for each evaluation."""
 
 
 @dataclass(kw_only=True)
@@ -51,79 +47,27 @@ class Record:
 
 
 class ShadowBackend:
-    """A backend that traces programs and does not run them; see :class:`~fortydays.train.backends.Backend`.
-
-    Args:
-        real: what traces.
-    """
+    """A backend that traces programs and does not run them. All else it does as the ``real`` one, which traces."""
 
     def __init__(self, real: Backend) -> None:
         self._real = real
-        self.NAME, self.PACKAGES = real.NAME, real.PACKAGES
         self.record = Record()
 
-    def prepare(self, *, threads: int) -> None:
-        """As the real one."""
-        self._real.prepare(threads=threads)
-
-    def pin_threads(self, *, threads: int) -> None:
-        """As the real one."""
-        self._real.pin_threads(threads=threads)
-
-    def seed(self, seed: int) -> None:
-        """As the real one."""
-        self._real.seed(seed)
-
-    def on_device(self, split: "Split") -> DeviceSplit:
-        """As the real one."""
-        return self._real.on_device(split)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
 
     def batch_on_device(self, array: NDArray[Any]) -> Any:
         """The array itself."""
         return array
 
-    def compile_epoch(
-        self,
-        *,
-        model: "keras.Model",
-        optimizer: Any,
-        loss: Loss,
-        train: DeviceSplit,
-        shows: "Presentation",
-        convolutions: bool,
-    ) -> CompiledEpoch:
+    def compile_epoch(self, *, model: "keras.Model", **options: Any) -> CompiledEpoch:
         """Training steps that are traced."""
-        real = self._real.compile_epoch(
-            model=model, optimizer=optimizer, loss=loss, train=train, shows=shows, convolutions=convolutions
-        )
-        return _ShadowEpoch(real, model, self.record)
+        return _ShadowEpoch(self._real.compile_epoch(model=model, **options), model, self.record)
 
-    def compile_evaluation(
-        self, *, model: "keras.Model", loss: Loss, views: Views, convolutions: bool
-    ) -> CompiledEvaluation:
+    def compile_evaluation(self, *, model: "keras.Model", **options: Any) -> CompiledEvaluation:
         """An evaluation that is traced."""
-        real = self._real.compile_evaluation(model=model, loss=loss, views=views, convolutions=convolutions)
+        real = self._real.compile_evaluation(model=model, **options)
         return _ShadowEvaluation(real, int(model.output_shape[-1]), self._real, self.record)
-
-    def program_of(self, function: Callable[..., Any], *arguments: NDArray[Any]) -> Program:
-        """As the real one."""
-        return self._real.program_of(function, *arguments)
-
-    def multiply_adds(self, function: Callable[..., Any], *arguments: NDArray[Any]) -> int | None:
-        """As the real one."""
-        return self._real.multiply_adds(function, *arguments)
-
-    def replacements(self, *, convolutions: bool) -> Replacements:
-        """As the real one."""
-        return self._real.replacements(convolutions=convolutions)
-
-    def accelerator(self) -> str | None:
-        """As the real one."""
-        return self._real.accelerator()
-
-    def bfloat16_is_fast(self, *, on_processor: bool) -> bool:
-        """As the real one."""
-        return self._real.bfloat16_is_fast(on_processor=on_processor)
 
 
 class _ShadowEpoch:
@@ -164,11 +108,12 @@ class _ShadowEvaluation:
         if self._number is None:
             self._number = len(self._record.evaluations)
             self._record.evaluations.append(self.program(inputs, labels))
-        # A batch that stays on the device comes again as the same array: the next look at it.
-        _, digest, looks = self._seen.get(id(inputs), (inputs, _digest(*inputs.values(), labels), 0))
-        self._seen[id(inputs)] = (inputs, digest, looks + 1)
+        # A batch that stays on the device comes again as the same array: its next evaluation.
+        seen = self._seen.get(id(inputs))
+        _, digest, times = seen or (inputs, _digest(*inputs.values(), labels), 0)
+        self._seen[id(inputs)] = (inputs, digest, times + 1)
         self._record.calls.append(f"{self._number}: {digest}")
-        at = looks % len(_RIGHT)
+        at = times % len(_RIGHT)
         right = len(labels) * _RIGHT[at] // 8
         answers = np.where(np.arange(len(labels)) < right, labels, (labels.astype(np.int64) + 1) % self._classes)
         rest = 0.5 ** np.ceil(np.log2(2 * self._classes))  # a power of two: rows add up to one exactly

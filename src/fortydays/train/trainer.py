@@ -1,36 +1,30 @@
 """One variant's trainer: builds and compiles once, then trains with as many seeds and learning rates as asked.
 
-A trial is a pure function of (code, data, recipe, seed, backend, threads). Its state after each epoch is handed out
-as a checkpoint, from which another process goes on with the same bits. The trainer itself touches no disk.
+A trial is a pure function of (code, data, recipe, seed, backend, threads). Its state after an epoch is handed out as a
+checkpoint, from which another process goes on with the same bits. The trainer itself touches no disk.
 """
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import clock
-from fortydays.base.errors import TrainingFailedError, UsageError
+from fortydays.base.errors import TrainingFailedError
 from fortydays.data.arrays import Split, TrainingData
-from fortydays.inputs.input import check_arrays
-from fortydays.train.augmentation import (
-    LARGEST_SIDE,
-    Presentation,
-    changes_of_examples,
-    draws_of_epoch,
-    in_numpy,
-    resamples,
-    some_of,
-)
+from fortydays.inputs.input import some_of
+from fortydays.train.augmentation import Augmentation, draws_of_epoch
 from fortydays.train.backends import LONGEST_CHUNK, Backend, DeviceSplit, backend
 from fortydays.train.checkpoint import Checkpoint
+from fortydays.train.checks import check_model_fits, check_recipe_fits
 from fortydays.train.evaluation import Evaluation, Evaluator
 from fortydays.train.framework import (
     ModelBuilder,
+    adapt,
     build_loss,
     build_model,
     build_optimizer,
@@ -41,11 +35,12 @@ from fortydays.train.framework import (
     set_variables,
 )
 from fortydays.train.history import History, Point, points_from_columns
-from fortydays.train.order import batches_of_epoch
+from fortydays.train.order import batches_of_epoch, evaluation_steps
 from fortydays.train.recipe import Recipe
-from fortydays.train.schedule import learning_rates
+from fortydays.train.schedule import rates_of
 from fortydays.train.stopping import Stopping
 from fortydays.train.substitutes import substituted
+from fortydays.train.units import EARLY, dead_units
 
 if TYPE_CHECKING:
     import keras
@@ -58,6 +53,9 @@ SECONDS_BETWEEN_REPORTS = 0.25
 
 FIRST_CHUNK = 4
 """Steps of a trial's first call; the next ones do as many as take that long."""
+
+KEEP_AFTER = 1.0
+"""Seconds of training between two states that are kept. A trial that is killed loses them and an epoch at most."""
 
 FREE_FIELDS = ("learning_rate", "schedule", "warmup", "epochs", "patience", "monitor", "evaluate_every")
 """What may differ between two recipes that share one compiled program."""
@@ -72,9 +70,11 @@ class Trained:
         variables: the model's variables, as kept (the best epoch's with early stopping, else the last).
         epochs: epochs trained.
         best_epoch: the epoch whose weights were kept.
-        train_seconds: of the training loop, looks at the validation split included; compilation, and the making of
-            the trial's initial weights, not.
+        train_seconds: of the training loop, evaluations included; compilation and the making of initial weights not.
         resumed_from_epoch: epochs that an earlier process had done, or 0.
+        dead_units: where they were asked for, by ReLU layer the share of dead units, as
+            :func:`fortydays.train.units.dead_units` gives it: "early", after step :data:`~fortydays.train.units.EARLY`
+            (None where the trial has no such step), and at the "end", with the kept weights.
     """
 
     history: History
@@ -83,6 +83,7 @@ class Trained:
     best_epoch: int
     train_seconds: float
     resumed_from_epoch: int = 0
+    dead_units: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
 
 class Trainer:
@@ -123,31 +124,34 @@ class Trainer:
         self.precision = resolve_precision(recipe, convolutions=self.convolutions, bfloat16_is_fast=bfloat16_is_fast)
         self._backend = on or backend()
         check_model_fits(model, data)
-        model = self._build(seed=0)
-        self.model = model
+        self._looked_at = model
+        if self.precision != "float32":
+            model = build_model(builder, seed=0, precision=self.precision)
+        adapt(model, self._seen)
+        self.model = model = self._substituted(model)
         self.optimizer = build_optimizer(recipe)
         self.optimizer.build(model.trainable_variables)
         self._fresh_optimizer = values_of(self.optimizer.variables)
         self.loss = build_loss(recipe, data.task)
         self.training_loss = build_training_loss(recipe, self.loss, labels=data.train.labels, task=data.task)
-        self._looks = self._evaluator("none")
-        self._looks.keep_on_device(data.validation)
-        self._reports = self._looks if recipe.test_views == "none" else self._evaluator(recipe.test_views)
+        self._validation = self._evaluator("none")
+        self._validation.keep_on_device(data.validation)
+        self._reports = self._validation if recipe.test_views == "none" else self._evaluator(recipe.test_views)
         self.steps_per_epoch = len(data.train) // recipe.batch_size
         self._epoch = self._backend.compile_epoch(
             model=model,
             optimizer=self.optimizer,
             loss=self.training_loss,
             train=device_train or self._backend.on_device(data.train),
-            shows=Presentation.of(data.input, recipe, data.train.inputs),
+            augmentation=Augmentation.of(data.input, recipe, data.train.inputs),
             convolutions=self.convolutions,
         )
-        # Compile outside the clock of any trial: a call that does no step, and one look at the validation split.
+        # Compile outside the clock of any trial: a call that does no step, and one evaluation.
         order = np.zeros((self.steps_per_epoch, recipe.batch_size), np.int32)
         drawn = self._drawn(recipe, seed=0, epoch=0, order=order)
         with model_errors(self.precision):
             self._epoch.run(order, drawn, np.zeros(self.steps_per_epoch, np.float32), 0, 0)
-            seen = self._looks.evaluate(data.validation)
+            seen = self._validation.evaluate(data.validation)
         data.task.check_outputs(seen.outputs)
         self.compile_seconds = clock.seconds() - began
 
@@ -182,24 +186,17 @@ class Trainer:
         examples, shape = len(self._data.train), self._data.input.arrays[0].shape
         return draws_of_epoch(recipe, seed=seed, epoch=epoch, order=order, examples=examples, shape=shape)
 
-    def restore(self, variables: Sequence[NDArray[Any]]) -> None:
-        """Give the model the variables of a finished trial."""
-        set_variables(self.model, variables)
-
     def reset(self, seed: int) -> None:
         """Give model and optimizer the state of a fresh trial with this seed, without compiling again."""
-        fresh = self._build(seed=seed)
-        set_variables(self.model, values_of(fresh.variables))
+        fresh = build_model(self._builder, seed=seed, precision=self.precision, seen=self._seen)
+        set_variables(self.model, values_of(self._substituted(fresh).variables))
         assign(self.optimizer.variables, self._fresh_optimizer)
 
-    def _build(self, *, seed: int) -> "keras.Model":
-        data = self._data
-        model = build_model(
-            self._builder,
-            seed=seed,
-            precision=self.precision,
-            seen=lambda: in_numpy(data.input, some_of(data.train.inputs)),
-        )
+    def _seen(self) -> Any:
+        """What the network gets of some training examples, in NumPy."""
+        return self._data.input.in_numpy(some_of(self._data.train.inputs))
+
+    def _substituted(self, model: "keras.Model") -> "keras.Model":
         if not self._substitutes:
             return model
         return substituted(model, replacements=self._backend.replacements(convolutions=self.convolutions))
@@ -219,6 +216,8 @@ class Trainer:
         resume: Checkpoint | None = None,
         keep: Callable[[Checkpoint], None] | None = None,
         report: Report | None = None,
+        count_dead: bool = False,
+        until: float = math.inf,
     ) -> Trained:
         """Train one trial, from a fresh start or from a checkpoint.
 
@@ -226,8 +225,11 @@ class Trainer:
             seed: of the initial weights, the order of the images and the layers' random generators.
             recipe: the trainer's own, unless given; may differ in :data:`FREE_FIELDS` only.
             resume: the state after some epochs of this very trial.
-            keep: given the state after each epoch, to write it down.
+            keep: given the state, to write it down: after the first epoch and the last one, and after an epoch that
+                ends :data:`KEEP_AFTER` seconds of training or more after the last state that was given.
             report: told after each chunk of steps.
+            count_dead: whether dead units are counted, which changes nothing of the training.
+            until: the validation accuracy above which it ends after an epoch.
 
         Returns:
             The finished trial; the model has its weights.
@@ -242,29 +244,46 @@ class Trainer:
         state = _State(stopping=stopping_of(recipe))
         if resume is not None:
             state = self._resume(resume)
-        resumed_from = state.epoch
+        resumed_from, kept = state.epoch, -math.inf
         rates = rates_of(recipe, self.steps_per_epoch).reshape(recipe.epochs, self.steps_per_epoch)
-        while state.epoch < recipe.epochs and not state.stopping.should_stop:
-            state = self._train_epoch(state, seed=seed, recipe=recipe, rates=rates[state.epoch], report=report)
-            if keep is not None:
+        while state.epoch < recipe.epochs and not state.stopping.should_stop and not state.accuracy > until:
+            state = self._train_epoch(
+                state, seed=seed, recipe=recipe, rates=rates[state.epoch], report=report, count_dead=count_dead
+            )
+            ended = state.epoch == recipe.epochs or state.stopping.should_stop
+            if keep is not None and (ended or state.seconds >= kept + KEEP_AFTER):
                 began = clock.seconds()
                 keep(self._checkpoint(state))
                 state = dataclasses.replace(state, seconds=state.seconds + clock.seconds() - began)
+                kept = state.seconds
         best_epoch = state.epoch
         if recipe.patience is not None and state.best:
             set_variables(self.model, state.best)
             best_epoch = state.stopping.best_epoch
+        dead = self._dead_units() if count_dead else {}
         return Trained(
-            history=History(points=state.points, steps_per_epoch=self.steps_per_epoch),
+            history=History(points=state.points),
             variables=values_of(self.model.variables),
             epochs=state.epoch,
             best_epoch=best_epoch,
             train_seconds=state.seconds,
             resumed_from_epoch=resumed_from,
+            dead_units={name: {"early": state.dead_early.get(name), "end": share} for name, share in dead.items()},
         )
 
+    def _dead_units(self) -> dict[str, float]:
+        set_variables(self._looked_at, values_of(self.model.variables))
+        return dead_units(self._looked_at, self._data)
+
     def _train_epoch(
-        self, state: "_State", *, seed: int, recipe: Recipe, rates: NDArray[np.float32], report: Report | None
+        self,
+        state: "_State",
+        *,
+        seed: int,
+        recipe: Recipe,
+        rates: NDArray[np.float32],
+        report: Report | None,
+        count_dead: bool,
     ) -> "_State":
         began = clock.seconds()
         order = batches_of_epoch(
@@ -275,12 +294,15 @@ class Trainer:
         total = recipe.epochs * self.steps_per_epoch
         points = list(state.points)
         evaluation: Evaluation | None = None
+        dead_early = state.dead_early
         done = 0
         for stop in evaluation_steps(before, self.steps_per_epoch, recipe.evaluate_every):
             losses: list[NDArray[np.float32]] = []
             accuracies: list[NDArray[np.float32]] = []
             while done < stop:
                 end = min(done + self._chunk, stop)
+                if before + done < EARLY < before + end:
+                    end = EARLY - before
                 started = clock.seconds()
                 chunk_losses, chunk_accuracies = self._epoch.run(order, drawn, rates, done, end)
                 if not np.isfinite(chunk_losses).all():
@@ -289,9 +311,13 @@ class Trainer:
                 accuracies.append(chunk_accuracies)
                 self._chunk = _next_chunk(end - done, clock.seconds() - started)
                 done = end
+                if count_dead and before + done == EARLY:
+                    started = clock.seconds()
+                    dead_early = self._dead_units()
+                    began += clock.seconds() - started  # no part of the training
                 if report:
                     report(before + done, total, float(chunk_losses.mean()), float(chunk_accuracies.mean()))
-            evaluation = self._looks.evaluate(self._data.validation)
+            evaluation = self._validation.evaluate(self._data.validation)
             check_finite(evaluation, step=before + done, rate=float(rates[done - 1]))
             points.append(
                 Point(
@@ -315,6 +341,7 @@ class Trainer:
             points=tuple(points),
             stopping=stopping,
             best=best,
+            dead_early=dead_early,
             seconds=state.seconds + clock.seconds() - began,
         )
 
@@ -324,7 +351,8 @@ class Trainer:
                 "epoch": state.epoch,
                 "seconds": state.seconds,
                 "stopping": dataclasses.asdict(state.stopping),
-                "points": History(points=state.points, steps_per_epoch=self.steps_per_epoch).as_columns(),
+                "points": History(points=state.points).as_columns(),
+                "dead_early": dict(state.dead_early),
             },
             variables=values_of(self.model.variables),
             optimizer=values_of(self.optimizer.variables),
@@ -339,6 +367,7 @@ class Trainer:
             points=points_from_columns(found.state["points"]),
             stopping=Stopping(**found.state["stopping"]),
             best=tuple(found.best),
+            dead_early=found.state["dead_early"],
             seconds=found.state["seconds"],
         )
 
@@ -351,35 +380,19 @@ class _State:
     epoch: int = 0
     points: tuple[Point, ...] = ()
     best: tuple[NDArray[Any], ...] = ()
+    dead_early: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
 
-
-def evaluation_steps(before: int, steps: int, every: int | None) -> list[int]:
-    """The steps of an epoch after which the validation split is looked at; the last step always is.
-
-    Args:
-        before: steps done in earlier epochs; ``every`` counts from the trial's start.
-        steps: steps of the epoch.
-        every: steps between two looks, or None.
-    """
-    looks = [] if every is None else [s for s in range(1, steps) if (before + s) % every == 0]
-    return [*looks, steps]
+    @property
+    def accuracy(self) -> float:
+        """The last validation accuracy."""
+        return self.points[-1].validation_accuracy if self.points else 0.0
 
 
 def _next_chunk(done: int, seconds: float) -> int:
     """How many steps to do next, so that a call takes about :data:`SECONDS_BETWEEN_REPORTS`."""
     wanted = int(done * SECONDS_BETWEEN_REPORTS / max(seconds, 1e-6))
     return max(1, min(wanted, LONGEST_CHUNK, 8 * done))
-
-
-def rates_of(recipe: Recipe, steps_per_epoch: int) -> NDArray[np.float32]:
-    """The learning rate of every step of a trial, float32, shape (epochs * steps_per_epoch,)."""
-    return learning_rates(
-        peak=recipe.learning_rate,
-        schedule=recipe.schedule,
-        warmup=recipe.warmup,
-        total_steps=recipe.epochs * steps_per_epoch,
-    )
 
 
 def stopping_of(recipe: Recipe) -> Stopping:
@@ -406,81 +419,6 @@ def check_finite(evaluation: Evaluation, *, step: int, rate: float) -> None:
         raise TrainingFailedError(
             f"The validation loss is {evaluation.loss} after step {step}, with a learning rate of {rate:g}.",
             hint="Try a lower learning rate: --set learning_rate=...",
-        )
-
-
-def check_model_fits(model: "keras.Model", data: TrainingData) -> None:
-    """Raise UsageError where a model's input or output does not have the data's shape."""
-    specs = data.input.arrays
-    begin = f"keras.Input({specs[0].shape})"
-    if len(specs) > 1:
-        inputs = ", ".join(f'"{s.name}": keras.Input({s.shape}, dtype="{s.dtype}", name="{s.name}")' for s in specs)
-        begin = f"keras.Model({{{inputs}}}, ...)"
-    if not model.built:
-        raise UsageError("The model does not say which examples it takes.", hint=f"Begin it with {begin}.")
-    taken, found = getattr(model, "input", None), [tuple(each.shape[1:]) for each in model.inputs]
-    fits = found == [specs[0].shape]
-    if len(specs) > 1:
-        fits = isinstance(taken, dict) and {n: tuple(t.shape[1:]) for n, t in taken.items()} == {
-            s.name: s.shape for s in specs
-        }
-    if not fits:
-        wanted = ", ".join(f"{s.name} {s.shape}" for s in specs)
-        raise UsageError(
-            f"The model's input has shape {', '.join(map(str, found))}; "
-            f"the dataset's {data.input.NOUN}s have {wanted}.",
-            hint=f"Begin it with {begin}.",
-        )
-    data.task.check_model(tuple(model.output_shape))
-
-
-def check_recipe_fits(recipe: Recipe, data: TrainingData) -> None:
-    """Raise UsageError where a recipe asks for what cannot be done with the data.
-
-    A recipe may change examples only in the ways that their kind of input knows. A batch may not be larger than the
-    training split, a shift or a square not as large as an image, an image that is turned or zoomed not larger than
-    :data:`LARGEST_SIDE`.
-    """
-    try:
-        check_arrays(data.train.inputs, data.input.arrays)
-    except ValueError as error:
-        raise UsageError(f"The training examples are not what the dataset says: {error}.") from error
-    noun, known = data.input.NOUN, data.input.FIELDS
-    unknown = {name: value for name, value in changes_of_examples(recipe).items() if name not in known}
-    if unknown:
-        raise UsageError(
-            f"The recipe has {', '.join(f'{n}={v!r}' for n, v in unknown.items())}, but the dataset's examples are "
-            f"{data.input.KIND}, which cannot be changed in that way.",
-            hint="Leave these fields unset."
-            + (f" For {data.input.KIND} there are: {', '.join(known)}." if known else ""),
-        )
-    _check_sizes_fit(recipe, data.input.arrays[0].shape)
-    if recipe.batch_size > len(data.train):
-        raise UsageError(
-            f"The batch size is {recipe.batch_size}, but the training split has {len(data.train)} {noun}s.",
-            hint=f"Set batch_size to at most {len(data.train)}.",
-        )
-
-
-def _check_sizes_fit(recipe: Recipe, shape: tuple[int, ...]) -> None:
-    """The same for what the recipe does with places in images."""
-    if not (resamples(recipe) or recipe.shift or recipe.cutout):
-        return
-    height, width = shape[:2]
-    if resamples(recipe) and max(height, width) > LARGEST_SIDE:
-        raise UsageError(
-            f"The recipe turns or zooms images, but they are {height} x {width}.",
-            hint=f"Set rotation=0 and zoom=0, or use images of at most {LARGEST_SIDE} pixels a side.",
-        )
-    if recipe.shift and recipe.shift >= min(height, width):
-        raise UsageError(
-            f"The recipe shifts images by up to {recipe.shift} pixels, but they are {height} x {width}.",
-            hint=f"Set shift to at most {min(height, width) - 1}.",
-        )
-    if recipe.cutout and recipe.cutout >= min(height, width):
-        raise UsageError(
-            f"The recipe covers a square of {recipe.cutout} pixels, but the images are {height} x {width}.",
-            hint=f"Set cutout to at most {min(height, width) - 1}.",
         )
 
 

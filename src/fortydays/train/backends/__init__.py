@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import keras
 
     from fortydays.data.arrays import Split
-    from fortydays.train.augmentation import Presentation
+    from fortydays.train.augmentation import Augmentation
     from fortydays.train.program import Program
 
 LONGEST_CHUNK = 2048
@@ -119,10 +119,10 @@ class Backend(Protocol):
         optimizer: Any,
         loss: Loss,
         train: DeviceSplit,
-        shows: "Presentation",
+        augmentation: "Augmentation",
         convolutions: bool,
     ) -> CompiledEpoch:
-        """Compile training; ``shows`` says how examples are changed and mixed."""
+        """Compile training; ``augmentation`` says how examples are changed and mixed."""
 
     def compile_evaluation(
         self, *, model: "keras.Model", loss: Loss, views: Views, convolutions: bool

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base.errors import FortydaysError
-from fortydays.train.augmentation import Presentation
-from fortydays.train.backends import LONGEST_CHUNK, CompiledEvaluation, DeviceSplit, Loss, Replacements, Views
+from fortydays.train.augmentation import Augmentation
+from fortydays.train.backends import LONGEST_CHUNK, DeviceSplit, Loss, Replacements, Views
 from fortydays.train.program import Program
 
 if TYPE_CHECKING:
@@ -110,10 +110,17 @@ def replacements(*, convolutions: bool) -> Replacements:  # noqa: ARG001 - XLA f
 
 
 class _CompiledEpoch:
-    """One XLA program for training steps; see the protocol."""
+    """Training steps as one XLA program."""
 
     def __init__(
-        self, *, model: "keras.Model", optimizer: Any, loss: Loss, train: DeviceSplit, shows: Presentation
+        self,
+        *,
+        model: "keras.Model",
+        optimizer: Any,
+        loss: Loss,
+        train: DeviceSplit,
+        augmentation: Augmentation,
+        convolutions: bool,  # noqa: ARG002 - one compiler for both
     ) -> None:
         import jax
         import jax.numpy as jnp
@@ -126,15 +133,15 @@ class _CompiledEpoch:
             probabilities, fixed, penalties = model.stateless_call(
                 trainable, fixed, images, training=True, return_losses=True
             )
-            value = jnp.mean(shows.losses(loss, labels, probabilities, drawn))
+            value = jnp.mean(augmentation.losses(loss, labels, probabilities, drawn))
             for penalty in penalties:
                 value += penalty.astype(value.dtype)
-            right = jnp.argmax(probabilities, -1).astype(jnp.int32) == shows.heavier_labels(labels, drawn)
+            right = jnp.argmax(probabilities, -1).astype(jnp.int32) == augmentation.heavier_labels(labels, drawn)
             return value, (fixed, right.astype(jnp.float32).mean())
 
         def step(state: Any, inputs: Any, labels: Any, drawn: Any, rate: Any) -> tuple[Any, Any, Any]:
             trainable, fixed, of_optimizer = state
-            batch = shows.shown(inputs, drawn)
+            batch = augmentation.augmented(inputs, drawn)
             (value, (fixed, accuracy)), gradients = jax.value_and_grad(objective, has_aux=True)(
                 trainable, fixed, batch, labels.astype(jnp.int32), drawn
             )
@@ -191,23 +198,10 @@ def _values(groups: tuple[Any, ...]) -> tuple[list[Any], ...]:
     return tuple([variable.value for variable in group] for group in groups)
 
 
-def compile_epoch(
-    *,
-    model: "keras.Model",
-    optimizer: Any,
-    loss: Loss,
-    train: DeviceSplit,
-    shows: Presentation,
-    convolutions: bool,  # noqa: ARG001 - one compiler for both
-) -> _CompiledEpoch:
-    """Training steps as one XLA program."""
-    return _CompiledEpoch(model=model, optimizer=optimizer, loss=loss, train=train, shows=shows)
-
-
 class _CompiledEvaluation:
-    """One XLA program for the evaluation of a batch; see the protocol."""
+    """The evaluation of one batch as one XLA program."""
 
-    def __init__(self, *, model: "keras.Model", loss: Loss, views: Views) -> None:
+    def __init__(self, *, model: "keras.Model", loss: Loss, views: Views, convolutions: bool) -> None:  # noqa: ARG002
         import jax
         import jax.numpy as jnp
 
@@ -233,12 +227,4 @@ class _CompiledEvaluation:
         return Program(operations=str(self._run.lower(*self._arguments(inputs, labels)).as_text()))
 
 
-def compile_evaluation(
-    *,
-    model: "keras.Model",
-    loss: Loss,
-    views: Views,
-    convolutions: bool,  # noqa: ARG001
-) -> CompiledEvaluation:
-    """The evaluation of one batch as one XLA program."""
-    return _CompiledEvaluation(model=model, loss=loss, views=views)
+compile_epoch, compile_evaluation = _CompiledEpoch, _CompiledEvaluation

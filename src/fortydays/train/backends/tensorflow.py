@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base.errors import FortydaysError
-from fortydays.train.augmentation import Presentation
-from fortydays.train.backends import LONGEST_CHUNK, CompiledEvaluation, DeviceSplit, Loss, Replacements, Views
+from fortydays.train.augmentation import Augmentation
+from fortydays.train.backends import LONGEST_CHUNK, DeviceSplit, Loss, Replacements, Views
 from fortydays.train.program import Program
 
 if TYPE_CHECKING:
@@ -118,29 +118,38 @@ def replacements(*, convolutions: bool) -> Replacements:
 
 
 class _CompiledEpoch:
-    """One graph for training steps; see the protocol."""
+    """Training steps as one graph: through XLA for nets of dense layers, oneDNN's kernels for convolutions."""
 
     def __init__(
-        self, *, model: "keras.Model", optimizer: Any, loss: Loss, train: DeviceSplit, shows: Presentation, xla: bool
+        self,
+        *,
+        model: "keras.Model",
+        optimizer: Any,
+        loss: Loss,
+        train: DeviceSplit,
+        augmentation: Augmentation,
+        convolutions: bool,
     ) -> None:
         import tensorflow as tf
 
         def step(batch: Any, drawn: Any, rate: Any) -> tuple[Any, Any]:
-            images = shows.shown({name: tf.gather(array, batch) for name, array in train.inputs.items()}, drawn)
+            images = augmentation.augmented(
+                {name: tf.gather(array, batch) for name, array in train.inputs.items()}, drawn
+            )
             labels = tf.cast(tf.gather(train.labels, batch), tf.int32)
             with tf.GradientTape() as tape:
                 probabilities = model(images, training=True)
-                objective = tf.reduce_mean(shows.losses(loss, labels, probabilities, drawn))
+                objective = tf.reduce_mean(augmentation.losses(loss, labels, probabilities, drawn))
                 for penalty in model.losses:
                     objective += tf.cast(penalty, objective.dtype)
             gradients = tape.gradient(objective, model.trainable_variables)
             optimizer.learning_rate.assign(rate)
             optimizer.apply(gradients, model.trainable_variables)
             answers = tf.argmax(probabilities, -1, output_type=tf.int32)
-            right = tf.equal(answers, shows.heavier_labels(labels, drawn))
+            right = tf.equal(answers, augmentation.heavier_labels(labels, drawn))
             return tf.cast(objective, tf.float32), tf.reduce_mean(tf.cast(right, tf.float32))
 
-        @tf.function(jit_compile=xla, autograph=False)  # type: ignore[untyped-decorator]
+        @tf.function(jit_compile=not convolutions, autograph=False)  # type: ignore[untyped-decorator]
         def run(order: Any, drawn: Any, rates: Any, start: Any, stop: Any) -> tuple[Any, Any]:
             def body(i: Any, losses: Any, accuracies: Any) -> tuple[Any, Any, Any]:
                 objective, accuracy = step(order[i], drawn[i], rates[i])
@@ -173,26 +182,13 @@ class _CompiledEpoch:
         return program(self._run, *(tf.constant(each) for each in (order, drawn, rates, step, step)))
 
 
-def compile_epoch(
-    *,
-    model: "keras.Model",
-    optimizer: Any,
-    loss: Loss,
-    train: DeviceSplit,
-    shows: Presentation,
-    convolutions: bool,
-) -> _CompiledEpoch:
-    """Training steps as one graph: through XLA for nets of dense layers, oneDNN's kernels for convolutions."""
-    return _CompiledEpoch(model=model, optimizer=optimizer, loss=loss, train=train, shows=shows, xla=not convolutions)
-
-
 class _CompiledEvaluation:
-    """One graph for the evaluation of a batch; see the protocol."""
+    """The evaluation of one batch as one graph, through XLA for nets of dense layers."""
 
-    def __init__(self, *, model: "keras.Model", loss: Loss, views: Views, xla: bool) -> None:
+    def __init__(self, *, model: "keras.Model", loss: Loss, views: Views, convolutions: bool) -> None:
         import tensorflow as tf
 
-        @tf.function(jit_compile=xla, autograph=False)  # type: ignore[untyped-decorator]
+        @tf.function(jit_compile=not convolutions, autograph=False)  # type: ignore[untyped-decorator]
         def run(inputs: Any, labels: Any) -> tuple[Any, Any]:
             answers = [weight * tf.cast(model(view, training=False), tf.float32) for view, weight in views(inputs)]
             probabilities = tf.add_n(answers)
@@ -210,6 +206,4 @@ class _CompiledEvaluation:
         return program(self._run, inputs, labels)
 
 
-def compile_evaluation(*, model: "keras.Model", loss: Loss, views: Views, convolutions: bool) -> CompiledEvaluation:
-    """The evaluation of one batch as one graph, through XLA for nets of dense layers."""
-    return _CompiledEvaluation(model=model, loss=loss, views=views, xla=not convolutions)
+compile_epoch, compile_evaluation = _CompiledEpoch, _CompiledEvaluation

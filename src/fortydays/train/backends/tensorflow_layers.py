@@ -35,7 +35,7 @@ def _threefry_dropout(layer: Any) -> Any:
     another on a CPU. Threefry (Salmon et al., 2011) is as good for dropout and vectorizes: a step of a small network
     with dropout takes a sixth of the time.
     """
-    return _types()["FastDropout"].from_config(layer.get_config()) if 0 < layer.rate < 1 else layer
+    return _fast_dropout().from_config(layer.get_config()) if 0 < layer.rate < 1 else layer
 
 
 def _hashed_dropout(layer: Any) -> Any:
@@ -47,14 +47,14 @@ def _hashed_dropout(layer: Any) -> Any:
     """
     if not 0 < layer.rate < 1 or layer.noise_shape is not None:
         return layer
-    return _types()["HashedDropout"].from_config(layer.get_config())
+    return _hash_dropout().from_config(layer.get_config())
 
 
 def _fused_batch_normalization(layer: Any) -> Any:
     """Batch normalization by TensorFlow's one operation for it, in place of Keras's many."""
     if layer.renorm or layer.synchronized or layer.axis not in (-1, 3):
         return layer
-    return _types()["FusedBatchNormalization"].from_config(layer.get_config())
+    return _batch_normalization().from_config(layer.get_config())
 
 
 def _fused_gelu(layer: Any) -> Any:
@@ -63,11 +63,11 @@ def _fused_gelu(layer: Any) -> Any:
 
     if layer.activation is not keras.activations.gelu:
         return layer
-    return _types()["FusedGELU"].from_config(layer.get_config())
+    return _gelu_layer().from_config(layer.get_config())
 
 
 @functools.cache
-def _types() -> dict[str, Any]:
+def _fast_dropout() -> Any:
     import keras
     import tensorflow as tf
 
@@ -81,6 +81,14 @@ def _types() -> dict[str, Any]:
             return tf.nn.experimental.stateless_dropout(
                 inputs, rate=self.rate, noise_shape=self.noise_shape, seed=seed, rng_alg="threefry"
             )
+
+    return FastDropout
+
+
+@functools.cache
+def _hash_dropout() -> Any:
+    import keras
+    import tensorflow as tf
 
     class HashedDropout(keras.layers.Dropout):  # type: ignore[misc]
         """Dropout by a hash. The same state of its generator drops the same on any machine and any threads."""
@@ -97,6 +105,14 @@ def _types() -> dict[str, Any]:
                 return _dropped()(values, seed, least, scale), lambda slope: _dropped()(slope, seed, least, scale)
 
             return drop(inputs)
+
+    return HashedDropout
+
+
+@functools.cache
+def _batch_normalization() -> Any:
+    import keras
+    import tensorflow as tf
 
     class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
         """Batch normalization of pictures by one operation, which computes in float32 whatever the pictures are in."""
@@ -126,6 +142,14 @@ def _types() -> dict[str, Any]:
                 self.moving_variance.assign(self.moving_variance * self.momentum + variance * new)
             return outputs
 
+    return FusedBatchNormalization
+
+
+@functools.cache
+def _gelu_layer() -> Any:
+    import keras
+    import tensorflow as tf
+
     class FusedGELU(keras.layers.Activation):  # type: ignore[misc]
         """The exact GELU, computed in float32 and rounded once."""
 
@@ -136,7 +160,7 @@ def _types() -> dict[str, Any]:
 
             return gelu(inputs)
 
-    return {kind.__name__: kind for kind in (FastDropout, HashedDropout, FusedBatchNormalization, FusedGELU)}
+    return FusedGELU
 
 
 @functools.cache
