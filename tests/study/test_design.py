@@ -1,13 +1,15 @@
 """A study that cannot be run is refused when it is written down, not in its third hour."""
 
+import dataclasses
 from typing import Any
 
 import pytest
 
 from fortydays.base.errors import UsageError
-from fortydays.study.claims import Comparison, Threshold
+from fortydays.study.claims import Comparison, NotWorse, Threshold
 from fortydays.study.design import Exhibit, Measure, Search, Study, Variant, seconds_metric, steps_metric
 from fortydays.study.features import Features
+from fortydays.study.overviews import MetricOverview, SearchOverview
 from fortydays.train.recipe import Recipe
 
 RECIPE = Recipe(epochs=1)
@@ -38,7 +40,6 @@ def test_names_that_variants_may_not_have(name: str) -> None:
 
 
 def test_variants_that_would_share_a_folder_are_refused() -> None:
-    assert variant("one layer").folder == "one-layer"
     with pytest.raises(UsageError, match="names differ in spaces and dashes only"):
         study("one layer", "one-layer")
 
@@ -55,6 +56,13 @@ def test_variants_that_would_share_a_folder_are_refused() -> None:
         (
             {"variants": (variant("a", search=Search(field="learning_rate", values=(0.1,))),), "seeds": (0, 1001)},
             "chooses settings with seeds it also reports: 1001.",
+        ),
+        (
+            {
+                "variants": (variant("a", search=Search(field="learning_rate", values=(0.1, 1.0), finals=(7,))),),
+                "seeds": (0, 7),
+            },
+            "chooses settings with seeds it also reports: 7.",
         ),
     ],
 )
@@ -82,6 +90,38 @@ def test_a_variant_that_is_mentioned_must_exist(mention: dict[str, Any], by: str
         study("relu", "tanh", **mention)
     assert raised.value.message == f"There is no variant 'reul', which {by} names. Did you mean 'relu'?"
     assert raised.value.hint == "Known: relu, tanh."
+
+
+def overview(**fields: Any) -> MetricOverview:
+    lines = {"one": dict.fromkeys(fields.pop("variants"), 1.0)}
+    return MetricOverview(title="All", caption="", x_label="x", lines=lines, **fields)
+
+
+def test_an_overview_shows_variants_and_metrics_that_there_will_be() -> None:
+    assert study("a", "b", first=(overview(variants=("a", "b"), metric="test_loss"),)).all_exhibits
+    with pytest.raises(UsageError, match="There is no variant 'c', which the overview 'All' names"):
+        study("a", "b", first=(overview(variants=("a", "c"), metric="test_loss"),))
+    with pytest.raises(UsageError, match=r"There is no metric 'steps_to_0\.9', which the overview 'All' names"):
+        study("a", "b", exhibits=(overview(variants=("a",), metric="steps_to_0.9"),))
+
+
+def test_an_overview_of_searches_shows_variants_that_search_one_field_of_numbers() -> None:
+    rates = dataclasses.replace(variant("a"), search=Search(field="learning_rate", values=(0.1, 0.2)))
+    epochs = dataclasses.replace(variant("b"), search=Search(field="epochs", values=(1, 2)))
+    words = dataclasses.replace(variant("c"), search=Search(field="schedule", values=("constant", "linear")))
+
+    def made(*names: str) -> Study:
+        shown = SearchOverview(title="Rates", caption="", variants=names, x_label="rate")
+        return study(variants=(rates, epochs, words, variant("d")), first=(shown,))
+
+    assert made("a")
+    with pytest.raises(UsageError, match="There is no variant with a search 'd', which the overview 'Rates' names"):
+        made("a", "d")
+    for names in (("a", "b"), ("c",)):
+        with pytest.raises(
+            UsageError, match="the overview 'Rates' has searches of different fields, or of no numbers"
+        ):
+            made(*names)
 
 
 @pytest.mark.parametrize("metric", ["test_loss", "accuracy_gap", "steps_to_0.5", "seconds_to_0.5", "mine"])
@@ -112,6 +152,18 @@ def test_a_claim_about_a_metric_there_will_not_be_is_refused() -> None:
         claim = Threshold(sentence="s", variant=variant_name, metric=metric, at_least=0)
         with pytest.raises(UsageError, match=f"There is no metric '{metric}', which the claim 's' names"):
             study("a", "b", claims=(claim,), measures=(mine,), targets=(0.5,))
+
+
+def test_a_claim_that_one_is_not_worse_needs_to_know_what_worse_is() -> None:
+    mine = Measure(name="mine", variants=("a", "b"), function=lambda m, x: 0.0)
+    claims = {
+        metric: NotWorse(sentence="s", variant="a", than="b", metric=metric, within=0.01)
+        for metric in ("mine", "test_loss", "accuracy_gap", "test_accuracy")
+    }
+    with pytest.raises(UsageError, match="about mine, which is not known to be better high or low") as refused:
+        study("a", "b", claims=(claims.pop("mine"),), measures=(mine,))
+    assert refused.value.hint == "Use Equivalent or Comparison."
+    assert len(study("a", "b", claims=tuple(claims.values())).claims) == 3
 
 
 def test_a_search_is_over_a_field_that_needs_no_new_program() -> None:

@@ -17,6 +17,7 @@ import tiny_study
 from jsonschema import Draft202012Validator
 from rich.console import Console
 from tiny_study import Watch
+from worker_pool import Pool
 
 from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.base.process import PARENT
@@ -33,7 +34,6 @@ from fortydays.study.drills import Drill
 from fortydays.study.evidence import SCHEMA_FILE, best_trial, outline, results_digest
 from fortydays.study.identity import changes
 from fortydays.study.plan import Request, StudySource, make_plan
-from fortydays.study.pool import Pool
 from fortydays.study.runner import StudyInterruptedError, run_study
 from fortydays.study.runs import RunFolder, RunState
 from fortydays.study.verification import agreement, stale_parts

@@ -12,15 +12,16 @@ from fortydays.inputs.images import IMAGE, Images
 from fortydays.study.design import Shown
 from fortydays.study.exhibits import (
     augmentation_sheet,
+    before_and_after,
     confident_mistakes,
     confusion_matrix,
     count_confusions,
     feature_maps,
     first_filters,
     first_layer_weights,
-    png,
 )
-from fortydays.train.augmentation import Presentation, draws_of_epoch
+from fortydays.study.pictures import png
+from fortydays.train.augmentation import Augmentation, draws_of_epoch
 from fortydays.train.recipe import Recipe
 from made_up_data import input_of, split_of
 
@@ -110,6 +111,36 @@ def test_weights_are_shown_from_the_largest_with_grey_for_zero() -> None:
     second_unit, first_unit = (pixels(p["png"]) for p in found["pictures"])
     assert second_unit == [[255, 64], [128, 128]]
     assert first_unit == [[255, 128], [0, 191]]
+
+
+def test_the_weights_of_the_only_layer_are_a_template_of_each_class_by_name() -> None:
+    kernel = np.zeros((4, 3), np.float32)
+    kernel[0, 2] = 5.0  # of the class with the largest weights, which stays where the classes have it
+    found = first_layer_weights(variant="a", count=1).make(shown(Model(Layer(kernel, np.zeros(3)))))
+    assert found["title"] == "The template of each class"
+    assert [p["label"] for p in found["pictures"]] == ["cat", "dog", "cow"]
+    assert pixels(found["pictures"][2]["png"]) == [[255, 128], [128, 128]]
+
+
+def test_images_are_shown_before_and_after_a_layer(keras: Any) -> None:
+    images = np.arange(5 * 2 * 2 * 3, dtype=np.uint8).reshape(5, 2, 2, 3)
+    model = keras.Sequential([keras.Input((2, 2, 3)), keras.layers.Rescaling(2.0, name="double")])
+    found = before_and_after(variant="a", layer="double", count=2).make(shown(model, images=images))
+    before, after = (np.array(pixels(p["png"]))[::2, :4:2] for p in found["pictures"])
+    # In a row of pictures 0 stands for the gap between them, so that black is 1.
+    assert before.tolist() == images[0].clip(1).tolist()
+    assert after.tolist() == (2 * images[0]).clip(1).tolist()
+    assert [p["label"] for p in found["pictures"]] == ["2 test images", "after double"]
+
+
+def test_a_layer_that_is_not_there_or_gives_no_images_is_refused(keras: Any) -> None:
+    images = np.zeros((5, 2, 2, 3), np.uint8)
+    model = keras.Sequential([keras.Input((2, 2, 3)), keras.layers.Flatten(name="flat")])
+    with pytest.raises(UsageError, match="There is no layer 'flut' of the model of 'a'") as refused:
+        before_and_after(variant="a", layer="flut").make(shown(model, images=images))
+    assert "flat" in refused.value.message + refused.value.hint
+    with pytest.raises(UsageError, match=r"The layer 'flat' of 'a' gives \(5, 12\), which are no images\."):
+        before_and_after(variant="a", layer="flat").make(shown(model, images=images))
 
 
 def test_weights_that_are_all_zero_are_grey() -> None:
@@ -343,11 +374,11 @@ def test_the_gaps_between_pictures_let_the_page_through(keras: Any) -> None:
 def test_the_sheet_shows_what_training_with_that_seed_would(keras: Any) -> None:
     recipe = AS_IT_IS.replace(rotation=40.0, zoom=0.3, contrast=0.5)
     found = augmentation_sheet(variant="a", kinds={"turned": recipe}, image=4, times=3).make(shown(images=PHOTOGRAPHS))
-    shows = Presentation(input=Images(shape=(2, 3, 3)), recipe=recipe, fill=np.zeros(3, np.float32))
+    augmentation = Augmentation(input=Images(shape=(2, 3, 3)), recipe=recipe, fill=np.zeros(3, np.float32))
     for epoch, picture in enumerate(pictures_of(found, 1, times=3)):
         order = np.array([[4, 0, 1, 2, 3]], np.int32)
         drawn = draws_of_epoch(recipe, seed=7, epoch=epoch, order=order, examples=5, shape=(2, 3, 3))[0, :1]
-        seen = shows.shown({IMAGE: PHOTOGRAPHS[4:]}, drawn)
+        seen = augmentation.augmented({IMAGE: PHOTOGRAPHS[4:]}, drawn)
         assert (picture == np.maximum(np.rint(255 * np.array(seen)[0]), 1)).all()
 
 

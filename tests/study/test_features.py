@@ -29,13 +29,14 @@ from fortydays.base.progress import SILENT
 from fortydays.base.settings import Settings
 from fortydays.data.arrays import Dataset, SealedSplit, Split
 from fortydays.data.own import dataset as own
-from fortydays.data.own.collection import folder_of, opened
+from fortydays.data.own.collection import opened
 from fortydays.data.own.inspection import inspect
 from fortydays.data.own.listing import list_photographs
+from fortydays.data.own.pixels import folder_of
 from fortydays.data.own.rows import rows_of, scattered
 from fortydays.study import features as computing
 from fortydays.study import frozen as networks
-from fortydays.study.features import Features, Given, extended, first_of_each_class, given
+from fortydays.study.features import Features, Prepared, extended, first_of_each_class, prepare
 from fortydays.study.frozen import Frozen
 
 IMAGE = (4, 5, 3)
@@ -330,8 +331,8 @@ def kept(folder: Path, settings: Settings) -> own.OwnPhotographs:
         return own.keep(inspect(list_photographs(folder), collection, workers=2), collection, name="mine")
 
 
-def of(photographs: own.OwnPhotographs, settings: Settings, **asked: Any) -> Given:
-    return given(
+def of(photographs: own.OwnPhotographs, settings: Settings, **asked: Any) -> Prepared:
+    return prepare(
         own.load(photographs, settings),
         asked.pop("builder", builder),
         features=asked.pop("features", FEATURES),
@@ -366,7 +367,8 @@ def test_a_readers_photographs_get_theirs_together_beside_their_pixels(
     assert computed == [29, 1]
     (path,) = folder_of("mine", settings).glob("*.features")
     assert path.name == f"16.1.{networks.frozen_network(FEATURES, (SIDE, SIDE, 3), settings).kept_as}.features"
-    details = found.details()["features"]
+    assert found.frozen is not None
+    details = found.frozen.as_dict()
     assert (details["backbone"], details["weights"], details["shape"]) == ("mobilenetv2-0.35", "cd" * 32, [1, 1, 3])
     assert found.builder is builder
 
@@ -418,15 +420,16 @@ def test_another_onnx_runtime_computes_all_of_them_itself(
     found.dataset.test.open()
 
     assert sum(computed) == 60
-    assert found.details()["features"]["onnxruntime"] == "99.1"
-    given(catalog, builder, features=FEATURES, examples=None, settings=settings)
+    assert found.frozen is not None
+    assert found.frozen.as_dict()["onnxruntime"] == "99.1"
+    prepare(catalog, builder, features=FEATURES, examples=None, settings=settings)
     assert sum(computed) == 140
 
     # The one before finds its own again.
     newer.clear()
     of(photographs, settings).dataset.test.open()
     assert sum(computed) == 140
-    given(catalog, builder, features=FEATURES, examples=None, settings=settings)
+    prepare(catalog, builder, features=FEATURES, examples=None, settings=settings)
     assert sum(computed) == 220
 
 
@@ -457,7 +460,7 @@ def test_test_images_of_the_catalog_get_theirs_when_the_split_is_opened(
     dataset = catalog_dataset(opened_test)
     progress = Watch()
 
-    found = given(dataset, builder, features=FEATURES, examples=None, settings=settings, progress=progress)
+    found = prepare(dataset, builder, features=FEATURES, examples=None, settings=settings, progress=progress)
     assert computed == [70, 10]
     assert opened_test == []
 
@@ -469,16 +472,16 @@ def test_test_images_of_the_catalog_get_theirs_when_the_split_is_opened(
     ]
     place = settings.workspace / "features/made up-efefefefefef"
     assert sorted(path.name.partition("-")[0] for path in place.glob("[a-z]*")) == ["test", "training", "validation"]
-    given(dataset, builder, features=FEATURES, examples=None, settings=settings).dataset.test.open()
+    prepare(dataset, builder, features=FEATURES, examples=None, settings=settings).dataset.test.open()
     assert computed == [70, 10, 20]
 
 
 def test_without_features_a_variant_is_given_the_images_themselves(settings: Settings) -> None:
     dataset = catalog_dataset()
 
-    found = given(dataset, builder, features=None, examples=None, settings=settings)
+    found = prepare(dataset, builder, features=None, examples=None, settings=settings)
 
-    assert (found.dataset, found.builder, found.frozen, found.details()) == (dataset, builder, None, {})
+    assert (found.dataset, found.builder, found.frozen) == (dataset, builder, None)
 
 
 @pytest.mark.parametrize("features", [None, FEATURES])
@@ -487,7 +490,7 @@ def test_a_variant_may_learn_from_the_first_of_each_class(
 ) -> None:
     dataset = catalog_dataset()
 
-    found = given(dataset, builder, features=features, examples=3, settings=settings)
+    found = prepare(dataset, builder, features=features, examples=3, settings=settings)
 
     train = found.dataset.training.train
     assert train.labels.tolist() == [0, 1, 2, 3] * 3
@@ -503,7 +506,7 @@ def test_features_that_memory_has_no_room_for_are_refused(
     monkeypatch.setattr(computing, "MOST_BYTES", 4 * 70 * 1280 - 1)
 
     with pytest.raises(DataError) as refused:
-        given(catalog_dataset(), builder, features=FEATURES, examples=None, settings=settings)
+        prepare(catalog_dataset(), builder, features=FEATURES, examples=None, settings=settings)
 
     assert refused.value.message.startswith("The features of 70 images before the last block of mobilenetv2-0.35 take")
     assert refused.value.hint == "Train a head alone on so many, without fine-tuning."
@@ -540,7 +543,7 @@ def test_a_last_block_begins_with_pretrained_weights_which_are_read_once(
     monkeypatch.setattr(backbones, "fill_last_blocks", lambda model, pretrained: filled.append((model, pretrained)))
     features = dataclasses.replace(FEATURES, before_last_block=True)
 
-    found = given(
+    found = prepare(
         catalog_dataset(), lambda: "model", features=features, examples=None, settings=settings, progress=SILENT
     )
 
@@ -549,5 +552,5 @@ def test_a_last_block_begins_with_pretrained_weights_which_are_read_once(
     assert filled == [("model", "pretrained")] * 2
     assert read == [features]
     random = dataclasses.replace(features, pretrained=False)
-    untouched = given(catalog_dataset(), builder, features=random, examples=None, settings=settings)
+    untouched = prepare(catalog_dataset(), builder, features=random, examples=None, settings=settings)
     assert untouched.builder is builder

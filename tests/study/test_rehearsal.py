@@ -191,48 +191,18 @@ def test_an_exhibit_of_ours_that_does_not_fit_the_model_is_refused_with_its_reas
         run_study(source(study), Request(), settings, progress=Watch())
 
 
-def test_a_measure_that_fails_after_training_costs_its_number_alone(keras: Any, settings: Settings) -> None:
-    def of_untrained(model: Any, images: Any) -> float:
-        weights = model.get_weights()[1]
-        return 1.0 if not weights.any() else 1 / 0
-
-    study = Study(
-        title="Late",
-        dataset="digits",
-        variants=(PLAIN,),
-        claims=(InEverySeed(sentence="It is small", variant="linear", metric="mine", at_most=1),),
-        seeds=(0, 1),
-        measures=(
-            Measure(name="mine", variants=("linear",), function=of_untrained),
-            Measure(name="other", variants=("linear",), function=lambda model, images: 3),
-        ),
-    )
-    progress = Watch()
-    run, evidence = run_study(source(study), Request(), settings, progress=progress)
-    trial = evidence["trials"][0]
-    assert trial["status"] == "finished"
-    assert trial["error"] == "The measure 'mine' failed: ZeroDivisionError: division by zero."
-    assert trial["metrics"]["other"] == 3
-    assert trial["metrics"]["test_accuracy"] > 0.3
-    assert "mine" not in trial["metrics"]
-    folder = run.trial_of("linear", 0)
-    assert len(load_arrays(folder.weights)) == 2
-    assert progress.warned[0] == f"linear, seed 0: {trial['error']} The trial and its weights are kept: {folder.path}"
-    assert run.state() is RunState.FAILED
-    assert evidence["variants"]["linear"]["test_accuracy"]["n"] == 2
-    assert [(c["verdict"], c["note"]) for c in evidence["claims"]] == [
-        ("undecided", "2 of 2 trials failed, so the numbers are of the others only")
-    ]
-    told = [text for group in failures(read_results(evidence), _Screen()) for text in group.renderables]
-    assert told[0] == f"✗ linear, seed 0: {trial['error']}"
-
-
 class _Screen:
     def text(self, said: str, *_: Any) -> str:
         return said
 
 
-def test_a_model_that_keras_cannot_save_costs_its_file_alone(keras: Any, settings: Settings) -> None:
+def test_a_measure_that_fails_after_training_and_a_model_that_keras_cannot_save_cost_themselves_alone(
+    keras: Any, settings: Settings
+) -> None:
+    def of_untrained(model: Any, images: Any) -> float:
+        weights = model.get_weights()[1]
+        return 1.0 if not weights.any() else 1 / 0
+
     class Own(keras.layers.Layer):  # type: ignore[misc]
         def __init__(self, function: Any) -> None:
             super().__init__()
@@ -252,10 +222,33 @@ def test_a_model_that_keras_cannot_save_costs_its_file_alone(keras: Any, setting
         )
 
     study = Study(
-        title="Own", dataset="digits", variants=(Variant(name="a", model=model, recipe=RECIPE),), claims=(), seeds=(0,)
+        title="Late",
+        dataset="digits",
+        variants=(Variant(name="own", model=model, recipe=RECIPE),),
+        claims=(InEverySeed(sentence="It is small", variant="own", metric="mine", at_most=1),),
+        seeds=(0, 1),
+        measures=(
+            Measure(name="mine", variants=("own",), function=of_untrained),
+            Measure(name="other", variants=("own",), function=lambda model, images: 3),
+        ),
     )
     progress = Watch()
     run, evidence = run_study(source(study), Request(), settings, progress=progress)
-    assert evidence["trials"][0]["status"] == "finished"
+    trial = evidence["trials"][0]
+    assert trial["status"] == "finished"
+    assert trial["error"] == "The measure 'mine' failed: ZeroDivisionError: division by zero."
+    assert trial["metrics"]["other"] == 3
+    assert trial["metrics"]["test_accuracy"] > 0.3
+    assert "mine" not in trial["metrics"]
+    folder = run.trial_of("own", 0)
+    assert len(load_arrays(folder.weights)) == 2
+    assert progress.warned[0] == f"own, seed 0: {trial['error']} The trial and its weights are kept: {folder.path}"
     assert progress.warned[-1].startswith("The best model is not kept as a file, its weights are: ")
     assert not run.best_model.exists()
+    assert run.state() is RunState.FAILED
+    assert evidence["variants"]["own"]["test_accuracy"]["n"] == 2
+    assert [(c["verdict"], c["note"]) for c in evidence["claims"]] == [
+        ("undecided", "2 of 2 trials failed, so the numbers are of the others only")
+    ]
+    told = [text for group in failures(read_results(evidence), _Screen()) for text in group.renderables]
+    assert told[0] == f"✗ own, seed 0: {trial['error']}"

@@ -14,12 +14,14 @@ from fortydays.base.arrays import load_arrays, save_arrays
 from fortydays.base.errors import StorageError, UsageError
 from fortydays.base.machine import describe_machine
 from fortydays.base.settings import Settings
+from fortydays.data import library
 from fortydays.data.arrays import SealedSplit, Split
-from fortydays.study import plan
+from fortydays.study import openings, plan
 from fortydays.study.design import Study, Variant
-from fortydays.study.evidence import best_trial, judge, results_digest, summarize
-from fortydays.study.runner import Request, run_study
+from fortydays.study.evidence import best_trial, judgements_of, results_digest, summarize
+from fortydays.study.runner import Request, StudyInterruptedError, run_study
 from fortydays.study.runs import RunState
+from fortydays.study.samples import findings_of
 from fortydays.study.search import TUNING_SEEDS, Search
 from fortydays.study.trial import digest_of_arrays
 from fortydays.train import trainer
@@ -67,9 +69,32 @@ def test_the_evidence_follows_from_its_trials(finished: Any) -> None:
     evidence = finished.evidence
     assert evidence["variants"] == summarize(evidence["trials"])
     assert evidence["results_digest"] == results_digest(evidence["trials"])
-    assert evidence["claims"] == [j.as_dict() for j in judge(tiny_study.study.claims, evidence["trials"])]
+    assert judgements_of(tiny_study.study, evidence).items() <= evidence.items()
     assert [c["verdict"] for c in evidence["claims"]] == ["supported", "refuted", "undecided", "supported"]
     assert json.loads(finished.run.evidence.read_text("utf-8")) == json.loads(json.dumps(evidence))
+
+
+def test_each_opening_of_the_test_split_is_noted_and_no_failed_trial_opens_it(finished: Any) -> None:
+    noted = openings.read(finished.run.path.parents[1])
+    ended = [(t["variant"], t["seed"]) for t in finished.evidence["trials"] if t["status"] == "finished"]
+    assert [(each.variant, each.seed) for each in noted if each.run == finished.run.run_id] == ended
+    assert {each.dataset for each in noted} == {finished.evidence["dataset"]["name"]}
+
+
+def test_the_evidence_tells_the_share_of_the_largest_class(finished: Any, settings: Settings) -> None:
+    labels = np.asarray(library.load("digits", settings).training.train.labels).tolist()
+    largest = max(labels.count(each) for each in set(labels))
+    assert finished.evidence["dataset"]["largest_class"] == largest / 1297
+
+
+def test_each_trial_keeps_which_test_examples_it_answered_rightly(finished: Any, settings: Settings) -> None:
+    labels = library.load("digits", settings).test.open().labels
+    answers = findings_of(finished.evidence["trials"], examples=len(labels)).answers
+    assert {name: set(of) for name, of in answers.items()} == {"linear": {0, 1}, "one hidden": {0, 1}}
+    for name, of_variant in answers.items():
+        for seed, right in of_variant.items():
+            (probabilities,) = load_arrays(finished.run.trial_of(name, seed).predictions)
+            assert np.array_equal(right, probabilities.argmax(axis=1) == labels)
 
 
 def test_each_trial_names_the_machine_that_trained_it(finished: Any) -> None:
@@ -139,7 +164,7 @@ def test_the_model_of_the_best_trial_is_kept_as_keras_saves_it(finished: Any, ke
 
 
 def test_exhibits_are_made_from_the_best_trial_of_their_variant(finished: Any) -> None:
-    matrix, mistakes, weights = finished.evidence["exhibits"]  # and none of the variant that failed
+    _, matrix, mistakes, weights = finished.evidence["exhibits"]  # and none of the variant that failed
     assert [e["kind"] for e in (matrix, mistakes, weights)] == ["matrix", "pictures", "pictures"]
     for exhibit in (matrix, mistakes, weights):
         of_variant = [t for t in finished.evidence["trials"] if t["variant"] == exhibit["variant"]]
@@ -152,6 +177,15 @@ def test_exhibits_are_made_from_the_best_trial_of_their_variant(finished: Any) -
     assert sum(map(sum, matrix["values"])) == 300
     assert len(mistakes["pictures"]) == 3
     assert len(weights["pictures"]) == 4
+
+
+def test_an_overview_stands_first_and_is_left_out_where_a_variant_of_it_has_no_finished_trial(finished: Any) -> None:
+    overview, *others = finished.evidence["exhibits"]
+    assert (overview["title"], overview["first"], overview["kind"]) == ("Rates", True, "lines")
+    (line,) = overview["lines"]
+    tries = finished.evidence["details"]["one hidden"]["search"]["tries"]
+    assert line["y"] == [t["validation_accuracy"]["mean"] for t in tries]
+    assert not any("first" in other for other in others)
 
 
 def test_progress_is_told_in_steps_of_the_whole_study(finished: Any) -> None:
@@ -194,14 +228,6 @@ def test_a_part_of_a_study_with_other_settings(keras: Any, settings: Settings, f
     assert [e["variant"] for e in evidence["exhibits"]] == ["linear"]
 
 
-def test_a_setting_takes_the_place_of_the_search_for_it(keras: Any, settings: Settings) -> None:
-    study = small(dataclasses.replace(SEARCHED, model=linear))
-    request = Request(settings=("learning_rate=0.03", "epochs=1"))
-    _, evidence = run_study(source(study), request, settings, progress=Watch())
-    assert evidence["details"]["one hidden"]["search"] is None
-    assert evidence["trials"][0]["history"]["learning_rate"] == [0.03]
-
-
 def test_the_test_split_is_opened_once_for_each_trial_and_never_for_a_search(
     keras: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,6 +259,7 @@ def test_the_model_that_is_kept_is_chosen_on_the_validation_split(
         result["metrics"]["validation_accuracy"] = 0.9  # equal: then the loss decides, as it does in the registry
         result["metrics"]["validation_loss"] = 0.2 if seed == best else 0.3
         result["metrics"]["test_accuracy"] = 0.8 if seed == best else 0.9
+        result["right"] = ""  # the answers of another accuracy
         folder.result.write_text(json.dumps(result), "utf-8")
         weights.append([w for w in load_arrays(folder.weights) if w.dtype == np.float32])
     run, _ = run_study(finished_pair.source, Request(), settings, progress=Watch())
@@ -240,15 +267,34 @@ def test_the_model_that_is_kept_is_chosen_on_the_validation_split(
     assert digest_of_arrays(model.get_weights()) == digest_of_arrays(weights[best])
 
 
-def test_a_search_over_words_and_at_its_edge(keras: Any, settings: Settings) -> None:
+def test_a_search_over_words_has_no_edge(keras: Any, settings: Settings) -> None:
     search = Search(field="schedule", values=("constant", "linear"), seeds=(1000,))
     progress = Watch()
     study = small(dataclasses.replace(PLAIN, search=search))
     _, evidence = run_study(source(study), Request(settings=("epochs=1",)), settings, progress=progress)
     found = evidence["details"]["linear"]["search"]
     assert found["chosen"] in ("constant", "linear")
-    assert found["at_edge"]
+    assert not found["at_edge"]  # words have no order
     assert "linear, schedule constant, seed 1000" in progress.tasks
+
+
+def test_a_search_with_a_second_round_goes_on_where_it_was_stopped(keras: Any, settings: Settings) -> None:
+    search = Search(field="learning_rate", values=(0.0001, 0.02, 0.01), seeds=(1000,), finals=(1001, 1002))
+    study = small(dataclasses.replace(PLAIN, search=search))
+
+    def stop(task: str, done: float) -> None:
+        if task == "linear, learning_rate 0.01, seed 1002" and done > 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(StudyInterruptedError):
+        run_study(source(study), Request(), settings, progress=Watch(stop))
+    progress = Watch()
+    _, evidence = run_study(source(study), Request(), settings, progress=progress)
+    assert progress.tasks == ["study", "linear, learning_rate 0.01, seed 1002", "linear, seed 0"]
+    assert progress.done["study"] == 8 * 40  # three tries, four of the second round, one trial
+    found = evidence["details"]["linear"]["search"]
+    assert {t["value"]: t["validation_accuracy"]["n"] for t in found["tries"]} == {0.0001: 1, 0.02: 3, 0.01: 3}
+    assert (found["seeds"], found["finals"]) == ([1000], [1001, 1002])
 
 
 @pytest.mark.parametrize(
@@ -264,6 +310,41 @@ def test_a_search_over_words_and_at_its_edge(keras: Any, settings: Settings) -> 
 def test_more_seeds_are_the_next_that_are_free(seeds: tuple[int, ...], asked: int | None, given: Any) -> None:
     study = small(SEARCHED, seeds=seeds)
     assert Request(seeds=asked).seeds_of(study) == given
+
+
+def test_a_range_of_seeds_is_taken_as_it_is_and_has_none_that_chose_a_setting() -> None:
+    study = small(SEARCHED, seeds=(0, 1))  # its search has the seeds 1000 and 1001
+    assert Request(seeds=range(5, 9)).seeds_of(study) == (5, 6, 7, 8)
+    with pytest.raises(
+        UsageError, match="chooses settings with the seeds 1000, 1001: they are not reported"
+    ) as refused:
+        Request(seeds=range(999, 1003)).seeds_of(study)
+    assert refused.value.hint == "Take a range without them, such as --seeds 1002-1005"
+
+
+def test_a_run_that_judges_seeds_again_is_a_further_look(settings: Settings) -> None:
+    def looks(seeds: Any) -> int:
+        _, evidence = run_study(source(small(PLAIN)), Request(seeds=seeds), settings, progress=Watch())
+        return int(evidence.get("looks", 0))
+
+    assert looks(1) == 0
+    assert looks(2) == 0  # with one seed nothing was judged
+    assert looks(range(50, 52)) == 0  # fresh seeds
+    assert looks(3) == 1
+    assert looks(3) == 1  # the same again tells nothing new
+    assert looks(4) == 2
+    assert looks(2) == 0  # as it was when it was first asked for
+
+
+def test_a_run_tells_how_many_trials_with_other_recipes_opened_the_test_split_before(settings: Settings) -> None:
+    def opened(*changes: str) -> Any:
+        _, evidence = run_study(source(small(PLAIN)), Request(seeds=1, settings=changes), settings, progress=Watch())
+        return evidence.get("opened", {})
+
+    assert opened() == {}
+    assert opened() == {}  # the same again
+    assert opened("learning_rate=0.5") == {PLAIN.name: 2}
+    assert opened() == {PLAIN.name: 1}
 
 
 def test_what_cannot_be_asked_for_is_refused_before_anything_is_made(settings: Settings) -> None:
@@ -326,17 +407,8 @@ def test_bfloat16_that_the_processor_only_emulates_is_warned_of(settings: Settin
     assert "precision=auto would not" in warned
 
 
-def test_where_the_processor_has_bfloat16_nothing_is_warned_of(settings: Settings, monkeypatch: Any) -> None:
-    fast = dataclasses.replace(describe_machine(), flags=("avx512_bf16",))
-    monkeypatch.setattr(plan, "describe_machine", lambda: fast)
-    progress = Watch()
-    request = Request(seeds=1, settings=("precision=bfloat16", "epochs=1"))
-    run_study(source(small(PLAIN)), request, settings, progress=progress)
-    assert progress.warned == []
-
-
 @pytest.mark.parametrize(("engine", "substituted"), [("compiled", True), ("plain", False)])
-def test_the_plain_engine_trains_keras_own_layers(
+def test_the_plain_engine_trains_keras_own_layers_and_a_setting_takes_the_place_of_the_search_for_it(
     engine: str, substituted: bool, settings: Settings, monkeypatch: Any
 ) -> None:
     seen: list[bool] = []
@@ -347,8 +419,15 @@ def test_the_plain_engine_trains_keras_own_layers(
         original(self, **arguments)
 
     monkeypatch.setattr(trainer.Trainer, "__init__", watched)
-    request = Request(seeds=1, settings=("epochs=1",), engine=engine)
-    _, evidence = run_study(source(small(PLAIN)), request, settings, progress=Watch())
+    fast = dataclasses.replace(describe_machine(), flags=("avx512_bf16",))
+    monkeypatch.setattr(plan, "describe_machine", lambda: fast)
+    study = small(dataclasses.replace(SEARCHED, model=linear))
+    words = ("epochs=1", "learning_rate=0.03", "precision=bfloat16")
+    progress = Watch()
+    _, evidence = run_study(source(study), Request(settings=words, engine=engine), settings, progress=progress)
     assert seen == [substituted]
     assert evidence["request"]["engine"] == engine
-    assert evidence["details"]["linear"]["multiply_adds"] == 64 * 10
+    detail = evidence["details"]["one hidden"]
+    assert (detail["multiply_adds"], detail["search"], detail["precision"]) == (64 * 10, None, "bfloat16")
+    assert evidence["trials"][0]["history"]["learning_rate"] == [0.03]
+    assert progress.warned == []  # this processor has bfloat16

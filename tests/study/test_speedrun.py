@@ -9,6 +9,7 @@ import pytest
 
 from fortydays.base.errors import UsageError
 from fortydays.data.arrays import Dataset, SealedSplit, Split
+from fortydays.study import openings
 from fortydays.study.speedrun import PRESETS, TUNING_SEEDS, Preset, _in_memory, find_preset, run_speedrun
 from fortydays.train.recipe import Recipe
 from made_up_data import data_of, split_of
@@ -65,10 +66,16 @@ def test_what_is_timed_reads_nothing_from_disk(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_both_splits_are_trained_on_and_the_test_split_is_opened_once_a_seed(keras: Any) -> None:
+def test_both_splits_are_trained_on_and_the_test_split_is_opened_once_a_seed(keras: Any, tmp_path: Path) -> None:
     watched = Watched()
 
-    found = json.loads(json.dumps(run(watched.dataset), allow_nan=False))
+    found = json.loads(json.dumps(run(watched.dataset, workspace=tmp_path), allow_nan=False))
+
+    noted = openings.read(tmp_path)
+    assert [(each.study, each.dataset, each.seed) for each in noted] == [
+        ("speedrun", "made up", 0),
+        ("speedrun", "made up", 1),
+    ]
 
     assert (found["trained_on"], found["split"]) == (96 + 32, "test")
     assert watched.opened == 2
@@ -80,10 +87,12 @@ def test_both_splits_are_trained_on_and_the_test_split_is_opened_once_a_seed(ker
 
 
 @pytest.mark.slow
-def test_validating_never_opens_the_test_split_and_takes_seeds_for_tuning(keras: Any) -> None:
+def test_validating_never_opens_the_test_split_and_takes_seeds_for_tuning(keras: Any, tmp_path: Path) -> None:
     watched = Watched()
 
-    found = run(watched.dataset, validate=True, seeds=1, target=0.99999)
+    found = run(watched.dataset, validate=True, seeds=1, target=0.99999, workspace=tmp_path)
+
+    assert openings.read(tmp_path) == ()
 
     assert watched.opened == 0
     assert (found["trained_on"], found["split"]) == (96, "validation")

@@ -9,7 +9,7 @@ import pytest
 from fortydays.base.errors import TrainingFailedError, UsageError
 from fortydays.data.arrays import Dataset, SealedSplit, Split
 from fortydays.study.design import Measure, Study, Variant
-from fortydays.study.trial import digest_of_arrays, failed_trial, run_trial
+from fortydays.study.trial import TrialSpec, digest_of_arrays, run_trial, trial_result
 from fortydays.train.evaluation import Evaluation
 from fortydays.train.history import History, Point
 from fortydays.train.recipe import Recipe
@@ -17,6 +17,16 @@ from fortydays.train.trainer import Trained, Trainer
 from made_up_data import data_of, split_of
 
 RECIPE = Recipe(epochs=2, batch_size=8)
+SPEC = TrialSpec(
+    variant="a",
+    seed=3,
+    recipe=RECIPE,
+    dataset="made up",
+    dataset_digest="0" * 64,
+    backend="tensorflow",
+    threads=1,
+    bfloat16_is_fast=False,
+)
 
 
 def split(count: int) -> Split:
@@ -73,7 +83,7 @@ class MadeUpTrainer:
         self.asked.append("train")
         points = (point(4, 0.6), point(8, 0.9))
         return Trained(
-            history=History(points=points, steps_per_epoch=4),
+            history=History(points=points),
             variables=[np.array([1.0], np.float32)],
             epochs=2,
             best_epoch=1,
@@ -94,8 +104,7 @@ class MadeUpTrainer:
 
 
 def trial(trainer: Any, found: Study, test: SealedSplit, **arguments: Any) -> Any:
-    fixed = {"study": found, "variant": "a", "seed": 3, "recipe": RECIPE, "dataset": dataset(test)}
-    return run_trial(**fixed, trainer=trainer, resume=None, **{"keep": None, "report": None, **arguments})
+    return run_trial(SPEC, study=found, dataset=dataset(test), trainer=trainer, **arguments)
 
 
 def test_the_test_split_is_opened_once_and_last() -> None:
@@ -209,8 +218,8 @@ def test_a_loss_that_is_no_number_after_training_fails_the_trial(examples: int, 
 
 
 def test_a_failed_trial_keeps_its_reason_and_has_no_numbers() -> None:
-    found = failed_trial(variant="a", seed=1, error=TrainingFailedError("It broke.", hint="Try again."))
-    assert (found["status"], found["error"]) == ("failed", "It broke.")
+    found = trial_result(SPEC, status="failed", error="It broke.")
+    assert (found["variant"], found["seed"], found["status"], found["error"]) == ("a", 3, "failed", "It broke.")
     assert found["metrics"] == found["history"] == {}
     finished = trial(MadeUpTrainer(), study(), SealedSplit(lambda: split(8))).result
     assert found.keys() == finished.keys()

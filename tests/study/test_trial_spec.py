@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from fortydays.base.errors import UsageError
 from fortydays.study.trial import TrialSpec
 from fortydays.train.recipe import Recipe
 
@@ -55,10 +54,3 @@ def test_whatever_may_change_the_numbers_changes_the_digest(change: dict[str, An
 
 def test_a_study_file_may_be_moved_and_get_a_remark() -> None:
     assert TrialSpec(**FIELDS | {"path": "/elsewhere.py", "sha256": "4" * 64}).digest == SPEC.digest
-
-
-def test_an_engine_that_there_is_not_is_refused() -> None:
-    with pytest.raises(UsageError) as refused:
-        TrialSpec(**FIELDS, engine="plane")
-    assert refused.value.message == "There is no engine 'plane'. Did you mean 'plain'?"
-    assert refused.value.hint == "Known: compiled, plain."

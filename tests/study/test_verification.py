@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fortydays.data.catalog import find
+from fortydays.data.library import pinned
 from fortydays.study import evidence as documents
 from fortydays.study.claims import Threshold
 from fortydays.study.code import engine_digest, study_digest
@@ -35,9 +35,9 @@ def trial(variant: str, seed: int, accuracy: float) -> dict[str, Any]:
 
 def made_up(study: Path, accuracies: dict[str, list[float]]) -> dict[str, Any]:
     trials = [trial(name, seed, v) for name, values in accuracies.items() for seed, v in enumerate(values)]
-    digits = find("digits")
+    digits = pinned("digits")
     return {
-        "dataset": {"name": "digits", "digest": digits.digest, "split_version": digits.split_version},
+        "dataset": {"name": "digits", "digest": digits.digest, "split_version": digits.split_version, "test": 300},
         "seeds": [0, 1, 2, 3, 4],
         "details": {"a": {}, "b": {}},
         "backend": "tensorflow",
@@ -47,7 +47,7 @@ def made_up(study: Path, accuracies: dict[str, list[float]]) -> dict[str, Any]:
         },
         "trials": trials,
         "variants": summarize(trials),
-        "claims": [j.as_dict() for j in documents.judge([CLAIM], trials)],
+        "claims": [j.as_dict() for j in documents.judge([CLAIM], trials, examples=300)],
         "results_digest": results_digest(trials),
     }
 
@@ -105,7 +105,7 @@ def test_a_claim_that_was_withdrawn_since_is_noticed_and_has_no_verdict(evidence
         "its verdicts are not what its trials give",
         "its withdrawn claims are not those of the study",
     ]
-    evidence |= documents.judgements(withdrawing, evidence["trials"])
+    evidence |= documents.judgements_of(withdrawing, evidence)
     assert evidence["claims"] == []
     assert evidence["withdrawn"] == [{"claim": "a is good", "reason": "b cannot learn"}]
     assert stale_parts(evidence, withdrawing) == []

@@ -60,6 +60,6 @@ def frozen(folder: Path, image: tuple[int, ...], *, key: str = "ab" * 32, **chan
     path.write_bytes(onnx_of(image, images=changes.pop("images", AT_ONCE), repeated=repeated))
     facts: dict[str, Any] = {
         "key": key, "path": path, "features": FEATURES, "shape": (1, 1, 3 * repeated), "parameters": 0,
-        "multiply_adds": 0, "weights": "cd" * 32, "source": "made up",
+        "multiply_adds": 0, "weights": "cd" * 32,
     }  # fmt: skip
     return Frozen(**{**facts, **changes})

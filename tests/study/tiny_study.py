@@ -13,6 +13,7 @@ from fortydays.base.settings import Settings
 from fortydays.study.claims import Best, Comparison, InEverySeed, Threshold
 from fortydays.study.design import Measure, Search, Study, Variant
 from fortydays.study.exhibits import confident_mistakes, confusion_matrix, first_layer_weights
+from fortydays.study.overviews import CurveOverview, SearchOverview
 from fortydays.study.runner import StudySource
 from fortydays.train.recipe import Recipe
 
@@ -71,6 +72,12 @@ study = Study(
     seeds=(0, 1),
     targets=(0.5, 0.999),
     measures=(Measure(name="largest_weight", variants=("linear",), function=largest_weight),),
+    first=(
+        SearchOverview(title="Rates", caption="Tried.", variants=("one hidden",), x_label="rate"),
+        CurveOverview(
+            title="Fire", caption="None.", variants=("linear", "exploding"), fields=("train_loss",), y_label="loss"
+        ),
+    ),
     exhibits=(
         confusion_matrix(variant="linear"),
         confident_mistakes(variant="one hidden", count=3),

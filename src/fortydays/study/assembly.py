@@ -1,5 +1,6 @@
 """The evidence of a run, put together from its trials; its exhibits, and the model of its best trial."""
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,8 +13,8 @@ from fortydays.base.arrays import load_arrays
 from fortydays.base.progress import Progress
 from fortydays.data.arrays import Dataset
 from fortydays.study import evidence as documents
-from fortydays.study import frozen
-from fortydays.study.design import Shown, Variant
+from fortydays.study import frozen, openings
+from fortydays.study.design import Exhibit, Shown, Variant
 from fortydays.study.features import Features
 from fortydays.study.frozen import Frozen
 from fortydays.study.plan import Plan
@@ -29,26 +30,29 @@ def evidence_of(
     run: RunFolder,
     trials: Sequence[dict[str, Any]],
     chosen: Mapping[str, Chosen],
+    probes: Mapping[str, Mapping[str, Any]],
     *,
     compile_seconds: float,
+    looks: int,
     progress: Progress,
 ) -> dict[str, Any]:
     """The evidence of a run whose trials have all ended; the model of the best one is kept in its folder.
 
-    Args:
-        plan: of the run.
-        run: its folder, with what each trial has left there.
-        trials: their results, in the order of the plan.
-        chosen: by variant, its recipe and the outcome of its search.
-        compile_seconds: of all building and compiling.
-        progress: told of exhibits that fail.
+    ``trials`` are in the order of the plan. ``chosen`` and ``compile_seconds`` are those of the driver. ``probes`` has
+    by variant what was found out beside its trials. ``looks`` is how often some of the seeds were judged before.
 
     Raises:
         StorageError: the run's folder cannot be read or written.
     """
     study = plan.source.study
-    details = _details(plan, chosen, progress)
-    return {
+    known = {
+        "details": _details(plan, chosen, probes, progress),
+        "trials": trials,
+        "variants": documents.summarize(trials),
+    }
+    if plan.dataset is not None:
+        _keep_best_model(plan, run, progress, known)
+    evidence = {
         "schema_version": documents.SCHEMA_VERSION,
         "day": plan.source.day,
         "name": plan.source.name,
@@ -58,18 +62,29 @@ def evidence_of(
         "dataset": None if plan.dataset is None else _facts_of(plan.dataset),
         "seeds": list(plan.seeds),
         "request": plan.as_asked,
+        **_opened_before(plan, run, chosen),
+        **({"looks": looks} if looks else {}),
         **plan.provenance,
-        "details": details,
-        "trials": trials,
-        "variants": documents.summarize(trials),
-        **documents.judgements(study, trials),
-        "exhibits": _exhibits(plan, plan.dataset, run, progress, trials, details) if plan.dataset else [],
+        **known,
+        "exhibits": _exhibits(plan, run, progress, known),
         "seconds": {
             "training": sum(t["train_seconds"] for t in trials),
             "compilation": compile_seconds,
         },
         "results_digest": documents.results_digest(trials, study.declared),
     }
+    return documents.with_changes(study, evidence)
+
+
+def _opened_before(plan: Plan, run: RunFolder, chosen: Mapping[str, Chosen]) -> dict[str, Any]:
+    """By variant, how many trials of it with other recipes have opened the test split in other runs."""
+    earlier = openings.read(plan.settings.workspace)
+    counts = {
+        name: openings.of_other_recipes(earlier, plan.opening(name, recipe, seed=0, run=run.run_id))
+        for name, (recipe, _) in chosen.items()
+    }
+    found = {name: count for name, count in counts.items() if count}
+    return {"opened": found} if found else {}
 
 
 def _facts_of(dataset: Dataset) -> dict[str, Any]:
@@ -78,108 +93,103 @@ def _facts_of(dataset: Dataset) -> dict[str, Any]:
         "digest": dataset.digest,
         "split_version": dataset.split_version,
         "classes": list(dataset.classes),
+        "largest_class": float(np.bincount(dataset.training.train.labels).max() / len(dataset.training.train)),
         "train": len(dataset.training.train),
         "validation": len(dataset.training.validation),
         "test": len(dataset.test.open()),
     }
 
 
-def _details(plan: Plan, chosen: Mapping[str, Chosen], progress: Progress) -> dict[str, Any]:
-    """What the evidence says of the variants and drills besides their numbers."""
-    networks: dict[Features, Frozen] = {}
-    for variant in plan.variants:
-        if variant.features is not None and variant.features not in networks:
-            assert plan.dataset is not None  # a study with variants has one
-            shape = plan.dataset.training.input.arrays[0].shape
-            networks[variant.features] = frozen.frozen_network(variant.features, shape, plan.settings, progress)
-    of_variants = {
-        variant.name: _details_of(
-            variant,
-            *chosen[variant.name],
-            network=networks[variant.features] if variant.features else None,
-            bfloat16_is_fast=plan.bfloat16_is_fast,
-        )
-        for variant in plan.variants
-    }
-    return of_variants | {drill.name: drill.as_dict() for drill in plan.drills}
-
-
-def _details_of(
-    variant: Variant,
-    recipe: Recipe,
-    search: dict[str, Any] | None,
-    *,
-    network: Frozen | None,
-    bfloat16_is_fast: bool,
+def _details(
+    plan: Plan, chosen: Mapping[str, Chosen], probes: Mapping[str, Mapping[str, Any]], progress: Progress
 ) -> dict[str, Any]:
-    from fortydays.train.cost import multiply_adds
-    from fortydays.train.framework import build_model, has_convolutions, resolve_precision
+    """What the evidence says of the variants and drills besides their numbers."""
 
-    model = build_model(variant.model, seed=0, precision="float32")
-    counted = multiply_adds(model)
-    return {
-        "description": variant.description,
-        "group": variant.group,
-        "parameters": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
-        "multiply_adds": None if counted is None else counted + (network.multiply_adds if network else 0),
-        **({"features": network.as_dict()} if network else {}),
-        **({} if variant.examples is None else {"examples": variant.examples}),
-        "precision": resolve_precision(
-            recipe, convolutions=has_convolutions(model), bfloat16_is_fast=bfloat16_is_fast
-        ),
-        "recipe": recipe.as_dict(),
-        "search": search,
-    }
+    @functools.cache
+    def network_of(features: Features) -> Frozen:
+        assert plan.dataset is not None  # a study with variants has one
+        shape = plan.dataset.training.input.arrays[0].shape
+        return frozen.frozen_network(features, shape, plan.settings, progress)
+
+    def of(variant: Variant) -> dict[str, Any]:
+        from fortydays.train.cost import multiply_adds
+        from fortydays.train.framework import build_model, has_convolutions, resolve_precision
+
+        recipe, search = chosen[variant.name]
+        network = network_of(variant.features) if variant.features else None
+        model = build_model(variant.model, seed=0, precision="float32")
+        convolutions, counted = has_convolutions(model), multiply_adds(model)
+        return {
+            "description": variant.description,
+            "group": variant.group,
+            "parameters": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
+            "multiply_adds": None if counted is None else counted + (network.multiply_adds if network else 0),
+            **({"features": network.as_dict()} if network else {}),
+            **({} if variant.examples is None else {"examples": variant.examples}),
+            "precision": resolve_precision(recipe, convolutions=convolutions, bfloat16_is_fast=plan.bfloat16_is_fast),
+            "recipe": recipe.as_dict(),
+            "search": search,
+            **probes[variant.name],
+        }
+
+    return {variant.name: of(variant) for variant in plan.variants} | {d.name: d.as_dict() for d in plan.drills}
 
 
-def _exhibits(
-    plan: Plan,
-    dataset: Dataset,
-    run: RunFolder,
-    progress: Progress,
-    trials: Sequence[dict[str, Any]],
-    details: dict[str, Any],
-) -> list[dict[str, Any]]:
-    """The exhibits of the study, and the best trial's model kept as a file."""
-    from fortydays.train.framework import build_model, set_variables
-
-    builders = {v.name: v.model for v in plan.variants}
-
-    def restored(trial: Mapping[str, Any]) -> Any:
-        name = trial["variant"]
-        model = build_model(builders[name], seed=trial["seed"], precision=details[name]["precision"])
-        folder = run.trial_of(trial["variant"], trial["seed"])
-        set_variables(model, load_arrays(folder.weights))
-        return model
-
-    best = documents.best_trial(trials)
+def _keep_best_model(plan: Plan, run: RunFolder, progress: Progress, known: Mapping[str, Any]) -> None:
+    """The best trial's model as a file."""
+    best = documents.best_trial(known["trials"])
     if best is not None:
         try:
-            _save_model(restored(best), run.best_model)
+            _save_model(_restored(plan, run, best, known["details"]), run.best_model)
         except Exception as error:  # a reader's own layer need not be one that Keras can save
             progress.warn(f"The best model is not kept as a file, its weights are: {type(error).__name__}: {error}")
-    made = []
-    for exhibit in plan.source.study.exhibits:
-        trial = documents.best_trial([t for t in trials if t["variant"] == exhibit.variant])
-        if trial is None:
-            continue
-        (probabilities,) = load_arrays(run.trial_of(trial["variant"], trial["seed"]).predictions)
-        shown = Shown(
-            variant=trial["variant"],
-            seed=trial["seed"],
-            model=restored(trial),
-            input=dataset.training.input,
-            test=dataset.test.open(),
-            probabilities=probabilities,
-            classes=dataset.classes,
-        )
+
+
+def _restored(plan: Plan, run: RunFolder, trial: Mapping[str, Any], details: Mapping[str, Any]) -> Any:
+    """The model of a trial with its weights."""
+    from fortydays.train.framework import build_model, set_variables
+
+    name, seed = trial["variant"], trial["seed"]
+    builder = next(v.model for v in plan.variants if v.name == name)
+    model = build_model(builder, seed=seed, precision=details[name]["precision"])
+    set_variables(model, load_arrays(run.trial_of(name, seed).weights))
+    return model
+
+
+def _exhibits(plan: Plan, run: RunFolder, progress: Progress, known: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The exhibits of the study. One is left out where the run has no finished trial of what it shows."""
+    made, study = [], plan.source.study
+    for place, exhibit in enumerate(study.all_exhibits):
+        about = repr(exhibit.variant) if isinstance(exhibit, Exhibit) else f"{len(exhibit.variants)} variants"
         try:
-            content = exhibit.make(shown)
-            json.dumps(content, allow_nan=False)  # what cannot be written is as good as none
-            made.append(content)
+            if isinstance(exhibit, Exhibit):
+                shown = _shown(plan, run, exhibit.variant, known)
+                content = exhibit.make(shown) if shown else None
+            else:
+                content = exhibit.make(known) if known["variants"].keys() >= set(exhibit.variants) else None
+            if content is not None:
+                json.dumps(content, allow_nan=False)  # what cannot be written is as good as none
+                made.append({**content, "first": True} if place < len(study.first) else content)
         except Exception as error:  # a study's own code; a picture that fails must not cost the trials
-            progress.warn(f"An exhibit of {exhibit.variant!r} failed: {type(error).__name__}: {error}")
+            progress.warn(f"An exhibit of {about} failed: {type(error).__name__}: {error}")
     return made
+
+
+def _shown(plan: Plan, run: RunFolder, variant: str, known: Mapping[str, Any]) -> Shown | None:
+    """The trial of a variant that is best on the validation split, or None where none has finished."""
+    trial = documents.best_trial([t for t in known["trials"] if t["variant"] == variant])
+    if trial is None or plan.dataset is None:
+        return None
+    (probabilities,) = load_arrays(run.trial_of(variant, trial["seed"]).predictions)
+    return Shown(
+        variant=variant,
+        seed=trial["seed"],
+        model=_restored(plan, run, trial, known["details"]),
+        input=plan.dataset.training.input,
+        test=plan.dataset.test.open(),
+        probabilities=probabilities,
+        classes=plan.dataset.classes,
+    )
 
 
 def _save_model(model: Any, path: Path) -> None:

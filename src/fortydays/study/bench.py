@@ -11,7 +11,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ LONGEST_COMMAND = 300.0
 """Seconds that a command may take, unless a drill says otherwise."""
 
 _SECONDS_TO_END = 10.0
-_SECONDS_BETWEEN_LOOKS = 0.05
+_SECONDS_BETWEEN_POLLS = 0.05
 _MOST_SAID = 100_000
 _OF_THE_READER = ("MLFLOW_TRACKING_URI", "FORTYDAYS_DATASETS", "FORTYDAYS_TOKEN", "FORTYDAYS_TOKEN_FILE")
 """Variables that lead out of the fresh workspace, or into the reader's service."""
@@ -38,13 +38,7 @@ _OF_THE_READER = ("MLFLOW_TRACKING_URI", "FORTYDAYS_DATASETS", "FORTYDAYS_TOKEN"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
-    """A program that runs beside a drill.
-
-    Attributes:
-        command: as it was started.
-        process: it leads a process group of its own.
-        log: the file with all that it says.
-    """
+    """A program that runs beside a drill. Its process leads a group of its own, and all that it says is in the log."""
 
     command: str
     process: subprocess.Popen[bytes]
@@ -57,11 +51,7 @@ class Part:
             return file.read().decode("utf-8", "replace")
 
     def wait_for(self, pattern: str, *, seconds: float = 60.0) -> re.Match[str]:
-        """Wait until it says something.
-
-        Args:
-            pattern: a regular expression.
-            seconds: to wait at most.
+        """Wait until it says what matches the regular expression ``pattern``, at most so many seconds.
 
         Raises:
             FortydaysError: it has ended, or has not said it in that time.
@@ -75,7 +65,7 @@ class Part:
                 why = "has ended" if ended else f"has not said {pattern!r} within {seconds:g} s"
                 raise FortydaysError(f"{self.command} {why}. It said: {shown(self.said()[-500:])}")
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(_SECONDS_BETWEEN_LOOKS)
+                self.process.wait(_SECONDS_BETWEEN_POLLS)
 
     def end(self) -> None:
         """End it and all that it has started: first asked to, then killed."""
@@ -96,6 +86,7 @@ class Bench:
         settings: of a fresh, empty workspace. A reader's datasets, runs, models and tracking server are not in it; the
             mirror is the reader's.
         say: tells the reader what is being done, in a few words.
+        parts: the programs that were started beside the drill.
     """
 
     def __init__(
@@ -103,7 +94,7 @@ class Bench:
     ) -> None:
         self.seed, self.settings, self.say, self.dataset = seed, settings, say, dataset
         self.random = np.random.default_rng(seed)
-        self._parts: list[Part] = []
+        self.parts: list[Part] = []
 
     def forty(self, *arguments: str, seconds: float = LONGEST_COMMAND) -> subprocess.CompletedProcess[str]:
         """Run a command of this program in the fresh workspace, to its end.
@@ -120,27 +111,15 @@ class Bench:
         """
         command = shlex.join(["forty", *arguments])
         self.say(command)
-        process = subprocess.Popen(
-            guarded([sys.executable, "-m", "fortydays", *arguments]),
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            output, errors = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            raise FortydaysError(f"{command} was not done within {seconds:g} s.") from None
-        finally:
-            # Also where it has ended itself: something that it left behind may still hold its output.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            for stream in (process.stdout, process.stderr):
-                if stream is not None:
-                    stream.close()
+        with self._begun(["forty", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                output, errors = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                raise FortydaysError(f"{command} was not done within {seconds:g} s.") from None
+            finally:
+                # Also where it has ended itself: something that it left behind may still hold its output.
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
         return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
 
     def start(self, *command: str) -> Part:
@@ -153,37 +132,31 @@ class Bench:
             StorageError: its log cannot be written.
         """
         self.say(shlex.join(command))
-        program = [sys.executable, "-m", "fortydays"] if command[0] == "forty" else [command[0]]
-        log = files.make_folder(self.settings.workspace / "parts") / f"{len(self._parts) + 1}.log"
+        log = files.make_folder(self.settings.workspace / "parts") / f"{len(self.parts) + 1}.log"
         with files.storage_errors("write", log), log.open("wb") as output:
-            process = subprocess.Popen(
-                guarded([*program, *command[1:]]),
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            process = self._begun(command, stdout=output, stderr=subprocess.STDOUT)
         part = Part(command=shlex.join(command), process=process, log=log)
-        self._parts.append(part)
+        self.parts.append(part)
         return part
 
-    def end_parts(self) -> None:
-        """End all that was started, the last first."""
-        while self._parts:
-            self._parts.pop().end()
-
-    def _environment(self) -> dict[str, str]:
+    def _begun(self, command: Sequence[str], **streams: Any) -> "subprocess.Popen[Any]":
+        program = [sys.executable, "-m", "fortydays"] if command[0] == "forty" else [command[0]]
         ours = {name: value for name, value in os.environ.items() if name not in _OF_THE_READER}
         mirror = self.settings.mirror
-        return {
-            **ours,
-            "FORTYDAYS_HOME": str(self.settings.workspace),
-            "FORTYDAYS_THREADS": str(self.settings.threads),
-            "FORTYDAYS_OFFLINE": "1" if self.settings.offline else "",
-            "FORTYDAYS_MIRROR": str(mirror) if mirror else "",
-            "PYTHONUNBUFFERED": "1",  # what a part says is waited for
-        }
+        return subprocess.Popen(
+            guarded([*program, *command[1:]]),
+            env={
+                **ours,
+                "FORTYDAYS_HOME": str(self.settings.workspace),
+                "FORTYDAYS_THREADS": str(self.settings.threads),
+                "FORTYDAYS_OFFLINE": "1" if self.settings.offline else "",
+                "FORTYDAYS_MIRROR": str(mirror) if mirror else "",
+                "PYTHONUNBUFFERED": "1",  # what a part says is waited for
+            },
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            **streams,
+        )
 
 
 @contextlib.contextmanager
@@ -192,11 +165,7 @@ def a_bench(
 ) -> Iterator[Bench]:
     """A bench with a fresh workspace; when the block ends, its parts are ended and the workspace is removed.
 
-    Args:
-        seed: of the repetition.
-        settings: the reader's. The fresh workspace is a temporary folder in theirs.
-        say: tells the reader what is being done.
-        dataset: the study's, or None.
+    ``settings`` are the reader's. The fresh workspace is a temporary folder in theirs.
 
     Raises:
         StorageError: the temporary folder cannot be created.
@@ -207,24 +176,18 @@ def a_bench(
         try:
             yield bench
         finally:
-            bench.end_parts()
+            for part in reversed(bench.parts):
+                part.end()
 
 
 def carry_out(
     drill: Drill, *, seed: int, settings: Settings, say: Callable[[str], None], dataset: Dataset | None = None
 ) -> dict[str, Any]:
-    """Carry out a drill once.
-
-    Args:
-        drill: what is done.
-        seed: of the repetition.
-        settings: the reader's.
-        say: tells the reader what is being done.
-        dataset: the study's, or None.
+    """Carry out a drill once, with the arguments of :func:`a_bench`.
 
     Returns:
-        The trial's entry in the evidence. Its status is "failed" where the drill has raised an exception, or has given
-        other metrics than it declares, or something that is no finite number.
+        ``status, error, metrics, train_seconds`` of the trial. The status is "failed" where the drill has raised an
+        exception, or has given other metrics than it declares, or something that is no finite number.
 
     Raises:
         StorageError: there is no place for a workspace.
@@ -240,18 +203,8 @@ def carry_out(
         except (Exception, SystemExit) as raised:  # a procedure of a reader's: its failure is a result
             error = f"{type(raised).__name__}: {raised}"
         seconds = clock.seconds() - began
-    return {
-        "variant": drill.name,
-        "seed": seed,
-        "status": "failed" if error else "finished",
-        "error": error,
-        "metrics": metrics,
-        "train_seconds": seconds,
-        "epochs": 0,
-        "best_epoch": 0,
-        "weights_digest": "",
-        "history": {},
-    }
+    status = "failed" if error else "finished"
+    return {"status": status, "error": error, "metrics": metrics, "train_seconds": seconds}
 
 
 def _checked(drill: Drill, found: object) -> dict[str, float]:

@@ -1,89 +1,157 @@
 """Claims: sentences with a testable condition on the trials of a study, and the verdicts on them.
 
-Every claim is judged the same way. A quantity is computed for each seed (a metric, a difference within the seed, ...),
-Student's interval of its mean is set against a bound, and the verdict is *supported* where the whole interval is on
+Every claim is judged the same way. A quantity is computed for each seed (a metric, a difference within the seed, ...)
+and, where it is made of answers to test examples, for each example. The wider of the intervals of its mean (see
+:mod:`fortydays.study.statistics`) is set against a bound. The verdict is *supported* where the whole interval is on
 the claim's side, *refuted* where the whole interval is on the other side, and *undecided* otherwise.
 """
 
+import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from types import MappingProxyType
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from fortydays.base.errors import UsageError
-from fortydays.base.text import counted
-from fortydays.study.statistics import CONFIDENCE, Interval, interval, seeds_to_decide
-from fortydays.tasks.metric import Metric, metric_of
+from fortydays.study.judgement import Judgement, Verdict
+from fortydays.study.samples import Declared, Findings, paired_sample, sample_of
+from fortydays.study.statistics import CONFIDENCE, POWER, Sample, confidence_of_look
+from fortydays.tasks.metric import metric_of
 
-Trials = Mapping[str, Mapping[int, Mapping[str, float | None]]]
-"""Metrics of the finished trials: variant -> seed -> metric -> value (None: a target never reached)."""
-
-Declared = Mapping[str, Metric]
-"""The metrics that the drills of a study declare, by name."""
-
-NONE_DECLARED: Declared = MappingProxyType({})
-
-
-class Verdict(StrEnum):
-    """What the evidence says of a claim."""
-
-    SUPPORTED = "supported"
-    REFUTED = "refuted"
-    UNDECIDED = "undecided"
+SLACK = 0.005
+"""How far below a number a share may be that is "about" that number, on every day."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judgement:
-    """A claim's verdict with the numbers it rests on.
+class _Claim(ABC):
+    """A sentence about a metric of some variants.
 
-    Attributes:
-        claim: the sentence.
-        condition: what was tested, in numbers.
-        verdict: supported, refuted or undecided.
-        value: mean of the tested quantity over the seeds, or None where no trial has it.
-        low: lower end of its 95% interval.
-        high: upper end.
-        n: seeds it rests on.
-        bound: what the quantity is set against.
-        unit: how to show the numbers: "share" (of 1), "steps", "seconds", "ratio" or "" (plain).
-        seeds_needed: how many seeds would probably decide, where it is undecided and can be told.
-        note: what else a reader must know, such as seeds in which a target was never reached.
+    ``expected`` has, by the name of a check of claims, the reason why this claim is expected not to pass it.
     """
 
-    claim: str
-    condition: str
-    verdict: Verdict
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-    bound: float
-    unit: str = ""
-    seeds_needed: int | None = None
-    note: str = ""
+    sentence: str
+    metric: str
+    expected: Mapping[str, str] = field(default_factory=dict)
 
-    def as_dict(self) -> dict[str, Any]:
-        """The judgement as JSON values."""
-        return {**{name: getattr(self, name) for name in self.__dataclass_fields__}, "verdict": str(self.verdict)}
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants the claim speaks of."""
+        found: tuple[str, ...] = ()
+        for part in ("variant", "than", "like", "among"):
+            named = getattr(self, part, ())
+            found += (named,) if isinstance(named, str) else named
+        return found
+
+    def judge(self, found: Findings) -> Judgement:
+        """What the finished trials say of the claim."""
+        judged = self._judge(found, metric_of(self.metric, found.declared).unit)
+        return dataclasses.replace(judged, demonstration=getattr(self, "demonstration", False))
+
+    @abstractmethod
+    def _judge(self, found: Findings, unit: str) -> Judgement:
+        """The same, with the unit of the metric."""
+
+    def _judgement(
+        self,
+        condition: str,
+        verdict: Verdict,
+        bound: float,
+        unit: str,
+        note: str,
+        *,
+        sample: Sample | None = None,
+        confidence: float = CONFIDENCE,
+        **more: Any,
+    ) -> Judgement:
+        """A judgement on a sample. ``more`` are further fields of it, which come before what the sample tells."""
+        told: dict[str, Any] = {"value": None, "low": None, "high": None, "n": 0}
+        if sample is not None:
+            told |= {"value": sample.spread.mean, "n": sample.spread.n}
+            if sample.spread.low is None:
+                note = _joined(note, "one seed has no spread: at least 2 are needed")
+            else:
+                limits = sample.limits(confidence=confidence)
+                told |= {
+                    "low": limits.low,
+                    "high": limits.high,
+                    "over_seeds": sample.over_seeds.limits(confidence=confidence),
+                    "confidence": confidence,
+                }
+                if sample.over_both is not None and sample.examples is not None:
+                    told |= {
+                        "over_both": sample.over_both.limits(confidence=confidence),
+                        "examples": sample.examples.shape[1],
+                    }
+        return Judgement(
+            claim=self.sentence, condition=condition, verdict=verdict, bound=bound, unit=unit, note=note, **told | more
+        )
+
+    def _against(
+        self,
+        condition: str,
+        sample: Sample,
+        bound: float,
+        unit: str,
+        note: str,
+        *,
+        above: bool,
+        looks: int,
+        strict: bool = False,
+    ) -> Judgement:
+        """Judge the mean of a sample against a bound; ``strict`` refuses equality."""
+        if not sample.values:
+            return self._judgement(condition, Verdict.UNDECIDED, bound, unit, note or "no trial has it")
+        if sample.spread.low is None:
+            return self._judgement(condition, Verdict.UNDECIDED, bound, unit, note, sample=sample)
+        confidence = confidence_of_look(looks)
+        limits = sample.limits(confidence=confidence)
+        worst, best = (limits.low, limits.high) if above else (-limits.high, -limits.low)
+        line = bound if above else -bound
+        verdict, needed = Verdict.UNDECIDED, None
+        if worst > line or (worst == line and not strict):
+            verdict = Verdict.SUPPORTED
+        elif best < line or (best == line and strict):
+            verdict = Verdict.REFUTED
+        else:
+            needed, note = _outlook(sample, bound, note)
+        return self._judgement(
+            condition,
+            verdict,
+            bound,
+            unit,
+            note,
+            sample=sample,
+            confidence=confidence,
+            seeds_needed=needed,
+            p=_probability(sample, looks, bound),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Withdrawal:
-    """A claim that was published and is withdrawn, because its test does not test it. It has no verdict.
+class _Bounded(_Claim):
+    """A claim about one variant's metric and a bound of it."""
 
-    Attributes:
-        claim: the sentence.
-        reason: what is wrong with the test.
-    """
+    variant: str
+    at_least: float | None = None
+    at_most: float | None = None
+    about: float | None = None
 
-    claim: str
-    reason: str
+    def __post_init__(self) -> None:
+        if (self.at_least, self.at_most, self.about).count(None) != 2:
+            raise UsageError(f"The claim {self.sentence!r} needs exactly one of at_least, at_most and about.")
+
+    @property
+    def _bound(self) -> tuple[bool, float]:
+        """Whether the metric is bounded from below, and the bound."""
+        if self.at_most is not None:
+            return False, self.at_most
+        # A sum of decimals is rounded: 0.98 - 0.005 is to be the 0.975 that a reader would write.
+        return True, round(self.about - SLACK, 12) if self.about is not None else float(self.at_least or 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Threshold:
+class Threshold(_Bounded):
     """A variant's metric is at least (or at most) a value, in the mean over seeds.
 
     Attributes:
@@ -91,90 +159,59 @@ class Threshold:
         variant: whose metric.
         metric: such as "test_accuracy".
         at_least: the bound from below; or
-        at_most: the bound from above. One of the two.
+        at_most: the bound from above; or
+        about: a share that may be missed by :data:`SLACK`. One of the three.
+        demonstration: whether the recipe was worked on until it reached the bound.
     """
 
-    sentence: str
-    variant: str
-    metric: str
-    at_least: float | None = None
-    at_most: float | None = None
+    demonstration: bool = False
 
-    def __post_init__(self) -> None:
-        _check_one_bound(self)
-
-    @property
-    def variants(self) -> tuple[str, ...]:
-        """The variants the claim speaks of."""
-        return (self.variant,)
-
-    def judge(self, trials: Trials, declared: Declared = NONE_DECLARED) -> Judgement:
-        """Set the interval of the metric against the bound."""
-        unit = metric_of(self.metric, declared).unit
-        above, bound = _bound(self)
-        values, note = _values(trials, self.variant, self.metric, missing=math.inf)
-        sign = "≥" if above else "≤"
-        condition = f"mean {self.metric} of {self.variant} {sign} {_show(bound, unit)}"
-        if any(math.isinf(v) for v in values):
-            # A target never reached: more than any bound, however many seeds follow.
-            verdict = Verdict.REFUTED if not above and len(values) > 1 else Verdict.UNDECIDED
-            return _judgement(self.sentence, condition, verdict, None, bound, unit, note, n=len(values))
-        return _against(self.sentence, condition, values, bound, above=above, unit=unit, note=note)
+    def _judge(self, found: Findings, unit: str) -> Judgement:
+        above, bound = self._bound
+        sample, note = sample_of(found, self.variant, self.metric)
+        condition = f"mean {self.metric} of {self.variant} {'≥' if above else '≤'} {_show(bound, unit)}"
+        if math.inf in sample.values:  # a target never reached: more than any bound, however many seeds follow
+            n = len(sample.values)
+            verdict = Verdict.REFUTED if not above and n > 1 else Verdict.UNDECIDED
+            return self._judgement(condition, verdict, bound, unit, note, n=n)
+        return self._against(condition, sample, bound, unit, note, above=above, looks=found.looks)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ThresholdOfBest:
+class ThresholdOfBest(_Claim):
     """The variant that is best on the validation split has a metric of at least a value, in the mean over seeds.
 
-    Choosing by the test split and then quoting it would report the luckiest variant; this chooses before it looks.
+    Choosing by the test split and then quoting it would report the luckiest variant.
 
     Attributes:
         sentence: the claim in words.
         among: the variants to choose from; the best mean validation accuracy is taken, of equals the first.
         metric: such as "test_accuracy".
         at_least: the bound.
+        demonstration: whether the recipes were worked on until one reached the bound.
     """
 
-    sentence: str
     among: tuple[str, ...]
-    metric: str
     at_least: float
+    demonstration: bool = False
 
-    @property
-    def variants(self) -> tuple[str, ...]:
-        """The variants the claim speaks of."""
-        return self.among
-
-    def judge(self, trials: Trials, declared: Declared = NONE_DECLARED) -> Judgement:
-        """Choose on the validation split, then set the interval of the metric against the bound."""
-        unit = metric_of(self.metric, declared).unit
+    def _judge(self, found: Findings, unit: str) -> Judgement:
         chosen_by = "validation_accuracy"
         bound = _show(self.at_least, unit)
         condition = f"mean {self.metric} of the best of {', '.join(self.among)} by mean {chosen_by} ≥ {bound}"
-        means = {name: _values(trials, name, chosen_by, missing=-math.inf)[0] for name in self.among}
+        means = {name: sample_of(found, name, chosen_by, never=-math.inf)[0].values for name in self.among}
         if not all(means.values()):
             missing = ", ".join(name for name, values in means.items() if not values)
-            return _judgement(
-                self.sentence,
-                condition,
-                Verdict.UNDECIDED,
-                None,
-                self.at_least,
-                unit,
-                f"no trial of {missing}, so there is no choice",
-            )
+            note = f"no trial of {missing}, so there is no choice"
+            return self._judgement(condition, Verdict.UNDECIDED, self.at_least, unit, note)
         best = max(self.among, key=lambda name: math.fsum(means[name]) / len(means[name]))
-        values, note = _values(trials, best, self.metric, missing=math.inf)
-        note = "; ".join(filter(None, [f"chosen: {best}", note]))
-        if any(math.isinf(v) for v in values):  # a target never reached: no mean
-            return _judgement(
-                self.sentence, condition, Verdict.UNDECIDED, None, self.at_least, unit, note, n=len(values)
-            )
-        return _against(self.sentence, condition, values, self.at_least, above=True, unit=unit, note=note)
+        chosen = Threshold(sentence=self.sentence, variant=best, metric=self.metric, at_least=self.at_least)
+        judged = chosen._judge(found, unit)
+        return dataclasses.replace(judged, condition=condition, note=_joined(f"chosen: {best}", judged.note))
 
 
 @dataclass(frozen=True, kw_only=True)
-class InEverySeed:
+class InEverySeed(_Bounded):
     """A metric is at most (or at least) a value in every single seed: for facts that hold exactly, up to rounding.
 
     Attributes:
@@ -182,52 +219,29 @@ class InEverySeed:
         variant: whose metric.
         metric: such as "collapse_error".
         at_most: the bound from above; or
-        at_least: the bound from below. One of the two.
+        at_least: the bound from below; or
+        about: a share that may be missed by :data:`SLACK`. One of the three.
     """
 
-    sentence: str
-    variant: str
-    metric: str
-    at_most: float | None = None
-    at_least: float | None = None
-
-    def __post_init__(self) -> None:
-        _check_one_bound(self)
-
-    @property
-    def variants(self) -> tuple[str, ...]:
-        """The variants the claim speaks of."""
-        return (self.variant,)
-
-    def judge(self, trials: Trials, declared: Declared = NONE_DECLARED) -> Judgement:
-        """Compare the largest value over the seeds, or the smallest, with the bound."""
-        unit = metric_of(self.metric, declared).unit
-        values, note = _values(trials, self.variant, self.metric, missing=math.inf)
-        above, bound = _bound(self)
+    def _judge(self, found: Findings, unit: str) -> Judgement:
+        sample, note = sample_of(found, self.variant, self.metric)
+        values = sample.values
+        above, bound = self._bound
         which, sign, extreme = ("smallest", "≥", min) if above else ("largest", "≤", max)
         condition = f"{which} {self.metric} of {self.variant} over the seeds {sign} {bound:g}"
         if not values:
-            return _judgement(self.sentence, condition, Verdict.UNDECIDED, None, bound, unit, note, n=0)
-        found = extreme(values)
-        verdict = Verdict.SUPPORTED if (found >= bound if above else found <= bound) else Verdict.REFUTED
-        if math.isinf(max(values)):  # a target never reached: more than any bound, and no number to show
-            return _judgement(self.sentence, condition, verdict, None, bound, unit, note, n=len(values))
-        return Judgement(
-            claim=self.sentence,
-            condition=condition,
-            verdict=verdict,
-            value=found,
-            low=min(values),
-            high=max(values),
-            n=len(values),
-            bound=bound,
-            unit=unit,
-            note=note,
+            return self._judgement(condition, Verdict.UNDECIDED, bound, unit, note)
+        reached = extreme(values)
+        verdict = Verdict.SUPPORTED if (reached >= bound if above else reached <= bound) else Verdict.REFUTED
+        # A target never reached is no number to show.
+        ends: dict[str, Any] = (
+            {} if math.inf in values else {"value": reached, "low": min(values), "high": max(values)}
         )
+        return self._judgement(condition, verdict, bound, unit, note, n=len(values), **ends)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Comparison(_Claim):
     """One variant's metric is above (or below) another's, seed by seed.
 
     The tested quantity is ``metric(variant) - scale * metric(than)``.
@@ -241,8 +255,6 @@ class Comparison:
         scale: what the other's metric is multiplied with first; 0.5 for "at most half of".
     """
 
-    sentence: str
-    metric: str
     variant: str
     than: str
     direction: str
@@ -254,32 +266,16 @@ class Comparison:
                 f"The claim {self.sentence!r} has direction {self.direction!r}; expected 'above' or 'below'."
             )
 
-    @property
-    def variants(self) -> tuple[str, ...]:
-        """The variants the claim speaks of."""
-        return (self.variant, self.than)
-
-    def judge(self, trials: Trials, declared: Declared = NONE_DECLARED) -> Judgement:
-        """Set the interval of the paired differences against zero."""
-        unit = metric_of(self.metric, declared).unit
-        differences, note = paired_differences(trials, self.metric, self.variant, self.than, scale=self.scale)
-        sign = ">" if self.direction == "above" else "<"
+    def _judge(self, found: Findings, unit: str) -> Judgement:
+        sample, note = paired_sample(found, self.metric, self.variant, self.than, scale=self.scale)
+        above = self.direction == "above"
         other = f"{self.scale:g} × that of {self.than}" if self.scale != 1 else f"that of {self.than}"
-        condition = f"mean {self.metric} of {self.variant} {sign} {other}, paired by seed"
-        return _against(
-            self.sentence,
-            condition,
-            differences,
-            0.0,
-            above=self.direction == "above",
-            unit=unit,
-            note=note,
-            strict=True,
-        )
+        condition = f"mean {self.metric} of {self.variant} {'>' if above else '<'} {other}, paired by seed"
+        return self._against(condition, sample, 0.0, unit, note, above=above, looks=found.looks, strict=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Best:
+class Best(_Claim):
     """One variant's metric is above each of the others'.
 
     Supported where every paired comparison is (an intersection-union test, so no correction is due; Berger, 1982);
@@ -292,8 +288,6 @@ class Best:
         among: its rivals.
     """
 
-    sentence: str
-    metric: str
     variant: str
     among: tuple[str, ...]
 
@@ -301,39 +295,55 @@ class Best:
         if not self.among:
             raise UsageError(f"The claim {self.sentence!r} names no rivals in among.")
 
-    @property
-    def variants(self) -> tuple[str, ...]:
-        """The variants the claim speaks of."""
-        return (self.variant, *self.among)
-
-    def judge(self, trials: Trials, declared: Declared = NONE_DECLARED) -> Judgement:
-        """Judge by the rival that comes closest or is better."""
-        unit = metric_of(self.metric, declared).unit
+    def _judge(self, found: Findings, unit: str) -> Judgement:
         condition = f"mean {self.metric} of {self.variant} > that of each of {', '.join(self.among)}, paired by seed"
-        samples = [
-            (rival, *paired_differences(trials, self.metric, self.variant, rival, scale=1.0)) for rival in self.among
-        ]
-        if any(len(d) < 2 for _, d, _ in samples):
-            rival, differences, note = min(samples, key=lambda s: len(s[1]))
-            return _against(self.sentence, condition, differences, 0.0, above=True, unit=unit, note=note)
-        corrected = 1 - (1 - CONFIDENCE) / len(self.among)
-        won = {rival for rival, d, _ in samples if (interval(d).low or 0.0) > 0.0}
-        lost = {rival for rival, d, _ in samples if (interval(d, confidence=corrected).high or 0.0) <= 0.0}
+        compared = {rival: paired_sample(found, self.metric, self.variant, rival) for rival in self.among}
+        samples = {rival: sample for rival, (sample, _) in compared.items()}
+        fewest = min(samples, key=lambda rival: len(samples[rival].values))
+        if len(samples[fewest].values) < 2:
+            sample, note = compared[fewest]
+            return self._against(condition, sample, 0.0, unit, note, above=True, looks=found.looks)
+        confidence = confidence_of_look(found.looks)
+        corrected = 1 - (1 - confidence) / len(self.among)
+        won = {rival for rival, sample in samples.items() if sample.limits(confidence=confidence).low > 0.0}
+        lost = {rival for rival, sample in samples.items() if sample.limits(confidence=corrected).high <= 0.0}
         # The rival to show is the one the verdict turns on: one that is ahead, else one not beaten, else the closest.
-        deciding = [s for s in samples if s[0] in lost] or [s for s in samples if s[0] not in won] or samples
-        rival, differences, note = min(deciding, key=lambda s: interval(s[1]).mean)
+        deciding = lost or (set(samples) - won) or set(samples)
+        rival = min((r for r in self.among if r in deciding), key=lambda r: samples[r].spread.mean)
+        sample, note = compared[rival]
         verdict = Verdict.REFUTED if lost else Verdict.UNDECIDED if len(won) < len(samples) else Verdict.SUPPORTED
-        spread = interval(differences)
-        note = "; ".join(filter(None, [f"{rival} is ahead" if spread.mean < 0 else f"closest rival: {rival}", note]))
+        note = _joined(f"{rival} is ahead" if sample.spread.mean < 0 else f"closest rival: {rival}", note)
+        # The interval that is shown is the one that judged: where rivals are ahead, that of the correction.
+        judging = confidence if sample.spread.mean > 0 else corrected
+        found_p = [_probability(each, found.looks, 0.0) for each in samples.values()]
+        p = max((each for each in found_p if each is not None), default=None)
+        if sample.spread.mean <= 0 and (p := _probability(sample, found.looks, 0.0)) is not None:
+            p = min(1.0, len(self.among) * p)
         needed = None
         if verdict is Verdict.UNDECIDED:
-            confidence = CONFIDENCE if spread.mean > 0 else corrected
-            needed = seeds_to_decide(spread.mean, spread.std, confidence=confidence)
-        return _judgement(self.sentence, condition, verdict, spread, 0.0, unit, note, needed=needed)
+            needed, note = _outlook(sample, 0.0, note, confidence=judging)
+            if needed is not None and sample.spread.mean > 0:  # to be the best asks for all that are not beaten yet
+                wanted = [samples[r].seeds_to_decide(0.0, confidence=judging) for r in deciding]
+                needed = max(n for n in wanted if n is not None) if None not in wanted else None
+        return self._judgement(
+            condition, verdict, 0.0, unit, note, sample=sample, confidence=judging, seeds_needed=needed, p=p
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Equivalent:
+class _Within(_Claim):
+    """A claim about the difference of two variants' metrics and a margin."""
+
+    variant: str
+    within: float
+
+    def __post_init__(self) -> None:
+        if not self.within > 0:
+            raise UsageError(f"The claim {self.sentence!r} has within={self.within!r}; expected a number above 0.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equivalent(_Within):
     """Two variants' metrics differ by less than a margin: an equivalence test (Schuirmann, 1987).
 
     Supported where the whole interval of the paired differences lies within the margin, refuted where it lies wholly
@@ -347,160 +357,108 @@ class Equivalent:
         within: the margin, in the metric's unit.
     """
 
-    sentence: str
-    metric: str
-    variant: str
     like: str
-    within: float
 
-    def __post_init__(self) -> None:
-        if not self.within > 0:
-            raise UsageError(f"The claim {self.sentence!r} has within={self.within!r}; expected a number above 0.")
-
-    @property
-    def variants(self) -> tuple[str, ...]:
-        """The variants the claim speaks of."""
-        return (self.variant, self.like)
-
-    def judge(self, trials: Trials, declared: Declared = NONE_DECLARED) -> Judgement:
-        """Set the interval of the paired differences against the margin."""
-        unit = metric_of(self.metric, declared).unit
+    def _judge(self, found: Findings, unit: str) -> Judgement:
         margin = _show(self.within, unit)
         condition = f"mean {self.metric} of {self.variant} within ±{margin} of that of {self.like}, paired by seed"
-        differences, note = paired_differences(trials, self.metric, self.variant, self.like, scale=1.0)
-        if not differences:
-            return _judgement(self.sentence, condition, Verdict.UNDECIDED, None, self.within, unit, note, n=0)
-        spread = interval(differences)
-        needed = None
-        if spread.low is None or spread.high is None:
-            verdict = Verdict.UNDECIDED
-        elif -self.within <= spread.low and spread.high <= self.within:
+        sample, note = paired_sample(found, self.metric, self.variant, self.like)
+        if len(sample.values) < 2:
+            shown = sample if sample.values else None
+            return self._judgement(condition, Verdict.UNDECIDED, self.within, unit, note, sample=shown)
+        confidence = confidence_of_look(found.looks)
+        limits = sample.limits(confidence=confidence)
+        verdict, needed = Verdict.UNDECIDED, None
+        if -self.within <= limits.low and limits.high <= self.within:
             verdict = Verdict.SUPPORTED
-        elif spread.high < -self.within or spread.low > self.within:
+        elif limits.high < -self.within or limits.low > self.within:
             verdict = Verdict.REFUTED
         else:
-            verdict = Verdict.UNDECIDED
-            needed = seeds_to_decide(abs(abs(spread.mean) - self.within), spread.std)
-        return _judgement(self.sentence, condition, verdict, spread, self.within, unit, note, needed=needed)
+            nearest = math.copysign(self.within, sample.spread.mean)
+            needed, note = _outlook(sample, nearest, note)
+            if needed is not None and abs(sample.spread.mean) < self.within:
+                # Both margins are to be left out: with 90% each, in 80% of studies at least.
+                wanted = [sample.seeds_to_decide(side * self.within, power=(1 + POWER) / 2) for side in (1, -1)]
+                needed = max(n for n in wanted if n is not None) if None not in wanted else None
+        return self._judgement(
+            condition,
+            verdict,
+            self.within,
+            unit,
+            note,
+            sample=sample,
+            confidence=confidence,
+            seeds_needed=needed,
+            p=_probability(sample, found.looks, -self.within, self.within),
+        )
 
 
-def _check_one_bound(claim: Threshold | InEverySeed) -> None:
-    if (claim.at_least is None) == (claim.at_most is None):
-        raise UsageError(f"The claim {claim.sentence!r} needs exactly one of at_least and at_most.")
+@dataclass(frozen=True, kw_only=True)
+class NotWorse(_Within):
+    """One variant's metric is not worse than another's by more than a margin: a test of non-inferiority.
 
+    It is the one-sided sibling of :class:`Equivalent`: better is allowed (Wellek, 2010, *Testing Statistical
+    Hypotheses of Equivalence and Noninferiority*, chapter 2). "A is no better than B" says that B is not worse than A.
 
-def _bound(claim: Threshold | InEverySeed) -> tuple[bool, float]:
-    """Whether a claim bounds its metric from below, and the bound."""
-    if claim.at_least is not None:
-        return True, claim.at_least
-    assert claim.at_most is not None
-    return False, claim.at_most
-
-
-Claim = Threshold | ThresholdOfBest | InEverySeed | Comparison | Best | Equivalent
-
-
-def paired_differences(
-    trials: Trials, metric: str, variant: str, than: str, *, scale: float
-) -> tuple[list[float], str]:
-    """``metric(variant) - scale * metric(than)`` for each seed that both were trained with, and a note.
-
-    A target that a trial never reached counts as reached at the last step of training (``<metric>_limit``), of the
-    longer one of the two trainings. That makes a slow variant look faster than it is, and two that never got there
-    equal.
+    Attributes:
+        sentence: the claim in words.
+        metric: one that is known to be better when it is higher, or when it is lower.
+        variant: the one that is not worse.
+        than: the other.
+        within: the margin, in the metric's unit.
     """
-    first, second = trials.get(variant, {}), trials.get(than, {})
-    shared = sorted(set(first) & set(second))
-    differences, never = [], {variant: 0, than: 0}
-    for seed in shared:
-        pair = []
-        limits = [limit for m in (first[seed], second[seed]) if (limit := m.get(f"{metric}_limit")) is not None]
-        for name, metrics in ((variant, first[seed]), (than, second[seed])):
-            value = metrics.get(metric)
-            if value is None and f"{metric}_limit" in metrics:
-                value = max(limits, default=None)
-                never[name] += 1
-            pair.append(value)
-        if pair[0] is not None and pair[1] is not None:
-            differences.append(pair[0] - scale * pair[1])
-    notes = [
-        f"{name} never reached it in {count} of {counted(len(shared), 'seed')} (counted as reached at the end)"
-        for name, count in never.items()
-        if count
-    ]
-    alone = (set(first) ^ set(second)) if first and second else set()
-    if alone:
-        notes.append(f"seeds of one variant only are left out: {', '.join(map(str, sorted(alone)))}")
-    return differences, "; ".join(notes)
+
+    than: str
+
+    def more_is_better(self, declared: Declared) -> bool:
+        """Whether a higher metric is better. ``declared`` are the metrics of the study's drills.
+
+        Raises:
+            UsageError: it is not known.
+        """
+        better = metric_of(self.metric, declared).better
+        if not better:
+            raise UsageError(
+                f"The claim {self.sentence!r} is about {self.metric}, which is not known to be better high or low.",
+                hint="Use Equivalent or Comparison.",
+            )
+        return better == "higher"
+
+    def _judge(self, found: Findings, unit: str) -> Judgement:
+        above = self.more_is_better(found.declared)
+        bound = -self.within if above else self.within
+        sign, margin = ("≥", f"− {_show(self.within, unit)}") if above else ("≤", f"+ {_show(self.within, unit)}")
+        condition = f"mean {self.metric} of {self.variant} {sign} that of {self.than} {margin}, paired by seed"
+        sample, note = paired_sample(found, self.metric, self.variant, self.than)
+        return self._against(condition, sample, bound, unit, note, above=above, looks=found.looks)
 
 
-def _values(trials: Trials, variant: str, metric: str, *, missing: float) -> tuple[list[float], str]:
-    of_seeds = trials.get(variant, {})
-    values = [m[metric] for m in of_seeds.values() if metric in m]
-    never = sum(v is None for v in values)
-    note = f"never reached in {never} of {counted(len(values), 'seed')}" if never else ""
-    return [missing if v is None else v for v in values], note
+Claim = Threshold | ThresholdOfBest | InEverySeed | Comparison | Best | Equivalent | NotWorse
 
 
-def _against(
-    sentence: str,
-    condition: str,
-    values: Sequence[float],
-    bound: float,
-    *,
-    above: bool,
-    unit: str,
-    note: str,
-    strict: bool = False,
-) -> Judgement:
-    """Judge the mean of ``values`` against a bound; ``strict`` refuses equality."""
-    if not values:
-        return _judgement(sentence, condition, Verdict.UNDECIDED, None, bound, unit, note or "no trial has it", n=0)
-    spread = interval(values)
-    needed = None
-    if spread.low is None or spread.high is None:
-        verdict = Verdict.UNDECIDED
-    else:
-        worst, best = (spread.low, spread.high) if above else (-spread.high, -spread.low)
-        line = bound if above else -bound
-        holds: Callable[[float], bool] = (lambda v: v > line) if strict else (lambda v: v >= line)
-        if holds(worst):
-            verdict = Verdict.SUPPORTED
-        elif not holds(best):
-            verdict = Verdict.REFUTED
-        else:
-            verdict = Verdict.UNDECIDED
-            needed = seeds_to_decide(spread.mean - bound, spread.std)
-    return _judgement(sentence, condition, verdict, spread, bound, unit, note, needed=needed)
+def _probability(sample: Sample, looks: int, *bounds: float) -> float | None:
+    """The largest p of some bounds, or None where nothing varies. A later look has less risk to spend: a larger p."""
+    if sample.limits().width == 0:
+        return None
+    spent = (1 - CONFIDENCE) / (1 - confidence_of_look(looks))
+    return min(1.0, spent * max(map(sample.p, bounds)))
 
 
-def _judgement(
-    sentence: str,
-    condition: str,
-    verdict: Verdict,
-    spread: Interval | None,
-    bound: float,
-    unit: str,
-    note: str,
-    *,
-    needed: int | None = None,
-    n: int = 0,
-) -> Judgement:
-    if spread is not None and spread.n == 1:
-        note = "; ".join(filter(None, [note, "one seed has no spread: at least 2 are needed"]))
-    return Judgement(
-        claim=sentence,
-        condition=condition,
-        verdict=verdict,
-        value=spread.mean if spread else None,
-        low=spread.low if spread else None,
-        high=spread.high if spread else None,
-        n=spread.n if spread else n,
-        bound=bound,
-        unit=unit,
-        seeds_needed=needed,
-        note=note,
-    )
+def _outlook(sample: Sample, bound: float, note: str, *, confidence: float = CONFIDENCE) -> tuple[int | None, str]:
+    """How many fresh seeds would decide, and the note with the reason where no number would."""
+    needed = sample.seeds_to_decide(bound, confidence=confidence)
+    distance = abs(sample.spread.mean - bound)
+    if needed is None and 0 < distance < _DECIDING * sample.floor:
+        note = _joined(note, "more seeds cannot decide it, only more test examples can")
+    return needed, note
+
+
+# Standard errors of the test examples between the mean and a bound that no number of seeds does away with.
+_DECIDING = 1.96
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
 
 
 def _show(value: float, unit: str) -> str:

@@ -26,7 +26,8 @@ def program_digest() -> str:
     Raises:
         StorageError: a file cannot be read.
     """
-    return _digest(_PACKAGE.rglob("*.py"))
+    of_program = {".css", ".html", ".jinja", ".js", ".mplstyle", ".py", ".svg", ".toml", ".txt"}
+    return _digest(path for path in _PACKAGE.rglob("*") if path.suffix in of_program)
 
 
 def _digest(paths: Iterable[Path]) -> str:

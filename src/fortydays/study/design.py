@@ -1,6 +1,6 @@
 """What a day writes down: a study with its variants, claims, measures and exhibits, as values."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,14 @@ from fortydays.base.errors import UsageError, unknown_name
 from fortydays.base.text import shown
 from fortydays.data.arrays import Split
 from fortydays.inputs.input import Input
-from fortydays.study.claims import Claim, ThresholdOfBest, Withdrawal
+from fortydays.study.checks import CHECKS
+from fortydays.study.claim_checks import CLAIM_CHECKS
+from fortydays.study.claims import Claim, NotWorse, ThresholdOfBest
 from fortydays.study.drills import NAME, Drill
 from fortydays.study.features import Features
 from fortydays.study.fields import FieldError, check_fields
+from fortydays.study.judgement import Withdrawal
+from fortydays.study.overviews import MetricOverview, Overview, SearchOverview
 from fortydays.study.runs import variant_folder
 from fortydays.study.search import Search
 from fortydays.tasks.metric import ACCURACY, GAP, LOSS, SPLITS, Metric, metric_of
@@ -43,6 +47,8 @@ class Variant:
         search: a field to choose on the validation split first.
         features: what the model learns from in the place of pixels, or None.
         examples: training images of each class, the first ones of the training split; None for all.
+        expected: by name of a check, the reason why this variant is expected not to pass it. Without one, a verdict
+            on the variant is flagged.
     """
 
     name: str
@@ -53,6 +59,7 @@ class Variant:
     search: Search | None = None
     features: Features | None = None
     examples: int | None = None
+    expected: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -68,6 +75,9 @@ class Variant:
                 f"A variant is named {self.name!r}; expected at most 40 of a-z, 0-9, space and . + -, "
                 "starting with a letter or digit."
             )
+        for check in self.expected:
+            if check not in CHECKS:
+                raise unknown_name("check", check, CHECKS, about=f"the variant {self.name!r}")
         if self.search is not None:
             for value in self.search.values:
                 self.recipe.replace(**{self.search.field: value})  # raises where the value does not fit
@@ -84,11 +94,6 @@ class Variant:
                 "views are made of pixels.",
                 hint='Set test_views="none".',
             )
-
-    @property
-    def folder(self) -> str:
-        """The name as part of a file name."""
-        return variant_folder(self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +162,8 @@ class Study:
         seeds: of the trials of each variant and each drill.
         targets: validation accuracies; each gives the metrics ``steps_to_T`` and ``seconds_to_T``.
         measures: further numbers.
-        exhibits: pictures and tables.
+        first: the picture that settles the question, or two that belong together: it stands first on the day's page.
+        exhibits: other pictures and tables.
         withdrawn: for each published claim that is withdrawn, the reason, by the claim's sentence. The claim itself
             stays in ``claims``.
     """
@@ -170,97 +176,146 @@ class Study:
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     targets: tuple[float, ...] = ()
     measures: tuple[Measure, ...] = ()
-    exhibits: tuple[Exhibit, ...] = ()
+    first: tuple[Exhibit | Overview, ...] = ()
+    exhibits: tuple[Exhibit | Overview, ...] = ()
     withdrawn: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_fields(self)
-        names = self.names
-        for what, found in (("variant", names), ("seed", self.seeds)):
-            repeated = sorted({str(x) for x in found if list(found).count(x) > 1})
-            if not found or repeated:
-                nothing = "has no variant and no drill" if what == "variant" else f"has no {what}"
-                wrong = f"has a {what} twice: {', '.join(repeated)}" if found else nothing
-                raise FieldError(f"The study {self.title!r} {wrong}.", field=f"{what}s", owner="Study")
-        if self.variants and self.dataset is None:
-            raise FieldError(
-                f"The study {self.title!r} has variants and no dataset for them to train on.",
-                field="dataset",
-                owner="Study",
-                hint="`forty data` shows what there is.",
-            )
-        for target in self.targets:
-            if not 0 < target <= 1:
-                raise FieldError(
-                    f"The study {self.title!r} has the target {target}; expected a share above 0 and at most 1.",
-                    field="targets",
-                    owner="Study",
-                    hint="95% is 0.95.",
-                )
-        if len({each.folder for each in self.members}) < len(names):
+        self._check_members()
+        self._check_seeds()
+        self._check_metrics()
+        for claim in self.claims:
+            self._check_claim(claim)
+        sentences = [claim.sentence for claim in self.claims]
+        for sentence in self.withdrawn:
+            if sentence not in sentences:
+                raise unknown_name("claim", sentence, sentences, of=f"the study {self.title!r}")
+
+    def _refused(self, field: str, said: str, *, hint: str = "") -> FieldError:
+        return FieldError(f"The study {self.title!r} {said}", field=field, owner="Study", hint=hint)
+
+    def _check_members(self) -> None:
+        if not self.names:
+            raise self._refused("variants", "has no variant and no drill.")
+        if repeated := _repeated(self.names):
+            raise self._refused("variants", f"has a variant twice: {repeated}.")
+        if len(set(map(variant_folder, self.names))) < len(self.names):
             raise UsageError(f"The study {self.title!r} has variants whose names differ in spaces and dashes only.")
+        if self.variants and self.dataset is None:
+            said = "has variants and no dataset for them to train on."
+            raise self._refused("dataset", said, hint="`forty data` shows what there is.")
+
+    def _check_seeds(self) -> None:
+        if not self.seeds:
+            raise self._refused("seeds", "has no seed.")
+        if repeated := _repeated(self.seeds):
+            raise self._refused("seeds", f"has a seed twice: {repeated}.")
         for seed in self.seeds:
             if not 0 <= seed < 2**32:
-                raise FieldError(
-                    f"The study {self.title!r} has the seed {seed}; expected a whole number from 0 to {2**32 - 1}.",
-                    field="seeds",
-                    owner="Study",
-                )
-        mentioned = [(v, f"the claim {shown(c.sentence)}") for c in self.claims for v in c.variants]
-        for name, by in mentioned:
-            if name not in names:
-                raise unknown_name("variant", name, names, about=by)
-        # Both take a trained model, which a drill does not give.
+                said = f"has the seed {seed}; expected a whole number from 0 to {2**32 - 1}."
+                raise self._refused("seeds", said)
+        tuning = {s for v in self.variants if v.search for s in v.search.all_seeds}
+        if both := sorted(tuning & set(self.seeds)):
+            said = f"chooses settings with seeds it also reports: {', '.join(map(str, both))}."
+            raise UsageError(f"The study {self.title!r} {said}")
+
+    def _check_metrics(self) -> None:
+        for target in self.targets:
+            if not 0 < target <= 1:
+                said = f"has the target {target}; expected a share above 0 and at most 1."
+                raise self._refused("targets", said, hint="95% is 0.95.")
+        # Measures and exhibits take a trained model, which a drill does not give.
         trained = [(v, f"the measure {shown(m.name)}") for m in self.measures for v in m.variants]
-        trained += [(e.variant, "an exhibit") for e in self.exhibits]
+        trained += [(e.variant, "an exhibit") for e in self.all_exhibits if isinstance(e, Exhibit)]
+        variants = [v.name for v in self.variants]
         for name, by in trained:
-            if name not in (variants := [v.name for v in self.variants]):
+            if name not in variants:
                 raise unknown_name("variant", name, variants, about=by)
+        for overview in self.all_exhibits:
+            if not isinstance(overview, Exhibit):
+                self._check_overview(overview)
         for drill in self.drills:
             for metric in drill.measured:
                 if metric != metric_of(metric.name, self.declared):
                     raise UsageError(f"The study {self.title!r} has two metrics with the name {metric.name!r}.")
-        for claim in self.claims:
-            known = self._measured_of(claim.variants)
-            if claim.metric not in known:
-                raise unknown_name("metric", claim.metric, known, about=f"the claim {shown(claim.sentence)}")
-            if isinstance(claim, ThresholdOfBest) and not set(claim.among) <= {v.name for v in self.variants}:
+
+    def _check_overview(self, overview: Overview) -> None:
+        said = f"the overview {shown(overview.title)}"
+        searches = {v.name: v.search for v in self.variants if v.search}
+        names: tuple[str, ...] = tuple(v.name for v in self.variants)  # drills have no curves
+        if isinstance(overview, MetricOverview):
+            names = self.names
+        elif isinstance(overview, SearchOverview):
+            names = tuple(searches)
+        for name in overview.variants:
+            if name not in names:
+                kind = "variant with a search" if isinstance(overview, SearchOverview) else "variant"
+                raise unknown_name(kind, name, names, about=said)
+        if isinstance(overview, MetricOverview) and overview.metric not in (
+            known := self._measured_of(overview.variants)
+        ):
+            raise unknown_name("metric", overview.metric, known, about=said)
+        if isinstance(overview, SearchOverview):
+            values = [value for name in overview.variants for value in searches[name].values]
+            if len({searches[name].field for name in overview.variants}) > 1 or not all(
+                isinstance(value, int | float) and not isinstance(value, bool) for value in values
+            ):
                 raise UsageError(
-                    f"The claim {shown(claim.sentence)} chooses among drills; expected variants: the choice is made "
-                    "by the validation accuracy."
+                    f"The study {self.title!r}: {said} has searches of different fields, or of no numbers."
                 )
-            for name in ("at_least", "at_most", "within"):
-                bound = getattr(claim, name, None)
-                if bound is not None and metric_of(claim.metric, self.declared).unit == "share" and abs(bound) > 1:
-                    raise FieldError(
-                        f"The claim {shown(claim.sentence)} has {name}={bound}; {claim.metric} is a share of 1.",
-                        field=name,
-                        owner=type(claim).__name__,
-                        hint=f"{bound:g}% is {bound / 100:g}.",
-                    )
-        for sentence in self.withdrawn:
-            if sentence not in [claim.sentence for claim in self.claims]:
-                raise unknown_name(
-                    "claim",
-                    sentence,
-                    [claim.sentence for claim in self.claims],
-                    of=f"the study {self.title!r}",
+
+    def _check_claim(self, claim: Claim) -> None:
+        sentence = shown(claim.sentence)
+        said = f"the claim {sentence}"
+        for name in claim.variants:
+            if name not in self.names:
+                raise unknown_name("variant", name, self.names, about=said)
+        for check in claim.expected:
+            if check not in CLAIM_CHECKS:
+                raise unknown_name("check", check, CLAIM_CHECKS, about=said)
+        known = self._measured_of(claim.variants)
+        if claim.metric not in known:
+            raise unknown_name("metric", claim.metric, known, about=said)
+        if isinstance(claim, ThresholdOfBest) and not set(claim.among) <= {v.name for v in self.variants}:
+            raise UsageError(
+                f"The claim {sentence} chooses among drills; expected variants: the choice is made by the validation "
+                "accuracy."
+            )
+        if isinstance(claim, NotWorse):
+            claim.more_is_better(self.declared)  # before anything is trained
+        unit = metric_of(claim.metric, self.declared).unit
+        if getattr(claim, "about", None) is not None and unit != "share":
+            raise FieldError(
+                f"The claim {sentence} is about {claim.metric}, which is no share of 1; about= is for shares.",
+                field="about",
+                owner=type(claim).__name__,
+                hint="Use at_least or at_most.",
+            )
+        for name in ("at_least", "at_most", "about", "within"):
+            bound = getattr(claim, name, None)
+            if bound is not None and unit == "share" and abs(bound) > 1:
+                raise FieldError(
+                    f"The claim {sentence} has {name}={bound}; {claim.metric} is a share of 1.",
+                    field=name,
+                    owner=type(claim).__name__,
+                    hint=f"{bound:g}% is {bound / 100:g}.",
                 )
-        tuning = {s for v in self.variants if v.search for s in v.search.seeds}
-        if tuning & set(self.seeds):
-            both = ", ".join(map(str, sorted(tuning & set(self.seeds))))
-            raise UsageError(f"The study {self.title!r} chooses settings with seeds it also reports: {both}.")
 
     def _measured_of(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The metrics that all of some variants and drills are measured by."""
-        targets = (name(t) for t in self.targets for name in (steps_metric, seconds_metric))
-        of_variants = (*METRICS, *targets)
+        of_variants = [*METRICS, *(name(t) for t in self.targets for name in (steps_metric, seconds_metric))]
         found = {
             v.name: [*of_variants, *(m.name for m in self.measures if v.name in m.variants)] for v in self.variants
         }
         found |= {drill.name: [metric.name for metric in drill.measured] for drill in self.drills}
         first, *others = (found[name] for name in names)
         return tuple(metric for metric in first if all(metric in other for other in others))
+
+    @property
+    def all_exhibits(self) -> tuple[Exhibit | Overview, ...]:
+        """The exhibits in the order of the evidence, those that stand first at the beginning."""
+        return (*self.first, *self.exhibits)
 
     @property
     def members(self) -> "tuple[Variant | Drill, ...]":
@@ -291,10 +346,7 @@ class Study:
         return tuple(Withdrawal(claim=sentence, reason=reason) for sentence, reason in self.withdrawn.items())
 
     def select(self, only: tuple[str, ...]) -> tuple[tuple[Variant, ...], tuple[Drill, ...]]:
-        """The variants and the drills named by ``only``, in the study's order; all where it is empty.
-
-        Args:
-            only: names of variants, of drills or of groups.
+        """The variants and the drills whose name or group is in ``only``, in the study's order; all where it is empty.
 
         Raises:
             UsageError: there is nothing of a name.
@@ -310,6 +362,10 @@ class Study:
         return tuple(filter(asked, self.variants)), tuple(filter(asked, self.drills))
 
 
+def _repeated(values: Sequence[object]) -> str:
+    return ", ".join(sorted({str(each) for each in values if values.count(each) > 1}))
+
+
 def steps_metric(target: float) -> str:
     """The name of the metric "steps until the validation accuracy reached the target"."""
     return f"steps_to_{target:g}"
@@ -318,7 +374,3 @@ def steps_metric(target: float) -> str:
 def seconds_metric(target: float) -> str:
     """The name of the metric "seconds until the validation accuracy reached the target"."""
     return f"seconds_to_{target:g}"
-
-
-Metrics = Mapping[str, float | None]
-"""A trial's numbers by name; None is a target never reached."""

@@ -1,9 +1,7 @@
 """The evidence document, version 1: what each of its fields is.
 
-These classes are the one description. The schema is generated from them (:mod:`fortydays.study.schema`), and the
-report reads documents by them (:mod:`fortydays.report.reading`). A field without a default is in every document.
-A :class:`fortydays.study.vocabulary.Says` in ``Annotated`` tells more about a value. A class in ``Annotated`` is what
-the schema describes in the place of a type that the report reads more generously.
+The report reads documents by these classes (:mod:`fortydays.report.reading`). The published schema is generated from
+them and their docstrings, by ``tests/study/evidence_schema.py``. A field without a default is in every document.
 """
 
 from collections.abc import Mapping
@@ -11,36 +9,32 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from fortydays.base.machine import Machine
-from fortydays.study.claims import Judgement, Withdrawal
+from fortydays.study.checks import CheckResult
 from fortydays.study.exhibit_document import ExhibitResult
+from fortydays.study.judgement import Judgement, Withdrawal
 from fortydays.study.renewal import Renewal
+from fortydays.study.statistics import Interval
 from fortydays.study.vocabulary import (
-    AGAIN_OR_COMPARED,
-    ALL_COLUMNS_OR_NONE,
-    DECLARED,
-    FINISHED_OR_FAILED,
-    FIRST_FIELDS,
-    JUDGED,
-    METRICS,
+    MOST_ANSWERS,
     MOST_TRIALS,
     MOST_VARIANTS,
     Backend,
     Commit,
     Count,
     Digest,
-    Mean,
     Name,
     Natural,
+    NotNegative,
     Points,
     Precision,
     Says,
     Seconds,
     Seeds,
     Setting,
+    Share,
     Versions,
 )
 from fortydays.tasks.metric import Metric
-from fortydays.train.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +49,7 @@ class DatasetFacts:
         train: examples in the training split.
         validation: examples in the validation split.
         test: examples in the test split.
+        largest_class: share of the training split that is of its largest class; missing in older documents.
     """
 
     name: Name
@@ -64,6 +59,7 @@ class DatasetFacts:
     train: Natural
     validation: Natural
     test: Natural
+    largest_class: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +97,7 @@ class Code:
     version: str
     commit: Commit = ""
     clean: bool = True
-    renewed: tuple[Annotated[Renewal, AGAIN_OR_COMPARED], ...] = ()
+    renewed: tuple[Renewal, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +116,7 @@ class Try:
     """A value that was tried, and what it gave."""
 
     value: Setting
-    validation_accuracy: Mean
+    validation_accuracy: Interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,14 +126,16 @@ class SearchResult:
     Attributes:
         field: of the recipe.
         seeds: of the tries.
+        finals: seeds of further tries of the two best values; none where there was one round.
         tries: each value with its validation accuracy.
         chosen: the best value.
-        at_edge: whether it is the first or the last of several, so that the best may lie beyond.
+        at_edge: whether it is the smallest or the largest of several, so that the best may lie beyond.
         failed: values with which some try failed.
     """
 
     field: str
     seeds: Seeds
+    finals: Annotated[tuple[Natural, ...], Says({"maxItems": MOST_TRIALS, "uniqueItems": True})] = ()
     tries: tuple[Try, ...]
     chosen: Setting
     at_edge: bool
@@ -172,6 +170,40 @@ class FeaturesResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Standardized:
+    """What the normalization layers at the beginning of a network make of training examples they have adapted to.
+
+    Attributes:
+        deviation: the standard deviation of all that they give, without columns that are constant in these examples;
+            of several layers, the one that is farthest from 1.
+        smallest: that of the column where it is smallest.
+        largest: that of the column where it is largest.
+        any_scale: whether features that are all multiplied by 1e-9 give the same; null where no features are learned
+            from.
+    """
+
+    deviation: NotNegative
+    smallest: NotNegative
+    largest: NotNegative
+    any_scale: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fits:
+    """How well the network learned some of its own training examples by heart.
+
+    Attributes:
+        accuracy: on them, after this training; null where it could not be trained to the end.
+        examples: how many.
+        steps: of the training on them alone; 0 where its trials knew all training examples.
+    """
+
+    accuracy: Share | None
+    examples: Count
+    steps: Natural
+
+
+@dataclass(frozen=True, kw_only=True)
 class Detail:
     """What one variant is.
 
@@ -186,6 +218,8 @@ class Detail:
         precision: the arithmetic it was trained in.
         recipe: how it was trained.
         search: how a setting was chosen, or null.
+        standardized: what became of its inputs; missing where its network does not begin by standardizing.
+        fits: how well it learned some of its training examples by heart; known of those that a claim compares with.
     """
 
     description: str
@@ -195,8 +229,10 @@ class Detail:
     features: FeaturesResult | None = None
     examples: Count | None = None
     precision: Precision
-    recipe: Annotated[Mapping[str, Setting | Mapping[str, Setting]], Recipe, FIRST_FIELDS]
+    recipe: Mapping[str, Setting | Mapping[str, Setting]]
     search: SearchResult | None
+    standardized: Standardized | None = None
+    fits: Fits | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +247,20 @@ class DrillDetail:
 
     description: str
     group: str
-    metrics: Annotated[tuple[Annotated[Metric, DECLARED], ...], Says({"minItems": 1, "maxItems": 100})]
+    metrics: Annotated[tuple[Metric, ...], Says({"minItems": 1, "maxItems": 100})]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadUnits:
+    """The share of a ReLU layer's units, or channels, that give 0 for every one of some validation examples.
+
+    Attributes:
+        early: after step 100; null where the trial has no such step.
+        end: with the kept weights.
+    """
+
+    early: Share | None
+    end: Share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +279,8 @@ class Trial:
         best_epoch: the epoch whose weights were kept.
         resumed_from_epoch: the epoch of the checkpoint it went on from, or 0.
         weights_digest: SHA-256 of its weights, or "".
+        right: which examples of the test split it answered rightly: one bit each, in base64; "" if not known.
+        dead_units: by ReLU layer, how many of its units are dead; of some models nothing is known.
         machine: the machine that trained it, in a few words; missing where it is the document's.
         history: what was seen during training, one list for each field, all of one length; a failed trial has none.
     """
@@ -238,15 +289,17 @@ class Trial:
     seed: Natural
     status: Literal["finished", "failed"]
     error: str
-    metrics: Annotated[Mapping[str, float | None], METRICS]
+    metrics: Mapping[str, float | None]
     train_seconds: Seconds
     compile_seconds: Seconds = 0.0
     epochs: Natural
     best_epoch: Natural
     resumed_from_epoch: Natural = 0
     weights_digest: Annotated[str, Says({"pattern": "^([0-9a-f]{64})?$"})]
+    right: Annotated[str, Says({"pattern": "^[A-Za-z0-9+/]*={0,2}$", "maxLength": MOST_ANSWERS})] = ""
+    dead_units: Mapping[str, DeadUnits] = field(default_factory=dict)
     machine: Name = ""
-    history: Annotated[Mapping[str, Points], ALL_COLUMNS_OR_NONE] = field(default_factory=dict)
+    history: Mapping[str, Points] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len({len(column) for column in self.history.values()}) > 1:
@@ -314,6 +367,7 @@ class Facts:
         backend: what Keras computed with.
         claims: the verdicts.
         withdrawn: claims that were published and have no verdict any more, because their test does not test them.
+        checks: what variants and claims did not pass.
         exhibits: pictures and tables.
         results_digest: SHA-256 of everything the trials gave except times.
     """
@@ -328,8 +382,9 @@ class Facts:
     packages: Versions
     threads: Count
     backend: Backend
-    claims: tuple[Annotated[Judgement, JUDGED], ...]
+    claims: tuple[Judgement, ...]
     withdrawn: tuple[Withdrawal, ...] = ()
+    checks: Annotated[tuple[CheckResult, ...], Says({"maxItems": MOST_TRIALS})] = ()
     exhibits: Annotated[tuple[ExhibitResult, ...], Says({"maxItems": 100})] = ()
     results_digest: Digest
 
@@ -343,6 +398,9 @@ class Evidence(Facts):
     Attributes:
         schema_version: of this description.
         request: what was asked for.
+        looks: how often claims were judged before with a part of these seeds.
+        changed: what was changed after the test split had been opened for the first time.
+        opened: by variant, how many trials of it with other recipes had opened the test split in the workspace before.
         code: what computed it.
         machine: where.
         details: variant or drill to what it is.
@@ -354,10 +412,13 @@ class Evidence(Facts):
 
     schema_version: Literal[1]
     request: Request
+    looks: Natural = 0
+    changed: Annotated[tuple[CheckResult, ...], Says({"maxItems": MOST_TRIALS})] = ()
+    opened: Mapping[str, Natural] = field(default_factory=dict)
     code: Code
     machine: UsedMachine
     details: Annotated[Mapping[str, Detail | DrillDetail], Says({"minProperties": 1, "maxProperties": MOST_VARIANTS})]
-    trials: Annotated[tuple[Annotated[Trial, FINISHED_OR_FAILED], ...], Says({"minItems": 1, "maxItems": MOST_TRIALS})]
-    variants: Mapping[str, Mapping[str, Mean]]
+    trials: Annotated[tuple[Trial, ...], Says({"minItems": 1, "maxItems": MOST_TRIALS})]
+    variants: Mapping[str, Mapping[str, Interval]]
     seconds: Durations
     identity: Identity | None = None

@@ -1,5 +1,6 @@
 """Drills: named procedures on real parts, repeated for each seed, beside the variants of a study."""
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from fortydays.base.errors import UsageError, unknown_name
 from fortydays.study.fields import check_fields
-from fortydays.study.runs import variant_folder
 from fortydays.tasks.metric import UNITS, Metric, metric_of
 
 if TYPE_CHECKING:
@@ -73,25 +73,16 @@ class Drill:
         """The metrics, each as a value."""
         return tuple(metric_of(each) if isinstance(each, str) else each for each in self.metrics)
 
-    @property
-    def folder(self) -> str:
-        """The name as part of a file name."""
-        return variant_folder(self.name)
-
     def as_dict(self) -> dict[str, Any]:
         """What evidence says of it, as JSON values."""
         return {
             "description": self.description,
             "group": self.group,
-            "metrics": [metric.as_dict() for metric in self.measured],
+            "metrics": [dataclasses.asdict(metric) for metric in self.measured],
         }
 
 
 def declared_metrics(details: Mapping[str, Mapping[str, Any]]) -> dict[str, Metric]:
-    """The metrics of the drills of some evidence, by name.
-
-    Args:
-        details: what the evidence says of its variants and drills.
-    """
+    """By name, the metrics of the drills in the details of some evidence."""
     told = [metric for detail in details.values() for metric in detail.get("metrics", ())]
     return {metric["name"]: Metric(**metric) for metric in told}

@@ -4,9 +4,10 @@ Only the driver writes the run's folder while its trials are trained, whoever tr
 """
 
 from collections import deque
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +15,13 @@ from fortydays.base import files
 from fortydays.base.arrays import load_arrays, save_arrays
 from fortydays.base.errors import StorageError
 from fortydays.base.progress import Progress
+from fortydays.study import openings
 from fortydays.study.assembly import Chosen
 from fortydays.study.design import Variant
 from fortydays.study.drills import Drill
 from fortydays.study.executor import Callbacks, Executor
 from fortydays.study.plan import Plan
-from fortydays.study.runs import RunFolder, TrialFolder
+from fortydays.study.runs import RunFolder, TrialFolder, variant_folder
 from fortydays.study.search import Search, choose
 from fortydays.study.trial import TrialOutcome, TrialSpec, digest_of_arrays
 from fortydays.train import checkpoint as checkpoints
@@ -30,38 +32,19 @@ STUDY_TASK = "study"
 """The task of the progress that counts the steps of all trials and tries."""
 
 
-class Listener(Protocol):
-    """Told how a run goes, after it is on disk; a tracker is one."""
-
-    def started(self, run: RunFolder) -> None:
-        """The run has begun or goes on."""
-
-    def trial_ended(self, run: RunFolder) -> None:
-        """One more trial of the run has a result."""
-
-    def ended(self, run: RunFolder) -> None:
-        """The run has its evidence."""
-
-
 class Driver:
-    """Hands the trials of a run to an executor and keeps what comes back.
-
-    Args:
-        plan: of the run.
-        run: its folder, which this process holds.
-        progress: told of the work.
-        listener: told of each trial that has a result.
+    """Hands the trials of a run, whose folder this process holds, to an executor and keeps what comes back.
 
     Attributes:
         chosen: by variant, its recipe and the outcome of its search, as soon as its tries are over.
         compile_seconds: of all building and compiling so far.
     """
 
-    def __init__(self, plan: Plan, run: RunFolder, *, progress: Progress, listener: Listener | None) -> None:
-        self._plan, self._run, self._progress, self._listener = plan, run, progress, listener
+    def __init__(self, plan: Plan, run: RunFolder, *, progress: Progress) -> None:
+        self._plan, self._run, self._progress = plan, run, progress
         self._variants = {variant.name: variant for variant in plan.variants}
         self._specs: deque[TrialSpec] = deque()
-        self._tries: dict[str, dict[tuple[Any, int], float | None]] = {}
+        self._tries: dict[str, list[dict[str, Any]]] = {}
         self._results: dict[tuple[str, int], dict[str, Any]] = {}
         self._steps = _Steps(plan, progress)
         self.chosen: dict[str, Chosen] = {}
@@ -102,28 +85,37 @@ class Driver:
         if search is None:
             self.chosen[variant.name] = variant.recipe, None
             return self._missing(variant, variant.recipe)
-        self._tries[variant.name] = kept = self._read_tries(self._tries_of(variant))
-        missing = []
-        for value in search.values:
-            for seed in search.seeds:
-                if (value, seed) in kept:
-                    self._steps.ended(variant.name, variant.recipe)
-                else:
-                    recipe = variant.recipe.replace(**{search.field: value})
-                    missing.append(self._plan.spec(variant.name, seed, recipe, validation_only=True))
-        return missing or self._after_tries(variant, search)
+        kept = self._read_tries(self._tries_of(variant))
+        due = search.due(list(kept.values()))
+        self._tries[variant.name] = [kept[place] for place in due if place in kept]
+        for _ in self._tries[variant.name]:
+            self._steps.ended(variant.name, variant.recipe)
+        missing = [place for place in due if place not in kept]
+        return self._specs_of(variant, search, missing) if missing else self._after_tries(variant, search)
+
+    def _specs_of(self, variant: Variant, search: Search, places: Sequence[tuple[Any, int]]) -> list[TrialSpec]:
+        return [
+            self._plan.spec(variant.name, seed, variant.recipe.replace(**{search.field: value}), validation_only=True)
+            for value, seed in places
+        ]
 
     def _after_tries(self, variant: Variant, search: Search) -> list[TrialSpec]:
-        """The trials of a variant with the value that its search chose; none while tries are missing."""
-        kept = self._tries[variant.name]
-        places = [(value, seed) for value in search.values for seed in search.seeds]
-        if not all(place in kept for place in places):
+        """What the end of a try allows: the search's second round, or the trials with the value that it chose.
+
+        Nothing while others of its round are missing: they have been handed out.
+        """
+        tries = self._tries[variant.name]
+        due = search.due(tries)
+        if len(tries) == len(search.places) < len(due):
+            return self._specs_of(variant, search, due[len(tries) :])
+        if len(tries) < len(due):
             return []
-        outcome = choose(search, [_as_try(place, kept[place]) for place in places])
+        outcome = choose(search, tries)
         if not outcome["tries"]:
             self._progress.warn(f"{variant.name}: every {search.field} that was tried failed.")
-        self.chosen[variant.name] = variant.recipe.replace(**{search.field: outcome["chosen"]}), outcome
-        return self._missing(variant, self.chosen[variant.name][0])
+        recipe = variant.recipe.replace(**{search.field: outcome["chosen"]})
+        self.chosen[variant.name] = recipe, outcome
+        return self._missing(variant, recipe)
 
     def _missing(self, each: Variant | Drill, recipe: Recipe | None) -> list[TrialSpec]:
         """The trials of a variant with a recipe, or of a drill without one, that are not kept."""
@@ -139,8 +131,6 @@ class Driver:
     def _trial_ended(self, name: str, recipe: Recipe | None, seed: int, result: dict[str, Any]) -> None:
         self._results[name, seed] = result
         self._steps.ended(name, recipe)
-        if self._listener:
-            self._listener.trial_ended(self._run)
 
     # --------------------------------------------------------------------------------------- what an executor tells
 
@@ -187,11 +177,13 @@ class Driver:
             return
         folder = self._run.trial_of(spec.variant, spec.seed)
         if not failed and spec.recipe is not None:
+            opened = self._plan.opening(spec.variant, spec.recipe, seed=spec.seed, run=self._run.run_id)
+            openings.note(self._plan.settings.workspace, opened)
             if outcome.result["error"]:
                 said = outcome.result["error"]
                 self._progress.warn(f"{self._task(spec)}: {said} The trial and its weights are kept: {folder.path}")
-            save_arrays(folder.weights, outcome.measured.variables)
-            save_arrays(folder.predictions, [outcome.measured.probabilities])
+            save_arrays(folder.weights, outcome.variables)
+            save_arrays(folder.predictions, [outcome.probabilities])
         files.write_json(folder.result, outcome.result)
         files.remove(folder.checkpoint)
         self._trial_ended(spec.variant, spec.recipe, spec.seed, outcome.result)
@@ -199,9 +191,10 @@ class Driver:
     def _keep_try(self, outcome: TrialOutcome, variant: Variant) -> None:
         spec, search = outcome.spec, variant.search
         assert search is not None
-        kept = self._tries[variant.name]
-        kept[getattr(spec.recipe, search.field), spec.seed] = outcome.result["metrics"].get("validation_accuracy")
-        files.write_json(self._tries_of(variant), {"tries": [_as_try(place, kept[place]) for place in kept]})
+        value, accuracy = getattr(spec.recipe, search.field), outcome.result["metrics"].get("validation_accuracy")
+        tries = self._tries[variant.name]
+        tries.append({"value": value, "seed": spec.seed, "validation_accuracy": accuracy})
+        files.write_json(self._tries_of(variant), {"tries": tries})
         self._steps.ended(variant.name, variant.recipe)
         # Before those of other variants: this one is compiled.
         self._specs.extendleft(reversed(self._after_tries(variant, search)))
@@ -218,7 +211,7 @@ class Driver:
     # ------------------------------------------------------------------------------------------------ what is kept
 
     def _tries_of(self, variant: Variant) -> Path:
-        return self._run.path / "searches" / f"{variant.folder}.json"
+        return self._run.path / "searches" / f"{variant_folder(variant.name)}.json"
 
     def _read_result(self, folder: TrialFolder, *, weights: bool) -> dict[str, Any] | None:
         if not folder.result.exists():
@@ -240,15 +233,15 @@ class Driver:
             return None
         return result
 
-    def _read_tries(self, path: Path) -> dict[tuple[Any, int], float | None]:
-        """The validation accuracy of each try that is kept, by value and seed; None where it failed."""
+    def _read_tries(self, path: Path) -> dict[tuple[Any, int], dict[str, Any]]:
+        """By value and seed, each try that is kept; a validation accuracy of None is one that failed."""
         if not path.exists():
             return {}
         try:
-            tries = {(t["value"], t["seed"]): t["validation_accuracy"] for t in files.read_json(path)["tries"]}
-            if not all(isinstance(accuracy, float | None) for accuracy in tries.values()):
+            tries = files.read_json(path)["tries"]
+            if not all(isinstance(each["validation_accuracy"], float | None) for each in tries):
                 raise StorageError("an accuracy is no number")
-            return tries
+            return {(each["value"], each["seed"]): each for each in tries}
         except (StorageError, KeyError, TypeError):
             aside = files.set_aside(path)
             self._progress.warn(f"{path} is damaged. It is kept as {aside.name}; the search begins anew.")
@@ -264,10 +257,6 @@ def _in_words(outcome: TrialOutcome) -> str:
     return f"{kind} accuracy {100 * metrics[f'{kind}_accuracy']:.2f}%"
 
 
-def _as_try(place: tuple[Any, int], accuracy: float | None) -> dict[str, Any]:
-    return {"value": place[0], "seed": place[1], "validation_accuracy": accuracy}
-
-
 class _Steps:
     """Tells the progress of the whole study in steps, over all its trials and tries. A drill is one step."""
 
@@ -279,7 +268,7 @@ class _Steps:
         self.running: dict[TrialSpec, int] = {}
         self.total = len(plan.drills) * len(plan.seeds)
         for variant in plan.variants:
-            tries = len(variant.search.values) * len(variant.search.seeds) if variant.search else 0
+            tries = variant.search.most_tries if variant.search else 0
             self.total += (tries + len(plan.seeds)) * self.of(variant.name, variant.recipe)
 
     def of(self, name: str, recipe: Recipe | None) -> int:

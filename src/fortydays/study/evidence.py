@@ -1,9 +1,10 @@
 """Evidence: what the trials of a study showed, with everything needed to show it again, as one JSON document."""
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,13 @@ from typing import TYPE_CHECKING, Any
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, StorageError, UsageError
 from fortydays.base.privacy import share
+from fortydays.base.revision import first_version
 from fortydays.base.text import counted
-from fortydays.study.claims import NONE_DECLARED, Claim, Declared, Judgement, Trials, Verdict
-from fortydays.study.statistics import interval
+from fortydays.study.claim_checks import changes_since, checks_of, flagged
+from fortydays.study.claims import Claim
+from fortydays.study.judgement import Judgement, Verdict
+from fortydays.study.samples import NONE_DECLARED, Declared, findings_of
+from fortydays.study.statistics import CONFIDENCE, holm, interval
 from fortydays.tasks.metric import metric_of
 
 if TYPE_CHECKING:
@@ -55,24 +60,11 @@ def summarize(trials: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[s
     }
 
 
-def by_variant_and_seed(trials: Iterable[Mapping[str, Any]]) -> Trials:
-    """The metrics of the finished trials, as claims are judged on them."""
-    found: dict[str, dict[int, Mapping[str, float | None]]] = {}
-    for trial in trials:
-        if trial["status"] == "finished":
-            found.setdefault(trial["variant"], {})[trial["seed"]] = trial["metrics"]
-    return found
-
-
 def with_defaults(kind: type, recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """The recorded fields of a value, with those that its kind got since at their defaults.
+    """The recorded fields of a dataclass ``kind``, with those that it got since at their defaults, as JSON values.
 
     A default is what the program did before there was the field. So a document without it says the same as a later
     one that has the default, and the two are compared in this form.
-
-    Args:
-        kind: the dataclass, such as a recipe.
-        recorded: its fields as JSON values, possibly written by an older version of this program.
     """
     fields, none = dataclasses.fields(kind), dataclasses.MISSING
     values = {field.name: field.default for field in fields if field.default is not none}
@@ -97,17 +89,27 @@ def best_trial(trials: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
 
 
 def judge(
-    claims: Sequence[Claim], trials: Sequence[Mapping[str, Any]], declared: Declared = NONE_DECLARED
+    claims: Sequence[Claim],
+    trials: Sequence[Mapping[str, Any]],
+    *,
+    examples: int = 0,
+    declared: Declared = NONE_DECLARED,
+    looks: int = 0,
 ) -> list[Judgement]:
-    """The verdict on each claim.
+    """The verdict on each claim, of the trials' entries in the evidence; see :func:`findings_of`.
 
     A trial that failed is an outcome of its variant too. Judging the survivors alone would flatter a variant that
     diverges in some seeds, so a claim about such a variant is undecided, and says why.
+
+    A verdict is marginal where it does not stand when all claims of the study are looked at together.
+
+    Raises:
+        StorageError: the answers of a trial are damaged.
     """
-    metrics = by_variant_and_seed(trials)
+    found = findings_of(trials, examples=examples, declared=declared, looks=looks)
     judged = []
     for claim in claims:
-        judgement = claim.judge(metrics, declared)
+        judgement = claim.judge(found)
         of_claim = [t for t in trials if t["variant"] in claim.variants]
         # A trial that failed has no numbers; one of which a measure failed lacks this measure's.
         failed = sum(claim.metric not in t["metrics"] for t in of_claim)
@@ -117,26 +119,85 @@ def judge(
                 judgement,
                 verdict=Verdict.UNDECIDED,
                 seeds_needed=None,
+                p=None,
                 note="; ".join(filter(None, [said, judgement.note])),
             )
-        judged.append(judgement)
-    return judged
+        judged.append(dataclasses.replace(judgement, scope=_scope(judgement, with_data=examples > 0)))
+    tested = [j for j in judged if j.p is not None]
+    adjusted = dict(zip(map(id, tested), holm([j.p for j in tested if j.p is not None]), strict=True))
+    return [
+        dataclasses.replace(
+            j,
+            adjusted_p=adjusted[id(j)],
+            marginal=j.verdict is not Verdict.UNDECIDED and adjusted[id(j)] > 1 - CONFIDENCE,
+        )
+        if id(j) in adjusted
+        else j
+        for j in judged
+    ]
 
 
-def judgements(study: "Study", trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What evidence says of a study's claims: the verdicts under ``claims``, and what is ``withdrawn``."""
+def _scope(judgement: Judgement, *, with_data: bool) -> str:
+    """What a verdict is about, and what it says nothing of."""
+    if not with_data:
+        return "these procedures; seeds vary what they choose at random"
+    examples = "these test examples, and others like them" if judgement.over_both else "these test examples"
+    return f"this split of the data, {examples}; these recipes; seeds vary initial weights, order and random layers"
+
+
+def judgements_of(study: "Study", evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """What evidence says of a study's claims, by what its trials gave.
+
+    Args:
+        study: with the claims.
+        evidence: the document; what it says of the claims so far does not matter.
+
+    Returns:
+        The verdicts under ``claims``, what is ``withdrawn``, and the ``checks`` that were not passed.
+
+    Raises:
+        StorageError: the answers of a trial are damaged.
+    """
+    examples = evidence["dataset"]["test"] if evidence["dataset"] else 0
+    looks = evidence.get("looks", 0)
+    judged = judge(study.standing, evidence["trials"], examples=examples, declared=study.declared, looks=looks)
+    claims = list(zip(study.standing, judged, strict=True))
+    expected = {variant.name: variant.expected for variant in study.variants}
+    checks = checks_of(evidence, claims, expected=expected, declared=study.declared)
     return {
-        "claims": [judgement.as_dict() for judgement in judge(study.standing, trials, study.declared)],
-        "withdrawn": [dataclasses.asdict(withdrawal) for withdrawal in study.withdrawals],
+        "claims": [flagged(judgement, claim, checks).as_dict() for claim, judgement in claims],
+        "withdrawn": [asdict(withdrawal) for withdrawal in study.withdrawals],
+        "checks": [asdict(check) for check in checks],
     }
 
 
-def results_digest(trials: Sequence[Mapping[str, Any]], declared: Declared = NONE_DECLARED) -> str:
-    """SHA-256 of everything the trials gave except times, which differ from run to run: equal digests, equal bits.
+def with_changes(study: "Study", evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """The evidence with what was changed after its day was first published, and judged.
 
-    Args:
-        trials: of some evidence.
-        declared: by name, the metrics that its drills declare; those that are not exact are left out.
+    When that was, Git tells. Where it cannot, what the evidence says of it stays. Of a run with settings of a reader's
+    nothing is told: it is not the day.
+    """
+    document = dict(evidence)
+    first = None if evidence["request"]["settings"] else _first_published(evidence["day"])
+    if first is not None:
+        document["changed"] = [asdict(change) for change in changes_since(first, evidence, study)]
+    return document | judgements_of(study, document)
+
+
+def _first_published(day: int | None) -> dict[str, Any] | None:
+    """The evidence with which a day was first published, or None where it is not known or no evidence."""
+    text = first_version(published().path(day)) if day is not None else None
+    with contextlib.suppress(ValueError):
+        document = json.loads(text or "")
+        if isinstance(document, dict) and document.keys() >= {"created", "details", "claims"}:
+            return document
+    return None
+
+
+def results_digest(trials: Sequence[Mapping[str, Any]], declared: Declared = NONE_DECLARED) -> str:
+    """SHA-256 of everything that trials gave except times, which differ from run to run: equal digests, equal bits.
+
+    Of the metrics that drills ``declared``, those that are not exact are left out.
     """
     return files.sha256_of_json(
         [
@@ -146,6 +207,8 @@ def results_digest(trials: Sequence[Mapping[str, Any]], declared: Declared = NON
                 "status": t["status"],
                 "metrics": {name: v for name, v in t["metrics"].items() if metric_of(name, declared).exact},
                 "weights_digest": t["weights_digest"],
+                # Older programs did not keep these.
+                **{name: t[name] for name in ("right", "dead_units") if t.get(name)},
                 "history": {name: v for name, v in t["history"].items() if name != "seconds"},
             }
             for t in sorted(trials, key=lambda t: (t["variant"], t["seed"]))
@@ -155,19 +218,24 @@ def results_digest(trials: Sequence[Mapping[str, Any]], declared: Declared = NON
 
 def package_versions(of_backend: Sequence[str] = ()) -> dict[str, str]:
     """The installed versions of the packages a result can depend on, those of the backend included."""
+    return installed((*PACKAGES, *of_backend))
+
+
+def installed(names: Sequence[str]) -> dict[str, str]:
+    """The versions of those packages that are installed here."""
     versions = {}
-    for name in (*PACKAGES, *of_backend):
-        try:
+    for name in names:
+        with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
     return versions
 
 
 def outline(evidence: Mapping[str, Any]) -> dict[str, Any]:
-    """The evidence without histories and exhibits: what ``--json`` prints."""
+    """The evidence without histories, answers and exhibits: what ``--json`` prints."""
     short = {name: value for name, value in evidence.items() if name != "exhibits"}
-    short["trials"] = [{k: v for k, v in trial.items() if k != "history"} for trial in evidence["trials"]]
+    short["trials"] = [
+        {k: v for k, v in trial.items() if k not in ("history", "right")} for trial in evidence["trials"]
+    ]
     return short
 
 

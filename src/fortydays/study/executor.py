@@ -4,6 +4,7 @@ An executor touches no run's folder. It asks the driver for a trial's kept state
 :class:`Callbacks`; the driver alone reads and writes.
 """
 
+import dataclasses
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -17,8 +18,8 @@ from fortydays.base.text import counted
 from fortydays.data.arrays import Dataset
 from fortydays.study.bench import carry_out
 from fortydays.study.design import Study
-from fortydays.study.features import Features, Given, given
-from fortydays.study.trial import Measured, TrialOutcome, TrialSpec, failed_trial, run_trial, run_try
+from fortydays.study.features import Features, prepare
+from fortydays.study.trial import TrialOutcome, TrialSpec, run_trial, trial_result
 from fortydays.train import backends
 from fortydays.train.backends import DeviceSplit
 from fortydays.train.checkpoint import Checkpoint
@@ -33,7 +34,7 @@ class Callbacks:
     Attributes:
         started: a spec is begun, with so many steps in all.
         resume: gives the state from which a trial goes on, or None. It is not asked for a try.
-        keep: is given the state of a trial after each epoch.
+        keep: is given states of a trial, as :meth:`Trainer.train` says.
         report: is told after each chunk of steps: steps done, steps in all, loss, accuracy.
         doing: is told what a drill does now.
     """
@@ -66,13 +67,7 @@ class InProcess:
     """Trains one spec after another in this process, where Keras is loaded. Drills do not need it.
 
     Specs of one variant that stand beside each other share one compiled program; variants beside each other that learn
-    from the same images share those on the device.
-
-    Args:
-        study: that the specs are of.
-        dataset: the study's, or None where it has none.
-        settings: the workspace, and threads.
-        progress: told of the work.
+    from the same images share those on the device. ``dataset`` is the study's, or None where it has none.
     """
 
     def __init__(self, *, study: Study, dataset: Dataset | None, settings: Settings, progress: Progress) -> None:
@@ -87,56 +82,41 @@ class InProcess:
         """See :class:`Executor`."""
         while specs:
             spec = specs.popleft()
-            yield (
-                self._carried_out(spec, callbacks)
-                if spec.recipe is None
-                else self._outcome(spec, spec.recipe, callbacks)
+            outcome = (
+                self._trained(spec, spec.recipe, callbacks) if spec.recipe else self._carried_out(spec, callbacks)
             )
+            outcome.result["machine"] = self._machine
+            yield outcome
 
     def _carried_out(self, spec: TrialSpec, callbacks: Callbacks) -> TrialOutcome:
         callbacks.started(spec, 1)
-        result = carry_out(
+        found = carry_out(
             self._drills[spec.variant],
             seed=spec.seed,
             settings=self._settings,
             say=lambda text: callbacks.doing(spec, text),
             dataset=self._dataset,
         )
-        return TrialOutcome(spec=spec, measured=Measured(result={**result, "machine": self._machine}))
+        return TrialOutcome(spec=spec, result=trial_result(spec, **found))
 
-    def _outcome(self, spec: TrialSpec, recipe: Recipe, callbacks: Callbacks) -> TrialOutcome:
+    def _trained(self, spec: TrialSpec, recipe: Recipe, callbacks: Callbacks) -> TrialOutcome:
         compile_seconds = self._prepare(spec, recipe)
         assert self._ready is not None
         callbacks.started(spec, recipe.epochs * self._ready.trainer.steps_per_epoch)
-        hint = ""
         try:
-            measured = self._measured(spec, recipe, self._ready, callbacks)
+            outcome = run_trial(
+                spec,
+                study=self._study,
+                dataset=self._ready.dataset,
+                trainer=self._ready.trainer,
+                resume=None if spec.validation_only else callbacks.resume(spec),
+                keep=None if spec.validation_only else lambda state: callbacks.keep(spec, state),
+                report=lambda *seen: callbacks.report(spec, *seen),
+            )
         except TrainingFailedError as error:
-            measured = Measured(result=failed_trial(variant=spec.variant, seed=spec.seed, error=error))
-            hint = error.hint
-        measured.result["machine"] = self._machine
-        return TrialOutcome(spec=spec, measured=measured, hint=hint, compile_seconds=compile_seconds)
-
-    def _measured(self, spec: TrialSpec, recipe: Recipe, ready: "_Ready", callbacks: Callbacks) -> Measured:
-        def report(done: int, total: int, loss: float, accuracy: float) -> None:
-            callbacks.report(spec, done, total, loss, accuracy)
-
-        of_trial: dict[str, Any] = {
-            "variant": spec.variant,
-            "seed": spec.seed,
-            "recipe": recipe,
-            "trainer": ready.trainer,
-            "report": report,
-        }
-        if spec.validation_only:
-            return run_try(**of_trial, validation=ready.given.dataset.training.validation)
-        return run_trial(
-            **of_trial,
-            study=self._study,
-            dataset=ready.given.dataset,
-            resume=callbacks.resume(spec),
-            keep=lambda state: callbacks.keep(spec, state),
-        )
+            failed = trial_result(spec, status="failed", error=error.message)
+            outcome = TrialOutcome(spec=spec, result=failed, hint=error.hint)
+        return dataclasses.replace(outcome, compile_seconds=compile_seconds)
 
     def _prepare(self, spec: TrialSpec, recipe: Recipe) -> float:
         """Have a spec's program compiled; the seconds that took, 0 where the spec before has the same program."""
@@ -147,7 +127,7 @@ class InProcess:
         self._ready = None  # its memory is needed
         variant = self._variants[spec.variant]
         assert self._dataset is not None  # a study with variants has one
-        found = given(
+        prepared = prepare(
             self._dataset,
             variant.model,
             features=variant.features,
@@ -155,15 +135,16 @@ class InProcess:
             settings=self._settings,
             progress=self._progress,
         )
+        data = prepared.dataset.training
         self._progress.say(f"Compiling {variant.name}")
         learned_from = (variant.features, variant.examples)
         if self._shared is None or self._shared[0] != learned_from:
             self._shared = None  # likewise
-            self._shared = (learned_from, backends.backend().on_device(found.dataset.training.train))
+            self._shared = (learned_from, backends.backend().on_device(data.train))
         trainer = Trainer(
-            builder=found.builder,
+            builder=prepared.builder,
             recipe=recipe,
-            data=found.dataset.training,
+            data=data,
             bfloat16_is_fast=spec.bfloat16_is_fast,
             device_train=self._shared[1],
             substitutes=spec.engine == "compiled",
@@ -173,7 +154,7 @@ class InProcess:
                 f"{variant.name} trains in bfloat16, which this processor only emulates: "
                 "expect it to take about twice as long as float32. The recipe's precision=auto would not."
             )
-        self._ready = _Ready(key=key, given=found, trainer=trainer)
+        self._ready = _Ready(key=key, dataset=prepared.dataset, trainer=trainer)
         return trainer.compile_seconds
 
 
@@ -182,16 +163,14 @@ class _Ready:
     """A variant's trainer and what it was made from."""
 
     key: tuple[Any, ...]
-    given: Given
+    dataset: Dataset
     trainer: Trainer
 
 
 def this_machine(*, computing: bool = True) -> str:
     """The machine that this process computes on, in a few words: processor, accelerator, cores, system.
 
-    Args:
-        computing: whether the backend computes here. Without it the backend, which takes long to load, is not asked
-            for an accelerator.
+    An accelerator is told only where the backend is ``computing`` here, because the backend takes long to load.
     """
     machine = describe_machine()
     words = (

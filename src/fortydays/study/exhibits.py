@@ -5,46 +5,32 @@ There are four kinds, and a report needs to know only these:
 * ``matrix``: ``rows``, ``columns`` (names) and ``values`` (numbers);
 * ``pictures``: ``pictures``, each with a ``png`` (base64) and a ``label``, laid out in ``columns``; in a single one,
   they are rows that belong together;
-* ``lines``: ``lines``, each with a ``name``, ``x`` and ``y``, and the axes' labels;
+* ``lines``: ``lines``, each with a ``name``, ``x`` and ``y``, and the axes' labels. Those of
+  :mod:`fortydays.study.overviews` have intervals and marked points too;
 * ``table``: ``columns`` (names) and ``rows``.
 
 All have ``kind``, ``title``, ``caption``, ``variant`` and ``seed``.
 """
 
-import base64
-import io
-import re
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.base.errors import UsageError
+from fortydays.base.errors import UsageError, unknown_name
 from fortydays.base.text import counted
 from fortydays.study.design import Exhibit, Shown
 from fortydays.study.fields import FieldError
+from fortydays.study.pictures import enlarged, png, reduced, row_of_maps, row_of_pictures, weights_as_picture
+from fortydays.study.stages import is_convolution, names_of, stages, weights_of
 from fortydays.train import augmentation
 from fortydays.train.recipe import Recipe
-
-if TYPE_CHECKING:
-    import keras
 
 FILTER_SIDE = 24
 """About how many pixels wide a filter is drawn."""
 
-MAP_SIDE = 32
-"""At least how many pixels high and wide a feature map is drawn."""
-
-MAP_GAP = 2
-"""Pixels between two pictures of a row; they are transparent."""
-
 _BATCH = 8  # images that are shown together, of which the others may be mixed into the first
-
-GREYS = 32
-"""Steps from black to white in a feature map: as many as one sees, and half the bytes of 255."""
 
 
 def _check(exhibit: str, *, image: object = None, **counts: object) -> None:
@@ -105,7 +91,7 @@ def confident_mistakes(*, variant: str, count: int = 25, side: int = 56) -> Exhi
             "Under each: what it is → what the model said, and how sure it was.",
             columns=5,
             pictures=[
-                {"png": png(_small(_picture_of(shown, i), side)), "label": label, "index": i} for i, label in mistakes
+                {"png": png(reduced(_picture_of(shown, i), side)), "label": label, "index": i} for i, label in mistakes
             ],
         )
 
@@ -138,12 +124,27 @@ def _picture_of(shown: Shown, place: int) -> NDArray[np.uint8]:
 
 
 def first_layer_weights(*, variant: str, count: int = 32) -> Exhibit:
-    """The weights from every pixel to some units of the first dense layer, as pictures."""
+    """The weights from every pixel to some units of the first dense layer, as pictures.
+
+    Where that layer is the only one, its units are the classes: the weights are the template of each.
+    """
     _check("first_layer_weights", count=count)
 
     def make(shown: Shown) -> dict[str, Any]:
         shape = shown.test.array.shape[1:]
-        kernel = next(w for layer in shown.model.layers for w in layer.get_weights() if w.ndim == 2)
+        kernel, *others = (w for layer in shown.model.layers for w in layer.get_weights() if w.ndim == 2)
+        if not others and kernel.shape[1] == len(shown.classes):
+            return _exhibit(
+                "pictures",
+                shown,
+                title="The template of each class",
+                caption="White pixels speak for the class, black against it, grey does not matter to it.",
+                columns=5,
+                pictures=[
+                    {"png": png(weights_as_picture(kernel[:, place].reshape(shape))), "label": name}
+                    for place, name in enumerate(shown.classes)
+                ],
+            )
         # The units that matter most to what follows: those with the largest weights.
         strongest = np.argsort(-np.linalg.norm(kernel, axis=0), kind="stable")[:count]
         return _exhibit(
@@ -153,7 +154,9 @@ def first_layer_weights(*, variant: str, count: int = 32) -> Exhibit:
             caption=f"The {len(strongest)} of {kernel.shape[1]} units with the largest weights. "
             "White pixels speak for the unit, black against it, grey does not matter to it.",
             columns=8,
-            pictures=[{"png": png(_as_picture(kernel[:, unit].reshape(shape))), "label": ""} for unit in strongest],
+            pictures=[
+                {"png": png(weights_as_picture(kernel[:, unit].reshape(shape))), "label": ""} for unit in strongest
+            ],
         )
 
     return Exhibit(variant=variant, make=make)
@@ -175,7 +178,7 @@ def first_filters(*, variant: str, count: int = 32) -> Exhibit:
     _check("first_filters", count=count)
 
     def make(shown: Shown) -> dict[str, Any]:
-        kernel = next((w for w in _weights(shown.model) if w.ndim == 4), None)
+        kernel = next((w for w in weights_of(shown.model) if w.ndim == 4), None)
         if kernel is None:
             raise UsageError(
                 f"The model of {shown.variant!r} has no convolution, so there are no filters to show.",
@@ -206,7 +209,9 @@ def first_filters(*, variant: str, count: int = 32) -> Exhibit:
             title="What the first convolution looks for",
             caption=f"{which}, {height} × {width} pixels each, on a scale of its own. {meaning}",
             columns=8,
-            pictures=[{"png": png(_enlarged(_as_picture(kernel[..., k]), factor)), "label": ""} for k in strongest],
+            pictures=[
+                {"png": png(enlarged(weights_as_picture(kernel[..., k]), factor)), "label": ""} for k in strongest
+            ],
         )
 
     return Exhibit(variant=variant, make=make)
@@ -220,7 +225,7 @@ def feature_maps(*, variant: str, image: int | None = None, maps: int = 8, layer
 
     Args:
         variant: whose trial.
-        image: which image of the test split; the first that the model names rightly unless given.
+        image: which image of the test split; None for the first that the model names rightly.
         maps: at most how many maps of a layer.
         layers: at most how many layers; of more, as many evenly spaced ones with the first and the last.
 
@@ -234,28 +239,28 @@ def feature_maps(*, variant: str, image: int | None = None, maps: int = 8, layer
         chosen = _chosen(shown, image)
         photograph = shown.test.array[chosen]
         scaled = photograph[np.newaxis].astype(np.float32) / np.float32(255)
-        found = _named(list(_stages(shown.model, scaled)))
-        if not any(stage.convolution for _, stage in found):
+        found = list(stages(shown.model, scaled))
+        if not any(is_convolution(layer) for layer, _ in found):
             raise UsageError(
                 f"The model of {shown.variant!r} has no convolution, so there are no feature maps to show."
             )
         places = np.linspace(0, len(found) - 1, min(layers, len(found))).round()
-        kept = [found[int(place)] for place in places]
-        large = png(_enlarged(photograph, 2))
+        names = names_of([layer for layer, _ in found])
+        kept = [(names[int(place)], found[int(place)][1]) for place in places]
+        large = png(enlarged(photograph, 2))
         rows: list[dict[str, Any]] = [{"png": large, "label": "the photograph", "index": chosen}]
-        for name, stage in kept:
-            values = stage.values
+        for name, values in kept:
             strongest = np.argsort(-values.mean(axis=(0, 1)), kind="stable")[:maps]
             height, width, channels = values.shape
             rows.append(
                 {
-                    "png": png(_row_of_maps(values[:, :, strongest]), transparent=0),
+                    "png": png(row_of_maps(values[:, :, strongest]), transparent=0),
                     "label": f"{name}: {height} × {width}, {counted(channels, 'map')}",
                 }
             )
         label, answer = shown.classes[shown.test.labels[chosen]], int(shown.probabilities[chosen].argmax())
         some = f" {len(kept)} of {len(found)} layers are shown." if len(kept) < len(found) else ""
-        signs = any((stage.values < 0).any() for _, stage in kept)
+        signs = any((values < 0).any() for _, values in kept)
         return _exhibit(
             "pictures",
             shown,
@@ -266,6 +271,48 @@ def feature_maps(*, variant: str, image: int | None = None, maps: int = 8, layer
             f"largest value{'; in a layer that has negative values, zero is mid-grey' if signs else ''}.{some}",
             columns=1,
             pictures=rows,
+        )
+
+    return Exhibit(variant=variant, make=make)
+
+
+def before_and_after(*, variant: str, layer: str, count: int = 6) -> Exhibit:
+    """Photographs as they are, and as a layer passes them on that makes images of images.
+
+    Args:
+        variant: whose trial.
+        layer: the layer's name in the model.
+        count: how many test images, from the first.
+
+    Raises (when the exhibit is made):
+        UsageError: the model has no such layer, or what it gives is no image.
+    """
+    _check("before_and_after", count=count)
+
+    def make(shown: Shown) -> dict[str, Any]:
+        import keras
+
+        found = {each.name: each for each in shown.model.layers}
+        if layer not in found:
+            raise unknown_name("layer", layer, found, of=f"the model of {shown.variant!r}")
+        before = shown.test.array[:count]
+        after = keras.ops.convert_to_numpy(found[layer](before.astype(np.float32)))
+        if after.shape[0] != len(before) or after.ndim != 4 or after.shape[-1] not in (1, 3):
+            raise UsageError(f"The layer {layer!r} of {shown.variant!r} gives {after.shape}, which are no images.")
+        rows = [(f"{len(before)} test images", before), (f"after {layer}", after.clip(0, 255).astype(np.uint8))]
+        return _exhibit(
+            "pictures",
+            shown,
+            title="What the network sees",
+            caption=f"The first {len(before)} test images, as they are and as the layer {layer} passes them on.",
+            columns=1,
+            pictures=[
+                {
+                    "png": png(row_of_pictures(np.stack([enlarged(each, 2) for each in row])), transparent=0),
+                    "label": label,
+                }
+                for label, row in rows
+            ],
         )
 
     return Exhibit(variant=variant, make=make)
@@ -282,7 +329,7 @@ def augmentation_sheet(
     Args:
         variant: whose trial.
         kinds: for the label of each row, the recipe whose augmentation it shows.
-        image: which image of the test split; the first that the model names rightly unless given.
+        image: which image of the test split; None for the first that the model names rightly.
         times: pictures in a row, one for each epoch from the first.
 
     Raises (when the exhibit is made):
@@ -296,7 +343,7 @@ def augmentation_sheet(
         rows: list[dict[str, Any]] = [{"png": png(photograph), "label": "the photograph", "index": chosen}]
         for label, recipe in kinds.items():
             pictures = _augmented(shown, recipe, chosen=chosen, epochs=times)
-            rows.append({"png": png(_row_of_pictures(pictures), transparent=0), "label": label})
+            rows.append({"png": png(row_of_pictures(pictures), transparent=0), "label": label})
         return _exhibit(
             "pictures",
             shown,
@@ -317,165 +364,12 @@ def count_confusions(labels: NDArray[Any], answers: NDArray[Any], classes: int) 
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
 
-def png(image: NDArray[np.uint8], *, transparent: int | None = None) -> str:
-    """An image, uint8 of shape (h, w), (h, w, 1) or (h, w, 3), as base64 text of a PNG file.
-
-    Args:
-        image: at least one pixel high and wide.
-        transparent: a grey value that lets the page through, or None. In color, the grey of that value.
-    """
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    pixels = image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
-    options = {} if transparent is None else {"transparency": transparent if pixels.ndim == 2 else (transparent,) * 3}
-    Image.fromarray(pixels).save(buffer, format="PNG", optimize=True, **options)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _small(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """An image whose shorter side has at least so many pixels, and less than twice as many; a smaller one as it is."""
-    from PIL import Image
-
-    factor = min(image.shape[:2]) // side
-    if factor < 2:
-        return image
-    pixels = image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
-    return np.asarray(Image.fromarray(pixels).reduce(factor))
-
-
-def _enlarged(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """Each pixel as a square of so many pixels a side."""
-    return image.repeat(factor, axis=0).repeat(factor, axis=1)
-
-
-def _weights(model: "keras.Model") -> Iterator[NDArray[Any]]:
-    """The weights of a model layer by layer, those of models inside it in their place."""
-    for layer in model.layers:
-        yield from _weights(layer) if hasattr(layer, "layers") else layer.get_weights()
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Stage:
-    """A convolution or pooling and what it, and the activation after it, make of one image.
-
-    Attributes:
-        layer: the convolution or pooling.
-        convolution: which of the two.
-        values: float32, shape (height, width, channels).
-    """
-
-    layer: "keras.layers.Layer"
-    convolution: bool
-    values: NDArray[np.float32]
-
-
-def _stages(model: "keras.Model", image: NDArray[np.float32]) -> Iterator[_Stage]:
-    """The convolutions and poolings of a model in their order, those of models inside it in their place."""
-    import keras
-
-    # A Sequential model keeps its graph in a functional one.
-    graph: Any = getattr(model, "_functional", None) or model
-    if not hasattr(graph, "_nodes_by_depth"):
-        raise UsageError(
-            f"The layers of the model {model.name!r} are not joined as a Sequential or functional model, "
-            "so there is no telling what lies between them."
-        )
-    nodes = [node for depth in sorted(graph._nodes_by_depth, reverse=True) for node in graph._nodes_by_depth[depth]]
-    uses: dict[int, list[Any]] = defaultdict(list)
-    for node in nodes:
-        for tensor in node.input_tensors:
-            uses[id(tensor)].append(node)
-    wanted: dict[int, tuple[Any, Any]] = {}
-    for node in nodes:
-        layer = node.operation
-        if isinstance(layer, keras.Model):
-            wanted.setdefault(id(node.input_tensors[0]), (layer, node.input_tensors[0]))
-        elif _is_convolution(layer) or _is_pooling(layer):
-            after = _activated(node, uses)
-            if len(after.shape) == 4:
-                # The two paths of a residual block end in the same activation.
-                wanted.setdefault(id(after), (layer, after))
-    if not wanted:
-        return
-    outputs = keras.Model(graph.inputs, [tensor for _, tensor in wanted.values()])([image], training=False)
-    # Keras gives a single output without its list.
-    for (layer, _), output in zip(wanted.values(), keras.tree.flatten(outputs), strict=True):
-        values = np.asarray(keras.ops.convert_to_numpy(output), np.float32)
-        if isinstance(layer, keras.Model):
-            yield from _stages(layer, values)
-        else:
-            yield _Stage(layer=layer, convolution=_is_convolution(layer), values=values[0])
-
-
-def _is_convolution(layer: Any) -> bool:
-    return hasattr(layer, "get_weights") and any(len(w.shape) == 4 for w in layer.weights)
-
-
-def _is_pooling(layer: Any) -> bool:
-    return "pooling" in type(layer).__module__.split(".")
-
-
-def _activated(node: Any, uses: dict[int, list[Any]]) -> Any:
-    """The output of the activation that follows a layer, or the layer's own where it has one or none follows."""
-    own = node.outputs[0]
-    activation = getattr(node.operation, "activation", None)
-    if getattr(activation, "__name__", "linear") != "linear":
-        return own
-    while len(following := uses[id(node.outputs[0])]) == 1:
-        node = following[0]
-        # What works on every value alone, and sums of two paths, keep the shape.
-        if node.outputs[0].shape != own.shape or _is_convolution(node.operation) or _is_pooling(node.operation):
-            break
-        if {"activations", "nn"} & set(type(node.operation).__module__.split(".")):
-            return node.outputs[0]
-    return own
-
-
-def _named(stages: list[_Stage]) -> list[tuple[str, _Stage]]:
-    """Each stage with its layer's name, or with its kind and number where Keras made up the name."""
-    counts: dict[str, int] = defaultdict(int)
-    found = []
-    for stage in stages:
-        kind = "convolution" if stage.convolution else "pooling"
-        counts[kind] += 1
-        # Keras numbers the names it makes up through the whole process, so they would tell what ran before.
-        made_up = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", type(stage.layer).__name__).lower()
-        given = not re.fullmatch(rf"{made_up}(_\d+)?", stage.layer.name)
-        found.append((stage.layer.name if given else f"{kind} {counts[kind]}", stage))
-    return found
-
-
 def _chosen(shown: Shown, image: int | None) -> int:
-    """The test image of this number, or the first that the model names rightly."""
-    chosen = _first_right(shown) if image is None else image
+    """The test image of this number, or the first that the model names rightly, or the first of all."""
+    chosen = int(np.argmax(shown.probabilities.argmax(axis=1) == shown.test.labels)) if image is None else image
     if not 0 <= chosen < len(shown.test):
         raise UsageError(f"There is no test image {chosen}; the split has {len(shown.test):,}, counted from 0.")
     return chosen
-
-
-def _first_right(shown: Shown) -> int:
-    """The first test image that the model names rightly; the first of all where there is none."""
-    return int(np.argmax(shown.probabilities.argmax(axis=1) == shown.test.labels))
-
-
-def _row_of_maps(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Maps, shape (h, w, n), side by side, each on its own scale, with gaps of the grey value 0, which no map has."""
-    largest = np.abs(values).max(axis=(0, 1))
-    share = values / np.where(largest > 0, largest, 1)
-    if (values < 0).any():
-        share = (share + 1) / 2
-    greys = np.maximum(np.round(np.round(share * GREYS) * (255 / GREYS)), 1).astype(np.uint8)
-    # All maps get the same room, so that those of one layer stand under those of the layer before.
-    side = max(MAP_SIDE, *values.shape[:2])
-    greys = greys.repeat(side // max(values.shape[:2]), axis=0).repeat(side // max(values.shape[:2]), axis=1)
-    height, width, maps = greys.shape
-    row = np.zeros((side, maps * (side + MAP_GAP) - MAP_GAP), np.uint8)
-    top, left = (side - height) // 2, (side - width) // 2
-    for k in range(maps):
-        start = k * (side + MAP_GAP) + left
-        row[top : top + height, start : start + width] = greys[:, :, k]
-    return row
 
 
 def _augmented(shown: Shown, recipe: Recipe, *, chosen: int, epochs: int) -> NDArray[np.uint8]:
@@ -484,7 +378,7 @@ def _augmented(shown: Shown, recipe: Recipe, *, chosen: int, epochs: int) -> NDA
 
     test, shape = shown.test, shown.input.arrays[0].shape
     batch = np.roll(np.arange(len(test), dtype=np.int32), -chosen)[:_BATCH]
-    shows, pictures = augmentation.Presentation.of(shown.input, recipe, test.inputs), []
+    shows, pictures = augmentation.Augmentation.of(shown.input, recipe, test.inputs), []
     for epoch in range(epochs):
         (drawn,) = augmentation.draws_of_epoch(
             recipe,
@@ -494,22 +388,9 @@ def _augmented(shown: Shown, recipe: Recipe, *, chosen: int, epochs: int) -> NDA
             examples=len(test),
             shape=shape,
         )
-        seen = shows.shown(test.rows(batch).inputs, drawn)
+        seen = shows.augmented(test.rows(batch).inputs, drawn)
         pictures.append(np.rint(255 * keras.ops.convert_to_numpy(seen)[0]).astype(np.uint8))
     return np.stack(pictures)
-
-
-def _row_of_pictures(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Pictures, shape (n, h, w) or (n, h, w, channels), side by side, with gaps of 0, which no pixel has any more."""
-    gap = np.zeros((pictures.shape[1], MAP_GAP, *pictures.shape[3:]), np.uint8)
-    parts = [part for picture in pictures for part in (np.maximum(picture, 1), gap)]
-    return np.concatenate(parts[:-1], axis=1)
-
-
-def _as_picture(weights: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
-    """Weights as grey values or colors: zero is the middle, the largest weight in size is white or black."""
-    largest = float(np.abs(weights).max()) or 1.0
-    return np.round(127.5 + 127.5 * weights / largest).astype(np.uint8)
 
 
 def _worst_confusion(counts: NDArray[np.int64], classes: tuple[str, ...]) -> str:
@@ -517,11 +398,8 @@ def _worst_confusion(counts: NDArray[np.int64], classes: tuple[str, ...]) -> str
     if not mistakes.any():
         return "There is no mistake."
     row, column = divmod(int(mistakes.argmax()), len(classes))
-    return f"The commonest mistake: {classes[row]} taken for {classes[column]}, {_times(mistakes[row, column])}."
-
-
-def _times(count: np.int64) -> str:
-    return counted(int(count), "time")
+    times = counted(int(mistakes[row, column]), "time")
+    return f"The commonest mistake: {classes[row]} taken for {classes[column]}, {times}."
 
 
 def _exhibit(kind: str, shown: Shown, **content: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ all lie in one file, are computed together: no label has a part in that.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
@@ -22,7 +23,7 @@ from fortydays.base.errors import DataError, UsageError
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.base.text import size_in_words
-from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
+from fortydays.data.arrays import Dataset, SealedSplit, Split
 from fortydays.data.own.rows import append_rows, checksums_in, checksums_of, forget_pages, rows_of, scattered
 from fortydays.inputs.images import Images
 from fortydays.inputs.numbers import NUMBERS, Numbers
@@ -90,12 +91,12 @@ class Features:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Given:
+class Prepared:
     """What a variant's trials are trained and measured on.
 
     Attributes:
         dataset: its images, or their features.
-        builder: builds its model, with pretrained weights where it has a part that was pretrained.
+        builder: builds its model, with the weights of the part that was pretrained.
         frozen: the network that made the features, or None.
     """
 
@@ -103,12 +104,8 @@ class Given:
     builder: "ModelBuilder"
     frozen: "Frozen | None" = None
 
-    def details(self) -> dict[str, Any]:
-        """What evidence says of the features; empty where there are none."""
-        return {} if self.frozen is None else {"features": self.frozen.as_dict()}
 
-
-def given(
+def prepare(
     dataset: Dataset,
     builder: "ModelBuilder",
     *,
@@ -116,8 +113,8 @@ def given(
     examples: int | None,
     settings: Settings,
     progress: Progress = SILENT,
-) -> Given:
-    """What a variant's trials are given.
+) -> Prepared:
+    """The dataset that a variant learns from, and the builder of its model.
 
     Args:
         dataset: the study's.
@@ -132,7 +129,7 @@ def given(
         StorageError: the workspace cannot be written.
     """
     if features is None:
-        return Given(dataset=with_few(dataset, examples), builder=builder)
+        return Prepared(dataset=with_few(dataset, examples), builder=builder)
     from fortydays.study.frozen import frozen_network
 
     images = dataset.training.input
@@ -148,17 +145,26 @@ def given(
         found = _features_of(split, name, dataset, frozen, settings, progress)
         return Split(inputs={NUMBERS: found}, labels=split.labels)
 
-    training = TrainingData(
-        input=Numbers(shape=frozen.shape),
-        task=dataset.training.task,
-        train=of(dataset.training.train, "training"),
-        validation=of(dataset.training.validation, "validation"),
+    return Prepared(
+        dataset=with_few(with_features(dataset, frozen.features, of), examples),
+        builder=filled(builder, features, settings, progress),
+        frozen=frozen,
     )
-    featured = dataclasses.replace(
-        dataset, training=training, test=SealedSplit(lambda: of(dataset.test.open(), "test"))
+
+
+def with_features(dataset: Dataset, features: Features, make: Callable[[Split, str], Split]) -> Dataset:
+    """A dataset of images with features in the place of pixels.
+
+    ``make`` gives a split with features for a split of images and its name. It is called for the training, then for
+    the validation split; for the test split when that is opened.
+    """
+    training = dataclasses.replace(
+        dataset.training,
+        input=Numbers(shape=features.shape),
+        train=make(dataset.training.train, "training"),
+        validation=make(dataset.training.validation, "validation"),
     )
-    builder = filled(builder, features, settings, progress)
-    return Given(dataset=with_few(featured, examples), builder=builder, frozen=frozen)
+    return dataclasses.replace(dataset, training=training, test=SealedSplit(lambda: make(dataset.test.open(), "test")))
 
 
 def filled(
@@ -166,17 +172,23 @@ def filled(
 ) -> "ModelBuilder":
     """A builder whose models begin with the pretrained weights of the part that is trained further, where one is.
 
-    Args:
-        builder: of the network on the features.
-        features: that it learns from.
-        settings: where weights are looked for; they are read when a model is first built.
-        progress: told of the work.
+    The weights are read when a model is first built.
     """
     if not (features.before_last_block and features.pretrained):
         return builder
+    from fortydays.models.backbones import fill_last_blocks
     from fortydays.study.frozen import pretrained_model
 
-    return _Filled(builder, lambda: pretrained_model(features, settings, progress))
+    @functools.cache
+    def pretrained() -> "keras.Model":
+        return pretrained_model(features, settings, progress)
+
+    def build() -> "keras.Model":
+        model = builder()
+        fill_last_blocks(model, pretrained())
+        return model
+
+    return build
 
 
 def with_few(dataset: Dataset, examples: int | None) -> Dataset:
@@ -188,12 +200,7 @@ def with_few(dataset: Dataset, examples: int | None) -> Dataset:
 
 
 def first_of_each_class(split: Split, count: int) -> Split:
-    """The first examples of each class, in the order of the split; all of a class that has no more than that.
-
-    Args:
-        split: labelled images.
-        count: of each class; at least 1.
-    """
+    """The first ``count`` examples of each class, in the order of the split; all of a class that has no more."""
     labels = np.asarray(split.labels)
     chosen = np.sort(np.concatenate([np.flatnonzero(labels == label)[:count] for label in np.unique(labels)]))
 
@@ -206,23 +213,6 @@ def first_of_each_class(split: Split, count: int) -> Split:
 
     inputs = {name: rows_of_array(array) for name, array in split.inputs.items()}
     return Split(inputs=inputs, labels=labels[chosen])
-
-
-class _Filled:
-    """A builder whose models begin with pretrained weights in the part that has them."""
-
-    def __init__(self, builder: "ModelBuilder", pretrained: "Callable[[], keras.Model]") -> None:
-        self._builder, self._load = builder, pretrained
-        self._pretrained: keras.Model | None = None
-
-    def __call__(self) -> "keras.Model":
-        from fortydays.models.backbones import fill_last_blocks
-
-        model = self._builder()
-        if self._pretrained is None:
-            self._pretrained = self._load()
-        fill_last_blocks(model, self._pretrained)
-        return model
 
 
 def _check_room(features: Features, examples: int) -> None:

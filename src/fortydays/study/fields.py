@@ -13,14 +13,7 @@ _WORDS = {int: "a whole number", float: "a number", str: "a text in quotes", boo
 
 
 class FieldError(UsageError):
-    """A field has a value of the wrong kind.
-
-    Args:
-        message: what the field is and what was expected.
-        field: its name.
-        owner: the dataclass that has it.
-        hint: what to do next.
-    """
+    """The field ``field`` of the dataclass ``owner`` has a value of the wrong kind."""
 
     def __init__(self, message: str, *, field: str, owner: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)

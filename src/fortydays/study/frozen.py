@@ -5,12 +5,8 @@ alone exports every layer to a graph that ONNX Runtime takes. The file is kept: 
 exported model of a study begins with it, so that a service sees the numbers that were learned from.
 """
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,21 +15,20 @@ from numpy.typing import NDArray
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, StorageError
-from fortydays.base.process import child_environment, end_with_parent
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.data import weights as published
 from fortydays.inputs.images import IMAGE, Images
 from fortydays.models.backbones import find_backbone
 from fortydays.study.code import code_of, digest_of
+from fortydays.study.evidence import installed
 from fortydays.study.features import AT_ONCE, Features, runtime
-from fortydays.study.graphs import OPSET, to_graph
+from fortydays.study.graphs import OPSET, answer, export_elsewhere, to_graph
 
 if TYPE_CHECKING:
     import keras
 
 OUTPUT = "features"
-_LONGEST_SECONDS = 600
 _SCHEMA = 1
 _MADE_BY = ("tensorflow-cpu", "tensorflow", "keras", "tf2onnx", "onnx")
 
@@ -50,7 +45,6 @@ class Frozen:
         parameters: numbers that it has learned, or was given at random.
         multiply_adds: that it does for one image.
         weights: SHA-256 of the file that its weights are from, or "" where they are random.
-        source: where that file is from, in words.
     """
 
     key: str
@@ -60,7 +54,6 @@ class Frozen:
     parameters: int
     multiply_adds: int
     weights: str
-    source: str
 
     @property
     def kept_as(self) -> str:
@@ -123,7 +116,7 @@ def frozen_network(
 
     Raises:
         DataError: its weights cannot be had; tells each place that was tried.
-        FortydaysError: it cannot be exported.
+        ExportFailedError: it cannot be exported.
         StorageError: the workspace cannot be written.
     """
     obtained = published.obtain(features.backbone, settings, progress) if features.pretrained else None
@@ -134,15 +127,17 @@ def frozen_network(
         "weights": weights,
         "form": obtained.form if obtained else "",
     }
-    key = files.sha256_of_json({**request, "opset": OPSET, "code": _code(), "packages": _versions()})
+    key = files.sha256_of_json({**request, "opset": OPSET, "code": _code(), "packages": installed(_MADE_BY)})
     folder = files.make_folder(settings.workspace / "backbones")
     path = folder / f"{key[:16]}.onnx"
     with files.locked(folder / f".{key[:16]}.lock"):
         if not files.is_file(path.with_suffix(".json")):
-            progress.say(f"Preparing {find_backbone(features.backbone).title}")
+            title = find_backbone(features.backbone).title
+            progress.say(f"Preparing {title}")
             with files.temporary_folder(folder, "export") as scratch:
                 built = scratch / path.name
-                _build({**request, "path": str(obtained.path) if obtained else "", "onnx": str(built)}, scratch)
+                paths = {"path": str(obtained.path) if obtained else "", "onnx": str(built)}
+                export_elsewhere("fortydays.study.frozen", {**request, **paths}, scratch, title=title)
                 with files.storage_errors("write", path):
                     for each in (built, built.with_suffix(".json")):  # what the facts tell of is there before them
                         each.replace(folder / each.name)
@@ -160,7 +155,6 @@ def frozen_network(
         parameters=int(facts["parameters"]),
         multiply_adds=int(facts["multiply_adds"]),
         weights=weights,
-        source=obtained.source if obtained else "",
     )
 
 
@@ -187,12 +181,7 @@ def _network(features: Features) -> "keras.Model":
 
 
 def load_weights(model: "keras.Model", path: Path, form: str) -> None:
-    """Give a backbone the weights of a published file.
-
-    Args:
-        model: from :meth:`~fortydays.models.backbones.Backbone.build`.
-        path: of the file.
-        form: "keras" or "torch".
+    """Give a backbone the weights of a published file of the form "keras" or "torch".
 
     Raises:
         FortydaysError: the file does not fit the network.
@@ -216,13 +205,9 @@ def load_weights(model: "keras.Model", path: Path, form: str) -> None:
 def whole_model(
     features: Features, image_shape: tuple[int, ...], backbone: "keras.Model", head: "keras.Model"
 ) -> "keras.Model":
-    """A backbone and what was trained on its features as one Keras model, from images from 0 to 1.
+    """A backbone from :func:`pretrained_model` and a head that was trained on its features, as one Keras model.
 
-    Args:
-        features: that the head was trained on.
-        image_shape: of the images.
-        backbone: from :func:`pretrained_model`.
-        head: what was trained.
+    It takes images of ``image_shape``, from 0 to 1.
     """
     import keras
 
@@ -254,42 +239,13 @@ def frozen_part(features: Features, image_shape: tuple[int, ...], model: "keras.
 
 
 def features_of_pixels(frozen: "keras.Model") -> Callable[[Any], Any]:
-    """From uint8 pixels to features, as a function of tensors.
-
-    Args:
-        frozen: from :func:`frozen_part`.
-    """
+    """From uint8 pixels to features, as a function of tensors. ``frozen`` is from :func:`frozen_part`."""
     import keras
 
-    def answer(images: Any) -> Any:
-        return frozen(keras.ops.cast(images, "float32") / 255.0, training=False)
-
-    return answer
+    return lambda images: frozen(keras.ops.cast(images, "float32") / 255.0, training=False)
 
 
 # --------------------------------------------------------------------------------------------- in a process of its own
-
-
-def _build(request: dict[str, Any], scratch: Path) -> None:
-    files.write_json(scratch / "request.json", request)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "fortydays.study.frozen", str(scratch / "request.json")],
-            env=child_environment(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3"),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_LONGEST_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise FortydaysError(f"To export the network took more than {_LONGEST_SECONDS} s.") from None
-    if done.returncode:
-        try:
-            said = str(files.read_json(scratch / "failure.json")["message"])
-        except StorageError:
-            said = " ".join(done.stderr.split())[-300:]
-        raise FortydaysError(f"The network {request['features']['backbone']} cannot be exported: {said}")
 
 
 def _work(request: dict[str, Any]) -> None:
@@ -327,27 +283,5 @@ def _code() -> str:
     return digest_of([(path.name, code_of(path)) for path in made_by])
 
 
-def _versions() -> dict[str, str]:
-    versions = {}
-    for name in _MADE_BY:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
-
-
-def main(arguments: list[str]) -> int:
-    """Build what the file ``arguments[0]`` asks for. Returns the exit status; failures are told beside that file."""
-    (path,) = map(Path, arguments)
-    try:
-        _work(json.loads(path.read_text("utf-8")))
-    except FortydaysError as error:
-        files.write_json(path.with_name("failure.json"), {"message": error.message})
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    end_with_parent()
-    sys.exit(main(sys.argv[1:]))
+    answer(_work)

@@ -1,10 +1,20 @@
-"""A function on TensorFlow as an ONNX graph with one output, whose inputs and output have names of ours."""
+"""A function on TensorFlow as an ONNX graph with one output, whose inputs and output have names of ours.
 
+Of Keras's backends, TensorFlow alone exports every layer of this journey to a graph that ONNX Runtime takes. So an
+export is done in a process of its own, whatever the caller computes with: :func:`export_elsewhere` starts the module
+that :func:`answer` is the main program of.
+"""
+
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from fortydays.base.errors import FortydaysError
+from fortydays.base import files
+from fortydays.base.errors import FortydaysError, StorageError
+from fortydays.base.process import child_environment, end_with_parent
 from fortydays.inputs.input import ArraySpec
 
 if TYPE_CHECKING:
@@ -15,8 +25,61 @@ OPSET = 18
 """Version of the ONNX operators: the newest that the exporter writes."""
 
 
+_LONGEST_SECONDS = 600
+
+
 class ExportFailedError(FortydaysError):
-    """A trained model could not be written as ONNX."""
+    """A model could not be written as ONNX."""
+
+
+def export_elsewhere(module: str, request: Mapping[str, Any], scratch: Path, *, title: str) -> None:
+    """Have a module export what a request says, in a process of its own on TensorFlow.
+
+    Args:
+        module: its main program is :func:`answer`.
+        request: JSON values.
+        scratch: an empty folder for what the two processes tell each other.
+        title: of what is exported, for messages.
+
+    Raises:
+        ExportFailedError: it cannot be exported; the message says why.
+        StorageError: the folder cannot be written.
+    """
+    files.write_json(scratch / "request.json", request)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", module, str(scratch / "request.json")],
+            env=child_environment(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3"),
+            capture_output=True,
+            text=True,
+            timeout=_LONGEST_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        raise ExportFailedError(f"The export of {title!r} took more than {_LONGEST_SECONDS} s.") from None
+    if done.returncode == 0:
+        return
+    try:
+        said = files.read_json(scratch / "failure.json")
+    except StorageError:
+        last = " ".join(done.stderr.split())[-300:]
+        raise ExportFailedError(
+            f"The process that exports {title!r} ended with status {done.returncode}: {last}"
+        ) from None
+    raise ExportFailedError(f"{title!r} cannot be exported to ONNX: {said['message']}", hint=str(said["hint"]))
+
+
+def answer(work: Callable[[dict[str, Any]], None]) -> NoReturn:
+    """Do what the file that is named on the command line asks for, and exit. A failure is told beside that file."""
+    end_with_parent()
+    path = Path(sys.argv[1])
+    try:
+        work(files.read_json(path))
+    except FortydaysError as error:
+        files.write_json(path.with_name("failure.json"), {"message": error.message, "hint": error.hint})
+        sys.exit(1)
+    sys.exit(0)
 
 
 def to_graph(
@@ -48,16 +111,15 @@ def to_graph(
     signature = [tf.TensorSpec((None, *spec.shape), spec.dtype, name=spec.name) for spec in inputs]
 
     @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
-    def answer(*arrays: Any) -> Any:
-        return tf.identity(function({spec.name: x for spec, x in zip(inputs, arrays, strict=True)}), name=output)
+    def named(*arrays: Any) -> Any:
+        return {output: function({spec.name: x for spec, x in zip(inputs, arrays, strict=True)})}
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            proto, _ = tf2onnx.convert.from_function(answer, input_signature=signature, opset=OPSET)
+            proto, _ = tf2onnx.convert.from_function(named, input_signature=signature, opset=OPSET)
     except Exception as error:  # the exporter raises whatever it stumbles on
         raise ExportFailedError(" ".join(str(error).split())[:300]) from error
-    _rename_output(proto, output)
     _spell_out_erfc(proto)
     for each in (*proto.graph.input, *proto.graph.output):
         each.type.tensor_type.shape.dim[0].dim_param = "examples"
@@ -67,12 +129,7 @@ def to_graph(
 
 
 def joined(first: "onnx.ModelProto", second: "onnx.ModelProto") -> "onnx.ModelProto":
-    """Two graphs, the second one fed by the first, as one.
-
-    Args:
-        first: from :func:`to_graph`.
-        second: likewise; its input has the shape and type of the first one's output.
-    """
+    """Two graphs of :func:`to_graph` as one. The second one takes the shape and type that the first one gives."""
     import onnx
     from onnx import compose
 
@@ -82,18 +139,6 @@ def joined(first: "onnx.ModelProto", second: "onnx.ModelProto") -> "onnx.ModelPr
     whole: onnx.ModelProto = compose.merge_models(first, second, io_map=[border])
     whole.producer_name, whole.doc_string, whole.graph.name = "fortydays", "", "fortydays"
     return whole
-
-
-def _rename_output(proto: Any, name: str) -> None:
-    """Give the graph's output its name; the exporter takes the one of a TensorFlow operation."""
-    (output,) = proto.graph.output
-    before = output.name
-    for node in proto.graph.node:
-        for names in (node.input, node.output):
-            for position, each in enumerate(names):
-                if each == before:
-                    names[position] = name
-    output.name = name
 
 
 def _spell_out_erfc(proto: Any) -> None:

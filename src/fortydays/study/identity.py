@@ -7,12 +7,10 @@ exact fractions, which are the same on every processor. Floating-point numbers a
 :data:`TOLERANCE`, as two processors may differ in the last digit.
 """
 
-import dataclasses
 import gc
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,18 +20,19 @@ from fortydays.base.errors import ExitCode, FortydaysError
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.data import library
-from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
+from fortydays.data.arrays import Dataset, Split
 from fortydays.inputs.numbers import Numbers
 from fortydays.study.design import Study, Variant
 from fortydays.study.evidence import package_versions
-from fortydays.study.features import Features, filled, given, with_few
+from fortydays.study.features import Features, filled, with_features, with_few
 from fortydays.study.search import choose
-from fortydays.study.trial import digest_of_arrays, run_trial
+from fortydays.study.trial import TrialOutcome, TrialSpec, digest_of_arrays, run_trial
 from fortydays.train import backends
+from fortydays.train.backends import Backend
 from fortydays.train.framework import ModelBuilder
 from fortydays.train.program import fingerprint
 from fortydays.train.recipe import Recipe
-from fortydays.train.shadow import ShadowBackend
+from fortydays.train.shadow import Record, ShadowBackend
 from fortydays.train.trainer import Trainer
 
 TOLERANCE = 1e-5
@@ -81,8 +80,8 @@ def identity_of(
     recipe: Recipe,
     precision: str,
     settings: Settings,
+    networks: dict[Features, Fingerprint],
     progress: Progress = SILENT,
-    networks: dict[Features, Fingerprint] | None = None,
 ) -> dict[str, Any]:
     """What one trial of a variant computes.
 
@@ -94,36 +93,52 @@ def identity_of(
         recipe: the variant's, with the setting that a search chose.
         precision: in which the trials were computed: "float32" or "bfloat16".
         settings: the workspace.
+        networks: what is known of the networks that make features; what is found is added, for the other variants.
         progress: told of the work.
-        networks: what is known of the networks that make features; what is found is added. Traced once, they serve all
-            variants of a study.
 
     Returns:
         ``digests`` by the names of :data:`DIGESTS` and ``numbers`` by those of :data:`NUMBERS`, as JSON values.
     """
-    real = backends.backend()
-    given = _Given.of(variant, dataset, settings, progress, {} if networks is None else networks)
-    shadow = ShadowBackend(real)
-    trainer = Trainer(
-        builder=given.builder,
-        recipe=recipe,
-        data=given.dataset.training,
-        bfloat16_is_fast=precision == "bfloat16",
-        on=shadow,
-    )
-    outcome = run_trial(
-        study=study,
+    shadow = ShadowBackend(backends.backend())
+    builder, shown = _stand_ins(variant, dataset, settings, progress)
+    spec = TrialSpec(
         variant=variant.name,
         seed=seed,
         recipe=recipe,
-        trainer=trainer,
-        dataset=given.dataset,
-        resume=None,
-        keep=None,
-        report=None,
+        dataset=dataset.name,
+        dataset_digest=dataset.digest,
+        backend=shadow.NAME,
+        threads=settings.threads,
+        bfloat16_is_fast=precision == "bfloat16",
     )
-    record, metrics = shadow.record, dict(outcome.result["metrics"])
-    measures = {m.name: metrics.pop(m.name, None) for m in study.measures if variant.name in m.variants}
+    trainer = Trainer(
+        builder=builder,
+        recipe=recipe,
+        data=shown.training,
+        bfloat16_is_fast=spec.bfloat16_is_fast,
+        on=cast(Backend, shadow),
+    )
+    outcome = run_trial(spec, study=study, dataset=shown, trainer=trainer, count_dead=False)
+    measures = [measure.name for measure in study.measures if variant.name in measure.variants]
+    digests, numbers = _fingerprints(shadow.record, outcome, shown, trainer, measures)
+    if variant.search is not None:
+        digests["search"] = _search(variant)
+    if variant.features is not None:
+        if variant.features not in networks:
+            networks[variant.features] = _identity_of_features(variant.features, dataset, settings, progress)
+        digests["features"], numbers["features"] = networks[variant.features]
+    return {
+        "digests": {name: digest[:16] for name, digest in digests.items()},
+        "numbers": {name: _short(found) for name, found in numbers.items() if len(found)},
+    }
+
+
+def _fingerprints(
+    record: Record, outcome: TrialOutcome, shown: Dataset, trainer: Trainer, measures: Sequence[str]
+) -> tuple[dict[str, str], dict[str, Sequence[float]]]:
+    """The digests and the numbers of what a shadow has seen, and of what its trial made of the answers."""
+    metrics = dict(outcome.result["metrics"])
+    measured = [metrics.pop(name, None) for name in measures]
     untimed = {name: value for name, value in metrics.items() if not name.startswith("seconds_to_")}
     result = {name: outcome.result[name] for name in ("status", "epochs", "best_epoch")}
     history = {name: column for name, column in outcome.result["history"].items() if name != "seconds"}
@@ -132,26 +147,19 @@ def identity_of(
     digests = {
         "steps": _sha(record.steps.operations),
         "evaluations": _sha("\n\n".join(each.operations for each in record.evaluations)),
-        "data": _data(given.dataset),
+        "data": _data(shown),
         **record.digests_of_fed(),
         "calls": files.sha256_of_json(record.calls),
         "outcome": files.sha256_of_json([untimed, result, history, kept, outcome.probabilities.shape]),
         "variables": _sha("\n".join(map(_told, outcome.variables))),
     }
-    numbers = {
+    numbers: dict[str, Sequence[float]] = {
         "steps": record.steps.constants,
         "evaluations": [number for each in record.evaluations for number in each.constants],
         "initial": fingerprint(values for values in outcome.variables if values.dtype.kind == "f"),
-        "measures": [float(value) for value in measures.values() if value is not None],
+        "measures": [float(value) for value in measured if value is not None],
     }
-    if variant.search is not None:
-        digests["search"] = _search(variant)
-    if given.features is not None:
-        digests["features"], numbers["features"] = given.features
-    return {
-        "digests": {name: digest[:16] for name, digest in digests.items()},
-        "numbers": {name: _short(found) for name, found in numbers.items() if len(found)},
-    }
+    return digests, numbers
 
 
 def identity_of_study(
@@ -159,13 +167,8 @@ def identity_of_study(
 ) -> dict[str, Any]:
     """What the trials of a study compute, as evidence keeps it.
 
-    Args:
-        study: as it is now.
-        details: by variant, what evidence says of it: its precision, and its recipe, of which a setting that a search
-            chose is taken.
-        seed: of the trial that stands for all.
-        settings: the workspace.
-        progress: told of the work.
+    The ``details`` of the evidence give the precision of each variant, and the setting that a search chose. The trial
+    with ``seed`` stands for all.
 
     Returns:
         ``backend``, ``packages`` (with versions), ``seed``, and ``variants``: by name, what :func:`identity_of` gives.
@@ -181,24 +184,28 @@ def identity_of_study(
     task = f"What {len(study.variants)} variants compute"
     progress.start(task, total=float(len(study.variants)), unit="variants")
     variants, networks = {}, dict[Features, Fingerprint]()
-    for number, variant in enumerate(study.variants):
-        recorded = details[variant.name]
-        search = variant.search
-        chosen = {search.field: recorded["recipe"][search.field]} if search else {}
-        variants[variant.name] = identity_of(
-            study,
-            variant,
-            dataset=dataset,
-            seed=seed,
-            recipe=variant.recipe.replace(**chosen),
-            precision=recorded["precision"],
-            settings=settings,
-            progress=progress,
-            networks=networks,
-        )
-        keras.utils.clear_session()
-        gc.collect()  # a program holds the training split on the device
-        progress.advance(task, done=number + 1.0)
+    gc.collect()  # what a run before has left, which holds its training split on the device
+    gc.freeze()  # the frameworks' own objects stay: to look through them again for each variant takes seconds
+    try:
+        for number, variant in enumerate(study.variants):
+            recorded = details[variant.name]
+            search = variant.search
+            chosen = {search.field: recorded["recipe"][search.field]} if search else {}
+            variants[variant.name] = identity_of(
+                study,
+                variant,
+                dataset=dataset,
+                seed=seed,
+                recipe=variant.recipe.replace(**chosen),
+                precision=recorded["precision"],
+                settings=settings,
+                progress=progress,
+                networks=networks,
+            )
+            keras.utils.clear_session()  # and collects garbage: a program holds the training split on the device
+            progress.advance(task, done=number + 1.0)
+    finally:
+        gc.unfreeze()
     progress.finish(task)
     return {**_made_with(), "seed": seed, "variants": variants}
 
@@ -208,11 +215,7 @@ def changes(
 ) -> list[str]:
     """What the program computes in another way than when the evidence was made; empty where nothing is.
 
-    Args:
-        evidence: a published document.
-        study: as it is now, with the variants that the evidence has.
-        settings: the workspace.
-        progress: told of the work.
+    The study has the variants that the evidence has.
 
     Raises:
         NotComparableError: the evidence has no identity, or one of another backend or version.
@@ -260,12 +263,7 @@ def _rerun(evidence: Mapping[str, Any]) -> str:
 
 
 def differences(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """What of a variant is computed in another way now, in words; empty where nothing is.
-
-    Args:
-        recorded: an identity that evidence names.
-        found: today's.
-    """
+    """What differs between a recorded identity and the one found today, in words; empty for nothing."""
     reasons = [said for name, said in DIGESTS.items() if recorded["digests"].get(name) != found["digests"].get(name)]
     for name, said in NUMBERS.items():
         if not _close(recorded["numbers"].get(name, []), found["numbers"].get(name, [])):
@@ -279,51 +277,22 @@ def _close(recorded: Sequence[float], found: Sequence[float]) -> bool:
     return bool(np.allclose(recorded, found, rtol=TOLERANCE, atol=0, equal_nan=True))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Given:
+def _stand_ins(
+    variant: Variant, dataset: Dataset, settings: Settings, progress: Progress
+) -> tuple[ModelBuilder, Dataset]:
     """What a shadow trains on: the examples, or made-up numbers in the place of features that take long to compute."""
+    features, rng = variant.features, np.random.default_rng(0)
+    if features is None:
+        return variant.model, with_few(dataset, variant.examples)
+    made_of = Numbers(shape=features.shape)
 
-    dataset: Dataset
-    builder: ModelBuilder
-    features: Fingerprint | None = None
+    def made_up(split: Split, name: str) -> Split:  # noqa: ARG001
+        labels = np.asarray(split.labels)[:_MADE_UP]
+        numbers = rng.integers(0, 64, (len(labels), *made_of.shape)).astype(np.float32) / 16
+        return Split(inputs=made_of.named(numbers), labels=labels)
 
-    @classmethod
-    def of(
-        cls,
-        variant: Variant,
-        dataset: Dataset,
-        settings: Settings,
-        progress: Progress,
-        networks: dict[Features, Fingerprint],
-    ) -> "_Given":
-        if variant.features is None:
-            found = given(
-                dataset, variant.model, features=None, examples=variant.examples, settings=settings, progress=progress
-            )
-            return cls(dataset=found.dataset, builder=found.builder)
-        if variant.features not in networks:
-            networks[variant.features] = _identity_of_features(variant.features, dataset, settings, progress)
-        shape, rng = variant.features.shape, np.random.default_rng(0)
-        made_of = Numbers(shape=shape)
-
-        def made_up(split: Split) -> Split:
-            labels = np.asarray(split.labels)[:_MADE_UP]
-            numbers = rng.integers(0, 64, (len(labels), *shape)).astype(np.float32) / 16
-            return Split(inputs=made_of.named(numbers), labels=labels)
-
-        training = dataset.training
-        data = TrainingData(
-            input=made_of,
-            task=training.task,
-            train=made_up(training.train),
-            validation=made_up(training.validation),
-        )
-        stand_in = dataclasses.replace(dataset, training=data, test=SealedSplit(lambda: made_up(dataset.test.open())))
-        return cls(
-            dataset=with_few(stand_in, variant.examples),
-            builder=filled(variant.model, variant.features, settings, progress),
-            features=networks[variant.features],
-        )
+    builder = filled(variant.model, features, settings, progress)
+    return builder, with_few(with_features(dataset, features, made_up), variant.examples)
 
 
 def _identity_of_features(features: Features, dataset: Dataset, settings: Settings, progress: Progress) -> Fingerprint:
@@ -361,7 +330,16 @@ def _search(variant: Variant) -> str:
     if len(tries) > 2 * len(search.seeds):
         tries[-1]["validation_accuracy"] = None
     outcome = choose(search, tries)
-    return files.sha256_of_json([search.as_dict(), outcome["chosen"], outcome["failed"]])
+    second = []
+    if search.finals:
+        due = search.due(tries)
+        # The second best of the first round is the best after the second.
+        more = [
+            {"value": value, "seed": seed, "validation_accuracy": 0.5 - (value == due[len(search.places)][0]) / 4}
+            for value, seed in due[len(search.places) :]
+        ]
+        second = [due, choose(search, [*tries, *more])["chosen"]]
+    return files.sha256_of_json([search.as_dict(), outcome["chosen"], outcome["failed"], *second])
 
 
 def _sha(text: str) -> str:

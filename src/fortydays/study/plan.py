@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,8 @@ from fortydays.study import evidence as documents
 from fortydays.study.code import engine_digest, program_digest, study_digest
 from fortydays.study.design import Study, Variant
 from fortydays.study.drills import Drill
-from fortydays.study.features import Features, runtime
+from fortydays.study.features import runtime
+from fortydays.study.openings import Opening
 from fortydays.study.trial import ENGINES, TrialSpec
 from fortydays.train import backends
 from fortydays.train.framework import numerical_switches
@@ -30,19 +31,15 @@ from fortydays.train.recipe import Recipe
 
 @dataclass(frozen=True, kw_only=True)
 class StudySource:
-    """A study and where it was written down.
-
-    Attributes:
-        day: number of the day, or None for a study of one's own.
-        name: slug of the day, or the name of the study's own file.
-        path: the file.
-        study: its content.
-    """
+    """A study and the file where it was written down, of a day by its number and slug, or of one's own (day None)."""
 
     day: int | None
     name: str
     path: Path
     study: Study
+
+
+MOST_SEEDS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +48,14 @@ class Request:
 
     Attributes:
         seeds: how many trials of each variant and drill, or None for the study's own seeds. More than it has are
-            counted on.
+            counted on. A range, such as that of fresh seeds, is these seeds themselves.
         only: variants, drills or groups; empty for all.
         settings: ``FIELD=VALUE`` for every variant's recipe.
         engine: one of :data:`ENGINES`.
         command: as it was typed, for the run to tell how it goes on; no part of what the run is.
     """
 
-    seeds: int | None = None
+    seeds: int | range | None = None
     only: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     engine: str = "compiled"
@@ -67,32 +64,37 @@ class Request:
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
             raise unknown_name("engine", self.engine, ENGINES)
-        if self.seeds is not None and not 1 <= self.seeds <= 1000:
-            raise UsageError(f"--seeds is {self.seeds}; expected a whole number from 1 to 1000.")
+        count = len(self.seeds) if isinstance(self.seeds, range) else self.seeds
+        if count is not None and not 1 <= count <= MOST_SEEDS:
+            raise UsageError(f"--seeds is {count}; expected a whole number from 1 to {MOST_SEEDS}.")
 
     def seeds_of(self, study: Study) -> tuple[int, ...]:
-        """The seeds to train with: the study's own first, then the next whole numbers that are free."""
+        """The seeds to train with: the study's own first, then the next whole numbers that are free.
+
+        Raises:
+            UsageError: some of a range are seeds that the study chooses settings with.
+        """
         if self.seeds is None:
             return study.seeds
-        taken = set(study.seeds) | {s for v in study.variants if v.search for s in v.search.seeds}
+        tuning = {s for v in study.variants if v.search for s in v.search.all_seeds}
+        if isinstance(self.seeds, range):
+            if both := sorted(tuning.intersection(self.seeds)):
+                first = max(tuning) + 1
+                raise UsageError(
+                    f"The study chooses settings with the seeds {', '.join(map(str, both))}: they are not reported.",
+                    hint=f"Take a range without them, such as --seeds {first}-{first + len(self.seeds) - 1}",
+                )
+            return tuple(self.seeds)
+        taken = set(study.seeds) | tuning
         further = (s for s in itertools.count(max(study.seeds) + 1) if s not in taken)
         return (*study.seeds, *(next(further) for _ in range(self.seeds - len(study.seeds))))[: self.seeds]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A run about to be worked on.
+    """A run about to be worked on: the variants, with the reader's settings, and drills that are asked for.
 
-    Attributes:
-        source: the study.
-        request: what is asked of it.
-        variants: those that are asked for, with the reader's settings.
-        drills: those that are asked for.
-        seeds: of the trials of each variant and drill.
-        dataset: the study's, or None where it has none.
-        settings: where state lives, and threads.
-        machine: this one.
-        identity: by name, everything that the run's numbers are a function of, as JSON values.
+    ``identity`` has by name everything that the run's numbers are a function of, as JSON values.
     """
 
     source: StudySource
@@ -120,6 +122,12 @@ class Plan:
         """The variant or drill and the seed of each trial, in the order of the evidence."""
         names = [*(variant.name for variant in self.variants), *(drill.name for drill in self.drills)]
         return [(name, seed) for name in names for seed in self.seeds]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the study is asked for, with all its seeds and without settings of a reader."""
+        whole = not self.request.only and not self.request.settings
+        return whole and set(self.source.study.seeds) <= set(self.seeds)
 
     @property
     def bfloat16_is_fast(self) -> bool:
@@ -155,6 +163,19 @@ class Plan:
             variant=variant, seed=seed, recipe=recipe, validation_only=validation_only, **self._of_every_spec
         )
 
+    def opening(self, variant: str, recipe: Recipe, *, seed: int, run: str) -> Opening:
+        """What is noted when a trial of this run opens the test split."""
+        return Opening(
+            dataset=self.source.study.dataset or "",
+            digest=self.dataset.digest if self.dataset else "",
+            study=self.source.name,
+            code=self.identity["study"],
+            variant=variant,
+            recipe=files.sha256_of_json(recipe.as_dict()),
+            seed=seed,
+            run=run,
+        )
+
     @cached_property
     def _of_every_spec(self) -> dict[str, Any]:
         file = {"path": str(self.source.path), "sha256": files.sha256_of_file(self.source.path)}
@@ -174,14 +195,7 @@ class Plan:
 def make_plan(
     source: StudySource, request: Request, settings: Settings, progress: Progress, *, dataset: Dataset | None = None
 ) -> Plan:
-    """What a run is to do.
-
-    Args:
-        source: the study.
-        request: what is asked of it.
-        settings: where state lives, and threads.
-        progress: told of the work.
-        dataset: the study's, where it is loaded already.
+    """What a run is to do. A ``dataset`` that is loaded already is used as the study's.
 
     Raises:
         UsageError: an unknown variant or drill, a setting that does not fit, or one for a drill.
@@ -240,39 +254,19 @@ def _with_settings(variant: Variant, settings: Sequence[str]) -> Variant:
     return dataclasses.replace(variant, recipe=variant.recipe.with_settings(settings), search=search)
 
 
-def changed_since(plan: Plan, recorded: Mapping[str, Any]) -> list[str]:
-    """The names of those parts of a plan's identity that a run's recorded identity has otherwise."""
-    # What an older version of the program did not write down, because nothing had it, was empty.
-    return [key for key, value in plan.identity.items() if _as_now(key, recorded.get(key) or {}) != (value or {})]
-
-
-def _as_now(key: str, recorded: Any) -> Any:
-    """A part of a run's identity as today's version of the program would have written it down."""
-    kinds: dict[str, type] = {"recipes": Recipe, "features": Features}
-    if key not in kinds:
-        return recorded
-    return {variant: documents.with_defaults(kinds[key], fields) for variant, fields in recorded.items()}
-
-
 def in_words(changed: Sequence[str]) -> str:
-    """What has changed, as a message names it."""
+    """The parts of a plan's identity that have changed, as a message names them."""
     words = {
         "study": "the study file",
         "engine": "the training engine",
-        "dataset": "the dataset",
         "split_version": "the rule of the splits",
-        "recipes": "the recipes",
         "searches": "what is searched",
-        "drills": "the drills",
         "program": "this program",
         "features": "the features that are learned from",
         "examples": "the number of training images",
-        "processor": "the processor",
         "python": "the version of Python",
         "switches": "an environment variable that changes how the backend computes",
         "packages": "the installed packages",
         "threads": "the number of threads",
-        "backend": "the backend",
-        "accelerator": "the accelerator",
     }
-    return " and ".join(words.get(name, name) for name in changed)
+    return " and ".join(words.get(name, f"the {name}") for name in changed)

@@ -4,7 +4,6 @@ A slip in a measure, an exhibit or the last variant's model would come to light 
 within seconds, on untrained models.
 """
 
-import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,12 +15,12 @@ from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.base.machine import describe_machine
 from fortydays.data.arrays import Dataset, Split, TrainingData
 from fortydays.inputs.numbers import Numbers
-from fortydays.study.design import Shown, Study, Variant
+from fortydays.study.design import Exhibit, Shown, Study, Variant
+from fortydays.study.features import with_features, with_few
 from fortydays.study.trial import seen_by_measures
 from fortydays.train import backends
-from fortydays.train.augmentation import in_numpy
+from fortydays.train.checks import check_model_fits, check_recipe_fits
 from fortydays.train.framework import build_model, has_convolutions, load_keras, model_errors, resolve_precision
-from fortydays.train.trainer import check_model_fits, check_recipe_fits
 
 if TYPE_CHECKING:
     import keras
@@ -37,12 +36,6 @@ def rehearse(study: Study, variants: Sequence[Variant], dataset: Dataset, *, thr
     Measures see an untrained model and the validation images, as many as later; exhibits see training images and
     made-up probabilities. Of variants that learn from features, the features are zeros, as the real ones take long.
 
-    Args:
-        study: with the measures and exhibits.
-        variants: those that are to be trained.
-        dataset: the study's.
-        threads: what Keras computes with.
-
     Raises:
         UsageError: a recipe or a model does not fit the data, a model cannot be computed, or a measure or an exhibit
             fails. The message says which, and in a reader's file the line.
@@ -54,15 +47,15 @@ def rehearse(study: Study, variants: Sequence[Variant], dataset: Dataset, *, thr
     seen = train.rows(slice(count))
     probabilities = rng.dirichlet(np.ones(classes), count).astype(np.float32)
     for variant in variants:
-        data = _stand_in(variant, dataset.training)
+        data = _stand_in(variant, dataset)
         check_recipe_fits(variant.recipe, data)
         model = _untrained(variant, data)
         for measure in study.measures:
             if variant.name in measure.variants:
                 with _told_of(f"The measure {measure.name!r} of {variant.name!r}"):
                     _check_number(measure.function(model, seen_by_measures(data)))
-        for exhibit in study.exhibits:
-            if exhibit.variant == variant.name:
+        for exhibit in study.all_exhibits:
+            if isinstance(exhibit, Exhibit) and exhibit.variant == variant.name:
                 shown = Shown(
                     variant=variant.name,
                     seed=0,
@@ -76,31 +69,25 @@ def rehearse(study: Study, variants: Sequence[Variant], dataset: Dataset, *, thr
                     json.dumps(exhibit.make(shown))
 
 
-def _stand_in(variant: Variant, training: TrainingData) -> TrainingData:
-    """Data of the shapes and types that the variant trains on; zeros, in no memory, stand for features."""
-    labels = np.asarray(training.train.labels)
-    count = len(labels)
-    if variant.examples is not None:
-        count = int(np.minimum(np.bincount(labels), variant.examples).sum())
+def _stand_in(variant: Variant, dataset: Dataset) -> TrainingData:
+    """Data of the shapes and types that the variant trains on; zeros stand for features."""
+    if variant.features is not None:
+        made_of = Numbers(shape=variant.features.shape)
 
-    if variant.features is None:
-        return dataclasses.replace(training, train=training.train.rows(slice(count)))
-    made_of = Numbers(shape=variant.features.shape)
+        def zeros(split: Split, name: str) -> Split:  # noqa: ARG001
+            # Of one number in memory: features of all examples may be larger than what there is.
+            features = np.broadcast_to(np.float32(0), (len(split), *made_of.shape))
+            return Split(inputs=made_of.named(features), labels=split.labels)
 
-    def zeros(number: int) -> Split:
-        features = np.broadcast_to(np.float32(0), (number, *made_of.shape))
-        return Split(inputs=made_of.named(features), labels=np.zeros(number, np.uint8))
-
-    return TrainingData(
-        input=made_of, task=training.task, train=zeros(count), validation=zeros(len(training.validation))
-    )
+        dataset = with_features(dataset, variant.features, zeros)
+    return with_few(dataset, variant.examples).training
 
 
 def _untrained(variant: Variant, data: TrainingData) -> "keras.Model":
     """The model of a variant, which has answered two examples as in training."""
 
     def seen(count: int = 16) -> Any:
-        return in_numpy(data.input, data.train.rows(slice(count)).inputs)
+        return data.input.in_numpy(data.train.rows(slice(count)).inputs)
 
     fast = backends.backend().bfloat16_is_fast(on_processor=describe_machine().bfloat16_is_fast)
     model = build_model(variant.model, seed=0, precision="float32", seen=seen)

@@ -1,6 +1,6 @@
 """How a study is run: its run begun or continued, its trials trained by an executor, its evidence gathered."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -9,11 +9,12 @@ from fortydays.base.errors import ExitCode, FortydaysError, StudyChangedError, U
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
 from fortydays.study.assembly import evidence_of
-from fortydays.study.driver import Driver, Listener
+from fortydays.study.driver import Driver
 from fortydays.study.executor import Executor, InProcess
-from fortydays.study.plan import Plan, Request, StudySource, changed_since, in_words, make_plan
+from fortydays.study.plan import Plan, Request, StudySource, in_words, make_plan
+from fortydays.study.probes import probes_of
 from fortydays.study.rehearsal import rehearse
-from fortydays.study.runs import RunFolder, RunState, create_run, damaged_runs, unfinished_run
+from fortydays.study.runs import RunFolder, RunState, create_run, damaged_runs, earlier_looks, unfinished_run
 
 
 class StudyInterruptedError(FortydaysError):
@@ -28,7 +29,7 @@ def run_study(
     settings: Settings,
     *,
     progress: Progress,
-    listener: Listener | None = None,
+    started: Callable[[RunFolder], object] | None = None,
     fresh: bool = False,
     executor: Executor | None = None,
 ) -> tuple[RunFolder, dict[str, Any]]:
@@ -39,9 +40,9 @@ def run_study(
         request: what is asked of it.
         settings: where state lives, and threads.
         progress: told of the work.
-        listener: told of results.
+        started: told of the run when it begins or goes on; what tracks it begins there.
         fresh: begin anew, even where an interrupted run could go on.
-        executor: trains the trials; this process, unless given.
+        executor: trains the trials; None for this process.
 
     Returns:
         The run's folder and its evidence.
@@ -55,17 +56,17 @@ def run_study(
     plan = make_plan(source, request, settings, progress)
     run, resumed = _open_run(plan, progress, fresh=fresh)
     with _held(run):
-        for folder in (run.path / "searches", *(t.path for t in run.trials())):
+        for folder in (run.path / "searches", run.path / "probes", *(t.path for t in run.trials())):
             files.remove_leftovers(folder)
         run.update(state=str(RunState.RUNNING), command=request.command)
         if resumed:
             done = sum(t.result.exists() for t in run.trials())
             progress.say(f"Continuing {run.run_id}: {done} of {len(plan.trials)} trials are done.")
-        if listener:
-            listener.started(run)
+        if started:
+            started(run)
         began = clock.seconds()
         try:
-            evidence = _work(plan, run, progress, listener, executor)
+            evidence = _work(plan, run, progress, executor)
         except KeyboardInterrupt as interrupt:
             done = sum(t.result.exists() for t in run.trials())
             seconds = _added(run.read().get("seconds", {}), {"total": clock.seconds() - began})
@@ -78,8 +79,6 @@ def run_study(
         files.write_json(run.evidence, evidence)
         failed = any(t["error"] for t in evidence["trials"])
         run.update(state=str(RunState.FAILED if failed else RunState.FINISHED))
-        if listener:
-            listener.ended(run)
     return run, evidence
 
 
@@ -99,7 +98,7 @@ def _open_run(plan: Plan, progress: Progress, *, fresh: bool) -> tuple[RunFolder
             rehearse(plan.source.study, plan.variants, plan.dataset, threads=plan.settings.threads)
         return create_run(runs, day=day, name=name, request=request, identity=plan.identity), False
     before = found.read()["identity"]
-    changed = changed_since(plan, before)
+    changed = [name for name, value in plan.identity.items() if before.get(name) != value]
     if changed:
         hint = "Start over with --fresh; the interrupted run stays where it is."
         if changed == ["threads"]:
@@ -123,16 +122,23 @@ def _held(run: RunFolder) -> Iterator[None]:
         yield
 
 
-def _work(
-    plan: Plan, run: RunFolder, progress: Progress, listener: Listener | None, executor: Executor | None
-) -> dict[str, Any]:
+def _work(plan: Plan, run: RunFolder, progress: Progress, executor: Executor | None) -> dict[str, Any]:
     """Train and carry out what is missing, and gather the evidence."""
     if plan.variants:
         from fortydays.train.framework import load_keras
 
         load_keras(threads=plan.settings.threads)
-    if executor is None:
-        executor = InProcess(study=plan.source.study, dataset=plan.dataset, settings=plan.settings, progress=progress)
-    driver = Driver(plan, run, progress=progress, listener=listener)
-    trials = driver.trials(executor)
-    return evidence_of(plan, run, trials, driver.chosen, compile_seconds=driver.compile_seconds, progress=progress)
+    driver = Driver(plan, run, progress=progress)
+    trials = driver.trials(
+        executor or InProcess(study=plan.source.study, dataset=plan.dataset, settings=plan.settings, progress=progress)
+    )
+    return evidence_of(
+        plan,
+        run,
+        trials,
+        driver.chosen,
+        probes_of(plan, run, trials, {name: recipe for name, (recipe, _) in driver.chosen.items()}, progress),
+        compile_seconds=driver.compile_seconds,
+        looks=earlier_looks(plan.settings.runs, plan.source.name, plan.source.day, plan.as_asked, plan.identity),
+        progress=progress,
+    )

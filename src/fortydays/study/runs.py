@@ -4,6 +4,7 @@
         run.json                  what was asked for, what it is a function of, and how far it has come
         run.lock                  held by the process that works on it; the system frees it when that process dies
         trials/<variant>-seed<k>/ checkpoint.npz while training; then result.json, weights.npz, predictions.npz
+        probes/<variant>.json     what was found out about the variant beside its trials
         model.keras               of the best trial by validation accuracy
         evidence.json             once every trial has ended
         track.json                what the tracker has been told; with track.lock and track.log owned by ``track``
@@ -13,6 +14,7 @@
 
 import re
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -152,14 +154,7 @@ def variant_folder(variant: str) -> str:
 def create_run(
     runs: Path, *, day: int | None, name: str, request: dict[str, Any], identity: dict[str, Any]
 ) -> RunFolder:
-    """Make the folder of a new run.
-
-    Args:
-        runs: the workspace's folder of runs.
-        day: number of the day, or None for a study of one's own.
-        name: slug of the day or study.
-        request: what was asked for: seeds, only, settings, engine.
-        identity: digests of everything the results are a function of.
+    """Make the folder of a new run of a day, or with day None of a study of one's own, and write its ``run.json``.
 
     Raises:
         StorageError: the workspace cannot be written.
@@ -187,25 +182,12 @@ def create_run(
 
 def list_runs(runs: Path) -> list[RunFolder]:
     """The runs of a workspace that can be read, oldest first; damaged ones are left out (see damaged_runs)."""
-    found = []
-    for folder in _folders(runs):
-        try:
-            created = folder.read()["created"]
-        except StorageError:
-            continue
-        found.append((created, folder.run_id, folder))
-    return [folder for _, _, folder in sorted(found, key=lambda f: f[:2])]
+    return [folder for folder, _ in _readable(runs)]
 
 
 def damaged_runs(runs: Path) -> list[RunFolder]:
     """The runs whose ``run.json`` cannot be read. They are named to the reader and left where they are."""
-    damaged = []
-    for folder in _folders(runs):
-        try:
-            folder.read()
-        except StorageError:
-            damaged.append(folder)
-    return damaged
+    return [folder for folder, document in _documents(runs) if document is None]
 
 
 def find_run(runs: Path, run_id: str) -> RunFolder:
@@ -225,24 +207,49 @@ def find_run(runs: Path, run_id: str) -> RunFolder:
 
 def latest_evidence(runs: Path, name: str, *, day: int | None) -> RunFolder | None:
     """The newest run of a day, or of a study of one's own (day None), that has evidence; None where there is none."""
-    for folder in reversed(list_runs(runs)):
-        document = folder.read()
-        if (document["day"], document["name"]) == (day, name) and folder.evidence.exists():
-            return folder
-    return None
+    of_study = [run for run, document in _readable(runs) if (document["day"], document["name"]) == (day, name)]
+    return next((run for run in reversed(of_study) if run.evidence.exists()), None)
 
 
 def unfinished_run(runs: Path, *, name: str, day: int | None, request: dict[str, Any]) -> RunFolder | None:
     """The newest run of this day or study with this very request, if it has not ended."""
-    for folder in reversed(list_runs(runs)):
-        document = folder.read()
+    for folder, document in reversed(_readable(runs)):
         if (document["day"], document["name"], document["request"]) == (day, name, request):
             return folder if document["state"] in (RunState.RUNNING, RunState.INTERRUPTED) else None
     return None
 
 
-def _folders(runs: Path) -> list[RunFolder]:
+def earlier_looks(runs: Path, name: str, day: int | None, request: dict[str, Any], identity: dict[str, Any]) -> int:
+    """In how many runs that have ended the claims of this request were judged with a part of its seeds.
+
+    Runs of other code, data or settings are not counted, nor those of another workspace or that were removed. The same
+    seeds again tell nothing new: only runs before the first with these seeds count.
+    """
+    seeds, others = set(request["seeds"]), {**request, "seeds": None}
+    same = [
+        sorted(document["request"]["seeds"])
+        for _, document in _readable(runs)
+        if (document["day"], document["name"], document["identity"]) == (day, name, identity)
+        and {**document["request"], "seeds": None} == others
+        and document["state"] == RunState.FINISHED
+        and seeds.intersection(document["request"]["seeds"])
+        and len(document["request"]["seeds"]) > 1  # one seed decides nothing
+    ]
+    before = same[: same.index(sorted(seeds))] if sorted(seeds) in same else same
+    return len({tuple(each) for each in before})
+
+
+def _readable(runs: Path) -> list[tuple[RunFolder, dict[str, Any]]]:
+    """The runs that can be read with their ``run.json``, oldest first."""
+    found = [(folder, document) for folder, document in _documents(runs) if document is not None]
+    return sorted(found, key=lambda each: (each[1]["created"], each[0].run_id))
+
+
+def _documents(runs: Path) -> Iterator[tuple[RunFolder, dict[str, Any] | None]]:
     with files.storage_errors("read", runs):
-        if not runs.is_dir():
-            return []
-        return [RunFolder(path=p) for p in sorted(runs.iterdir()) if (p / "run.json").exists()]
+        paths = sorted(runs.iterdir()) if runs.is_dir() else []
+    for folder in [RunFolder(path=path) for path in paths if files.exists(path / "run.json")]:
+        try:
+            yield folder, folder.read()
+        except StorageError:
+            yield folder, None

@@ -9,30 +9,32 @@ the test split. What is reported trains on both splits together, as the settings
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from fortydays.base import clock
+from fortydays.base import clock, files
 from fortydays.base.errors import UsageError, unknown_name
 from fortydays.base.machine import describe_machine
 from fortydays.base.progress import SILENT, Progress
-from fortydays.data.arrays import Dataset, Split
+from fortydays.data.arrays import Dataset, Split, TrainingData
 from fortydays.models.speed import speed_network
+from fortydays.study import openings
 from fortydays.study.statistics import interval
 from fortydays.train import backends
 from fortydays.train.recipe import Recipe
-from fortydays.train.trainer import Trainer
+from fortydays.train.trainer import Report, Trainer
 
 DATASET = "cifar10"
 TUNING_SEEDS = 1000
 """The first seed that settings are chosen with; those that are reported begin at 0."""
 
-LOOKS = 1000
-"""The trainer looks at a split after each epoch. Here it is this many training images, one batch of an evaluation."""
+CHECKED = 1000
+"""The trainer checks a split after each epoch. Here it is this many training images, one batch of an evaluation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +124,7 @@ def run_speedrun(
     threads: int,
     validate: bool = False,
     progress: Progress = SILENT,
+    workspace: Path | None = None,
 ) -> dict[str, Any]:
     """Train a preset's network from some seeds and time it.
 
@@ -133,11 +136,11 @@ def run_speedrun(
         threads: to compute with on a CPU.
         validate: train on the training split, evaluate the validation split, take seeds for tuning.
         progress: told of the work.
+        workspace: where each opening of the test split is noted; nowhere without it.
 
     Returns:
-        One JSON document. ``seeds`` has for each network its accuracy from 0 to 1 over the recipe's test views, its
-        loss, and its seconds; ``accuracy`` and ``seconds`` are their means with spread; ``reached`` says whether the
-        mean accuracy is the target or more.
+        One JSON document. ``seeds`` has the accuracy (0 to 1, over the recipe's test views), loss and seconds of each
+        network. ``accuracy`` and ``seconds`` are means with spread. ``reached``: the mean is the target or more.
 
     Raises:
         UsageError: ``seeds`` is out of range, or the batch is larger than the data.
@@ -148,40 +151,19 @@ def run_speedrun(
     if not 1 <= seeds <= 1000:
         raise UsageError(f"--seeds is {seeds}; expected a whole number from 1 to 1000.")
     load_keras(threads=threads)
-    given = dataset.training
-    train = _in_memory(given.train) if validate else _in_memory(given.train, given.validation)
+    data = dataset.training
+    train = _in_memory(data.train) if validate else _in_memory(data.train, data.validation)
     progress.say("Compiling")
-    began = clock.seconds()
-    machine = describe_machine()
-    looks = train.rows(slice(LOOKS))
-    height, width, channels = given.input.arrays[0].shape
-    trainer = Trainer(
-        builder=speed_network(**preset.network, input_shape=(height, width, channels), classes=given.task.classes),
-        recipe=preset.recipe,
-        data=dataclasses.replace(given, train=train, validation=looks),
-        bfloat16_is_fast=backends.backend().bfloat16_is_fast(on_processor=machine.bfloat16_is_fast),
+    trainer, compile_seconds = _compiled(preset, dataclasses.replace(data, train=train))
+    steps = preset.recipe.epochs * trainer.steps_per_epoch
+
+    def opened(seed: int) -> None:
+        if workspace is not None and not validate:
+            openings.note(workspace, _opening(dataset, preset, seed))
+
+    results = _all_timed(
+        trainer, dataset, seeds=seeds, steps=steps, validate=validate, opened=opened, progress=progress
     )
-    trainer.evaluate(looks)  # what is compiled at the first use of the test's views
-    compile_seconds = clock.seconds() - began
-    results: list[dict[str, Any]] = []
-    task = "training"
-    progress.start(task, total=float(seeds * preset.recipe.epochs * trainer.steps_per_epoch), unit="steps")
-
-    def report(done: int, total: int, loss: float, accuracy: float) -> None:
-        note = f"loss {loss:.3f}  accuracy {100 * accuracy:.1f}%"
-        progress.advance(task, done=float(len(results) * total + done), note=note)
-
-    for seed in range(first := TUNING_SEEDS if validate else 0, first + seeds):
-        began = clock.seconds()
-        trainer.train(seed=seed, report=report)
-        trained = clock.seconds()
-        evaluated = _in_memory(given.validation if validate else dataset.test.open())
-        reading = clock.seconds() - trained
-        evaluation = trainer.evaluate(evaluated)
-        seconds = clock.seconds() - began - reading
-        progress.say(f"seed {seed}: {100 * evaluation.accuracy:.2f}% in {seconds:.1f} s")
-        results.append({"seed": seed, "accuracy": evaluation.accuracy, "loss": evaluation.loss, "seconds": seconds})
-    progress.finish(task)
     accuracy = interval([each["accuracy"] for each in results])
     return {
         "schema_version": 2,
@@ -198,10 +180,82 @@ def run_speedrun(
         "seeds": results,
         "compile_seconds": compile_seconds,
         "backend": backends.wanted(),
-        "device": backends.backend().accelerator() or machine.cpu_model or machine.system,
+        "device": backends.backend().accelerator() or describe_machine().cpu_model or describe_machine().system,
         "precision": trainer.precision,
         "threads": threads,
     }
+
+
+def _opening(dataset: Dataset, preset: Preset, seed: int) -> openings.Opening:
+    return openings.Opening(
+        dataset=dataset.name,
+        digest=dataset.digest,
+        study="speedrun",
+        code=files.sha256_of_json(preset.network),
+        variant="speedrun",
+        recipe=files.sha256_of_json(preset.recipe.as_dict()),
+        seed=seed,
+        run="speedrun",
+    )
+
+
+def _compiled(preset: Preset, data: TrainingData) -> tuple[Trainer, float]:
+    """A preset's trainer with all that it compiles, and the seconds that took."""
+    began = clock.seconds()
+    checked = data.train.rows(slice(CHECKED))
+    height, width, channels = data.input.arrays[0].shape
+    fast = backends.backend().bfloat16_is_fast(on_processor=describe_machine().bfloat16_is_fast)
+    trainer = Trainer(
+        builder=speed_network(**preset.network, input_shape=(height, width, channels), classes=data.task.classes),
+        recipe=preset.recipe,
+        data=dataclasses.replace(data, validation=checked),
+        bfloat16_is_fast=fast,
+    )
+    trainer.evaluate(checked)  # what is compiled at the first use of the test's views
+    return trainer, clock.seconds() - began
+
+
+def _all_timed(
+    trainer: Trainer,
+    dataset: Dataset,
+    *,
+    seeds: int,
+    steps: int,
+    validate: bool,
+    opened: Callable[[int], object],
+    progress: Progress,
+) -> list[dict[str, Any]]:
+    """What :func:`_timed` gives for each seed, of so many ``steps`` each.
+
+    ``progress`` is told of every step, and ``opened`` of each seed that was evaluated.
+    """
+    results: list[dict[str, Any]] = []
+    task, first = "training", TUNING_SEEDS if validate else 0
+    progress.start(task, total=float(seeds * steps), unit="steps")
+
+    def report(done: int, total: int, loss: float, accuracy: float) -> None:
+        note = f"loss {loss:.3f}  accuracy {100 * accuracy:.1f}%"
+        progress.advance(task, done=float(len(results) * total + done), note=note)
+
+    for seed in range(first, first + seeds):
+        found = _timed(trainer, seed, lambda: dataset.training.validation if validate else dataset.test.open(), report)
+        opened(seed)
+        progress.say(f"seed {seed}: {100 * found['accuracy']:.2f}% in {found['seconds']:.1f} s")
+        results.append(found)
+    progress.finish(task)
+    return results
+
+
+def _timed(trainer: Trainer, seed: int, evaluated: Callable[[], Split], report: Report) -> dict[str, Any]:
+    """Train with a seed and evaluate a split, which is opened after the training and off the clock."""
+    began = clock.seconds()
+    trainer.train(seed=seed, report=report)
+    seconds = clock.seconds() - began
+    split = _in_memory(evaluated())
+    began = clock.seconds()
+    found = trainer.evaluate(split)
+    seconds += clock.seconds() - began
+    return {"seed": seed, "accuracy": found.accuracy, "loss": found.loss, "seconds": seconds}
 
 
 def _in_memory(*splits: Split) -> Split:

@@ -13,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import files
-from fortydays.base.errors import FortydaysError, TrainingFailedError, unknown_name
-from fortydays.data.arrays import Dataset, Split, TrainingData
+from fortydays.base.errors import FortydaysError, TrainingFailedError
+from fortydays.data.arrays import Dataset, TrainingData
 from fortydays.study.design import Measure, Study, seconds_metric, steps_metric
+from fortydays.study.samples import packed
 from fortydays.train.checkpoint import Checkpoint
+from fortydays.train.evaluation import Evaluation
+from fortydays.train.history import first_reaching
 from fortydays.train.recipe import Recipe
-from fortydays.train.trainer import Report, Trainer
+from fortydays.train.trainer import Report, Trained, Trainer
 
 ENGINES = ("compiled", "plain")
 """How trials are trained: the compiled epoch; the same with Keras's own layers, without substitutes."""
@@ -48,9 +51,6 @@ class TrialSpec:
         validation_only: True for a try, of which only the metrics on the validation split are wanted.
         ground: SHA-256 of what else the numbers are a function of: code, packages, processor; "" where no state of
             this trial is ever kept.
-
-    Raises:
-        UsageError: there is no such engine.
     """
 
     day: int | None = None
@@ -67,10 +67,6 @@ class TrialSpec:
     engine: str = "compiled"
     validation_only: bool = False
     ground: str = ""
-
-    def __post_init__(self) -> None:
-        if self.engine not in ENGINES:
-            raise unknown_name("engine", self.engine, ENGINES)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return TrialSpec.from_dict, (self.as_dict(),)
@@ -96,81 +92,88 @@ class TrialSpec:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Measured:
-    """A trained and measured trial, or a drill that was carried out.
-
-    Attributes:
-        result: the trial's entry in the evidence.
-        variables: the model's variables as kept; none for a try or a drill.
-        probabilities: the answers on the test split, float32, shape (n, classes); n is 0 for a try or a drill.
-    """
-
-    result: dict[str, Any]
-    variables: Sequence[NDArray[Any]] = ()
-    probabilities: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class TrialOutcome:
     """What came of a spec.
 
     Attributes:
         spec: what was asked for.
-        measured: what it gave. The status of its result is "failed" where it could not be trained to its end.
+        result: the trial's entry in the evidence. Its status is "failed" where it did not come to its end.
+        variables: the model's variables as kept; none for a try or a drill.
+        probabilities: the answers on the test split, float32, shape (n, classes); n is 0 for a try or a drill.
         hint: what to do about a failure, or "".
         compile_seconds: of building and compiling; 0 where the spec before had that done.
     """
 
     spec: TrialSpec
-    measured: Measured
+    result: dict[str, Any]
+    variables: Sequence[NDArray[Any]] = ()
+    probabilities: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     hint: str = ""
     compile_seconds: float = 0.0
 
-    @property
-    def result(self) -> dict[str, Any]:
-        """The trial's entry in the evidence."""
-        return self.measured.result
+
+def trial_result(spec: TrialSpec, **found: Any) -> dict[str, Any]:
+    """A trial's entry in the evidence: the fields that are told, and the others as of a trial that gave nothing."""
+    nothing = {
+        "status": "finished",
+        "error": "",
+        "metrics": {},
+        "train_seconds": 0.0,
+        "epochs": 0,
+        "best_epoch": 0,
+        "resumed_from_epoch": 0,
+        "weights_digest": "",
+        "right": "",
+        "dead_units": {},
+        "history": {},
+    }
+    return {"variant": spec.variant, "seed": spec.seed, **nothing, **found}
 
 
 def run_trial(
+    spec: TrialSpec,
     *,
     study: Study,
-    variant: str,
-    seed: int,
-    recipe: Recipe,
-    trainer: Trainer,
     dataset: Dataset,
-    resume: Checkpoint | None,
-    keep: Callable[[Checkpoint], None] | None,
-    report: Report | None,
-) -> Measured:
-    """Train one trial and measure it.
+    trainer: Trainer,
+    resume: Checkpoint | None = None,
+    keep: Callable[[Checkpoint], None] | None = None,
+    report: Report | None = None,
+    count_dead: bool = True,
+) -> TrialOutcome:
+    """Train one trial and measure it. A try is measured on the validation split alone.
+
+    Args:
+        spec: what is asked for.
+        study: that it is of.
+        dataset: what the variant learns from.
+        trainer: with the compiled program of the spec's recipe.
+        resume: the state to go on from, or None.
+        keep: given states, as :meth:`Trainer.train` says.
+        report: told after each chunk of steps.
+        count_dead: whether dead units are counted; of a try they never are.
 
     Raises:
         TrainingFailedError: its loss stopped being a number.
     """
-    trained = trainer.train(seed=seed, recipe=recipe, resume=resume, keep=keep, report=report)
+    trained = trainer.train(
+        seed=spec.seed,
+        recipe=spec.recipe,
+        resume=resume,
+        keep=keep,
+        report=report,
+        count_dead=count_dead and not spec.validation_only,
+    )
+    if spec.validation_only:
+        accuracy = trainer.evaluate(dataset.training.validation).accuracy
+        return TrialOutcome(spec=spec, result=trial_result(spec, metrics={"validation_accuracy": accuracy}))
     on_train = trainer.evaluate(dataset.training.train)
     on_validation = trainer.evaluate(dataset.training.validation)
-    on_test = trainer.evaluate(dataset.test.open())
-    metrics: dict[str, float | None] = {}
-    for split, found in (("test", on_test), ("train", on_train), ("validation", on_validation)):
-        metrics |= {f"{split}_{name}": value for name, value in {**found.metrics, "loss": found.loss}.items()}
-    metrics["accuracy_gap"] = on_train.accuracy - on_test.accuracy
-    last = trained.history.points[-1]
-    for target in study.targets:
-        reached = trained.history.first_reaching(target)
-        metrics[steps_metric(target)] = float(reached.step) if reached else None
-        metrics[f"{steps_metric(target)}_limit"] = float(last.step)
-        metrics[seconds_metric(target)] = reached.seconds if reached else None
-        metrics[f"{seconds_metric(target)}_limit"] = last.seconds
-    for name, number in metrics.items():
-        if number is not None and not np.isfinite(number):
-            raise TrainingFailedError(
-                f"The {name.replace('_', ' ')} is {number} after training.",
-                hint="Try a lower learning rate: --set learning_rate=...",
-            )
-    measures = [measure for measure in study.measures if variant in measure.variants]
+    test = dataset.test.open()
+    on_test = trainer.evaluate(test)
+    metrics = _metrics(study, trained, on_train, on_validation, on_test)
+    right = dataset.training.task.right(on_test.outputs, test.labels)
+    measures = [measure for measure in study.measures if spec.variant in measure.variants]
     model = trainer.reader_model() if measures else None
     problems = []
     for measure in measures:
@@ -179,42 +182,48 @@ def run_trial(
             problems.append(problem)
         else:
             metrics[measure.name] = value
-    return Measured(
-        result={
-            "variant": variant,
-            "seed": seed,
-            "status": "finished",
-            "error": " ".join(problems),
-            "metrics": metrics,
-            "train_seconds": trained.train_seconds,
-            "epochs": trained.epochs,
-            "best_epoch": trained.best_epoch,
-            "resumed_from_epoch": trained.resumed_from_epoch,
-            "weights_digest": digest_of_arrays(trained.variables),
-            "history": trained.history.as_columns(),
-        },
-        variables=trained.variables,
-        probabilities=on_test.outputs,
+    result = trial_result(
+        spec,
+        error=" ".join(problems),
+        metrics=metrics,
+        train_seconds=trained.train_seconds,
+        epochs=trained.epochs,
+        best_epoch=trained.best_epoch,
+        resumed_from_epoch=trained.resumed_from_epoch,
+        weights_digest=digest_of_arrays(trained.variables),
+        right="" if right is None else packed(right),
+        dead_units=trained.dead_units,
+        history=trained.history.as_columns(),
     )
+    return TrialOutcome(spec=spec, result=result, variables=trained.variables, probabilities=on_test.outputs)
+
+
+def _metrics(
+    study: Study, trained: Trained, on_train: Evaluation, on_validation: Evaluation, on_test: Evaluation
+) -> dict[str, float | None]:
+    """The numbers of a trained trial, but for the study's own measures. Raises TrainingFailedError."""
+    metrics: dict[str, float | None] = {}
+    for split, found in (("test", on_test), ("train", on_train), ("validation", on_validation)):
+        metrics |= {f"{split}_{name}": value for name, value in {**found.metrics, "loss": found.loss}.items()}
+    metrics["accuracy_gap"] = on_train.accuracy - on_test.accuracy
+    history = trained.history.as_columns()
+    for target in study.targets:
+        for metric, against in ((steps_metric(target), "step"), (seconds_metric(target), "seconds")):
+            metrics[metric] = first_reaching(target, history, against=against)
+            metrics[f"{metric}_limit"] = float(history[against][-1])
+    for name, number in metrics.items():
+        if number is not None and not np.isfinite(number):
+            raise TrainingFailedError(
+                f"The {name.replace('_', ' ')} is {number} after training.",
+                hint="Try a lower learning rate: --set learning_rate=...",
+            )
+    return metrics
 
 
 def seen_by_measures(data: TrainingData) -> Any:
     """What a measure is given: the array of the validation examples, or, of an input with several, arrays by name."""
     inputs = data.validation.inputs
     return next(iter(inputs.values())) if len(inputs) == 1 else inputs
-
-
-def run_try(
-    *, variant: str, seed: int, recipe: Recipe, trainer: Trainer, validation: Split, report: Report | None
-) -> Measured:
-    """Train one try of a search, and look at the validation split only.
-
-    Raises:
-        TrainingFailedError: its loss stopped being a number.
-    """
-    trainer.train(seed=seed, recipe=recipe, report=report)
-    metrics = {"validation_accuracy": trainer.evaluate(validation).accuracy}
-    return Measured(result={"variant": variant, "seed": seed, "status": "finished", "error": "", "metrics": metrics})
 
 
 def _measured(measure: Measure, model: Any, examples: Any) -> tuple[float, str]:
@@ -226,23 +235,6 @@ def _measured(measure: Measure, model: Any, examples: Any) -> tuple[float, str]:
     except Exception as error:
         return np.nan, f"The measure {measure.name!r} failed: {type(error).__name__}: {error}."
     return value, "" if np.isfinite(value) else f"The measure {measure.name!r} gave {value}."
-
-
-def failed_trial(*, variant: str, seed: int, error: FortydaysError) -> dict[str, Any]:
-    """The entry in the evidence of a trial that could not be trained to its end."""
-    return {
-        "variant": variant,
-        "seed": seed,
-        "status": "failed",
-        "error": error.message,
-        "metrics": {},
-        "train_seconds": 0.0,
-        "epochs": 0,
-        "best_epoch": 0,
-        "resumed_from_epoch": 0,
-        "weights_digest": "",
-        "history": {},
-    }
 
 
 def digest_of_arrays(arrays: Sequence[NDArray[Any]]) -> str:

@@ -7,24 +7,23 @@ from typing import Any
 
 from fortydays.data.library import pinned
 from fortydays.study import evidence as documents
-from fortydays.study.claims import Judgement
 from fortydays.study.code import engine_digest, study_digest
 from fortydays.study.design import Study
 from fortydays.study.drills import declared_metrics
+from fortydays.study.judgement import Judgement
 from fortydays.study.statistics import CONFIDENCE, student_t
 from fortydays.tasks.metric import metric_of
 
-OF_CLAIMS = ("its verdicts are not what its trials give", "its withdrawn claims are not those of the study")
+OF_CLAIMS = (
+    "its verdicts are not what its trials give",
+    "its withdrawn claims are not those of the study",
+    "its checks are not what its trials give",
+)
 """Reasons that go away when the claims are judged anew from the trials, without training."""
 
 
 def stale_parts(evidence: Mapping[str, Any], study: Study) -> list[str]:
-    """What evidence says that is not so, as far as that can be told without computing anything; empty for nothing.
-
-    Args:
-        evidence: a published document.
-        study: the day's study as it is now.
-    """
+    """In what ways evidence is not that of the study, as far as can be told without computing; empty where in none."""
     reasons = []
     if list(evidence["details"]) != list(study.names):
         reasons.append("the variants are not those of the study")
@@ -46,12 +45,14 @@ def stale_parts(evidence: Mapping[str, Any], study: Study) -> list[str]:
         reasons.append("its trials were edited: their digest is not the recorded one")
     if not _equal(evidence["variants"], documents.summarize(evidence["trials"])):
         reasons.append("its table is not what its trials give")
-    judged = documents.judgements(study, evidence["trials"])
+    judged = documents.judgements_of(study, evidence)
     recorded = [documents.with_defaults(Judgement, claim) for claim in evidence["claims"]]
     if not _equal(recorded, judged["claims"]):
         reasons.append(OF_CLAIMS[0])
     if evidence.get("withdrawn", []) != judged["withdrawn"]:
         reasons.append(OF_CLAIMS[1])
+    if not _equal(evidence.get("checks", []), judged["checks"]):
+        reasons.append(OF_CLAIMS[2])
     return reasons
 
 
@@ -59,10 +60,6 @@ def code_changes(evidence: Mapping[str, Any], study_file: Path) -> list[str]:
     """What of the source text that evidence was made with has changed since; empty where nothing has.
 
     A change need not change a number: whether it does, :mod:`fortydays.study.identity` tells.
-
-    Args:
-        evidence: a document.
-        study_file: the study as it is now.
     """
     reasons = []
     if evidence["code"]["study"] != study_digest(study_file):
@@ -93,8 +90,7 @@ def agreement(evidence: Mapping[str, Any], fresh: Mapping[str, Any]) -> dict[str
     Returns:
         ``agrees`` (bool), ``agreement`` (a sentence), ``same_bits`` (bool), ``differences`` (what does not agree).
     """
-    same_bits = evidence["results_digest"] == fresh["results_digest"]
-    if same_bits:
+    if evidence["results_digest"] == fresh["results_digest"]:
         return {"agrees": True, "same_bits": True, "differences": [], "agreement": "a fresh run gave the same bits"}
     declared = declared_metrics(evidence["details"])
     pairs = [
@@ -135,13 +131,7 @@ def agreement(evidence: Mapping[str, Any], fresh: Mapping[str, Any]) -> dict[str
 
 
 def within_noise(old: Mapping[str, Any], new: Mapping[str, Any], *, confidence: float) -> bool:
-    """Whether two means over seeds differ by no more than Welch's interval allows.
-
-    Args:
-        old: ``{mean, std, n, ...}`` of at least two seeds.
-        new: likewise.
-        confidence: of the interval.
-    """
+    """Whether two means over at least two seeds, ``{mean, std, n}``, differ by no more than Welch's interval."""
     difference = abs(old["mean"] - new["mean"])
     a, b = old["std"] ** 2 / old["n"], new["std"] ** 2 / new["n"]
     if a + b == 0:

@@ -1,9 +1,9 @@
 """An executor that trains in worker processes: what a trial needs goes there, what it gives comes back.
 
-A worker, ``python -m fortydays.study.pool DESCRIPTOR``, is a new process, because TensorFlow does not survive a fork.
-It loads the study and its data itself. Over its connection it calls the driver's
-:class:`~fortydays.study.executor.Callbacks` by name, so that the driver alone reads and writes the run's folder.
-Workers end with the driver, however that one ends.
+An executor of another kind gives the same evidence, because a trial is a value. A worker,
+``python worker_pool.py DESCRIPTOR``, is a new process, because TensorFlow does not survive a fork. It loads the study
+and its data itself. Over its connection it calls the driver's :class:`~fortydays.study.executor.Callbacks` by name, so
+that the driver alone reads and writes the run's folder. Workers end with the driver, however that one ends.
 """
 
 import signal
@@ -32,13 +32,9 @@ Load = Callable[[TrialSpec], StudySource]
 
 
 class Pool:
-    """Trains specs in processes beside each other.
+    """Trains specs in so many processes beside each other, each with the threads that its spec names.
 
-    Args:
-        workers: how many processes.
-        load: gives a worker the study.
-        settings: the workspace; a worker computes with the threads that its spec names.
-        progress: told what workers say.
+    ``load`` gives a worker the study. ``progress`` is told what workers say.
     """
 
     def __init__(self, *, workers: int, load: Load, settings: Settings, progress: Progress) -> None:
@@ -56,7 +52,7 @@ class Pool:
                 here, there = Pipe()
                 with there:
                     workers[here] = subprocess.Popen(
-                        [sys.executable, "-P", "-m", "fortydays.study.pool", str(there.fileno())],
+                        [sys.executable, __file__, str(there.fileno())],
                         env=child_environment(),
                         stdin=subprocess.DEVNULL,
                         stdout=subprocess.DEVNULL,
@@ -113,9 +109,8 @@ def _heard(spec: TrialSpec) -> Iterator[None]:
 def work(driver: Connection) -> None:
     """A worker: trains one spec after another, until the driver closes the connection.
 
-    Args:
-        driver: gives, for each spec, what loads the study, the settings and the spec. It is sent messages: a name, and
-            what belongs to it.
+    For each spec it receives what loads the study, the settings and the spec. It sends messages: a name, and what
+    belongs to it.
     """
 
     def tell(name: str, *content: Any) -> None:
@@ -124,20 +119,20 @@ def work(driver: Connection) -> None:
     def ignore(*_: Any, **__: Any) -> None:
         pass
 
-    def resume(spec: TrialSpec) -> Any:  # noqa: ARG001
+    def resume(spec: TrialSpec) -> Any:
         tell("resume")
         return driver.recv()
 
     # Of its progress the messages are told, and not how far its preparations are.
-    told = SimpleNamespace(
+    told: Any = SimpleNamespace(
         start=ignore, advance=ignore, finish=ignore, say=partial(tell, "say"), warn=partial(tell, "warn")
     )
     callbacks = Callbacks(
-        started=lambda spec, steps: tell("started", steps),  # noqa: ARG005
-        report=lambda spec, *seen: tell("report", *seen),  # noqa: ARG005
+        started=lambda spec, steps: tell("started", steps),
+        report=lambda spec, *seen: tell("report", *seen),
         resume=resume,
-        keep=lambda spec, state: tell("keep", state),  # noqa: ARG005
-        doing=lambda spec, text: tell("doing", text),  # noqa: ARG005
+        keep=lambda spec, state: tell("keep", state),
+        doing=lambda spec, text: tell("doing", text),
     )
     executors: dict[tuple[int | None, str], InProcess] = {}
     try:
@@ -157,13 +152,7 @@ def work(driver: Connection) -> None:
 
 
 def executor_for(spec: TrialSpec, load: Load, settings: Settings, progress: Progress) -> InProcess:
-    """What trains a spec in this process.
-
-    Args:
-        spec: of the trial.
-        load: gives the study.
-        settings: the workspace.
-        progress: told of the work.
+    """What trains a spec in this process, with the study that ``load`` gives.
 
     Raises:
         FortydaysError: the study, the backend or the dataset is another one here than the spec says.

@@ -1,0 +1,211 @@
+"""Pictures of a whole run: what they show of its evidence, as values, and how they are made from it.
+
+An exhibit is made from one trained trial. An overview is made from the numbers of all trials. Each gives an exhibit of
+the kind ``lines``: see :class:`fortydays.study.exhibit_document.Lines`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fortydays.base.errors import UsageError
+from fortydays.study.drills import declared_metrics
+from fortydays.study.fields import check_fields
+from fortydays.tasks.metric import ACCURACY, metric_of
+
+AXES = ("linear", "logarithmic")
+
+HISTORY = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+"""What the history of a trial tells of each epoch."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Overview:
+    title: str
+    caption: str
+    y_from: float | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def _exhibit(self, lines: Sequence[Mapping[str, Any]], **axes: Any) -> dict[str, Any]:
+        said = {"kind": "lines", "variant": "", "seed": None, "title": self.title, "caption": self.caption}
+        return {**said, "y_from": self.y_from, **axes, "lines": list(lines)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricOverview(_Overview):
+    """A metric of some variants over a number, or a name, that belongs to each. Each point has its 95% interval.
+
+    Attributes:
+        title: of the picture.
+        caption: what it shows.
+        y_from: where the vertical axis begins, in the metric's unit; None where the values decide.
+        metric: such as "test_accuracy".
+        lines: for the name of each line, the variants on it, each with its place on the horizontal axis: numbers
+            everywhere, or names everywhere.
+        x_label: what these places are.
+        x_axis: one of :data:`AXES`.
+    """
+
+    metric: str
+    lines: Mapping[str, Mapping[str, float | str]]
+    x_label: str
+    x_axis: str = "linear"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_axis(self.title, self.x_axis)
+        places = [place for line in self.lines.values() for place in line.values()]
+        if not places or len({isinstance(place, str) for place in places}) > 1:
+            raise UsageError(f"The overview {self.title!r} needs places that are all numbers, or all names.")
+        if self.x_axis == "logarithmic" and any(isinstance(place, str) or place <= 0 for place in places):
+            raise UsageError(f"The overview {self.title!r} has a logarithmic axis, so its places are above 0.")
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants or drills that it shows."""
+        return tuple(dict.fromkeys(variant for line in self.lines.values() for variant in line))
+
+    def make(self, evidence: Mapping[str, Any]) -> dict[str, Any]:
+        """The exhibit. A variant without a mean, such as one that did not reach a target, is left out."""
+        means, order = evidence["variants"], list(evidence["details"])
+        places = [place for line in self.lines.values() for place in line.values()]
+        names = list(dict.fromkeys(place for place in places if isinstance(place, str)))
+        drawn = []
+        for name, line in self.lines.items():
+            known = {v: means[v][self.metric] for v in line if self.metric in means.get(v, {})}
+            points = [(names.index(p) if isinstance(p := line[v], str) else p, spread) for v, spread in known.items()]
+            if points:
+                drawn.append({"name": name, "look": min(map(order.index, known)), **_points(points)})
+        metric = metric_of(self.metric, declared_metrics(evidence["details"]))
+        axes = {"x_label": self.x_label, "x_axis": self.x_axis, "x_names": names}
+        return self._exhibit(drawn, **axes, y_label=metric.title, y_unit=metric.unit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOverview(_Overview):
+    """The validation accuracy of each value that some variants' searches tried; the chosen one of each is marked.
+
+    Each point has one standard deviation over seeds to each side: the interval of a mean of two seeds says nothing.
+
+    Attributes:
+        title: of the picture.
+        caption: what it shows.
+        y_from: where the vertical axis begins, a share of 1; None where the values decide.
+        variants: which have a search, all over the same field of numbers.
+        x_label: what was searched.
+        x_axis: one of :data:`AXES`.
+    """
+
+    variants: tuple[str, ...]
+    x_label: str
+    x_axis: str = "logarithmic"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_axis(self.title, self.x_axis)
+
+    def make(self, evidence: Mapping[str, Any]) -> dict[str, Any]:
+        """The exhibit. A variant whose search was replaced by a setting is left out."""
+        details, drawn = evidence["details"], []
+        for name in self.variants:
+            search = details[name]["search"]
+            if search is None or not search["tries"]:
+                continue
+            tries = sorted(search["tries"], key=lambda each: each["value"])
+            chosen = [place for place, each in enumerate(tries) if each["value"] == search["chosen"]]
+            points = [(each["value"], _with_deviation(each["validation_accuracy"])) for each in tries]
+            drawn.append({"name": name, "look": list(details).index(name), "marked": chosen, **_points(points)})
+        metric = ACCURACY.of("validation")
+        axes = {"x_label": self.x_label, "x_axis": self.x_axis}
+        return self._exhibit(drawn, **axes, y_label=metric.title, y_unit=metric.unit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurveOverview(_Overview):
+    """What some variants' trials saw in each epoch: their mean, in a band from the lowest to the highest seed.
+
+    Attributes:
+        title: of the picture.
+        caption: what it shows.
+        y_from: where the vertical axis begins; None where the values decide.
+        variants: whose trials.
+        fields: of the history, of one unit: some of :data:`HISTORY`. Those of training are dashed.
+        y_label: what they are.
+    """
+
+    variants: tuple[str, ...]
+    fields: tuple[str, ...]
+    y_label: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len({each.rpartition("_")[2] for each in self.fields}) != 1 or not self.variants:
+            raise UsageError(
+                f"The overview {self.title!r} needs variants, and fields of one kind: losses, or accuracies."
+            )
+        if unknown := [each for each in self.fields if each not in HISTORY]:
+            raise UsageError(
+                f"The overview {self.title!r} shows {', '.join(unknown)}; expected some of {', '.join(HISTORY)}."
+            )
+
+    def make(self, evidence: Mapping[str, Any]) -> dict[str, Any]:
+        """The exhibit. A curve goes as far as each seed of its variant does."""
+        drawn = []
+        for name in self.variants:
+            histories = [t["history"] for t in evidence["trials"] if t["variant"] == name and t["history"]]
+            for field in self.fields:
+                by_epoch = [_by_epoch(each, field) for each in histories]
+                x = sorted(set.intersection(*map(set, by_epoch))) if by_epoch else []
+                if not x:
+                    continue
+                values = np.array([[each[epoch] for epoch in x] for each in by_epoch])
+                training = field.startswith("train_")
+                drawn.append(
+                    {
+                        "name": f"{name}, {'training' if training else 'validation'}",
+                        "look": list(evidence["details"]).index(name),
+                        "dashed": training,
+                        "x": x,
+                        "y": values.mean(axis=0).tolist(),
+                        "low": values.min(axis=0).tolist(),
+                        "high": values.max(axis=0).tolist(),
+                    }
+                )
+        unit = "share" if self.fields[0].endswith("accuracy") else ""
+        return self._exhibit(drawn, x_label="epoch", y_label=self.y_label, y_unit=unit)
+
+
+def _by_epoch(history: Mapping[str, Any], field: str) -> dict[int, float]:
+    """What a trial saw at the end of each epoch. A point tells how many are done, the first such at the end of one."""
+    found: dict[int, float] = {}
+    for epoch, value in zip(history["epoch"], history[field], strict=True):
+        if epoch:
+            found.setdefault(epoch, value)
+    return found
+
+
+Overview = MetricOverview | SearchOverview | CurveOverview
+
+
+def _points(points: Sequence[tuple[float, Mapping[str, Any]]]) -> dict[str, Any]:
+    """Places and intervals as the columns of a line; without ends where a single seed has none."""
+    spreads = [spread for _, spread in points]
+    told = {"x": [place for place, _ in points], "y": [spread["mean"] for spread in spreads]}
+    if any(spread["low"] is None for spread in spreads):
+        return told
+    return {**told, "low": [spread["low"] for spread in spreads], "high": [spread["high"] for spread in spreads]}
+
+
+def _with_deviation(spread: Mapping[str, Any]) -> dict[str, Any]:
+    """An interval whose ends are one standard deviation from the mean."""
+    mean, std = spread["mean"], spread["std"]
+    return {"mean": mean, "low": None if std is None else mean - std, "high": None if std is None else mean + std}
+
+
+def _check_axis(title: str, axis: str) -> None:
+    if axis not in AXES:
+        raise UsageError(f"The overview {title!r} has the axis {axis!r}; expected {' or '.join(AXES)}.")

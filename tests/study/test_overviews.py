@@ -1,0 +1,128 @@
+"""Pictures of a whole run, from made-up evidence."""
+
+from typing import Any
+
+import pytest
+
+from fortydays.base.errors import UsageError
+from fortydays.report.reading import read
+from fortydays.study.exhibit_document import ExhibitResult
+from fortydays.study.overviews import CurveOverview, MetricOverview, SearchOverview
+from fortydays.study.statistics import interval
+
+
+def spread(*values: float) -> dict[str, Any]:
+    return interval(values).as_dict()
+
+
+def tried(value: float, *accuracies: float) -> dict[str, Any]:
+    return {"value": value, "validation_accuracy": spread(*accuracies)}
+
+
+def trial(variant: str, epochs: list[int], losses: list[float]) -> dict[str, Any]:
+    history = {"epoch": epochs, "train_loss": losses, "validation_loss": [2 * loss for loss in losses]}
+    return {"variant": variant, "history": history}
+
+
+EVIDENCE = {
+    "details": {
+        "deep": {"search": {"tries": [tried(1.0, 0.9, 0.8), tried(0.1, 0.5, 0.7)], "chosen": 1.0}},
+        "flat": {"search": None},
+        "wide": {"search": {"tries": [tried(0.1, 0.6)], "chosen": 0.1}},
+    },
+    "variants": {
+        "deep": {"test_accuracy": spread(0.9, 0.8), "steps_to_0.9": spread(100.0, 300.0)},
+        "flat": {"test_accuracy": spread(0.5, 0.5)},  # some seed did not reach 0.9
+        "wide": {"test_accuracy": spread(0.7, 0.6), "steps_to_0.9": spread(900.0, 700.0)},
+    },
+    "trials": [
+        trial("deep", [0, 1, 2, 3], [8.0, 3.0, 2.0, 1.0]),
+        trial("deep", [0, 1, 1, 2], [9.0, 5.0, 7.0, 4.0]),  # evaluated twice in each epoch, stopped after the second
+        trial("flat", [1], [1.0]),
+        {"variant": "flat", "history": {}},  # failed
+    ],
+}
+
+
+def fits(exhibit: dict[str, Any]) -> bool:
+    """Whether the report reads it."""
+    return bool(read(ExhibitResult, exhibit, "exhibit").lines)
+
+
+def test_a_metric_is_drawn_over_numbers_with_the_interval_of_each_point() -> None:
+    found = MetricOverview(
+        title="T", caption="C", metric="test_accuracy", x_label="layers", x_axis="logarithmic", y_from=0.4,
+        lines={"ours": {"wide": 1, "deep": 8}},
+    ).make(EVIDENCE)  # fmt: skip
+    (line,) = found["lines"]
+    assert (line["x"], line["y"]) == ([1, 8], pytest.approx([0.65, 0.85]))
+    assert line["low"][1] < 0.8 < 0.9 < line["high"][1]
+    assert line["look"] == 0  # that of the variant on it that is first in the study
+    assert (found["y_label"], found["y_unit"], found["y_from"]) == ("test accuracy", "share", 0.4)
+    assert (found["x_axis"], found["x_names"], found["variant"], found["seed"]) == ("logarithmic", [], "", None)
+    assert fits(found)
+
+
+def test_places_with_names_are_numbered_in_the_order_in_which_they_are_named() -> None:
+    found = MetricOverview(
+        title="T", caption="C", metric="test_accuracy", x_label="pixels",
+        lines={"one": {"deep": "in order", "flat": "shuffled"}, "two": {"wide": "shuffled"}},
+    ).make(EVIDENCE)  # fmt: skip
+    assert found["x_names"] == ["in order", "shuffled"]
+    assert [line["x"] for line in found["lines"]] == [[0, 1], [1]]
+    assert fits(found)
+
+
+def test_a_variant_that_did_not_reach_a_target_has_no_point() -> None:
+    found = MetricOverview(
+        title="T", caption="C", metric="steps_to_0.9", x_label="x", lines={n: {n: 1} for n in ("deep", "flat", "wide")}
+    ).make(EVIDENCE)
+    assert [(line["name"], line["y"]) for line in found["lines"]] == [("deep", [200.0]), ("wide", [800.0])]
+    assert found["y_unit"] == "steps"
+
+
+def test_the_tries_of_searches_are_drawn_from_the_smallest_value_with_the_chosen_one_marked() -> None:
+    found = SearchOverview(title="T", caption="C", variants=("wide", "flat", "deep"), x_label="rate").make(EVIDENCE)
+    wide, deep = found["lines"]  # flat had no search, as where a reader set the field
+    assert (deep["name"], deep["look"], deep["x"], deep["marked"]) == ("deep", 0, [0.1, 1.0], [1])
+    assert deep["y"] == pytest.approx([0.6, 0.85])
+    assert deep["high"][1] - deep["y"][1] == pytest.approx(0.005**0.5)  # the deviation of 0.9 and 0.8
+    assert deep["y"][0] - deep["low"][0] == pytest.approx(0.02**0.5)
+    assert "low" not in wide  # a single seed has no deviation
+    assert (found["x_axis"], found["y_label"]) == ("logarithmic", "validation accuracy")
+    assert fits(found)
+
+
+def test_curves_go_as_far_as_each_seed_in_a_band_from_the_lowest_to_the_highest() -> None:
+    found = CurveOverview(
+        title="T", caption="C", variants=("deep",), fields=("train_loss", "validation_loss"), y_label="loss"
+    ).make(EVIDENCE)
+    training, validation = found["lines"]
+    assert (training["name"], training["dashed"]) == ("deep, training", True)
+    assert (validation["name"], validation["dashed"]) == ("deep, validation", False)
+    assert (training["x"], training["y"]) == ([1, 2], [4.0, 3.0])
+    assert (training["low"], training["high"]) == ([3.0, 2.0], [5.0, 4.0])
+    assert validation["y"] == [8.0, 6.0]
+    assert fits(found)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"lines": {"a": {"deep": 1, "flat": "two"}}}, "needs places that are all numbers, or all names"),
+        ({"lines": {}}, "needs places that are all numbers, or all names"),
+        ({"x_axis": "log"}, "has the axis 'log'; expected linear or logarithmic"),
+        ({"x_axis": "logarithmic", "lines": {"a": {"deep": 0}}}, "has a logarithmic axis, so its places are above 0"),
+    ],
+)
+def test_a_metric_overview_that_cannot_be_drawn_is_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        MetricOverview(
+            **{"title": "T", "caption": "", "metric": "test_loss", "x_label": "", "lines": {"a": {"deep": 1}}} | fields
+        )
+    assert message in refused.value.message
+
+
+def test_a_field_that_no_history_has_is_refused() -> None:
+    with pytest.raises(UsageError, match="shows test_loss; expected some of train_loss, train_accuracy"):
+        CurveOverview(title="T", caption="", variants=("deep",), fields=("test_loss",), y_label="loss")
