@@ -2,12 +2,14 @@
 
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from fortydays.base.errors import UsageError
 from fortydays.days.loading import LONGEST_NAME, find_study, is_study_file, load_study, study_name
+from fortydays.days.mistakes import explained
 
 STUDY = """
 from fortydays.study.claims import Threshold
@@ -193,6 +195,18 @@ def test_a_day_still_to_come_says_which_are_ready() -> None:
             "97% is 0.97.",
         ),
         (
+            STUDY.replace("claims=()", CLAIM.replace("at_least=0.5", "about=98")),
+            ", line 15: The claim 'It learns' has about=98; test_accuracy is a share of 1.",
+            "98% is 0.98.",
+        ),
+        (
+            STUDY.replace(
+                "claims=()", CLAIM.replace("at_least=0.5", "about=0.3").replace("test_accuracy", "test_loss")
+            ),
+            ", line 15: The claim 'It learns' is about test_loss, which is no share of 1; about= is for shares.",
+            "Use at_least or at_most.",
+        ),
+        (
             STUDY.replace("claims=()", CLAIM[:-2] + ")"),
             ", line 10: The field 'claims' of Study is a Threshold; expected a tuple of values, each a Threshold, ",
             "A tuple of one value has a comma: claims=(Threshold(...),)",
@@ -296,3 +310,11 @@ def test_a_file_that_failed_leaves_no_half_of_itself_behind(keras: Any, tmp_path
     with pytest.raises(UsageError):
         load_study(found, threads=1)
     assert found.module not in sys.modules
+
+
+def test_what_older_pythons_say_of_a_null_byte_is_told_as_a_file_that_is_no_python(tmp_path: Path) -> None:
+    error = ValueError("source code string cannot contain null bytes")  # before 3.11.4; a SyntaxError since
+
+    found = explained(error, tmp_path / "broken.py", ModuleType("broken"))
+
+    assert found.message.endswith("broken.py: this is not Python: source code string cannot contain null bytes")

@@ -19,7 +19,7 @@ from fortydays.data.library import pinned
 from fortydays.data.own.dataset import is_own
 from fortydays.days.journey import JOURNEY, find_day, folder, is_ready
 from fortydays.days.mistakes import explained, placed, without_study
-from fortydays.study.design import Study, Variant
+from fortydays.study.design import Exhibit, Study, Variant
 from fortydays.study.plan import StudySource
 from fortydays.study.trial import TrialSpec
 
@@ -37,10 +37,10 @@ def is_study_file(text: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyFile:
-    """A study file found but not yet imported.
+    """A study file found but not yet imported, of a day or of one's own (day None).
 
     Attributes:
-        day: number of the day, or None for a file of one's own.
+        day: number of the day, or None.
         name: slug of the day, or what runs of the file are called.
         path: the file.
         module: the name it is imported under.
@@ -103,9 +103,14 @@ def load_study(file: StudyFile, *, threads: int) -> StudySource:
             raise placed(error, file.path) from error
         variants = tuple(_guarded(variant, file.path, module, classes) for variant in study.variants)
         measures = [replace(m, function=_told(m.function, file.path, module)) for m in study.measures]
-        exhibits = [replace(e, make=_told(e.make, file.path, module)) for e in study.exhibits]
+        first, exhibits = (
+            tuple(replace(e, make=_told(e.make, file.path, module)) if isinstance(e, Exhibit) else e for e in some)
+            for some in (study.first, study.exhibits)
+        )
         drills = tuple(replace(d, do=_told(d.do, file.path, module)) for d in study.drills)
-        study = replace(study, variants=variants, drills=drills, measures=tuple(measures), exhibits=tuple(exhibits))
+        study = replace(
+            study, variants=variants, drills=drills, measures=tuple(measures), first=first, exhibits=exhibits
+        )
     return StudySource(day=file.day, name=file.name, path=file.path, study=study)
 
 
@@ -128,24 +133,16 @@ def load_study_of(spec: TrialSpec) -> StudySource:
 def _guarded(variant: Variant, path: Path, module: ModuleType, classes: int | None) -> Variant:
     """The variant, with a function that builds its model or says in words why it cannot.
 
-    Args:
-        variant: of the study in the file.
-        path: the file.
-        module: what it was imported as.
-        classes: how many the dataset has, where that is known before it is loaded.
+    ``classes`` is how many the dataset has, or None where that is known only when it is loaded.
     """
     build = variant.model
     if not isinstance(build, FunctionType):  # one of ours
         return variant
+    told = _told(build, path, module)
 
     @functools.wraps(build)
     def model() -> "keras.Model":
-        try:
-            made = build()
-        except FortydaysError:
-            raise
-        except Exception as error:
-            raise explained(error, path, module) from error
+        made = told()
         if not hasattr(made, "get_weights"):
             raise UsageError(
                 f"{shown_path(path)}: the function 'model' of the variant {variant.name!r} gives "

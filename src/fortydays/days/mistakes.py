@@ -30,20 +30,16 @@ _ALONE = (
 
 
 def explained(error: BaseException, path: Path, module: ModuleType) -> UsageError:
-    """An exception that a study file raised while it was imported, as an error for its reader.
-
-    Args:
-        error: what was raised.
-        path: the study file.
-        module: as far as it was made.
-    """
+    """An exception from the import of a study file, as an error for its reader. ``module`` may be half made."""
     if isinstance(error, SyntaxError):
         where = _place(Path(error.filename or path), error.lineno)
         text = (error.text or "").strip()
         return UsageError(f"{where}: this is not Python: {error.msg}{f': {shown(text)}' if text else ''}.")
     frame, position = _own_frame(error, path)
     if frame is None:
-        return UsageError(f"{_place(path, None)}: {_text(error)}")
+        # Python before 3.11.4 refuses null bytes with a ValueError.
+        text = f"this is not Python: {error}" if isinstance(error, ValueError) else _text(error)
+        return UsageError(f"{_place(path, None)}: {text}")
     found = _in_words(error, module)
     line = _line_of(found, frame, position) or position[0]
     return UsageError(f"{_place(Path(frame.f_code.co_filename), line)}: {found.message}", hint=found.hint)

@@ -50,9 +50,6 @@ study = Study(
             direction="above",
         ),
     ),
-    exhibits=(
-        confusion_matrix(variant="network"),
-        confident_mistakes(variant="network", count=25),
-        first_layer_weights(variant="network", count=32),
-    ),
+    first=(first_layer_weights(variant="linear"), first_layer_weights(variant="network", count=32)),
+    exhibits=(confusion_matrix(variant="network"), confident_mistakes(variant="network", count=25)),
 )

@@ -8,9 +8,11 @@ from keras import layers, regularizers
 from fortydays.study.claims import Comparison, Threshold
 from fortydays.study.design import Study, Variant
 from fortydays.study.exhibits import confident_mistakes
+from fortydays.study.overviews import CurveOverview
 from fortydays.train.recipe import Recipe
 
-RECIPE = Recipe(epochs=15, batch_size=128, optimizer="adam", learning_rate=0.001)
+RECIPE = Recipe(epochs=40, batch_size=128, optimizer="adam", learning_rate=0.001)
+FEW = RECIPE.replace(batch_size=32)  # of 1,000 images, batches of 128 would be 7 steps an epoch
 JOURNAL = Recipe(epochs=30, batch_size=64, optimizer="adam", learning_rate=0.001, patience=3)
 
 
@@ -66,6 +68,20 @@ study = Study(
             recipe=JOURNAL,
             description="l2 a hundred times as strong, half of the units of a smaller network",
         ),
+        Variant(
+            name="plain few", model=network(), recipe=FEW, group="1,000 images", examples=100, description="nothing"
+        ),
+        Variant(
+            name="l2 few", model=network(l2=1e-5), recipe=FEW, group="1,000 images", examples=100, description="as l2"
+        ),
+        Variant(
+            name="dropout few",
+            model=network(input_dropout=0.4, dropout=0.5),
+            recipe=FEW,
+            group="1,000 images",
+            examples=100,
+            description="as dropout",
+        ),
     ),
     claims=(
         Threshold(
@@ -73,6 +89,7 @@ study = Study(
             variant="all three",
             metric="test_accuracy",
             at_least=0.98,
+            demonstration=True,
         ),
         Comparison(
             sentence="All three together at least halve the gap between training and test",
@@ -86,7 +103,7 @@ study = Study(
             sentence="The journal's own setting reaches about 98% (at least 97.5%)",
             variant="journal",
             metric="test_accuracy",
-            at_least=0.975,
+            about=0.98,
         ),
         Comparison(
             sentence="The journal's own setting has a smaller gap than the plain network",
@@ -94,6 +111,39 @@ study = Study(
             variant="journal",
             than="plain",
             direction="below",
+        ),
+        Comparison(
+            sentence="All three together have a lower loss on test images than the plain network",
+            metric="test_loss",
+            variant="all three",
+            than="plain",
+            direction="below",
+        ),
+        Comparison(
+            sentence="With 1,000 training images, dropout makes the network more accurate",
+            metric="test_accuracy",
+            variant="dropout few",
+            than="plain few",
+            direction="above",
+        ),
+        Comparison(
+            sentence="With 1,000 training images, dropout lowers the loss on test images",
+            metric="test_loss",
+            variant="dropout few",
+            than="plain few",
+            direction="below",
+        ),
+    ),
+    first=(
+        CurveOverview(
+            title="Where the two losses part",
+            caption="Mean loss over seeds after each epoch, in a band from the lowest to the highest seed. Dashed: on "
+            "training images, as it is during training, so with dropout where there is dropout. Solid: on validation "
+            "images, without dropout.",
+            variants=("plain", "all three"),
+            fields=("train_loss", "validation_loss"),
+            y_label="loss",
+            y_from=0,
         ),
     ),
     exhibits=(confident_mistakes(variant="all three", count=25),),

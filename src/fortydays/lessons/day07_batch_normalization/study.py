@@ -18,7 +18,7 @@ RECIPE = Recipe(
     schedule="cosine",
     warmup=0.1,
     flip="alternating",
-    evaluate_every=176,  # two looks in an epoch: a target reached is seen within half of one
+    evaluate_every=176,  # two checks in an epoch: a target reached is seen within half of one
 )
 TENFOLD = RECIPE.replace(learning_rate=10 * RECIPE.learning_rate)
 JOURNAL = Recipe(epochs=10, batch_size=64, optimizer="adam", learning_rate=0.001)
@@ -106,6 +106,7 @@ study = Study(
             variant="both",
             metric="test_accuracy",
             at_least=0.82,
+            demonstration=True,
         ),
         Comparison(
             sentence="Batch normalization reaches 70% validation accuracy in fewer steps",
@@ -139,7 +140,7 @@ study = Study(
             sentence="The journal's setting reaches about 82% (at least 81.5%)",
             variant="journal",
             metric="test_accuracy",
-            at_least=0.815,
+            about=0.82,
         ),
     ),
     exhibits=(

@@ -85,13 +85,13 @@ study = Study(
             sentence="The journal's small network reaches about 65% with augmentation (at least 64.5%)",
             variant="journal with",
             metric="test_accuracy",
-            at_least=0.645,
+            about=0.65,
         ),
         Threshold(
             sentence="The journal's small network reaches about 70% without augmentation (at least 69.5%)",
             variant="journal without",
             metric="test_accuracy",
-            at_least=0.695,
+            about=0.7,
         ),
     ),
     exhibits=(
