@@ -10,7 +10,6 @@ from fortydays.data.own.dataset import OwnPhotographs
 from fortydays.data.own.splitting import SPLITS
 from fortydays.fit.findings import (
     Answer,
-    Attention,
     answers_on_test,
     class_results,
     confident_mistakes,
@@ -97,7 +96,7 @@ def test_mistakes_come_with_the_most_confident_first_and_no_more_than_asked_for(
 
 
 def test_suspects_get_the_names_of_their_files_splits_and_classes() -> None:
-    suspect = Suspect(index=1, given=0, suggested=1, score=-0.7)
+    suspect = Suspect(index=1, label=0, suggested=1, score=-0.7)
     pets = photographs(["validation", "train", "test"])
 
     (found,) = named_label_errors((suspect,), pets, np.array([1, 2]))
@@ -106,9 +105,3 @@ def test_suspects_get_the_names_of_their_files_splits_and_classes() -> None:
         "file": "c", "split": "test", "label": "cat", "suggested": "dog", "score": -0.7, "row": 10,
     }  # fmt: skip
     assert named_label_errors((suspect, suspect), pets, np.array([1, 2]), most=1) == (found,)
-
-
-def test_a_map_is_written_down_short() -> None:
-    seen = Attention(file="a", label="cat", answer="cat", probability=0.5, row=0, heat=((0.123456, 1.0),))
-
-    assert seen.as_dict()["heat"] == [[0.123, 1.0]]

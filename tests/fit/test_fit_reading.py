@@ -11,8 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 import made_up_findings
 
 from fortydays.base.errors import StorageError
-from fortydays.fit.findings import Findings
-from fortydays.fit.reading import findings_from
+from fortydays.fit.findings import Findings, findings_from
 
 
 def written(findings: Findings) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def test_a_head_is_learned_from_features_and_a_setting_is_chosen(settings: Setti
 
     (head,) = study.variants
     assert (study.title, study.dataset, study.seeds) == ("pets", "own:pets@0123456789ab", (0, 1, 2))
-    assert (head.name, head.folder) == (HEAD, "head")
+    assert head.name == HEAD
     assert head.features is not None
     assert head.features.as_dict() == {
         "backbone": "efficientnet-lite0", "side": 224, "before_last_block": False, "pretrained": True,

@@ -1,5 +1,6 @@
 """From a folder to findings, with a tiny network in the place of a backbone and a registry that only takes notes."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -24,18 +25,27 @@ from fortydays.base.settings import Settings, read_settings
 from fortydays.data.own import dataset as own
 from fortydays.data.own.collection import Collection, opened
 from fortydays.data.versions import add_version
-from fortydays.fit import fitting, study_file
+from fortydays.fit import earlier, fitting, head, label_errors, learning_curve, softmax_regression, study_file
 from fortydays.fit.fitting import Fitted, fit
 from fortydays.fit.request import FitRequest
-from fortydays.registry.catalog import Version
+from fortydays.registry.contents import Confidence
 from fortydays.registry.gates import GateResult
 from fortydays.registry.moves import Move
 from fortydays.registry.promotion import Promotion
+from fortydays.registry.registry import Version
+from fortydays.study import executor
 from fortydays.study import frozen as networks
 from fortydays.study.runs import RunFolder, create_run
 
 COUNTS = {"red": 30, "green": 30, "blue": 60}
 EPOCHS = 3
+FEWER_HEADS = (
+    (softmax_regression, "SPREADS", (2.0,)),
+    (learning_curve, "SHARES", (1 / 2, 1.0)),
+    (learning_curve, "DRAWS", 1),
+    (label_errors, "FOLDS", 2),
+)
+"""What is asked of these photographs needs no more; what the heads tell has tests of its own."""
 
 
 @dataclass(kw_only=True)
@@ -93,6 +103,8 @@ class Desk:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(networks, "frozen_network", tiny_backbone.network_in(self.home / "tiny"))
             patch.setattr(study_file, "_MOST_EPOCHS", EPOCHS)
+            for module, name, less in FEWER_HEADS:
+                patch.setattr(module, name, less)
             patch.setattr(fitting, "register", self.kept.register)
             patch.setattr(fitting, "promote", self.kept.promote)
             return fit(
@@ -100,7 +112,7 @@ class Desk:
                 self.settings,
                 progress=_Warned(self.warned),
                 run_study=self.run_study,
-                catalog=lambda: self.kept,  # type: ignore[arg-type, return-value]
+                registry=lambda: self.kept,  # type: ignore[arg-type, return-value]
             )
 
     def run_study(self, study: Path, fresh: bool) -> tuple[RunFolder, dict[str, Any]]:
@@ -235,19 +247,21 @@ def test_the_best_trial_by_validation_is_registered_with_its_temperature(first: 
     assert "There are too few photographs to validate on to tell what is unknown." in done.notes
 
 
-def test_what_is_unknown_is_told_with_its_rate_on_the_test_photographs(new_desk: Desk) -> None:
-    make_folder(new_desk.folder, {"red": 90, "green": 90, "blue": 90})
+def test_what_is_unknown_is_told_with_its_rate_on_the_test_photographs(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if the photographs to validate on were enough, and had told this threshold.
+    monkeypatch.setattr(head, "unknown_threshold", lambda _: 1.1)
+    forget_findings(desk)
 
-    done = new_desk.fit()
+    done = desk.fit()
 
-    (asked,) = new_desk.kept.registered
-    assert asked["confidence"] == {
-        "schema_version": 1,
-        "temperature": asked["temperature"],
-        "unknown_below": done.findings.unknown.below,  # type: ignore[union-attr]
-        "false_alarms": done.findings.unknown.false_alarms,  # type: ignore[union-attr]
-        "images": done.findings.test.images,
-    }
+    (asked,) = desk.kept.registered
+    assert asked["confidence"] == Confidence(
+        temperature=asked["temperature"], unknown_below=1.1, false_alarms=1.0, images=done.findings.test.images
+    )
+    assert done.findings.unknown is not None
+    assert (done.findings.unknown.below, done.findings.unknown.images) == (1.1, 24)
 
 
 def test_the_readers_folder_is_only_read(first: tuple[Desk, Fitted, Any]) -> None:
@@ -341,6 +355,13 @@ def test_a_newer_run_that_was_stopped_goes_on_in_the_place_of_an_older_one(
     assert learns(desk)
 
 
+def forget_findings(desk: Desk) -> None:
+    """As after a fit that was stopped when it had learned."""
+    (path,) = (desk.home / "own/colours/fits").glob("*.json")
+    path.unlink()
+    desk.kept.made.clear()
+
+
 def library_name(desk: Desk) -> str:
     (document,) = (desk.home / "own/colours").glob("????????????.json")
     return f"own:colours@{document.stem}"
@@ -419,12 +440,8 @@ def test_learned_anew_it_comes_to_the_same_bits(desk: Desk, first: tuple[Desk, F
     assert results_digest(fresh) == results_digest(first[1])
 
 
-def test_stopped_after_learning_it_does_not_learn_again(
-    desk: Desk, first: tuple[Desk, Fitted, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (path,) = (desk.home / "own/colours/fits").glob("*.json")
-    path.unlink()
-    desk.kept.made.clear()
+def test_stopped_after_learning_it_does_not_learn_again(desk: Desk, first: tuple[Desk, Fitted, Any]) -> None:
+    forget_findings(desk)
 
     again = desk.fit()
 
@@ -437,18 +454,28 @@ def test_stopped_after_learning_it_does_not_learn_again(
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"findings": {"schema_version": 0}}', '{"findings": 5}'])
-def test_findings_that_are_damaged_are_kept_aside_and_found_out_again(desk: Desk, content: str) -> None:
+def test_findings_that_are_damaged_are_kept_aside(desk: Desk, first: tuple[Desk, Fitted, Any], content: str) -> None:
     (path,) = (desk.home / "own/colours/fits").glob("*.json")
     path.write_text(content, "utf-8")
+    photographs: Any = SimpleNamespace(collection=SimpleNamespace(folder=path.parent.parent))
+
+    assert earlier.known_findings(first[1].run, photographs, _Warned(desk.warned)) is None
+
+    (aside,) = path.parent.glob("*.damaged-*")
+    assert aside.read_text("utf-8") == content
+    (warning,) = desk.warned
+    assert warning.endswith(f"It is kept as {aside.name}; what there is to find out is found out again.")
+
+
+def test_what_was_damaged_is_found_out_again(desk: Desk) -> None:
+    (path,) = (desk.home / "own/colours/fits").glob("*.json")
+    path.write_text("{", "utf-8")
 
     again = desk.fit()
 
     assert not again.reused
     assert desk.trained == []
-    (aside,) = path.parent.glob("*.damaged-*")
-    assert aside.read_text("utf-8") == content
-    (warning,) = desk.warned
-    assert warning.endswith(f"It is kept as {aside.name}; what there is to find out is found out again.")
+    assert len(desk.warned) == 1
 
 
 def test_evidence_that_is_damaged_is_kept_aside_and_all_is_learned_anew(desk: Desk) -> None:
@@ -470,7 +497,7 @@ def test_an_unchanged_fit_loads_no_training_framework(desk: Desk) -> None:
         "from fortydays.fit import study_file\n"
         f"study_file._MOST_EPOCHS = {EPOCHS}\n"
         "from fortydays.fit import earlier\n"
-        "from fortydays.registry.catalog import Version\n"
+        "from fortydays.registry.registry import Version\n"
         "version = Version(name='colours', version=1, created='', digest='', facts={}, aliases=('champion',),"
         " retired='', run_id='', source='')\n"
         "earlier.version_of = lambda *_: version\n"
@@ -496,9 +523,7 @@ def test_an_unchanged_fit_loads_no_training_framework(desk: Desk) -> None:
 
 
 def test_a_model_that_a_gate_refuses_is_registered_and_not_promoted(desk: Desk) -> None:
-    (path,) = (desk.home / "own/colours/fits").glob("*.json")
-    path.unlink()
-    desk.kept.made.clear()
+    forget_findings(desk)
     desk.kept.refuses = True
 
     done = desk.fit()
@@ -524,8 +549,7 @@ def test_a_target_is_a_claim_that_the_model_has_to_meet(new_desk: Desk, monkeypa
 
 
 def test_a_folder_whose_name_is_no_text_is_no_hindrance(desk: Desk) -> None:
-    (path,) = (desk.home / "own/colours/fits").glob("*.json")
-    path.unlink()
+    forget_findings(desk)
     place = os.fsdecode(os.fsencode(desk.folder.parent) + b"/caf\xe9")
     desk.folder = desk.folder.rename(place)
 
@@ -557,12 +581,12 @@ def test_a_second_one_at_the_same_time_is_told(desk: Desk) -> None:
     assert refused.value.hint == "Wait until it is done."
 
 
-def test_a_class_whose_photographs_are_almost_the_same_is_left_out_with_a_note(new_desk: Desk) -> None:
-    (new_desk.folder / "grey").mkdir()
+def test_a_class_whose_photographs_are_almost_the_same_is_left_out_with_a_note(desk: Desk) -> None:
+    (desk.folder / "grey").mkdir()
     for number in range(4):
-        picture("grey", 0, size=(48 + 4 * number, 40)).save(new_desk.folder / f"grey/{number}.png")
+        picture("grey", 0, size=(48 + 4 * number, 40)).save(desk.folder / f"grey/{number}.png")
 
-    inspection = new_desk.fit().inspection
+    inspection = desk.fit().inspection  # without the class, it is what was learned from
 
     assert inspection.classes == ("blue", "green", "red")
     assert inspection.notes[-1] == (
@@ -659,65 +683,48 @@ def test_what_cannot_be_asked_for_is_refused(asked: dict[str, Any], message: str
 # ------------------------------------------------------------------------------------------------------- interrupted
 
 
+def stop(*_: Any, **__: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+append_bytes = files.append_bytes
+
+
+def half_of_features(path: Path, *, after: int, content: bytes) -> None:
+    if path.name.endswith(".features"):
+        append_bytes(path, after=after, content=content[: len(content) // 2])
+        raise KeyboardInterrupt
+    append_bytes(path, after=after, content=content)
+
+
+def full_disk(path: Path, *, after: int, content: bytes) -> None:
+    if path.name.endswith(".features"):
+        with files.storage_errors("write", path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+    append_bytes(path, after=after, content=content)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("where", ["looking", "features", "learning", "registering"])
-def test_stopped_anywhere_and_given_again_it_comes_to_the_same(
-    where: str, new_desk: Desk, first: tuple[Desk, Fitted, Any], monkeypatch: pytest.MonkeyPatch
+def test_stopped_everywhere_and_given_again_it_comes_to_the_same(
+    new_desk: Desk, first: tuple[Desk, Fitted, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (new_desk.folder / "red/broken.jpg").write_bytes(b"broken")
-
-    def stop(*_: Any, **__: Any) -> Any:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        if where == "looking":
-            patch.setattr(Collection, "_keep", stop)
-        elif where == "features":
-            patch.setattr("fortydays.study.features.files.append_bytes", stopping_at(".features"))
-        elif where == "learning":
-            patch.setattr("fortydays.study.executor.run_trial", stop)
-        else:
-            patch.setattr(new_desk.kept, "register", stop)
-        with pytest.raises((KeyboardInterrupt, FortydaysError)):
-            new_desk.fit()
+    for place, name, instead, told in (
+        (Collection, "_keep", stop, None),
+        (files, "append_bytes", half_of_features, None),
+        (files, "append_bytes", full_disk, r"\.features: No space left on device"),
+        (executor, "run_trial", stop, None),
+        (new_desk.kept, "register", stop, None),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, name, instead)
+            with pytest.raises((KeyboardInterrupt, FortydaysError), match=told):
+                new_desk.fit()
 
     again = new_desk.fit()
 
     assert results_digest(again) == results_digest(first[1])
     assert again.findings.confusion == first[1].findings.confusion
     assert again.findings.label_errors == first[1].findings.label_errors
+    assert again.findings.test == first[1].findings.test
     assert len(list((new_desk.home / "runs").iterdir())) == 1
-
-
-def stopping_at(ending: str) -> Any:
-    real = files.append_bytes
-
-    def append(path: Path, *, after: int, content: bytes) -> None:
-        if path.name.endswith(ending):
-            real(path, after=after, content=content[: len(content) // 2])
-            raise KeyboardInterrupt
-        real(path, after=after, content=content)
-
-    return append
-
-
-@pytest.mark.slow
-def test_a_disk_that_is_full_while_learning_is_told_and_gone_on_from(
-    new_desk: Desk, first: tuple[Desk, Fitted, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import errno
-
-    real = files.append_bytes
-
-    def full(path: Path, *, after: int, content: bytes) -> None:
-        if path.name.endswith(".features"):
-            with files.storage_errors("write", path):
-                raise OSError(errno.ENOSPC, "No space left on device")
-        real(path, after=after, content=content)
-
-    monkeypatch.setattr("fortydays.study.features.files.append_bytes", full)
-    with pytest.raises(FortydaysError, match=r"\.features: No space left on device"):
-        new_desk.fit()
-    monkeypatch.undo()
-
-    assert new_desk.fit().findings.test == first[1].findings.test

@@ -50,7 +50,7 @@ def network_in(folder: Path) -> Any:
         path.write_bytes(content)
         return Frozen(
             key=files.sha256_of_bytes(content), path=path, features=features, shape=features.shape, parameters=0,
-            multiply_adds=0, weights="cd" * 32, source="made up",
+            multiply_adds=0, weights="cd" * 32,
         )  # fmt: skip
 
     return frozen_network

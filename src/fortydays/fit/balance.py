@@ -16,16 +16,13 @@ UNEVEN = 1.5
 
 @dataclass(frozen=True, kw_only=True)
 class Balance:
-    """How many photographs there are to learn from in each class.
+    """How many photographs there are to learn from in each class, in the order of the labels.
 
     Attributes:
-        counts: of each class, in the order of the labels.
         largest: the name of the largest class, the first of several.
-        smallest: the name of the smallest.
         largest_share: share of the photographs that the largest class has: what always naming it would get.
         ratio: how many times as many the largest has as the smallest.
-        weighted: whether photographs are weighted in the loss.
-        weights: what the loss of a photograph of each class is multiplied with; 1 where nothing is done.
+        weights: what the loss of a photograph of each class is multiplied with; 1 where nothing is weighted.
     """
 
     counts: tuple[int, ...]
@@ -41,8 +38,9 @@ class Balance:
         """Both in words."""
         if self.ratio == 1:
             return f"The classes are even: {self.counts[0]:,} photographs of each to learn from."
+        times = f"{self.ratio:,.0f}" if self.ratio >= 100 else f"{self.ratio:.3g}"
         said = (
-            f"The largest class, {shown(self.largest)}, has {_times(self.ratio)} times as many photographs to learn "
+            f"The largest class, {shown(self.largest)}, has {times} times as many photographs to learn "
             f"from as the smallest, {shown(self.smallest)}"
         )
         if not self.weighted:
@@ -57,10 +55,6 @@ class Balance:
         return {**fields_as_json(self), "sentence": self.sentence}
 
 
-def _times(ratio: float) -> str:
-    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
-
-
 def balance(labels: NDArray[np.intp], classes: Sequence[str]) -> Balance:
     """How uneven some labels are.
 
@@ -69,24 +63,19 @@ def balance(labels: NDArray[np.intp], classes: Sequence[str]) -> Balance:
     weight is 1 (King and Zeng, 2001).
 
     Args:
-        labels: shape (n,), of the photographs to learn from.
+        labels: shape (n,), of the photographs to learn from; of each class at least one.
         classes: names of the labels.
-
-    Raises:
-        ValueError: a class has no photograph.
     """
     counts = np.bincount(labels, minlength=len(classes))
-    if len(counts) != len(classes) or counts.min(initial=1) == 0:
-        raise ValueError(f"every one of {len(classes)} classes needs a photograph to learn from, and no other label")
     ratio = float(counts.max() / counts.min())
     weighted = ratio >= UNEVEN
     weights = len(labels) / (len(classes) * counts) if weighted else np.ones(len(classes))
     return Balance(
-        counts=tuple(int(count) for count in counts),
+        counts=tuple(counts.tolist()),
         largest=classes[int(counts.argmax())],
         smallest=classes[int(counts.argmin())],
         largest_share=float(counts.max() / len(labels)),
         ratio=ratio,
         weighted=weighted,
-        weights=tuple(float(weight) for weight in weights),
+        weights=tuple(weights.tolist()),
     )

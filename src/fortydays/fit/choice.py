@@ -31,13 +31,7 @@ _SHARE = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class ChosenBackbone:
-    """A backbone whose weights are there.
-
-    Attributes:
-        backbone: it.
-        obtained: its weights.
-        why: what else was tried, in a sentence, or "".
-    """
+    """A backbone, its weights, and what else was tried, in a sentence, or ""."""
 
     backbone: Backbone
     obtained: published.Obtained
@@ -56,13 +50,9 @@ def seconds_of_fine_tuning(backbone: Backbone, *, images: int, threads: int) -> 
 
 
 def fine_tuning_epochs(epoch: float, *, seconds: float | None) -> int:
-    """For how many epochs the last block is trained.
+    """For how many epochs the last block is trained, if one takes ``epoch`` seconds and the whole work ``seconds``.
 
     It depends on the time that was given, not on what is left of it: a fit that was stopped has to find it again.
-
-    Args:
-        epoch: seconds that one takes.
-        seconds: for the whole work, or None where no time was given.
     """
     left = FINE_TUNING_SECONDS if seconds is None else _SHARE * seconds
     return min(_MOST_FINE_TUNING_EPOCHS, int(left / epoch)) if epoch else _MOST_FINE_TUNING_EPOCHS
@@ -71,14 +61,7 @@ def fine_tuning_epochs(epoch: float, *, seconds: float | None) -> int:
 def choose_backbone(
     name: str, settings: Settings, progress: Progress, *, photographs: int, seconds: float | None
 ) -> ChosenBackbone:
-    """The backbone that a reader asks for, or the best that can be had.
-
-    Args:
-        name: of a backbone, or :data:`AUTOMATIC`.
-        settings: where weights are looked for.
-        progress: told of the places that are tried.
-        photographs: whose features are to be computed.
-        seconds: for the whole work, or None for as long as it takes.
+    """The backbone that a reader asks for, or for :data:`AUTOMATIC` the best that can be had in the time.
 
     Raises:
         UsageError: there is no such backbone.
@@ -89,29 +72,22 @@ def choose_backbone(
         return ChosenBackbone(backbone=backbone, obtained=published.obtain(name, settings, progress), why="")
     failures: list[str] = []
     told: list[str] = []
+    *others, fastest = (BACKBONES[each] for each in CANDIDATES)
     slow: list[Backbone] = []
-
-    def tried(backbone: Backbone) -> ChosenBackbone | None:
+    for backbone in others:
+        needed = seconds_of_features(backbone, photographs=photographs, threads=settings.threads)
+        if seconds is not None and needed > _SHARE * seconds:
+            told.append(f"{backbone.title} would take about {needed:,.0f} s of the {seconds:,.0f} s given")
+            slow.append(backbone)
+    # One that takes too long is better than none.
+    for backbone in (*(each for each in others if each not in slow), fastest, *reversed(slow)):
         try:
             obtained = published.obtain(backbone.name, settings, progress)
         except DataError as error:
             failures.append(error.message)
             told.append(f"the weights of {backbone.title} cannot be had")
-            return None
-        return ChosenBackbone(backbone=backbone, obtained=obtained, why="; ".join(told))
-
-    *others, fastest = (BACKBONES[each] for each in CANDIDATES)
-    for backbone in (*others, fastest):
-        needed = seconds_of_features(backbone, photographs=photographs, threads=settings.threads)
-        if seconds is not None and needed > _SHARE * seconds and backbone is not fastest:
-            told.append(f"{backbone.title} would take about {needed:,.0f} s of the {seconds:,.0f} s given")
-            slow.append(backbone)
-        elif (found := tried(backbone)) is not None:
-            return found
-    # One that takes too long is better than none.
-    for backbone in reversed(slow):
-        if (found := tried(backbone)) is not None:
-            return found
+        else:
+            return ChosenBackbone(backbone=backbone, obtained=obtained, why="; ".join(told))
     raise DataError(
         "No backbone's weights can be had.\n" + "\n".join(failures),
         hint="Put one of these files into FOLDER/weights and set FORTYDAYS_MIRROR=FOLDER.",

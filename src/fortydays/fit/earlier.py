@@ -1,5 +1,6 @@
 """What an earlier fit left: its run, what was found out, and its version in the registry."""
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,9 +10,9 @@ from fortydays.base.errors import StorageError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
 from fortydays.data.own.collection import Collection
-from fortydays.fit.findings import Findings
+from fortydays.data.own.dataset import label_of
+from fortydays.fit.findings import Findings, findings_from
 from fortydays.fit.photographs import Photographs
-from fortydays.fit.reading import findings_from
 from fortydays.fit.study_file import Plan
 from fortydays.registry.names import CHAMPION
 from fortydays.study import evidence as documents
@@ -20,7 +21,7 @@ from fortydays.study.runs import RunFolder, latest_evidence, list_runs
 from fortydays.study.verification import code_changes
 
 if TYPE_CHECKING:
-    from fortydays.registry.catalog import Catalog, Version
+    from fortydays.registry.registry import Registry, Version
 
 
 def finished_run(
@@ -29,12 +30,6 @@ def finished_run(
     """A run that ended of the very same photographs, plan, program and packages, and its evidence; or None.
 
     Evidence that cannot be read is set aside with a warning.
-
-    Args:
-        study: the file, which is named by its content.
-        plan: what the study trains.
-        settings: the workspace.
-        progress: told of damage.
     """
     from fortydays.days.loading import find_study
     from fortydays.train import backends
@@ -64,17 +59,12 @@ def known_findings(run: RunFolder, photographs: Photographs, progress: Progress)
     """What was found out about a run, under the names that its photographs have now; None where that did not end.
 
     Findings that cannot be read are set aside with a warning.
-
-    Args:
-        run: of the very same photographs.
-        photographs: as they are now.
-        progress: told of damage.
     """
     path = _document(photographs.collection, run)
     if not files.is_file(path):
         return None
     try:
-        known = findings_from(files.read_json(path).get("findings", {}))
+        known = findings_from(files.read_json(path).get("findings"))
     except StorageError as error:
         aside = files.set_aside(path)
         progress.warn(f"{error.message} It is kept as {aside.name}; what there is to find out is found out again.")
@@ -97,14 +87,26 @@ def keep_findings(findings: Findings, run: RunFolder, study: Path, photographs: 
     files.write_json(path, {"run": run.run_id, "study": study.name, "findings": findings.as_dict()})
 
 
-def version_of(run: RunFolder, photographs: Photographs, catalog: "Catalog") -> "Version | None":
+def last_seconds(photographs: Photographs) -> dict[str, float]:
+    """Seconds of each phase when photographs of this name were last fitted on this machine; empty if never."""
+    folder, found = photographs.collection.folder / "fits", []
+    for path in folder.glob("*.json") if files.is_folder(folder) else ():
+        # What is damaged is told, and set aside, where it is needed.
+        with contextlib.suppress(StorageError, KeyError, TypeError, ValueError, AttributeError):
+            kept = files.read_json(path)["findings"]
+            seconds = {str(phase): float(took) for phase, took in kept["seconds"].items()}
+            found.append((str(kept["created"]), seconds))
+    return max(found, default=("", {}), key=lambda each: each[0])[1]
+
+
+def version_of(run: RunFolder, photographs: Photographs, registry: "Registry") -> "Version | None":
     """The version that was made of a run and names the data version of the photographs, where there is one."""
-    if photographs.model not in catalog.names():
+    if photographs.model not in registry.names():
         return None
-    wanted = {"run": run.run_id, "data_version": photographs.kept.data_version_label}
+    wanted = {"run": run.run_id, "data_version": label_of(photographs.kept.data_version)}
     made = (
         each
-        for each in catalog.versions(photographs.model)
+        for each in registry.versions(photographs.model)
         if all(each.facts.get(fact, "") == value for fact, value in wanted.items()) and not each.retired
     )
     return next(made, None)

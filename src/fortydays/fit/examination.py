@@ -1,7 +1,7 @@
 """What is found out about a head: how often it is right, where it looks, which labels are wrong, what would help."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -11,17 +11,16 @@ from fortydays.base.settings import Settings
 from fortydays.data import library
 from fortydays.data import weights as published
 from fortydays.fit import findings as found_out
-from fortydays.fit.attention import class_activation
+from fortydays.fit.attention import class_activation, feature_maps, pictures_to_look_at, weights_of
 from fortydays.fit.balance import balance
 from fortydays.fit.choice import ChosenBackbone
 from fortydays.fit.head import CalibratedHead
 from fortydays.fit.label_errors import find_label_errors
 from fortydays.fit.learning_curve import LearningCurve, measure_learning_curve
 from fortydays.fit.photographs import Photographs
-from fortydays.fit.trained import feature_maps, pictures_to_look_at, weights_of
 from fortydays.registry.calibration import calibrated
 from fortydays.registry.promotion import Promotion
-from fortydays.study.features import given
+from fortydays.study.features import prepare
 
 
 def examine(
@@ -32,15 +31,7 @@ def examine(
     settings: Settings,
     progress: Progress,
 ) -> found_out.Findings:
-    """All that is found out, except how long each phase took.
-
-    Args:
-        photographs: that the head was trained on.
-        chosen: the backbone under it.
-        head: what is examined.
-        promotion: of the version that was made of it.
-        settings: the workspace, and threads.
-        progress: told of the work.
+    """All that is found out about a head and its version, except how long each phase took.
 
     Raises:
         DataError, StorageError: features cannot be computed, read or written.
@@ -77,7 +68,7 @@ def examine(
         attention=attention,
         learning_curve=curve,
         balance=balance(kept.labels[kept.of("train")], kept.classes),
-        gates=tuple(gate.as_dict() for gate in promotion.gates),
+        gates=tuple(map(asdict, promotion.gates)),
         seconds={},
     )
 
@@ -101,13 +92,13 @@ def _attention(
     kept = photographs.kept
     looked_at = pictures_to_look_at(kept.labels[kept.of("test")], head.probabilities)
     pixels = photographs.collection.pixels()[[answered[each].row for each in looked_at]]
-    assert head.given.frozen is not None
-    maps = feature_maps(head.given.frozen, head.model, np.asarray(pixels), threads=settings.threads)
+    assert head.features.frozen is not None
+    maps = feature_maps(head.features.frozen, head.model, np.asarray(pixels), threads=settings.threads)
     weights = weights_of(head.model)
     found = []
     for each, of_image in zip(looked_at, maps, strict=True):
         answer = answered[each]
-        heat = class_activation(of_image, weights, kept.classes.index(answer.answer))
+        heat = class_activation(of_image, weights, kept.classes.index(answer.answer)).astype(np.float64).round(3)
         found.append(found_out.Attention(**vars(answer), heat=tuple(map(tuple, heat.tolist()))))
     return tuple(found)
 
@@ -117,11 +108,13 @@ def _from_features(
 ) -> tuple[tuple[found_out.LabelError, ...], LearningCurve]:
     """Likely label errors and the learning curve; both look at the averaged features, however the head was trained."""
     kept, near = photographs.kept, photographs.inspection.near
-    pooled = head.given
+    pooled = head.features
     if pooled.frozen is not None and pooled.frozen.features.before_last_block:
         features = replace(pooled.frozen.features, before_last_block=False)
         dataset = library.load(kept.name, settings)
-        pooled = given(dataset, pooled.builder, features=features, examples=None, settings=settings, progress=progress)
+        pooled = prepare(
+            dataset, pooled.builder, features=features, examples=None, settings=settings, progress=progress
+        )
     training = pooled.dataset.training
     # The test split was opened when the trials had ended; a wrong label in it is worth knowing, too.
     parts = {"train": training.train, "validation": training.validation, "test": pooled.dataset.test.open()}

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fortydays.base.errors import StorageError
 from fortydays.base.values import fields_as_json
 from fortydays.data.own.dataset import OwnPhotographs
 from fortydays.data.own.splitting import SPLITS
@@ -17,20 +18,14 @@ from fortydays.registry.calibration import Calibration, Threshold
 from fortydays.registry.gates import share_interval
 from fortydays.study.statistics import interval
 
-SCHEMA_VERSION = 1
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneFacts:
-    """The pretrained network whose features were learned from.
+    """The pretrained network whose features were learned from, and where its weights were published.
 
-    Attributes:
-        title: its name in text.
-        side: pixels of the images it was shown, upwards and sideways.
-        weights_sha256: of the file its weights came from.
-        source: where they were published.
-        licence: under which.
+    ``side`` is the height and the width, in pixels, of the images that it was shown.
     """
 
     title: str
@@ -42,13 +37,7 @@ class BackboneFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """The trial that was best on the validation split.
-
-    Attributes:
-        variant: its name.
-        seed: of the trial.
-        description: of the variant, in a phrase.
-    """
+    """The trial that was best on the validation split."""
 
     variant: str
     seed: int
@@ -57,17 +46,11 @@ class Chosen:
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOutResult:
-    """What the chosen trial does on the test split, and what others like it do.
+    """What the chosen trial does on the test split, and what the trials of its variant do over all seeds.
 
     Attributes:
-        images: how many.
-        accuracy: share of right answers of the chosen trial.
-        low: lower end of the 95% interval of that share over photographs (Wilson, 1927).
-        high: upper end.
-        seeds: trials of the variant.
-        mean: their mean accuracy.
-        mean_low: lower end of its 95% interval over seeds (Student, 1908); None for one seed.
-        mean_high: upper end.
+        accuracy: share of right answers of the chosen trial, with its 95% interval over photographs (Wilson, 1927).
+        mean: of the accuracies of all seeds, with its 95% interval over seeds (Student, 1908), which one seed has not.
         largest_share: share of the photographs that the largest class has: what always naming it would get.
     """
 
@@ -84,15 +67,9 @@ class HeldOutResult:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassResult:
-    """What is found about one class.
+    """One class: its photographs in each split, and the results on the test split.
 
-    Attributes:
-        name: of the class.
-        train: photographs in the train split.
-        validation: likewise.
-        test: likewise.
-        precision: share of the answers with this class that are right, on the test split; None where it was no answer.
-        recall: share of its test photographs that are answered with it; None where it has none.
+    ``precision`` is None where no photograph was answered with it, ``recall`` where it has no photograph.
     """
 
     name: str
@@ -105,15 +82,7 @@ class ClassResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a test photograph is answered with.
-
-    Attributes:
-        file: its path.
-        label: the name of its class.
-        answer: the name of the class it was answered with.
-        probability: of the answer.
-        row: where its pixels are in the collection.
-    """
+    """What a test photograph is answered with. ``row`` is where its pixels are in the collection."""
 
     file: str
     label: str
@@ -124,16 +93,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelError:
-    """A photograph whose label is probably wrong.
-
-    Attributes:
-        file: its path.
-        split: "train", "validation" or "test".
-        label: the name of its class.
-        suggested: the name of the class that it looks like.
-        score: from -1, the most suspect, to 0.
-        row: where its pixels are in the collection.
-    """
+    """A photograph whose label is probably wrong. ``score`` is from -1, the most suspect, to 0."""
 
     file: str
     split: str
@@ -145,17 +105,9 @@ class LabelError:
 
 @dataclass(frozen=True, kw_only=True)
 class Attention(Answer):
-    """An answer, and where the classifier looks for it.
-
-    Attributes:
-        heat: the map, from 0 to 1, row by row; from :func:`fortydays.fit.attention.class_activation`.
-    """
+    """An answer, and where the classifier looks for it: a map from 0 to 1, row by row."""
 
     heat: tuple[tuple[float, ...], ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values; the map to three decimals."""
-        return {**fields_as_json(self), "heat": [[round(value, 3) for value in row] for row in self.heat]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,30 +115,22 @@ class Findings:
     """Everything that the page about a classifier shows.
 
     Attributes:
-        name: what the photographs are called.
-        place: the folder or table that they came from.
+        place: the folder or table that the photographs came from.
         created: when, as :func:`fortydays.base.clock.timestamp` writes it.
         model: the registered version, such as "flowers@3", or "".
         alias: the alias that was moved to it, or "".
-        backbone: whose features were learned from.
         inspection: what was found in the photographs: :meth:`fortydays.data.own.inspection.Inspection.as_dict`.
-        classes: names of the labels, in their order.
-        chosen: the trial that was best on the validation split.
-        test: what it does on the test split.
         calibration: what the temperature does; None where none was looked for.
         unknown: from which confidence on an answer is one; None where none was looked for.
         confusion: on the test split: how many photographs of the class of the row are answered with the class of the
             column.
-        per_class: a result for each class, in the order of the labels.
         mistakes: on the test split, the most confident first.
         label_errors: in all splits, the most suspect first.
-        attention: where it looks in some photographs.
-        learning_curve: whether more photographs would help; None where it was not asked.
-        balance: how uneven the classes are.
-        gates: what the gates said, each as :meth:`fortydays.registry.gates.GateResult.as_dict`.
+        gates: what the gates said, each as the fields of :class:`fortydays.registry.gates.GateResult`.
         seconds: how long each stage took, in their order.
     """
 
+    schema_version: Literal[1] = 1
     name: str
     place: str
     created: str
@@ -211,19 +155,25 @@ class Findings:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return {"schema_version": SCHEMA_VERSION, **fields_as_json(self)}
+        return fields_as_json(self)
+
+
+def findings_from(document: object) -> Findings:
+    """What :meth:`Findings.as_dict` wrote down. Raises StorageError where it did not."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(Findings).validate_python(document)
+    except ValidationError as error:
+        raise StorageError(
+            "What was found out earlier cannot be read.", hint="Learn anew with: forty fit FOLDER --fresh"
+        ) from error
 
 
 def confusion_matrix(
     labels: NDArray[np.intp], answers: NDArray[np.intp], *, classes: int
 ) -> tuple[tuple[int, ...], ...]:
-    """How often each class (the rows) is answered with each class (the columns).
-
-    Args:
-        labels: shape (n,).
-        answers: shape (n,).
-        classes: how many there are.
-    """
+    """How often each class (the rows) is answered with each class (the columns); both of shape (n,)."""
     found = np.zeros((classes, classes), np.intp)
     np.add.at(found, (labels, answers), 1)
     return tuple(tuple(row) for row in found.tolist())
@@ -259,21 +209,13 @@ def held_out_result(
 def class_results(
     classes: Sequence[str], counts: Mapping[str, Mapping[str, int]], confusion: Sequence[Sequence[int]]
 ) -> tuple[ClassResult, ...]:
-    """A result for each class.
-
-    Args:
-        classes: names of the labels, in their order.
-        counts: photographs of each class by split: :meth:`fortydays.data.own.inspection.Inspection.counts`.
-        confusion: on the test split, from :func:`confusion_matrix`.
-    """
+    """A result for each class, from its photographs in each split and the confusion matrix of the test split."""
     table = np.asarray(confusion, np.intp).reshape(len(classes), len(classes))
     answered, labelled, right = table.sum(axis=0), table.sum(axis=1), np.diag(table)
     return tuple(
         ClassResult(
             name=name,
-            train=counts[name]["train"],
-            validation=counts[name]["validation"],
-            test=counts[name]["test"],
+            **counts[name],
             precision=float(right[label] / answered[label]) if answered[label] else None,
             recall=float(right[label] / labelled[label]) if labelled[label] else None,
         )
@@ -282,12 +224,7 @@ def class_results(
 
 
 def answers_on_test(photographs: OwnPhotographs, probabilities: NDArray[np.float32]) -> tuple[Answer, ...]:
-    """What each test photograph is answered with, in the order of the split.
-
-    Args:
-        photographs: the splits.
-        probabilities: float32, shape (n, classes), of the test split.
-    """
+    """What each test photograph is answered with, from probabilities in the order of the split, shape (n, classes)."""
     return tuple(
         Answer(
             file=photographs.paths[place],
@@ -307,28 +244,21 @@ def confident_mistakes(answers: Sequence[Answer], *, most: int = 24) -> tuple[An
 
 
 def named_label_errors(
-    suspects: Sequence[Suspect],
-    photographs: OwnPhotographs,
-    places: Sequence[int] | NDArray[np.int64],
-    *,
-    most: int = 200,
+    suspects: Sequence[Suspect], photographs: OwnPhotographs, places: NDArray[np.int64], *, most: int = 200
 ) -> tuple[LabelError, ...]:
     """The suspects of confident learning with what they are called, the most suspect first.
 
-    Args:
-        suspects: from :func:`fortydays.fit.label_errors.find_label_errors`.
-        photographs: their names and splits.
-        places: the position in ``photographs`` of each one that was judged, in the order of its features.
-        most: how many at most.
+    ``places`` has the position in ``photographs`` of each one that was judged, in the order of its features.
     """
     return tuple(
         LabelError(
-            file=photographs.paths[places[each.index]],
-            split=SPLITS[photographs.splits[places[each.index]]],
-            label=photographs.classes[each.given],
+            file=photographs.paths[place],
+            split=SPLITS[photographs.splits[place]],
+            label=photographs.classes[each.label],
             suggested=photographs.classes[each.suggested],
             score=each.score,
-            row=int(photographs.rows[places[each.index]]),
+            row=int(photographs.rows[place]),
         )
         for each in suspects[:most]
+        for place in [places[each.index]]
     )

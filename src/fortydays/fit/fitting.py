@@ -17,13 +17,7 @@ from fortydays.data.own.dataset import OwnPhotographs
 from fortydays.data.own.inspection import Inspection
 from fortydays.fit import earlier
 from fortydays.fit.balance import balance
-from fortydays.fit.choice import (
-    ChosenBackbone,
-    choose_backbone,
-    fine_tuning_epochs,
-    seconds_of_features,
-    seconds_of_fine_tuning,
-)
+from fortydays.fit.choice import ChosenBackbone, choose_backbone, fine_tuning_epochs, seconds_of_fine_tuning
 from fortydays.fit.examination import examine
 from fortydays.fit.findings import Findings
 from fortydays.fit.head import CalibratedHead, calibrated_head
@@ -39,21 +33,15 @@ from fortydays.study.runs import RunFolder
 if TYPE_CHECKING:
     import numpy as np
 
-    from fortydays.registry.catalog import Catalog
+    from fortydays.registry.registry import Registry
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """What came out.
+    """What came out: all that is shown, the run and its study, and the folder that has the photographs.
 
-    Attributes:
-        findings: all that is shown.
-        run: its folder.
-        study: the study's file.
-        inspection: of the photographs.
-        collection: their folder in the workspace.
-        reused: whether nothing had changed since an earlier fit, which this is.
-        notes: what the reader should know, a sentence each.
+    ``reused`` is whether nothing had changed since an earlier fit, which this is. The notes are what the reader should
+    know, a sentence each.
     """
 
     findings: Findings
@@ -78,18 +66,10 @@ def fit(
     *,
     progress: Progress,
     run_study: RunStudy,
-    catalog: "Callable[[], Catalog]",
+    registry: "Callable[[], Registry]",
     looked: Looked = lambda found, pixels: None,  # noqa: ARG005
 ) -> Fitted:
-    """Learn to tell a reader's photographs apart.
-
-    Args:
-        request: what is asked for.
-        settings: the workspace, the mirror, threads.
-        progress: told of the work.
-        run_study: trains.
-        catalog: opens the registry.
-        looked: told what was found in the photographs, before anything is learned.
+    """Learn to tell a reader's photographs apart; ``registry`` opens the model registry.
 
     Raises:
         UsageError: an option does not fit.
@@ -107,12 +87,11 @@ def fit(
         study = write_study(study_text(photographs.kept, plan), request.name, settings)
         before = None if request.fresh else earlier.finished_run(study, plan, settings, progress)
         known = earlier.known_findings(before[0], photographs, progress) if before else None
-        version = earlier.version_of(before[0], photographs, catalog()) if before and known else None
+        version = earlier.version_of(before[0], photographs, registry()) if before and known else None
         if before and known and version:
             run, findings = before[0], earlier.with_version(known, version)
         else:
-            computing = seconds_of_features(chosen.backbone, photographs=count, threads=settings.threads)
-            phases.plan(computing=computing, before=known.seconds if known else {}, kept=(LEARNING,) if before else ())
+            phases.plan(measured=earlier.last_seconds(photographs), kept=(LEARNING,) if before else ())
             # A fit that was stopped after its trials had ended goes on with them.
             run, evidence = before or run_study(study, request.fresh)
             phases.done(LEARNING)
@@ -120,7 +99,7 @@ def fit(
             if head.unknown is None:
                 notes.append("There are too few photographs to validate on to tell what is unknown.")
             phases.done("calibrating")
-            findings = _registered(head, chosen, photographs, phases, catalog, settings)
+            findings = _registered(head, chosen, photographs, phases, registry, settings)
         return Fitted(
             findings=findings,
             run=run,
@@ -154,16 +133,16 @@ def _registered(
     chosen: ChosenBackbone,
     photographs: Photographs,
     phases: Phases,
-    catalog: "Callable[[], Catalog]",
+    registry: "Callable[[], Registry]",
     settings: Settings,
 ) -> Findings:
     """Register a head and try to promote it; all that is found out about it, written down."""
     progress = phases.progress
-    version = earlier.version_of(head.run, photographs, catalog())
+    version = earlier.version_of(head.run, photographs, registry())
     if version is None:
         version = register(
             str(head.study),
-            catalog(),
+            registry(),
             settings,
             progress=progress,
             variant=head.trial["variant"],
@@ -174,7 +153,7 @@ def _registered(
         ).version
     phases.done("registering")
     reference = Reference(name=version.name, version=version.version)
-    promotion = promote(reference, CHAMPION, catalog(), settings, progress=progress)
+    promotion = promote(reference, CHAMPION, registry(), settings, progress=progress)
     phases.done("gates")
     findings = examine(photographs, chosen, head, promotion, settings, progress)
     phases.done(MISTAKES)

@@ -13,7 +13,6 @@ from fortydays.base.errors import FortydaysError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
 from fortydays.data import library
-from fortydays.fit.trained import logits_of, trained_model
 from fortydays.registry.calibration import (
     Threshold,
     as_logits,
@@ -22,25 +21,26 @@ from fortydays.registry.calibration import (
     threshold_at,
     unknown_threshold,
 )
-from fortydays.registry.contents import CONFIDENCE_SCHEMA
+from fortydays.registry.contents import Confidence
 from fortydays.study import evidence as documents
-from fortydays.study.features import Given, given
+from fortydays.study.features import Prepared, prepare
 from fortydays.study.runs import RunFolder
 
 if TYPE_CHECKING:
     import keras
 
+    from fortydays.study.design import Variant
+
+_TOGETHER = 1_000
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CalibratedHead:
-    """A trained head, calibrated on the validation split.
+    """The trained head of a run's best trial by validation, calibrated on the validation split.
 
     Attributes:
         study: the file of the study that trained it.
-        run: of the study.
-        evidence: of the run.
-        trial: of the evidence; the best by validation.
-        given: what it learned from.
+        features: what it learned from, and the network that made it.
         model: its own layers, with the trial's weights.
         temperature: that its logits are divided by.
         unknown: below which confidence an answer is "unknown", with the rate of false alarms on the test split; None
@@ -53,7 +53,7 @@ class CalibratedHead:
     run: RunFolder
     evidence: Mapping[str, Any]
     trial: Mapping[str, Any]
-    given: Given
+    features: Prepared
     model: "keras.Model"
     temperature: float
     unknown: Threshold | None
@@ -69,30 +69,45 @@ class CalibratedHead:
         alike = (each for each in self.evidence["trials"] if each["variant"] == self.trial["variant"])
         return [each["metrics"]["test_accuracy"] for each in alike if each["status"] == "finished"]
 
-    def confidence(self) -> dict[str, Any] | None:
-        """What the model's ``confidence.json`` says, or None for no such file."""
+    def confidence(self) -> Confidence | None:
+        """How far the model's probabilities are to be believed, or None where that is not known."""
         if self.unknown is None:
             return None
-        return {
-            "schema_version": CONFIDENCE_SCHEMA,
-            "temperature": self.temperature,
-            "unknown_below": self.unknown.below,
-            "false_alarms": self.unknown.false_alarms,
-            "images": self.unknown.images,
-        }
+        return Confidence(
+            temperature=self.temperature,
+            unknown_below=self.unknown.below,
+            false_alarms=self.unknown.false_alarms,
+            images=self.unknown.images,
+        )
+
+
+def trained_model(run: RunFolder, variant: "Variant", seed: int) -> "keras.Model":
+    """The model of a finished trial, as Keras's own layers. Raises StorageError."""
+    from fortydays.train.framework import build_model, set_variables
+
+    model = build_model(variant.model, seed=seed, precision="float32")
+    set_variables(model, load_arrays(run.trial_of(variant.name, seed).weights))
+    return model
+
+
+def logits_of(model: "keras.Model", features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The logarithms, float32, shape (n, classes), of the answers of a model that ends in a softmax.
+
+    They are logits, but for a constant of each image. The features are float32, shape (n, rows, columns, channels).
+    """
+    from keras import ops
+
+    answers = [
+        ops.convert_to_numpy(model(features[start : start + _TOGETHER], training=False))
+        for start in range(0, len(features), _TOGETHER)
+    ]
+    return as_logits(np.concatenate(answers))
 
 
 def calibrated_head(
     study: Path, run: RunFolder, evidence: Mapping[str, Any], settings: Settings, progress: Progress
 ) -> CalibratedHead:
-    """The head of a run's best trial.
-
-    Args:
-        study: its file.
-        run: of the study, with its trials.
-        evidence: of the run.
-        settings: the workspace, and threads.
-        progress: told of the work.
+    """The head of the best trial of a study's run.
 
     Raises:
         FortydaysError: no trial was trained to its end.
@@ -109,25 +124,24 @@ def calibrated_head(
     variant = next(each for each in loaded.variants if each.name == trial["variant"])
     assert loaded.dataset is not None  # it has a variant
     dataset = library.load(loaded.dataset, settings)
-    heads = given(
+    heads = prepare(
         dataset, variant.model, features=variant.features, examples=None, settings=settings, progress=progress
     )
     model = trained_model(run, variant, trial["seed"])
     validation = heads.dataset.training.validation
     logits = logits_of(model, np.asarray(validation.array))
     cooled = temperature(logits, np.asarray(validation.labels).astype(np.intp))
-    unknown = unknown_threshold(softmax(logits, temperature=cooled))
+    below = unknown_threshold(softmax(logits, temperature=cooled))
     (answers,) = load_arrays(run.trial_of(trial["variant"], trial["seed"]).predictions)
     of_test = as_logits(answers)
-    if unknown is not None:
-        # Chosen on the photographs to validate on; how often it is a false alarm, those of the test say.
-        unknown = threshold_at(softmax(of_test, temperature=cooled), below=unknown.below)
+    # Chosen on the photographs to validate on; how often it is a false alarm, those of the test say.
+    unknown = None if below is None else threshold_at(softmax(of_test, temperature=cooled), below=below)
     return CalibratedHead(
         study=study,
         run=run,
         evidence=evidence,
         trial=trial,
-        given=heads,
+        features=heads,
         model=model,
         temperature=cooled,
         unknown=unknown,

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base.progress import SILENT, Progress
-from fortydays.fit.softmax_regression import choose_spread, some_of_each, train
+from fortydays.fit.softmax_regression import choose_spread, learned, some_of_each
 
 FOLDS = 5
 """Parts of the photographs; each is judged by a head that has learned from the others."""
@@ -32,17 +32,14 @@ _MOST_TO_CHOOSE_BY = 5_000
 
 @dataclass(frozen=True, kw_only=True)
 class Suspect:
-    """A photograph whose label is probably wrong.
+    """A photograph, by its place among those that were judged, whose label is probably wrong.
 
-    Attributes:
-        index: its place among the photographs.
-        given: the label it bears.
-        suggested: the label that it probably should.
-        score: the probability of the first less that of the second, from -1 to 0; the smaller, the more suspect.
+    ``score`` is the probability of its label less that of the suggested one, from -1 to 0; the smaller, the more
+    suspect.
     """
 
     index: int
-    given: int
+    label: int
     suggested: int
     score: float
 
@@ -53,7 +50,6 @@ def find_label_errors(
     *,
     classes: int,
     groups: Sequence[int] | NDArray[np.int64] | None = None,
-    seed: int = 0,
     progress: Progress = SILENT,
 ) -> tuple[Suspect, ...]:
     """The photographs whose labels are probably wrong, the most suspect first.
@@ -65,20 +61,18 @@ def find_label_errors(
         labels: shape (n,), from 0 up to ``classes``.
         classes: how many there are.
         groups: shape (n,); what has the same number is almost the same picture. Each is alone by default.
-        seed: of the folds.
         progress: told of the folds.
     """
-    probabilities, learned = out_of_sample(
-        features, labels, classes=classes, groups=groups, seed=seed, progress=progress
-    )
     counts = np.bincount(labels, minlength=classes)
     large = counts >= FEWEST
+    judged = np.flatnonzero(large[labels])
+    if not len(judged):
+        return ()
+    probabilities = out_of_sample(features, labels, classes=classes, groups=groups, progress=progress)
     thresholds = np.full(classes, np.inf)
     for label in np.flatnonzero(large):
         thresholds[label] = probabilities[labels == label, label].mean(dtype=np.float64)
-    judged = np.flatnonzero(large[labels]) if learned else np.zeros(0, np.intp)
-    joint = _joint(probabilities, labels, thresholds, judged)
-    estimated = _estimate(joint, counts)
+    estimated = _estimate(probabilities[judged], labels[judged], thresholds, counts)
     # A count is uncertain by its square root: rather a few false alarms more than a wrong label less.
     most = math.ceil(estimated + math.sqrt(estimated) - 1e-9)
     return tuple(_ranked(probabilities, labels, judged, large)[:most])
@@ -90,55 +84,43 @@ def out_of_sample(
     *,
     classes: int,
     groups: Sequence[int] | NDArray[np.int64] | None = None,
-    seed: int = 0,
     progress: Progress = SILENT,
-) -> tuple[NDArray[np.float32], int]:
-    """For each photograph the probabilities of a head that has not learned from it.
+) -> NDArray[np.float32]:
+    """For each photograph the probabilities of a head that has not learned from its group: float32, (n, classes).
 
-    Args:
-        features: float32, shape (n, channels).
-        labels: shape (n,), from 0 up to ``classes``.
-        classes: how many there are.
-        groups: shape (n,); what has the same number is in one fold.
-        seed: of the folds.
-        progress: told of the folds.
-
-    Returns:
-        float32, shape (n, classes), and how many photographs a head learned from at most. Where there are too few
-        groups for two folds, every class is as probable as every other.
+    The arguments are those of :func:`find_label_errors`; one class has :data:`FOLDS` photographs at least. Where a
+    group leaves no others to learn from, every class is as probable as every other.
     """
-    random = np.random.default_rng(seed)
+    random, spread, task = np.random.default_rng(0), 0.0, "Looking for wrong labels"
     fold = _folds(labels, np.arange(len(labels)) if groups is None else np.asarray(groups), random)
     found = np.full((len(labels), classes), 1 / classes, np.float32)
-    parts = [part for part in range(FOLDS) if np.any(fold == part)]
+    parts = np.unique(fold)
     if len(parts) < 2:
-        return found, 0
-    learned, spread, task = 0, 0.0, "Looking for wrong labels"
+        return found
     progress.start(task, total=float(len(parts)), unit="folds")
     for done, part in enumerate(parts, start=1):
-        inside, outside = np.flatnonzero(fold == part), np.flatnonzero(fold != part)
+        inside, others = np.flatnonzero(fold == part), np.flatnonzero(fold != part)
         if not spread:
-            few = _at_most(_MOST_TO_CHOOSE_BY, labels, outside, random)
+            few = _at_most(_MOST_TO_CHOOSE_BY, labels, others, random)
             spread = choose_spread(features, labels, few, inside, classes=classes)
-        rows = _at_most(MOST_LEARNED, labels, outside, random)
-        learned = max(learned, len(rows))
-        head = train(features, labels, rows, classes=classes, spread=spread)
-        found[inside] = head.probabilities(features[inside])
+        rows = _at_most(MOST_LEARNED, labels, others, random)
+        found[inside] = learned(features, labels, rows, features[inside], classes=classes, spread=spread)
         progress.advance(task, done=float(done))
     progress.finish(task)
-    return found, learned
+    return found
 
 
 def _folds(
     labels: NDArray[np.intp], groups: NDArray[np.int64] | NDArray[np.intp], random: np.random.Generator
 ) -> NDArray[np.int8]:
-    """The fold of each photograph: groups stay whole, and each class is divided as evenly as they allow."""
+    """The fold of each photograph: groups stay whole, and each class is divided as evenly as they allow.
+
+    scikit-learn's StratifiedGroupKFold takes forty times as long where each photograph is a group.
+    """
     fold = np.zeros(len(labels), np.int8)
-    if not len(labels):
-        return fold
     order = np.argsort(groups, kind="stable")
     _, starts, sizes = np.unique(groups[order], return_index=True, return_counts=True)
-    counts, totals = np.zeros((FOLDS, int(labels.max()) + 1), np.intp), np.zeros(FOLDS, np.intp)
+    counts, totals = np.zeros((FOLDS, int(labels.max(initial=0)) + 1), np.intp), np.zeros(FOLDS, np.intp)
     shuffled = random.permutation(len(starts))
     # The largest first, while there is room to make up for them.
     for place in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
@@ -157,23 +139,20 @@ def _at_most(
     return rows if len(rows) <= most else some_of_each(labels, rows, most / len(rows), random)
 
 
-def _joint(
+def _estimate(
     probabilities: NDArray[np.float32],
     labels: NDArray[np.intp],
     thresholds: NDArray[np.float64],
-    judged: NDArray[np.intp],
-) -> NDArray[np.intp]:
-    """The confident joint: a photograph counts for the most probable of the classes whose thresholds it reaches."""
+    counts: NDArray[np.intp],
+) -> float:
+    """How many labels are wrong, if of each label the same share is as among those that count in the joint.
+
+    In the confident joint, a photograph counts for the most probable of the classes whose thresholds it reaches.
+    """
     joint = np.zeros((len(thresholds), len(thresholds)), np.intp)
-    chosen = probabilities[judged]
-    reached = np.where(chosen >= thresholds, chosen, -1)
-    counted = np.flatnonzero(reached.max(axis=1, initial=-1) >= 0)
-    np.add.at(joint, (labels[judged[counted]], reached[counted].argmax(axis=1)), 1)
-    return joint
-
-
-def _estimate(joint: NDArray[np.intp], counts: NDArray[np.intp]) -> float:
-    """How many labels are wrong, if of each label the same share is as among those that count in the joint."""
+    reached = np.where(probabilities >= thresholds, probabilities, -1)
+    counted = reached.max(axis=1) >= 0
+    np.add.at(joint, (labels[counted], reached[counted].argmax(axis=1)), 1)
     totals = joint.sum(axis=1)
     shares = 1 - np.diag(joint) / np.maximum(totals, 1)
     return float((shares * counts)[totals > 0].sum())
@@ -186,8 +165,6 @@ def _ranked(
     large: NDArray[np.bool_],
 ) -> list[Suspect]:
     """The photographs for which another class is more probable than their label, by how much more."""
-    if not len(judged):
-        return []
     rows = np.arange(len(judged))
     others = np.where(large, probabilities[judged], -1)
     others[rows, labels[judged]] = -1
@@ -196,7 +173,7 @@ def _ranked(
     found = [
         Suspect(
             index=int(judged[row]),
-            given=int(labels[judged[row]]),
+            label=int(labels[judged[row]]),
             suggested=int(other[row]),
             score=float(mine[row]) - float(theirs[row]),
         )

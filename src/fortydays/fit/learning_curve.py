@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.values import fields_as_json
-from fortydays.fit.softmax_regression import choose_spread, some_of_each, train
+from fortydays.fit.softmax_regression import choose_spread, learned, some_of_each
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 """Of the photographs of each class, to learn from."""
@@ -46,14 +46,10 @@ _NOISE = 0.002
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePoint:
-    """What heads reach that learn from a part of the photographs.
+    """What heads reach, one for each draw, that learn from so many photographs.
 
-    Attributes:
-        images: how many they learn from.
-        accuracy: on the validation photographs, the mean over the draws.
-        low: lower end of its 95% interval, over draws of photographs to learn from and to validate on.
-        high: upper end.
-        draws: how many heads.
+    The accuracy on the validation photographs is the mean over the draws. Its 95% interval is over draws of
+    photographs to learn from and to validate on.
     """
 
     images: int
@@ -80,12 +76,8 @@ class PowerLaw:
 class Prediction:
     """What twice as many photographs would probably give.
 
-    Attributes:
-        images: how many there would be to learn from.
-        accuracy: what was measured with all there are, and the gain.
-        gain: by how much the law grows from all there are to twice as many; negative where it falls.
-        low: lower end of the 95% interval of the gain.
-        high: upper end.
+    The gain, with its 95% interval, is by how much the law grows from all there are to twice as many; negative where
+    it falls. The accuracy is what was measured with all there are, and the gain.
     """
 
     images: int
@@ -97,14 +89,10 @@ class Prediction:
 
 @dataclass(frozen=True, kw_only=True)
 class LearningCurve:
-    """Whether more photographs would help.
+    """Whether more photographs would help: "more", "flat" (they would not) or "unknown".
 
-    Attributes:
-        points: what was measured, the fewest photographs first.
-        validated: how many photographs it was measured on.
-        law: through the points; None through too few of them.
-        twice: what twice as many photographs to learn from would probably give; None where there is no law.
-        verdict: "more" (photographs help), "flat" (they do not) or "unknown".
+    The points were measured on so many validated photographs, the fewest to learn from first. Law and prediction are
+    None where there are too few points.
     """
 
     points: tuple[CurvePoint, ...]
@@ -147,54 +135,44 @@ def measure_learning_curve(
     validation_labels: NDArray[np.intp],
     *,
     classes: int,
-    seed: int = 0,
     progress: Progress = SILENT,
 ) -> LearningCurve:
     """Train heads on ever larger parts of the photographs, and say what twice as many would give.
 
     The parts have their share of each class, and within a draw the smaller ones are in the larger ones. All heads are
     of the same kind (:mod:`fortydays.fit.softmax_regression`); how smooth they are is chosen once, on a fifth of the
-    photographs to learn from.
-
-    Args:
-        features: float32, shape (n, channels), to learn from; at least one row, as to validate on.
-        labels: shape (n,), from 0 up to ``classes``.
-        validation_features: float32, shape (m, channels).
-        validation_labels: shape (m,).
-        classes: how many there are.
-        seed: of the draws.
-        progress: told of the heads.
+    photographs to learn from. Features are float32, shape (n, channels), n at least 1; labels of shape (n,).
     """
     rows = np.arange(len(labels))
-    held_out = some_of_each(labels, rows, 1 / 5, np.random.default_rng([seed, 0]))
-    learned = np.setdiff1d(rows, held_out, assume_unique=True)
+    held_out = some_of_each(labels, rows, 1 / 5, np.random.default_rng([0, 0]))
+    others = np.setdiff1d(rows, held_out, assume_unique=True)
     spread = 2.0
-    if len(learned):
-        few = some_of_each(labels, learned, min(1.0, 5_000 / len(learned)), np.random.default_rng([seed, 1]))
+    if len(others):
+        few = some_of_each(labels, others, min(1.0, 5_000 / len(others)), np.random.default_rng([0, 1]))
         spread = choose_spread(features, labels, few, held_out, classes=classes)
-    draws = _draws(labels, rows, seed)
+    draws = _draws(labels, rows)
     task, done, count = "Learning from parts of the photographs", 0, sum(len(parts) for parts in draws.values())
     progress.start(task, total=float(count), unit="heads")
     right: list[NDArray[np.bool_]] = []
     for parts in draws.values():
         answers = []
         for part in parts:
-            head = train(features, labels, part, classes=classes, spread=spread)
-            answers.append(head.probabilities(validation_features).argmax(axis=1) == validation_labels)
+            found = learned(features, labels, part, validation_features, classes=classes, spread=spread)
+            answers.append(found.argmax(axis=1) == validation_labels)
             done += 1
             progress.advance(task, done=float(done))
         right.append(np.stack(answers))
     progress.finish(task)
-    return curve_of(list(draws), right, seed=seed)
+    return curve_of(list(draws), right)
 
 
-def _draws(labels: NDArray[np.intp], rows: NDArray[np.intp], seed: int) -> dict[int, list[NDArray[np.intp]]]:
+def _draws(labels: NDArray[np.intp], rows: NDArray[np.intp]) -> dict[int, list[NDArray[np.intp]]]:
     """The parts to learn from by how many photographs they have; none too small to have two of each class."""
     count, fewest = DRAWS if len(rows) < MANY else 3, 2 * len(np.unique(labels))
     found: dict[int, list[NDArray[np.intp]]] = {}
     for share in SHARES:
         parts = [
-            some_of_each(labels, rows, share, np.random.default_rng([seed, 2, draw]))
+            some_of_each(labels, rows, share, np.random.default_rng([0, 2, draw]))
             for draw in range(count if share < 1 else 1)
         ]
         size = len(parts[0])
@@ -203,17 +181,16 @@ def _draws(labels: NDArray[np.intp], rows: NDArray[np.intp], seed: int) -> dict[
     return found
 
 
-def curve_of(images: Sequence[int], right: Sequence[NDArray[np.bool_]], *, seed: int = 0) -> LearningCurve:
+def curve_of(images: Sequence[int], right: Sequence[NDArray[np.bool_]]) -> LearningCurve:
     """A learning curve from what heads answered.
 
     Args:
         images: how many photographs the heads of each size learned from, ascending.
         right: for each size bool, shape (draws, m): whether each head answered each validation photograph rightly.
-        seed: of the bootstrap.
     """
     sizes, validated = np.asarray(images, np.float64), right[0].shape[1]
     measured = np.array([answers.mean() for answers in right])
-    again = _resampled(right, np.random.default_rng([seed, 3]))
+    again = _resampled(right, np.random.default_rng([0, 3]))
     lows, highs = _interval(again)
     points = tuple(
         CurvePoint(images=int(n), accuracy=float(a), low=float(lo), high=float(hi), draws=len(answers))
@@ -240,21 +217,15 @@ def _resampled(right: Sequence[NDArray[np.bool_]], random: np.random.Generator) 
 
     All sizes share the draws and the photographs of a resample, as they share them in the first place.
     """
-    validated, draws = right[0].shape[1], max(len(answers) for answers in right)
-    answers = np.concatenate(list(right)).T.astype(np.float32)
-    accuracies = np.empty((RESAMPLES, answers.shape[1]))
-    at_once = max(1, 2**22 // validated)
-    for start in range(0, RESAMPLES, at_once):
-        size = min(at_once, RESAMPLES - start)
-        counts = random.multinomial(validated, np.full(validated, 1 / validated), size=size)
-        accuracies[start : start + size] = counts.astype(np.float32) @ answers / validated
-    chosen = random.multinomial(draws, np.full(draws, 1 / draws), size=RESAMPLES) / draws
-    found, first = [], 0
-    for each in right:
-        part = accuracies[:, first : first + len(each)]
-        found.append((part * chosen).sum(axis=1) if len(each) == draws else part.mean(axis=1))
-        first += len(each)
-    return np.stack(found, axis=1)
+    answers, found = [each.astype(np.float32) for each in right], np.empty((RESAMPLES, len(right)))
+    validated, draws = right[0].shape[1], max(len(each) for each in right)
+    for accuracies in found:
+        photographs = random.multinomial(validated, np.full(validated, 1 / validated)).astype(np.float32) / validated
+        chosen = random.multinomial(draws, np.full(draws, 1 / draws)) / draws
+        for size, each in enumerate(answers):
+            of_draws = each @ photographs
+            accuracies[size] = of_draws @ chosen if len(each) == draws else of_draws.mean()
+    return found
 
 
 def _points(share: float) -> str:

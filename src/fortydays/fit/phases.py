@@ -1,59 +1,54 @@
-"""The phases of a fit: which there are, what is kept already, how long the rest will take."""
+"""The phases of a fit: which there are, what is kept already, and how long each took the last time."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from fortydays.base import clock
 from fortydays.base.progress import Progress
 
 LEARNING, MISTAKES = "learning", "looking for mistakes"
-
-# Seconds on two cores, but for learning, which depends on the backbone.
-_USUAL: Mapping[str, float] = MappingProxyType(
-    {"looking": 5.0, LEARNING: 30.0, "calibrating": 5.0, "registering": 25.0, "gates": 15.0, MISTAKES: 20.0}
-)
+PHASES = ("looking", LEARNING, "calibrating", "registering", "gates", MISTAKES)
 
 
 class Phases:
-    """Tells the phases at the start, and after each one how much is left. Times how long each takes."""
+    """Tells the phases at the start, and after each one how long it took. What is left is told where it is known."""
 
     def __init__(self, progress: Progress) -> None:
         self.seconds: dict[str, float] = {}
         self.progress = progress
-        self._expected = dict(_USUAL)
-        self._kept: set[str] = set()
+        self._measured: Mapping[str, float] = {}
+        self._kept: tuple[str, ...] = ()
         self._began = clock.seconds()
 
-    def plan(self, *, computing: float, before: Mapping[str, float], kept: tuple[str, ...]) -> None:
+    def plan(self, *, measured: Mapping[str, float], kept: tuple[str, ...]) -> None:
         """Say which phases there are.
 
         Args:
-            computing: seconds that the backbone will need for all photographs.
-            before: seconds of the phases when these photographs were last fitted; empty if they never were.
+            measured: seconds of the phases when such photographs were last fitted on this machine; empty if never.
             kept: phases whose results are there already.
         """
-        self._expected[LEARNING] += computing
-        self._expected |= {phase: float(took) for phase, took in before.items() if phase in _USUAL}
-        self._kept = set(kept)
+        self._measured, self._kept = measured, kept
         told = []
-        for phase in _USUAL:
-            about = f"about {_in_words(self._expected[phase])}"
-            told.append(f"{phase} ({'done' if phase in self.seconds else 'kept' if phase in self._kept else about})")
-        self.progress.say(f"{len(told)} phases: {', '.join(told)}. {self._left()}")
+        for phase in PHASES:
+            last = f" (last time {_in_words(measured[phase])})" if phase in measured else ""
+            told.append(phase + (" (done)" if phase in self.seconds else " (kept)" if phase in kept else last))
+        self.progress.say(f"{len(told)} phases: {', '.join(told)}.{self._left()}")
 
     def done(self, phase: str) -> None:
         """A phase has ended."""
         now = clock.seconds()
-        took = now - self._began
-        self.seconds[phase] = self.seconds.get(phase, 0.0) + took
-        self._began = now
-        number = list(_USUAL).index(phase) + 1
+        took, self._began = now - self._began, now
+        self.seconds[phase] = took
+        number = PHASES.index(phase) + 1
         if number > 1:  # before the plan is known there is nothing to say of the rest
-            self.progress.say(f"Phase {number} of {len(_USUAL)}, {phase}: {_in_words(took)}. {self._left()}")
+            self.progress.say(f"Phase {number} of {len(PHASES)}, {phase}: {_in_words(took)}.{self._left()}")
 
     def _left(self) -> str:
-        rest = sum(s for phase, s in self._expected.items() if phase not in self.seconds and phase not in self._kept)
-        return f"About {_in_words(rest)} left in all." if rest else "That was the last one."
+        rest = [phase for phase in PHASES if phase not in self.seconds and phase not in self._kept]
+        if not rest:
+            return " That was the last one."
+        if not self._measured.keys() >= set(rest):
+            return ""
+        return f" The rest took {_in_words(sum(self._measured[phase] for phase in rest))} the last time."
 
 
 def _in_words(seconds: float) -> str:

@@ -13,13 +13,12 @@ from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings, available_cores
 from fortydays.base.text import printable, shown
 from fortydays.data import photographs as public
-from fortydays.data import version_documents as data_versions
 from fortydays.data.own import dataset as own
 from fortydays.data.own.collection import Collection, opened
 from fortydays.data.own.inspection import Inspection, inspect
 from fortydays.data.own.listing import list_photographs
 from fortydays.data.own.naming import check_owner
-from fortydays.data.versions import content_of
+from fortydays.data.versions import named_folder
 from fortydays.fit.request import FitRequest, model_name
 
 SIDE = public.SIDE
@@ -31,9 +30,7 @@ class Photographs:
     """What a model is made from.
 
     Attributes:
-        name: what they are called.
-        model: what their model is called.
-        place: the folder, table or data version that they come from, for people.
+        place: the folder, table or data version that the photographs come from, for people.
         inspection: what was found in them.
         collection: has their pixels; open.
         kept: those that are used, with their classes and splits.
@@ -51,25 +48,18 @@ class Photographs:
 def photographs_of(request: FitRequest, settings: Settings, progress: Progress) -> Iterator[Photographs]:
     """Look at what a request names. No other process works on the same photographs meanwhile.
 
-    Args:
-        request: names them.
-        settings: the workspace and the mirror.
-        progress: told of the work.
-
     Raises:
         UsageError: the source or a name does not fit.
         DataError: the photographs cannot be had or used, or another process works on them.
         StorageError: the workspace cannot be read or written.
     """
     model = model_name(request.name, settings)
-    place, version, owner = Path(request.source), None, None
+    place = Path(request.source)
     if collected := not files.exists(place) and request.source in public.PHOTOGRAPHS:
         place = public.get(public.PHOTOGRAPHS[request.source], settings, progress)
-    if not files.exists(place) and (reference := data_versions.parse_reference(request.source)):
-        version = data_versions.find(*reference, settings)
-        place = content_of(version, settings, progress=progress)
-        # All versions of some data are the same photographs to a name, however much they differ.
-        owner = data_versions.folder(*reference, settings).parent
+    place, version = named_folder(place, settings, progress=progress)
+    # All versions of some data are the same photographs to a name, however much they differ.
+    owner = place.parents[1] if version else None
     listing = list_photographs(place, keep_parts=not collected)
     with opened(request.name, settings, side=SIDE) as collection:
         if request.name not in public.PHOTOGRAPHS:  # which come in several editions

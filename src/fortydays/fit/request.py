@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fortydays.base.errors import UsageError
 from fortydays.base.settings import Settings
 from fortydays.data.catalog import DATASETS
-from fortydays.data.own.collection import names_kept
+from fortydays.data.own.pixels import names_kept
 from fortydays.data.photographs import PHOTOGRAPHS
 from fortydays.fit.choice import AUTOMATIC
 from fortydays.models.backbones import find_backbone
@@ -20,7 +20,6 @@ class FitRequest:
         source: a folder with one folder for each class, a table of files and labels, a version of a reader's data such
             as ``flowers@v2``, or the name of a public collection of photographs.
         name: what to call photographs and model.
-        backbone: a backbone's name, or "auto" for the best that can be had.
         seconds: for all of it, or None for as long as it takes.
         target: the share of test photographs that must be right, or None.
         fine_tune: whether the backbone's last block is trained further too.
@@ -52,16 +51,11 @@ class FitRequest:
 def model_name(name: str, settings: Settings) -> str:
     """The model's name: that of its photographs, with hyphens for the underscores that no name in the registry has.
 
-    Args:
-        name: of the photographs.
-        settings: the workspace.
-
     Raises:
         UsageError: the registry allows no such name, or other photographs have a model of that name.
         StorageError: the workspace cannot be read.
     """
-    model = name.replace("_", "-")
-    check_name(model)
+    model = check_name(name.replace("_", "-"))
     kept = names_kept(settings)
     others = [each for each in (*kept, *DATASETS, *PHOTOGRAPHS) if each != name and each.replace("_", "-") == model]
     if others:

@@ -5,8 +5,6 @@ optimum. On one machine the same features and labels always give the same answer
 """
 
 import warnings
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,38 +16,16 @@ _LEAST = 1e-7
 """A smaller probability than this counts as this, so that one photograph does not decide the choice."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Head:
-    """A trained head.
-
-    Attributes:
-        model: scikit-learn's; None where it has seen one class only.
-        seen: the labels that it has learned, ascending.
-        classes: how many there are.
-    """
-
-    model: Any
-    seen: NDArray[np.intp]
-    classes: int
-
-    def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """How probable each class is; a class that was not learned has probability 0.
-
-        Args:
-            features: float32, shape (n, channels).
-
-        Returns:
-            float32, shape (n, classes).
-        """
-        found = np.zeros((len(features), self.classes), np.float32)
-        found[:, self.seen] = 1.0 if self.model is None else self.model.predict_proba(features)
-        return found
-
-
-def train(
-    features: NDArray[np.float32], labels: NDArray[np.intp], rows: NDArray[np.intp], *, classes: int, spread: float
-) -> Head:
-    """Train a head.
+def learned(
+    features: NDArray[np.float32],
+    labels: NDArray[np.intp],
+    rows: NDArray[np.intp],
+    asked: NDArray[np.float32],
+    *,
+    classes: int,
+    spread: float,
+) -> NDArray[np.float32]:
+    """The probabilities, float32, shape (m, classes), that a head gives after learning from some of the features.
 
     Features are standardised by those that it learns from. The sum of losses is minimised together with half the sum
     of squared weights, times the channels, over ``spread`` squared. This is a prior under which a logit of an average
@@ -59,7 +35,8 @@ def train(
         features: float32, shape (n, channels).
         labels: shape (n,), from 0 up to ``classes``.
         rows: which of the features to learn from; at least one. Only these are copied, as float32.
-        classes: how many there are; some may have no example.
+        asked: float32, shape (m, channels): what the head answers.
+        classes: how many there are; one that has no example has the probability 0.
         spread: the smaller, the smoother.
     """
     from sklearn.exceptions import ConvergenceWarning
@@ -67,9 +44,10 @@ def train(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    seen = np.unique(labels[rows])
+    seen, found = np.unique(labels[rows]), np.zeros((len(asked), classes), np.float32)
     if len(seen) == 1:
-        return Head(model=None, seen=seen, classes=classes)
+        found[:, seen] = 1.0
+        return found
     # Of two classes scikit-learn trains one column of weights, the difference of the two that are meant here: it is
     # twice as large, and its square costs twice what the squares of the two cost.
     strength = spread**2 / features.shape[1] * (2 if len(seen) == 2 else 1)
@@ -78,29 +56,25 @@ def train(
         # In float32 the last steps may find nothing better. What they would change, changes hardly an answer.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(features[rows], labels[rows])
-    return Head(model=model, seen=seen, classes=classes)
+    found[:, seen] = model.predict_proba(asked)
+    return found
 
 
 def choose_spread(
     features: NDArray[np.float32],
     labels: NDArray[np.intp],
-    learned: NDArray[np.intp],
+    rows: NDArray[np.intp],
     held_out: NDArray[np.intp],
     *,
     classes: int,
 ) -> float:
     """The one of :data:`SPREADS` whose head gives the held-out labels the smallest cross-entropy.
 
-    Args:
-        features: float32, shape (n, channels).
-        labels: shape (n,).
-        learned: rows to learn from.
-        held_out: rows to judge by, none of them among the others.
-        classes: how many there are.
+    It learns from some rows and is judged by others, which are held out; the rest is as for :func:`learned`.
     """
     best, least = SPREADS[0], np.inf
     for spread in SPREADS:
-        found = train(features, labels, learned, classes=classes, spread=spread).probabilities(features[held_out])
+        found = learned(features, labels, rows, features[held_out], classes=classes, spread=spread)
         loss = -np.log(np.maximum(found[np.arange(len(held_out)), labels[held_out]], _LEAST)).mean()
         if loss >= least:
             # The loss has one valley along the spreads; what follows would only be slower to train.
@@ -112,18 +86,9 @@ def choose_spread(
 def some_of_each(
     labels: NDArray[np.intp], rows: NDArray[np.intp], share: float, random: np.random.Generator
 ) -> NDArray[np.intp]:
-    """A share of the rows of each class, at least one.
+    """A share, from 0 to 1, of the rows of each class, at least one; ascending.
 
     Of two shares drawn with equal generators the smaller one is in the larger.
-
-    Args:
-        labels: shape (n,).
-        rows: which of them to choose from.
-        share: from 0 to 1.
-        random: where chance comes from.
-
-    Returns:
-        Chosen rows, ascending.
     """
     chosen = []
     for label in np.unique(labels[rows]):
