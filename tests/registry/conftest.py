@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fortydays.base.settings import Settings
 from fortydays.data.arrays import Dataset
-from fortydays.registry.catalog import Catalog, Version
+from fortydays.registry.registry import Registry, Version
 from fortydays.track.store import destination, open_store
 
 
@@ -40,12 +40,12 @@ def settings(tmp_path: Path, datasets: Path, empty_store: Path) -> Settings:
 
 
 @pytest.fixture
-def catalog(settings: Settings) -> Catalog:
-    return Catalog(open_store(destination(settings)))
+def registry(settings: Settings) -> Registry:
+    return Registry(open_store(destination(settings)))
 
 
 @pytest.fixture
-def add_version(catalog: Catalog, data: Dataset, weights: NDArray[np.float32], tmp_path: Path) -> AddVersion:
+def add_version(registry: Registry, data: Dataset, weights: NDArray[np.float32], tmp_path: Path) -> AddVersion:
     """Adds a version of a made-up model; arguments as of ``version_folder``."""
     count = 0
 
@@ -54,6 +54,6 @@ def add_version(catalog: Catalog, data: Dataset, weights: NDArray[np.float32], t
         count += 1
         folder = tmp_path / f"version-{count}"
         manifest = made_up_versions.version_folder(folder, data, of, **changes)
-        return catalog.add(name, folder, manifest, facts={"variant": "linear", "validation_accuracy": "0.9"})
+        return registry.add(name, folder, manifest, facts={"variant": "linear", "validation_accuracy": "0.9"})
 
     return add

@@ -13,12 +13,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fortydays.base.arrays import save_arrays
 from fortydays.base.settings import Settings
-from fortydays.data import store
+from fortydays.data import library
 from fortydays.data.arrays import Dataset
 from fortydays.inputs.images import IMAGE, Images
-from fortydays.registry.catalog import Version
 from fortydays.registry.inference import OnnxModel
 from fortydays.registry.package import Manifest, seal
+from fortydays.registry.registry import Version
 
 AddVersion = Callable[..., Version]
 
@@ -35,7 +35,7 @@ def path_of(source: str) -> Path:
 
 
 def digits(chosen: Settings) -> Dataset:
-    return store.load("digits", chosen)
+    return library.load("digits", chosen)
 
 
 def fitted(data: Dataset) -> NDArray[np.float32]:

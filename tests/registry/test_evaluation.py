@@ -41,13 +41,14 @@ def test_a_model_that_is_certain_and_right_is_calibrated() -> None:
 
 
 def test_images_with_the_same_confidence_fall_into_one_interval() -> None:
-    # Ten intervals of a tenth: 0.3 belongs to the third, with its upper end, though 10 x 0.3 is a hair above 3.
-    probabilities = np.array([[0.3, 0.25, 0.25, 0.2], [0.21, 0.2, 0.2, 0.39]], np.float64)
+    # The sixth of fifteen intervals is from 0.333 up to 0.4.
+    probabilities = np.array([[0.35, 0.25, 0.25, 0.15], [0.21, 0.2, 0.2, 0.39]], np.float32)
 
-    found = calibration_error(probabilities.astype(np.float32), np.array([0, 3]), bins=2)
-
-    # One interval, up to a half: mean confidence 0.345, accuracy 1.
-    assert found == pytest.approx(1 - 0.345)
+    # The mean confidence is 0.37, the accuracy one half.
+    assert calibration_error(probabilities, np.array([0, 1])) == pytest.approx(0.13)
+    # Apart, 0.32 and 0.39 differ from their accuracies by 0.68 and 0.39.
+    probabilities[0, 0] = 0.32
+    assert calibration_error(probabilities, np.array([0, 1])) == pytest.approx((0.68 + 0.39) / 2)
 
 
 def test_cross_entropy_is_the_mean_logarithm_and_never_infinite() -> None:
@@ -193,10 +194,11 @@ def of_confidence(*confidences: float) -> np.ndarray:
     return np.array([[c, *[(1 - c) / 4] * 4] for c in confidences], np.float32)
 
 
-def test_an_interval_of_confidence_holds_its_upper_end() -> None:
+def test_an_interval_of_confidence_holds_its_upper_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "BINS", 2)
     # Both are in the lower of two: 0.5 + 0.4 expected and 1 right. Were 0.5 in the upper one, it were (0.5 + 0.4) / 2.
-    assert calibration_error(of_confidence(0.5, 0.4), np.array([0, 1]), bins=2) == pytest.approx(0.05)
-    assert calibration_error(of_confidence(0.5, 0.6), np.array([0, 1]), bins=2) == pytest.approx(0.55)
-    assert calibration_error(of_confidence(1.0), np.array([0]), bins=2) == 0
+    assert calibration_error(of_confidence(0.5, 0.4), np.array([0, 1])) == pytest.approx(0.05)
+    assert calibration_error(of_confidence(0.5, 0.6), np.array([0, 1])) == pytest.approx(0.55)
+    assert calibration_error(of_confidence(1.0), np.array([0])) == 0
     # By chance: in one interval with seven others. In one of its own it would add half an answer: 0.34.
-    assert calibration_by_chance(of_confidence(*[0.25] * 7, 0.5), bins=2) == pytest.approx(0.28125)
+    assert calibration_by_chance(of_confidence(*[0.25] * 7, 0.5)) == pytest.approx(0.28125)

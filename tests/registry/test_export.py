@@ -11,7 +11,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "study"))
 import tiny_frozen
 
 from fortydays.inputs.images import IMAGE, Images
+from fortydays.inputs.numbers import NUMBERS, Numbers
 from fortydays.models.heads import linear_head
+from fortydays.models.standardization import standardization
 from fortydays.registry.export import head_to_onnx, to_onnx
 from fortydays.registry.inference import OUTPUT, OnnxModel
 from fortydays.study.graphs import ExportFailedError
@@ -43,13 +45,15 @@ def convolutional(keras: Any, activation: str) -> Any:
             layers.MaxPooling2D(2),
             layers.DepthwiseConv2D(3, padding="same", activation=activation),
             layers.GlobalAveragePooling2D(),
+            layers.Dense(9, activation=activation),
             layers.Dense(3, activation="softmax"),
         ]
     )
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("build", [dense, convolutional])
+@pytest.mark.parametrize(
+    ("build", "activation"), [(dense, "relu"), *((convolutional, activation) for activation in ACTIVATIONS)]
+)
 def test_onnx_answers_as_keras_does(build: Any, activation: str, keras: Any) -> None:
     keras.utils.set_random_seed(1)
     model = build(keras, activation)
@@ -71,6 +75,19 @@ def test_inputs_and_outputs_have_their_names_and_any_number_of_images(keras: Any
     assert [each.name for each in proto.graph.output] == [OUTPUT]
     assert proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "examples"
     assert {node.domain for node in proto.graph.node} <= {"", "ai.onnx"}
+
+
+def test_inputs_that_are_standardized_at_a_small_scale_stay_so_in_onnx(keras: Any) -> None:
+    features = np.random.default_rng(0).normal(3e-10, 1e-10, (20, 3)).astype(np.float32)
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((3,)), standardization(), layers.Dense(2, activation="softmax")])
+    model.layers[0].adapt(features)
+
+    found = OnnxModel(to_onnx(model, Numbers(shape=(3,))), threads=1).predict({NUMBERS: features})
+
+    expected = np.asarray(model(features, training=False))
+    assert np.ptp(expected[:, 0]) > 0.1, "the answers must differ between examples for this to say much"
+    assert found == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_part_that_onnx_does_not_know_is_told(keras: Any) -> None:

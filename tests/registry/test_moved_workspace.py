@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from fortydays.base.errors import StorageError
 from fortydays.base.settings import Settings
 from fortydays.data.arrays import Dataset
-from fortydays.registry.catalog import Catalog, NotWholeError
 from fortydays.registry.names import parse_reference
+from fortydays.registry.registry import NotWholeError, Registry
 from fortydays.registry.reproduction import _study_file
 from fortydays.track import store as module
 from fortydays.track.database import set_right
 from fortydays.track.store import destination, open_store
 
 
-def opened(settings: Settings) -> Catalog:
-    return Catalog(open_store(destination(settings)))
+def opened(settings: Settings) -> Registry:
+    return Registry(open_store(destination(settings)))
 
 
 def at(settings: Settings, home: Path) -> Settings:
@@ -45,11 +45,11 @@ def addresses(home: Path) -> set[str]:
 
 @pytest.fixture
 def add_to(data: Dataset, weights: NDArray[np.float32], tmp_path: Path) -> Iterator[AddVersion]:
-    def add(catalog: Catalog) -> object:
+    def add(registry: Registry) -> object:
         folder = tmp_path / "another version"
         shutil.rmtree(folder, ignore_errors=True)
         manifest = made_up_versions.version_folder(folder, data, weights)
-        return catalog.add("digits", folder, manifest, facts={})
+        return registry.add("digits", folder, manifest, facts={})
 
     yield add
 
@@ -60,11 +60,11 @@ def test_a_moved_workspace_has_its_models_and_takes_new_ones(
 ) -> None:
     add_version()
     home = settings.workspace.rename(tmp_path / name)
-    catalog = opened(at(settings, home))
+    registry = opened(at(settings, home))
 
-    catalog.fetch(catalog.find(parse_reference("digits@1")), tmp_path / "fetched")
-    add_to(catalog)
-    catalog.fetch(catalog.find(parse_reference("digits@2")), tmp_path / "fetched too")
+    registry.fetch(registry.find(parse_reference("digits@1")), tmp_path / "fetched")
+    add_to(registry)
+    registry.fetch(registry.find(parse_reference("digits@2")), tmp_path / "fetched too")
 
     assert not settings.workspace.exists()
     here = (home / "mlartifacts").as_uri()
@@ -72,7 +72,7 @@ def test_a_moved_workspace_has_its_models_and_takes_new_ones(
 
 
 def test_a_copy_and_its_original_live_side_by_side(
-    settings: Settings, catalog: Catalog, add_version: AddVersion, add_to: AddVersion, tmp_path: Path
+    settings: Settings, registry: Registry, add_version: AddVersion, add_to: AddVersion, tmp_path: Path
 ) -> None:
     add_version()
     copy = tmp_path / "copy"
@@ -86,9 +86,9 @@ def test_a_copy_and_its_original_live_side_by_side(
     for version in elsewhere.versions("digits"):
         elsewhere.fetch(version, tmp_path / f"fetched {version.version}")
     with pytest.raises(NotWholeError, match="cannot be had"):
-        catalog.fetch(catalog.find(parse_reference("digits@1")), tmp_path / "gone")
+        registry.fetch(registry.find(parse_reference("digits@1")), tmp_path / "gone")
     shutil.copytree(copy / "mlartifacts", settings.workspace / "mlartifacts")
-    catalog.fetch(catalog.find(parse_reference("digits@1")), tmp_path / "back")
+    registry.fetch(registry.find(parse_reference("digits@1")), tmp_path / "back")
 
 
 def test_a_copy_that_cannot_be_written_is_read_and_the_original_is_not_touched(
@@ -103,13 +103,13 @@ def test_a_copy_that_cannot_be_written_is_read_and_the_original_is_not_touched(
         raise StorageError("Could not lock it: Read-only file system.")
 
     monkeypatch.setattr(module.process, "locked", read_only)
-    catalog = opened(at(settings, copy))
-    catalog.fetch(catalog.find(parse_reference("digits@1")), tmp_path / "fetched")
+    registry = opened(at(settings, copy))
+    registry.fetch(registry.find(parse_reference("digits@1")), tmp_path / "fetched")
     assert any(settings.workspace.as_uri() in address for address in addresses(copy))  # it could not be set right
 
 
 def test_one_store_under_two_paths_at_a_time_is_used_where_each_process_sees_it(
-    settings: Settings, catalog: Catalog, add_version: AddVersion, add_to: AddVersion, tmp_path: Path
+    settings: Settings, registry: Registry, add_version: AddVersion, add_to: AddVersion, tmp_path: Path
 ) -> None:
     add_version()
     # Another machine opens it under another path, while this process goes on with the one that it knows.
@@ -117,9 +117,9 @@ def test_one_store_under_two_paths_at_a_time_is_used_where_each_process_sees_it(
     set_right(settings.workspace / "mlflow.db", elsewhere)
     assert any(elsewhere.as_uri() in address for address in addresses(settings.workspace))
 
-    catalog.fetch(catalog.find(parse_reference("digits@1")), tmp_path / "fetched")
-    add_to(catalog)
-    catalog.fetch(catalog.find(parse_reference("digits@2")), tmp_path / "fetched too")
+    registry.fetch(registry.find(parse_reference("digits@1")), tmp_path / "fetched")
+    add_to(registry)
+    registry.fetch(registry.find(parse_reference("digits@2")), tmp_path / "fetched too")
     assert not elsewhere.exists()
 
 

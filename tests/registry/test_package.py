@@ -122,6 +122,7 @@ def test_where_there_is_no_package_the_path_is_named(tmp_path: Path) -> None:
 
 
 LEFT_BY_FILE_MANAGERS = (
+    "README.md~", ".README.md.swp", ".nfs0001",
     ".DS_Store", "._model.onnx", "Thumbs.db", "thumbs.db", "desktop.ini", ".directory", "pictures/.DS_Store",
     "Icon\r", "@eaDir/model.onnx@SynoEAStream", "__MACOSX/._model.onnx", ".Spotlight-V100/store.db",
 )  # fmt: skip
@@ -141,7 +142,9 @@ def test_what_file_managers_leave_in_a_folder_does_no_harm(folder: Path, tmp_pat
     assert seal(folder, kind="bundle", facts={"name": "mnist", "version": 1}) == whole
 
 
-@pytest.mark.parametrize("name", ["DS_Store", ".hidden", "Thumbs.db.sh", "desktop.ini.exe", "_model.onnx"])
+@pytest.mark.parametrize(
+    "name", ["DS_Store", ".hidden", ".nfsroot", "model.swp", "Thumbs.db.sh", "desktop.ini.exe", "_model.onnx"]
+)
 def test_whatever_else_lies_there_is_still_refused(folder: Path, name: str) -> None:
     (folder / name).write_bytes(b"left")
     with pytest.raises(DamagedPackageError, match=f"{name} does not belong to it"):

@@ -13,26 +13,15 @@ import real_server
 from numpy.typing import NDArray
 
 from fortydays.base.errors import TrackingError
-from fortydays.base.progress import SILENT
 from fortydays.base.settings import Settings
-from fortydays.days.loading import find_study, load_study
-from fortydays.registry import catalog as module
-from fortydays.registry.catalog import Catalog, NotWholeError, Version
-from fortydays.registry.gates import Limits
-from fortydays.registry.names import parse_reference
-from fortydays.registry.promotion import promote, roll_back
-from fortydays.registry.registration import register
-from fortydays.registry.reproduction import reproduce
-from fortydays.study.runner import Request, run_study
+from fortydays.registry import registry as module
+from fortydays.registry.registry import NotWholeError, Registry, Version
 from fortydays.track.store import destination, open_store
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(real_server.programs() is None, reason="PostgreSQL's server is not installed here"),
 ]
-
-STUDY = str(Path(__file__).with_name("registered_study.py"))
-LENIENT = Limits(same_answers=0.0, calibration_error=1.0, class_spread=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -54,61 +43,37 @@ def settings(server: real_server.MlflowServer, datasets: Path, tmp_path: Path) -
 
 
 @pytest.fixture
-def catalog(settings: Settings) -> Catalog:
-    return Catalog(open_store(destination(settings)))
+def registry(settings: Settings) -> Registry:
+    return Registry(open_store(destination(settings)))
 
 
-def added(catalog: Catalog, name: str, folder: Path, data: Any, weights: NDArray[np.float32]) -> Version:
+def added(registry: Registry, name: str, folder: Path, data: Any, weights: NDArray[np.float32]) -> Version:
     manifest = made_up_versions.version_folder(folder, data, weights)
-    return catalog.add(name, folder, manifest, facts={"variant": "linear"})
-
-
-def test_a_study_goes_all_the_way_to_a_champion_and_back(
-    keras: Any, catalog: Catalog, settings: Settings, tmp_path: Path
-) -> None:
-    run_study(load_study(find_study(STUDY), threads=1), Request(), settings, progress=SILENT)
-
-    for name in ("convolution", "linear model"):
-        register(STUDY, catalog, settings, progress=SILENT, variant=name)
-    first = promote(
-        parse_reference("digits@1"), "champion", catalog, settings,
-        progress=SILENT, limits=LENIENT, force=True, reason="begin",
-    )  # fmt: skip
-    second = promote(
-        parse_reference("digits@2"), "champion", catalog, settings, progress=SILENT, force=True, reason="a drill"
-    )
-    back = roll_back("digits", "champion", catalog, settings)
-
-    assert first.move is not None and second.move is not None
-    assert (second.move.before, back.version) == (1, 1)
-    assert "claims" in second.move.forced
-    assert catalog.find(parse_reference("digits@champion")).version == 1
-    assert reproduce(parse_reference("digits"), catalog, settings, progress=SILENT).same_bits
-    catalog.fetch(catalog.find(parse_reference("digits@2")), tmp_path / "fetched")
+    return registry.add(name, folder, manifest, facts={"variant": "linear"})
 
 
 def test_of_two_processes_that_promote_at_once_one_is_told(
-    catalog: Catalog, settings: Settings, data: Any, weights: NDArray[np.float32], tmp_path: Path
+    registry: Registry, settings: Settings, data: Any, weights: NDArray[np.float32], tmp_path: Path
 ) -> None:
     for number in (1, 2):
-        added(catalog, "race", tmp_path / f"version-{number}", data, weights)
+        added(registry, "race", tmp_path / f"version-{number}", data, weights)
     program = (
         "import sys\n"
         "from fortydays.base.settings import read_settings\n"
         "from fortydays.base.progress import SILENT\n"
-        "from fortydays.registry.catalog import Catalog\n"
+        "from fortydays.registry.registry import Registry\n"
         "from fortydays.registry.gates import Limits\n"
         "from fortydays.registry.lock import BusyError\n"
         "from fortydays.registry.names import parse_reference\n"
         "from fortydays.registry.promotion import promote\n"
         "from fortydays.track.store import destination, open_store\n"
         "settings = read_settings()\n"
-        "catalog = Catalog(open_store(destination(settings)))\n"
+        "registry = Registry(open_store(destination(settings)))\n"
         "print('ready', flush=True)\n"
         "sys.stdin.readline()\n"
         "limits = Limits(same_answers=0.0, calibration_error=1.0, class_spread=1.0)\n"
         "try:\n"
-        "    promote(parse_reference(sys.argv[1]), 'champion', catalog, settings, progress=SILENT, limits=limits)\n"
+        "    promote(parse_reference(sys.argv[1]), 'champion', registry, settings, progress=SILENT, limits=limits)\n"
         "    print('moved')\n"
         "except BusyError as error:\n"
         "    print('told:', error.message)\n"
@@ -138,28 +103,28 @@ def test_of_two_processes_that_promote_at_once_one_is_told(
 
     assert said[0] == "moved\n"
     assert said[1].startswith("told: 'race' is being changed by another process: promoting race@")
-    assert len(catalog.moves("race")) == 1
+    assert len(registry.moves("race")) == 1
 
 
 def test_files_altered_on_the_server_are_never_given_out(
-    catalog: Catalog, server: real_server.MlflowServer, data: Any, weights: NDArray[np.float32], tmp_path: Path
+    registry: Registry, server: real_server.MlflowServer, data: Any, weights: NDArray[np.float32], tmp_path: Path
 ) -> None:
-    version = added(catalog, "altered", tmp_path / "version", data, weights)
+    version = added(registry, "altered", tmp_path / "version", data, weights)
     (stored,) = (p for p in (server.folder / "artifacts").rglob("model.onnx") if version.run_id in str(p))
     content = bytearray(stored.read_bytes())
     content[50] ^= 4
     stored.write_bytes(content)
     with pytest.raises(NotWholeError, match=r"the content of model\.onnx has changed"):
-        catalog.fetch(version, tmp_path / "one")
+        registry.fetch(version, tmp_path / "one")
     stored.unlink()
     with pytest.raises(NotWholeError, match="The files of altered@1 are not those that were registered"):
-        catalog.fetch(version, tmp_path / "two")
+        registry.fetch(version, tmp_path / "two")
 
 
 @pytest.mark.parametrize("dies_in", ["artifacts_at", "create_model_version"])
 def test_a_server_that_dies_while_registering_leaves_no_version(
     dies_in: str,
-    catalog: Catalog,
+    registry: Registry,
     server: real_server.MlflowServer,
     data: Any,
     weights: NDArray[np.float32],
@@ -168,7 +133,7 @@ def test_a_server_that_dies_while_registering_leaves_no_version(
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     name = dies_in.replace("_", "-")
-    owner = module if dies_in == "artifacts_at" else catalog._client
+    owner = module if dies_in == "artifacts_at" else registry._client
     real = getattr(owner, dies_in)
 
     def die(*arguments: Any, **named: Any) -> Any:
@@ -177,11 +142,11 @@ def test_a_server_that_dies_while_registering_leaves_no_version(
 
     monkeypatch.setattr(owner, dies_in, die)
     with pytest.raises(TrackingError, match="cannot be reached"):
-        added(catalog, name, tmp_path / "one", data, weights)
+        added(registry, name, tmp_path / "one", data, weights)
     monkeypatch.setattr(owner, dies_in, real)
     server.start()
 
-    assert name not in catalog.names() or catalog.versions(name) == []
-    made = added(catalog, name, tmp_path / "two", data, weights)
+    assert name not in registry.names() or registry.versions(name) == []
+    made = added(registry, name, tmp_path / "two", data, weights)
     assert made.version == 1
-    catalog.fetch(made, tmp_path / "fetched")
+    registry.fetch(made, tmp_path / "fetched")

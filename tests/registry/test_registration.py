@@ -12,7 +12,7 @@ import pytest
 
 from fortydays.base.arrays import load_arrays, save_arrays
 from fortydays.base.errors import FortydaysError, UsageError
-from fortydays.base.progress import SILENT, _Silent
+from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.days.loading import find_study, load_study
 from fortydays.inputs.images import IMAGE, Images
@@ -20,12 +20,12 @@ from fortydays.registry import registration
 from fortydays.registry.bundle import make_bundle
 from fortydays.registry.calibration import as_logits, softmax
 from fortydays.registry.card import read_card, write_card
-from fortydays.registry.catalog import Catalog
-from fortydays.registry.contents import open_bundle
-from fortydays.registry.inference import load_model
+from fortydays.registry.contents import Confidence, open_bundle
+from fortydays.registry.inference import OnnxModel
 from fortydays.registry.names import parse_reference
 from fortydays.registry.package import DamagedPackageError
 from fortydays.registry.registration import Registered, register
+from fortydays.registry.registry import Registry
 from fortydays.registry.reproduction import judge, reproduce
 from fortydays.study.runner import Request, run_study
 from fortydays.study.runs import RunFolder, create_run
@@ -42,7 +42,7 @@ class Trained:
     run: RunFolder
     evidence: dict[str, Any]
     settings: Settings
-    catalog: Catalog
+    registry: Registry
     registered: Registered
 
 
@@ -54,14 +54,18 @@ def trained(keras: Any, datasets: Path, empty_store: Path, tmp_path_factory: pyt
     source = load_study(find_study(STUDY), threads=1)
     run, evidence = run_study(source, Request(), settings, progress=SILENT)
     record.write(run, destination="workspace")  # it is to be tracked, and is not in MLflow yet
-    catalog = Catalog(open_store(destination(settings)))
-    made = register(STUDY, catalog, settings, progress=SILENT, variant="convolution")
-    return Trained(run=run, evidence=evidence, settings=settings, catalog=catalog, registered=made)
+    registry = Registry(open_store(destination(settings)))
+    made = register(STUDY, registry, settings, progress=SILENT, variant="convolution")
+    return Trained(run=run, evidence=evidence, settings=settings, registry=registry, registered=made)
 
 
 def fetched(trained: Trained, folder: Path) -> Path:
-    trained.catalog.fetch(trained.registered.version, folder)
+    trained.registry.fetch(trained.registered.version, folder)
     return folder
+
+
+def model_in(folder: Path) -> OnnxModel:
+    return OnnxModel((folder / "model.onnx").read_bytes(), threads=1)
 
 
 def test_the_trial_that_is_best_on_validation_is_registered(trained: Trained) -> None:
@@ -93,7 +97,7 @@ def test_its_onnx_file_answers_as_keras_does_views_and_scaling_included(
     mirrored = scaled[:, :, ::-1]
     both = (np.asarray(model(scaled)) + np.asarray(model(mirrored))) / 2
 
-    answers = load_model(folder / "model.onnx", threads=1).predict({IMAGE: images})
+    answers = model_in(folder).predict({IMAGE: images})
 
     # The Keras file is as it was trained; the temperature, which views are averaged before, is in the ONNX file.
     confidence = json.loads((folder / "confidence.json").read_text())
@@ -112,34 +116,32 @@ def test_its_onnx_file_answers_as_keras_does_views_and_scaling_included(
     labels = np.asarray(data.training.validation.labels)
     first = [int(np.flatnonzero(labels == label)[0]) for label in range(10)]
     np.testing.assert_array_equal(golden_images, images[first])
-    np.testing.assert_array_equal(
-        load_model(folder / "model.onnx", threads=1).predict({IMAGE: golden_images}), golden_answers
-    )
+    np.testing.assert_array_equal(model_in(folder).predict({IMAGE: golden_images}), golden_answers)
 
 
 def test_the_run_is_in_mlflow_and_the_lineage_names_it(trained: Trained) -> None:
-    there = trained.catalog.store.client.get_run(trained.registered.lineage["run"]["tracker"])
+    there = trained.registry.store.client.get_run(trained.registered.lineage["run"]["tracker"])
     assert there.data.tags["fortydays.run_id"] == trained.run.run_id
     assert there.info.status == "FINISHED"
     assert record.is_sent(trained.run, destination(trained.settings))
 
 
-def test_a_run_that_is_not_to_be_tracked_stays_out_of_mlflow(catalog: Catalog, settings: Settings) -> None:
+def test_a_run_that_is_not_to_be_tracked_stays_out_of_mlflow(registry: Registry, settings: Settings) -> None:
     run = create_run(settings.runs, day=1, name="x", request={}, identity={})
-    assert registration._tracked(run, catalog, SILENT) == ""
-    assert [e.name for e in catalog.store.client.search_experiments()] == ["Default"]
+    assert registration._tracked(run, registry, SILENT) == ""
+    assert [e.name for e in registry.store.client.search_experiments()] == ["Default"]
 
 
-def test_a_run_that_mlflow_refuses_is_told_and_stops_no_registration(catalog: Catalog, settings: Settings) -> None:
-    class Told(_Silent):
+def test_a_run_that_mlflow_refuses_is_told_and_stops_no_registration(registry: Registry, settings: Settings) -> None:
+    class Told(Progress):
         def warn(self, message: str) -> None:
             told.append(message)
 
     told: list[str] = []
     run = create_run(settings.runs, day=1, name="x", request={}, identity={})
     record.write(run, destination="workspace")
-    catalog.store.client.delete_experiment(catalog.store.client.create_experiment("fortydays/day01-x"))
-    assert registration._tracked(run, catalog, Told()) == ""
+    registry.store.client.delete_experiment(registry.store.client.create_experiment("fortydays/day01-x"))
+    assert registration._tracked(run, registry, Told()) == ""
     (line,) = told
     assert line.startswith(f"{run.run_id} could not be sent to MLflow: The experiment 'fortydays/day01-x' has been")
 
@@ -170,7 +172,7 @@ def test_mlflow_itself_can_load_the_version_which_stays_whole(
 def test_the_card_has_the_numbers_of_the_evidence(trained: Trained) -> None:
     from huggingface_hub import ModelCard
 
-    text = read_card(trained.registered.version, trained.catalog, trained.settings)
+    text = read_card(trained.registered.version, trained.registry, trained.settings)
     metrics = trained.registered.lineage["trial"]["metrics"]
     over = trained.evidence["variants"]["convolution"]["test_accuracy"]
 
@@ -190,8 +192,8 @@ def test_the_card_has_the_numbers_of_the_evidence(trained: Trained) -> None:
 
 def test_a_bundle_has_what_a_service_needs_and_is_always_the_same(trained: Trained, tmp_path: Path) -> None:
     reference = parse_reference("digits@1")
-    first = make_bundle(reference, tmp_path / "a folder" / "one", trained.catalog, trained.settings)
-    second = make_bundle(reference, tmp_path / "two", trained.catalog, trained.settings)
+    first = make_bundle(reference, tmp_path / "a folder" / "one", trained.registry, trained.settings)
+    second = make_bundle(reference, tmp_path / "two", trained.registry, trained.settings)
 
     assert first == second == open_bundle(tmp_path / "two", threads=1).manifest
     # A container is to read it: so is the folder above, where it is new.
@@ -207,7 +209,7 @@ def test_a_bundle_has_what_a_service_needs_and_is_always_the_same(trained: Train
         "inside_the_model": ["uint8 pixels as float32", "divided by 255"],
     }  # fmt: skip
     with pytest.raises(UsageError, match="two is there already"):
-        make_bundle(reference, tmp_path / "two", trained.catalog, trained.settings)
+        make_bundle(reference, tmp_path / "two", trained.registry, trained.settings)
 
 
 def test_a_version_is_no_bundle_and_a_bundle_without_a_model_neither(trained: Trained, tmp_path: Path) -> None:
@@ -217,7 +219,7 @@ def test_a_version_is_no_bundle_and_a_bundle_without_a_model_neither(trained: Tr
         open_bundle(fetched(trained, tmp_path / "version"), threads=1)
 
     bundle = tmp_path / "bundle"
-    make_bundle(parse_reference("digits@1"), bundle, trained.catalog, trained.settings)
+    make_bundle(parse_reference("digits@1"), bundle, trained.registry, trained.settings)
     whole = {path: path.read_bytes() for path in bundle.iterdir()}
     facts = {"name": "digits", "version": 1}
     images, answers, labels = load_arrays(bundle / "golden.npz")
@@ -261,28 +263,28 @@ def test_a_version_is_no_bundle_and_a_bundle_without_a_model_neither(trained: Tr
 
 
 def test_a_bundle_is_of_the_champion_or_of_a_version_that_was_named(
-    catalog: Catalog, settings: Settings, add_version: Any, tmp_path: Path
+    registry: Registry, settings: Settings, add_version: Any, tmp_path: Path
 ) -> None:
     from fortydays.registry.promotion import retire
 
     add_version()
     with pytest.raises(UsageError, match="'digits' has no champion yet"):
-        make_bundle(parse_reference("digits"), tmp_path / "bundle", catalog, settings)
-    make_bundle(parse_reference("digits@1"), tmp_path / "bundle", catalog, settings)
-    retire(parse_reference("digits@1"), catalog, reason="leaks")
+        make_bundle(parse_reference("digits"), tmp_path / "bundle", registry, settings)
+    make_bundle(parse_reference("digits@1"), tmp_path / "bundle", registry, settings)
+    retire(parse_reference("digits@1"), registry, reason="leaks")
     with pytest.raises(UsageError, match=r"digits@1 was retired \(leaks\) and is not to be used"):
-        make_bundle(parse_reference("digits@1"), tmp_path / "another", catalog, settings)
+        make_bundle(parse_reference("digits@1"), tmp_path / "another", registry, settings)
 
 
 def test_a_bundle_says_below_which_probability_an_answer_is_unknown_where_its_version_does(
-    catalog: Catalog, settings: Settings, add_version: Any, tmp_path: Path
+    registry: Registry, settings: Settings, add_version: Any, tmp_path: Path
 ) -> None:
     told = {"schema_version": 1, "temperature": 1.5, "unknown_below": 0.41, "false_alarms": 0.05, "images": 367}
     add_version()
     add_version(confidence=told)
 
     for version in (1, 2):
-        make_bundle(parse_reference(f"digits@{version}"), tmp_path / str(version), catalog, settings)
+        make_bundle(parse_reference(f"digits@{version}"), tmp_path / str(version), registry, settings)
 
     assert not (tmp_path / "1" / "confidence.json").exists()
     assert open_bundle(tmp_path / "1", threads=1).unknown_below is None
@@ -293,7 +295,7 @@ def test_a_bundle_says_below_which_probability_an_answer_is_unknown_where_its_ve
 def test_the_card_says_how_an_unknown_answer_is_told_where_that_was_measured(
     trained: Trained, data: Any, tmp_path: Path
 ) -> None:
-    told = {"schema_version": 1, "temperature": 1.5, "unknown_below": 0.41, "false_alarms": 0.0545, "images": 1367}
+    told = Confidence(temperature=1.5, unknown_below=0.41, false_alarms=0.0545, images=1367)
 
     def card(confidence: Any) -> str:
         tmp_path.mkdir(exist_ok=True)
@@ -320,7 +322,7 @@ def test_the_card_says_how_an_unknown_answer_is_told_where_that_was_measured(
 
 
 def test_training_again_gives_the_same_bits(trained: Trained) -> None:
-    done = reproduce(parse_reference("digits@1"), trained.catalog, trained.settings, progress=SILENT)
+    done = reproduce(parse_reference("digits@1"), trained.registry, trained.settings, progress=SILENT)
 
     assert done.same_bits
     assert done.agrees
@@ -335,7 +337,7 @@ def test_a_model_of_an_engine_that_is_no_more_is_refused_with_what_can_train_it(
     monkeypatch.setattr("fortydays.registry.reproduction.documents_of", lambda *_: (lineage, {}))
 
     with pytest.raises(FortydaysError, match="digits@1 was trained by the engine 'fit', which this program") as told:
-        reproduce(parse_reference("digits@1"), trained.catalog, trained.settings, progress=SILENT)
+        reproduce(parse_reference("digits@1"), trained.registry, trained.settings, progress=SILENT)
 
     assert told.value.hint == f"Use fortydays {lineage['code']['version']}, which trained it."
 
@@ -368,12 +370,12 @@ def test_other_bits_are_judged_by_the_spread_over_seeds(trained: Trained) -> Non
 )
 def test_what_is_not_there_is_refused_before_any_work(trained: Trained, changes: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message.replace("?", r"\?").replace("..", r"\.\.")):
-        register(STUDY, trained.catalog, trained.settings, progress=SILENT, **changes)
+        register(STUDY, trained.registry, trained.settings, progress=SILENT, **changes)
 
 
 def test_a_study_that_was_never_run_is_told_how(trained: Trained, settings: Settings) -> None:
     with pytest.raises(UsageError, match="has no finished run in this workspace") as caught:
-        register(STUDY, trained.catalog, settings, progress=SILENT)
+        register(STUDY, trained.registry, settings, progress=SILENT)
 
     assert caught.value.hint == f"Run it: forty run {STUDY}"
 
@@ -384,7 +386,7 @@ def copied(trained: Trained, settings: Settings) -> RunFolder:
     return run
 
 
-def test_damaged_weights_are_not_registered(trained: Trained, settings: Settings, catalog: Catalog) -> None:
+def test_damaged_weights_are_not_registered(trained: Trained, settings: Settings, registry: Registry) -> None:
     run = copied(trained, settings)
     trial = trained.registered.lineage["trial"]["seed"]
     weights = run.trial(f"convolution-seed{trial}").weights
@@ -392,13 +394,13 @@ def test_damaged_weights_are_not_registered(trained: Trained, settings: Settings
     weights.write_bytes(other.read_bytes())
 
     with pytest.raises(FortydaysError, match=r"weights\.npz is damaged: its digest is not the one in the evidence"):
-        register(STUDY, catalog, settings, progress=SILENT, variant="convolution")
+        register(STUDY, registry, settings, progress=SILENT, variant="convolution")
 
-    assert catalog.names() == []
+    assert registry.names() == []
 
 
 def test_predictions_of_another_trial_are_not_described(
-    trained: Trained, settings: Settings, catalog: Catalog
+    trained: Trained, settings: Settings, registry: Registry
 ) -> None:
     run = copied(trained, settings)
     trial = trained.registered.lineage["trial"]["seed"]
@@ -407,7 +409,7 @@ def test_predictions_of_another_trial_are_not_described(
     save_arrays(predictions, [answers[::-1]])
 
     with pytest.raises(FortydaysError, match=r"predictions\.npz is damaged: its answers are not those"):
-        register(STUDY, catalog, settings, progress=SILENT, variant="convolution")
+        register(STUDY, registry, settings, progress=SILENT, variant="convolution")
 
 
 def test_a_study_that_is_another_one_now_is_not_run(
@@ -418,48 +420,48 @@ def test_a_study_that_is_another_one_now_is_not_run(
 
     with pytest.raises(FortydaysError, match="is not the study that digits@1 was made with, so it is not run"):
         reproduce(
-            parse_reference("digits@1"), trained.catalog, trained.settings, progress=SILENT, study_file=str(changed)
+            parse_reference("digits@1"), trained.registry, trained.settings, progress=SILENT, study_file=str(changed)
         )
 
 
 def test_a_study_that_has_changed_since_is_not_registered(
-    trained: Trained, settings: Settings, catalog: Catalog, tmp_path: Path
+    trained: Trained, settings: Settings, registry: Registry, tmp_path: Path
 ) -> None:
     copied(trained, settings)
     changed = tmp_path / "registered_study.py"
     changed.write_text(Path(STUDY).read_text().replace("Conv2D(8, 3", "Conv2D(9, 3"))
 
     with pytest.raises(FortydaysError, match="has changed since the run"):
-        register(str(changed), catalog, settings, progress=SILENT)
-
-
-def test_some_images_of_many_are_evenly_spaced() -> None:
-    assert registration._evenly(10, 4).tolist() == [0, 3, 6, 9]
-    assert registration._evenly(10, 20).tolist() == list(range(10))
+        register(str(changed), registry, settings, progress=SILENT)
 
 
 @pytest.mark.slow
 def test_a_temperature_makes_the_same_answers_less_sure_and_few_large_images_are_compared(
-    trained: Trained, settings: Settings, catalog: Catalog, data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Trained,
+    settings: Settings,
+    registry: Registry,
+    data: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     copied(trained, settings)
     monkeypatch.setattr(registration, "_COMPARED_NUMBERS", 66 * 64)
-    confidence = {"schema_version": 1, "temperature": 3.0, "unknown_below": 0.4, "false_alarms": 0.05, "images": 200}
+    confidence = Confidence(temperature=3.0, unknown_below=0.4, false_alarms=0.05, images=200)
 
     made = register(
-        STUDY, catalog, settings, progress=SILENT, variant="linear model", temperature=3.0, confidence=confidence
+        STUDY, registry, settings, progress=SILENT, variant="linear model", temperature=3.0, confidence=confidence
     )
-    plain = register(STUDY, catalog, settings, progress=SILENT, variant="linear model", temperature=1.0)
+    plain = register(STUDY, registry, settings, progress=SILENT, variant="linear model", temperature=1.0)
 
     assert made.evaluation["onnx"]["images"] == plain.evaluation["onnx"]["images"] == 66
     assert made.evaluation["onnx"]["difference"] < 1e-5
     answers = []
     for each in (made, plain):
         folder = tmp_path / str(each.version.version)
-        catalog.fetch(each.version, folder)
+        registry.fetch(each.version, folder)
         assert (folder / "confidence.json").exists() == (each is made)
-        answers.append(load_model(folder / "model.onnx", threads=1).predict(data.training.validation.inputs))
-    assert json.loads((tmp_path / "1/confidence.json").read_text()) == confidence
+        answers.append(model_in(folder).predict(data.training.validation.inputs))
+    assert json.loads((tmp_path / "1/confidence.json").read_text()) == {"schema_version": 1, **confidence.as_dict()}
     expected = np.power(answers[1].astype(np.float64), 1 / 3)
     expected /= expected.sum(axis=1, keepdims=True)
     assert np.abs(answers[0] - expected).max() < 1e-4
@@ -467,15 +469,15 @@ def test_a_temperature_makes_the_same_answers_less_sure_and_few_large_images_are
 
 
 @pytest.mark.slow
-def test_int8_is_smaller_and_still_right(trained: Trained, settings: Settings, catalog: Catalog) -> None:
+def test_int8_is_smaller_and_still_right(trained: Trained, settings: Settings, registry: Registry) -> None:
     copied(trained, settings)
 
-    made = register(STUDY, catalog, settings, progress=SILENT, int8=True, name="small-digits")
+    made = register(STUDY, registry, settings, progress=SILENT, int8=True, name="small-digits")
 
     onnx = made.evaluation["onnx"]
     assert onnx["precision"] == "int8"
     assert onnx["agreement"] > 0.95
-    card = read_card(made.version, catalog, settings)
+    card = read_card(made.version, registry, settings)
     assert "| accuracy of the float32 model it was made from | 300 test images" in card
     assert "test_accuracy" not in made.version.facts
     assert made.evaluation["accuracy"] > trained.registered.evaluation["accuracy"] - 0.03
@@ -483,9 +485,11 @@ def test_int8_is_smaller_and_still_right(trained: Trained, settings: Settings, c
 
 
 @pytest.mark.slow
-def test_a_model_is_reproduced_by_the_engine_that_trained_it(keras: Any, settings: Settings, catalog: Catalog) -> None:
+def test_a_model_is_reproduced_by_the_engine_that_trained_it(
+    keras: Any, settings: Settings, registry: Registry
+) -> None:
     request = Request(engine="plain", only=("convolution",), seeds=1)
     run_study(load_study(find_study(STUDY), threads=1), request, settings, progress=SILENT)
-    register(STUDY, catalog, settings, progress=SILENT)
+    register(STUDY, registry, settings, progress=SILENT)
 
-    assert reproduce(parse_reference("digits@1"), catalog, settings, progress=SILENT).same_bits
+    assert reproduce(parse_reference("digits@1"), registry, settings, progress=SILENT).same_bits

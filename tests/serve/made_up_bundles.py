@@ -149,20 +149,17 @@ def served(
     limits: Limits | None = None,
     access: Access | None = None,
     root_path: str = "",
+    tried: bool = False,
     **options: Any,
 ) -> Iterator[Running]:
     limits, metrics = limits or Limits(), Metrics()
     folders = {MAIN: folder, **({SHADOW: shadow} if shadow else {})}
 
-    async def find(role: str) -> Path:
-        return folders[role]
-
     async def reload() -> dict[str, Any]:
-        return {**await service.reload(find), "workers": 1}
+        return {**await service.reload(folders, tried=tried), "workers": 1}
 
     service = Service(
-        load(folder, limits, metrics, threads=1),
-        load(shadow, limits, metrics, threads=1) if shadow else None,
+        {role: load(place, limits, metrics, threads=1) for role, place in folders.items()},
         limits=limits,
         metrics=metrics,
         **options,

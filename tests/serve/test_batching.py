@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fortydays.base import clock
 from fortydays.inputs.input import Arrays, count_of
+from fortydays.serve import batching
 from fortydays.serve.batching import Batcher
 from fortydays.serve.errors import RequestError
 from fortydays.serve.limits import Limits
@@ -89,7 +90,7 @@ def test_a_full_queue_refuses_and_says_when_to_come_again(slow: Slow) -> None:
 
     error = asyncio.run(work())
 
-    assert (error.status, error.retry_after) == (503, 1)
+    assert (error.status, error.headers) == (503, {"retry-after": "1"})
     batcher.close(timeout=5)
 
 
@@ -203,12 +204,14 @@ def test_what_takes_a_moment_is_computed_at_once_and_together(slow: Slow) -> Non
         assert (await batcher.answer(images(3), until=soon())).tolist() == [[3.0]]
         both = [batcher.answer(images(value), until=soon()) for value in (1, 2)]
         assert [answer.tolist() for answer in await asyncio.gather(*both)] == [[[1.0]], [[2.0]]]
-        both = [batcher.answer(images(value), until=soon(), alone=True) for value in (1, 2)]
-        await asyncio.gather(*both)
+        answer = batcher.answer(images(8), until=soon(), alone=True)
+        with pytest.raises(StopIteration) as done:  # it waits for nobody
+            answer.send(None)
+        assert done.value.value.tolist() == [[8.0]]
 
     asyncio.run(work())
 
-    assert slow.sizes == [1, 2, 2]
+    assert slow.sizes == [1, 2, 1]
     here = threading.current_thread().name
     assert [name == here for name in threads] == [True, False, True]
     assert batcher.close(timeout=5)
@@ -227,3 +230,44 @@ def test_a_group_that_has_not_begun_is_answered_though_the_model_is_closed(slow:
 
         answer, closed = asyncio.run(work())
         assert (answer.tolist(), closed) == ([[4.0]], True)
+
+
+def test_where_requests_cannot_be_joined_each_is_computed_alone_and_the_next_ones_too(
+    slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow.go.set()
+    together = batching.together
+
+    def without_memory(parts: list[Arrays]) -> Arrays:
+        if len(parts) > 1:
+            raise MemoryError
+        return together(parts)
+
+    monkeypatch.setattr(batching, "together", without_memory)
+    batcher = Batcher(slow, Limits(batch=4))
+
+    async def work() -> list[NDArray[np.float32]]:
+        return await asyncio.gather(*(batcher.answer(images(value), until=soon()) for value in range(3)))
+
+    for _ in range(2):
+        assert [answer.tolist() for answer in asyncio.run(work())] == [[[0.0]], [[1.0]], [[2.0]]]
+    assert batcher.close(timeout=5)
+
+
+def test_a_metric_that_cannot_be_written_fails_one_request_and_not_the_thread(slow: Slow) -> None:
+    slow.go.set()
+    failures = [OSError("no space left")]
+
+    def observe(_size: int) -> None:
+        if failures:
+            raise failures.pop()
+
+    batcher = Batcher(slow, Limits(), observe=observe)
+
+    async def ask() -> NDArray[np.float32]:
+        return await batcher.answer(images(1), until=soon())
+
+    with pytest.raises(RequestError, match="The model failed"):
+        asyncio.run(ask())
+    assert asyncio.run(ask()).tolist() == [[1.0]]
+    assert batcher.close(timeout=5)

@@ -159,6 +159,49 @@ def test_a_header_that_there_is_once_is_refused_twice(running: Running, twice: s
     assert f"has the header {twice.lower()} more than once".encode() in answer
 
 
+def answered(running: Running, asked: bytes) -> bytes:
+    with connected(running) as connection:
+        connection.sendall(asked)
+        return connection.recv(10_000)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/model"])
+def test_http_1_1_without_the_header_host_is_refused_and_probes_of_http_1_0_are_not(
+    running: Running, path: str
+) -> None:
+    answer = answered(running, f"GET {path} HTTP/1.1\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"The request has no header Host, which HTTP/1.1 requires." in answer
+    assert answered(running, f"GET http://localhost{path} HTTP/1.1\r\n\r\n".encode()).startswith(b"HTTP/1.1 400")
+    asked = f"GET {path} HTTP/1.0\r\n\r\n".encode()
+    assert answered(running, asked).startswith(b"HTTP/1.1 200" if path == "/healthz" else b"HTTP/1.1 421")
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "status"),
+    [
+        ("http://evil.example/model", "localhost", 421),
+        ("http://evil.example:80/model?x=http://localhost", "localhost", 421),
+        ("HTTP://localhost@evil.example/model", "localhost", 421),
+        ("http://localhost:1/model", "evil.example", 200),
+        ("/model?x=http://evil.example/", "localhost", 200),
+    ],
+)
+def test_the_host_in_a_request_s_address_counts_in_place_of_the_header(
+    running: Running, address: str, host: str, status: int
+) -> None:
+    for more in ("", "Connection: upgrade\r\nUpgrade: x\r\n"):
+        asked = f"GET {address} HTTP/1.1\r\nHost: {host}\r\n{more}\r\n".encode()
+        assert answered(running, asked).startswith(f"HTTP/1.1 {status}".encode())
+
+
+def test_a_page_whose_origin_is_only_the_header_s_host_is_of_another_site(running: Running) -> None:
+    asked = head("http://127.0.0.1/predict", "Origin: http://localhost", body=BODY) + BODY
+    assert b"another site" in answered(running, asked)
+    asked = head("http://127.0.0.1/predict", "Origin: http://127.0.0.1", body=BODY) + BODY
+    assert answered(running, asked).startswith(b"HTTP/1.1 200")
+
+
 def test_what_stands_between_the_parts_of_a_body_is_bounded_and_not_read(running: Running) -> None:
     chunked = head("/predict", "Transfer-Encoding: chunked")
     content = b"%x\r\n%b\r\n" % (len(BODY), BODY)

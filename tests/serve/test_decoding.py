@@ -108,7 +108,7 @@ def test_who_waits_too_long_is_told_and_too_many_are_not_let_in(decoders: Decode
             await decoded(decoders, png())
         results = await asyncio.gather(*waiting, return_exceptions=True)
         assert all(isinstance(each, RequestError) and each.status == 503 for each in results)
-        assert (full.value.status, full.value.retry_after) == (503, 1)
+        assert (full.value.status, full.value.headers) == (503, {"retry-after": "1"})
         held.set()
         assert len(await decoded(decoders, png())) == 1  # there is room again
 

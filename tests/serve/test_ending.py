@@ -1,6 +1,7 @@
 """How the workers of a service end: each does, and exactly one of them hears those who wait to be let in."""
 
 import asyncio
+import dataclasses
 import logging
 import multiprocessing
 import os
@@ -20,7 +21,7 @@ from fortydays.serve.guard import Access
 from fortydays.serve.members import write_current
 from fortydays.serve.server import Launch, Member
 
-WORKERS = 4
+WORKERS = 2
 
 
 def _launch(state: Path) -> Launch:
@@ -90,8 +91,8 @@ def _made_up_service(reloads: list[tuple[int, bool]]) -> Any:
     service = SimpleNamespace(ready=True, main=SimpleNamespace(batcher=SimpleNamespace(waiting=0)))
     service.metrics = SimpleNamespace(waiting=SimpleNamespace(set=lambda _count: None))
 
-    async def reload(find: Any, *, tried: bool = False) -> dict[str, Any]:
-        reloads.append((int((await find("main")).name), tried))
+    async def reload(folders: dict[str, Path], *, tried: bool = False) -> dict[str, Any]:
+        reloads.append((int(folders["main"].name), tried))
         return {"main": {"changed": True}}
 
     service.reload = reload
@@ -119,7 +120,8 @@ def test_a_bundle_is_tried_out_by_the_worker_that_is_told_alone_and_the_old_one_
     assert reloads == [(2, False), (1, True)]
 
     async def watches() -> None:
-        member = Member(_launch(tmp_path), _made_up_service(reloads), generation=0)
+        launch = dataclasses.replace(_launch(tmp_path), workers=2, parent=os.getppid())
+        member = Member(launch, _made_up_service(reloads), generation=0)
         member.start()
         end = time.monotonic() + 10
         while len(reloads) < 3 and time.monotonic() < end:

@@ -313,7 +313,7 @@ def test_a_model_may_take_what_its_container_has_left(tmp_path: Path, left: int,
     done = subprocess.run([sys.executable, "-c", tried, folder], check=False, capture_output=True, text=True)
     assert done.returncode == (0 if passes else 1), done.stderr
     if not passes:
-        message = json.loads(done.stderr.splitlines()[-1])["message"]
+        message = json.loads(done.stderr.splitlines()[-1])["error"]["message"]
         assert message.endswith(". The container has 134,217,728 bytes of memory left.")
 
 

@@ -116,7 +116,7 @@ def test_fifty_swaps_under_load_lose_nothing_and_mix_nothing(tmp_path: Path) -> 
     bundle(tmp_path / "one")
     bundle(tmp_path / "two", version=2, favourite=7)
     folders = [tmp_path / "one", tmp_path / "two"]
-    with served(folders[0]) as running, load(running.address) as clients:
+    with served(folders[0], tried=True) as running, load(running.address) as clients:
         for swap in range(50):
             running.folders["main"] = folders[(swap + 1) % 2]
             told = requests.post(f"{running.address}/admin/reload", headers=ADMIN, timeout=60)
@@ -156,7 +156,7 @@ def test_a_load_generator_of_its_own_sees_no_error_while_versions_change(tmp_pat
     assert int(told.split(" requests in ")[0].split()[-1]) > 500
 
 
-@pytest.mark.parametrize(("workers", "times"), [("1", 20), ("2", 10)])
+@pytest.mark.parametrize(("workers", "times"), [("1", 8), ("2", 5)])
 def test_an_end_under_load_loses_no_request_that_was_accepted(tmp_path: Path, workers: str, times: int) -> None:
     bundle(tmp_path / "now")
     answered = 0
@@ -323,7 +323,7 @@ def test_hostile_requests_cost_bounded_memory_and_others_are_served(tmp_path: Pa
     kinds["wide JSON"] = "application/json"
     with service(tmp_path / "home", str(tmp_path / "now")) as found, load(found.address, clients=2) as clients:
         with watched(found.process.pid) as most:
-            for _ in range(3):
+            for _ in range(2):
                 with concurrent.futures.ThreadPoolExecutor(6) as pool:
 
                     def status(item: tuple[str, bytes]) -> int:
@@ -439,22 +439,6 @@ def test_a_jpeg_of_endless_scans_holds_up_nobody_and_not_the_end(tmp_path: Path)
         began = time.monotonic()
         assert found.end()[0] == 143
         assert time.monotonic() - began < 16
-
-
-def test_the_metrics_of_several_workers_are_of_all_of_them(tmp_path: Path) -> None:
-    bundle(tmp_path / "now")
-    bundle(tmp_path / "next", version=2, favourite=7)
-    with service(tmp_path / "home", str(tmp_path / "now"), "--workers", "2") as found:
-        for _ in range(20):
-            found.best()
-        swapped(tmp_path / "now", tmp_path / "next")
-        assert found.command("reload").returncode == 0
-        text = requests.get(f"{found.address}/metrics", timeout=20).text
-        assert 'fortydays_requests_total{route="/predict",status="200"} 20.0' in text
-        models = [line for line in text.splitlines() if line.startswith("fortydays_model_info{")]
-        assert {(line.partition('version="')[2][0], line[-3:]) for line in models} == {("1", "0.0"), ("2", "1.0")}
-        _, told = found.end()
-        assert told == "Stopped.\n"
 
 
 def test_a_killed_worker_is_replaced_and_the_others_answer(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ WANTED = [
     response_schema_conformance,
 ]
 CHECKED = settings(
-    max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
+    max_examples=10, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
 )
 
 

@@ -54,6 +54,13 @@ def asked(opened: Bundle, *names: str, workers: int = 2) -> list[tuple[str, str]
     return found
 
 
+def test_a_name_without_a_letter_is_a_file_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    saved(tmp_path / "here.png")
+
+    assert [each.name for each in find_images([""]).images] == [""]
+
+
 def test_files_are_taken_whatever_they_are_called_and_folders_for_their_images(tmp_path: Path) -> None:
     saved(tmp_path / "folder" / "b.png")
     saved(tmp_path / "folder" / "a" / "z.PNG")

@@ -83,6 +83,7 @@ def test_the_answer_is_json_or_bytes_as_it_was_asked() -> None:
         (request(data=[1, "2"]), "or nested lists, of numbers that UINT8 has"),
         (request(data=[1, True]), "or nested lists, of numbers that UINT8 has"),
         (request(data=["x" * 3000, *["y"] * 300]), "or nested lists, of numbers that UINT8 has"),
+        (request(data=[[7, 255], []]), "or nested lists, of numbers that UINT8 has"),
         (request(data=[[], []]), "or nested lists, of numbers that UINT8 has"),
         (request(data=[[[[[[[[[[7, 255]]]]]]]]]]), "or nested lists, of numbers that UINT8 has"),
         (request(data=[1, [2]]), "or nested lists, of numbers that UINT8 has"),

@@ -2,7 +2,10 @@
 
 import contextlib
 import json
+import multiprocessing.resource_tracker
+import multiprocessing.spawn
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +23,7 @@ from fortydays.base import files
 from fortydays.base.errors import UsageError
 from fortydays.base.process import identity
 from fortydays.base.settings import read_settings
+from fortydays.cli.main import execute
 from fortydays.serve.server import access_for, address_of, bound, running
 from fortydays.serve.source import shadow_of, source_of
 
@@ -42,7 +46,7 @@ class Process:
         self.address = next((word.rstrip(".") for word in self.line.split() if word.startswith("http")), "")
         end = time.monotonic() + 60
         while self.address and time.monotonic() < end:
-            with contextlib.suppress(requests.ConnectionError):
+            with contextlib.suppress(requests.ConnectionError, requests.Timeout):
                 if requests.get(f"{self.address}/readyz", timeout=10).status_code == 200:
                     break
             time.sleep(0.05)
@@ -153,54 +157,57 @@ def test_workers_share_an_address_reload_together_and_add_up_their_metrics(tmp_p
             assert found.best() == (2, "7")
         text = requests.get(f"{found.address}/metrics", timeout=10).text
         assert 'fortydays_requests_total{route="/predict",status="200"} 40.0' in text
-        code, _ = found.end()
-        assert code in (0, 143)
+        models = [line for line in text.splitlines() if line.startswith("fortydays_model_info{")]
+        assert {(line.partition('version="')[2][0], line[-3:]) for line in models} == {("1", "0.0"), ("2", "1.0")}
+        code, told_at_last = found.end()
+        assert (code in (0, 143), told_at_last) == (True, "Stopped.\n")
 
 
-def run(*arguments: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "fortydays", *arguments],
-        env={**os.environ, "FORTYDAYS_HOME": str(home), **environment},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Any]:
+    """Runs a command that ends by itself, in this process: from its words to its exit code and what it says."""
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setenv("FORTYDAYS_HOME", str(tmp_path / "home"))
+    yield lambda *words: (execute([*words]), capsys.readouterr().err)
+    signal.signal(signal.SIGTERM, before)
 
 
-def test_a_bundle_with_a_changed_byte_is_refused_at_the_start(tmp_path: Path) -> None:
+def test_a_bundle_with_a_changed_byte_is_refused_at_the_start(tmp_path: Path, run: Any) -> None:
     bundle(tmp_path / "now")
     path = tmp_path / "now" / "model.onnx"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
 
-    told = run("serve", str(tmp_path / "now"), "--port", "0", home=tmp_path / "home")
+    code, told = run("serve", str(tmp_path / "now"), "--port", "0")
 
-    assert told.returncode == 1
-    assert "is damaged: the content of model.onnx has changed" in told.stderr
-    assert "Traceback" not in told.stderr
+    assert code == 1
+    assert "is damaged: the content of model.onnx has changed" in told
+    assert "Traceback" not in told
 
 
-def test_a_port_in_use_is_told_with_the_way_out(tmp_path: Path) -> None:
+def test_a_port_in_use_is_told_with_the_way_out(tmp_path: Path, run: Any) -> None:
     bundle(tmp_path / "now")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        told = run("serve", str(tmp_path / "now"), "--port", str(port), home=tmp_path / "home")
-    assert told.returncode == 2
-    assert f"cannot listen on 127.0.0.1, port {port}: Address already in use." in told.stderr
-    assert "--port 0" in told.stderr
+        code, told = run("serve", str(tmp_path / "now"), "--port", str(port))
+    assert code == 2
+    assert f"cannot listen on 127.0.0.1, port {port}: Address already in use." in told
+    assert "--port 0" in told
 
 
-def test_other_machines_are_let_in_with_a_token_only(tmp_path: Path) -> None:
+def test_other_machines_are_let_in_with_a_token_only(tmp_path: Path, run: Any) -> None:
     bundle(tmp_path / "now")
-    told = run("serve", str(tmp_path / "now"), "--host", "0.0.0.0", "--port", "0", home=tmp_path / "home")
-    assert told.returncode == 2
-    assert "Other machines can reach 0.0.0.0, and there is no token." in told.stderr
-    assert "FORTYDAYS_TOKEN" in told.stderr
+    code, told = run("serve", str(tmp_path / "now"), "--host", "0.0.0.0", "--port", "0")
+    assert code == 2
+    assert "Other machines can reach 0.0.0.0, and there is no token." in told
+    assert "FORTYDAYS_TOKEN" in told
 
 
-def test_reload_without_a_service_says_so(tmp_path: Path) -> None:
-    told = run("reload", "mnist", home=tmp_path)
-    assert told.returncode == 1
-    assert told.stderr == "Error: No service of mnist runs in this workspace.\nStart one with: forty serve NAME\n"
+def test_reload_without_a_service_says_so(run: Any) -> None:
+    assert run("reload", "mnist") == (
+        1, "Error: No service of mnist runs in this workspace.\nStart one with: forty serve NAME\n"
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("token", ["short", "x" * 15, "with a space in the middle", "é" * 20, "tab\t" * 6])
@@ -275,9 +282,7 @@ def test_a_damaged_state_of_another_service_is_passed_over(tmp_path: Path) -> No
     assert found == []
 
 
-def test_workers_that_cannot_start_are_not_started_for_ever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_workers_that_cannot_start_are_not_started_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fortydays.base.errors import FortydaysError
     from fortydays.serve import server
 
@@ -287,10 +292,11 @@ def test_workers_that_cannot_start_are_not_started_for_ever(
         state=tmp_path / "state",
         access=access_for("127.0.0.1", token="", hosts=()),
         workers=2,
-        log=tmp_path / "now",  # a folder, which no worker can write rows into
     )
+    # A worker is a program that ends at once; whatever else starts processes here has started before.
+    multiprocessing.resource_tracker.ensure_running()
+    monkeypatch.setattr(multiprocessing.spawn, "_python_exe", os.fsencode(str(shutil.which("false"))))
     monkeypatch.setattr(server, "_SECONDS_BETWEEN_STARTS", 0.05)
-    monkeypatch.setattr(server, "_SECONDS_OF_A_LIFE", 60.0)  # a busy machine takes seconds to start one in vain
     with pytest.raises(FortydaysError, match=r"The workers end as soon as they start: 5 times in a row\."):
         server.serve(launch, bound("127.0.0.1", 0), ready=lambda _names: None)
     assert not (tmp_path / "state").exists()

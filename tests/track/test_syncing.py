@@ -1,8 +1,10 @@
 import dataclasses
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -29,6 +31,16 @@ from fortydays.track.store import Store, UnreachableError, destination, open_sto
 from fortydays.track.sync import Synced, sync
 
 EXPERIMENT = "fortydays/day02-activations"
+
+
+@pytest.fixture
+def settings(emptied: tuple[Settings, Store]) -> Settings:
+    return emptied[0]
+
+
+@pytest.fixture
+def store(emptied: tuple[Settings, Store]) -> Store:
+    return emptied[1]
 
 
 def runs_of(store: Store, name: str = EXPERIMENT) -> list[Any]:
@@ -73,38 +85,30 @@ def everything_in(store: Store) -> list[Any]:
     )
 
 
-def test_a_run_becomes_a_parent_and_its_trials_children(settings: Settings, store: Store) -> None:
+def test_what_mlflow_shows_of_a_run_is_all_that_is_worth_knowing(settings: Settings, store: Store) -> None:
     run = finished_run(settings)
     done = sync(run, store)
     parent, children = parent_of(store), children_of(store)
+    # The run is a parent, its trials are children.
     assert done == Synced(outcome="sent", trials=4, parent=parent.info.run_id)
     assert parent.info.run_name == run.run_id
     assert parent.data.tags["fortydays.run_id"] == run.run_id
     assert sorted(children) == ["relu-seed0", "relu-seed1", "sigmoid-seed0", "sigmoid-seed1"]
     assert {child.info.status for child in [parent, *children.values()]} == {"FINISHED"}
     assert len(runs_of(store)) == 5
-
-
-def test_a_trial_has_its_history_with_the_steps(settings: Settings, store: Store) -> None:
-    sync(finished_run(settings), store)
-    child, history = children_of(store)["relu-seed1"], made_up_trial("relu", 1)["history"]
+    # A trial has its history with the steps,
+    child, history = children["relu-seed1"], made_up_trial("relu", 1)["history"]
     for column in HISTORY_COLUMNS:
         assert points_of(store, child, column) == list(zip(history["step"], history[column], strict=True)), column
-
-
-def test_a_trial_has_its_final_numbers_apart_from_the_history(settings: Settings, store: Store) -> None:
-    sync(finished_run(settings), store)
-    metrics = children_of(store)["relu-seed1"].data.metrics
+    # its final numbers apart from the history,
+    metrics = child.data.metrics
     assert metrics["test_accuracy"] == 0.91
     assert metrics["train_seconds"] == 2.0
     assert metrics["final_validation_accuracy"] == 0.95  # 0.625 is the last point of the history
     assert metrics["steps_to_0.95_limit"] == 20
     assert "steps_to_0.95" not in metrics  # never reached
-
-
-def test_a_trial_has_its_recipe_seed_and_dataset(settings: Settings, store: Store) -> None:
-    sync(finished_run(settings), store)
-    child = children_of(store)["sigmoid-seed0"]
+    # and its recipe, seed and dataset.
+    child = children["sigmoid-seed0"]
     assert child.data.params == {
         "variant": "sigmoid",
         "seed": "0",
@@ -121,12 +125,7 @@ def test_a_trial_has_its_recipe_seed_and_dataset(settings: Settings, store: Stor
     }
     (given,) = child.inputs.dataset_inputs
     assert (given.dataset.name, given.dataset.digest) == ("mnist", DIGEST[:36])  # MLflow keeps no more
-
-
-def test_the_parent_has_claims_facts_and_files(settings: Settings, store: Store) -> None:
-    run = finished_run(settings)
-    sync(run, store)
-    parent = parent_of(store)
+    # The parent has claims, facts and files.
     tags = parent.data.tags
     assert tags["claim.1"] == "ReLU is more accurate than sigmoid"
     assert (tags["claim.1.verdict"], tags["claim.2.verdict"]) == ("supported", "refuted")
@@ -440,8 +439,11 @@ def test_a_server_that_goes_away_is_told_as_such(
         sync(begin_run(settings), gone)
 
 
-def test_a_moved_workspace_knows_what_its_store_has(settings: Settings, store: Store) -> None:
-    sent = sync(finished_run(settings), store)
+def test_a_moved_workspace_knows_what_its_store_has(tmp_path: Path, empty_store: Path) -> None:
+    settings = made_up_settings(tmp_path / "here")
+    settings.workspace.mkdir()
+    shutil.copy(empty_store, settings.workspace / "mlflow.db")
+    sent = sync(finished_run(settings), open_store(destination(settings)))
     moved = with_workspace(settings, settings.workspace.rename(settings.workspace.with_name("moved")))
     (run,) = list_runs(moved.runs)
     assert records.is_sent(run, destination(moved))

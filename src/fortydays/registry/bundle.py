@@ -9,23 +9,17 @@ from fortydays.base.privacy import shared
 from fortydays.base.settings import Settings
 from fortydays.registry import package
 from fortydays.registry.card import with_version
-from fortydays.registry.catalog import Catalog
 from fortydays.registry.contents import CARD_FILE, NEEDED, WHERE_THERE
 from fortydays.registry.names import CHAMPION, Reference
 from fortydays.registry.package import Manifest
+from fortydays.registry.registry import Registry
 from fortydays.registry.scratch import scratch
 
 
-def make_bundle(reference: Reference, folder: Path, catalog: Catalog, settings: Settings) -> Manifest:
-    """Write the bundle of a version into a new folder, whole or not at all.
+def make_bundle(reference: Reference, folder: Path, registry: Registry, settings: Settings) -> Manifest:
+    """Write the bundle of a version, or of a model's champion, into a new or empty folder, whole or not at all.
 
     The same version always gives the same bytes.
-
-    Args:
-        reference: which version; the champion, where it names the model alone.
-        folder: where to; it must not exist, or be empty.
-        catalog: the registry.
-        settings: the workspace.
 
     Raises:
         UsageError: there is no such version, or something is in the folder's place.
@@ -38,13 +32,13 @@ def make_bundle(reference: Reference, folder: Path, catalog: Catalog, settings: 
         raise UsageError(f"{folder} is there already.", hint="Name a new folder, or remove that one first.")
     if reference.version is None and reference.alias is None:
         reference = Reference(name=reference.name, alias=CHAMPION)
-    version = catalog.find(reference)
+    version = registry.find(reference)
     if version.retired:
         raise UsageError(f"{version} was retired ({version.retired}) and is not to be used.")
     folder = folder.absolute()
     is_for_others = not folder.is_relative_to(settings.workspace)  # for whoever serves it
     with scratch(settings) as place:
-        manifest = catalog.fetch(version, place / "version")
+        manifest = registry.fetch(version, place / "version")
         with shared(folder) if is_for_others else nullcontext(), files.folder_built_whole(folder) as building:
             for name in (*NEEDED, *WHERE_THERE):
                 if name in NEEDED or name in manifest.files:

@@ -14,7 +14,6 @@ from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
 from fortydays.data import library
 from fortydays.data.arrays import Dataset
-from fortydays.data.library import Described
 from fortydays.study import evidence as documents
 from fortydays.study.code import engine_digest, study_digest
 from fortydays.study.runs import RunFolder, find_run, latest_evidence
@@ -29,14 +28,9 @@ class Candidate:
     """A trial of a run, about to be registered.
 
     Attributes:
-        run: which.
-        evidence: of the run.
         trial: of the evidence; its files are whole.
         weights: the file with its weights.
         probabilities: its answers on the test split: float32, shape (n, classes).
-        dataset: that it was trained on.
-        spec: of the dataset.
-        study: a day's number, or the path of the study's file.
         study_file: the path of the study's file, or "" for a day.
     """
 
@@ -46,20 +40,16 @@ class Candidate:
     weights: Path
     probabilities: NDArray[np.float32]
     dataset: Dataset
-    spec: Described
-    study: str
     study_file: str
+
+    @property
+    def study(self) -> str:
+        """The number of a day, or the path of a study's file."""
+        return self.study_file or str(self.evidence["day"])
 
 
 def find_candidate(study: str, settings: Settings, progress: Progress, *, variant: str, run_id: str) -> Candidate:
-    """The best trial of a run by validation accuracy.
-
-    Args:
-        study: a day, or the path of a study file.
-        settings: the workspace.
-        progress: told of the work.
-        variant: whose trials to choose from; all of the study's if empty.
-        run_id: which run; the study's newest with evidence if empty.
+    """The best trial of a run by validation accuracy; the arguments are those of :func:`.registration.register`.
 
     Raises:
         UsageError: there is no such study, run or variant.
@@ -89,12 +79,11 @@ def find_candidate(study: str, settings: Settings, progress: Progress, *, varian
             f"{study} has changed since the run {run.run_id}: its models cannot be built again from today's study.",
             hint=f"Run it again: forty run {study}",
         )
-    name = evidence["dataset"]["name"]
-    dataset = library.load(name, settings, progress)
-    spec = library.describe(name, dataset)
-    if spec.digest != evidence["dataset"]["digest"] or spec.split_version != evidence["dataset"]["split_version"]:
+    trained_on = evidence["dataset"]
+    dataset = library.load(trained_on["name"], settings, progress)
+    if (dataset.digest, dataset.split_version) != (trained_on["digest"], trained_on["split_version"]):
         raise FortydaysError(
-            f"The run {run.run_id} was made with other content or splits of the dataset {spec.name!r}.",
+            f"The run {run.run_id} was made with other content or splits of the dataset {dataset.name!r}.",
             hint=f"Run the study again: forty run {study}",
         )
     if evidence["code"]["engine"] != engine_digest():
@@ -106,8 +95,6 @@ def find_candidate(study: str, settings: Settings, progress: Progress, *, varian
         weights=run.trial_of(trial["variant"], trial["seed"]).weights,
         probabilities=_probabilities_of(run, trial, dataset, study),
         dataset=dataset,
-        spec=spec,
-        study=str(file.day) if file.day is not None else str(file.path),
         study_file="" if file.day is not None else str(file.path),
     )
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fortydays.base import files
@@ -20,7 +20,6 @@ class Part:
     """A part of the workspace.
 
     Attributes:
-        name: what it is called on the command line.
         paths: the files and folders that may go, those that are there.
         bytes: what they take.
         lost: what is lost with them, in words.
@@ -32,19 +31,14 @@ class Part:
     paths: tuple[Path, ...]
     bytes: int
     lost: str
-    kept: str = ""
-    removable: bool = True
+    kept: str
+    removable: bool
 
 
 def parts(settings: Settings, *, served: Collection[str]) -> list[Part]:
-    """The parts of a workspace, those first that cost the least to have again.
+    """The parts of a workspace, those first that cost the least to have again. Raises StorageError.
 
-    Args:
-        settings: whose workspace.
-        served: addresses of the services that run in it.
-
-    Raises:
-        StorageError: the system does not let one look.
+    ``served`` are the addresses of the services that run in it.
     """
     home = settings.workspace
     all_runs = list_runs(settings.runs)
@@ -62,45 +56,28 @@ def parts(settings: Settings, *, served: Collection[str]) -> list[Part]:
         _part("backbones", [home / "backbones"], "minutes; they are fetched and exported again", kept=working),
         _part("datasets", datasets, "they are fetched again, which needs the network", kept=working),
         _part("log", log, "what services were asked; it cannot be had again", kept=serving),
-        Part(
-            name="runs",
-            paths=tuple(free),
-            bytes=sum(map(_size, free)),
-            lost="what your runs measured; to have it again is to train again",
-            kept=why,
-        ),
-        _part("models", [home / _ARTIFACTS, home / "mlflow.db"], "", kept="never removed by this command", stays=True),
-        _part("data", [home / "data", home / "own"], "", kept="yours; never removed by this command", stays=True),
+        # Runs that nobody works on and no model is made of may go, though others stay.
+        replace(_part("runs", free, "what your runs measured; to have it again is to train again"), kept=why),
+        _part("models", [home / _ARTIFACTS, home / "mlflow.db"], "", kept="never removed by this command"),
+        _part("data", [home / "data", home / "own"], "", kept="yours; never removed by this command"),
     ]
 
 
 def remove(part: Part) -> None:
-    """Remove what may go of a part.
-
-    Raises:
-        FortydaysError: it is in use, or never removed.
-        StorageError: the system refuses.
-    """
+    """Remove what may go of a part. Raises FortydaysError where it is in use, or never removed."""
     if not part.removable:
         raise FortydaysError(f"{part.name} stays: {part.kept}.", hint="Nothing was removed of it.")
     for path in part.paths:
         files.remove(path)
 
 
-def _part(name: str, paths: list[Path], lost: str, *, kept: str = "", stays: bool = False) -> Part:
+def _part(name: str, paths: list[Path], lost: str, *, kept: str = "") -> Part:
     there = tuple(path for path in paths if os.path.lexists(path))
-    return Part(
-        name=name,
-        paths=there,
-        bytes=sum(map(_size, there)),
-        lost=lost,
-        kept=kept,
-        removable=not kept and not stays,
-    )
+    return Part(name=name, paths=there, bytes=sum(map(_size, there)), lost=lost, kept=kept, removable=not kept)
 
 
 def _runs_to_spare(found: list[RunFolder], living: list[str], settings: Settings) -> tuple[list[Path], str]:
-    """The runs that nobody works on and no model is made of, and why others stay."""
+    """The runs that may go, and why others stay."""
     if settings.tracking_uri and found:
         return [], "a server has the registry, so models may be made of them"
     made_of = _runs_of_models(settings.workspace / _ARTIFACTS)
@@ -112,11 +89,7 @@ def _runs_to_spare(found: list[RunFolder], living: list[str], settings: Settings
 
 
 def _runs_of_models(artifacts: Path) -> set[str]:
-    """The runs that lineages name; a lineage that cannot be read may name any.
-
-    Raises:
-        StorageError: a lineage is damaged.
-    """
+    """The runs that lineages name. Raises StorageError where a lineage is damaged: it may name any."""
     found = set()
     for path in artifacts.rglob("lineage.json"):
         try:

@@ -18,7 +18,7 @@ from fortydays.base.errors import UsageError
 from fortydays.inputs.input import Arrays, Input, check_arrays, count_of
 from fortydays.inputs.kinds import read_input
 from fortydays.registry import package
-from fortydays.registry.inference import LARGEST, OnnxModel, read_signature
+from fortydays.registry.inference import LARGEST, OnnxModel, Signature, read_signature
 from fortydays.registry.names import check_name
 from fortydays.registry.package import DamagedPackageError, Manifest
 
@@ -80,18 +80,19 @@ class Confidence:
         """As JSON values."""
         return asdict(self)
 
+    def as_document(self) -> dict[str, Any]:
+        """What :data:`CONFIDENCE_FILE` holds."""
+        return {"schema_version": CONFIDENCE_SCHEMA, **asdict(self)}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
     """A bundle that was opened: all that a service tells or needs.
 
     Attributes:
-        manifest: its files and digest.
-        name: of the model.
         version: its number in the registry.
         classes: what its probabilities are of, in their order.
         input: what it takes.
-        model: ready to answer.
         card: the model card, Markdown with a front matter.
         picture: the card's picture as PNG, or b"".
         lineage: what it is made of, as JSON values.
@@ -119,14 +120,10 @@ class Bundle:
 
 
 def open_bundle(folder: Path, *, threads: int) -> Bundle:
-    """Read every byte of a bundle, load its model, and ask it about the golden images.
+    """Read every byte of a bundle, load its model with so many threads, and ask it about the golden images.
 
     This tells whether the bundle is whole, not who made it: for that, compare its digest with the one that its maker
     tells.
-
-    Args:
-        folder: of the bundle.
-        threads: for the model to compute with.
 
     Raises:
         StorageError: there is none, or it cannot be read.
@@ -134,73 +131,73 @@ def open_bundle(folder: Path, *, threads: int) -> Bundle:
         UnsafeModelError: its model is not one to run.
     """
     manifest = package.check(folder)
-    missing = [name for name in NEEDED if name not in manifest.files]
-    if manifest.kind != "bundle" or missing:
-        what = f"it has no {', '.join(missing)}" if manifest.kind == "bundle" else f"it is a {manifest.kind!r}"
-        raise _no_bundle(folder, what)
+    try:
+        return _opened(folder, manifest, threads)
+    except ValueError as error:
+        raise DamagedPackageError(
+            f"{folder} is no bundle: {error}.", hint="Make one with: forty bundle NAME -o FOLDER"
+        ) from None
+
+
+def _opened(folder: Path, manifest: Manifest, threads: int) -> Bundle:
+    """A bundle whose bytes are those of its manifest. Raises ValueError where its parts do not fit together."""
+    if manifest.kind != "bundle":
+        raise ValueError(f"it is a {manifest.kind!r}")
+    if missing := [name for name in NEEDED if name not in manifest.files]:
+        raise ValueError(f"it has no {', '.join(missing)}")
     wanted = (*NEEDED, *(name for name in WHERE_THERE if name in manifest.files))
     for file in wanted:
         size, most = manifest.files[file][1], _LARGEST.get(file, _LARGEST_DOCUMENT)
         if size > most:
-            raise _no_bundle(folder, f"{file} has {size:,} bytes; expected at most {most:,}")
+            raise ValueError(f"{file} has {size:,} bytes; expected at most {most:,}")
     content = {file: package.read_file(folder, manifest, file) for file in wanted}
-    name, version = manifest.facts.get("name"), manifest.facts.get("version")
-    try:
-        check_name(name if isinstance(name, str) else "")
-    except UsageError:
-        raise _no_bundle(folder, "its manifest does not name a model") from None
-    if type(version) is not int or not 1 <= version <= _MOST_VERSION:
-        raise _no_bundle(folder, f"its manifest does not say which version it is, from 1 to {_MOST_VERSION:,}")
-    documents = {file: _document(folder, file, content[file]) for file in wanted if file.endswith(".json")}
+    documents = {file: _document(file, content[file]) for file in wanted if file.endswith(".json")}
+    name, version = _name_and_version(manifest)
     signature = read_signature(content[ONNX_FILE])
     if documents[SIGNATURE_FILE] != signature.as_dict():
-        raise _no_bundle(folder, f"{SIGNATURE_FILE} is not the model's")
-    try:
-        takes = read_input(documents[PREPROCESSING_FILE])
-    except ValueError as error:
-        raise _no_bundle(folder, f"{PREPROCESSING_FILE} does not say what the model takes: {error}") from None
-    if takes.arrays != signature.inputs:
-        raise _no_bundle(folder, f"{PREPROCESSING_FILE} tells of {takes.title}, which is not what the model takes")
-    labels = documents[LABELS_FILE].get("classes")
-    if not isinstance(labels, list) or len(labels) != signature.classes:
-        raise _no_bundle(folder, f"{LABELS_FILE} does not name {signature.classes} classes")
-    if not all(map(_is_label, labels)):
-        raise _no_bundle(
-            folder, f"{LABELS_FILE} has a class whose name is no text of 1 to {_LONGEST_LABEL} characters"
-        )
+        raise ValueError(f"{SIGNATURE_FILE} is not the model's")
     if content.get(PICTURE_FILE, _PNG)[: len(_PNG)] != _PNG:
-        raise _no_bundle(folder, f"{PICTURE_FILE} is no PNG")
+        raise ValueError(f"{PICTURE_FILE} is no PNG")
     model = OnnxModel(content[ONNX_FILE], threads=threads, signature=signature)
     try:
         card = content[CARD_FILE].decode("utf-8")
     except UnicodeDecodeError:
-        raise _no_bundle(folder, f"{CARD_FILE} is no text") from None
-    confidence = _confidence(folder, documents[CONFIDENCE_FILE]) if CONFIDENCE_FILE in documents else None
-    samples = _samples(folder, content[GOLDEN_FILE], model)
+        raise ValueError(f"{CARD_FILE} is no text") from None
     return Bundle(
         manifest=manifest,
-        name=str(name),
+        name=name,
         version=version,
-        classes=tuple(labels),
-        input=takes,
+        classes=_classes(documents[LABELS_FILE], signature),
+        input=_input(documents[PREPROCESSING_FILE], signature),
         model=model,
         card=card,
         picture=content.get(PICTURE_FILE, b""),
         lineage=documents[LINEAGE_FILE],
-        confidence=confidence,
-        samples=samples,
+        confidence=_confidence(documents[CONFIDENCE_FILE]) if CONFIDENCE_FILE in documents else None,
+        samples=_samples(content[GOLDEN_FILE], model),
     )
 
 
-def _document(folder: Path, name: str, content: bytes) -> dict[str, Any]:
+def _name_and_version(manifest: Manifest) -> tuple[str, int]:
+    name, version = manifest.facts.get("name"), manifest.facts.get("version")
+    try:
+        check_name(name if isinstance(name, str) else "")
+    except UsageError:
+        raise ValueError("its manifest does not name a model") from None
+    if type(version) is not int or not 1 <= version <= _MOST_VERSION:
+        raise ValueError(f"its manifest does not say which version it is, from 1 to {_MOST_VERSION:,}")
+    return str(name), version
+
+
+def _document(name: str, content: bytes) -> dict[str, Any]:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
-        raise _no_bundle(folder, f"{name} is no JSON") from None
+        raise ValueError(f"{name} is no JSON") from None
     if not isinstance(document, dict):
-        raise _no_bundle(folder, f"{name} is no JSON object")
+        raise ValueError(f"{name} is no JSON object")
     if _is_deeper(document, _DEEPEST):
-        raise _no_bundle(folder, f"{name} is nested more than {_DEEPEST} deep")
+        raise ValueError(f"{name} is nested more than {_DEEPEST} deep")
     return document
 
 
@@ -211,30 +208,42 @@ def _is_deeper(value: Any, most: int) -> bool:
     return most == 0 or any(_is_deeper(each, most - 1) for each in inner)
 
 
-def _is_label(label: object) -> bool:
-    # A half of a surrogate pair, which JSON can hold, can be written nowhere.
-    return isinstance(label, str) and 0 < len(label) <= _LONGEST_LABEL and not re.search("[\ud800-\udfff]", label)
+def _input(document: Mapping[str, Any], signature: Signature) -> Input:
+    try:
+        takes = read_input(document)
+    except ValueError as error:
+        raise ValueError(f"{PREPROCESSING_FILE} does not say what the model takes: {error}") from None
+    if takes.arrays != signature.inputs:
+        raise ValueError(f"{PREPROCESSING_FILE} tells of {takes.title}, which is not what the model takes")
+    return takes
 
 
-def _confidence(folder: Path, document: Mapping[str, Any]) -> Confidence:
+def _classes(document: Mapping[str, Any], signature: Signature) -> tuple[str, ...]:
+    labels = document.get("classes")
+    if not isinstance(labels, list) or len(labels) != signature.classes:
+        raise ValueError(f"{LABELS_FILE} does not name {signature.classes} classes")
+    for label in labels:
+        # A half of a surrogate pair, which JSON can hold, can be written nowhere.
+        if not isinstance(label, str) or not 0 < len(label) <= _LONGEST_LABEL or re.search("[\ud800-\udfff]", label):
+            raise ValueError(f"{LABELS_FILE} has a class whose name is no text of 1 to {_LONGEST_LABEL} characters")
+    return tuple(labels)
+
+
+def _confidence(document: Mapping[str, Any]) -> Confidence:
     if document.get("schema_version") != CONFIDENCE_SCHEMA:
-        raise _no_bundle(folder, f"{CONFIDENCE_FILE} has another schema version than {CONFIDENCE_SCHEMA}")
+        raise ValueError(f"{CONFIDENCE_FILE} has another schema version than {CONFIDENCE_SCHEMA}")
     for name, (least, most) in _RANGES.items():
         value = document.get(name)
         # Comparisons with a NaN are false.
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not least <= value <= most:
-            raise _no_bundle(folder, f"{name} in {CONFIDENCE_FILE} is no number from {least:g} to {most:g}")
+            raise ValueError(f"{name} in {CONFIDENCE_FILE} is no number from {least:g} to {most:g}")
     if not isinstance(document["images"], int):
-        raise _no_bundle(folder, f"images in {CONFIDENCE_FILE} is no whole number")
-    return Confidence(
-        temperature=float(document["temperature"]),
-        unknown_below=float(document["unknown_below"]),
-        false_alarms=float(document["false_alarms"]),
-        images=document["images"],
-    )
+        raise ValueError(f"images in {CONFIDENCE_FILE} is no whole number")
+    values: dict[str, Any] = {name: float(document[name]) for name in _RANGES}
+    return Confidence(**values | {"images": document["images"]})
 
 
-def _samples(folder: Path, content: bytes, model: OnnxModel) -> dict[int, Arrays]:
+def _samples(content: bytes, model: OnnxModel) -> dict[int, Arrays]:
     """The first golden example of each class, after checking that the model answers all of them as it did."""
     try:
         arrays = arrays_from(content, most_bytes=_LARGEST[GOLDEN_FILE])
@@ -245,23 +254,17 @@ def _samples(folder: Path, content: bytes, model: OnnxModel) -> dict[int, Arrays
     try:
         check_arrays(inputs, model.signature.inputs)
     except ValueError:
-        raise _no_bundle(folder, f"{GOLDEN_FILE} has no examples for the model") from None
+        raise ValueError(f"{GOLDEN_FILE} has no examples for the model") from None
     if len(told) not in (1, 2) or not 1 <= count_of(inputs) <= _MOST_GOLDEN or told[0].dtype != np.float32:
-        raise _no_bundle(folder, f"{GOLDEN_FILE} has no answers for 1 to {_MOST_GOLDEN:,} examples")
+        raise ValueError(f"{GOLDEN_FILE} has no answers for 1 to {_MOST_GOLDEN:,} examples")
     answers = model.predict(inputs)
     if told[0].shape != answers.shape or not np.allclose(told[0], answers, atol=GOLDEN_TOLERANCE):
-        raise _no_bundle(folder, "the model does not answer as it did where it was registered")
+        raise ValueError("the model does not answer as it did where it was registered")
     if len(told) == 1:
         return {}
     labels = told[1]
     if labels.dtype != np.int64 or labels.shape != (len(answers),) or not set(labels) <= {*range(answers.shape[1])}:
-        raise _no_bundle(folder, f"{GOLDEN_FILE} has labels that are no classes of the model")
-    found: dict[int, Arrays] = {}
-    for row, label in enumerate(labels.tolist()):
-        if len(found) < MOST_SAMPLES:
-            found.setdefault(label, {name: array[row] for name, array in inputs.items()})
-    return dict(sorted(found.items()))
-
-
-def _no_bundle(folder: Path, why: str) -> DamagedPackageError:
-    return DamagedPackageError(f"{folder} is no bundle: {why}.", hint="Make one with: forty bundle NAME -o FOLDER")
+        raise ValueError(f"{GOLDEN_FILE} has labels that are no classes of the model")
+    classes, first = np.unique(labels, return_index=True)
+    shown = sorted(np.argsort(first)[:MOST_SAMPLES])
+    return {int(classes[at]): {name: array[first[at]] for name, array in inputs.items()} for at in shown}

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -34,13 +34,7 @@ _UNTIMED = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """Whether the answers stay when the examples change in a way that means nothing.
-
-    Attributes:
-        change: what was done to each example.
-        images: how many; each was changed once, in one of the ways in turn.
-        same: share of them whose most probable class stayed, from 0 to 1.
-    """
+    """The share, from 0 to 1, of answers that stay when each example is changed once in a way that means nothing."""
 
     change: str
     images: int
@@ -49,20 +43,15 @@ class Behaviour:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Measured:
-    """What a model does on validation data.
+    """What a model does on validation data. Shares are from 0 to 1, and classes in the order of the labels.
 
     Attributes:
-        images: how many.
-        accuracy: share of right answers.
         loss: mean cross-entropy.
-        calibration_error: expected calibration error, from 0 to 1.
-        calibration_chance: what it would be, in 19 of 20 cases at most, if the confidence were right: with few images
-            it is large by chance alone.
-        class_images: how many images each class has, in the order of the labels.
-        class_accuracy: share of right answers for each class, in the order of the labels; NaN where it has no image.
+        calibration_chance: what the expected calibration error would be, in 19 of 20 cases at most, if the confidence
+            were right: with few images it is large by chance alone.
+        class_accuracy: share of right answers for each class; NaN where it has no image.
         right: bool, shape (images,), whether each was answered rightly.
         largest_share: share of the images that the most frequent class has: what always naming it would get.
-        behaviours: how stable the answers are.
         milliseconds: time for one image on one thread, the least of several.
         reference_milliseconds: the same for the reference graph, measured in the same seconds.
         bytes: size of the model's file.
@@ -98,7 +87,7 @@ class Measured:
                 name: None if np.isnan(value) else value
                 for name, value in zip(classes, self.class_accuracy, strict=True)
             },
-            "behaviours": [{"change": b.change, "images": b.images, "same": b.same} for b in self.behaviours],
+            "behaviours": [asdict(behaviour) for behaviour in self.behaviours],
             "milliseconds": self.milliseconds,
             "reference_milliseconds": self.reference_milliseconds,
             "bytes": self.bytes,
@@ -106,30 +95,25 @@ class Measured:
 
 
 def measure(content: bytes, data: TrainingData, *, threads: int) -> Measured:
-    """Measure an ONNX model.
+    """Measure the content of an ONNX file on the validation split. The time of one example is taken on one thread.
 
-    Args:
-        content: the file.
-        data: with the validation split.
-        threads: to compute with; the time of one example is always taken on one.
-
-    Raises:
-        UnsafeModelError: the file is not one to run, or its answers are no probabilities.
+    Raises UnsafeModelError where the file is not one to run, or its answers are no probabilities.
     """
     model = OnnxModel(content, threads=threads)
     validation, disturbances = some_of(data.validation), data.input.disturbances
     labels = np.asarray(validation.labels).astype(np.intp)
     parts: list[NDArray[np.float32]] = []
     same = np.zeros((len(disturbances), len(labels)), np.bool_)
-    at_once = _together(model.signature.numbers)
+    # Divisible by four, so that turns of up to four ways go on.
+    at_once = max(4, min(_AT_ONCE, NUMBERS_AT_ONCE // model.signature.numbers) // 4 * 4)
     for start in range(0, len(labels), at_once):
-        inputs = _loaded(validation, slice(start, start + at_once))
+        inputs = validation.rows(slice(start, start + at_once)).inputs
         parts.append(model.predict(inputs))
         here = parts[-1].argmax(axis=1)
         for row, disturbance in enumerate(disturbances):
             there = model.predict(in_turn(list(disturbance.ways(inputs)))).argmax(axis=1)
             same[row, start : start + len(here)] = there == here
-    one, reference, first = OnnxModel(content, threads=1), reference_graph(), _loaded(validation, slice(at_once))
+    one, reference, first = OnnxModel(content, threads=1), reference_graph(), validation.rows(slice(at_once)).inputs
     milliseconds, reference_milliseconds = side_by_side(
         lambda turn: one.predict(rows_of(first, [turn % count_of(first)])),
         lambda _turn: reference(),
@@ -165,17 +149,12 @@ def some_of(split: Split) -> Split:
     most = max(1, MOST_NUMBERS // each)
     if len(split) <= most:
         return split
-    return split.rows(np.linspace(0, len(split) - 1, most).astype(np.intp))
+    return split.rows(evenly(len(split), most))
 
 
-def _loaded(split: Split, which: slice) -> Arrays:
-    """The arrays of some examples, in memory."""
-    return {name: np.asarray(array[which]) for name, array in split.inputs.items()}
-
-
-def _together(numbers: int) -> int:
-    """How many examples to answer at a time: divisible by four, so that turns of up to four ways go on."""
-    return max(4, min(_AT_ONCE, NUMBERS_AT_ONCE // numbers) // 4 * 4)
+def evenly(many: int, count: int) -> NDArray[np.intp]:
+    """So many of the rows, evenly spaced; all where there are no more."""
+    return np.linspace(0, many - 1, min(count, many)).astype(np.intp)
 
 
 def cross_entropy(probabilities: NDArray[np.float32], labels: NDArray[np.intp]) -> float:
@@ -184,76 +163,62 @@ def cross_entropy(probabilities: NDArray[np.float32], labels: NDArray[np.intp]) 
     return float(-np.log(np.clip(chosen, 1e-7, 1.0)).mean())
 
 
-def calibration_error(probabilities: NDArray[np.float32], labels: NDArray[np.intp], *, bins: int = BINS) -> float:
+def calibration_error(probabilities: NDArray[np.float32], labels: NDArray[np.intp]) -> float:
     """Expected calibration error: how far confidence is from accuracy, on average over the images (Guo et al., 2017).
 
-    Images are put into intervals of equal width by the probability of their most probable class; within each, the
-    mean of these is compared with the share of right answers.
+    Images are put into :data:`BINS` intervals by the probability of their most probable class; within each, the mean
+    of these is compared with the share of right answers.
 
     Args:
         probabilities: float32, shape (n, classes).
         labels: shape (n,).
-        bins: how many intervals.
 
     Returns:
         From 0 to 1.
     """
+    confidence, which = _confidence(probabilities)
+    return _gap(confidence, which, probabilities.argmax(axis=1) == labels)
+
+
+def _confidence(probabilities: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """The confidence of each answer, and the interval that it is in."""
     confidence = probabilities.max(axis=1).astype(np.float64)
-    right = probabilities.argmax(axis=1) == labels
     # An interval holds its upper end, so that a probability of exactly 1 is in the last one.
-    which = np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
-    count = np.bincount(which, minlength=bins)
-    gaps = np.abs(np.bincount(which, confidence, minlength=bins) - np.bincount(which, right, minlength=bins))
-    return float(gaps.sum() / max(1, count.sum()))
+    return confidence, np.clip(np.ceil(confidence * BINS).astype(np.intp) - 1, 0, BINS - 1)
+
+
+def _gap(confidence: NDArray[np.float64], which: NDArray[np.intp], right: NDArray[np.bool_]) -> float:
+    gaps = np.bincount(which, confidence, minlength=BINS) - np.bincount(which, right, minlength=BINS)
+    return float(np.abs(gaps).sum() / max(1, len(confidence)))
 
 
 _DRAWS = 1_000
 
 
-def calibration_by_chance(probabilities: NDArray[np.float32], *, bins: int = BINS) -> float:
+def calibration_by_chance(probabilities: NDArray[np.float32]) -> float:
     """What the calibration error would be of a model whose confidence is right, in 19 of 20 cases at most.
 
-    Which answers are right is drawn anew with the probabilities that the model gives for it (consistency resampling,
-    Broecker and Smith, 2007).
-
-    Args:
-        probabilities: float32, shape (n, classes).
-        bins: as for :func:`calibration_error`.
-
-    Returns:
-        From 0 to 1.
+    Which answers are right is drawn anew with the probabilities, float32, shape (n, classes), that the model gives for
+    it (consistency resampling, Broecker and Smith, 2007).
     """
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    which = np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
+    confidence, which = _confidence(probabilities)
     # The seed is part of the method: the same model always gets the same answer.
     random = np.random.default_rng(0)
-    expected = np.bincount(which, confidence, minlength=bins)
-    found = []
-    for _ in range(_DRAWS):
-        right = random.random(len(confidence)) < confidence
-        found.append(np.abs(expected - np.bincount(which, right, minlength=bins)).sum() / max(1, len(confidence)))
+    found = [_gap(confidence, which, random.random(len(confidence)) < confidence) for _ in range(_DRAWS)]
     return float(np.quantile(found, 0.95))
 
 
 def in_turn(ways: Sequence[Arrays]) -> Arrays:
-    """Each example changed in one way: the first in the first, the second in the second, and so on from the start.
-
-    Args:
-        ways: the same examples, changed in each way.
-    """
+    """Each example changed in one way: the first in the first, the second in the second, and so on from the start."""
     rows = np.arange(count_of(ways[0]))
     return {name: np.stack([way[name] for way in ways])[rows % len(ways), rows] for name in ways[0]}
 
 
 def side_by_side(model: Callable[[int], object], reference: Callable[[int], object]) -> tuple[float, float]:
-    """The milliseconds that two functions compute for, each the least of several, in turns.
+    """The milliseconds that two functions of the number of the turn compute for, each the least of several, in turns.
 
     What this thread computes is counted, not what the clock on the wall says: while another program has the core, the
     wall's clock goes on. Where other programs fill caches and memory, both functions become slower together.
-
-    Args:
-        model: called with the number of the turn.
-        reference: likewise.
     """
     least = [float("inf"), float("inf")]
     for turn in range(_UNTIMED + _TIMED):

@@ -6,6 +6,7 @@ validation images. The limits are stated in :class:`Limits` and shown with each 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from numpy.typing import NDArray
 from fortydays.registry.evaluation import REFERENCE_MILLISECONDS, Measured
 
 RESAMPLES = 10_000
+
+_Said = tuple[bool, str, str]
+"""Whether a gate is passed, what was found, and what was asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,33 +51,19 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class GateResult:
-    """What one gate says.
-
-    Attributes:
-        gate: its name.
-        passed: whether the version may pass.
-        found: what was measured, in words and numbers.
-        asked: what was asked for.
-    """
+    """What one gate says: whether the version may pass, what was found, and what was asked for."""
 
     gate: str
     passed: bool
     found: str
     asked: str
 
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {"gate": self.gate, "passed": self.passed, "found": self.found, "asked": self.asked}
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Champion:
     """The version that the candidate would replace.
 
-    Attributes:
-        version: its number.
-        measured: what it does on the candidate's validation data.
-        problem: why the two cannot be compared, or "".
+    It was measured on the candidate's validation data, or there is a problem: why the two cannot be compared.
     """
 
     version: int
@@ -89,34 +79,39 @@ def judge(
     champion: Champion | None,
     limits: Limits,
 ) -> list[GateResult]:
-    """Set a candidate against all gates.
+    """Set a candidate against all gates: a result for each, in the order to show them.
 
-    Args:
-        measured: what it does on validation data.
-        facts: what was found when it was registered: its study's ``claims`` and how its ``onnx`` compares with Keras.
-        classes: names of the labels.
-        champion: the version it would replace, or None if there is none.
-        limits: what is asked for.
-
-    Returns:
-        A result for each gate, in the order to show them.
+    ``facts`` are what was found when it was registered: its study's ``claims`` and how its ``onnx`` compares with
+    Keras. The champion is the version it would replace, or None if there is none.
     """
+    said = {
+        "claims": _claims(facts["claims"]),
+        "accuracy": _accuracy(measured, champion, limits),
+        "calibration": _calibration(measured, champion, limits),
+        "worst class": _worst_class(measured, champion, limits, classes),
+        "onnx is keras": _onnx(facts["onnx"], limits),
+        "latency": _latency(measured, limits),
+        "size": (
+            measured.bytes <= limits.megabytes * 1e6,
+            f"{measured.bytes / 1e6:.2f} MB",
+            f"at most {limits.megabytes:g} MB",
+        ),
+    }
+    for each in measured.behaviours:
+        said[f"stable, {each.change}"] = (
+            each.same >= limits.same_answers,
+            f"the same answer for {100 * each.same:.1f}% of {each.images:,} images, each changed once",
+            f"at least {100 * limits.same_answers:.0f}%",
+        )
     return [
-        _claims(facts["claims"]),
-        _accuracy(measured, champion, limits),
-        _calibration(measured, champion, limits),
-        _worst_class(measured, champion, limits, classes),
-        _onnx(facts["onnx"], limits),
-        _latency(measured, limits),
-        _size(measured, limits),
-        *_behaviours(measured, limits),
+        GateResult(gate=gate, passed=passed, found=found, asked=asked) for gate, (passed, found, asked) in said.items()
     ]
 
 
 def difference_interval(
     candidate: NDArray[np.bool_], champion: NDArray[np.bool_], *, confidence: float
 ) -> tuple[float, float, float]:
-    """The difference in accuracy of two models on the same images, with its paired bootstrap interval.
+    """Candidate minus champion in accuracy on the same images, and the ends of its paired bootstrap interval.
 
     Images are drawn with replacement (Efron, 1979), each with what both models made of it. All that matters of an
     image is whether the candidate alone was right, the champion alone, or neither alone; so the counts of these three
@@ -126,9 +121,6 @@ def difference_interval(
         candidate: bool, shape (n,), which images the candidate answers rightly.
         champion: likewise.
         confidence: of the interval.
-
-    Returns:
-        Candidate minus champion: the difference, the lower and the upper end of its interval.
     """
     n = len(candidate)
     gained = int(np.sum(candidate & ~champion))
@@ -140,7 +132,7 @@ def difference_interval(
     return (gained - lost) / n, float(low), float(high)
 
 
-def _claims(claims: Sequence[Mapping[str, str]]) -> GateResult:
+def _claims(claims: Sequence[Mapping[str, str]]) -> _Said:
     open_claims = [c for c in claims if c["verdict"] != "supported"]
     if not claims:
         found = "the study makes no claim about this variant"
@@ -148,45 +140,37 @@ def _claims(claims: Sequence[Mapping[str, str]]) -> GateResult:
         found = "; ".join(f"{c['verdict']}: {c['claim']}" for c in open_claims)
     else:
         found = f"{len(claims)} of {len(claims)} supported"
-    return GateResult(
-        gate="claims",
-        passed=bool(claims) and not open_claims,
-        found=found,
-        asked="the study's claims about the variant are supported",
-    )
+    return bool(claims) and not open_claims, found, "the study's claims about the variant are supported"
 
 
-def _accuracy(measured: Measured, champion: Champion | None, limits: Limits) -> GateResult:
+def _accuracy(measured: Measured, champion: Champion | None, limits: Limits) -> _Said:
     here = f"{100 * measured.accuracy:.2f}% of {measured.images:,} images"
     low, _ = share_interval(int(measured.right.sum()), measured.images, confidence=limits.confidence)
-    guess = f"the {100 * measured.largest_share:.1f}% that naming one class always would get"
+    than_guessing = f"clearly more than the {100 * measured.largest_share:.1f}% that naming one class always would get"
     if low <= measured.largest_share:
-        return GateResult(gate="accuracy", passed=False, found=here, asked=f"clearly more than {guess}")
+        return False, here, than_guessing
     if champion is None:
-        found = f"{here}; there is no champion yet"
-        return GateResult(gate="accuracy", passed=True, found=found, asked=f"clearly more than {guess}")
+        return True, f"{here}; there is no champion yet", than_guessing
     asked = "better than the champion, or within noise of it"
     if champion.measured is None:
-        return GateResult(gate="accuracy", passed=False, found=champion.problem, asked=asked)
+        return False, champion.problem, asked
     difference, low, high = difference_interval(measured.right, champion.measured.right, confidence=limits.confidence)
     found = (
         f"{here}, {100 * difference:+.2f} points against version {champion.version} "
         f"({100 * limits.confidence:.0f}% interval {100 * low:+.2f} to {100 * high:+.2f})"
     )
-    return GateResult(gate="accuracy", passed=high >= 0, found=found, asked=asked)
+    return high >= 0, found, asked
 
 
 def share_interval(count: int, n: int, *, confidence: float) -> tuple[float, float]:
     """The interval of a share that was seen ``count`` times in ``n`` (Wilson, 1927)."""
-    from scipy.special import ndtri
-
-    z = float(ndtri(0.5 + confidence / 2))
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
     middle = (count + z * z / 2) / (n + z * z)
     half = z / (n + z * z) * float(np.sqrt(count * (n - count) / n + z * z / 4))
     return middle - half, middle + half
 
 
-def _calibration(measured: Measured, champion: Champion | None, limits: Limits) -> GateResult:
+def _calibration(measured: Measured, champion: Champion | None, limits: Limits) -> _Said:
     most, why = limits.calibration_error, ""
     if champion is not None and champion.measured is not None:
         relative = champion.measured.calibration_error + limits.calibration_margin
@@ -195,15 +179,11 @@ def _calibration(measured: Measured, champion: Champion | None, limits: Limits) 
     if measured.calibration_chance > most:
         most = measured.calibration_chance
         why = f", which {measured.images:,} images give by chance to a model whose confidence is right"
-    return GateResult(
-        gate="calibration",
-        passed=measured.calibration_error <= most,
-        found=f"{measured.calibration_error:.3f}",
-        asked=f"an expected calibration error of at most {most:.3f}{why}",
-    )
+    asked = f"an expected calibration error of at most {most:.3f}{why}"
+    return measured.calibration_error <= most, f"{measured.calibration_error:.3f}", asked
 
 
-def _worst_class(measured: Measured, champion: Champion | None, limits: Limits, classes: Sequence[str]) -> GateResult:
+def _worst_class(measured: Measured, champion: Champion | None, limits: Limits, classes: Sequence[str]) -> _Said:
     bounds = {
         f"{100 * limits.class_spread:.0f} points below the accuracy": measured.accuracy - limits.class_spread,
         "chance": 1 / len(classes),
@@ -218,63 +198,26 @@ def _worst_class(measured: Measured, champion: Champion | None, limits: Limits, 
     # Of few images a share says little: the gate closes where its whole interval is below.
     _, high = share_interval(round(value * images), images, confidence=limits.confidence)
     passed = value >= least or high >= least
-    return GateResult(
-        gate="worst class",
-        passed=passed,
-        found=f"{classes[worst]}: {100 * value:.1f}% of {images:,}"
-        + (f", which may be {100 * high:.1f}%" if passed and value < least else ""),
-        asked=f"at least {100 * least:.1f}%: {why}",
-    )
+    within_chance = f", which may be {100 * high:.1f}%" if passed and value < least else ""
+    found = f"{classes[worst]}: {100 * value:.1f}% of {images:,}{within_chance}"
+    return passed, found, f"at least {100 * least:.1f}%: {why}"
 
 
-def _onnx(onnx: Mapping[str, Any], limits: Limits) -> GateResult:
+def _onnx(onnx: Mapping[str, Any], limits: Limits) -> _Said:
     images = f"{onnx['images']:,} images"
     if onnx["precision"] == "int8":
-        return GateResult(
-            gate="onnx is keras",
-            passed=onnx["agreement"] >= limits.int8_agreement,
-            found=f"int8: the same class on {100 * onnx['agreement']:.1f}% of {images}",
-            asked=f"the same class on at least {100 * limits.int8_agreement:.0f}%",
-        )
-    return GateResult(
-        gate="onnx is keras",
-        passed=onnx["difference"] <= limits.onnx_difference,
-        found=f"largest difference {onnx['difference']:.1e} on {images}",
-        asked=f"at most {limits.onnx_difference:.0e}",
-    )
+        found = f"int8: the same class on {100 * onnx['agreement']:.1f}% of {images}"
+        asked = f"the same class on at least {100 * limits.int8_agreement:.0f}%"
+        return onnx["agreement"] >= limits.int8_agreement, found, asked
+    found = f"largest difference {onnx['difference']:.1e} on {images}"
+    return onnx["difference"] <= limits.onnx_difference, found, f"at most {limits.onnx_difference:.0e}"
 
 
-def _latency(measured: Measured, limits: Limits) -> GateResult:
+def _latency(measured: Measured, limits: Limits) -> _Said:
     # What slows the reference graph down slows the model down as well, and is not the model's fault.
     reference = measured.reference_milliseconds
     most = limits.milliseconds * max(1.0, reference / REFERENCE_MILLISECONDS)
     asked = f"at most {most:.3g} ms; the reference graph takes {reference:.2f} ms now"
     if most > limits.milliseconds:
         asked += f", and {REFERENCE_MILLISECONDS:g} ms, with a limit of {limits.milliseconds:g} ms, on an idle machine"
-    return GateResult(
-        gate="latency",
-        passed=measured.milliseconds <= most,
-        found=f"{measured.milliseconds:.2f} ms for one image on one thread",
-        asked=asked,
-    )
-
-
-def _size(measured: Measured, limits: Limits) -> GateResult:
-    return GateResult(
-        gate="size",
-        passed=measured.bytes <= limits.megabytes * 1e6,
-        found=f"{measured.bytes / 1e6:.2f} MB",
-        asked=f"at most {limits.megabytes:g} MB",
-    )
-
-
-def _behaviours(measured: Measured, limits: Limits) -> list[GateResult]:
-    return [
-        GateResult(
-            gate=f"stable, {behaviour.change}",
-            passed=behaviour.same >= limits.same_answers,
-            found=f"the same answer for {100 * behaviour.same:.1f}% of {behaviour.images:,} images, each changed once",
-            asked=f"at least {100 * limits.same_answers:.0f}%",
-        )
-        for behaviour in measured.behaviours
-    ]
+    return measured.milliseconds <= most, f"{measured.milliseconds:.2f} ms for one image on one thread", asked

@@ -7,15 +7,13 @@ machine.
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.base import files
 from fortydays.base.errors import FortydaysError
-from fortydays.inputs.input import Arrays, ArraySpec, check_arrays, count_of
+from fortydays.inputs.input import Arrays, ArraySpec, check_arrays, count_of, rows_of
 from fortydays.registry.operators import STANDARD, problem_of
 
 if TYPE_CHECKING:
@@ -40,12 +38,9 @@ class UnsafeModelError(FortydaysError):
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """What a model takes and gives.
+    """What a model takes: the arrays of one example; and gives: a probability, float32, of each class.
 
-    Attributes:
-        inputs: the arrays of one example, in their order.
-        classes: how many probabilities, float32, it gives for each example.
-        opset: version of the ONNX operators it is written in.
+    ``opset`` is the version of the ONNX operators that it is written in.
     """
 
     inputs: tuple[ArraySpec, ...]
@@ -67,13 +62,9 @@ class Signature:
 
 
 def read_signature(content: bytes) -> Signature:
-    """What an ONNX file takes and gives, after checking that nothing leads out of it.
+    """What the content of an ONNX file takes and gives, after checking that nothing leads out of it.
 
-    Args:
-        content: the file.
-
-    Raises:
-        UnsafeModelError: it is no ONNX file, not one with this program's input and output, or refers to other files.
+    Raises UnsafeModelError where it is no ONNX file, or not one with this program's input and output.
     """
     if len(content) > LARGEST:
         raise UnsafeModelError(f"The ONNX model has {len(content):,} bytes; expected at most {LARGEST:,}.")
@@ -98,10 +89,9 @@ def read_signature(content: bytes) -> Signature:
     return Signature(inputs=inputs, classes=_classes_of(model.graph.output), opset=opset)
 
 
-def _spec_of(given: "onnx.ValueInfoProto") -> ArraySpec:
-    """An input of a graph."""
-    kind, (first, *shape) = given.type.tensor_type, [d.dim_value for d in given.type.tensor_type.shape.dim] or [0]
-    if kind.elem_type not in _TYPES or not _NAME.fullmatch(given.name):
+def _spec_of(info: "onnx.ValueInfoProto") -> ArraySpec:
+    kind, (first, *shape) = info.type.tensor_type, [d.dim_value for d in info.type.tensor_type.shape.dim] or [0]
+    if kind.elem_type not in _TYPES or not _NAME.fullmatch(info.name):
         raise UnsafeModelError(
             "The ONNX model has an input of another type or name; expected one of "
             f"{', '.join(_TYPES.values())}, named by a-z, 0-9 and _."
@@ -109,8 +99,8 @@ def _spec_of(given: "onnx.ValueInfoProto") -> ArraySpec:
     if first:
         raise UnsafeModelError("The ONNX model takes a fixed number of examples; expected any number.")
     if not 1 <= len(shape) <= _MOST_DIMENSIONS or min(shape) < 1:
-        raise UnsafeModelError(f"The ONNX model does not say the size of its input {given.name!r}.")
-    return ArraySpec(name=given.name, dtype=_TYPES[kind.elem_type], shape=tuple(shape))
+        raise UnsafeModelError(f"The ONNX model does not say the size of its input {info.name!r}.")
+    return ArraySpec(name=info.name, dtype=_TYPES[kind.elem_type], shape=tuple(shape))
 
 
 def _classes_of(outputs: Any) -> int:
@@ -153,19 +143,14 @@ numbers allow."""
 
 
 class OnnxModel:
-    """A model that answers.
+    """The content of an ONNX file as a model that answers, and its signature, which may be known from before.
 
-    Args:
-        content: the ONNX file.
-        threads: to compute with.
-        signature: what :func:`read_signature` says of it, where it was asked before.
-
-    Raises:
-        UnsafeModelError: the file is not one to run, see :func:`read_signature`.
+    Raises UnsafeModelError where the file is not one to run, see :func:`read_signature`.
     """
 
     def __init__(self, content: bytes, *, threads: int, signature: Signature | None = None) -> None:
         self.signature = signature or read_signature(content)
+        self._most_at_once = max(1, NUMBERS_AT_ONCE // self.signature.numbers)
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -183,7 +168,7 @@ class OnnxModel:
         """The probability of every class for every example.
 
         Args:
-            inputs: arrays by name, each of its spec's type and of shape (n, *spec.shape).
+            inputs: arrays by name, each of its spec's type and of shape (n, *spec.shape). Parts of them are read.
             at_once: examples that are computed together at most; of large ones it is fewer, see
                 :data:`NUMBERS_AT_ONCE`.
 
@@ -195,29 +180,22 @@ class OnnxModel:
             UnsafeModelError: the model fails, or its answers are no probabilities.
         """
         check_arrays(inputs, self.signature.inputs)
-        answers = [np.zeros((0, self.signature.classes), np.float32)]
-        at_once, count = min(at_once, max(1, NUMBERS_AT_ONCE // self.signature.numbers)), count_of(inputs)
-        for start in range(0, count, at_once):
-            stop = min(start + at_once, count)
-            given = {name: np.ascontiguousarray(array[start:stop]) for name, array in inputs.items()}
-            try:
-                (some,) = self._session.run([OUTPUT], given)
-            except Exception as error:  # as above
-                raise UnsafeModelError(f"The model fails: {' '.join(str(error).split())[:300]}") from error
-            # Comparisons with a NaN are false.
-            if some.shape != (stop - start, self.signature.classes) or not np.all((some >= -1e-3) & (some <= 1.001)):
-                raise UnsafeModelError("The model gives numbers that are no probabilities.")
-            answers.append(some)
-        return np.concatenate(answers)
+        at_once, count = min(at_once, self._most_at_once), count_of(inputs)
+        if 0 < count <= at_once:
+            return self._computed(inputs)
+        parts = (slice(start, start + at_once) for start in range(0, count, at_once))
+        answers = [self._computed(rows_of(inputs, part)) for part in parts]
+        return np.concatenate([np.zeros((0, self.signature.classes), np.float32), *answers])
 
-
-def load_model(path: Path, *, threads: int) -> OnnxModel:
-    """Read an ONNX file and make it ready to answer.
-
-    Raises:
-        StorageError: it cannot be read.
-        UnsafeModelError: it is not one to run.
-    """
-    with files.storage_errors("read", path):
-        content = path.read_bytes()
-    return OnnxModel(content, threads=threads)
+    def _computed(self, inputs: Arrays) -> NDArray[np.float32]:
+        try:
+            (found,) = self._session.run(
+                [OUTPUT], {name: np.ascontiguousarray(array) for name, array in inputs.items()}
+            )
+        except Exception as error:  # as above
+            raise UnsafeModelError(f"The model fails: {' '.join(str(error).split())[:300]}") from error
+        # Comparisons with a NaN are false.
+        expected = (count_of(inputs), self.signature.classes)
+        if found.shape != expected or not ((found >= -1e-3) & (found <= 1.001)).all():
+            raise UnsafeModelError("The model gives numbers that are no probabilities.")
+        return cast("NDArray[np.float32]", found)

@@ -5,53 +5,42 @@ from importlib import metadata
 from typing import Any
 
 from fortydays.base import clock, files
-from fortydays.data.library import Described
+from fortydays.data import library
 from fortydays.study.drills import declared_metrics
 from fortydays.study.evidence import results_digest, with_defaults
 from fortydays.train.recipe import Recipe
 
 SCHEMA_VERSION = 1
+_ACCURACIES = ("test_accuracy", "validation_accuracy")
 
 
 def lineage_of(
     evidence: Mapping[str, Any],
     trial: Mapping[str, Any],
     *,
-    dataset: Described,
     claims: Sequence[Mapping[str, str]],
     study_file: str,
     tracker_run: str,
-    data_version: Mapping[str, Any] | None = None,
+    data_version: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """The birth certificate of one trial's model, as JSON values.
 
-    Args:
-        evidence: of the run that trained it.
-        trial: its entry in the evidence.
-        dataset: what is pinned about the data.
-        claims: the study's claims about the variant, each with its verdict.
-        study_file: the path of a study of one's own, or "" for a day.
-        tracker_run: the tracker's id of the run, or "" where it has none there.
-        data_version: the version of a reader's data that the dataset was taken from: name, number, digest.
-
-    Returns:
-        A document with the fields ``schema_version``, ``dataset``, ``study``, ``recipe``, ``trial``, ``code``,
-        ``packages``, ``machine``, ``run``, ``evidence``, ``claims`` and ``registered``.
+    ``study_file`` is the path of a study of one's own, or "" for a day; ``tracker_run`` the tracker's id of the run,
+    or "" where it has none there; ``data_version`` what a reader's data was taken from, or None.
     """
     details = evidence["details"][trial["variant"]]
     summary = evidence["variants"][trial["variant"]]
+    version, licence = library.edition(evidence["dataset"]["name"])
     return {
         "schema_version": SCHEMA_VERSION,
         "dataset": {
             **evidence["dataset"],
-            "version": dataset.version,
-            "licence": dataset.licence,
+            "version": version,
+            "licence": licence,
             **({"data_version": dict(data_version)} if data_version else {}),
         },
         "study": {
-            "day": evidence["day"],
-            "name": evidence["name"],
-            "title": evidence["title"],
+            **_of(evidence, "day", "name", "title"),
             "file": study_file,
             "variant": trial["variant"],
             "description": details["description"],
@@ -60,21 +49,13 @@ def lineage_of(
         },
         "recipe": details["recipe"],
         "trial": {
-            "seed": trial["seed"],
-            "precision": details["precision"],
-            "parameters": details["parameters"],
+            **_of(trial, "seed", "epochs", "train_seconds", "metrics", "weights_digest"),
+            **_of(details, "precision", "parameters"),
             "multiply_adds": details.get("multiply_adds"),
-            "epochs": trial["epochs"],
-            "train_seconds": trial["train_seconds"],
-            "metrics": trial["metrics"],
-            "over_seeds": {
-                name: summary[name] for name in ("test_accuracy", "validation_accuracy") if name in summary
-            },
-            "weights_digest": trial["weights_digest"],
+            "over_seeds": {name: summary[name] for name in _ACCURACIES if name in summary},
         },
-        "code": evidence["code"],
-        "packages": evidence["packages"],
-        "machine": {**evidence["machine"], "threads": evidence["threads"], "backend": evidence["backend"]},
+        **_of(evidence, "code", "packages"),
+        "machine": {**evidence["machine"], **_of(evidence, "threads", "backend")},
         "run": {
             "id": evidence["run_id"],
             "tracker": tracker_run,
@@ -91,13 +72,14 @@ def lineage_of(
     }
 
 
+def _of(document: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: document[name] for name in names}
+
+
 def changed_since(lineage: Mapping[str, Any], today: Mapping[str, Any]) -> list[str]:
     """In what a training today would differ from the one that made a model, one sentence each; empty where in nothing.
 
-    Args:
-        lineage: of the model.
-        today: the same fields as far as they are known now: ``dataset``, ``recipe``, ``code``, ``packages``,
-            ``machine``.
+    ``today`` has the same fields as a lineage: ``dataset``, ``recipe``, ``code``, ``packages`` and ``machine``.
     """
     found = []
     for group, field, said in (

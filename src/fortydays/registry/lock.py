@@ -26,11 +26,7 @@ class BusyError(FortydaysError):
 
 
 class Locks:
-    """The locks of one tracking store.
-
-    Args:
-        store: an opened destination.
-    """
+    """The locks of one tracking store, which is open."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -38,19 +34,20 @@ class Locks:
 
     @contextlib.contextmanager
     def held(self, name: str, *, doing: str) -> Iterator[None]:
-        """Hold the lock of a model. Nobody waits: the second one is told.
+        """Hold the lock of a model while doing something. Raises BusyError where someone else holds it.
 
-        Args:
-            name: of the model.
-            doing: what for, as the other one will read it.
-
-        Raises:
-            BusyError: someone else holds it.
+        Nobody waits: the second one is told what the first does.
         """
         check_name(name)
         token = secrets.token_hex(8)
-        mine = {**process.identity(), "since": clock.timestamp(), "doing": doing, "token": token}
-        self._acquire(name, mine)
+        # Of two on this machine that find the same dead holder, one takes over and the other finds it alive.
+        try:
+            with files.locked(
+                self._store.destination.artifacts.parent / "registry" / "lock", timeout=_SECONDS_FOR_LOCK
+            ):
+                self._acquire(name, {**process.identity(), "since": clock.timestamp(), "doing": doing, "token": token})
+        except TimeoutError:
+            raise BusyError("Another process of this machine has held up the registry for too long.") from None
         self._tokens[name] = token
         try:
             yield
@@ -62,17 +59,9 @@ class Locks:
                     self._release(name)
 
     def remove(self, name: str, *, force: bool = False) -> bool:
-        """Remove the lock of a model whose holder is gone.
+        """Remove the lock of a model whose holder is gone, or with force any lock. Returns whether there was one.
 
-        Args:
-            name: of the model.
-            force: remove it also where its holder may still be at work.
-
-        Returns:
-            Whether there was one.
-
-        Raises:
-            BusyError: its holder is at work on this machine, or on another one, of which nothing is known here.
+        Raises BusyError where its holder is at work, or on another machine, of which nothing is known here.
         """
         check_name(name)
         holder = self._holder(name)
@@ -86,41 +75,6 @@ class Locks:
         self._release(name)
         return True
 
-    def _acquire(self, name: str, mine: Mapping[str, Any]) -> None:
-        # Of two on this machine that find the same dead holder, one takes over and the other finds it alive.
-        with self._alone_on_this_machine():
-            for _ in range(3):
-                try:
-                    with asking(self._store):
-                        self._store.client.create_registered_model(
-                            _lock_name(name), tags={_LOCK_TAG: json.dumps(mine)}
-                        )
-                    return
-                except FortydaysError as error:
-                    if not refused_as(error, EXISTS):
-                        raise
-                holder = self._holder(name)
-                if holder is not None and holder.get("token") == mine["token"]:
-                    return  # made the first time it was asked for; only the answer was lost
-                if holder is not None and not process.has_ended(holder):
-                    raise BusyError(
-                        f"{name!r} is being changed by another process: {_in_words(holder)}.",
-                        hint="Wait until it has ended and try again. "
-                        f"If it is gone and left this behind: forty models unlock {name} --force",
-                    )
-                if holder is not None:
-                    self._release(name)
-        raise BusyError(f"{name!r} is being changed by other processes.", hint="Try again.")
-
-    @contextlib.contextmanager
-    def _alone_on_this_machine(self) -> Iterator[None]:
-        path = self._store.destination.artifacts.parent / "registry" / "lock"
-        try:
-            with files.locked(path, timeout=_SECONDS_FOR_LOCK):
-                yield
-        except TimeoutError:
-            raise BusyError("Another process of this machine has held up the registry for too long.") from None
-
     def check(self, name: str) -> None:
         """Refuse to go on where the lock of a model is not held here, or not any more. Raises BusyError."""
         holder = self._holder(name)
@@ -130,16 +84,35 @@ class Locks:
                 hint="See what there is, and try again: forty models show " + name,
             )
 
+    def _acquire(self, name: str, mine: Mapping[str, Any]) -> None:
+        for _ in range(3):
+            try:
+                with asking(self._store):
+                    self._store.client.create_registered_model(_lock_name(name), tags={_LOCK_TAG: json.dumps(mine)})
+                return
+            except FortydaysError as error:
+                if not refused_as(error, EXISTS):
+                    raise
+            holder = self._holder(name)
+            if holder is None:
+                continue
+            if holder.get("token") == mine["token"]:
+                return  # made the first time it was asked for; only the answer was lost
+            if not process.has_ended(holder):
+                raise BusyError(
+                    f"{name!r} is being changed by another process: {_in_words(holder)}.",
+                    hint="Wait until it has ended and try again. "
+                    f"If it is gone and left this behind: forty models unlock {name} --force",
+                )
+            self._release(name)
+        raise BusyError(f"{name!r} is being changed by other processes.", hint="Try again.")
+
     def _release(self, name: str) -> None:
         with asking(self._store):
             self._store.client.delete_registered_model(_lock_name(name))
 
     def _holder(self, name: str) -> dict[str, Any] | None:
-        """Who holds a lock; None where nobody does.
-
-        Raises:
-            UsageError: another program has made a model of that name, which is no lock.
-        """
+        """Who holds a lock, or None. Raises UsageError where another program made a model of that name."""
         lock = found(self._store, self._store.client.get_registered_model, _lock_name(name))
         if lock is None:
             return None

@@ -5,11 +5,12 @@ MLflow forgets where an alias was. What the tags tell can be undone.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from fortydays.base.errors import UsageError
 from fortydays.base.text import printable
+from fortydays.base.values import fields_as_json
 
 MOVE_TAG = "fortydays.move."
 _LONGEST_TAG = 4_800
@@ -18,12 +19,10 @@ _LONGEST_REASON = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """One time that an alias moved.
+    """One time that an alias moved, counted from 1 for each model.
 
     Attributes:
-        number: counted from 1 for each model.
         kind: "promote" or "rollback".
-        alias: what moved.
         version: where to.
         before: where it was, or None.
         time: when, ISO 8601.
@@ -44,7 +43,7 @@ class Move:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return {**asdict(self), "forced": list(self.forced), "gates": [dict(gate) for gate in self.gates]}
+        return fields_as_json(self)
 
     def as_tag(self) -> tuple[str, str]:
         """Key and value of the tag that keeps it."""
@@ -58,20 +57,14 @@ class Move:
 
 def read_move(key: str, value: str) -> Move:
     """What :meth:`Move.as_tag` gave. Raises ValueError where it did not."""
-    try:
-        told = json.loads(value)
-        lists = {name: tuple(told.get(name, ())) for name in ("forced", "gates")}
-        return Move(**{**told, **lists, "number": int(key.removeprefix(MOVE_TAG))})
-    except (AttributeError, TypeError) as error:
-        raise ValueError("it is no move") from error
+    from pydantic import TypeAdapter
+
+    told = TypeAdapter(dict[str, Any]).validate_json(value)
+    return TypeAdapter(Move).validate_python({**told, "number": int(key.removeprefix(MOVE_TAG))})
 
 
 def check_reason(reason: str) -> str:
-    """A reason for the history, in one printable line.
-
-    Raises:
-        UsageError: it is too long.
-    """
+    """A reason for the history, in one printable line. Raises UsageError where it is too long."""
     if len(reason) > _LONGEST_REASON:
         raise UsageError(f"The reason has {len(reason):,} characters; expected at most {_LONGEST_REASON}.")
     return printable(" ".join(reason.split()))

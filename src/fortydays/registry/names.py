@@ -17,13 +17,7 @@ _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """What a reader calls a model version.
-
-    Attributes:
-        name: of the model.
-        version: its number, or None.
-        alias: "champion" or "challenger", or None. Without version and alias, the reader named the model alone.
-    """
+    """What a reader calls a model version: by its number, by an alias, or by the name of the model alone."""
 
     name: str
     version: int | None = None
@@ -35,11 +29,7 @@ class Reference:
 
 
 def check_name(name: str) -> str:
-    """The name of a model, if it is one.
-
-    Raises:
-        UsageError: it has another form than 1 to 63 of a-z, 0-9 and dashes, with a letter or digit at each end.
-    """
+    """The name of a model: 1 to 63 of a-z, 0-9 and dashes, with a letter or digit at each end. Raises UsageError."""
     if not _NAME.fullmatch(name):
         lower = name.lower()
         hint = f"Did you mean {lower!r}?" if lower != name and _NAME.fullmatch(lower) else ""
@@ -59,11 +49,7 @@ def check_alias(alias: str) -> str:
 
 
 def parse_reference(text: str) -> Reference:
-    """Read ``NAME``, ``NAME@VERSION`` or ``NAME@ALIAS``.
-
-    Raises:
-        UsageError: it is none of these.
-    """
+    """Read ``NAME``, ``NAME@VERSION`` or ``NAME@ALIAS``. Raises UsageError."""
     name, at, chosen = text.partition("@")
     check_name(name)
     if not at:
@@ -79,11 +65,7 @@ def parse_reference(text: str) -> Reference:
 
 
 def parse_version(text: str) -> Reference:
-    """Read ``NAME@VERSION``, where only a number will do.
-
-    Raises:
-        UsageError: it is something else.
-    """
+    """Read ``NAME@VERSION``, where only a number will do. Raises UsageError."""
     reference = parse_reference(text)
     if reference.version is None:
         raise UsageError(

@@ -41,40 +41,34 @@ _SHAPES = ("Shape", "Size")
 
 
 def problem_of(nodes: Iterable["onnx.NodeProto"], *, inputs: Iterable[str]) -> str:
-    """Why a graph is not one to run, a sentence; or "".
-
-    Args:
-        nodes: of the graph, in their order: each after those whose results it takes.
-        inputs: the names of the graph's inputs.
-    """
+    """Why a graph of these nodes, in their order, is not one to run, in a sentence; "" where it is one."""
     of_inputs = set(inputs)
     for node in nodes:
         domain = "" if node.domain in STANDARD else node.domain
         if node.op_type not in ALLOWED.get(domain, ()):
             return f"The ONNX model uses the operator {node.op_type[:60]!r} of {node.domain[:60]!r}, which is refused."
-        depends = [name in of_inputs for name in node.input]
-        if any(depends[place] for place in _SIZED_BY.get(node.op_type, ()) if place < len(depends)):
+        if _is_sized_by(node, of_inputs):
             return (
                 f"The ONNX model lets an example decide how large the result of {node.op_type!r} is, which is refused."
             )
-        if any(depends) and node.op_type not in _SHAPES:
+        if not of_inputs.isdisjoint(node.input) and node.op_type not in _SHAPES:
             of_inputs.update(name for name in node.output if name)
     return ""
 
 
 def counts_examples(nodes: Iterable["onnx.NodeProto"]) -> bool:
-    """Whether the number of examples, or another shape, may decide how large some result is.
+    """Whether the number of examples, or another shape, may decide how large some result is; of nodes in their order.
 
     Of such a graph, one number of examples tells nothing of another.
-
-    Args:
-        nodes: of the graph, in their order.
     """
     of_shapes: set[str] = set()
     for node in nodes:
-        depends = [name in of_shapes for name in node.input]
-        if any(depends[place] for place in _SIZED_BY.get(node.op_type, ()) if place < len(depends)):
+        if _is_sized_by(node, of_shapes):
             return True
-        if any(depends) or node.op_type in _SHAPES:
+        if not of_shapes.isdisjoint(node.input) or node.op_type in _SHAPES:
             of_shapes.update(name for name in node.output if name)
     return False
+
+
+def _is_sized_by(node: "onnx.NodeProto", names: set[str]) -> bool:
+    return any(node.input[place] in names for place in _SIZED_BY.get(node.op_type, ()) if place < len(node.input))

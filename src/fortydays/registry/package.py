@@ -14,6 +14,7 @@ from typing import Any
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, StorageError
+from fortydays.base.text import printable
 
 MANIFEST = "manifest.json"
 SCHEMA_VERSION = 1
@@ -24,6 +25,7 @@ _SHOWN = 5
 _OF_FILE_MANAGERS = frozenset(
     (".ds_store", ".localized", ".directory", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r")
 )
+_BESIDE_FILES = re.compile(r"\._.*|\.nfs[0-9a-f]+|.*~|\..*\.sw[a-p]", re.DOTALL)
 _FOLDERS_OF_SYSTEMS = frozenset(
     ("@eadir", "__macosx", ".appledouble", ".spotlight-v100", ".fseventsd", ".trashes", "lost+found")
 )
@@ -52,12 +54,7 @@ class Manifest:
 
 
 def seal(folder: Path, *, kind: str, facts: Mapping[str, Any]) -> Manifest:
-    """Write the manifest of the files that are in a folder now, subfolders included.
-
-    Args:
-        folder: the folder; a manifest in it is replaced.
-        kind: "version" or "bundle".
-        facts: what else to write into it, as JSON values.
+    """Write the manifest of the files that are in a folder now, subfolders included; one that is there is replaced.
 
     Raises:
         StorageError: a file cannot be read or the manifest not written.
@@ -113,11 +110,9 @@ def check(folder: Path) -> Manifest:
     there = dict(_files_in(folder))
     there.pop(MANIFEST, None)
     problems = [f"{name} is missing" for name in manifest.files if name not in there]
-    problems += [f"{_clean(name)} does not belong to it" for name in there if name not in manifest.files]
-    for name, path in there.items():
-        if name not in manifest.files:
-            continue
-        digest, size = manifest.files[name]
+    problems += [f"{printable(name)[:200]} does not belong to it" for name in there if name not in manifest.files]
+    for name in [name for name in there if name in manifest.files]:
+        path, (digest, size) = there[name], manifest.files[name]
         with files.storage_errors("read", path):
             found = path.stat().st_size
         if found != size:
@@ -207,18 +202,10 @@ def _files_in(folder: Path) -> Iterator[tuple[str, Path]]:
                 if path.name.lower() not in _FOLDERS_OF_SYSTEMS:
                     waiting.append(path)
             elif stat.S_ISREG(mode):
-                if not _is_of_a_file_manager(path.name):
+                # What systems write into a folder that somebody looks at, and editors and NFS beside a file.
+                if not _BESIDE_FILES.fullmatch(path.name) and path.name.lower() not in _OF_FILE_MANAGERS:
                     yield name, path
             else:
                 raise DamagedPackageError(
-                    f"{folder} is damaged: {_clean(name)} is neither a file nor a folder.", hint=_AGAIN
+                    f"{folder} is damaged: {printable(name)[:200]} is neither a file nor a folder.", hint=_AGAIN
                 )
-
-
-def _is_of_a_file_manager(name: str) -> bool:
-    """Whether it is a file that macOS, Windows or KDE write into a folder that somebody looks at."""
-    return name.startswith("._") or name.lower() in _OF_FILE_MANAGERS
-
-
-def _clean(name: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in name)[:200]

@@ -1,7 +1,7 @@
 """Moving an alias: through the gates to a version, and back to the one before."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,13 @@ from fortydays.base.settings import Settings
 from fortydays.data import library
 from fortydays.data.arrays import Dataset
 from fortydays.data.own import dataset as own
-from fortydays.registry.catalog import Catalog, NotWholeError, Version
 from fortydays.registry.contents import EVALUATION_FILE, LINEAGE_FILE, ONNX_FILE
 from fortydays.registry.evaluation import measure
 from fortydays.registry.gates import Champion, GateResult, Limits, judge
 from fortydays.registry.inference import UnsafeModelError
 from fortydays.registry.moves import Move, check_reason
 from fortydays.registry.names import CHAMPION, Reference, check_alias
+from fortydays.registry.registry import NotWholeError, Registry, Version
 from fortydays.registry.scratch import scratch
 
 _LIMITS = Limits()
@@ -36,14 +36,9 @@ class GateClosedError(FortydaysError):
 
 @dataclass(frozen=True, kw_only=True)
 class Promotion:
-    """How an attempt to promote a version ended.
+    """How an attempt to promote a version ended: what each gate said, and what was written into the history.
 
-    Attributes:
-        version: the candidate.
-        alias: what was to move.
-        gates: what each gate said; empty where the alias was there already.
-        move: what was written into the history, or None where the alias stayed.
-        already: whether the alias pointed to the version before; its files are whole.
+    The move is None where the alias stayed. Where it pointed to the version already, no gate is asked.
     """
 
     version: Version
@@ -61,7 +56,7 @@ class Promotion:
 def promote(
     reference: Reference,
     alias: str,
-    catalog: Catalog,
+    registry: Registry,
     settings: Settings,
     *,
     progress: Progress,
@@ -71,18 +66,7 @@ def promote(
 ) -> Promotion:
     """Move an alias to a version, if it passes every gate.
 
-    Args:
-        reference: the candidate.
-        alias: "champion" or "challenger".
-        catalog: the registry.
-        settings: where the validation data is, and threads.
-        progress: told of the work.
-        reason: why, for the history; needed with ``force``.
-        force: move also where gates fail; they are written down with the reason.
-        limits: what the gates ask for.
-
-    Returns:
-        What the gates said and whether the alias moved. It stays where a gate fails and ``force`` is not given.
+    With ``force``, which needs a reason, it moves also where gates fail; they are written down with the reason.
 
     Raises:
         UsageError: there is no such version or alias, or ``force`` without a reason.
@@ -95,9 +79,9 @@ def promote(
         raise UsageError("--force needs a reason.", hint='Say why: --force --reason "..."')
     check_reason(reason)
     # Asked before the lock is taken, so that a wrong name is said as such, and again under it.
-    catalog.find(reference)
-    with catalog.locks.held(reference.name, doing=f"promoting {reference} to {alias}"):
-        version = catalog.find(reference)
+    registry.find(reference)
+    with registry.locks.held(reference.name, doing=f"promoting {reference} to {alias}"):
+        version = registry.find(reference)
         if version.retired:
             raise GateClosedError(
                 f"{version} was retired ({version.retired}) and cannot be promoted.",
@@ -105,35 +89,28 @@ def promote(
             )
         with scratch(settings) as folder:
             if alias in version.aliases:
-                catalog.fetch(version, folder / "candidate")
+                registry.fetch(version, folder / "candidate")
                 return Promotion(version=version, alias=alias, gates=(), move=None, already=True)
-            gates = _gates(version, catalog, settings, folder, progress, limits)
-        closed = [gate.gate for gate in gates if not gate.passed]
+            gates = tuple(_gates(version, registry, settings, folder, progress, limits))
+        closed = tuple(gate.gate for gate in gates if not gate.passed)
         if closed and not force:
-            return Promotion(version=version, alias=alias, gates=tuple(gates), move=None)
-        move = catalog.move(
+            return Promotion(version=version, alias=alias, gates=gates, move=None)
+        move = registry.move(
             version.name,
             alias,
             version.version,
             kind="promote",
-            forced=tuple(closed),
+            forced=closed,
             reason=reason,
-            gates=tuple(gate.as_dict() for gate in gates),
+            gates=tuple(map(asdict, gates)),
         )
-    return Promotion(version=version, alias=alias, gates=tuple(gates), move=move)
+    return Promotion(version=version, alias=alias, gates=gates, move=move)
 
 
-def roll_back(name: str, alias: str, catalog: Catalog, settings: Settings, *, reason: str = "") -> Move:
+def roll_back(name: str, alias: str, registry: Registry, settings: Settings, *, reason: str = "") -> Move:
     """Move an alias back to the version it was at before. No gate is asked: it had passed them, or been forced.
 
     Going back again goes further back, through all the versions that had the alias.
-
-    Args:
-        name: of the model.
-        alias: "champion" or "challenger".
-        catalog: the registry.
-        settings: the workspace.
-        reason: why, for the history.
 
     Raises:
         UsageError: there is no such model, or nothing to go back to.
@@ -142,11 +119,11 @@ def roll_back(name: str, alias: str, catalog: Catalog, settings: Settings, *, re
     """
     check_alias(alias)
     check_reason(reason)
-    catalog.moves(name)
-    with catalog.locks.held(name, doing=f"rolling back the {alias}"):
-        known = {v.version: v for v in catalog.versions(name)}
+    registry.moves(name)
+    with registry.locks.held(name, doing=f"rolling back the {alias}"):
+        known = {v.version: v for v in registry.versions(name)}
         now = next((v.version for v in known.values() if alias in v.aliases), None)
-        earlier = [number for number in before(catalog.moves(name), alias, now) if number in known]
+        earlier = [number for number in before(registry.moves(name), alias, now) if number in known]
         usable = [number for number in earlier if not known[number].retired]
         if not usable:
             at = f"version {now} is the first {alias}" if now else f"it has no {alias}"
@@ -154,8 +131,8 @@ def roll_back(name: str, alias: str, catalog: Catalog, settings: Settings, *, re
                 at = f"every {alias} before version {now} was retired"
             raise UsageError(f"{name!r} has nothing to go back to: {at}.", hint=f"See: forty models show {name}")
         with scratch(settings) as folder:
-            catalog.fetch(known[usable[0]], folder / "before")
-        return catalog.move(name, alias, usable[0], kind="rollback", reason=reason)
+            registry.fetch(known[usable[0]], folder / "before")
+        return registry.move(name, alias, usable[0], kind="rollback", reason=reason)
 
 
 def before(moves: Sequence[Move], alias: str, now: int | None) -> list[int]:
@@ -188,7 +165,7 @@ def before(moves: Sequence[Move], alias: str, now: int | None) -> list[int]:
     return stack[-2::-1] if now is not None else stack[::-1]
 
 
-def retire(reference: Reference, catalog: Catalog, *, reason: str) -> Version:
+def retire(reference: Reference, registry: Registry, *, reason: str) -> Version:
     """Mark a version as never to be used again; its files stay for the record.
 
     Raises:
@@ -198,9 +175,9 @@ def retire(reference: Reference, catalog: Catalog, *, reason: str) -> Version:
     if not reason.strip():
         raise UsageError("A version is retired for a reason.", hint='Say why: --reason "..."')
     check_reason(reason)
-    catalog.find(reference)
-    with catalog.locks.held(reference.name, doing=f"retiring {reference}"):
-        version = catalog.find(reference)
+    registry.find(reference)
+    with registry.locks.held(reference.name, doing=f"retiring {reference}"):
+        version = registry.find(reference)
         if version.retired:
             raise UsageError(f"{version} was retired before: {version.retired}")
         if version.aliases:
@@ -208,15 +185,15 @@ def retire(reference: Reference, catalog: Catalog, *, reason: str) -> Version:
                 f"{version} is the {' and the '.join(version.aliases)} and cannot be retired.",
                 hint=f"Promote another version first, or go back: forty rollback {version.name}",
             )
-        catalog.retire(version, reason)
-        return catalog.find(Reference(name=version.name, version=version.version))
+        registry.retire(version, reason)
+        return registry.find(Reference(name=version.name, version=version.version))
 
 
 def _gates(
-    version: Version, catalog: Catalog, settings: Settings, folder: Path, progress: Progress, limits: Limits
+    version: Version, registry: Registry, settings: Settings, folder: Path, progress: Progress, limits: Limits
 ) -> list[GateResult]:
     progress.say(f"Measuring {version}")
-    catalog.fetch(version, folder / "candidate")
+    registry.fetch(version, folder / "candidate")
     lineage, evaluation = documents_of(folder / "candidate", version)
     dataset = library.load(lineage["dataset"]["name"], settings, progress)
     problem = different_data(lineage, dataset)
@@ -225,14 +202,11 @@ def _gates(
             f"{version} was trained on other data than there is now: {problem}.",
             hint="What it was validated on cannot be told from what it has learned. Run the study again and register.",
         )
-    content = _model_in(folder / "candidate")
-    measured = measure(content, dataset.training, threads=settings.threads)
-    champion = _champion(version, lineage, catalog, dataset, settings, folder, progress)
     return judge(
-        measured,
+        measure(_model_in(folder / "candidate"), dataset.training, threads=settings.threads),
         facts={"claims": lineage["claims"], "onnx": evaluation["onnx"]},
         classes=dataset.classes,
-        champion=champion,
+        champion=_champion(version, lineage, registry, dataset, settings, folder, progress),
         limits=limits,
     )
 
@@ -240,36 +214,32 @@ def _gates(
 def _champion(
     version: Version,
     lineage: Mapping[str, Any],
-    catalog: Catalog,
+    registry: Registry,
     dataset: Dataset,
     settings: Settings,
     folder: Path,
     progress: Progress,
 ) -> Champion | None:
     """The champion on the candidate's validation data; None where there is no other."""
-    champion = next((v for v in catalog.versions(version.name) if CHAMPION in v.aliases), None)
+    champion = next((v for v in registry.versions(version.name) if CHAMPION in v.aliases), None)
     if champion is None or champion.version == version.version:
         return None
     progress.say(f"Measuring the champion, {champion}")
     try:
-        catalog.fetch(champion, folder / "champion")
+        registry.fetch(champion, folder / "champion")
         theirs, _ = documents_of(folder / "champion", champion)
-    except NotWholeError as error:
-        return Champion(version=champion.version, measured=None, problem=f"not comparable: {error.message}")
-    if theirs["dataset"]["classes"] != list(dataset.classes) and _are_own(theirs, lineage):
-        # A reader who adds a class wants it told apart; a model that does not know it is nothing to compare with.
-        progress.say(f"{champion} tells other classes apart, so it is not compared with.")
-        return None
-    problem = _incomparable(theirs, lineage, dataset, settings)
-    if problem:
-        return Champion(
-            version=champion.version, measured=None, problem=f"not comparable: version {champion.version}: {problem}"
-        )
-    try:
-        measured = measure(_model_in(folder / "champion"), dataset.training, threads=settings.threads)
-    except UnsafeModelError as error:
-        return Champion(version=champion.version, measured=None, problem=f"not comparable: {error.message}")
-    return Champion(version=champion.version, measured=measured)
+        if theirs["dataset"]["classes"] != list(dataset.classes) and _are_own(theirs, lineage):
+            # A reader who adds a class wants it told apart; a model that does not know it is nothing to compare with.
+            progress.say(f"{champion} tells other classes apart, so it is not compared with.")
+            return None
+        problem = _incomparable(theirs, lineage, dataset, settings)
+        if not problem:
+            measured = measure(_model_in(folder / "champion"), dataset.training, threads=settings.threads)
+            return Champion(version=champion.version, measured=measured)
+        problem = f"version {champion.version}: {problem}"
+    except (NotWholeError, UnsafeModelError) as error:
+        problem = error.message
+    return Champion(version=champion.version, measured=None, problem=f"not comparable: {problem}")
 
 
 def _are_own(*lineages: Mapping[str, Any]) -> bool:

@@ -1,9 +1,7 @@
 """A model in whole numbers of 8 bits: a quarter of the size, and faster where a processor has instructions for it."""
 
-import contextlib
 import logging
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,34 +9,18 @@ import numpy as np
 
 from fortydays.base import files
 from fortydays.inputs.input import Arrays, count_of, rows_of
+from fortydays.registry.evaluation import evenly
 from fortydays.study.graphs import ExportFailedError
 
 CALIBRATED_WITH = 500
 """Training examples that the ranges of the numbers inside the network are taken from."""
 
 
-@contextlib.contextmanager
-def _quiet_root_logger() -> Iterator[None]:
-    """ONNX Runtime's quantization tells its advice to the root logger, as if it were the program itself."""
-    logger = logging.getLogger()
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-
-
 def to_int8(content: bytes, inputs: Arrays, folder: Path) -> bytes:
-    """An ONNX model whose weights and products are int8 (static quantization; Jacob et al., 2018).
+    """An ONNX model, with the same input and output, whose weights and products are int8.
 
-    Args:
-        content: the model in float32.
-        inputs: arrays of the training examples, of which some are used.
-        folder: for what is needed on the way.
-
-    Returns:
-        The model with the same input and output.
+    This is static quantization (Jacob et al., 2018); the ranges are those of some training examples. The folder is for
+    what is needed on the way.
 
     Raises:
         ExportFailedError: it has a part that cannot be quantized.
@@ -48,8 +30,7 @@ def to_int8(content: bytes, inputs: Arrays, folder: Path) -> bytes:
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    count = count_of(inputs)
-    rows = np.linspace(0, count - 1, min(CALIBRATED_WITH, count)).astype(np.intp)
+    rows = evenly(count_of(inputs), CALIBRATED_WITH)
     waiting = iter(np.array_split(rows, max(1, len(rows) // 50)))
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
@@ -57,12 +38,16 @@ def to_int8(content: bytes, inputs: Arrays, folder: Path) -> bytes:
             some = next(waiting, None)
             return None if some is None else rows_of(inputs, some)
 
-    given, prepared, made = (folder / f"{name}.onnx" for name in ("given", "prepared", "made"))
-    files.write_bytes(given, content)
-    with warnings.catch_warnings(), _quiet_root_logger():
+    source, prepared, made = (folder / f"{name}.onnx" for name in ("source", "prepared", "made"))
+    files.write_bytes(source, content)
+    # The library tells its advice to the root logger, as if it were the program itself.
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            quant_pre_process(given, prepared, skip_symbolic_shape=True)
+            quant_pre_process(source, prepared, skip_symbolic_shape=True)
             quantize_static(
                 prepared,
                 made,
@@ -79,6 +64,8 @@ def to_int8(content: bytes, inputs: Arrays, folder: Path) -> bytes:
         except Exception as error:  # the library raises whatever it stumbles on
             said = " ".join(str(error).split())[:300]
             raise ExportFailedError(f"The model cannot be turned into int8: {said}") from error
+        finally:
+            logger.setLevel(level)
     with files.storage_errors("read", made):
         model = onnx.load_model_from_string(made.read_bytes())
     # It names every set of operators that it knows, used or not.
@@ -86,5 +73,4 @@ def to_int8(content: bytes, inputs: Arrays, folder: Path) -> bytes:
     kept = [each for each in model.opset_import if each.domain in used or not each.domain]
     del model.opset_import[:]
     model.opset_import.extend(kept)
-    content_of_int8: bytes = model.SerializeToString(deterministic=True)
-    return content_of_int8
+    return bytes(model.SerializeToString(deterministic=True))

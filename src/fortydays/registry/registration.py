@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fortydays import __version__
 from fortydays.base import files
-from fortydays.base.arrays import load_arrays, save_arrays
+from fortydays.base.arrays import save_arrays
 from fortydays.base.errors import FortydaysError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
@@ -23,7 +23,6 @@ from fortydays.registry import package
 from fortydays.registry.calibration import as_logits, measured_confidence, softmax, with_temperature
 from fortydays.registry.candidate import Candidate, find_candidate
 from fortydays.registry.card import write_card
-from fortydays.registry.catalog import Catalog, Version
 from fortydays.registry.contents import (
     CONFIDENCE_FILE,
     EVALUATION_FILE,
@@ -35,13 +34,15 @@ from fortydays.registry.contents import (
     ONNX_FILE,
     PREPROCESSING_FILE,
     SIGNATURE_FILE,
+    Confidence,
 )
-from fortydays.registry.evaluation import measure, some_of
-from fortydays.registry.export import ANSWERS_FILE, CLAIMS_FILE, ExportRequest, export
+from fortydays.registry.evaluation import evenly, measure, some_of
+from fortydays.registry.export import export
 from fortydays.registry.inference import OUTPUT, OnnxModel
 from fortydays.registry.lineage import lineage_of
 from fortydays.registry.names import check_name
 from fortydays.registry.quantization import to_int8
+from fortydays.registry.registry import Registry, Version
 from fortydays.registry.scratch import scratch
 from fortydays.study.runs import RunFolder
 from fortydays.track import record as records
@@ -54,7 +55,6 @@ COMPARED = 1_000
 _COMPARED_NUMBERS = 10_000_000
 """Pixels times channels of those images at most: of large photographs, 66 are compared."""
 
-_AT_ONCE = 256
 GOLDEN = 8
 """Validation images that go with a model at least, so that whoever loads it can see that it answers as it did here."""
 
@@ -64,13 +64,7 @@ _LARGEST_LOSS = 0.01
 
 @dataclass(frozen=True, kw_only=True)
 class Registered:
-    """A version that was made.
-
-    Attributes:
-        version: it, as the registry has it.
-        evaluation: what was measured on validation data, as JSON values.
-        lineage: what it is made of.
-    """
+    """A version that was made, what was measured of it on validation data, and what it is made of, as JSON values."""
 
     version: Version
     evaluation: Mapping[str, Any]
@@ -79,7 +73,7 @@ class Registered:
 
 def register(
     study: str,
-    catalog: Catalog,
+    registry: Registry,
     settings: Settings,
     *,
     progress: Progress,
@@ -88,21 +82,21 @@ def register(
     run_id: str = "",
     int8: bool = False,
     temperature: float | None = None,
-    confidence: Mapping[str, Any] | None = None,
+    confidence: Confidence | None = None,
 ) -> Registered:
     """Register the model of a run's best trial by validation accuracy.
 
     Args:
         study: a day, or the path of a study file.
-        catalog: where to.
+        registry: where to.
         settings: the workspace, and threads.
         progress: told of the work.
         variant: whose trials to choose from; all of the study's if empty.
         name: of the model; the dataset's if empty.
         run_id: which run; the study's newest with evidence if empty.
         int8: whether to store weights and compute in whole numbers of 8 bits.
-        temperature: that logits are divided by; None finds it, and what ``confidence.json`` says, on validation data.
-        confidence: what goes into ``confidence.json`` where the temperature is given; None for no such file.
+        temperature: that logits are divided by; None finds it, and the confidence, on validation data.
+        confidence: of the model with that temperature; None where there are too few images to tell.
 
     Raises:
         UsageError: there is no such study, run or variant, or the name is none.
@@ -112,39 +106,38 @@ def register(
     if name:
         check_name(name)
     candidate = find_candidate(study, settings, progress, variant=variant, run_id=run_id)
-    spec, dataset = candidate.spec, candidate.dataset
-    name = name or spec.name.replace("_", "-")
-    check_name(name)
+    dataset = candidate.dataset
+    name = check_name(name or dataset.name.replace("_", "-"))
     with scratch(settings) as place:
         folder = files.make_folder(place / "model")
         claims, compared, confidence = _export(
-            candidate, folder, settings, progress, int8=int8, calibration=(temperature, confidence)
+            candidate, folder, settings, progress, int8=int8, temperature=temperature, confidence=confidence
         )
         progress.say("Measuring on validation data")
-        measured = measure((folder / ONNX_FILE).read_bytes(), dataset.training, threads=settings.threads)
+        content = (folder / ONNX_FILE).read_bytes()
+        measured = measure(content, dataset.training, threads=settings.threads)
         evaluation = {"schema_version": 1, **measured.as_dict(dataset.classes), "onnx": compared}
         lineage = lineage_of(
             candidate.evidence,
             candidate.trial,
-            dataset=spec,
             claims=claims,
             study_file=candidate.study_file,
-            tracker_run=_tracked(candidate.run, catalog, progress),
-            data_version=own.read(spec.name, settings).data_version if own.is_own(spec.name) else None,
+            tracker_run=_tracked(candidate.run, registry, progress),
+            data_version=own.read(dataset.name, settings).data_version if own.is_own(dataset.name) else None,
         )
         progress.say(f"Registering {name}")
         _describe(folder, name, candidate, evaluation, lineage, confidence)
         manifest = package.seal(folder, kind="version", facts={"name": name})
-        version = catalog.add(name, folder, manifest, facts=_facts(candidate, evaluation, lineage))
+        version = registry.add(name, folder, manifest, facts=_facts(candidate, evaluation, lineage))
     return Registered(version=version, evaluation=evaluation, lineage=lineage)
 
 
-def _tracked(run: RunFolder, catalog: Catalog, progress: Progress) -> str:
+def _tracked(run: RunFolder, registry: Registry, progress: Progress) -> str:
     """MLflow's id of a run, which is brought up to date there; "" where the run is not to be there."""
     if not records.is_wanted(run):
         return ""
     try:
-        return sync(run, catalog.store, waiting=progress.say).parent
+        return sync(run, registry.store, waiting=progress.say).parent
     except UnreachableError:
         raise
     except FortydaysError as error:
@@ -159,27 +152,26 @@ def _export(
     progress: Progress,
     *,
     int8: bool,
-    calibration: tuple[float | None, Mapping[str, Any] | None],
-) -> tuple[list[dict[str, str]], dict[str, Any], Mapping[str, Any] | None]:
+    temperature: float | None,
+    confidence: Confidence | None,
+) -> tuple[list[dict[str, str]], dict[str, Any], Confidence | None]:
     """Write the model's files; the claims about the variant, how ONNX compares with Keras, and its confidence."""
     progress.say(f"Exporting {candidate.trial['variant']}, seed {candidate.trial['seed']}, to ONNX")
     training = candidate.dataset.training
     most = max(GOLDEN, min(COMPARED, _COMPARED_NUMBERS // training.input.numbers))
-    examples = _loaded(training.validation, _evenly(len(training.validation), most))
-    answers, claims = _exported(candidate, examples, folder, settings)
-    content = (folder / ONNX_FILE).read_bytes()
-    some = some_of(training.validation)
+    examples = _loaded(training.validation, evenly(len(training.validation), most))
+    answers, claims = export(candidate, examples, folder, threads=settings.threads)
+    content, some = (folder / ONNX_FILE).read_bytes(), some_of(training.validation)
     labels = np.asarray(some.labels).astype(np.intp)
-    probabilities = _probabilities(content, some, settings)
+    probabilities = OnnxModel(content, threads=settings.threads).predict(some.inputs)
     _check_fits(candidate, float(np.mean(probabilities.argmax(axis=1) == labels)), len(some), len(training.validation))
     if int8:
         progress.say("Turning it into int8")
         content = to_int8(content, training.train.inputs, folder.parent)
-    temperature, confidence = calibration
     if temperature is None:
         progress.say("Finding its temperature on validation data")
         if int8:
-            probabilities = _probabilities(content, some, settings)
+            probabilities = OnnxModel(content, threads=settings.threads).predict(some.inputs)
         temperature, confidence = measured_confidence(as_logits(probabilities), labels)
     content = with_temperature(content, temperature)
     files.write_bytes(folder / ONNX_FILE, content)
@@ -195,43 +187,9 @@ def _export(
     return _claims_about(candidate.trial["variant"], claims, candidate.evidence), compared, confidence
 
 
-def _exported(
-    candidate: Candidate, examples: Arrays, folder: Path, settings: Settings
-) -> tuple[NDArray[np.float32], list[Mapping[str, Any]]]:
-    """Write the model as ONNX, by a process of its own; what Keras answers to examples, and the study's claims."""
-    variant, input = candidate.trial["variant"], candidate.dataset.training.input
-    kept = folder.parent / "examples.npz"
-    save_arrays(kept, [examples[spec.name] for spec in input.arrays])
-    export(
-        ExportRequest(
-            study=candidate.study,
-            variant=variant,
-            seed=candidate.trial["seed"],
-            test_views=candidate.evidence["details"][variant]["recipe"]["test_views"],
-            weights=str(candidate.weights),
-            input=input.as_dict(),
-            examples=str(kept),
-            folder=str(folder),
-            threads=settings.threads,
-        )
-    )
-    (answers,) = load_arrays(folder / ANSWERS_FILE)
-    claims = files.read_json(folder / CLAIMS_FILE)["claims"]
-    for passing in (ANSWERS_FILE, CLAIMS_FILE):
-        files.remove(folder / passing)
-    return answers, claims
-
-
-def _probabilities(content: bytes, split: Split, settings: Settings) -> NDArray[np.float32]:
-    """What an ONNX file answers to a split, shape (n, classes)."""
-    model = OnnxModel(content, threads=settings.threads)
-    starts = range(0, len(split), _AT_ONCE)
-    return np.concatenate([model.predict(_loaded(split, slice(at, at + _AT_ONCE))) for at in starts])
-
-
-def _loaded(split: Split, which: Any) -> Arrays:
+def _loaded(split: Split, which: NDArray[np.intp]) -> Arrays:
     """The arrays of some examples, in memory."""
-    return {name: np.asarray(array[which]) for name, array in split.inputs.items()}
+    return {name: np.asarray(array) for name, array in split.rows(which).inputs.items()}
 
 
 def _claims_about(
@@ -273,15 +231,10 @@ def _golden(model: OnnxModel, dataset: Dataset, path: Path) -> None:
     labels = np.asarray(validation.labels).astype(np.int64)
     _, first = np.unique(labels, return_index=True)
     rows = first[:MOST_SAMPLES].tolist()
-    further = [row for row in _evenly(len(labels), GOLDEN).tolist() if row not in rows]
+    further = [row for row in evenly(len(labels), GOLDEN).tolist() if row not in rows]
     rows += further[: max(0, GOLDEN - len(rows))]
     inputs = _loaded(validation, np.array(rows))
     save_arrays(path, [*(inputs[spec.name] for spec in model.signature.inputs), model.predict(inputs), labels[rows]])
-
-
-def _evenly(many: int, count: int) -> NDArray[np.intp]:
-    """So many of the rows, evenly spaced; all where there are no more."""
-    return np.linspace(0, many - 1, min(count, many)).astype(np.intp)
 
 
 def _mlflow_files(content: bytes, folder: Path, model: OnnxModel) -> None:
@@ -320,20 +273,23 @@ def _describe(
     candidate: Candidate,
     evaluation: Mapping[str, Any],
     lineage: Mapping[str, Any],
-    confidence: Mapping[str, Any] | None,
+    confidence: Confidence | None,
 ) -> None:
     """Write all files of a version beside its ONNX file."""
     dataset = candidate.dataset
-    files.write_json(folder / EVIDENCE_FILE, dict(candidate.evidence))
-    files.write_json(folder / LINEAGE_FILE, dict(lineage))
-    files.write_json(folder / EVALUATION_FILE, dict(evaluation))
-    files.write_json(folder / LABELS_FILE, {"classes": list(dataset.classes)})
-    if confidence:
-        files.write_json(folder / CONFIDENCE_FILE, dict(confidence))
     content = (folder / ONNX_FILE).read_bytes()
     model = OnnxModel(content, threads=1)
-    files.write_json(folder / SIGNATURE_FILE, model.signature.as_dict())
-    files.write_json(folder / PREPROCESSING_FILE, dataset.training.input.as_dict())
+    documents = {
+        EVIDENCE_FILE: candidate.evidence,
+        LINEAGE_FILE: lineage,
+        EVALUATION_FILE: evaluation,
+        LABELS_FILE: {"classes": dataset.classes},
+        SIGNATURE_FILE: model.signature.as_dict(),
+        PREPROCESSING_FILE: dataset.training.input.as_dict(),
+        **({CONFIDENCE_FILE: confidence.as_document()} if confidence else {}),
+    }
+    for file, document in documents.items():
+        files.write_json(folder / file, document)
     _golden(model, dataset, folder / GOLDEN_FILE)
     _mlflow_files(content, folder, model)
     write_card(

@@ -15,16 +15,16 @@ from fortydays.data import version_documents as data_versions
 from fortydays.data.arrays import Dataset
 from fortydays.data.own.dataset import is_own, label_of
 from fortydays.data.own.restoring import restore
-from fortydays.registry.catalog import Catalog, Version
 from fortydays.registry.lineage import changed_since
 from fortydays.registry.names import Reference
 from fortydays.registry.promotion import documents_of
+from fortydays.registry.registry import Registry, Version
 from fortydays.registry.scratch import scratch
 from fortydays.study.code import study_digest
 from fortydays.study.design import Variant
 from fortydays.study.executor import Callbacks, InProcess
 from fortydays.study.plan import Plan, Request, StudySource, make_plan
-from fortydays.study.trial import ENGINES, TrialOutcome, TrialSpec
+from fortydays.study.trial import ENGINES, TrialSpec
 from fortydays.train.recipe import FIELDS, Recipe
 
 COMPARED = ("validation_accuracy", "test_accuracy")
@@ -40,13 +40,11 @@ class Reproduction:
     """What training a version's model again gave.
 
     Attributes:
-        version: which.
         same_bits: whether the weights are the same, bit for bit.
         agrees: whether the bits are the same or, where the two trainings differ in something, each accuracy is within
             its tolerance. Where nothing differs, other bits are no agreement.
         changed: in what the two trainings differ, one sentence each.
         metrics: for each accuracy: what it was, what it is, and by how much it may differ.
-        weights_digest: of the new weights.
     """
 
     version: Version
@@ -58,7 +56,7 @@ class Reproduction:
 
 
 def reproduce(
-    reference: Reference, catalog: Catalog, settings: Settings, *, progress: Progress, study_file: str = ""
+    reference: Reference, registry: Registry, settings: Settings, *, progress: Progress, study_file: str = ""
 ) -> Reproduction:
     """Train the model of a version again, with its own recipe and seed, on this machine, by today's program.
 
@@ -68,12 +66,7 @@ def reproduce(
     A study of one's own is a program. It is run only if it is the very one that the version was made with, so that
     nobody who can write to the registry chooses what is run here.
 
-    Args:
-        reference: which version.
-        catalog: the registry.
-        settings: the workspace, and threads.
-        progress: told of the work.
-        study_file: where the study is, if it is not a day and not where it was.
+    ``study_file`` is where the study is, if it is not a day and not where it was.
 
     Raises:
         UsageError: there is no such version, or its study is not there.
@@ -82,9 +75,9 @@ def reproduce(
         NotWholeError: the version's files are missing or altered.
         TrainingFailedError: the loss stopped being a number.
     """
-    version = catalog.find(reference)
+    version = registry.find(reference)
     with scratch(settings) as folder:
-        catalog.fetch(version, folder / "version")
+        registry.fetch(version, folder / "version")
         lineage, _ = documents_of(folder / "version", version)
     source, variant = _study_of(version, lineage, settings, study_file)
     assert source.study.dataset is not None  # it has a variant
@@ -103,8 +96,8 @@ def reproduce(
     changed += [f"recipes have no {name} any more" for name in unknown]
     for sentence in changed:
         progress.warn(f"Not as it was: {sentence}.")
-    outcome = _trained(plan, plan.spec(variant.name, lineage["trial"]["seed"], recipe), progress)
-    return judge(version, lineage, outcome.result, changed=changed)
+    result = _trained(plan, plan.spec(variant.name, lineage["trial"]["seed"], recipe), progress)
+    return judge(version, lineage, result, changed=changed)
 
 
 def _study_of(
@@ -131,8 +124,8 @@ def _study_of(
     return source, variant
 
 
-def _trained(plan: Plan, spec: TrialSpec, progress: Progress) -> TrialOutcome:
-    """Train one trial here, without keeping any state of it. Raises TrainingFailedError."""
+def _trained(plan: Plan, spec: TrialSpec, progress: Progress) -> Mapping[str, Any]:
+    """The result of one trial that is trained here, without keeping any state of it. Raises TrainingFailedError."""
     task = f"{spec.variant}, seed {spec.seed}, again"
 
     def started(spec: TrialSpec, steps: int) -> None:  # noqa: ARG001
@@ -146,7 +139,7 @@ def _trained(plan: Plan, spec: TrialSpec, progress: Progress) -> TrialOutcome:
     progress.finish(task)
     if outcome.result["status"] == "failed":
         raise TrainingFailedError(outcome.result["error"], hint=outcome.hint)
-    return outcome
+    return outcome.result
 
 
 def _dataset(name: str, lineage: Mapping[str, Any], settings: Settings, progress: Progress) -> Dataset:
@@ -181,14 +174,7 @@ def _dataset(name: str, lineage: Mapping[str, Any], settings: Settings, progress
 def judge(
     version: Version, lineage: Mapping[str, Any], result: Mapping[str, Any], *, changed: list[str]
 ) -> Reproduction:
-    """Compare a trial with the one a version was made from.
-
-    Args:
-        version: which.
-        lineage: what it is made of.
-        result: of the new trial, as in evidence.
-        changed: in what the two trainings differ.
-    """
+    """Compare the result of a trial, as in evidence, with the trial that a version was made from."""
     trial = lineage["trial"]
     same = result["weights_digest"] == trial["weights_digest"]
     metrics = {}
@@ -196,11 +182,11 @@ def judge(
         deviation = (trial["over_seeds"].get(name) or {}).get("std") or 0.0
         tolerance = max(LEAST_TOLERANCE, _DEVIATIONS * deviation)
         metrics[name] = (trial["metrics"][name], result["metrics"][name], tolerance)
+    near = all(abs(now - then) <= tolerance for then, now, tolerance in metrics.values())
     return Reproduction(
         version=version,
         same_bits=same,
-        agrees=same
-        or (bool(changed) and all(abs(now - then) <= tolerance for then, now, tolerance in metrics.values())),
+        agrees=same or (bool(changed) and near),
         changed=tuple(changed),
         metrics=metrics,
         weights_digest=result["weights_digest"],

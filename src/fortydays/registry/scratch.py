@@ -8,9 +8,5 @@ from fortydays.base.settings import Settings
 
 
 def scratch(settings: Settings) -> AbstractContextManager[Path]:
-    """A new folder that is removed when the block ends.
-
-    Raises:
-        StorageError: it cannot be created.
-    """
+    """A new folder that is removed when the block ends. Raises StorageError."""
     return files.temporary_folder(settings.workspace / "registry", "command")

@@ -16,7 +16,7 @@ def label(bundle: Bundle, index: int) -> str:
 
 
 def top(bundle: Bundle, probabilities: NDArray[np.float32], count: int) -> list[Mapping[str, Any]]:
-    """The most probable classes of one image, as JSON values; of equals, the first.
+    """The most probable ``count`` classes of one image, as JSON values; of equals, the first.
 
     Args:
         bundle: which answered.

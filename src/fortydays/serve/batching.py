@@ -8,6 +8,7 @@ busy service makes large batches by itself. An idle one waits for nobody: only w
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import threading
 from collections import deque
@@ -28,12 +29,15 @@ _ALONE, _AMONG_OTHERS = 0.002, 0.0005
 """Seconds for which the event loop may compute by itself, where nobody else asks anything and where others do."""
 
 
+_Result = NDArray[np.float32] | RequestError
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Item:
+    """Examples that wait, and the place for their answer, which is taken where nobody waits any more."""
+
     inputs: Arrays
     count: int
-    until: float
-    loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[NDArray[np.float32]]"
 
 
@@ -60,7 +64,6 @@ class Batcher:
         self._seconds = seconds
         self._observe = observe
         self._group: list[_Item] = []
-        self._moment = 0.0
         self._items: deque[_Item] = deque()
         self._waiting = 0
         self._expected = 0
@@ -94,7 +97,7 @@ class Batcher:
         Args:
             inputs: arrays as the model takes them.
             until: by :func:`fortydays.base.clock.seconds`, when nobody waits for the answer any more.
-            alone: whether nobody else asks anything just now, so that the event loop may take a little longer.
+            alone: whether nobody else asks anything now. Then the event loop computes at once what takes a moment.
 
         Returns:
             float32, shape (n, classes).
@@ -105,14 +108,15 @@ class Batcher:
         if self._closed:
             raise busy("The model is being replaced.")
         count = count_of(inputs)
+        if alone and not self._waiting and not self._expected and self._is_short(count, _ALONE):
+            return self._answered([inputs])
         if self._waiting and self._waiting + count > self._limits.waiting:
             raise busy(f"{self._waiting:,} examples wait already; the queue is full.")
         loop = asyncio.get_running_loop()
-        item = _Item(inputs=inputs, count=count, until=until, loop=loop, future=loop.create_future())
+        item = _Item(inputs=inputs, count=count, future=loop.create_future())
         if not self._group:
             loop.call_soon(self._begin)  # after all else that is ready now, such as other requests
         self._group.append(item)
-        self._moment = _ALONE if alone else _AMONG_OTHERS
         with self._changed:
             self._waiting += count
         handle = loop.call_at(loop.time() + max(until - clock.seconds(), 0), _expire, item.future)
@@ -125,35 +129,42 @@ class Batcher:
         """Compute a group here, or hand it over; belongs to the event loop."""
         group, self._group = self._group, []
         count = sum(item.count for item in group)
-        if count <= self._limits.batch and self._seconds(count) <= self._moment and not self._expected:
+        if self._is_short(count, _AMONG_OTHERS) and not self._expected:
             with self._changed:
                 self._waiting -= count
                 if self._closed:
                     self._changed.notify()  # of a thread that only waits for this to end; else, waking it costs time
-            _resolve(self._answered([item for item in group if not item.future.done()]))
+            _resolve(self._answers([item for item in group if not item.future.done()]))
             return
         with self._changed:
             self._items += group
             self._changed.notify()
 
-    def _answered(self, batch: "list[_Item]") -> "list[tuple[_Item, NDArray[np.float32] | RequestError]]":
+    def _is_short(self, count: int, seconds: float) -> bool:
+        return count <= self._limits.batch and self._seconds(count) <= seconds
+
+    def _answered(self, parts: list[Arrays]) -> NDArray[np.float32]:
+        """Compute one request, or several together. Raises RequestError: the model failed."""
+        try:
+            answers = self._compute(together(parts))
+            self._observe(len(answers))
+        except Exception:  # whatever a model does, or where memory ends, the service goes on
+            _LOG.exception("A model failed")
+            raise RequestError(500, "The model failed.") from None
+        return answers
+
+    def _answers(self, batch: list[_Item]) -> list[tuple[_Item, _Result]]:
         """Compute a batch: each item with its answer, or with an error."""
         if not batch:
             return []
         try:
-            answers = self._compute(together([item.inputs for item in batch]))
-            self._observe(len(answers))
-        except Exception:  # whatever a model does, the service goes on
+            answers = self._answered([item.inputs for item in batch])
+        except RequestError as error:
             if len(batch) > 1:  # what fails with one request fails no other
-                return [result for item in batch for result in self._answered([item])]
-            _LOG.exception("A model failed")
-            return [(batch[0], RequestError(500, "The model failed."))]
-        results: list[tuple[_Item, NDArray[np.float32] | RequestError]] = []
-        start = 0
-        for item in batch:
-            results.append((item, answers[start : start + item.count]))
-            start += item.count
-        return results
+                return [result for item in batch for result in self._answers([item])]
+            return [(batch[0], error)]
+        ends = itertools.accumulate(item.count for item in batch)
+        return [(item, answers[end - item.count : end]) for item, end in zip(batch, ends, strict=True)]
 
     def close(self, *, timeout: float) -> bool:
         """Answer what waits, take no more, and end the thread.
@@ -169,7 +180,9 @@ class Batcher:
 
     def _work(self) -> None:
         while batch := self._next():
-            _tell(self._answered(batch))
+            results = self._answers(batch)
+            with contextlib.suppress(RuntimeError):  # a loop that was closed waits for nothing
+                batch[0].future.get_loop().call_soon_threadsafe(_resolve, results)
 
     def _next(self) -> list[_Item]:
         """What to compute together next; nothing when the thread is to end."""
@@ -190,11 +203,11 @@ class Batcher:
                     ):
                         self._changed.wait(left)
                 batch: list[_Item] = []
-                size, now = 0, clock.seconds()
+                size = 0
                 while self._items and (not batch or size + self._items[0].count <= self._limits.batch):
                     item = self._items.popleft()
                     self._waiting -= item.count
-                    if item.until > now and not item.future.cancelled():
+                    if not item.future.done():
                         batch.append(item)
                         size += item.count
                 if batch:
@@ -206,17 +219,7 @@ def _expire(future: "asyncio.Future[NDArray[np.float32]]") -> None:
         future.set_exception(busy("The answer took too long; the service is busy."))
 
 
-def _tell(results: "list[tuple[_Item, NDArray[np.float32] | RequestError]]") -> None:
-    """Hand over the results, with one wake-up of each event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Item, NDArray[np.float32] | RequestError]]] = {}
-    for item, result in results:
-        by_loop.setdefault(item.loop, []).append((item, result))
-    for loop, pairs in by_loop.items():
-        with contextlib.suppress(RuntimeError):  # a loop that was closed waits for nothing
-            loop.call_soon_threadsafe(_resolve, pairs)
-
-
-def _resolve(pairs: "list[tuple[_Item, NDArray[np.float32] | RequestError]]") -> None:
+def _resolve(pairs: list[tuple[_Item, _Result]]) -> None:
     for item, result in pairs:
         if item.future.done():  # nobody waits any more
             continue

@@ -11,11 +11,7 @@ _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 
 
 def card_page(bundle: Bundle) -> str:
-    """The card as HTML; what is HTML in it is shown as text, and so is a card that is too long.
-
-    Args:
-        bundle: the model's.
-    """
+    """The card as HTML; what is HTML in it is shown as text, and so is a card that is too long."""
     from markdown_it import MarkdownIt
 
     text = _FRONT_MATTER.sub("", bundle.card)

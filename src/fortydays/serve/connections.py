@@ -8,6 +8,7 @@ whole.
 
 import contextlib
 import fcntl
+import re
 import resource
 import socket
 import struct
@@ -33,7 +34,11 @@ _SECONDS_OF_SILENCE = 2.0
 _MANY, _SECONDS_AMONG_MANY = 100, 15.0
 """From how many connections on an idle one is kept for a shorter time, and for how long."""
 _SEND_BUFFER = 131_072
+_TOGETHER = 16_384
 _MOST_CONNECTIONS, _OPEN_FILES = 2_000, 4_096
+
+_ABSOLUTE_FORM = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
+"""The start of a request's address that names the host too."""
 
 _QUIET, _HEAD, _BODY, _WHOLE = range(4)
 """What a connection waits for: a request, the rest of its head, the rest of its body, its answer."""
@@ -124,6 +129,9 @@ class Connection(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return
         self._enter(_BODY)
+        whole = _ABSOLUTE_FORM.match(self.url)
+        if whole:  # Its host stands in place of the header's: RFC 9112, section 3.2.2.
+            self.headers[:] = [(name, whole[1] if name == b"host" else value) for name, value in self.headers]
         self._refused = 0
         self.scope[UNDER_WAY] = self.tasks  # type: ignore[literal-required]
         if self._surplus:
@@ -147,6 +155,7 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """The answer is written."""
+        self.wire.flush()
         self._enter(_QUIET if self.phase == _WHOLE else self.phase)
         super().on_response_complete()
 
@@ -205,6 +214,7 @@ class _Wire:
         self._transport = transport
         self._connection = connection
         self._taken = 0
+        self._held = b""
         self._socket = transport.get_extra_info("socket")
         self.written = 0
         self.lingering = False
@@ -219,12 +229,27 @@ class _Wire:
         return self.lingering or bool(self._transport.is_closing())
 
     def write(self, data: bytes) -> None:
-        if not self.is_closing():
+        """Write; the head of an answer waits for a short body, so that both are one packet."""
+        cycle = self._connection.cycle
+        is_part = cycle is not None and cycle.response_started and not cycle.response_complete
+        if is_part and len(data) < _TOGETHER:
+            self._held += data
+            return
+        self.flush()
+        self._write(data)  # a long body is not copied: it is in memory once, for all who ask for it
+
+    def flush(self) -> None:
+        self._write(self._held)
+        self._held = b""
+
+    def _write(self, data: bytes) -> None:
+        if data and not self.is_closing():
             self.written += len(data)
             self._transport.write(data)
 
     def close(self) -> None:
         """Close; where the client still sends, when it has stopped: the system would throw the answer away before."""
+        self.flush()
         if self.is_closing() or not self._connection.is_sending() or not self.written:
             self._transport.close()
             return

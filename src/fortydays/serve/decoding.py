@@ -5,6 +5,7 @@ thread of their own: they wait for each other, and nobody waits for them. One at
 """
 
 import asyncio
+import contextlib
 import logging
 import queue
 import threading
@@ -27,8 +28,6 @@ class _Job:
     content: bytes
     name: str
     input: Input
-    until: float
-    loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[Arrays]"
 
 
@@ -52,20 +51,12 @@ class Decoders:
         threading.Thread(target=self._decode_large, name="decoder of large images", daemon=True).start()
 
     async def decode(
-        self,
-        contents: Sequence[bytes],
-        input: Input,
-        *,
-        names: Sequence[str] = (),
-        until: float,
+        self, contents: Sequence[bytes], input: Input, *, names: Sequence[str] = (), until: float
     ) -> list[Arrays]:
         """The arrays of each file; see :meth:`fortydays.inputs.input.Input.open`.
 
-        Args:
-            contents: the files.
-            input: what the model takes.
-            names: what to call each of several in an error.
-            until: by :func:`fortydays.base.clock.seconds`, when nobody waits any more.
+        Of several files, an error names the one that is wrong by its name. Nobody waits any more at ``until``, by
+        :func:`fortydays.base.clock.seconds`.
 
         Raises:
             RequestError: a file is none, too large or damaged, or too many wait, or the time is over.
@@ -79,7 +70,7 @@ class Decoders:
         for content, name, future in zip(contents, names or [""] * len(contents), futures, strict=True):
             self._under_way += 1
             future.add_done_callback(self._done)
-            self._small.put(_Job(content=content, name=name, input=input, until=until, loop=loop, future=future))
+            self._small.put(_Job(content=content, name=name, input=input, future=future))
         try:
             async with asyncio.timeout(max(until - clock.seconds(), 0)):
                 return list(await asyncio.gather(*futures))
@@ -115,7 +106,7 @@ class Decoders:
             del job
 
     def _work(self, job: _Job, work: Callable[[_Job], Arrays | None]) -> None:
-        if job.future.cancelled() or job.until <= clock.seconds():
+        if job.future.cancelled():  # the time is over, or another file of the request is wrong
             return
         result: Arrays | RequestError | None
         try:
@@ -128,10 +119,8 @@ class Decoders:
             _LOG.exception("A file was not read: a defect of the service")
             result = RequestError(500, "The service failed.")
         if result is not None:
-            try:
-                job.loop.call_soon_threadsafe(_resolve, job.future, result)
-            except RuntimeError:  # a loop that was closed waits for nothing
-                return
+            with contextlib.suppress(RuntimeError):  # a loop that was closed waits for nothing
+                job.future.get_loop().call_soon_threadsafe(_resolve, job.future, result)
 
 
 def _resolve(future: "asyncio.Future[Arrays]", result: Arrays | RequestError) -> None:

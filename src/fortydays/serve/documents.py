@@ -167,66 +167,50 @@ class Inferred(BaseModel):
     outputs: list[OutputTensor]
 
 
-_FILE = {"schema": {"type": "string", "format": "binary"}}
-_FORM = {
-    "type": "object",
-    "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}},
-}
+def _object(required: list[str], **properties: Any) -> dict[str, Any]:
+    return {"type": "object", **({"required": required} if required else {}), "properties": properties}
+
+
+def _array(items: Any, **more: Any) -> dict[str, Any]:
+    return {"type": "array", "items": items, **more}
+
+
+def _body(schemas: Mapping[str, Any]) -> dict[str, Any]:
+    """A request's body, by its media types."""
+    return {"required": True, "content": {kind: {"schema": schema} for kind, schema in schemas.items()}}
+
+
+_FILE = {"type": "string", "format": "binary"}
 
 
 def file_body(takes: Input) -> dict[str, Any]:
     """The body of a request with one file of what a model takes."""
-    return {"required": True, "content": dict.fromkeys(takes.MEDIA_TYPES, _FILE)}
+    return _body(dict.fromkeys(takes.MEDIA_TYPES, _FILE))
 
 
 def predict_body(takes: Input) -> dict[str, Any]:
     """The body of a request with one or several examples of what a model takes."""
-    field = {"items": {}, "type": "array", "description": f"One example, {takes.title}, or several."}
-    spelled_out = {"type": "object", "required": [takes.JSON_FIELD], "properties": {takes.JSON_FIELD: field}}
-    content = {"application/json": {"schema": spelled_out}}
+    examples = _array({}, description=f"One example, {takes.title}, or several.")
+    kinds = {"application/json": _object([takes.JSON_FIELD], **{takes.JSON_FIELD: examples})}
     if takes.MEDIA_TYPES:
-        content |= {**file_body(takes)["content"], "multipart/form-data": {"schema": _FORM}}
-    return {"required": True, "content": content}
+        kinds |= dict.fromkeys(takes.MEDIA_TYPES, _FILE) | {"multipart/form-data": _object([], file=_array(_FILE))}
+    return _body(kinds)
 
 
-SAMPLE_PARAMETER: dict[str, Any] = {
-    "name": "number",
-    "in": "path",
-    "required": True,
-    "description": "Which one, counted from 0.",
-    "schema": {"type": "integer", "minimum": 0, "maximum": 9999},
-}
-TOP_PARAMETER: dict[str, Any] = {
-    "name": "top",
-    "in": "query",
-    "description": "How many classes to name.",
-    "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 5},
-}
-INFER_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "required": ["inputs"],
-                "properties": {
-                    "id": {"type": "string", "maxLength": 256},
-                    "inputs": {
-                        "type": "array",
-                        "minItems": 1,
-                        "items": {
-                            "type": "object",
-                            "required": ["name", "datatype", "shape", "data"],
-                            "properties": {
-                                "name": {"type": "string"},
-                                "datatype": {"enum": list(DATATYPES.values())},
-                                "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}},
-                                "data": {"type": "array", "items": {}},
-                            },
-                        },
-                    },
-                },
-            }
-        }
-    },
-}
+def _parameter(name: str, place: str, description: str, **schema: Any) -> dict[str, Any]:
+    """A whole number in an address."""
+    described = {"name": name, "in": place, "description": description, "schema": {"type": "integer", **schema}}
+    return {**described, "required": place == "path"}
+
+
+SAMPLE_PARAMETER = _parameter("number", "path", "Which one, counted from 0.", minimum=0, maximum=9999)
+TOP_PARAMETER = _parameter("top", "query", "How many classes to name.", minimum=1, maximum=1000, default=5)
+_TENSOR = _object(
+    ["name", "datatype", "shape", "data"],
+    name={"type": "string"},
+    datatype={"enum": list(DATATYPES.values())},
+    shape=_array({"type": "integer", "minimum": 1}),
+    data=_array({}),
+)
+_REQUEST = _object(["inputs"], id={"type": "string", "maxLength": 256}, inputs=_array(_TENSOR, minItems=1))
+INFER_BODY = _body({"application/json": _REQUEST})

@@ -62,10 +62,7 @@ class _Reader:
 async def read_files(content_type: str, body: AsyncIterator[bytes], *, most: int) -> list[tuple[str, bytes]]:
     """Name and content of each file of a form, in their order. Fields of a form that are no files are passed over.
 
-    Args:
-        content_type: of the request, with the boundary.
-        body: of the request, which is bounded already.
-        most: files, and other fields, that there may be.
+    There may be ``most`` files, and as many other fields. The body is bounded already.
 
     Raises:
         RequestError: 400, it is no form, has too many parts, or no file.

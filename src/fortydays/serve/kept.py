@@ -27,13 +27,7 @@ _HEADER = 100
 
 
 def opened(source: Source, settings: Settings, *, threads: int, progress: Progress = SILENT) -> Bundle:
-    """The bundle that a source names now, opened.
-
-    Args:
-        source: a folder, which is opened where it is, or a model of the registry.
-        settings: the workspace, in which bundles are kept.
-        threads: for the model to compute with.
-        progress: told where it takes a while.
+    """The bundle that a source names now, opened: a folder where it is, or a model of the registry from the kept ones.
 
     Raises:
         FortydaysError: there is none, it is no whole bundle, or the registry cannot be asked.
@@ -41,7 +35,7 @@ def opened(source: Source, settings: Settings, *, threads: int, progress: Progre
     """
     if source.folder is not None:
         return open_bundle(source.folder, threads=threads)
-    kept = files.make_private_folder(settings.workspace / "bundles")
+    kept = files.make_folder(settings.workspace / "bundles")
     database = None if settings.tracking_uri else settings.workspace / "mlflow.db"
     try:
         # Until it is opened, nobody removes it; and of several that start together, one asks.

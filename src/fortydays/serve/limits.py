@@ -1,6 +1,8 @@
 """How much of anything the service takes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from fortydays.inputs.input import Bounds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,9 +13,7 @@ class Limits:
         body: bytes of a request.
         json_body: bytes of a request in JSON, which takes many times as much memory when read.
         bodies: bytes of all requests that are being read or answered.
-        characters: of a text.
-        pixels: of an image that are in memory at once while it is decoded: width times height.
-        jpeg_pixels: of a JPEG that the decoder makes smaller row by row, so that less of it is in memory at once.
+        content: of a file or a text in a request.
         images: files in one request.
         waiting: examples that wait for the model; the request that would exceed it is told to come again.
         batch: examples that are computed together.
@@ -34,9 +34,7 @@ class Limits:
     body: int = 10_000_000
     json_body: int = 2_000_000
     bodies: int = 60_000_000
-    characters: int = 1_000_000
-    pixels: int = 20_000_000
-    jpeg_pixels: int = 120_000_000
+    content: Bounds = field(default_factory=lambda: Bounds(jpeg_pixels=120_000_000))
     images: int = 64
     waiting: int = 512
     batch: int = 64

@@ -9,7 +9,7 @@ import itertools
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from fortydays.base import clock, database, files
 from fortydays.inputs.input import Arrays
+from fortydays.registry.contents import Bundle
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (
@@ -50,44 +51,33 @@ _AT_ONCE = 256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """One answered example.
+class Seen:
+    """What one request was answered.
 
     Attributes:
         time: when, in seconds since 1970.
         request: the id that its answer had.
-        model, version: which answered.
-        label: of the most probable class.
-        confidence: its probability.
-        inputs: its arrays, as the model saw them. Mean and deviation of the first one are kept, of an image from 0 to
-            255.
+        bundle: of the model that answered.
+        inputs: arrays of the examples, as the model saw them. Mean and deviation of the first array are kept; those
+            of an image are from 0 to 255.
+        probabilities: float32, shape (examples, classes).
         milliseconds: from the request's arrival to its answer.
-        shadow: version, label and confidence of the model in the shadow, if it was asked.
+        shadow: the bundle and the probabilities of the model in the shadow, if it was asked.
     """
 
     time: float
     request: str
-    model: str
-    version: int
-    label: str
-    confidence: float
+    bundle: Bundle
     inputs: Arrays
+    probabilities: NDArray[np.float32]
     milliseconds: float
-    shadow: tuple[int, str, float] | None = None
+    shadow: tuple[Bundle, NDArray[np.float32]] | None = None
 
     @property
     def nbytes(self) -> int:
         """Bytes of its arrays."""
-        return sum(array.nbytes for array in self.inputs.values())
-
-    def tobytes(self) -> bytes:
-        """Its arrays, one after the other, as they lie in memory."""
-        return b"".join(array.tobytes() for array in self.inputs.values())
-
-    @property
-    def first(self) -> NDArray[Any]:
-        """Its first array."""
-        return next(iter(self.inputs.values()))
+        shadow = self.shadow[1].nbytes if self.shadow else 0
+        return sum(array.nbytes for array in self.inputs.values()) + self.probabilities.nbytes + shadow
 
 
 class RequestLog:
@@ -115,9 +105,9 @@ class RequestLog:
         self._most_rows = most_rows
         self._keep_images = keep_images
         self._dropped = dropped
-        self._rows: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Seen | None] = queue.SimpleQueue()
         self._ended = threading.Event()
-        files.make_private_folder(path.parent)
+        files.make_folder(path.parent)
         try:
             with contextlib.closing(database.connect(path)) as connection, connection:
                 connection.execute(SCHEMA)
@@ -126,53 +116,52 @@ class RequestLog:
         self._thread = threading.Thread(target=self._work, name="request log", daemon=True)
         self._thread.start()
 
-    def add(self, row: Row) -> None:
-        """Keep a row, soon."""
-        if self._rows.qsize() >= min(_MOST_QUEUED, max(1, _MOST_BYTES_QUEUED // max(1, row.nbytes))):
-            self._dropped(1)
+    def add(self, seen: Seen) -> None:
+        """Keep what one request was answered, soon."""
+        if self._queue.qsize() >= min(_MOST_QUEUED, max(1, _MOST_BYTES_QUEUED // max(1, seen.nbytes))):
+            self._dropped(len(seen.probabilities))
             return
-        self._rows.put(row)
+        self._queue.put(seen)
 
     def close(self) -> None:
         """Write what waits and end."""
-        self._rows.put(None)
+        self._queue.put(None)
         self._ended.set()
         self._thread.join(10)
 
     def _work(self) -> None:
         ended = False
         while not ended:
-            rows = [self._rows.get()]
+            waiting = [self._queue.get()]
             self._ended.wait(_SECONDS_BETWEEN)
-            while not self._rows.empty():
-                rows.append(self._rows.get())
-            ended = None in rows
-            kept = [row for row in rows if row is not None]
-            if kept:
-                self._keep(kept)
+            while not self._queue.empty():
+                waiting.append(self._queue.get())
+            ended = None in waiting
+            if some := [seen for seen in waiting if seen is not None]:
+                self._keep(some)
 
-    def _keep(self, rows: list[Row]) -> None:
-        """Write rows. One that cannot be written is dropped alone; where the disk refuses, all are."""
+    def _keep(self, some: list[Seen]) -> None:
+        """Write rows. A request that cannot be written is dropped alone; where the disk refuses, all are."""
         try:
-            self._write(rows)
+            self._write(some)
         except Exception as error:  # a number or a text that no column takes: whatever it is, this thread goes on
-            if len(rows) == 1 or isinstance(error, sqlite3.OperationalError):
-                self._dropped(len(rows))
+            if len(some) == 1 or isinstance(error, sqlite3.OperationalError):
+                self._dropped(sum(len(seen.probabilities) for seen in some))
                 return
-            for row in rows:
-                self._keep([row])
+            for seen in some:
+                self._keep([seen])
 
-    def _write(self, rows: list[Row]) -> None:
+    def _write(self, some: list[Seen]) -> None:
         most = self._most_rows
         if self._keep_images:
-            most = min(most, max(1, _MOST_IMAGE_BYTES // max(row.nbytes for row in rows)))
+            most = min(most, max(1, _MOST_IMAGE_BYTES // max(1, *(s.nbytes // len(s.probabilities) for s in some))))
         connection = database.connect(self._path)
         connection.execute("PRAGMA synchronous=NORMAL")  # a crash of the machine may cost the last rows, no others
         try:
             with connection:
-                for start in range(0, len(rows), _AT_ONCE):
-                    some = _values(rows[start : start + _AT_ONCE], keep_images=self._keep_images)
-                    connection.execute(_insert(len(some)), list(itertools.chain.from_iterable(some)))
+                rows = _rows(some, keep_images=self._keep_images)
+                while part := list(itertools.islice(rows, _AT_ONCE)):
+                    connection.execute(_insert(len(part)), list(itertools.chain.from_iterable(part)))
                 connection.execute("DELETE FROM requests WHERE id <= (SELECT max(id) FROM requests) - ?", [most])
         finally:
             connection.close()
@@ -183,23 +172,32 @@ def _insert(count: int) -> str:
     return f"INSERT INTO requests ({', '.join(_COLUMNS)}) VALUES {', '.join([_ROW] * count)}"  # noqa: S608 - constants
 
 
-def _values(rows: list[Row], *, keep_images: bool) -> list[tuple[object, ...]]:
-    means, deviations = _statistics([row.first for row in rows])
-    times: dict[int, str] = {}
-    found: list[tuple[object, ...]] = []
-    for row, mean, deviation in zip(rows, means, deviations, strict=True):
-        second = int(row.time)
-        time = times.get(second) or times.setdefault(second, clock.iso(second))
-        found.append((
-            time, row.request, row.model, row.version, row.label, row.confidence, mean, deviation,
-            row.milliseconds, *(row.shadow or (None, None, None)), row.tobytes() if keep_images else None,
-        ))  # fmt: skip
-    return found
+def _rows(some: list[Seen], *, keep_images: bool) -> Iterator[tuple[object, ...]]:
+    """One after the other: with their images, all of them at once would double what the queue holds."""
+    means, deviations = map(iter, _statistics([next(iter(seen.inputs.values())) for seen in some]))
+    for seen in some:
+        time, ours, theirs = clock.iso(seen.time), seen.bundle, seen.shadow
+        for place, probabilities in enumerate(seen.probabilities):
+            shadow: tuple[object, ...] = (None, None, None)
+            if theirs is not None:
+                shadow = (theirs[0].version, *_best(theirs[0], theirs[1][place]))
+            image = b"".join(array[place].tobytes() for array in seen.inputs.values()) if keep_images else None
+            yield (
+                time, seen.request, ours.name, ours.version, *_best(ours, probabilities),
+                next(means), next(deviations), seen.milliseconds, *shadow, image,
+            )  # fmt: skip
+
+
+def _best(bundle: Bundle, probabilities: NDArray[np.float32]) -> tuple[str, float]:
+    best = int(probabilities.argmax())
+    return bundle.classes[best], float(probabilities[best])
 
 
 def _statistics(arrays: list[NDArray[Any]]) -> tuple[list[float], list[float]]:
-    """Mean and deviation of each."""
-    if len({array.shape for array in arrays}) > 1:  # a model was replaced by one of another size
-        return [float(array.mean()) for array in arrays], [float(array.std()) for array in arrays]
-    numbers = np.stack(arrays).reshape(len(arrays), -1)
+    """Mean and deviation of each example, of all together where they are of one size, which is much faster."""
+    if len({array.shape[1:] for array in arrays}) > 1:  # a model was replaced by one of another size
+        each = [_statistics([array]) for array in arrays]
+        return [m for means, _ in each for m in means], [d for _, deviations in each for d in deviations]
+    numbers = np.concatenate(arrays)
+    numbers = numbers.reshape(len(numbers), -1)
     return numbers.mean(axis=1).tolist(), numbers.std(axis=1).tolist()

@@ -29,20 +29,13 @@ _SECONDS_FOR_WORKERS = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """All that a worker needs to know.
+    """All that a worker needs to know; see the options of ``forty serve``.
 
     Attributes:
-        sources: of the models, by role.
         state: a private folder for what the workers of this service tell each other.
-        access: who may ask.
-        limits: of everything.
         threads: for each model to compute with.
-        workers: processes.
-        share: of requests that the shadow sees.
+        share: of requests that the shadow sees, from 0 to 1.
         log: the file of the request log, or None.
-        log_rows: how many rows it keeps.
-        keep_images: whether it keeps what the model saw.
-        root_path: what a proxy has put before every path: "" or "/prefix".
         parent: the process that starts the workers. One that has another parent ends: it was killed, however early.
     """
 
@@ -85,7 +78,8 @@ class Member:
     def start(self) -> None:
         """Tell that this worker runs, watch the others, and end gently when asked to."""
         self._tell("")
-        self._watch = asyncio.create_task(self._watching())
+        if self._launch.workers > 1:
+            self._watch = asyncio.create_task(self._watching())
         loop = asyncio.get_running_loop()
         usual = signal.getsignal(signal.SIGTERM)
 
@@ -126,7 +120,7 @@ class Member:
         except FortydaysError as error:
             raise FortydaysError(self._without_places(error.message)) from error
         before = read_current(self._launch.state)
-        result = await self._service.reload(_finder(folders))
+        result = await self._service.reload(folders)
         self._generation = before["generation"] + 1
         write_current(self._launch.state, folders, generation=self._generation)
         self._tell("")
@@ -135,7 +129,7 @@ class Member:
             old = {role: Path(folder) for role, folder in before["folders"].items()}
             self._generation += 1
             write_current(self._launch.state, old, generation=self._generation)
-            await self._service.reload(_finder(old), tried=True)
+            await self._service.reload(old, tried=True)
             self._tell("")
             raise FortydaysError(f"A worker could not load it: {failures[0]}")
         forget(self._launch.state / _BUNDLES, except_for=folders.values())
@@ -149,11 +143,7 @@ class Member:
         return message.replace(str(self._launch.state), "the service's folder")
 
     async def _others(self) -> tuple[list[str], int]:
-        """Wait until every worker, those that still start included, has told how its reload went.
-
-        Returns:
-            What failed, and how many workers there are.
-        """
+        """Wait until every worker, those that still start included, has told what failed; and how many there are."""
         end = clock.seconds() + _SECONDS_FOR_WORKERS
         while True:
             told = members(self._launch.state)
@@ -169,7 +159,7 @@ class Member:
         while True:
             await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
             self._service.metrics.waiting.set(self._service.main.batcher.waiting)
-            if self._launch.workers > 1 and os.getppid() != self._launch.parent:
+            if os.getppid() != self._launch.parent:
                 signal.raise_signal(signal.SIGTERM)  # whoever would restart or end this worker was killed
                 return
             with contextlib.suppress(StorageError):
@@ -179,7 +169,7 @@ class Member:
                 self._generation = current["generation"]
                 folders = {role: Path(folder) for role, folder in current["folders"].items()}
                 try:
-                    await self._service.reload(_finder(folders), tried=True)
+                    await self._service.reload(folders, tried=True)
                 except FortydaysError as error:
                     self._tell(error.message)
                 except Exception:  # or nobody would look any more
@@ -209,19 +199,8 @@ class Member:
         files.write_json(self._own, {"process": identity(), "generation": self._generation, "problem": problem})
 
 
-def _finder(folders: Mapping[str, Path]) -> Callable[[str], Any]:
-    async def find(role: str) -> Path:
-        return folders[role]
-
-    return find
-
-
 def members(state: Path) -> list[dict[str, Any]]:
-    """What the workers that run have told: {"process", "generation", "problem"} each.
-
-    Args:
-        state: the folder of the service.
-    """
+    """What the workers that run have told: {"process", "generation", "problem"} each."""
     told = []
     for path in sorted(state.glob("worker-*.json")):
         with contextlib.suppress(StorageError):  # it ended just now
@@ -230,30 +209,16 @@ def members(state: Path) -> list[dict[str, Any]]:
 
 
 async def fetch_all(launch: Launch) -> dict[str, Path]:
-    """Copies of what the sources name now, by role.
-
-    Raises:
-        FortydaysError: one cannot be had.
-    """
+    """Copies of what the sources name now, by role. Raises FortydaysError: one cannot be had."""
     return {role: await fetch(source, launch.state / _BUNDLES) for role, source in launch.sources.items()}
 
 
 def write_current(state: Path, folders: Mapping[str, Path], *, generation: int) -> None:
-    """Write down what is to be served.
-
-    Args:
-        state: the folder of the service.
-        folders: of the bundles, by role.
-        generation: one more than before.
-    """
+    """Write down what is to be served."""
     told = {role: str(folder) for role, folder in folders.items()}
     files.write_json(state / "current.json", {"generation": generation, "folders": told})
 
 
 def read_current(state: Path) -> dict[str, Any]:
-    """What is to be served: {"generation", "folders"}.
-
-    Raises:
-        StorageError: it cannot be read.
-    """
+    """What is to be served: {"generation", "folders"}. Raises StorageError: it cannot be read."""
     return files.read_json(state / "current.json")

@@ -1,6 +1,8 @@
 """What Prometheus reads of a service. Names follow its conventions: base units, ``_total`` for counters."""
 
+import functools
 import os
+from collections.abc import Callable
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
@@ -18,18 +20,21 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # two more lines for each one, which nobody reads
         self.registry = CollectorRegistry()
         of: dict[str, Any] = {"registry": self.registry}
-        self.requests = Counter(
-            "fortydays_requests", "Requests, by route and status of the answer.", ["route", "status"], **of
+        self.requests = _of_labels(
+            Counter("fortydays_requests", "Requests, by route and status of the answer.", ["route", "status"], **of)
         )
-        self.seconds = Histogram(
-            "fortydays_request_seconds", "From a request's arrival to its answer.", ["route"], buckets=_SECONDS, **of
-        )
+        self.seconds = _of_labels(
+            Histogram(
+                "fortydays_request_seconds", "From a request's arrival to its answer.", ["route"], buckets=_SECONDS,
+                **of,
+            )
+        )  # fmt: skip
         self.batch = Histogram("fortydays_batch_images", "Images computed together.", buckets=_IMAGES, **of)
         self.waiting = Gauge(
             "fortydays_waiting_images", "Images that wait for the model.", multiprocess_mode="livesum", **of
         )
-        self.classes = Counter(
-            "fortydays_answers", "Images, by model version and most probable class.", ["version", "class"], **of
+        self.classes = _of_labels(
+            Counter("fortydays_answers", "Images, by model version and best class.", ["version", "class"], **of)
         )
         self.unknown = Counter(
             "fortydays_unknown_answers", "Images whose answer was marked as unknown, by model version.", ["version"],
@@ -61,6 +66,11 @@ class Metrics:
             MultiProcessCollector(together)  # type: ignore[no-untyped-call]
             return generate_latest(together)
         return generate_latest(self.registry)
+
+
+def _of_labels(metric: Any) -> Callable[..., Any]:
+    """From labels to their own counter, kept, as the library takes long to find it."""
+    return functools.cache(metric.labels)
 
 
 def forget_worker(pid: int) -> None:

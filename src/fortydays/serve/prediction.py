@@ -17,11 +17,11 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.base import files
-from fortydays.base.errors import StorageError, UnreadableContentError, UsageError
+from fortydays.base.errors import UnreadableContentError, UsageError
 from fortydays.data.own.listing import ENDINGS, FORMATS, LARGEST_FILE, MOST_PIXELS, LeftOut, walk
 from fortydays.inputs.input import Arrays, Bounds, stacked
 from fortydays.registry.contents import Bundle
+from fortydays.serve.source import is_folder
 
 STANDARD_INPUT = "-"
 """The name of the image that comes on standard input."""
@@ -51,12 +51,7 @@ class ImageFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """All that is asked about.
-
-    Attributes:
-        images: in the order in which they were named; those of a folder sorted by their paths.
-        left_out: what else the folders hold.
-    """
+    """All that is asked about, in the order in which it was named, and what else the folders hold."""
 
     images: tuple[ImageFile, ...]
     left_out: tuple[LeftOut, ...]
@@ -135,8 +130,8 @@ def find_images(names: Iterable[str], *, endings: tuple[str, ...] = ENDINGS, sta
     for name in names:
         if name == STANDARD_INPUT:
             images.append(ImageFile(name=name, content=standard_input))
-        elif _is_folder(name):
-            found, others = walk(Path(name), endings=endings)
+        elif is_folder(name):
+            found, others, _ = walk(Path(name), endings=endings)
             images += [ImageFile(name=str(Path(name, path))) for path in sorted(found)]
             left_out += sorted(
                 (LeftOut(path=str(Path(name, each.path)), reason=each.reason) for each in others),
@@ -151,11 +146,6 @@ def answer(bundle: Bundle, images: Sequence[ImageFile], *, workers: int) -> Gene
     """Ask a model about images, one answer for each, in their order.
 
     A file that gives no pixels has an error in the place of an answer, and the others are answered all the same.
-
-    Args:
-        bundle: whose model answers.
-        images: the files.
-        workers: threads that decode.
 
     Raises:
         UnsafeModelError: the model fails.
@@ -235,10 +225,3 @@ class _Reader:
 
 def _unreadable(error: OSError) -> str:
     return f"It cannot be read: {error.strerror or error}."
-
-
-def _is_folder(name: str) -> bool:
-    try:
-        return files.is_folder(Path(name))
-    except (StorageError, ValueError):  # whoever reads it says what is wrong
-        return False

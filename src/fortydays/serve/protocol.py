@@ -4,7 +4,6 @@ https://github.com/kserve/open-inference-protocol, with the extension for binary
 JSON part first, its length in a header, and the numbers of the tensors behind it as they lie in memory.
 """
 
-import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,13 +14,12 @@ import orjson
 from numpy.typing import NDArray
 
 from fortydays.base.text import shown
-from fortydays.inputs.input import Arrays, ArraySpec, Input
+from fortydays.inputs.input import Arrays, ArraySpec, Input, flattened
 from fortydays.registry.inference import OUTPUT
 from fortydays.serve.errors import RequestError
 
 JSON_LENGTH = "inference-header-content-length"
 """The header with the length of the JSON part, where tensors follow it."""
-_MOST_DIMENSIONS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +49,7 @@ def parse_json(content: bytes) -> dict[str, Any]:
 
 
 def read_infer_request(content: bytes, json_length: str | None, takes: Input, *, most_json: int) -> InferRequest:
-    """Read the body of ``POST /v2/models/NAME/infer``.
-
-    Args:
-        content: the body.
-        json_length: the header :data:`JSON_LENGTH`, if there was one.
-        takes: what the model takes.
-        most_json: bytes of the JSON part.
+    """Read the body of ``POST /v2/models/NAME/infer``, its JSON of at most ``most_json`` bytes.
 
     Raises:
         RequestError: 400, as the protocol wants for every request that is wrong.
@@ -77,7 +69,7 @@ def _read(content: bytes, json_length: str | None, takes: Input, most_json: int)
     if length > most_json:
         raise RequestError(413, f"The JSON is too large; expected at most {most_json:,} bytes.")
     document = parse_json(content[:length])
-    tensors, outputs = document.get("inputs"), _given(document, "outputs", [])
+    tensors, outputs = document.get("inputs"), _field(document, "outputs", [])
     specs = takes.arrays
     names = [spec.name for spec in specs]
     if not isinstance(tensors, list) or not all(isinstance(tensor, dict) for tensor in tensors):
@@ -105,7 +97,7 @@ def _read(content: bytes, json_length: str | None, takes: Input, most_json: int)
         raise RequestError(400, f"The output's parameters have {shown(unknown[0])}; expected 'binary_data' alone.")
     wanted = asked.get("binary_data")
     binary = _parameters(document).get("binary_data_output") if wanted is None else wanted
-    name = _given(document, "id", "")
+    name = _field(document, "id", "")
     if not isinstance(name, str) or len(name) > 256:
         raise RequestError(400, "The request's id is no text of at most 256 characters.")
     return InferRequest(inputs=arrays, id=name, binary=binary is True)
@@ -151,14 +143,10 @@ def _numbers_from(values: object, spec: ArraySpec) -> NDArray[Any]:
         400,
         f"The data of {spec.name!r} is no list, or nested lists, of numbers that {spec.as_tensor()['datatype']} has.",
     )
-    level, depth = values if isinstance(values, list) else [], 1
-    while level and set(map(type, level)) == {list}:
-        if depth == _MOST_DIMENSIONS:
-            raise problem
-        level, depth = list(itertools.chain.from_iterable(level)), depth + 1
-    if not level or not set(map(type, level)) <= _KINDS[spec.dtype]:
-        raise problem
     try:
+        level, _ = flattened(values)
+        if not set(map(type, level)) <= _KINDS[spec.dtype]:
+            raise problem
         # Of pixels, by way of bytes, which is faster and refuses what is none.
         with np.errstate(over="ignore"):  # which gives infinity
             found = np.frombuffer(bytes(level), np.uint8) if spec.dtype == "uint8" else np.array(level, spec.dtype)
@@ -169,14 +157,14 @@ def _numbers_from(values: object, spec: ArraySpec) -> NDArray[Any]:
     return found
 
 
-def _given(part: Mapping[str, Any], name: str, otherwise: Any) -> Any:
+def _field(part: Mapping[str, Any], name: str, otherwise: Any) -> Any:
     """A field that may be left away, or be null, which some clients write for the same."""
     found = part.get(name)
     return otherwise if found is None else found
 
 
 def _parameters(part: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = _given(part, "parameters", {})
+    found = _field(part, "parameters", {})
     if not isinstance(found, dict):
         raise RequestError(400, "The parameters are no JSON object.")
     return found

@@ -22,9 +22,6 @@ class ServedModel:
     """What answers. Requests hold on to the one they began with, so that no answer mixes two.
 
     Attributes:
-        bundle: what is served.
-        batcher: computes.
-        folder: where the bundle lies.
         card: the model card, as a page.
         samples: for each class that the bundle has an example of, its place, and the example as a file with its media
             type.
@@ -62,10 +59,10 @@ def load(folder: Path, limits: Limits, metrics: Metrics, *, threads: int) -> Ser
 
 def _seconds(bundle: Bundle, count: int) -> float:
     """How long some examples take, and warm up."""
-    given = bundle.input.blank(count)
+    examples = bundle.input.blank(count)
     least = float("inf")
     for _ in range(_TIMES):
         began = clock.seconds()
-        bundle.model.predict(given, at_once=count)
+        bundle.model.predict(examples, at_once=count)
         least = min(least, clock.seconds() - began)
     return least

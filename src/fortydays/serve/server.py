@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import gc
 import logging
 import multiprocessing
@@ -13,7 +14,6 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from fortydays.base.errors import FortydaysError, StorageError, UsageError
 from fortydays.base.process import end_with_parent, has_ended, identity
 from fortydays.serve.guard import Access, is_loopback
 from fortydays.serve.members import Launch, Member, fetch_all, members, read_current, write_current
-from fortydays.serve.service import MAIN, SHADOW, Service
+from fortydays.serve.service import MAIN, Service
 from fortydays.serve.trying import try_out
 
 if TYPE_CHECKING:
@@ -38,11 +38,7 @@ _RECORDS, _SECONDS_OF_RECORDS = 20, 60.0
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """A socket that listens there.
-
-    Raises:
-        UsageError: another program does, or there is no such address here.
-    """
+    """A socket that listens there. Raises UsageError: another program does, or there is no such address here."""
     try:
         (family, kind, protocol, _, address), *_ = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -73,12 +69,7 @@ def address_of(listening: socket.socket) -> str:
 
 
 def access_for(host: str, *, token: str, hosts: tuple[str, ...]) -> Access:
-    """Who may ask a service that listens on an address.
-
-    Args:
-        host: the address.
-        token: the reader's, or "".
-        hosts: names under which it is called.
+    """Who may ask a service that listens on an address and is called by some names.
 
     Raises:
         UsageError: other machines can reach it and there is no token, or a short one.
@@ -98,22 +89,20 @@ def access_for(host: str, *, token: str, hosts: tuple[str, ...]) -> Access:
 
 
 def serve(launch: Launch, listening: socket.socket, *, ready: Callable[[str], None]) -> None:
-    """Serve until the process is told to end.
-
-    Args:
-        launch: what and how.
-        listening: where.
-        ready: called with the models' names when the service answers.
+    """Serve until the process is told to end. ``ready`` is told the models' names when the service answers.
 
     Raises:
         FortydaysError: a model cannot be had or is not one to serve.
     """
     running(launch.state.parent)  # what killed services left behind goes
-    files.make_private_folder(launch.state)
+    files.make_folder(launch.state)
     try:
         folders = asyncio.run(_tried(launch))
         write_current(launch.state, folders, generation=1)
-        _write_running(launch, listening)
+        found = Running(
+            address=address_of(listening), model=str(launch.sources[MAIN]), admin_token=launch.access.admin_token
+        )
+        files.write_json(launch.state / "service.json", {"process": identity(), **dataclasses.asdict(found)})
         if launch.workers == 1:
             _serve_one(launch, listening, ready=ready)
         else:
@@ -138,8 +127,10 @@ def _serve_one(launch: Launch, listening: socket.socket, *, ready: Callable[[str
 
     from fortydays.serve.connections import Connection
 
+    # Made before anything listens, so that what is wrong with a model is told first.
+    app = worker(launch, ready=ready, stop_listening=lambda: _stop_listening(server, listening, launch.state))
     config = uvicorn.Config(
-        _not_yet,
+        app,
         loop="uvloop",
         http=Connection,
         ws="none",
@@ -158,8 +149,6 @@ def _serve_one(launch: Launch, listening: socket.socket, *, ready: Callable[[str
     logging.getLogger().addHandler(said)
     # The event loop has little to do for each request, and is not to wait long for the threads that help it.
     sys.setswitchinterval(_SECONDS_OF_A_TURN)
-    # Made before anything listens, so that what is wrong with a model is told first.
-    config.app = worker(launch, ready=ready, stop_listening=lambda: _stop_listening(server, listening, launch.state))
     server.run([listening])
 
 
@@ -179,10 +168,6 @@ class Sparing(logging.Filter):
             self._until, self._seen = clock.seconds() + _SECONDS_OF_RECORDS, 0
         self._seen += 1
         return self._seen <= _RECORDS
-
-
-async def _not_yet(_scope: Any, _receive: Any, _send: Any) -> None:
-    raise AssertionError("the application is set before the server runs")
 
 
 async def _stop_listening(server: Any, listening: socket.socket, state: Path) -> None:
@@ -240,7 +225,7 @@ def _run_workers(launch: Launch, listening: socket.socket, ready: Callable[[str]
     bundles = (open_bundle(Path(current["folders"][role]), threads=1) for role in launch.sources)
     names = ", ".join(f"{bundle.name}@{bundle.version}" for bundle in bundles)
     # Where the library looks for the folder in which the workers add up their metrics.
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(files.make_private_folder(launch.state / "metrics"))
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(files.make_folder(launch.state / "metrics"))
     spawn = multiprocessing.get_context("spawn")
     told: list[int] = []
     before = {
@@ -303,10 +288,8 @@ def worker(
 ) -> "Guard":
     """The application of one worker process, its models loaded.
 
-    Args:
-        launch: what and how.
-        ready: called with the models' names when the server has started.
-        stop_listening: called when this worker is to end, before it does; nothing where another owns the socket.
+    ``ready`` is told the models' names when the server has started. ``stop_listening`` is called when this worker is
+    to end, before it does.
     """
     from fortydays.serve.app import create_app
     from fortydays.serve.log import RequestLog
@@ -325,8 +308,7 @@ def worker(
             launch.log, most_rows=launch.log_rows, keep_images=launch.keep_images, dropped=metrics.dropped.inc
         )
     service = Service(
-        models[MAIN],
-        models.get(SHADOW),
+        models,
         share=launch.share,
         limits=launch.limits,
         metrics=metrics,
@@ -353,27 +335,9 @@ def worker(
     )
 
 
-def _write_running(launch: Launch, listening: socket.socket) -> None:
-    files.write_json(
-        launch.state / "service.json",
-        {
-            "process": identity(),
-            "address": address_of(listening),
-            "model": str(launch.sources[MAIN]),
-            "admin_token": launch.access.admin_token,
-        },
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Running:
-    """A service that runs on this machine.
-
-    Attributes:
-        address: where it is.
-        model: what it was started with.
-        admin_token: with which it is told to reload.
-    """
+    """A service that runs on this machine: its address, what it was started with, and the token to reload it."""
 
     address: str
     model: str
@@ -381,19 +345,15 @@ class Running:
 
 
 def running(parent: Path) -> list[Running]:
-    """The services of a workspace that run now; what killed ones left behind goes.
-
-    Args:
-        parent: the folder of their states.
-    """
+    """The services of a workspace that run now; what killed ones left behind goes."""
     found = []
     for path in sorted(parent.glob("*/service.json")):
         try:
             document = files.read_json(path)
-            if has_ended(document["process"]):
+            if has_ended(document.pop("process")):
                 files.remove(path.parent)
-                continue
-            found.append(Running(**{name: document[name] for name in ("address", "model", "admin_token")}))
-        except (StorageError, KeyError):  # it ends just now, or is no such file
+            else:
+                found.append(Running(**document))
+        except (StorageError, KeyError, TypeError):  # it ends just now, or is no such file
             continue
     return found

@@ -1,8 +1,10 @@
 """What a service does with examples, whatever way they came in: answers them, watches a shadow, replaces its model."""
 
 import asyncio
+import contextlib
+import dataclasses
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,28 +14,22 @@ from numpy.typing import NDArray
 
 from fortydays.base import clock
 from fortydays.base.errors import FortydaysError, UnreadableContentError
-from fortydays.inputs.input import Arrays, Bounds, count_of, stacked
+from fortydays.inputs.input import Arrays, count_of, stacked
 from fortydays.serve.answers import unknown_among
 from fortydays.serve.decoding import Decoders
 from fortydays.serve.errors import RequestError, busy, refused
+from fortydays.serve.exchange import Exchange
 from fortydays.serve.limits import Limits
-from fortydays.serve.log import RequestLog, Row
+from fortydays.serve.log import RequestLog, Seen
 from fortydays.serve.metrics import Metrics
 from fortydays.serve.served import ServedModel, load
 from fortydays.serve.trying import try_out
 
 MAIN, SHADOW = "main", "shadow"
-FindBundle = Callable[[str], Awaitable[Path]]
-"""From a role, "main" or "shadow", to the folder of the bundle that has it now."""
+"""The roles of models."""
 
 _MOST_WAITING_FOR_SHADOW = 64
 _SECONDS_BETWEEN_LOOKS = 0.02
-IsAlone = Callable[[], bool]
-
-
-def nobody_knows() -> bool:
-    """Of a request of which it is not known whether it is alone."""
-    return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,82 +39,55 @@ class Answer:
     Attributes:
         model: which answered, all of it.
         probabilities: float32, shape (examples, classes).
-        seconds: from the request's arrival.
     """
 
     model: ServedModel
     probabilities: NDArray[np.float32]
-    seconds: float
 
 
 class Service:
     """The models in use and the work on them. All methods but the constructor belong to one event loop.
 
-    Args:
-        main: what answers.
-        shadow: what answers beside it, unseen; or None.
-        share: of requests that the shadow sees too.
-        limits: of everything.
-        metrics: told of everything.
-        log: of requests, or None.
-        threads: for each model to compute with.
+    The model with the role ``main`` answers. One with the role ``shadow`` sees a share of the requests (0 to 1)
+    and is never heard.
     """
 
     def __init__(
         self,
-        main: ServedModel,
-        shadow: ServedModel | None = None,
+        models: Mapping[str, ServedModel],
         *,
-        share: float = 1.0,
         limits: Limits,
         metrics: Metrics,
+        share: float = 1.0,
         log: RequestLog | None = None,
         threads: int = 1,
     ) -> None:
         self.limits = limits
         self.metrics = metrics
         self.ready = True
-        self._models: dict[str, ServedModel | None] = {MAIN: main, SHADOW: shadow}
+        self._models = dict(models)
         self._share = share
         self._log = log
         self._threads = threads
-        self.bounds = Bounds(characters=limits.characters, pixels=limits.pixels, jpeg_pixels=limits.jpeg_pixels)
-        self._decoders = Decoders(self.bounds, most_waiting=limits.waiting)
+        self._decoders = Decoders(limits.content, most_waiting=limits.waiting)
         self._reloading = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
         self._random = random.Random(0)  # noqa: S311 - which requests the shadow sees is no secret
-        for role in (MAIN, SHADOW):
-            self._tell_model(role)
+        for role, model in models.items():
+            metrics.model.labels(*_labels(role, model)).set(1)
 
     @property
     def main(self) -> ServedModel:
         """What answers now."""
-        found = self._models[MAIN]
-        assert found is not None
-        return found
+        return self._models[MAIN]
 
     @property
     def shadow(self) -> ServedModel | None:
         """What answers beside it, unseen."""
-        return self._models[SHADOW]
+        return self._models.get(SHADOW)
 
-    async def answer_files(
-        self,
-        contents: Sequence[bytes],
-        *,
-        names: Sequence[str] = (),
-        request: str,
-        arrived: float,
-        alone: IsAlone = nobody_knows,
-    ) -> Answer:
-        """Read files and answer them.
-
-        Args:
-            contents: the files, at least one.
-            names: what to call each of several in an error.
-            request: its id, for the log.
-            arrived: when the request did, by :func:`fortydays.base.clock.seconds`.
-            alone: tells whether no other request is under way.
+    async def answer_files(self, contents: Sequence[bytes], request: Exchange, *, names: Sequence[str] = ()) -> Answer:
+        """Read files, at least one, and answer them. Of several, an error names the one that is wrong.
 
         Raises:
             RequestError: a file cannot be read or is too large, or the service is busy.
@@ -129,40 +98,21 @@ class Service:
         inputs = self._read_now(model, contents[0]) if len(contents) == 1 else None
         if inputs is None:
             inputs = await self._read(model, contents, names=names, until=until)
-        return await self._answer(model, inputs, request=request, arrived=arrived, until=until, alone=alone)
+        return await self._answer(model, inputs, request, until=until)
 
-    async def answer_arrays(
-        self,
-        model: ServedModel,
-        inputs: Arrays,
-        *,
-        request: str,
-        arrived: float,
-        alone: IsAlone = nobody_knows,
-    ) -> Answer:
-        """Answer examples that are as a model takes them.
-
-        Args:
-            model: which is to answer: the one that answered a moment ago still does.
-            inputs: arrays by name.
-            request: its id, for the log.
-            arrived: when the request did.
-            alone: as for :meth:`answer_files`.
+    async def answer_arrays(self, model: ServedModel, inputs: Arrays, request: Exchange) -> Answer:
+        """Answer examples, whose arrays the input of the model has checked. The model is the one that was asked for.
 
         Raises:
-            RequestError: there are too many, they have another shape, or the service is busy.
+            RequestError: there are too many, or the service is busy.
         """
-        try:
-            model.bundle.input.check(inputs)
-        except ValueError as error:
-            raise RequestError(422, f"This model takes {model.bundle.input.title}; {error}.") from None
         if not 1 <= count_of(inputs) <= self.limits.waiting:
             raise RequestError(
                 413, f"{count_of(inputs):,} examples in one request; expected 1 to {self.limits.waiting}."
             )
-        return await self._answer(model, inputs, request=request, arrived=arrived, until=self._until(), alone=alone)
+        return await self._answer(model, inputs, request, until=self._until())
 
-    async def compare(self, content: bytes, *, arrived: float) -> Answer:
+    async def compare(self, content: bytes) -> Answer:
         """What the shadow says of a file, for a page that shows both.
 
         Raises:
@@ -173,29 +123,28 @@ class Service:
             raise RequestError(404, "No second model is loaded; start the service with --shadow challenger.")
         until = self._until()
         inputs = await self._read(model, [content], until=until)
-        probabilities = await model.batcher.answer(inputs, until=until)
-        return Answer(model=model, probabilities=probabilities, seconds=clock.seconds() - arrived)
+        return Answer(model=model, probabilities=await model.batcher.answer(inputs, until=until))
 
-    async def reload(self, find: FindBundle, *, tried: bool = False) -> dict[str, Any]:
-        """Replace what has changed: find, load, check and warm the new, let it answer, and let the old one finish.
+    async def reload(self, folders: Mapping[str, Path], *, tried: bool = False) -> dict[str, Any]:
+        """Replace what has changed: load, check and warm the new, let it answer, and let the old one finish.
 
         Args:
-            find: where the bundles are.
+            folders: of the bundles, by role.
             tried: whether they have been tried out, by another worker or by having been served.
 
         Returns:
             What is served by role: {"model", "changed"}.
 
         Raises:
-            FortydaysError: a bundle cannot be found, is damaged, or answers wrongly; everything stays as it was.
+            FortydaysError: a bundle is damaged or answers wrongly; everything stays as it was.
         """
         if self._reloading.locked():
             raise busy("Another reload is under way.")
         async with self._reloading:
             new: dict[str, ServedModel] = {}
             try:
-                for role in [role for role, model in self._models.items() if model is not None]:
-                    new[role] = await self._loaded(role, await find(role), tried=tried)
+                for role in self._models:
+                    new[role] = await self._loaded(role, folders[role], tried=tried)
             except FortydaysError:
                 self.metrics.reloads.labels("failed").inc()
                 for model in new.values():
@@ -204,7 +153,6 @@ class Service:
             result = {}
             for role, model in new.items():
                 old = self._models[role]
-                assert old is not None
                 changed = old.bundle.manifest.digest != model.bundle.manifest.digest
                 result[role] = {"model": model.reference, "changed": changed}
                 if not changed:
@@ -212,7 +160,7 @@ class Service:
                     continue
                 self._models[role] = model
                 self.metrics.no_model(*_labels(role, old))
-                self._tell_model(role)
+                self.metrics.model.labels(*_labels(role, model)).set(1)
                 self._spawn(self._drain(old))
             self.metrics.reloads.labels("done").inc()
             return result
@@ -236,8 +184,7 @@ class Service:
         if self._background:
             await asyncio.wait(self._background, timeout=self.limits.drain)
         for model in self._models.values():
-            if model is not None:
-                await asyncio.to_thread(model.batcher.close, timeout=self.limits.drain)
+            await asyncio.to_thread(model.batcher.close, timeout=self.limits.drain)
         self._decoders.close()
         if self._log is not None:
             await asyncio.to_thread(self._log.close)
@@ -254,92 +201,48 @@ class Service:
 
     def _read_now(self, model: ServedModel, content: bytes) -> Arrays | None:
         try:
-            found = model.bundle.input.at_once(content, self.bounds)
+            found = model.bundle.input.at_once(content, self.limits.content)
         except UnreadableContentError as error:
             raise refused(error) from None
         return None if found is None else stacked([found])
 
-    async def _answer(
-        self,
-        model: ServedModel,
-        inputs: Arrays,
-        *,
-        request: str,
-        arrived: float,
-        until: float,
-        alone: IsAlone,
-    ) -> Answer:
+    async def _answer(self, model: ServedModel, inputs: Arrays, request: Exchange, *, until: float) -> Answer:
         # A model that was replaced while the file was read still answers what it began with.
-        probabilities = await model.batcher.answer(inputs, until=until, alone=alone())
-        seconds = clock.seconds() - arrived
-        best = probabilities.argmax(axis=1)
+        probabilities = await model.batcher.answer(inputs, until=until, alone=request.is_alone)
         version = str(model.bundle.version)
-        for index in best.tolist():
-            self.metrics.classes.labels(version, model.bundle.classes[index]).inc()
+        for index in probabilities.argmax(axis=1).tolist():
+            self.metrics.classes(version, model.bundle.classes[index]).inc()
         if model.bundle.unknown_below is not None:
             self.metrics.unknown.labels(version).inc(unknown_among(model.bundle, probabilities))
+        seen = Seen(
+            time=clock.seconds_since_1970(),
+            request=request.id,
+            bundle=model.bundle,
+            inputs=inputs,
+            probabilities=probabilities,
+            milliseconds=1000 * (clock.seconds() - request.arrived),
+        )
         shadow = self.shadow
         if shadow is not None and self._random.random() < self._share:
-            self._spawn(self._with_shadow(shadow, model, inputs, probabilities, request, seconds))
+            self._spawn(self._with_shadow(shadow, seen))
         elif self._log is not None:
-            self._keep(model, inputs, probabilities, request, seconds, None)
-        return Answer(model=model, probabilities=probabilities, seconds=seconds)
+            self._log.add(seen)
+        return Answer(model=model, probabilities=probabilities)
 
-    async def _with_shadow(
-        self,
-        shadow: ServedModel,
-        model: ServedModel,
-        inputs: Arrays,
-        probabilities: NDArray[np.float32],
-        request: str,
-        seconds: float,
-    ) -> None:
-        seen = None
+    async def _with_shadow(self, shadow: ServedModel, seen: Seen) -> None:
         if (
-            shadow.bundle.input.arrays == model.bundle.input.arrays
+            shadow.bundle.input.arrays == seen.bundle.input.arrays
             and shadow.batcher.waiting < _MOST_WAITING_FOR_SHADOW
         ):
-            try:
-                seen = await shadow.batcher.answer(inputs, until=clock.seconds() + self.limits.deadline)
-            except RequestError:
-                seen = None
-        if seen is not None:
-            for ours, theirs in zip(probabilities.argmax(axis=1), seen.argmax(axis=1), strict=True):
-                agreed = model.bundle.classes[ours] == shadow.bundle.classes[theirs]
-                self.metrics.shadow.labels("yes" if agreed else "no").inc()
+            with contextlib.suppress(RequestError):
+                until = clock.seconds() + self.limits.deadline
+                theirs = await shadow.batcher.answer(seen.inputs, until=until)
+                for one, other in zip(seen.probabilities.argmax(axis=1), theirs.argmax(axis=1), strict=True):
+                    agreed = seen.bundle.classes[one] == shadow.bundle.classes[other]
+                    self.metrics.shadow.labels("yes" if agreed else "no").inc()
+                seen = dataclasses.replace(seen, shadow=(shadow.bundle, theirs))
         if self._log is not None:
-            self._keep(model, inputs, probabilities, request, seconds, None if seen is None else (shadow, seen))
-
-    def _keep(
-        self,
-        model: ServedModel,
-        inputs: Arrays,
-        probabilities: NDArray[np.float32],
-        request: str,
-        seconds: float,
-        seen: tuple[ServedModel, NDArray[np.float32]] | None,
-    ) -> None:
-        assert self._log is not None
-        now = clock.seconds_since_1970()
-        for row in range(len(probabilities)):
-            best = int(probabilities[row].argmax())
-            shadow = None
-            if seen is not None:
-                theirs = int(seen[1][row].argmax())
-                shadow = (seen[0].bundle.version, seen[0].bundle.classes[theirs], float(seen[1][row, theirs]))
-            self._log.add(
-                Row(
-                    time=now,
-                    request=request,
-                    model=model.bundle.name,
-                    version=model.bundle.version,
-                    label=model.bundle.classes[best],
-                    confidence=float(probabilities[row, best]),
-                    inputs={name: array[row] for name, array in inputs.items()},
-                    milliseconds=1000 * seconds,
-                    shadow=shadow,
-                )
-            )
+            self._log.add(seen)
 
     async def _drain(self, old: ServedModel) -> None:
         end = clock.seconds() + self.limits.drain
@@ -351,11 +254,6 @@ class Service:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-    def _tell_model(self, role: str) -> None:
-        model = self._models[role]
-        if model is not None:
-            self.metrics.model.labels(*_labels(role, model)).set(1)
 
 
 def _labels(role: str, model: ServedModel) -> tuple[str, str, str, str]:

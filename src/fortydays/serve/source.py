@@ -3,12 +3,12 @@
 import asyncio
 import json
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fortydays.base import files
-from fortydays.base.errors import FortydaysError, StorageError, UsageError
+from fortydays.base.errors import ExitCode, FortydaysError, StorageError, UsageError
 from fortydays.base.process import child_environment
 from fortydays.base.text import shown
 from fortydays.registry.names import CHALLENGER, CHAMPION, parse_reference
@@ -19,12 +19,7 @@ _SECONDS = 300
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What to serve.
-
-    Attributes:
-        model: a reference to a version in the registry, or "".
-        folder: of a bundle, where there is no such reference.
-    """
+    """What to serve: a reference to a version in the registry, or, where that is "", the folder of a bundle."""
 
     model: str
     folder: Path | None
@@ -43,7 +38,7 @@ def source_of(text: str) -> Source:
     Raises:
         UsageError: it is neither.
     """
-    if _is_folder(text) and ("/" in text or _is_folder_of_bundle(text)):
+    if is_folder(text) and ("/" in text or files.is_file(Path(text) / MANIFEST)):
         return Source(model="", folder=Path(text).absolute())
     if "/" in text:
         raise UsageError(f"There is no folder {shown(text)}.", hint="Make a bundle with: forty bundle NAME -o FOLDER")
@@ -53,15 +48,12 @@ def source_of(text: str) -> Source:
     return Source(model=text, folder=None)
 
 
-def _is_folder(text: str) -> bool:
+def is_folder(text: str) -> bool:
+    """Whether a text names a folder; False where the system does not let one look."""
     try:
         return bool(text) and files.is_folder(Path(text))
-    except (StorageError, ValueError):  # no name that a folder could have
+    except (StorageError, ValueError):  # the latter: no name that a folder could have
         return False
-
-
-def _is_folder_of_bundle(text: str) -> bool:
-    return files.is_file(Path(text) / MANIFEST)
 
 
 def shadow_of(source: Source, text: str) -> Source:
@@ -77,18 +69,14 @@ def shadow_of(source: Source, text: str) -> Source:
 
 
 async def fetch(source: Source, kept: Path) -> Path:
-    """The bundle that a source names now, as a folder that nobody else writes into.
+    """The bundle that a source names now, as a folder in ``kept`` that nobody else writes into.
 
     Whatever becomes of the source, each worker that loads it later, or goes back to it, finds the same.
-
-    Args:
-        source: of the bundle.
-        kept: the folder in which a service keeps its bundles.
 
     Raises:
         FortydaysError: there is none, the registry cannot be asked, or there is no room for it.
     """
-    files.make_private_folder(kept)
+    files.make_folder(kept)
     with files.temporary_folder(kept, "new") as place:
         if source.folder is not None:
             await asyncio.to_thread(copy, source.folder, place / "bundle")
@@ -112,18 +100,23 @@ async def _bundle(model: str, folder: Path) -> None:
     """Have ``forty bundle`` write a bundle."""
     try:
         async with asyncio.timeout(_SECONDS):
-            code, told = await run_aside(("-m", "fortydays", "bundle", model, "-o", str(folder), "--json"))
+            await run_aside(
+                ("-m", "fortydays", "bundle", model, "-o", str(folder), "--json"),
+                lambda _code, said: f"The registry did not give {model}: {said}",
+            )
     except TimeoutError:
         raise FortydaysError(f"The registry did not give {model} within {_SECONDS} seconds.") from None
-    if code:
-        raise _as_told(told, model, usage=code == 2)
 
 
-async def run_aside(arguments: Sequence[str]) -> tuple[int, str]:
+async def run_aside(arguments: Sequence[str], otherwise: Callable[[int, str], str]) -> None:
     """Run this Python in a process of its own, which is killed where nobody waits for it any more.
 
-    Returns:
-        Its exit code, and what it wrote to standard error.
+    Args:
+        arguments: of the process, which writes an error to standard error as the commands of ``forty --json`` do.
+        otherwise: from the exit code and the last line of standard error to the message, where no error is told.
+
+    Raises:
+        FortydaysError: the process failed; says what it told.
     """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", *arguments),
@@ -139,15 +132,11 @@ async def run_aside(arguments: Sequence[str]) -> tuple[int, str]:
             process.kill()
             await process.wait()
         raise
-    return process.returncode or 0, told.decode("utf-8", "replace")
-
-
-def _as_told(text: str, model: str, *, usage: bool) -> FortydaysError:
-    """The error that the other command ended with, said again."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    try:
-        error = json.loads(lines[-1])["error"]
-        message, hint = str(error["message"]), str(error["hint"])
-    except (IndexError, ValueError, KeyError, TypeError):
-        message, hint = f"The registry did not give {model}: {' '.join(lines[-1:])}", ""
-    return UsageError(message, hint=hint) if usage else FortydaysError(message, hint=hint)
+    if code := process.returncode:
+        last = " ".join(told.decode("utf-8", "replace").strip().splitlines()[-1:])
+        try:
+            error = json.loads(last)["error"]
+            message, hint = str(error["message"]), str(error["hint"])
+        except (ValueError, KeyError, TypeError):
+            message, hint = otherwise(code, last), ""
+        raise UsageError(message, hint=hint) if code == ExitCode.USAGE else FortydaysError(message, hint=hint)

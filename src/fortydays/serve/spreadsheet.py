@@ -20,12 +20,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", 
 
 
 class Spreadsheet:
-    """Writes answers as rows of a CSV file: UTF-8, one line for each.
-
-    Args:
-        file: to write to.
-        bundle: whose model answers.
-    """
+    """Writes answers as rows of a CSV file: UTF-8, one line for each."""
 
     def __init__(self, file: IO[bytes], bundle: Bundle) -> None:
         self._file = file

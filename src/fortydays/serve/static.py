@@ -8,12 +8,13 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fortydays.serve.errors import NOT_THERE, RequestError
+
 
 class Files:
-    """What is in some folders. A browser keeps it, and asks before it uses it again: 304 where it is still the same.
+    """What is in some folders, by what stands before the names of their files. Folders in them are left out.
 
-    Args:
-        folders: by what stands before the names of their files: "" or "docs/". Folders in them are left out.
+    A browser keeps a file, and asks before it uses it again: 304 where it is still the same.
     """
 
     def __init__(self, folders: Mapping[str, Path]) -> None:
@@ -25,10 +26,10 @@ class Files:
                     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
                     self._files[before + path.name] = (content, kind, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
 
-    def answer(self, name: str, request: Request) -> Response | None:
-        """The file of a name, or None where there is none."""
+    def answer(self, name: str, request: Request) -> Response:
+        """The file of a name. Raises RequestError: there is none."""
         if name not in self._files:
-            return None
+            raise RequestError(404, NOT_THERE)
         content, kind, tag = self._files[name]
         headers = {"etag": tag, "cache-control": "no-cache"}
         has = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]

@@ -21,12 +21,7 @@ _MOST_MEMORY = 4 * 2**30
 
 
 async def try_out(folder: Path, *, batch: int, seconds: float) -> None:
-    """Open a bundle as a service would, and let its model answer.
-
-    Args:
-        folder: of the bundle.
-        batch: images that the service computes together.
-        seconds: that this may take.
+    """Open a bundle as a service would, and let its model answer up to ``batch`` images together within some seconds.
 
     Raises:
         FortydaysError: it is no whole bundle, its model takes more time or memory, or it ends the process.
@@ -34,18 +29,14 @@ async def try_out(folder: Path, *, batch: int, seconds: float) -> None:
     arguments = ("-m", "fortydays.serve.trying", str(folder), str(batch), str(int(seconds) + 1))
     try:
         async with asyncio.timeout(seconds):
-            code, told = await run_aside(arguments)
+            await run_aside(arguments, _ended)
     except TimeoutError:
         raise FortydaysError(f"The bundle was tried out, and its model did not answer within {seconds:g} s.") from None
-    if code == 0:
-        return
-    try:
-        error = json.loads(told.splitlines()[-1])
-        message, hint = str(error["message"]), str(error["hint"])
-    except (IndexError, ValueError, KeyError, TypeError):
-        why = "it takes too much time or memory" if code < 0 else f"code {code}"
-        message, hint = f"The bundle was tried out, and its model ended the process: {why}.", ""
-    raise FortydaysError(message, hint=hint)
+
+
+def _ended(code: int, _said: str) -> str:
+    why = "it takes too much time or memory" if code < 0 else f"code {code}"
+    return f"The bundle was tried out, and its model ended the process: {why}."
 
 
 def main(folder: Path, *, batch: int, seconds: int) -> int:
@@ -101,7 +92,7 @@ def _bounded_by_container() -> int | None:
 
 
 def _told(message: str, hint: str = "") -> int:
-    sys.stderr.write(json.dumps({"message": message, "hint": hint}) + "\n")
+    sys.stderr.write(json.dumps({"error": {"message": message, "hint": hint}}) + "\n")
     return 1
 
 

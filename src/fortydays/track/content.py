@@ -37,13 +37,10 @@ class Entry:
     """A run as MLflow shows it.
 
     Attributes:
-        name: what it is called there.
         trial: the name of the trial's folder; "" for the run of the study.
         status: MLflow's word for how far it has come.
-        started: milliseconds since 1970.
-        ended: milliseconds since 1970.
-        tags: words by name; those that are None are left out.
-        parameters: values by name; those that are None are left out.
+        started, ended: milliseconds since 1970.
+        tags, parameters: by name; those that are None are left out.
         metrics: name, value, milliseconds since 1970, step.
         dataset: the evidence's description of the dataset; empty where there is no evidence.
         files: what is kept with it, each with its folder there.
@@ -100,11 +97,13 @@ def _parent(run: RunFolder, document: Mapping[str, Any], state: RunState, eviden
     tags |= {f"package.{name}": version for name, version in identity.get("packages", {}).items()}
     tags |= {f"request.{name}": value for name, value in document["request"].items()}
     parameters: dict[str, Any] = {}
+    dataset = evidence.get("dataset") or {}  # a study of drills has none
     if evidence:
         parameters = {
             **{name: evidence[name] for name in ("day", "seeds", "threads", "backend")},
             "variants": list(evidence["variants"]),
-            **_dataset_of(evidence),
+            "dataset": dataset.get("name"),
+            "dataset_digest": dataset.get("digest"),
         }
         tags |= {name: evidence[name] for name in ("title", "results_digest")}
         for group, name in (("code", "code"), ("package", "packages"), ("machine", "machine")):
@@ -123,19 +122,13 @@ def _parent(run: RunFolder, document: Mapping[str, Any], state: RunState, eviden
         tags=tags,
         parameters=parameters,
         metrics=tuple(_means(evidence)) if evidence else (),
-        dataset=evidence.get("dataset") or {},
+        dataset=dataset,
         files=tuple(
             (path, folder) for path, folder in ((run.evidence, None), (run.best_model, "model")) if path.exists()
         )
         if evidence
         else (),
     )
-
-
-def _dataset_of(evidence: Mapping[str, Any]) -> dict[str, Any]:
-    """Name and digest of the dataset; nothing where the study has none."""
-    dataset = evidence["dataset"]
-    return {"dataset": dataset["name"], "dataset_digest": dataset["digest"]} if dataset else {}
 
 
 def _means(evidence: Mapping[str, Any]) -> Iterator[tuple[str, float, int, int]]:

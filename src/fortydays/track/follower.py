@@ -35,11 +35,9 @@ _STARTED: list[subprocess.Popen[bytes]] = []
 
 
 class TrackingListener:
-    """Has the run that a command works on followed. A listener of ``study.runner``. It cannot slow or fail a study.
+    """Has the run that a command works on followed. It cannot slow or fail a study.
 
-    Args:
-        settings: where to send the run.
-        enabled: False sends nothing (``--no-track``); the listener then only knows its run.
+    Where it is not enabled (``--no-track``), it only knows its run.
 
     Attributes:
         run: the run that was begun, or None where none was.
@@ -66,12 +64,6 @@ class TrackingListener:
         except OSError as error:
             reason = f"The process that sends to the tracker could not be started: {error.strerror or error}."
             self._problem = f"Not tracked: {reason}\n{SEND_LATER}"
-
-    def trial_ended(self, run: RunFolder) -> None:
-        """Nothing: the follower sees in the run's folder what is new."""
-
-    def ended(self, run: RunFolder) -> None:
-        """Nothing: the follower goes on with what is left to send, and ends."""
 
     def trouble(self) -> list[str]:
         """What the reader is to hear of the tracking at the end of the command; empty where all is well so far."""

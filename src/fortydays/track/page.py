@@ -29,13 +29,8 @@ if (!location.hash || location.hash === "#/") location.hash = "#/experiments?wor
 def serve_page(settings: Settings, *, port: int, ready: Callable[[str], None], note: Callable[[str], None]) -> None:
     """Show the tracker's page until Ctrl-C, or a request to terminate, ends this process.
 
-    MLflow is told by variables of the environment what to show, so a process serves one page.
-
-    Args:
-        settings: whose tracking store to show.
-        port: where to listen on the loopback address, 1024 to 65535.
-        ready: called with the page's address as soon as it answers.
-        note: called with what the reader should know besides, such as that a damaged store was set aside.
+    MLflow is told by variables of the environment what to show, so a process serves one page. ``ready`` is told the
+    page's address as soon as it answers, and ``note`` what the reader should know besides.
 
     Raises:
         KeyboardInterrupt: Ctrl-C has ended it.
@@ -71,12 +66,7 @@ def serve_page(settings: Settings, *, port: int, ready: Callable[[str], None], n
 
 
 def application(where: Destination, port: int) -> Any:
-    """MLflow's server as an ASGI application, which answers requests to this machine's loopback address alone.
-
-    Args:
-        where: the store to show.
-        port: where it will listen.
-    """
+    """MLflow's server as an ASGI application, which answers requests to this machine's loopback address alone."""
     for name in [name for name in os.environ if name.startswith(_NOT_TAKEN_OVER)]:
         del os.environ[name]
     os.environ.pop("MLFLOW_TRACKING_URI", None)

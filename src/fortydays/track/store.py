@@ -73,13 +73,7 @@ class Destination:
 
 @dataclass(frozen=True, kw_only=True)
 class Store:
-    """An opened destination.
-
-    Attributes:
-        destination: what was opened.
-        client: an ``mlflow.tracking.MlflowClient``.
-        notes: what the reader should know, such as that a damaged store was set aside.
-    """
+    """An opened destination: its ``mlflow.tracking.MlflowClient``, and notes for the reader."""
 
     destination: Destination
     client: Any
@@ -152,11 +146,8 @@ SEND_LATER = f"The run itself is not affected. Send it later with: {SYNC_COMMAND
 def using_mlflow(where: Destination, *, hint: str = SEND_LATER) -> Iterator[None]:
     """Turn what MLflow and the libraries below it raise inside the block into :class:`TrackingError`.
 
-    Their warnings are about their own code, and nothing that a reader could do something about.
-
-    Args:
-        where: what is used.
-        hint: what to do where it cannot be reached, or refuses.
+    Their warnings are about their own code, and nothing that a reader could do something about. ``hint`` says what to
+    do where the destination cannot be reached, or refuses.
     """
     import requests
     import sqlalchemy.exc
@@ -209,16 +200,10 @@ def open_store(
     set_aside: bool = True,
     waiting: Callable[[str], None] = say_nothing,
 ) -> Store:
-    """Make a destination ready and open it.
-
-    Args:
-        where: what to open.
-        hint: what to do where it cannot be reached, or refuses.
-        set_aside: whether the workspace's own store, where it is damaged, gives way to a new one.
-        waiting: told for which other process this one has to wait.
+    """Make a destination ready, see :func:`prepare`, and open it.
 
     Raises:
-        TrackingError: it cannot be reached, or refuses.
+        TrackingError: it cannot be reached, or refuses; ``hint`` says what to do.
         StorageError: the workspace cannot be written.
     """
     notes = prepare(where, set_aside=set_aside, waiting=waiting)

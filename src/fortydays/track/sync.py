@@ -53,10 +53,7 @@ class Synced:
 def sync(run: RunFolder, store: Store, *, waiting: Callable[[str], None] = say_nothing) -> Synced:
     """Tell MLflow what the run's folder says and MLflow does not know yet. Repeated, it changes nothing.
 
-    Args:
-        run: the run.
-        store: an opened destination.
-        waiting: told for which other process, which syncs the same run, this one waits.
+    ``waiting`` is told for which other process, which syncs the same run, this one waits.
 
     Raises:
         TrackingError: MLflow cannot be reached, or refuses.

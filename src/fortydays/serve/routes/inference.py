@@ -1,16 +1,18 @@
 """The Open Inference Protocol, version 2."""
 
-from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
+from starlette.responses import Response
 
 from fortydays import __version__
 from fortydays.serve import documents as shapes
 from fortydays.serve.errors import RequestError
+from fortydays.serve.exchange import Exchange, aside, json_answer
 from fortydays.serve.protocol import JSON_LENGTH, read_infer_request, write_infer_answer
-from fortydays.serve.routes.direct import aside, json_answer, readiness, told
+from fortydays.serve.routes.operation import readiness
+from fortydays.serve.routes.table import Endpoint
 from fortydays.serve.served import ServedModel
 from fortydays.serve.service import Service
 
@@ -24,17 +26,17 @@ def add_inference(app: FastAPI, service: Service) -> None:
     """Add the protocol's routes."""
 
     @app.get("/v2", tags=_TAGS, response_model=shapes.ServerMetadata)
-    async def server(_request: Request) -> Response:
+    async def server(_request: Exchange) -> Response:
         """What this server is."""
         return json_answer({"name": "fortydays", "version": __version__, "extensions": ["binary_tensor_data"]})
 
     @app.get("/v2/health/live", tags=_TAGS, response_model=shapes.Live)
-    async def live(_request: Request) -> Response:
+    async def live(_request: Exchange) -> Response:
         """Whether the server runs."""
         return json_answer({"live": True})
 
     @app.get("/v2/health/ready", tags=_TAGS, response_model=shapes.Ready)
-    async def ready(_request: Request) -> Response:
+    async def ready(_request: Exchange) -> Response:
         """Whether it takes requests."""
         return readiness(service)
 
@@ -44,15 +46,13 @@ def add_inference(app: FastAPI, service: Service) -> None:
 def _add_model(app: FastAPI, service: Service) -> None:
     """Add the routes of the one model, with its version in the path and without."""
 
-    def add(
-        method: str, ending: str, answer: Callable[[Request], Awaitable[Response]], gives: Any, **more: Any
-    ) -> None:
+    def add(method: str, ending: str, answer: Endpoint, gives: Any, **more: Any) -> None:
         for path in ("/v2/models/{name}/versions/{version}", "/v2/models/{name}"):
             app.add_api_route(
                 path + ending, answer, methods=[method], tags=_TAGS, response_model=gives, responses=_REFUSALS, **more
             )
 
-    async def metadata(request: Request) -> Response:
+    async def metadata(request: Exchange) -> Response:
         """What the model takes and gives."""
         bundle = _model(request, service).bundle
         found = bundle.model.signature.as_dict()
@@ -66,11 +66,11 @@ def _add_model(app: FastAPI, service: Service) -> None:
             }
         )
 
-    async def model_ready(request: Request) -> Response:
+    async def model_ready(request: Exchange) -> Response:
         """Whether the model takes requests."""
         return readiness(service, name=_model(request, service).bundle.name)
 
-    async def infer(request: Request) -> Response:
+    async def infer(request: Exchange) -> Response:
         """The probabilities of all classes, for any number of examples."""
         _model(request, service)
         length, content = request.headers.get(JSON_LENGTH), await request.body()
@@ -80,7 +80,7 @@ def _add_model(app: FastAPI, service: Service) -> None:
             json,
             lambda: read_infer_request(content, length, model.bundle.input, most_json=service.limits.json_body),
         )
-        answer = await service.answer_arrays(model, asked.inputs, **told(request))
+        answer = await service.answer_arrays(model, asked.inputs, request)
         bundle = answer.model.bundle
         body, headers = write_infer_answer(asked, answer.probabilities, name=bundle.name, version=bundle.version)
         return Response(body, headers=headers)
@@ -90,7 +90,7 @@ def _add_model(app: FastAPI, service: Service) -> None:
     add("POST", "/infer", infer, shapes.Inferred, openapi_extra={"requestBody": shapes.INFER_BODY})
 
 
-def _model(request: Request, service: Service) -> ServedModel:
+def _model(request: Exchange, service: Service) -> ServedModel:
     """The model that answers, if it is the one that the path names."""
     model, name, version = service.main, request.path_params["name"], request.path_params.get("version")
     if name != model.bundle.name or version not in (None, "", str(model.bundle.version)):

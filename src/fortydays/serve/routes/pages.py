@@ -5,19 +5,19 @@ from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.responses import Response
 
 from fortydays.base.text import printable
 from fortydays.serve import documents as shapes
 from fortydays.serve.answers import label
 from fortydays.serve.errors import RequestError
+from fortydays.serve.exchange import NO_STORE, Exchange, json_answer
 from fortydays.serve.guard import COOKIE, Access, cookie_value
-from fortydays.serve.routes.direct import NO_STORE, json_answer
 from fortydays.serve.service import Service
 from fortydays.serve.static import Files
 
-NOT_THERE = "There is no such page."
 _PAGE = Path(__file__).parents[1] / "page"
 _DOCS_POLICY = (
     "default-src 'self'; img-src 'self' data:; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
@@ -29,22 +29,16 @@ def add_pages(app: FastAPI, access: Access, *, root_path: str) -> None:
     """Add the pages, and the session with which a browser follows their links."""
     files = Files({"": _PAGE, "docs/": Path(str(package_files("fastapi_offline"))) / "static"})
 
-    def file(name: str, request: Request) -> Response:
-        found = files.answer(name, request)
-        if found is None:
-            raise RequestError(404, NOT_THERE)
-        return found
-
     @app.get("/", include_in_schema=False)
-    async def page(request: Request) -> Response:
-        return file("index.html", request)
+    async def page(request: Exchange) -> Response:
+        return files.answer("index.html", request)
 
     @app.get("/page/{name:path}", include_in_schema=False)
-    async def page_file(request: Request) -> Response:
-        return file(request.path_params["name"], request)
+    async def page_file(request: Exchange) -> Response:
+        return files.answer(request.path_params["name"], request)
 
     @app.get("/docs", include_in_schema=False)
-    async def docs(_request: Request) -> Response:
+    async def docs(_request: Exchange) -> Response:
         html = get_swagger_ui_html(
             openapi_url="openapi.json",  # relative to this page, as all here: a proxy may have put something before it
             title="fortydays service",
@@ -55,8 +49,14 @@ def add_pages(app: FastAPI, access: Access, *, root_path: str) -> None:
         html.headers["content-security-policy"] = _DOCS_POLICY
         return html
 
+    @app.get("/openapi.json", include_in_schema=False)
+    async def description(_request: Exchange) -> Response:
+        document = app.openapi()
+        document.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        return json_answer(document)
+
     @app.post("/session", include_in_schema=False)
-    async def begin_session(_request: Request) -> Response:
+    async def begin_session(_request: Exchange) -> Response:
         """Let the browser that knows the token follow links, which carry none."""
         answer = Response(status_code=204, headers=NO_STORE)
         if access.token:
@@ -69,7 +69,7 @@ def add_model(app: FastAPI, service: Service) -> None:
     """Add the routes that tell of the model that answers."""
 
     @app.get("/model", tags=["model"], response_model=shapes.Model)
-    async def model(_request: Request) -> Response:
+    async def model(_request: Exchange) -> Response:
         """Which models are loaded, and what the first one takes."""
         bundle, shadow = service.main.bundle, service.shadow
         return json_answer(
@@ -93,7 +93,7 @@ def add_model(app: FastAPI, service: Service) -> None:
         responses={200: {"content": {"*/*": {}}}, **shapes.refusals({404: "It has none"})},
         openapi_extra={"parameters": [shapes.SAMPLE_PARAMETER]},
     )
-    async def sample(request: Request) -> Response:
+    async def sample(request: Exchange) -> Response:
         """An example of a class, which the model has not learned from; `samples` of `/model` names the classes."""
         number, samples = request.path_params["number"], service.main.samples
         if not (number.isascii() and number.isdecimal() and len(number) <= 4 and int(number) < len(samples)):
@@ -102,7 +102,7 @@ def add_model(app: FastAPI, service: Service) -> None:
         return Response(content, media_type=media_type, headers=NO_STORE)
 
     @app.get("/model/card", tags=["model"], response_class=Response, responses={200: {"content": {"text/html": {}}}})
-    async def card(_request: Request) -> Response:
+    async def card(_request: Exchange) -> Response:
         """The model card, as a page."""
         return Response(service.main.card, media_type="text/html", headers=NO_STORE)
 
@@ -112,7 +112,7 @@ def add_model(app: FastAPI, service: Service) -> None:
         response_class=Response,
         responses={200: {"content": {"image/png": {}}}, **shapes.refusals({404: "It has none"})},
     )
-    async def picture(_request: Request) -> Response:
+    async def picture(_request: Exchange) -> Response:
         """The card's picture."""
         found = service.main.bundle.picture
         if not found:

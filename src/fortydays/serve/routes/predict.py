@@ -1,6 +1,7 @@
 """Asking the models in the service's own words: files, forms, JSON."""
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
+from starlette.responses import Response
 
 from fortydays.base import clock
 from fortydays.base.errors import UnreadableContentError
@@ -9,10 +10,9 @@ from fortydays.inputs.input import Arrays, Input
 from fortydays.serve import documents as shapes
 from fortydays.serve.answers import prediction
 from fortydays.serve.errors import RequestError, refused
+from fortydays.serve.exchange import Exchange, aside, json_answer
 from fortydays.serve.form import read_files
-from fortydays.serve.guard import ARRIVED, REQUEST
 from fortydays.serve.protocol import parse_json
-from fortydays.serve.routes.direct import aside, json_answer, told
 from fortydays.serve.service import Answer, Service
 
 _TOP = 5
@@ -39,11 +39,10 @@ def add_predict(app: FastAPI, service: Service) -> None:
         responses=_REFUSALS,
         openapi_extra={"requestBody": shapes.predict_body(takes), "parameters": top},
     )
-    async def predict(request: Request) -> Response:
+    async def predict(request: Exchange) -> Response:
         """The most probable classes of one example, or of several."""
-        count = _top(request.query_params.get("top"))
-        answer = await _answer(request, service)
-        return _predictions(request, answer, count, seconds=clock.seconds() - request.scope[ARRIVED])
+        count = _top(request)
+        return _predictions(request, await _answer(request, service), count)
 
     @app.post(
         "/compare",
@@ -52,27 +51,29 @@ def add_predict(app: FastAPI, service: Service) -> None:
         responses={**_REFUSALS, **shapes.refusals({404: "There is no second model"})},
         openapi_extra={"requestBody": shapes.file_body(takes), "parameters": top},
     )
-    async def compare(request: Request) -> Response:
+    async def compare(request: Exchange) -> Response:
         """What the second model, the one in the shadow, says of one file."""
-        count = _top(request.query_params.get("top"))
-        answer = await service.compare(await request.body(), arrived=request.scope[ARRIVED])
-        return _predictions(request, answer, count, seconds=answer.seconds)
+        count = _top(request)
+        return _predictions(request, await service.compare(await request.body()), count)
 
 
-def _predictions(request: Request, answer: Answer, count: int, *, seconds: float) -> Response:
+def _predictions(request: Exchange, answer: Answer, count: int) -> Response:
     bundle = answer.model.bundle
     return json_answer(
         {
             "model": bundle.name,
             "version": bundle.version,
-            "request_id": request.scope[REQUEST],
-            "milliseconds": round(1000 * seconds, 3),
+            "request_id": request.id,
+            "milliseconds": round(1000 * (clock.seconds() - request.arrived), 3),
             "predictions": [prediction(bundle, row, count) for row in answer.probabilities],
         }
     )
 
 
-def _top(text: str | None) -> int:
+def _top(request: Exchange) -> int:
+    if not request.scope["query_string"]:
+        return _TOP
+    text = request.query_params.get("top")
     if text is None:
         return _TOP
     if not (text.isascii() and text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= 1000):
@@ -80,10 +81,10 @@ def _top(text: str | None) -> int:
     return int(text)
 
 
-async def _answer(request: Request, service: Service) -> Answer:
+async def _answer(request: Exchange, service: Service) -> Answer:
     """Read a body by its type, and ask the first model."""
-    given = request.headers.get("content-type", "")
-    kind = given.partition(";")[0].strip().lower()
+    content_type = request.headers.get("content-type", "")
+    kind = content_type.partition(";")[0].strip().lower()
     takes = service.main.bundle.input
     if kind == "application/json":
         content = await request.body()
@@ -91,9 +92,9 @@ async def _answer(request: Request, service: Service) -> Answer:
             raise RequestError(413, f"The JSON is too large; expected at most {service.limits.json_body:,} bytes.")
         model = service.main
         inputs = await aside(content, lambda: _spelled_out(content, service, model.bundle.input))
-        return await service.answer_arrays(model, inputs, **told(request))
+        return await service.answer_arrays(model, inputs, request)
     if kind == "multipart/form-data":
-        files = await read_files(given, request.stream(), most=service.limits.images)
+        files = await read_files(content_type, request.stream(), most=service.limits.images)
         names = [
             f"{takes.NOUN.capitalize()} {i} of {len(files)}, {shown(name)}"
             for i, (name, _) in enumerate(files, start=1)
@@ -101,23 +102,25 @@ async def _answer(request: Request, service: Service) -> Answer:
         for name, (_, content) in zip(names, files, strict=True):
             if not content:
                 raise RequestError(400, f"{name}: The file is empty; expected one {takes.NOUN} file.")
-        return await service.answer_files([content for _, content in files], names=names, **told(request))
+        return await service.answer_files([content for _, content in files], request, names=names)
     # What a file is, its bytes say: programs have many names for a JPEG, and some send none.
     if kind in _BYTES_TYPES or kind.partition("/")[0] in {known.partition("/")[0] for known in takes.MEDIA_TYPES}:
         content = await request.body()
         if not content:
             raise RequestError(400, f"The body is empty; expected one {takes.NOUN} file.")
-        return await service.answer_files([content], **told(request))
-    raise _of_unknown_type(given, kind, takes.MEDIA_TYPES)
+        return await service.answer_files([content], request)
+    raise _of_unknown_type(content_type, kind, takes.MEDIA_TYPES)
 
 
-def _of_unknown_type(given: str, kind: str, types: tuple[str, ...]) -> RequestError:
+def _of_unknown_type(content_type: str, kind: str, types: tuple[str, ...]) -> RequestError:
     how = known = ""
     if types:
         known = f"{', '.join((*types, 'application/octet-stream'))} for a file, multipart/form-data for several, or "
     if types and kind == "application/x-www-form-urlencoded":  # which curl says unasked
         how = f" With curl: --data-binary @FILE -H 'Content-Type: {types[0]}'"
-    return RequestError(415, f"The body's type is not known: {shown(given)}; expected {known}application/json.{how}")
+    return RequestError(
+        415, f"The body's type is not known: {shown(content_type)}; expected {known}application/json.{how}"
+    )
 
 
 def _spelled_out(content: bytes, service: Service, takes: Input) -> Arrays:
@@ -126,6 +129,10 @@ def _spelled_out(content: bytes, service: Service, takes: Input) -> Arrays:
     if takes.JSON_FIELD not in document:
         raise RequestError(422, f'The JSON has no "{takes.JSON_FIELD}"; expected {{"{takes.JSON_FIELD}": [...]}}.')
     try:
-        return takes.from_json(document[takes.JSON_FIELD], service.bounds)
+        inputs = takes.from_json(document[takes.JSON_FIELD], service.limits.content)
+        takes.check(inputs)
     except UnreadableContentError as error:
         raise refused(error) from None
+    except ValueError as error:
+        raise RequestError(422, f"This model takes {takes.title}; {error}.") from None
+    return inputs

@@ -15,10 +15,10 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from fortydays.base.errors import TrackingError, UsageError
 from fortydays.base.process import identity
 from fortydays.base.settings import Settings
-from fortydays.registry.catalog import Catalog, NotWholeError
 from fortydays.registry.lock import BusyError
 from fortydays.registry.moves import check_reason
 from fortydays.registry.names import parse_reference
+from fortydays.registry.registry import NotWholeError, Registry
 from fortydays.track.store import destination, open_store
 
 
@@ -29,40 +29,40 @@ def ended_process() -> int:
 
 
 def test_versions_are_numbered_from_one_and_come_back_byte_for_byte(
-    catalog: Catalog, add_version: AddVersion, tmp_path: Path
+    registry: Registry, add_version: AddVersion, tmp_path: Path
 ) -> None:
     first, second = add_version(), add_version()
 
-    assert [str(v) for v in catalog.versions("digits")] == ["digits@1", "digits@2"]
+    assert [str(v) for v in registry.versions("digits")] == ["digits@1", "digits@2"]
     assert (first.facts["variant"], first.aliases, first.retired) == ("linear", (), "")
-    manifest = catalog.fetch(catalog.find(parse_reference("digits@2")), tmp_path / "fetched")
+    manifest = registry.fetch(registry.find(parse_reference("digits@2")), tmp_path / "fetched")
     assert manifest.digest == second.digest
     assert (tmp_path / "fetched" / "README.md").read_text().endswith("A card.\n")
-    assert catalog.names() == ["digits"]
+    assert registry.names() == ["digits"]
 
 
-def test_a_model_alone_is_its_champion_or_else_its_newest_version(catalog: Catalog, add_version: AddVersion) -> None:
+def test_a_model_alone_is_its_champion_or_else_its_newest_version(registry: Registry, add_version: AddVersion) -> None:
     for _ in range(3):
         add_version()
 
-    assert catalog.find(parse_reference("digits")).version == 3
-    with catalog.locks.held("digits", doing="testing"):
-        catalog.move("digits", "champion", 2, kind="promote")
-    found = catalog.find(parse_reference("digits"))
+    assert registry.find(parse_reference("digits")).version == 3
+    with registry.locks.held("digits", doing="testing"):
+        registry.move("digits", "champion", 2, kind="promote")
+    found = registry.find(parse_reference("digits"))
     assert (found.version, found.aliases) == (2, ("champion",))
-    assert catalog.find(parse_reference("digits@champion")) == found
-    assert catalog.find(parse_reference("digits@3")).aliases == ()
+    assert registry.find(parse_reference("digits@champion")) == found
+    assert registry.find(parse_reference("digits@3")).aliases == ()
 
 
-def test_what_does_not_exist_is_said_with_what_does(catalog: Catalog, add_version: AddVersion) -> None:
+def test_what_does_not_exist_is_said_with_what_does(registry: Registry, add_version: AddVersion) -> None:
     add_version()
 
     with pytest.raises(UsageError) as model:
-        catalog.find(parse_reference("digit@1"))
+        registry.find(parse_reference("digit@1"))
     with pytest.raises(UsageError) as version:
-        catalog.find(parse_reference("digits@2"))
+        registry.find(parse_reference("digits@2"))
     with pytest.raises(UsageError) as alias:
-        catalog.find(parse_reference("digits@challenger"))
+        registry.find(parse_reference("digits@challenger"))
 
     assert (model.value.message, model.value.hint) == (
         "There is no model 'digit'. Did you mean 'digits'?", "Known: digits."
@@ -72,17 +72,17 @@ def test_what_does_not_exist_is_said_with_what_does(catalog: Catalog, add_versio
     assert alias.value.hint == "Make one with: forty promote digits@VERSION --to challenger"
 
 
-def test_each_move_is_kept_with_its_reason(catalog: Catalog, add_version: AddVersion) -> None:
+def test_each_move_is_kept_with_its_reason(registry: Registry, add_version: AddVersion) -> None:
     add_version()
     add_version()
-    with catalog.locks.held("digits", doing="testing"):
-        catalog.move("digits", "champion", 1, kind="promote")
+    with registry.locks.held("digits", doing="testing"):
+        registry.move("digits", "champion", 1, kind="promote")
         gates = ({"gate": "size", "passed": False, "found": "1 MB", "asked": "0 MB"},)
-        catalog.move(
+        registry.move(
             "digits", "champion", 2, kind="promote", forced=("size",), reason="ein\nGrund,\x1b[2J ünïcode", gates=gates
         )
 
-    first, second = catalog.moves("digits")
+    first, second = registry.moves("digits")
 
     assert (first.number, first.version, first.before, first.forced) == (1, 1, None, ())
     assert (second.number, second.version, second.before) == (2, 2, 1)
@@ -92,7 +92,7 @@ def test_each_move_is_kept_with_its_reason(catalog: Catalog, add_version: AddVer
 
 @pytest.mark.parametrize("harm", ["altered", "missing", "gone"])
 def test_files_that_were_altered_or_are_missing_are_never_given_out(
-    catalog: Catalog, add_version: AddVersion, tmp_path: Path, harm: str
+    registry: Registry, add_version: AddVersion, tmp_path: Path, harm: str
 ) -> None:
     version = add_version()
     stored = path_of(version.source)
@@ -106,13 +106,13 @@ def test_files_that_were_altered_or_are_missing_are_never_given_out(
         shutil.rmtree(stored)
 
     with pytest.raises(NotWholeError, match="The files of digits@1 are not those that were registered") as caught:
-        catalog.fetch(version, tmp_path / "fetched")
+        registry.fetch(version, tmp_path / "fetched")
 
     assert "forty rollback digits" in caught.value.hint
 
 
 def test_a_version_with_another_versions_files_is_found(
-    catalog: Catalog, add_version: AddVersion, tmp_path: Path, weights: Any
+    registry: Registry, add_version: AddVersion, tmp_path: Path, weights: Any
 ) -> None:
     one, other = add_version(), add_version(of=weights * 2)
     stored, others = (path_of(v.source) for v in (one, other))
@@ -120,46 +120,46 @@ def test_a_version_with_another_versions_files_is_found(
     shutil.copytree(others, stored)
 
     with pytest.raises(NotWholeError, match="they are those of another version"):
-        catalog.fetch(one, tmp_path / "fetched")
+        registry.fetch(one, tmp_path / "fetched")
 
 
 def test_a_version_made_by_mlflow_alone_is_not_given_out(
-    catalog: Catalog, add_version: AddVersion, settings: Settings, tmp_path: Path
+    registry: Registry, add_version: AddVersion, settings: Settings, tmp_path: Path
 ) -> None:
     add_version()
     client = open_store(destination(settings)).client
     client.create_model_version("digits", source=str(tmp_path))
 
     with pytest.raises(NotWholeError, match="digits@2 was not registered by this program, or its registration was"):
-        catalog.fetch(catalog.find(parse_reference("digits@2")), tmp_path / "fetched")
+        registry.fetch(registry.find(parse_reference("digits@2")), tmp_path / "fetched")
 
 
 def test_models_of_other_programs_are_not_listed(
-    catalog: Catalog, add_version: AddVersion, settings: Settings
+    registry: Registry, add_version: AddVersion, settings: Settings
 ) -> None:
     add_version()
     open_store(destination(settings)).client.create_registered_model("Someone's Model")
 
-    assert catalog.names() == ["digits"]
+    assert registry.names() == ["digits"]
 
 
 def test_a_version_whose_answer_was_lost_is_found(
-    catalog: Catalog, add_version: AddVersion, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, add_version: AddVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = catalog._client.create_model_version
+    make = registry._client.create_model_version
 
     def make_and_lose(*arguments: Any, **named: Any) -> Any:
         make(*arguments, **named)
         raise OSError("the line is dead")
 
-    monkeypatch.setattr(catalog._client, "create_model_version", make_and_lose)
+    monkeypatch.setattr(registry._client, "create_model_version", make_and_lose)
 
     assert str(add_version()) == "digits@1"
-    assert [v.version for v in catalog.versions("digits")] == [1]
+    assert [v.version for v in registry.versions("digits")] == [1]
 
 
 def test_a_version_that_names_another_place_is_not_fetched_from_there(
-    catalog: Catalog, add_version: AddVersion, settings: Settings, tmp_path: Path
+    registry: Registry, add_version: AddVersion, settings: Settings, tmp_path: Path
 ) -> None:
     version = add_version()
     client = open_store(destination(settings)).client
@@ -168,7 +168,7 @@ def test_a_version_that_names_another_place_is_not_fetched_from_there(
     )
 
     with pytest.raises(NotWholeError, match="it says that they are somewhere else"):
-        catalog.fetch(catalog.find(parse_reference("digits@2")), tmp_path / "fetched")
+        registry.fetch(registry.find(parse_reference("digits@2")), tmp_path / "fetched")
 
 
 @pytest.mark.parametrize("reason", ["x" * 501, "\n" * 10_000])
@@ -178,7 +178,7 @@ def test_a_reason_that_is_too_long_is_refused_not_cut(reason: str) -> None:
 
 
 def test_an_upload_that_fails_leaves_no_version(
-    catalog: Catalog, add_version: AddVersion, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, add_version: AddVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_version()
 
@@ -190,15 +190,15 @@ def test_an_upload_that_fails_leaves_no_version(
         add_version()
     monkeypatch.undo()
 
-    assert [v.version for v in catalog.versions("digits")] == [1]
+    assert [v.version for v in registry.versions("digits")] == [1]
     assert add_version().version == 2
 
 
-def test_only_one_can_hold_a_models_lock_and_the_other_is_told_who(catalog: Catalog, settings: Settings) -> None:
-    other = Catalog(open_store(destination(settings)))
+def test_only_one_can_hold_a_models_lock_and_the_other_is_told_who(registry: Registry, settings: Settings) -> None:
+    other = Registry(open_store(destination(settings)))
 
     with (
-        catalog.locks.held("digits", doing="promoting digits@2 to champion"),
+        registry.locks.held("digits", doing="promoting digits@2 to champion"),
         pytest.raises(BusyError) as caught,
         other.locks.held("digits", doing="rolling back"),
     ):
@@ -210,38 +210,38 @@ def test_only_one_can_hold_a_models_lock_and_the_other_is_told_who(catalog: Cata
         assert other.names() == []  # a lock is no model
 
 
-def test_locks_of_other_models_do_not_matter(catalog: Catalog) -> None:
-    with catalog.locks.held("digits", doing="testing"), catalog.locks.held("digits-2", doing="testing"):
+def test_locks_of_other_models_do_not_matter(registry: Registry) -> None:
+    with registry.locks.held("digits", doing="testing"), registry.locks.held("digits-2", doing="testing"):
         pass
 
 
-def test_a_lock_is_given_back_also_after_an_error(catalog: Catalog) -> None:
-    with pytest.raises(ZeroDivisionError), catalog.locks.held("digits", doing="testing"):
+def test_a_lock_is_given_back_also_after_an_error(registry: Registry) -> None:
+    with pytest.raises(ZeroDivisionError), registry.locks.held("digits", doing="testing"):
         raise ZeroDivisionError
 
-    with catalog.locks.held("digits", doing="testing"):
+    with registry.locks.held("digits", doing="testing"):
         pass
 
 
-def lock_of(catalog: Catalog, **changes: Any) -> None:
+def lock_of(registry: Registry, **changes: Any) -> None:
     holder = {**identity(), "pid": ended_process(), "since": "then", "doing": "\x1b[2Jdying", "token": "x", **changes}
-    catalog._client.create_registered_model("digits.lock", tags={"fortydays.lock": json.dumps(holder)})
+    registry._client.create_registered_model("digits.lock", tags={"fortydays.lock": json.dumps(holder)})
 
 
-def test_the_lock_of_a_process_that_died_here_is_taken_over(catalog: Catalog) -> None:
-    lock_of(catalog)
+def test_the_lock_of_a_process_that_died_here_is_taken_over(registry: Registry) -> None:
+    lock_of(registry)
 
-    with catalog.locks.held("digits", doing="testing"):
+    with registry.locks.held("digits", doing="testing"):
         pass
 
 
-def test_of_many_that_find_a_dead_holder_only_one_takes_over(catalog: Catalog, settings: Settings) -> None:
-    lock_of(catalog)
+def test_of_many_that_find_a_dead_holder_only_one_takes_over(registry: Registry, settings: Settings) -> None:
+    lock_of(registry)
     held, outcomes = threading.Event(), list[str]()
     start = threading.Barrier(4)
 
     def take() -> None:
-        own = Catalog(open_store(destination(settings)))
+        own = Registry(open_store(destination(settings)))
         start.wait()
         try:
             with own.locks.held("digits", doing="testing"):
@@ -262,69 +262,69 @@ def test_of_many_that_find_a_dead_holder_only_one_takes_over(catalog: Catalog, s
 
 
 def test_a_lock_that_was_made_though_the_answer_was_lost_is_held(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = catalog._client.create_registered_model
+    make = registry._client.create_registered_model
 
     def make_twice(*arguments: Any, **named: Any) -> Any:  # as a client that asks again after a time-out
         make(*arguments, **named)
         return make(*arguments, **named)
 
-    monkeypatch.setattr(catalog._client, "create_registered_model", make_twice)
+    monkeypatch.setattr(registry._client, "create_registered_model", make_twice)
 
-    with catalog.locks.held("digits", doing="testing"):
+    with registry.locks.held("digits", doing="testing"):
         pass
 
 
-def test_who_has_lost_the_lock_moves_nothing(catalog: Catalog, add_version: AddVersion, settings: Settings) -> None:
+def test_who_has_lost_the_lock_moves_nothing(registry: Registry, add_version: AddVersion, settings: Settings) -> None:
     add_version()
 
     with (
         pytest.raises(BusyError, match="Someone has taken the lock of 'digits' away; nothing was moved"),
-        catalog.locks.held("digits", doing="testing"),
+        registry.locks.held("digits", doing="testing"),
     ):
-        Catalog(open_store(destination(settings))).locks.remove("digits", force=True)
-        catalog.move("digits", "champion", 1, kind="promote")
+        Registry(open_store(destination(settings))).locks.remove("digits", force=True)
+        registry.move("digits", "champion", 1, kind="promote")
 
-    assert catalog.versions("digits")[0].aliases == ()
-    assert catalog.moves("digits") == []
+    assert registry.versions("digits")[0].aliases == ()
+    assert registry.moves("digits") == []
 
 
 def test_another_programs_model_is_neither_a_lock_nor_ours(
-    catalog: Catalog, add_version: AddVersion, settings: Settings
+    registry: Registry, add_version: AddVersion, settings: Settings
 ) -> None:
     client = open_store(destination(settings)).client
     client.create_registered_model("digits.lock")
     client.create_registered_model("theirs")
 
     with pytest.raises(UsageError, match=r"model 'digits\.lock' that another program made"):
-        catalog.locks.remove("digits", force=True)
+        registry.locks.remove("digits", force=True)
     with pytest.raises(UsageError, match="a model 'theirs', but another program made it"):
         add_version("theirs")
     assert client.search_model_versions("name='theirs'") == []
 
 
-def test_a_lock_from_another_machine_stays_until_someone_removes_it(catalog: Catalog) -> None:
-    lock_of(catalog, host="elsewhere")
+def test_a_lock_from_another_machine_stays_until_someone_removes_it(registry: Registry) -> None:
+    lock_of(registry, host="elsewhere")
 
-    with pytest.raises(BusyError) as caught, catalog.locks.held("digits", doing="testing"):
+    with pytest.raises(BusyError) as caught, registry.locks.held("digits", doing="testing"):
         pytest.fail("two hold the lock")
     assert caught.value.message.isprintable()
 
     with pytest.raises(BusyError, match="'digits' is locked"):
-        catalog.locks.remove("digits")
-    assert catalog.locks.remove("digits", force=True)
-    assert not catalog.locks.remove("digits")
-    with catalog.locks.held("digits", doing="testing"):
+        registry.locks.remove("digits")
+    assert registry.locks.remove("digits", force=True)
+    assert not registry.locks.remove("digits")
+    with registry.locks.held("digits", doing="testing"):
         pass
 
 
 @pytest.mark.parametrize("entry", ["{", "[]", '{"forced": 3}', '{"kind": "promote"}'])
-def test_a_damaged_history_is_named_and_nothing_moves(entry: str, catalog: Catalog, add_version: AddVersion) -> None:
+def test_a_damaged_history_is_named_and_nothing_moves(entry: str, registry: Registry, add_version: AddVersion) -> None:
     add_version()
-    catalog._client.set_registered_model_tag("digits", "fortydays.move.000001", entry)
+    registry._client.set_registered_model_tag("digits", "fortydays.move.000001", entry)
 
     with pytest.raises(NotWholeError, match=r"The history of 'digits' is damaged: its entry fortydays\.move\.000001"):
-        catalog.move("digits", "champion", 1, kind="promote")
+        registry.move("digits", "champion", 1, kind="promote")
 
-    assert catalog.versions("digits")[0].aliases == ()
+    assert registry.versions("digits")[0].aliases == ()

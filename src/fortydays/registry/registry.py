@@ -8,13 +8,14 @@ lock, see :mod:`fortydays.registry.lock`, and each move is written down first, s
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fortydays.base import clock, files
 from fortydays.base.errors import FortydaysError, UsageError, unknown_name
 from fortydays.base.text import printable
+from fortydays.base.values import fields_as_json
 from fortydays.registry.asking import EXISTS, MISSING, asking, found
 from fortydays.registry.lock import Locks
 from fortydays.registry.moves import MOVE_TAG, Move, check_reason, read_move
@@ -49,12 +50,9 @@ class Version:
     """One version in the registry.
 
     Attributes:
-        name: of the model.
-        version: its number.
         created: when it was registered, ISO 8601.
         digest: of its manifest, or "" where this program did not register it.
         facts: what was written down about it, by name: the study, the variant, accuracies.
-        aliases: those that point to it.
         retired: why it was retired, or "".
         run_id: MLflow's run that has its files, or "".
         source: where MLflow keeps its files.
@@ -75,19 +73,11 @@ class Version:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return {**asdict(self), "facts": dict(self.facts), "aliases": list(self.aliases)}
+        return fields_as_json(self)
 
 
-class Catalog:
-    """The registry of one tracking store.
-
-    Args:
-        store: an opened destination.
-
-    Attributes:
-        store: the same.
-        locks: of its models.
-    """
+class Registry:
+    """The registry of one tracking store, which is open, and the locks of its models."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -101,48 +91,34 @@ class Catalog:
         return sorted(model.name for model in models if _MODEL_TAG in model.tags)
 
     def versions(self, name: str) -> list[Version]:
-        """The versions of a model, oldest first.
-
-        Raises:
-            UsageError: there is no such model.
-        """
-        model = self._model(name)
-        aliases: dict[int, list[str]] = {}
-        for alias, version in sorted(model.aliases.items()):
-            aliases.setdefault(int(version), []).append(alias)
+        """The versions of a model, oldest first. Raises UsageError where there is no such model."""
+        aliases = self._model(name).aliases
         with asking(self.store):
             entries = every(self._client.search_model_versions, f"name='{name}'", order_by=["version_number ASC"])
-        return [_version(entry, tuple(aliases.get(int(entry.version), ()))) for entry in entries]
+        return [_version(entry, aliases) for entry in entries]
 
     def find(self, reference: Reference) -> Version:
         """The version that a reference means: the champion, or else the newest, where it names the model alone.
 
-        Raises:
-            UsageError: there is no such model or version, or the alias points nowhere.
+        Raises UsageError where there is no such model or version, or the alias points nowhere.
         """
-        model = self._model(reference.name)
-        number = reference.version
-        if number is None:
-            alias = reference.alias or CHAMPION
-            if alias in model.aliases:
-                number = int(model.aliases[alias])
-            elif reference.alias:
-                raise UsageError(
-                    f"{reference.name!r} has no {alias} yet.",
-                    hint=f"Make one with: forty promote {reference.name}@VERSION --to {alias}",
-                )
+        aliases, alias = self._model(reference.name).aliases, reference.alias or CHAMPION
+        number = reference.version or aliases.get(alias)
+        if number is None and reference.alias:
+            raise UsageError(
+                f"{reference.name!r} has no {alias} yet.",
+                hint=f"Make one with: forty promote {reference.name}@VERSION --to {alias}",
+            )
         if number is not None:
             entry = found(self.store, self._client.get_model_version, reference.name, str(number))
             if entry is not None:
-                pointing = tuple(sorted(a for a, v in model.aliases.items() if int(v) == number))
-                return _version(entry, pointing)
+                return _version(entry, aliases)
         versions = self.versions(reference.name)
-        if number is None and versions:
-            return versions[-1]
         if not versions:
             raise UsageError(f"{reference.name!r} has no version.", hint="Register one with: forty register DAY")
-        known = [str(v.version) for v in versions]
-        raise unknown_name("version", f"{reference.name}@{number}", known[-10:])
+        if number is None:
+            return versions[-1]
+        raise unknown_name("version", f"{reference.name}@{number}", [str(v.version) for v in versions[-10:]])
 
     def moves(self, name: str) -> list[Move]:
         """The history of a model's aliases, oldest first. Raises UsageError where there is no such model."""
@@ -159,13 +135,9 @@ class Catalog:
         return sorted(moves, key=lambda move: move.number)
 
     def add(self, name: str, folder: Path, manifest: Manifest, *, facts: Mapping[str, str]) -> Version:
-        """Upload a sealed folder and make a version of it.
+        """Upload a sealed folder and make a version of it, and the model where it is missing.
 
-        Args:
-            name: of the model, which is made where it is missing.
-            folder: the files.
-            manifest: what the folder's manifest says.
-            facts: what lists of versions show.
+        Lists of versions show the facts.
 
         Raises:
             UsageError: the registry has a model of that name which another program made.
@@ -202,7 +174,7 @@ class Catalog:
                     if version.run_id == run.info.run_id:
                         return version
             raise
-        return _version(made, ())
+        return _version(made, {})
 
     def _make_model(self, name: str) -> None:
         try:
@@ -228,7 +200,9 @@ class Catalog:
         try:
             with files.temporary_folder(folder.parent, folder.name) as scratch:
                 self._check_source(version)
-                self._download(version, MANIFEST, scratch, folder)
+                with asking(self.store):  # it refuses addresses of a kind that it does not know
+                    kept = artifacts_at(self.store, version.source)
+                self._download(kept, MANIFEST, scratch, folder)
                 manifest = read(folder)
                 if manifest.digest != version.digest:
                     raise self._not_whole(version, "they are those of another version.")
@@ -236,7 +210,7 @@ class Catalog:
                 for name, (_, size) in manifest.files.items():
                     if size > _LARGEST_FILE:
                         raise self._not_whole(version, f"{name} is said to have {size:,} bytes.")
-                    self._download(version, name, scratch, folder)
+                    self._download(kept, name, scratch, folder)
             return check(folder)
         except UnreachableError:
             raise
@@ -300,14 +274,10 @@ class Catalog:
         if run is None or located(where, version.source) != f"{located(where, run.info.artifact_uri)}/{_ARTIFACTS}":
             raise self._not_whole(version, "it says that they are somewhere else.")
 
-    def _download(self, version: Version, name: str, scratch: Path, folder: Path) -> None:
-        """Copy one of a version's files into a folder."""
+    def _download(self, kept: Any, name: str, scratch: Path, folder: Path) -> None:
+        """Copy one of the files that an MLflow ``ArtifactRepository`` keeps into a folder."""
         with asking(self.store):
-            from mlflow.artifacts import download_artifacts
-
-            where = self.store.destination
-            source = f"{located(where, version.source)}/{name}"
-            fetched = Path(download_artifacts(artifact_uri=source, dst_path=str(scratch), tracking_uri=where.uri))
+            fetched = Path(kept.download_artifacts(name, str(scratch)))
         with files.storage_errors("read", fetched):
             content = fetched.read_bytes()
         files.write_bytes(folder / name, content)
@@ -345,7 +315,7 @@ def _is_absent(cause: BaseException | None) -> bool:
     return isinstance(cause, FileNotFoundError | NotADirectoryError)
 
 
-def _version(entry: Any, aliases: tuple[str, ...]) -> Version:
+def _version(entry: Any, aliases: Mapping[str, Any]) -> Version:
     tags = entry.tags
     own = (_DIGEST_TAG, _RETIRED_TAG)
     return Version(
@@ -358,7 +328,7 @@ def _version(entry: Any, aliases: tuple[str, ...]) -> Version:
             for key, value in tags.items()
             if key.startswith("fortydays.") and key not in own
         },
-        aliases=tuple(map(printable, aliases)),
+        aliases=tuple(printable(alias) for alias in sorted(aliases) if str(aliases[alias]) == str(entry.version)),
         retired=printable(tags.get(_RETIRED_TAG, "")),
         run_id=entry.run_id or "",
         source=entry.source,
