@@ -73,6 +73,29 @@ def evidence(*, seeds: tuple[int, ...] = (0, 1, 2, 3, 4), **changes: Any) -> dic
     return document | changes
 
 
+CHECKS = [
+    {"check": "not converged", "said": "it still rises", "variant": "network", "claim": "", "expected": ""},
+    {
+        "check": "not converged", "said": "it <still> falls", "variant": "sgd fair", "claim": "",
+        "expected": "it is slow",
+    },
+    {
+        "check": "pairing decides", "said": "it is undecided", "variant": "", "claim": CLAIMS[1].sentence,
+        "expected": "",
+    },
+]  # fmt: skip
+
+
+def short(document: dict[str, Any]) -> dict[str, Any]:
+    """A document without learning curves and searches, whose page takes a moment to draw. It is changed."""
+    for trial in document["trials"]:
+        trial["history"] = {name: column[:1] for name, column in trial["history"].items()}
+    for told in document["details"].values():
+        if "search" in told:
+            told["search"] = None
+    return document
+
+
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 

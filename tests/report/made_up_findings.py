@@ -74,7 +74,7 @@ def findings(**changes: Any) -> Findings:
         classes=classes,
         chosen=Chosen(variant="linear", seed=2, description="a linear head on pooled features"),
         test=held_out_result(labels, answers, accuracies=(0.9, 0.91, 0.92), classes=len(classes)),
-        calibration=Calibration(temperature=1.5, images=150, before=0.05, after=0.02),
+        calibration=Calibration(temperature=1.5, images=150, error_before=0.05, error_after=0.02),
         unknown=Threshold(below=0.5, false_alarms=0.04, low=0.02, high=0.09, images=150),
         confusion=confusion,
         per_class=class_results(classes, counts, confusion),

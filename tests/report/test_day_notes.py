@@ -24,7 +24,6 @@ def evidence() -> dict[str, Any]:
         ('mean("network", "test_accuracy")', "97.2%"),
         ('mean("network", "test_accuracy", digits=2)', "97.23%"),
         ('mean("network", "steps_to_0.95")', "320"),
-        ('metric("sgd fair", "steps_to_0.95")', "2,375 steps"),
         ('spread("network", "test_accuracy")', "97.23% ± 0.07"),
         ('ratio("sgd fair", "network", "steps_to_0.95")', "7.4"),
         ('difference("network with dropout", "network", "test_accuracy")', "+0.1 ± 0.1 points"),

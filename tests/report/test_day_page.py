@@ -1,7 +1,6 @@
 """The page of a day: complete, harmless, and dependent on nothing."""
 
 import base64
-import copy
 import html.parser
 import json
 import re
@@ -9,6 +8,7 @@ from typing import Any
 
 import made_up
 import pytest
+from made_up import short
 
 from fortydays.base.errors import StorageError
 from fortydays.report.page import differing_fields, make_page
@@ -105,7 +105,7 @@ def test_provenance_tells_how_evidence_was_renewed() -> None:
         "machine": {"cpu_model": "Another processor", "flags": [], "system": "Linux x86_64"},
         "packages": {},
     }
-    document = made_up.evidence()
+    document = short(made_up.evidence(exhibits=[]))
     document["code"]["renewed"] = [again, compared]
     told = (
         "2026-11-22, as 3 trials gave the same bits again; 2026-11-26, as 2 engines gave the same bits in the first "
@@ -120,8 +120,25 @@ def test_provenance_tells_how_evidence_was_renewed() -> None:
 
 def test_a_run_with_options_is_repeated_with_them() -> None:
     request = {"seeds": [0], "only": ["sgd fair"], "settings": ["epochs=1"], "engine": "plain"}
-    page = make_page(made_up.evidence(seeds=(0,), request=request), source="your run x")
+    page = make_page(short(made_up.evidence(seeds=(0,), request=request, exhibits=[])), source="your run x")
     assert "forty run 4 --seeds 1 --only 'sgd fair' --set epochs=1 --engine plain" in words(page)
+
+
+def test_what_settles_the_question_stands_before_the_verdicts_and_not_again_below() -> None:
+    first = made_up.exhibits()[2] | {
+        "first": True, "variant": "", "seed": None, "title": "All of it", "y_unit": "share",
+        "lines": [{"name": "ours", "x": [0, 1], "y": [0.5, 0.25]}], "x_names": ["in order", "shuffled"],
+    }  # fmt: skip
+    page = make_page(short(made_up.evidence(exhibits=[made_up.exhibits()[1], first])), source="published")
+    said = words(page)
+    assert said.index("At a glance") < said.index("All of it") < said.index("Claims and verdicts")
+    assert said.index("Claims and verdicts") < said.index("The 10 most confident mistakes")
+    assert page.count("<h3>All of it</h3>") == 1
+    assert "ours: 50.0% at in order, 25.0% at shuffled." in " ".join(outline(page).values("aria-label"))
+    without = make_page(short(made_up.evidence(exhibits=[made_up.exhibits()[1]])), source="published")
+    assert "At a glance" not in words(without)
+    alone = make_page(short(made_up.evidence(exhibits=[first])), source="published")
+    assert 'href="#exhibits"' not in alone
 
 
 def test_nothing_comes_from_elsewhere(page: str) -> None:
@@ -157,13 +174,9 @@ def test_figures_and_pictures_have_words_for_those_who_do_not_see_them(page: str
     assert page.count("<h1") == 1
 
 
-def test_the_same_evidence_gives_the_same_page(page: str) -> None:
-    assert page == make_page(made_up.evidence(), notes_html="<p>The lesson.</p>", source="published")
-
-
 def test_costs_have_a_table_and_a_picture_where_they_differ(page: str) -> None:
     costs = {"lenet": (651_720, 0.65), "network": (4_311_000, 0.74)}
-    text = words(costly := make_page(made_up.evidence_of_costs(costs), source="published"))
+    text = words(costly := make_page(short(made_up.evidence_of_costs(costs)), source="published"))
     assert "variant parameters multiply-adds seconds test accuracy lenet 101,770 652 k 21.0 65.00% ± 0.25" in text
     drawings = [str(a["aria-label"]) for tag, a in outline(costly).elements if tag == "svg"]
     assert any(d.startswith("Test accuracy against multiply-adds") and "network 4.31 M 74.00%" in d for d in drawings)
@@ -177,7 +190,7 @@ PARTS = {
 
 
 def test_accuracies_by_training_images_have_a_table_and_a_picture_where_parts_were_learned_from(page: str) -> None:
-    text = words(parts := make_page(made_up.evidence_of_images(PARTS), source="published"))
+    text = words(parts := make_page(short(made_up.evidence_of_images(PARTS)), source="published"))
     assert (
         "variant training images test accuracy transfer transfer 10 100 60.00% ± 0.25 transfer 55,000 86.00% ± 0.25 "
         "from scratch scratch 10 100 20.00% ± 0.25"
@@ -193,14 +206,14 @@ def test_accuracies_by_training_images_have_a_table_and_a_picture_where_parts_we
 
 def test_where_all_learned_from_equally_many_images_there_is_no_table_and_no_picture() -> None:
     alike = {"a": ("x", 10, 0.5), "b": ("x", 10, 0.6), "c": ("y", 10, 0.7)}
-    page = make_page(made_up.evidence_of_images(alike), source="published")
+    page = make_page(short(made_up.evidence_of_images(alike)), source="published")
     assert "images of each class" in words(page)
     assert "Accuracy against training images" not in page
     assert "Test accuracy against" not in page
 
 
 def test_the_recipes_tell_which_network_made_the_features_and_how_many_images_were_learned_from(page: str) -> None:
-    document = made_up.evidence_of_images(PARTS)
+    document = short(made_up.evidence_of_images(PARTS))
     document["details"]["transfer"]["features"] = made_up.features()
     document["details"]["transfer 10"]["features"] = made_up.features(side=224, pretrained=False)
     document["details"]["fine-tuned"]["features"] = made_up.features(before_last_block=True, backbone="a <new> one")
@@ -225,7 +238,7 @@ def test_pictures_are_enlarged_without_blur_by_one_whole_number(page: str) -> No
     assert page.count('<img style="--width:112px"') == 10  # 28 pixels, four times
     rows = made_up.exhibits()[1] | {"columns": 1}
     rows["pictures"] = [{"png": made_up.png(size, 1), "label": f"{size}"} for size in (32, 270)]
-    page = make_page(made_up.evidence(exhibits=[rows]), source="published")
+    page = make_page(short(made_up.evidence(exhibits=[rows])), source="published")
     assert '<ul class="pictures rows" style="--columns:1;--widest:810px">' in page
     assert re.findall(r"--width:(\d+)px", page) == ["96", "810"]
 
@@ -233,13 +246,13 @@ def test_pictures_are_enlarged_without_blur_by_one_whole_number(page: str) -> No
 def test_a_picture_larger_than_its_room_is_made_smaller_and_a_false_header_does_no_harm() -> None:
     pictures = made_up.exhibits()[1] | {"columns": 1}
     pictures["pictures"] = [{"png": made_up.png(1000, 1), "label": ""}]
-    assert "--width:704px" in make_page(made_up.evidence(exhibits=[pictures]), source="published")
+    assert "--width:704px" in make_page(short(made_up.evidence(exhibits=[pictures])), source="published")
     huge = base64.b64decode(made_up.png(8, 1))
     huge = huge[:16] + b"\xff\xff\xff\xff" + huge[20:]
     pictures["pictures"] = [{"png": base64.b64encode(huge).decode(), "label": ""}, {"png": "no", "label": ""}]
-    assert "--widest:704px" in make_page(made_up.evidence(exhibits=[pictures]), source="published")
+    assert "--widest:704px" in make_page(short(made_up.evidence(exhibits=[pictures])), source="published")
     pictures["pictures"] = []
-    assert "--widest:0px" in make_page(made_up.evidence(exhibits=[pictures]), source="published")
+    assert "--widest:0px" in make_page(short(made_up.evidence(exhibits=[pictures])), source="published")
 
 
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}{% raw %}"
@@ -269,7 +282,7 @@ def test_hostile_text_is_shown_and_not_obeyed() -> None:
 
 
 def test_a_hostile_name_of_a_variant_or_metric_is_text_too() -> None:
-    document = copy.deepcopy(made_up.evidence())
+    document = short(made_up.evidence(exhibits=[]))
     document["details"][HOSTILE] = document["details"]["network"]
     document["variants"][HOSTILE] = {HOSTILE: {"mean": 1.0, "std": None, "low": None, "high": None, "n": 1}}
     page = make_page(document, source="published")
@@ -278,8 +291,8 @@ def test_a_hostile_name_of_a_variant_or_metric_is_text_too() -> None:
 
 
 def test_a_picture_that_is_no_png_is_left_out_and_said_so() -> None:
-    document = copy.deepcopy(made_up.evidence())
-    document["exhibits"][1]["pictures"][0]["png"] = 'x" onerror="alert(1)'
+    document = short(made_up.evidence(exhibits=made_up.exhibits()[1:2]))
+    document["exhibits"][0]["pictures"][0]["png"] = 'x" onerror="alert(1)'
     page = make_page(document, source="published")
     assert "onerror" not in page
     assert "not a PNG" in words(page)
@@ -287,7 +300,7 @@ def test_a_picture_that_is_no_png_is_left_out_and_said_so() -> None:
 
 
 def test_one_seed_has_no_interval_anywhere_but_in_the_method() -> None:
-    page = make_page(made_up.evidence(seeds=(0,)), source="published")
+    page = make_page(short(made_up.evidence(seeds=(0,), exhibits=[])), source="published")
     assert " ± " not in words(page).split("Method.")[0]
     assert "1 seed, 3 finished trials" in words(page)
 
@@ -309,13 +322,23 @@ def test_damaged_evidence_is_refused() -> None:
         make_page(made_up.evidence(dataset=3), source="published")
 
 
-def test_a_withdrawn_claim_has_its_reason_in_the_place_of_a_verdict() -> None:
+def test_a_withdrawn_claim_has_its_reason_in_the_place_of_a_verdict(page: str) -> None:
     withdrawn = [{"claim": "It is <so>", "reason": "The control cannot learn."}]
-    page = make_page(made_up.evidence(withdrawn=withdrawn), source="published")
-    assert '<p class="sentence">It is &lt;so&gt;</p>' in page
-    assert '<p class="basis">The control cannot learn.</p>' in page
-    assert "1 withdrawn. 3 variants" in page
-    alone = make_page(made_up.evidence(claims=[], withdrawn=withdrawn), source="published")
+    told = make_page(short(made_up.evidence(withdrawn=withdrawn, exhibits=[])), source="published")
+    assert '<p class="sentence">It is &lt;so&gt;</p>' in told
+    assert '<p class="basis">The control cannot learn.</p>' in told
+    assert "1 withdrawn. 3 variants" in told
+    alone = make_page(short(made_up.evidence(claims=[], withdrawn=withdrawn, exhibits=[])), source="published")
     assert "1 claim: 1 withdrawn." in alone
     assert 'href="#verdicts"' in alone
-    assert "withdrawn" not in make_page(made_up.evidence(), source="published")
+    assert "withdrawn" not in page
+
+
+def test_the_page_lists_the_checks_that_were_not_passed(page: str) -> None:
+    assert 'id="checks"' not in page
+    told = make_page(short(made_up.evidence(checks=made_up.CHECKS, exhibits=[])), source="published")
+    assert 'href="#checks"' in told
+    assert told.count("<dt>not converged</dt>") == 1
+    assert "<strong>network</strong>: it still rises</dd>" in told
+    assert "it &lt;still&gt; falls. The study expects this: it is slow</dd>" in told
+    assert "<strong>claim 2</strong>: it is undecided</dd>" in told

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import functools
 import io
 import re
 from typing import Any
@@ -16,9 +17,14 @@ from test_day_page import outline, words
 from fortydays.fit.findings import Answer, Findings, LabelError
 from fortydays.fit.learning_curve import CurvePoint, LearningCurve
 from fortydays.report import plots
-from fortydays.report.fitted import about, confusions, headline, make_page, print_findings, too_small, worst_first
+from fortydays.report.fitted import confusions, make_page, print_findings, sentence, too_small, worst_first
 
 HOSTILE = "\x1b[31m<script>alert(1)</script>\u202e\n"
+
+
+@functools.cache
+def whole_page() -> str:
+    return make_page(findings(), picture)
 
 
 def printed(found: Findings, *, width: int = 80, **options: Any) -> str:
@@ -32,7 +38,7 @@ def one_line(text: str) -> str:
 
 
 def test_the_page_says_how_good_it_is_and_everything_that_was_found() -> None:
-    said = words(make_page(findings(), picture))
+    said = words(whole_page())
 
     assert (
         "Of 150 photographs that it had never seen, it names 90.7% rightly (95% interval 84.9% to 94.4%); "
@@ -68,7 +74,7 @@ def test_the_page_says_how_good_it_is_and_everything_that_was_found() -> None:
 def test_seeds_that_are_right_as_often_have_no_interval_told() -> None:
     test = dataclasses.replace(findings().test, mean=0.9, mean_low=0.9 - 1e-16, mean_high=0.9 + 1e-16)
 
-    said = about(findings(test=test))
+    said = sentence("about", findings(test=test))
 
     assert said.endswith(
         "It sees 160 x 160 pixels of a photograph. All 3 seeds name 90.0% rightly; this one was best on the "
@@ -93,7 +99,7 @@ def test_the_classes_that_are_recognised_least_often_are_first() -> None:
 
 
 def test_the_page_is_well_formed_and_reaches_for_nothing() -> None:
-    page = make_page(findings(), picture)
+    page = whole_page()
     parsed = outline(page)
 
     tags = {tag for tag, _ in parsed.elements}
@@ -187,7 +193,7 @@ def test_many_classes_do_not_break_the_page(count: int, drawn: bool) -> None:
 
     assert ("Rows: what the test photographs are." in page) is drawn
     assert "wide matrix few" not in page
-    assert "wide matrix few" in make_page(findings(), picture)
+    assert "wide matrix few" in whole_page()
     assert page.count("taken for class") >= 10
     assert page.count('<th scope="row">class ') == count
 
@@ -197,7 +203,7 @@ def test_the_terminal_is_told_the_same_in_eighty_columns_without_colours_or_pict
 
     assert max(map(len, shown.splitlines())) <= 80
     assert "\x1b" not in shown
-    assert headline(findings()) in one_line(shown)
+    assert sentence("headline", findings()) in one_line(shown)
     assert re.search(r"class +train +validation +test +recognised +right when named", shown)
     assert re.search(r"cat +300 +40 +50 +80\.0% +93\.0%\ndog +300 +40 +50 +92\.0% +85\.2%", shown)
     assert "  cat → dog  8 of 50\n" in shown

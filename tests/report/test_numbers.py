@@ -3,8 +3,8 @@
 import pytest
 
 from fortydays.report import numbers
-from fortydays.study.claims import Judgement, Verdict
-from fortydays.study.statistics import Interval, interval
+from fortydays.study.judgement import Judgement, Verdict
+from fortydays.study.statistics import Interval, Limits, interval
 
 
 def spread(mean: float, half: float | None) -> Interval:
@@ -56,7 +56,7 @@ def test_a_difference_has_a_sign_and_shares_become_points(value: float, unit: st
     [
         (0.978, 0.0012, "share", "97.8% ± 0.1"),
         (0.978123, 0.0004, "share", "97.81% ± 0.04"),
-        (0.978, 0.0, "share", "97.8% ± 0.0"),
+        (0.978, 0.0, "share", "97.8%"),  # equal seeds are no proof
         (0.978, None, "share", "97.8%"),
         (1240, 80.2, "steps", "1,240 ± 80 steps"),
         (0.0834, 0.002, "", "0.0834 ± 0.0020"),
@@ -66,6 +66,12 @@ def test_a_mean_shows_as_many_decimals_as_its_spread_needs(
     mean: float, half: float | None, unit: str, text: str
 ) -> None:
     assert numbers.mean_and_spread(spread(mean, half), unit) == text
+
+
+def test_an_interval_that_is_too_narrow_for_the_digits_is_not_zero() -> None:
+    assert numbers.mean_and_spread(spread(0.978, 0.00004), "share", digits=1) == "97.8% ± <0.1"
+    assert numbers.mean_and_spread(spread(0.978, 0.0006), "share", digits=1) == "97.8% ± 0.1"
+    assert numbers.mean_and_spread(spread(1240, 0.2), "steps", digits=0) == "1,240 ± <1 steps"
 
 
 def test_five_seeds_by_hand() -> None:
@@ -133,3 +139,16 @@ def test_seeds_and_durations_in_words() -> None:
 )  # fmt: skip
 def test_large_counts_have_three_digits_and_a_prefix(count: int, text: str) -> None:
     assert numbers.large(count) == text
+
+
+def test_a_claim_tells_both_intervals_and_all_that_makes_it_less_sure() -> None:
+    judged = Judgement(
+        claim="s", condition="mean test_accuracy of a ≥ 92%", verdict=Verdict.UNDECIDED, value=0.929, low=0.909,
+        high=0.946, n=5, bound=0.92, unit="share", seeds_needed=None, note="more test examples",
+        over_seeds=Limits(low=0.928, high=0.931), over_both=Limits(low=0.909, high=0.946), examples=734,
+        confidence=0.9875, p=0.3, adjusted_p=0.6, marginal=True, flags=("small spread",),
+    )  # fmt: skip
+    assert numbers.claim_basis(judged) == (
+        "92.90% (90.90 to 94.60 over 5 seeds and 734 test examples; 92.80 to 93.10 over the seeds alone); "
+        "98.75% intervals; marginal: p 0.300, of all claims together 0.600; flagged: small spread; more test examples"
+    )

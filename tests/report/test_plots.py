@@ -1,6 +1,7 @@
 """The figures: what they show, and that they stand in a page without reaching out of it."""
 
 import copy
+import dataclasses
 import re
 from itertools import pairwise
 from typing import Any
@@ -59,11 +60,17 @@ def all_figures(results: Results) -> list[str]:
     return [svg for svg in drawn if svg is not None]
 
 
-def test_figures_are_svg_elements_that_load_nothing_and_take_the_ink_of_the_page(results: Results) -> None:
-    for svg in all_figures(results):
+@pytest.fixture(scope="module")
+def figures(results: Results) -> list[str]:
+    return all_figures(results)
+
+
+def test_figures_are_svg_elements_that_load_nothing_and_take_the_ink_of_the_page(figures: list[str]) -> None:
+    for svg in figures:
         assert svg.startswith("<svg ")
         assert svg.endswith("</svg>")
         assert "currentColor" in svg
+        assert "#ffffff" not in svg  # the page lies behind a figure, also where it is dark
         assert not re.search(r"<(style|script|metadata|image|foreignObject)\b", svg)
         assert set(re.findall(r'https?://[^"]*', svg)) <= {
             "http://www.w3.org/2000/svg",
@@ -71,15 +78,13 @@ def test_figures_are_svg_elements_that_load_nothing_and_take_the_ink_of_the_page
         }
 
 
-def test_a_figure_alone_is_an_svg_file_with_ink_of_its_own(results: Results) -> None:
-    for svg in all_figures(results):
-        root = ElementTree.fromstring(plots.standalone(svg))
-        assert root.tag == "{http://www.w3.org/2000/svg}svg"
-        assert "prefers-color-scheme:dark" in (root[0].text or "")
+def test_figures_are_well_formed(figures: list[str]) -> None:
+    for svg in figures:
+        assert ElementTree.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"
 
 
-def test_the_same_results_give_the_same_bytes(results: Results) -> None:
-    assert all_figures(results) == all_figures(read_results(made_up.evidence()))
+def test_the_same_results_give_the_same_bytes(figures: list[str]) -> None:
+    assert figures == all_figures(read_results(made_up.evidence()))
 
 
 def test_learning_curves_draw_each_seed_the_mean_and_the_name(results: Results) -> None:
@@ -152,6 +157,44 @@ def test_names_that_are_markup_or_mathematics_or_far_too_long_stay_text() -> Non
     assert "<script" not in svg
     shown = texts(svg)
     assert {"$\\frac{", "$x^2$", "_hidden", "字" * 23 + "…"} <= set(shown)
+
+
+def lines_of(*drawn: Line, **fields: Any) -> Lines:
+    said = {"title": "", "caption": "", "variant": "", "seed": None, "x_label": "rate", "y_label": "accuracy"}
+    return Lines(**said | {"lines": drawn} | fields)
+
+
+def test_points_have_their_intervals_and_a_ring_where_they_are_marked() -> None:
+    plain = Line(name="a", x=(0.01, 0.1, 1.0), y=(0.5, 0.6, 0.7), look=3)
+    points = dataclasses.replace(plain, low=(0.4, 0.5, 0.6), high=(0.6, 0.7, 0.8), marked=(1,))
+    bare, full = plots.lines(lines_of(plain)), plots.lines(lines_of(points))
+    assert COLORS[3].lower() in bare.lower()  # the color of the variant, not of the first line
+    assert COLORS[0].lower() not in bare.lower()
+    assert full.count("<path") > bare.count("<path")
+    ring = plots.lines(lines_of(dataclasses.replace(points, marked=())))
+    assert full.count("<use") == ring.count("<use") + 1
+
+
+def test_many_points_have_a_band_in_the_place_of_intervals() -> None:
+    x = tuple(map(float, range(20)))
+    curve = Line(name="a", x=x, y=x, low=x, high=tuple(y + 1 for y in x))
+    assert 'fill-opacity="0.18"' in plots.lines(lines_of(curve)) or "opacity: 0.18" in plots.lines(lines_of(curve))
+
+
+def test_the_axes_of_lines_are_logarithmic_named_or_in_percent_where_the_exhibit_says_so() -> None:
+    shares = Line(name="a", x=(0.0, 1.0), y=(0.5, 0.9))
+    shown = texts(plots.lines(lines_of(shares, x_names=("in order", "shuffled"), y_unit="share", y_from=0.4)))
+    assert {"in order", "shuffled", "40%", "80%"} <= set(shown)
+    spaced = Line(name="a", x=(0.01, 1.0, 100.0), y=(1000.0, 2000.0, 3000.0))
+    shown = texts(plots.lines(lines_of(spaced, x_axis="logarithmic", y_unit="steps")))
+    assert {"2,000", "0.01", "100"} <= set(shown)
+    assert texts(plots.lines(lines_of(spaced))) != shown
+
+
+def test_epochs_are_whole_numbers_on_the_axis() -> None:
+    epochs = tuple(map(float, range(1, 16)))
+    shown = texts(plots.lines(lines_of(Line(name="a", x=epochs, y=tuple(1 / epoch for epoch in epochs)))))
+    assert not any(re.fullmatch(r"\d+\.5", text) for text in shown)
 
 
 def test_more_variants_than_colors_differ_in_their_dashes() -> None:

@@ -1,6 +1,7 @@
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from made_up import evidence
@@ -29,6 +30,12 @@ def test_the_parts_between_the_markers_are_written_and_nothing_else():
     assert "old" not in filled
     assert filled.endswith("<!-- speed: y -->\nNot measured yet: `make bench`.\n<!-- speed end -->\nafter\n")
     assert readme.fill(filled, [read_results(evidence())], {}) == filled
+
+
+def test_the_picture_is_a_file_with_ink_for_light_and_dark_pages():
+    root = ElementTree.fromstring(readme.picture(read_results(evidence())))
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "prefers-color-scheme:dark" in (root[0].text or "")
 
 
 def test_every_claim_is_listed_with_its_verdict():
@@ -109,3 +116,21 @@ def test_a_withdrawn_claim_is_listed_last_with_its_reason_and_no_number():
     assert readme.results_table([alone]).splitlines()[2:] == [
         "| 4. Overfitting and regularization | It is so | – withdrawn | No. |"
     ]
+
+
+def test_verdicts_that_do_not_stand_among_all_claims_of_the_course_are_named():
+    document = evidence()
+    for claim, p in zip(document["claims"], (0.001, 0.04, 0.03, 0.9, 0.8, None), strict=True):
+        claim |= {"p": p, "verdict": "undecided" if p and p > 0.05 else "supported", "marginal": p == 0.04}
+    # Of five, in order: 0.001 * 5, 0.03 * 5 / 2 and 0.04 * 5 / 3, of which the smaller, 0.067, bounds both.
+    assert readme.course([read_results(document)]) == (
+        "1 of 3 verdicts stand when the claims of all days are tested together (Benjamini and Hochberg, 5%): "
+        "all but 4.2, 4.3. Marginal within their day (Holm, 5%): 4.2. "
+        "A flag names a check that a claim, or a variant of it, did not pass: see docs/claims.md."
+    )
+
+
+def test_what_so_many_openings_allow_is_told():
+    said = readme.openings([read_results(evidence())])
+    # Three variants, five seeds, one failed trial: sqrt(ln(2 * 3 / 0.05) / 20,000) = 1.55 points.
+    assert "mnist (10,000 examples) by 14 trials of 3 variants: ±1.5 points." in said

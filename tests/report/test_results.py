@@ -9,8 +9,8 @@ import pytest
 from fortydays.base.errors import StorageError
 from fortydays.report.reading import clean
 from fortydays.report.results import read_results
-from fortydays.study.claims import Verdict
 from fortydays.study.exhibit_document import Lines, Matrix, Pictures, Table
+from fortydays.study.judgement import Verdict
 
 
 def changed(*path: Any, to: Any) -> dict[str, Any]:

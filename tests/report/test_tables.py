@@ -12,7 +12,7 @@ from rich.table import Column
 from rich.text import Text
 
 from fortydays.report import terminal
-from fortydays.report.tables import Table
+from fortydays.report.tables import Table, number
 
 NAMES = {
     "short": "a",
@@ -31,9 +31,7 @@ def printed(renderable: Any, width: int) -> list[str]:
 
 
 def table(name: str) -> Table:
-    made = Table(
-        "model", Column("validation", justify="right"), "registered", Column("made of", overflow="fold"), box=None
-    )
+    made = Table("model", number("validation"), "registered", Column("made of", overflow="fold"))
     made.add_row(Text(name), "97.25%", "2026-11-22 13:58", Text("day 1, network, seed 3, and so on and on"))
     made.add_row("b", "9.00%", "2026-11-22 14:58", "")
     return made

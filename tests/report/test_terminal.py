@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import made_up
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -65,12 +66,13 @@ def test_a_target_that_some_seeds_never_reached_is_counted(document: dict[str, A
 
 
 def test_claims_tell_verdict_by_sign_and_word_value_and_what_would_decide(document: dict[str, Any]) -> None:
+    document["claims"][3]["seeds_needed"] = 280
     text = re.sub(r"\s+", " ", printed(document))
     assert "✓ supported The network names at least 97% of the test digits 97.23% (97.16 to 97.30), 5 seeds" in text
     assert "✗ refuted SGD reaches 95% in fewer steps than Adam +2,050 steps" in text
     assert "4 seeds; seeds of one variant only are left out: 4" in text
     assert "? undecided Dropout makes no difference" in text
-    assert "about 280 seeds would probably decide" in text
+    assert "280 fresh seeds would decide it 4 times in 5, if this is the true value" in text
 
 
 COSTS = {"lenet": (651_720, 0.65), "network": (4_311_000, 0.74), "older": (None, 0.7)}
@@ -253,7 +255,7 @@ def test_ticks_are_round_numbers(low: float, high: float, ticks: list[float]) ->
 
 
 def test_a_line_has_a_point_in_every_cell_it_crosses() -> None:
-    x, y = terminal.joined([0.0, 10.0], [0.0, 1.0], (0.0, 10.0), (0.0, 1.0), columns=10, rows=4)
+    x, y = terminal.joined(np.array([0.0, 10.0]), np.array([0.0, 1.0]), across=1, up=4)
     assert len(x) == 11
     assert max(b - a for a, b in pairwise(x)) == pytest.approx(1.0)
     assert (x[-1], y[-1]) == (10.0, 1.0)
@@ -264,3 +266,14 @@ def test_a_withdrawn_claim_has_its_reason_in_the_place_of_a_verdict(document: di
     text = printed(document)
     assert "– withdrawn It is so" in text
     assert "The control cannot learn." in text
+
+
+def test_checks_that_were_not_passed_stand_before_the_verdicts_and_claims_name_them(document: dict[str, Any]) -> None:
+    assert "check  " not in printed(document)
+    document["claims"][1]["flags"] = ["pairing decides"]
+    text = " ".join(printed(document | {"checks": made_up.CHECKS}).split())
+    assert "not converged network: it still rises" in text
+    assert "sgd fair: it <still> falls (expected: it is slow)" in text
+    assert "pairing decides claim 2: it is undecided" in text
+    assert "flagged: pairing decides" in text
+    assert text.index("claim 2: it is undecided") < text.index(document["claims"][0]["claim"])

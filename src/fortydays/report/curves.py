@@ -1,5 +1,6 @@
 """Learning curves: what the trials of a variant saw during training, seed by seed and in the mean."""
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -51,15 +52,7 @@ def curve(trials: Sequence[Trial], field: str, *, against: str) -> Curve | None:
     )
     if not seeds:
         return None
-    shared = set(seeds[0][0].tolist()).intersection(*(set(x.tolist()) for x, _ in seeds[1:]))
-    x = np.asarray(sorted(shared), np.float64)
-    values = np.stack([y[np.searchsorted(points, x)] for points, y in map(_sorted, seeds)])
+    x = functools.reduce(np.intersect1d, (points for points, _ in seeds))
+    values = np.stack([np.interp(x, points, y) for points, y in seeds])
     std = values.std(axis=0, ddof=1) if len(seeds) > 1 else None
     return Curve(seeds=seeds, x=x, mean=values.mean(axis=0), std=std)
-
-
-def _sorted(
-    points: tuple[NDArray[np.float64], NDArray[np.float64]],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    order = np.argsort(points[0], kind="stable")
-    return points[0][order], points[1][order]

@@ -1,7 +1,8 @@
 """Where the evidence that a reader means is found: their own latest run, the published one, or a file."""
 
+import contextlib
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fortydays.base import files
 from fortydays.base.errors import StorageError, UsageError
 from fortydays.base.settings import Settings
-from fortydays.study.evidence import Published, read_evidence
+from fortydays.study import evidence
 from fortydays.study.runs import RunFolder, RunState, find_run, latest_evidence, list_runs
 
 if TYPE_CHECKING:
@@ -19,12 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What a command's DAY argument names.
+    """What a command's DAY argument names, as it was typed: a day, or a study file of one's own (day None).
 
-    Attributes:
-        text: as it was given.
-        name: what runs of it are called.
-        day: the day, or None for a study file of one's own.
+    Runs of it have its name.
     """
 
     text: str
@@ -49,17 +47,11 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """Evidence and where it is from.
-
-    Attributes:
-        evidence: the document.
-        source: in words: "your run day04-..." or "published".
-        published: whether it is the package's own.
-    """
+    """Evidence and where it is from: "your run day04-..." or "published", which the package's own is."""
 
     evidence: dict[str, Any]
     source: str
-    published: bool
+    published: bool = False
 
 
 def find_subject(text: str) -> Subject:
@@ -78,42 +70,36 @@ def find_subject(text: str) -> Subject:
     return Subject(text=text, name=day.slug, day=day)
 
 
-def find_evidence(subject: Subject, settings: Settings, shipped: Published, *, only_published: bool) -> Found | None:
-    """The reader's own latest evidence, else the published one, or None where there is neither.
-
-    Args:
-        subject: the day or study.
-        settings: where the reader's runs are.
-        shipped: where the published evidence is.
-        only_published: leave the reader's own runs out.
+def find_evidence(subject: Subject, settings: Settings, *, only_published: bool) -> Found | None:
+    """The reader's own latest evidence, else (or always) the published one, or None where there is none.
 
     Raises:
         StorageError: the evidence is damaged.
     """
+    number = subject.day.number if subject.day else None
     if not only_published:
-        run = latest_evidence(settings.runs, subject.name, day=subject.day.number if subject.day else None)
+        run = latest_evidence(settings.runs, subject.name, day=number)
         if run is not None:
-            return Found(evidence=_evidence_or_aside(run), source=f"your run {run.run_id}", published=False)
-    document = shipped.read(subject.day.number) if subject.day else None
+            return Found(evidence=_evidence_or_aside(run), source=f"your run {run.run_id}")
+    document = evidence.published().read(number) if number is not None else None
     return None if document is None else Found(evidence=document, source="published", published=True)
 
 
-def need_evidence(subject: Subject, settings: Settings, shipped: Published, *, only_published: bool) -> Found:
+def need_evidence(subject: Subject, settings: Settings, *, only_published: bool) -> Found:
     """As :func:`find_evidence`, but evidence must be there.
 
     Raises:
         UsageError: there is none; the hint says how to make it.
         StorageError: the evidence is damaged.
     """
-    found = find_evidence(subject, settings, shipped, only_published=only_published)
+    from fortydays.days.journey import is_ready
+
+    found = find_evidence(subject, settings, only_published=only_published)
     if found is not None:
         return found
-    if subject.day is not None:
-        from fortydays.days.journey import is_ready
-
-        if not is_ready(subject.day):
-            raise UsageError(f"{subject.words} is still to come.", hint="`forty list` shows the days that are ready.")
-    elif not files.is_file(Path(subject.text)):
+    if subject.day is not None and not is_ready(subject.day):
+        raise UsageError(f"{subject.words} is still to come.", hint="`forty list` shows the days that are ready.")
+    if subject.day is None and not files.is_file(Path(subject.text)):
         raise UsageError(f"There is no study file {subject.text}, and no run of a study named {subject.name!r}.")
     which = "published evidence" if only_published else "evidence yet"
     raise UsageError(f"{subject.words} has no {which}.", hint=f"Make your own: forty run {subject.argument}")
@@ -131,32 +117,25 @@ def evidence_of_run(runs: Path, text: str) -> Found:
         StorageError: the evidence is damaged.
     """
     if text.endswith(".json"):
-        return Found(evidence=read_evidence(Path(text)), source=text, published=False)
+        return Found(evidence=evidence.read_evidence(Path(text)), source=text)
     run = _find_run(runs, text)
-    if not files.exists(run.evidence):
-        if is_without_evidence(run):
-            raise UsageError(f"The run {run.run_id} has no evidence: it was damaged.", hint=train_again(run))
-        raise UsageError(
-            f"The run {run.run_id} has no evidence yet: it is {run.state()}.", hint=f"Continue it: {_command(run)}"
-        )
-    return Found(evidence=_evidence_or_aside(run), source=f"your run {run.run_id}", published=False)
+    if files.exists(run.evidence):
+        return Found(evidence=_evidence_or_aside(run), source=f"your run {run.run_id}")
+    if is_without_evidence(run):
+        raise UsageError(f"The run {run.run_id} has no evidence: it was damaged.", hint=train_again(run))
+    hint = f"Continue it: {_command(run)}"
+    raise UsageError(f"The run {run.run_id} has no evidence yet: it is {run.state()}.", hint=hint)
 
 
 def _find_run(runs: Path, text: str) -> RunFolder:
     """A run by its id or the beginning of it, or the latest one of a day; one with evidence comes first."""
     from fortydays.days.journey import find_day
 
-    try:
+    with contextlib.suppress(UsageError):
         day = find_day(text)
-    except UsageError:
-        pass
-    else:
-        with_evidence = latest_evidence(runs, day.slug, day=day.number)
-        if with_evidence is not None:
-            return with_evidence
         of_day = [run for run in list_runs(runs) if run.read()["day"] == day.number]
         if of_day:
-            return of_day[-1]
+            return latest_evidence(runs, day.slug, day=day.number) or of_day[-1]
     known = [run.run_id for run in list_runs(runs)]
     matching = [run_id for run_id in known if text and run_id.startswith(text)]
     if len(matching) > 1 and text not in known:
@@ -182,7 +161,7 @@ def _command(run: RunFolder) -> str:
 def _evidence_or_aside(run: RunFolder) -> dict[str, Any]:
     """The evidence of a reader's own run; where it is damaged, it is kept under another name and the reader told."""
     try:
-        return read_evidence(run.evidence)
+        return evidence.read_evidence(run.evidence)
     except StorageError as error:
         if not files.exists(run.evidence):
             raise
@@ -195,29 +174,22 @@ def _evidence_or_aside(run: RunFolder) -> dict[str, Any]:
 
 def run_command(results: "Results") -> str:
     """The command that makes the same evidence again."""
-    request = {
-        "seeds": results.seeds,
-        "only": results.only,
-        "settings": results.settings,
-        "engine": results.engine or "compiled",
-    }
-    return command_of(request, day=results.day, name=results.name)
+    names = ("seeds", "only", "settings", "engine")
+    return command_of({name: getattr(results, name) for name in names}, day=results.day, name=results.name)
 
 
-def command_of(request: Mapping[str, Sequence[Any] | str] | Any, *, day: object, name: str) -> str:
+def command_of(request: object, *, day: object, name: str) -> str:
     """The command of a request as kept in a run or its evidence; what is not as it should be is left out."""
-    words = ["forty", "run", str(day) if isinstance(day, int) else f"{name}.py"]
     asked: Mapping[str, Any] = request if isinstance(request, Mapping) else {}
-    if _items(asked.get("seeds")):
-        words += ["--seeds", str(len(_items(asked["seeds"])))]
-    for variant in _items(asked.get("only")):
-        words += ["--only", str(variant)]
-    for setting in _items(asked.get("settings")):
-        words += ["--set", str(setting)]
+    lists = {key: value for key, value in asked.items() if isinstance(value, list | tuple)}
+    words = ["forty", "run", str(day) if isinstance(day, int) else f"{name}.py"]
+    if seeds := list(lists.get("seeds", ())):
+        # Seeds that begin elsewhere than at 0 were asked for as a range, or the range is the same.
+        in_a_row = isinstance(seeds[0], int) and seeds == list(range(seeds[0], seeds[0] + len(seeds)))
+        words += ["--seeds", f"{seeds[0]}-{seeds[-1]}" if in_a_row and seeds[0] else str(len(seeds))]
+    for key, option in (("only", "--only"), ("settings", "--set")):
+        for value in lists.get(key, ()):
+            words += [option, str(value)]
     if asked.get("engine", "compiled") != "compiled":
         words += ["--engine", str(asked["engine"])]
     return shlex.join(words)
-
-
-def _items(value: object) -> Sequence[Any]:
-    return value if isinstance(value, list | tuple) else ()

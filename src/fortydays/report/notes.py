@@ -8,22 +8,24 @@ that tells file, line and placeholder. Text from the evidence is escaped, so tha
 import functools
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, UsageError, unknown_name
 from fortydays.base.text import counted
 from fortydays.report import numbers
 from fortydays.report.results import Results, VariantResults, read_results
-from fortydays.study.claims import Judgement, Withdrawal, paired_differences
-from fortydays.study.statistics import Interval, interval
+from fortydays.study.samples import Findings, paired_sample
+from fortydays.study.statistics import Interval
 
 if TYPE_CHECKING:
     import rich.console
 
     from fortydays.days.journey import Day
+
+_T = TypeVar("_T")
 
 NOTHING_YET = "—"
 _NO_EVIDENCE = f"*This day has no evidence yet: its numbers show as {NOTHING_YET}.*\n\n"
@@ -70,10 +72,6 @@ class Numbers:
         text = numbers.plain(self._summary(variant, metric).mean, unit, digits=digits)
         return f"{text}%" if unit == "share" else text
 
-    def metric(self, variant: str, metric: str, *, digits: int | None = None) -> str:
-        """A metric's mean over seeds with its unit: "97.8%", "1,240 steps", "3.1 s"."""
-        return numbers.with_unit(self._summary(variant, metric).mean, self._unit(metric), digits=digits)
-
     def spread(self, variant: str, metric: str, *, digits: int | None = None) -> str:
         """A metric's mean with half the width of its 95% interval: "97.8% ± 0.1"; with one seed only the mean."""
         return numbers.mean_and_spread(self._summary(variant, metric), self._unit(metric), digits=digits)
@@ -89,35 +87,41 @@ class Numbers:
         """By how much a variant's metric is above another's, paired by seed: "+0.4 ± 0.1 points"."""
         self._summary_or_limit(variant, metric)
         self._summary_or_limit(than, metric)
-        differences, _ = paired_differences(self._results.metrics_by_seed(), metric, variant, than, scale=1.0)
-        if not differences:
+        sample, _ = paired_sample(Findings(trials=self._results.metrics_by_seed()), metric, variant, than)
+        if not sample.values:
             raise UsageError(f"{variant!r} and {than!r} have no seed in common that has {metric}.")
         unit = self._unit(metric)
-        return numbers.mean_and_spread(interval(differences), unit, digits=digits, difference=True)
+        return numbers.mean_and_spread(sample.spread, unit, digits=digits, difference=True)
 
     def verdict(self, number: int) -> str:
         """The verdict on a claim, the first being 1: "supported", "refuted" or "undecided"."""
-        return str(self._claim(number).verdict)
+        return str(_numbered("claim", self._results.claims, number).verdict)
+
+    def word(self, number: int) -> str:
+        """The verdict on a claim as tables show it: "supported", "supported (marginal)", "reached", "undecided"."""
+        claim = _numbered("claim", self._results.claims, number)
+        beside = [word for word, holds in (("marginal", claim.marginal), ("flagged", claim.flags)) if holds]
+        return f"{claim.word} ({', '.join(beside)})" if beside else claim.word
 
     def claim(self, number: int) -> str:
         """A claim's sentence."""
-        return escape(self._claim(number).claim)
+        return escape(_numbered("claim", self._results.claims, number).claim)
 
     def value(self, number: int) -> str:
         """What a claim's verdict rests on, with its interval: "+0.39 points (+0.35 to +0.42), 5 seeds"."""
-        return numbers.claim_value(self._claim(number))
+        return numbers.claim_value(_numbered("claim", self._results.claims, number))
 
     def note(self, number: int) -> str:
         """What else there is to know of a claim, such as "chosen: momentum fair"; may be empty."""
-        return escape(self._claim(number).note)
+        return escape(_numbered("claim", self._results.claims, number).note)
 
     def withdrawn(self, number: int) -> str:
         """The sentence of a withdrawn claim, the first being 1."""
-        return escape(self._withdrawal(number).claim)
+        return escape(_numbered("withdrawn claim", self._results.withdrawn, number).claim)
 
     def reason(self, number: int) -> str:
         """Why a claim is withdrawn, the first being 1."""
-        return escape(self._withdrawal(number).reason)
+        return escape(_numbered("withdrawn claim", self._results.withdrawn, number).reason)
 
     def recipe(self, variant: str, field: str) -> str:
         """A field of a variant's recipe; an optimizer's option is ``optimizer_options.NAME``."""
@@ -128,24 +132,15 @@ class Numbers:
 
     def epochs(self, variant: str) -> str:
         """How many epochs a variant's recipe has: "1 epoch", "10 epochs"."""
-        epochs = self._variant(variant).recipe.get("epochs")
-        if not isinstance(epochs, int):
-            raise UsageError(f"The evidence does not say how many epochs {variant!r} has.")
-        return counted(epochs, "epoch")
+        return counted(_known(self._variant(variant).recipe.get("epochs"), f"epochs {variant!r} has"), "epoch")
 
     def parameters(self, variant: str) -> str:
         """How many numbers a variant's model learns: "101,770"."""
-        found = self._variant(variant).parameters
-        if found is None:
-            raise UsageError(f"The evidence does not say how many parameters {variant!r} has.")
-        return f"{found:,}"
+        return f"{_known(self._variant(variant).parameters, f'parameters {variant!r} has'):,}"
 
     def multiply_adds(self, variant: str) -> str:
         """How many multiplications, each with its addition, a variant's model does for one image: "26.5 M"."""
-        found = self._variant(variant).multiply_adds
-        if found is None:
-            raise UsageError(f"The evidence does not say how many multiply-adds {variant!r} does.")
-        return numbers.large(found)
+        return numbers.large(_known(self._variant(variant).multiply_adds, f"multiply-adds {variant!r} does"))
 
     def chosen(self, variant: str) -> str:
         """The setting that a variant's search chose: "0.1"."""
@@ -163,13 +158,8 @@ class Numbers:
         dataset = self._results.dataset
         if dataset is None:
             raise UsageError("The study has no dataset.")
-        facts = {
-            "name": escape(dataset.name),
-            "classes": str(len(dataset.classes)),
-            "train": f"{dataset.train:,}",
-            "validation": f"{dataset.validation:,}",
-            "test": f"{dataset.test:,}",
-        }
+        facts = {"name": escape(dataset.name), "classes": str(len(dataset.classes))}
+        facts |= {split: f"{getattr(dataset, split):,}" for split in ("train", "validation", "test")}
         if what not in facts:
             raise unknown_name("fact", what, facts, of="a dataset")
         return facts[what]
@@ -201,17 +191,17 @@ class Numbers:
         if not any(f"{metric}_limit" in t.metrics for t in self._variant(variant).finished):
             self._summary(variant, metric)
 
-    def _claim(self, number: int) -> Judgement:
-        claims = self._results.claims
-        if not isinstance(number, int) or not 1 <= number <= len(claims):
-            raise UsageError(f"There is no claim {number}; the evidence has {len(claims)}, counted from 1.")
-        return claims[number - 1]
 
-    def _withdrawal(self, number: int) -> Withdrawal:
-        found = self._results.withdrawn
-        if not isinstance(number, int) or not 1 <= number <= len(found):
-            raise UsageError(f"There is no withdrawn claim {number}; the evidence has {len(found)}, counted from 1.")
-        return found[number - 1]
+def _known(count: object, what: str) -> int:
+    if not isinstance(count, int):
+        raise UsageError(f"The evidence does not say how many {what}.")
+    return count
+
+
+def _numbered(what: str, found: Sequence[_T], number: int) -> _T:
+    if not isinstance(number, int) or not 1 <= number <= len(found):
+        raise UsageError(f"There is no {what} {number}; the evidence has {len(found)}, counted from 1.")
+    return found[number - 1]
 
 
 def render_notes(markdown: str, evidence: Mapping[str, Any] | None, *, file: str = "notes.md") -> str:
@@ -230,19 +220,18 @@ def render_notes(markdown: str, evidence: Mapping[str, Any] | None, *, file: str
         UsageError: a placeholder is not an expression, or names what is not in the evidence.
         StorageError: the evidence is damaged.
     """
-    functions = None if evidence is None else _functions(Numbers(read_results(evidence)))
+    known = None if evidence is None else Numbers(read_results(evidence))
+    functions = {name: getattr(known, name) for name in _FUNCTIONS} if known else None
 
     def fill(match: re.Match[str]) -> str:
         where = f"{file}, line {markdown.count(chr(10), 0, match.start()) + 1}: {{{{{match[1]}}}}}"
         return _evaluate(match[1], functions, where)
 
-    filled = _PLACEHOLDER.sub(fill, markdown)
-    return filled if evidence is not None else _NO_EVIDENCE + filled
+    return ("" if known else _NO_EVIDENCE) + _PLACEHOLDER.sub(fill, markdown)
 
 
-def _functions(filled: Numbers) -> dict[str, Callable[..., str]]:
-    names = [name for name in vars(Numbers) if not name.startswith("_")]
-    return {name: getattr(filled, name) for name in names}
+_FUNCTIONS = [name for name in vars(Numbers) if not name.startswith("_")]
+_HINT = f"Known: {', '.join(_FUNCTIONS)}."
 
 
 @functools.lru_cache(maxsize=1024)  # to compile one takes Jinja longer than all that it evaluates
@@ -263,7 +252,7 @@ def _evaluate(expression: str, functions: Mapping[str, Callable[..., str]] | Non
 
     try:
         compiled = _compiled(expression)
-        return NOTHING_YET if functions is None else str(compiled(**functions))
+        return str(compiled(**functions)) if functions else NOTHING_YET
     except FortydaysError as error:
         raise UsageError(f"{where}: {error.message}", hint=error.hint) from error
     except TemplateSyntaxError as error:
@@ -272,9 +261,6 @@ def _evaluate(expression: str, functions: Mapping[str, Callable[..., str]] | Non
         raise UsageError(f"{where}: there is no such function ({error.message}).", hint=_HINT) from error
     except (SecurityError, TypeError, ValueError) as error:
         raise UsageError(f"{where} cannot be evaluated: {error}.", hint=_HINT) from error
-
-
-_HINT = f"Known: {', '.join(name for name in vars(Numbers) if not name.startswith('_'))}."
 
 
 def escape(text: str) -> str:

@@ -7,8 +7,9 @@ width of the 95% interval of the mean over seeds; a single seed has none, and no
 import math
 
 from fortydays.base.text import counted
-from fortydays.study.claims import NONE_DECLARED, Declared, Judgement
-from fortydays.study.statistics import Interval
+from fortydays.study.judgement import Judgement
+from fortydays.study.samples import NONE_DECLARED, Declared
+from fortydays.study.statistics import CONFIDENCE, Interval
 from fortydays.study.vocabulary import Setting
 from fortydays.tasks.metric import metric_of
 
@@ -19,12 +20,12 @@ _WORDS = {"steps": " steps", "seconds": " s", "ratio": "×"}
 
 
 def plain(value: float, unit: str, *, digits: int | None = None, sign: bool = False) -> str:
-    """A number without its unit: a share as percent, others as they are.
+    """A number without its unit: a share (of 1) as percent, others as they are.
 
     Args:
-        value: the number; a share is of 1.
+        value: the number.
         unit: "share", "steps", "seconds", "ratio" or "".
-        digits: decimals to show; by the size of the number unless given.
+        digits: decimals to show; without it, the size of the number decides.
         sign: show a plus, for differences.
     """
     if unit == "share":
@@ -43,21 +44,22 @@ def with_unit(value: float, unit: str, *, digits: int | None = None, difference:
 
 
 def mean_and_spread(spread: Interval, unit: str, *, digits: int | None = None, difference: bool = False) -> str:
-    """A mean with half the width of its interval, such as "97.8% ± 0.1"; only the mean where there is no interval."""
-    half = half_width(spread)
-    if half is None:
+    """A mean with half the width of its interval, such as "97.8% ± 0.1".
+
+    Only the mean where there is no interval: with one seed, and where all seeds gave the same, which is no proof that
+    others would. An interval that is too narrow for the digits is less than the last one: "97.8% ± <0.1".
+    """
+    if spread.low is None or spread.high is None or spread.low == spread.high:
         return with_unit(spread.mean, unit, digits=digits, difference=difference)
+    half = (spread.high - spread.low) / 2
     if digits is None:
         digits = _digits_that_show(half, spread.mean, unit)
     mean, after = plain(spread.mean, unit, digits=digits, sign=difference), plain(half, unit, digits=digits)
+    if digits is not None and not after.strip("0."):
+        after = f"<{10**-digits:.{digits}f}"
     if unit == "share" and not difference:
         return f"{mean}% ± {after}"
     return f"{mean} ± {after}{_unit(unit, difference=difference)}"
-
-
-def half_width(spread: Interval) -> float | None:
-    """Half the width of an interval, or None where it has none."""
-    return None if spread.low is None or spread.high is None else (spread.high - spread.low) / 2
 
 
 def claim_value(claim: Judgement) -> str:
@@ -75,15 +77,35 @@ def claim_value(claim: Judgement) -> str:
         return f"{with_unit(claim.value, claim.unit, difference=difference)}, {seeds}"
     digits = _digits_of_claim(claim, claim.low, claim.high)
     value = with_unit(claim.value, claim.unit, digits=digits, difference=difference)
-    low, high = (plain(v, claim.unit, digits=digits, sign=difference) for v in (claim.low, claim.high))
-    return f"{value} ({low} to {high}), {seeds}"
+
+    def ends(low: float, high: float) -> str:
+        return " to ".join(plain(end, claim.unit, digits=digits, sign=difference) for end in (low, high))
+
+    if claim.over_both is None or claim.over_seeds is None:
+        return f"{value} ({ends(claim.low, claim.high)}), {seeds}"
+    both = f"{ends(claim.over_both.low, claim.over_both.high)} over {seeds} and {claim.examples:,} test examples"
+    return f"{value} ({both}; {ends(claim.over_seeds.low, claim.over_seeds.high)} over the seeds alone)"
 
 
-def claim_outlook(claim: Judgement) -> str:
-    """How many seeds would probably decide an undecided claim, or ""."""
-    if claim.seeds_needed is None:
-        return ""
-    return f"about {claim.seeds_needed} seeds would probably decide"
+def claim_basis(claim: Judgement) -> str:
+    """What a claim rests on, what would decide it where it is undecided, how sure it is, and its note."""
+    outlook = (
+        ""
+        if claim.seeds_needed is None
+        else f"{claim.seeds_needed} fresh seeds would decide it 4 times in 5, if this is the true value"
+    )
+    looks = (
+        "" if claim.confidence == CONFIDENCE or not claim.over_seeds else f"{100 * claim.confidence:.4g}% intervals"
+    )
+    marginal = f"marginal: p {_probability(claim.p)}, of all claims together {_probability(claim.adjusted_p)}"
+    flags = f"flagged: {', '.join(claim.flags)}" if claim.flags else ""
+    return "; ".join(
+        filter(None, [claim_value(claim), outlook, looks, marginal if claim.marginal else "", flags, claim.note])
+    )
+
+
+def _probability(p: float | None) -> str:
+    return "unknown" if p is None else f"{p:.3f}" if p >= 0.0005 else f"{p:.0e}"
 
 
 def setting(value: Setting) -> str:

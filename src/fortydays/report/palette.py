@@ -6,13 +6,14 @@ yellow are left out, which one of a light and a dark page swallows.
 
 from dataclasses import dataclass
 
-from fortydays.study.claims import Verdict
+from fortydays.study.judgement import Judgement, Verdict
 
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8A8A8A")
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _DASHES: tuple[tuple[float, ...], ...] = ((), (5, 2), (1.5, 1.5), (6, 2, 1.5, 2))
 
 SIGNS = {Verdict.SUPPORTED: "✓", Verdict.REFUTED: "✗", Verdict.UNDECIDED: "?"}
+OF_DEMONSTRATIONS = {Verdict.SUPPORTED: "●", Verdict.REFUTED: "○", Verdict.UNDECIDED: "?"}
 WITHDRAWN = "– withdrawn"
 
 
@@ -34,6 +35,12 @@ class Look:
     def rgb(self) -> tuple[int, int, int]:
         """The color as three numbers from 0 to 255."""
         return int(self.color[1:3], 16), int(self.color[3:5], 16), int(self.color[5:7], 16)
+
+
+def verdict(claim: Judgement) -> str:
+    """A verdict's sign and word, such as "✓ supported"; a demonstration has its own: "● reached"."""
+    signs = OF_DEMONSTRATIONS if claim.demonstration else SIGNS
+    return f"{signs[claim.verdict]} {claim.word}"
 
 
 def look(index: int) -> Look:

@@ -2,27 +2,32 @@
 
 import base64
 import io
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import clock
-from fortydays.base.text import printable
+from fortydays.base.text import counted
 from fortydays.data.own.inspection import Inspection, Used
-from fortydays.report.page import template
+from fortydays.data.own.listing import LeftOut
+from fortydays.report.page import environment
 
-_EACH, _GROUPS, _IN_GROUP, _LEFT_OUT = 24, 20, 8, 500
+_EACH = 24
+"""Pictures of a class on its sheet."""
+
 SIDE = 112
 """Pixels of a picture on a sheet."""
 
 
 def summary(inspection: Inspection) -> str:
     """How much is used, and how much is not, in one line."""
-    used, left_out = len(inspection.used), len(inspection.left_out)
-    said = f"{used:,} photographs of {len(inspection.classes):,} classes"
-    return f"{said}; {left_out:,} file{'s are' if left_out != 1 else ' is'} left out." if left_out else f"{said}."
+    return amounts(len(inspection.used), classes=len(inspection.classes), left_out=len(inspection.left_out))
+
+
+def amounts(used: int, *, classes: int, left_out: int) -> str:
+    """How many photographs are used and how many files are not, in one line."""
+    more = f"; {counted(left_out, 'file')} {'is' if left_out == 1 else 'are'} left out" if left_out else ""
+    return f"{used:,} photographs of {classes:,} classes{more}."
 
 
 def sizes(inspection: Inspection) -> str:
@@ -41,45 +46,29 @@ def make_page(inspection: Inspection, pixels: NDArray[np.uint8], *, name: str, p
         name: what the photographs are called.
         place: the folder that they are in.
     """
-    by_path = {each.path: each for each in inspection.used}
+    by_path: dict[str, Used | LeftOut] = {each.path: each for each in inspection.used}
+    by_path |= {each.path: each for each in inspection.left_out if each.row >= 0}
 
-    def pictures(chosen: Sequence[Used]) -> list[dict[str, str]]:
-        return [{"path": printable(each.path), "jpeg": jpeg(pixels[each.row])} for each in chosen]
-
-    classes = []
-    for label, counts in inspection.counts().items():
+    def some_of(label: str) -> list[Used]:
         members = [each for each in inspection.used if each.label == label]
-        some = [members[place] for place in np.linspace(0, len(members) - 1, min(_EACH, len(members))).astype(int)]
-        classes.append(
-            {
-                "name": printable(label),
-                "all": sum(counts.values()),
-                "small": label in inspection.small,
-                "pictures": pictures(some),
-                **counts,
-            }
+        return [members[at] for at in np.linspace(0, len(members) - 1, min(_EACH, len(members))).astype(int)]
+
+    return (
+        environment()
+        .get_template("photographs.html")
+        .render(
+            inspection=inspection,
+            name=name,
+            place=place,
+            created=clock.timestamp(),
+            summary=summary(inspection),
+            sizes=sizes(inspection),
+            some_of=some_of,
+            used=by_path,
+            contradictions=[group for group in inspection.contradictions if any(path in by_path for path in group)],
+            picture=lambda each: jpeg(pixels[each.row]),
         )
-
-    def shown(groups: Sequence[Sequence[str]]) -> list[list[dict[str, str]]]:
-        return [pictures([by_path[path] for path in group if path in by_path][:_IN_GROUP]) for group in groups]
-
-    contradictions = [group for group in inspection.contradictions if any(path in by_path for path in group)]
-    values: dict[str, Any] = {
-        "name": name,
-        "place": printable(place),
-        "created": clock.timestamp(),
-        "summary": summary(inspection),
-        "sizes": sizes(inspection),
-        "notes": inspection.notes,
-        "classes": classes,
-        "contradictions": shown(contradictions[:_GROUPS]),
-        "more_contradictions": max(0, len(contradictions) - _GROUPS),
-        "near": shown(inspection.near[:_GROUPS]),
-        "more_near": max(0, len(inspection.near) - _GROUPS),
-        "left_out": [{"path": printable(e.path), "reason": e.reason} for e in inspection.left_out[:_LEFT_OUT]],
-        "more_left_out": max(0, len(inspection.left_out) - _LEFT_OUT),
-    }
-    return template("photographs.html").render(values)
+    )
 
 
 def jpeg(pixels: NDArray[np.uint8], *, side: int = SIDE) -> str:

@@ -24,13 +24,13 @@ MOST_TEXT = 2_000
 
 
 def read(kind: Any, value: object, where: str, *, most: int = MOST_ENTRIES) -> Any:
-    """A JSON value as one of a type.
+    """A JSON value as one of a type. Fields that a dataclass does not have are left out.
 
     Args:
         kind: text, a number, a truth value, an enumeration or some literals; a dataclass, a tuple or a mapping of
             such; one of several. Of what :class:`fortydays.study.vocabulary.Says` tells, the smallest number and the
             most entries are kept to.
-        value: what was found. Fields that a dataclass does not have are left out.
+        value: what was found.
         where: its place, for messages.
         most: entries of a list or an object.
 
@@ -42,7 +42,9 @@ def read(kind: Any, value: object, where: str, *, most: int = MOST_ENTRIES) -> A
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is Annotated:
         said = {name: each for says in arguments[1:] if isinstance(says, Says) for name, each in says.keywords.items()}
-        most = said.get("maxItems", said.get("maxProperties", MOST_ENTRIES))
+        most = said.get("maxItems", said.get("maxProperties", said.get("maxLength", MOST_ENTRIES)))
+        if "maxLength" in said and isinstance(value, str) and len(value) <= most:
+            return clean(value)
         result = read(arguments[0], value, where, most=most)
         if "minimum" in said and result < said["minimum"]:
             number = "a whole number" if isinstance(result, int) else "a number"
@@ -61,7 +63,11 @@ def read(kind: Any, value: object, where: str, *, most: int = MOST_ENTRIES) -> A
             raise damaged(where, f"is {quoted(value)}", " or ".join(map(repr, arguments)))
         return value
     if origin is tuple:
-        return _tuple(arguments[0], value, where, most)
+        if not isinstance(value, list | tuple):
+            raise damaged(where, f"is {quoted(value)}", "a list")
+        if len(value) > most:
+            raise damaged(where, f"has {len(value)} entries", f"at most {most}")
+        return tuple(read(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(value))
     if origin is Mapping:
         found = mapping(value, where, most=most)
         items = {clean(str(k)): read(arguments[1], v, f"{where}[{quoted(k)}]") for k, v in found.items()}
@@ -72,7 +78,7 @@ def read(kind: Any, value: object, where: str, *, most: int = MOST_ENTRIES) -> A
         if value not in list(kind):
             raise damaged(where, f"is {quoted(value)}", f"one of {', '.join(map(str, kind))}")
         return kind(value)
-    return _READERS[kind](value, where)
+    return _scalar(kind, value, where)
 
 
 def mapping(value: object, where: str, *, most: int = MOST_ENTRIES) -> Mapping[str, Any]:
@@ -113,14 +119,6 @@ def _of_kind(classes: tuple[Any, ...], value: object, where: str) -> Any:
     return known[kind]
 
 
-def _tuple(kind: Any, value: object, where: str, most: int) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple):
-        raise damaged(where, f"is {quoted(value)}", "a list")
-    if len(value) > most:
-        raise damaged(where, f"has {len(value)} entries", f"at most {most}")
-    return tuple(read(kind, item, f"{where}[{index}]") for index, item in enumerate(value))
-
-
 def _required(kind: Any) -> set[str]:
     fields = dataclasses.fields(kind)
     return {each.name for each in fields if each.default is each.default_factory}  # both missing: it has no default
@@ -128,13 +126,13 @@ def _required(kind: Any) -> set[str]:
 
 def _dataclass(kind: Any, value: object, where: str) -> Any:
     found, hints, required = mapping(value, where), _hints(kind), _required(kind)
-    given = {
+    values = {
         field.name: read(hints[field.name], found.get(field.name), f"{where}.{field.name}".removeprefix("."))
         for field in dataclasses.fields(kind)
         if field.name in found or field.name in required
     }
     try:
-        return kind(**given)
+        return kind(**values)
     except ValueError as error:
         found_, _, expected = str(error).partition("; expected ")
         raise damaged(where, found_, expected) from None
@@ -145,36 +143,19 @@ def _hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind, include_extras=True)
 
 
-def _text(value: object, where: str) -> str:
-    if not isinstance(value, str):
-        raise damaged(where, f"is {quoted(value)}", "text")
-    if len(value) > MOST_TEXT:
+def _scalar(kind: type, value: Any, where: str) -> Any:
+    fits = isinstance(value, int | float if kind is float else kind) and isinstance(value, bool) == (kind is bool)
+    if not fits or (kind is int and abs(value) > 2**63):
+        raise damaged(where, f"is {quoted(value)}", _WORDS[kind])
+    if kind is str and len(value) > MOST_TEXT:
         raise damaged(where, f"has {len(value)} characters", f"at most {MOST_TEXT}")
-    return clean(value)
-
-
-def _whole(value: object, where: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 2**63:
-        raise damaged(where, f"is {quoted(value)}", "a whole number")
-    return value
-
-
-def _truth(value: object, where: str) -> bool:
-    if not isinstance(value, bool):
-        raise damaged(where, f"is {quoted(value)}", "true or false")
-    return value
-
-
-def _number(value: object, where: str) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise damaged(where, f"is {quoted(value)}", "a number")
     # 1e100 is far beyond any metric, and far below where sums and squares would overflow.
-    if abs(value) > 1e100 or not math.isfinite(value):
+    if kind is float and (abs(value) > 1e100 or not math.isfinite(value)):
         raise damaged(where, f"is {quoted(value)}", "a finite number")
-    return float(value)
+    return clean(value) if kind is str else kind(value)
 
 
-_READERS = {str: _text, int: _whole, bool: _truth, float: _number}
+_WORDS: dict[type, str] = {str: "text", int: "a whole number", bool: "true or false", float: "a number"}
 
 
 def quoted(value: object) -> str:

@@ -14,9 +14,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fortydays.report.reading import damaged, mapping, quoted, read
-from fortydays.study.claims import Verdict
-from fortydays.study.document import Code, Detail, DrillDetail, Evidence, Facts, FeaturesResult, SearchResult, Trial
+from fortydays.study.checks import CheckResult
+from fortydays.study.document import (
+    Code,
+    Detail,
+    DrillDetail,
+    Evidence,
+    Facts,
+    FeaturesResult,
+    Fits,
+    SearchResult,
+    Standardized,
+    Trial,
+)
 from fortydays.study.exhibit_document import ExhibitResult, Pictures
+from fortydays.study.judgement import Verdict
 from fortydays.study.renewal import Renewal
 from fortydays.study.statistics import Interval
 from fortydays.study.vocabulary import Setting
@@ -33,18 +45,11 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 class VariantResults:
     """What one variant, or one drill, is and what its trials gave.
 
+    The other fields are those of :class:`fortydays.study.document.Detail`.
+
     Attributes:
-        name: its name.
         index: its place among all variants of the study, which decides its color everywhere.
-        description: what is different about it.
-        group: variants of one group are shown together.
-        parameters: how many numbers its model learns; None of a drill.
-        multiply_adds: what its model does for one example, or None if not told.
-        precision: the arithmetic it was trained in; "" of a drill.
         recipe: its recipe field by field; an optimizer's options are fields of their own.
-        search: how a setting was chosen, or None.
-        features: what it learned from in the place of pixels, or None.
-        examples: training examples of each class that it learned from, or None for all.
         declared: of a drill, its metrics by name; of a variant, empty.
         metrics: mean and interval of each metric over the finished trials.
         trials: all its trials by seed.
@@ -61,13 +66,15 @@ class VariantResults:
     search: SearchResult | None = None
     features: FeaturesResult | None = None
     examples: int | None = None
+    standardized: Standardized | None = None
+    fits: Fits | None = None
     declared: Mapping[str, Metric] = field(default_factory=dict)
     metrics: Mapping[str, Interval]
     trials: tuple[Trial, ...]
 
     @property
     def is_drill(self) -> bool:
-        """Whether it is a drill."""
+        """Whether it is a procedure that was carried out, and not a model that was trained."""
         return bool(self.declared)
 
     @property
@@ -85,12 +92,10 @@ class VariantResults:
 class Results(Facts):
     """A whole evidence document, in the form in which it is shown.
 
+    The other fields are those of :class:`fortydays.study.document.Request` and of the document itself.
+
     Attributes:
-        only: the variants or groups that were asked for; all where it is empty.
-        settings: recipe fields that were set from the command line.
-        engine: how trials were trained.
         code: digests of the study and the engine, the version of this package, and the commit.
-        renewed: how the evidence was kept true over changes of the engine, oldest first.
         machine: facts about the machine, in words.
         variants: and drills, in the study's order.
         seconds: what the run took, by kind of work.
@@ -155,6 +160,19 @@ class Results(Facts):
     def failed(self) -> tuple[Trial, ...]:
         """The trials that did not come to their end, or of which a measure failed."""
         return tuple(t for v in self.variants for t in v.trials if t.error or not t.finished)
+
+    @property
+    def checks_by_name(self) -> tuple[tuple[str, tuple[CheckResult, ...]], ...]:
+        """The checks that were not passed, by their names, in the order of the document."""
+        names = dict.fromkeys(check.check for check in self.checks)
+        return tuple((name, tuple(check for check in self.checks if check.check == name)) for name in names)
+
+    def subject(self, check: CheckResult) -> str:
+        """What a check is about: a variant, or a claim by its number."""
+        if check.variant:
+            return check.variant
+        number = next((i for i, claim in enumerate(self.claims, 1) if claim.claim == check.claim), None)
+        return f"claim {number}" if number else check.claim
 
     def metrics_by_seed(self) -> dict[str, dict[int, Mapping[str, float | None]]]:
         """Variant -> seed -> metrics of the finished trials, as :mod:`fortydays.study.claims` compares them."""
@@ -247,5 +265,4 @@ def _code(code: Code) -> dict[str, str]:
 
 
 def _joined(value: object) -> str:
-    """A fact about a machine as text: numbers and lists of words too."""
     return " ".join(value) if isinstance(value, tuple) else str(value)
