@@ -95,6 +95,22 @@ def test_seeds_that_only_one_has_are_left_out_of_the_difference(
     assert {"what": "seeds", "first": "0 to 4", "second": "7, 8"} in document["differences"]
 
 
+@pytest.mark.parametrize("width", [60, 40])
+def test_on_a_narrow_terminal_no_word_and_no_number_is_split(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    packages = made_up.evidence()["packages"] | {"tensorflow-cpu": "2.22.0"}
+    make_run(workspace, CAFE, evidence=other(threads=1, packages=packages))
+    assert execute(["compare", BEEF, CAFE]) == 0
+    text = capsys.readouterr().out
+    assert longest_line(text) <= width
+    assert re.search(r"^what differs +A +B *$", text, re.MULTILINE)
+    for whole in ("tensorflow-cpu", "97.23%", "98.43%", "+1.20 ± 0.20 points", "test accuracy"):
+        assert whole in text
+    assert "\n\n\n" not in re.sub(r" +\n", "\n", text)
+
+
 def test_variants_of_one_run_only_are_named(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     alone = other()
     for part in ("details", "variants"):

@@ -37,7 +37,9 @@ def test_list_fits_a_terminal_of_80_columns(home: Path) -> None:
 
 def test_list_as_json_tells_everything_pinned(home: Path) -> None:
     result = run("list", "--json")
-    datasets = json.loads(result.stdout)["datasets"]
+    document = json.loads(result.stdout)
+    assert document["schema_version"] == 1
+    datasets = document["datasets"]
     assert [dataset["name"] for dataset in datasets] == ["mnist", "fashion_mnist", "cifar10", "digits", "tf_flowers"]
     assert datasets[2]["input"]["kind"] == "images"
     assert datasets[2]["shape"] == [32, 32, 3]

@@ -165,3 +165,20 @@ def test_what_cannot_be_looked_at_is_said_in_a_line(
     shown = capsys.readouterr().err
     assert message in shown.replace("\n", " ")
     assert "Traceback" not in shown
+
+
+def test_a_version_of_ones_own_data_is_looked_at(
+    pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    for name in ("DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    assert execute(["data", "add", str(pets), "--name", "pets"]) == ExitCode.DONE
+    (pets / "cats/0.jpg").unlink()
+    capsys.readouterr()
+
+    assert execute(["data", "look", "pets@v1", "--json"]) == ExitCode.DONE
+
+    found = json.loads(capsys.readouterr().out)
+    assert (found["name"], found["used"]) == ("pets", 38)
+    assert execute(["data", "look", "pets@v2"]) == ExitCode.USAGE
+    assert "'pets' has no version v2." in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,28 @@ def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, A
     return dict(found)
 
 
-def second_version(capsys: pytest.CaptureFixture[str]) -> None:
-    forty(capsys, "add", "flowers", "--name", "flowers", "--message", "first [light]")
-    Path("flowers/tulips/1.png").unlink()
-    fill({"readme.txt": b"more", **{f"roses/{number}.png": b"pink" for number in range(3, 10)}})
-    forty(capsys, "add", "flowers", "--name", "flowers")
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with two versions of flowers, for :func:`two_versions` to copy."""
+    place = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR"):
+            patch.setenv(name, str(place / "none"))
+        patch.setenv("FORTYDAYS_HOME", str(place / "home"))
+        patch.chdir(place)
+        fill(FLOWERS)
+        assert execute(["data", "add", "flowers", "--name", "flowers", "--message", "first [light]"]) == 0
+        Path("flowers/tulips/1.png").unlink()
+        fill({"readme.txt": b"more", **{f"roses/{number}.png": b"pink" for number in range(3, 10)}})
+        assert execute(["data", "add", "flowers", "--name", "flowers"]) == 0
+    return place
+
+
+@pytest.fixture
+def two_versions(made: Path, workspace: Path) -> Path:
+    """That workspace, for a test of its own."""
+    shutil.copytree(made / "home", workspace)
+    return workspace
 
 
 def test_add_says_what_was_kept_and_the_second_time_that_nothing_has_changed(
@@ -82,11 +100,14 @@ def test_add_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert document(capsys, "add", "flowers", "--name", "flowers") == first | {"made": False}
 
 
-def test_versions_of_everything_and_of_one_name(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_data_of_ones_own_the_first_command_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     empty = "There is no data of your own yet. Begin with: forty data add FOLDER --name NAME\n"
     assert forty(capsys, "versions")[0] == empty
     assert document(capsys, "versions")["data"] == []
-    second_version(capsys)
+
+
+@pytest.mark.usefixtures("two_versions")
+def test_versions_of_everything_and_of_one_name(capsys: pytest.CaptureFixture[str]) -> None:
     for command in (["versions"], ["versions", "flowers"]):
         output = forty(capsys, *command)[0]
         assert re.search(
@@ -98,16 +119,15 @@ def test_versions_of_everything_and_of_one_name(capsys: pytest.CaptureFixture[st
     assert document(capsys, "versions")["data"] == [own]
 
 
-def test_a_damaged_version_is_told(capsys: pytest.CaptureFixture[str], workspace: Path) -> None:
-    forty(capsys, "add", "flowers", "--name", "flowers")
-    place = workspace / "data" / "versions" / "flowers" / "v1" / "version.json"
+def test_a_damaged_version_is_told(capsys: pytest.CaptureFixture[str], two_versions: Path) -> None:
+    place = two_versions / "data" / "versions" / "flowers" / "v1" / "version.json"
     place.write_text("{")
     _, errors = forty(capsys, "versions", "flowers", code=ExitCode.FAILED)
     assert errors.startswith(f"Error: {place} is damaged: it is no document of version 1 of 'flowers'.\nMove ")
 
 
+@pytest.mark.usefixtures("two_versions")
 def test_a_difference_shows_counts_a_few_names_and_the_classes(capsys: pytest.CaptureFixture[str]) -> None:
-    second_version(capsys)
     lines = [line.rstrip() for line in forty(capsys, "diff", "flowers", "v1", "v2")[0].splitlines()]
     assert lines == [
         "flowers v1 to v2: 7 added, 1 removed, 1 changed.",
@@ -143,8 +163,8 @@ def test_long_and_strange_names_stay_on_the_screen(capsys: pytest.CaptureFixture
     assert "?[31m[red]/?[0m.png" in output
 
 
+@pytest.mark.usefixtures("two_versions")
 def test_checkout_brings_the_files_back(capsys: pytest.CaptureFixture[str]) -> None:
-    second_version(capsys)
     output = forty(capsys, "checkout", "flowers", "v1", "--to", "out")[0]
     assert output == "flowers@v1 is in out: 4 files in 2 classes, 22 bytes.\n"
     assert {name: Path("out", name).read_bytes() for name in FLOWERS} == FLOWERS
@@ -154,21 +174,17 @@ def test_checkout_brings_the_files_back(capsys: pytest.CaptureFixture[str]) -> N
     assert errors.startswith("Error: out is not empty: it holds ")
 
 
+@pytest.mark.usefixtures("two_versions")
 def test_push_and_pull(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    second_version(capsys)
     assert forty(capsys, "push", "flowers", "remote")[0] == "New in remote: flowers@v1, flowers@v2.\n"
-    assert forty(capsys, "push", "flowers", "remote")[0] == "flowers: nothing new; every version was there.\n"
     monkeypatch.setenv("FORTYDAYS_HOME", str(tmp_path / "other home"))
     found = document(capsys, "pull", "flowers", "remote")
     assert (found["name"], found["remote"]) == ("flowers", "remote")
     assert [version["number"] for version in found["new"]] == [1, 2]
     assert forty(capsys, "pull", "flowers", "remote")[0] == "flowers: nothing new; every version was there.\n"
-    forty(capsys, "checkout", "flowers", "v1", "--to", "out")
-    assert {name: Path("out", name).read_bytes() for name in FLOWERS} == FLOWERS
 
 
-def test_verify_knows_own_data_beside_the_datasets(capsys: pytest.CaptureFixture[str], workspace: Path) -> None:
-    forty(capsys, "add", "flowers", "--name", "flowers")
+def test_verify_knows_own_data_beside_the_datasets(capsys: pytest.CaptureFixture[str], two_versions: Path) -> None:
     assert forty(capsys, "verify", "flowers")[0] == "flowers: right\n"
     assert forty(capsys, "verify")[0] == "flowers: right\n"
     _, errors = forty(capsys, "verify", "flower", code=ExitCode.USAGE)
@@ -176,22 +192,22 @@ def test_verify_knows_own_data_beside_the_datasets(capsys: pytest.CaptureFixture
         "Error: There is no dataset 'flower'. Did you mean 'flowers'?\n"
         "Known: mnist, fashion_mnist, cifar10, digits, tf_flowers, flowers.\n"
     )
-    for path in (workspace / "data" / ".dvc" / "cache" / "files" / "md5").glob("*/*"):
-        if path.read_bytes() == b"white":
+    for path in (two_versions / "data" / ".dvc" / "cache" / "files" / "md5").glob("*/*"):
+        if path.read_bytes() == b"yellow":
             path.unlink()
     output, errors = forty(capsys, "verify", "flowers", code=ExitCode.FAILED)
-    assert output == "flowers: damaged\n  roses/2.png (v1) is missing from the cache\n"
+    assert output == "flowers: damaged\n  tulips/1.png (v1) is missing from the cache\n"
     assert errors == (
         "Error: Damaged in the cache: flowers.\nSet aside and fetch again with: forty data pull flowers REMOTE\n"
     )
 
 
+@pytest.mark.usefixtures("two_versions")
 def test_verify_looks_at_own_data_that_is_older_than_a_dataset_of_its_name(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from fortydays.data import catalog
 
-    forty(capsys, "add", "flowers", "--name", "flowers")
     monkeypatch.setattr(catalog, "DATASETS", {**catalog.DATASETS, "flowers": catalog.DATASETS["mnist"]})
     assert forty(capsys, "verify", "flowers")[0] == "flowers: right\n"
 

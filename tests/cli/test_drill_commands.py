@@ -1,4 +1,4 @@
-"""A study of drills at the command line: run, shown, compared, reported, verified; not set, registered or profiled."""
+"""A study of drills at the command line: run, shown, compared, reported, verified; not set or registered."""
 
 import json
 from dataclasses import replace
@@ -55,7 +55,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_drills_are_run_and_shown_and_cannot_be_registered(
     file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    monkeypatch.setattr("fortydays.cli.register.opened", lambda *_: None)  # a registry that is not needed
+    monkeypatch.setattr("fortydays.cli.models.opened", lambda *_: None)  # a registry that is not needed
 
     def forty(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()
@@ -82,9 +82,6 @@ def test_drills_are_run_and_shown_and_cannot_be_registered(
     code, _, error = forty("register", file)
     assert code == 2
     assert "is of drills, which give no model, so there is nothing to register." in error
-    code, _, error = forty("profile", file)
-    assert code == 2
-    assert "is of drills, which train nothing that could be profiled." in error
 
 
 def test_a_day_of_drills_is_current_where_its_evidence_is_that_of_the_study(

@@ -11,7 +11,7 @@ import pytest
 from made_up_runs import BEEF, longest_line, made_up, make_run
 from rich.console import Console
 
-from fortydays.cli import list as list_command
+from fortydays.cli import days
 from fortydays.cli.main import execute
 from fortydays.days import journey
 
@@ -48,18 +48,18 @@ def test_the_map_is_what_forty_alone_shows(capsys: pytest.CaptureFixture[str]) -
 
 def test_json_gives_the_states_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["list", "--json"]) == 0
-    days = json.loads(capsys.readouterr().out)["days"]
-    assert len(days) == 40
-    assert [d["state"] for d in days[:4]] == ["ready", "to come", "to come", "run by you"]
-    assert (days[0]["number"], days[0]["slug"], days[0]["data"]) == (1, "first-network", "MNIST")
-    assert days[0]["promise"] == "About 97% of the test digits are named correctly."
+    listed = json.loads(capsys.readouterr().out)["days"]
+    assert len(listed) == 40
+    assert [d["state"] for d in listed[:4]] == ["ready", "to come", "to come", "run by you"]
+    assert (listed[0]["number"], listed[0]["slug"], listed[0]["data"]) == (1, "first-network", "MNIST")
+    assert listed[0]["promise"] == "About 97% of the test digits are named correctly."
 
 
 @pytest.mark.parametrize("width", [80, 50])
 def test_the_map_fits_narrow_screens_and_ascii(width: int) -> None:
     buffer = io.BytesIO()
     file = io.TextIOWrapper(buffer, encoding="ascii")
-    list_command.render_map(Console(file=file, width=width))
+    days.print_map(Console(file=file, width=width))
     file.flush()
     text = buffer.getvalue().decode("ascii")
     assert longest_line(text) <= width
@@ -83,8 +83,8 @@ def test_a_study_of_your_own_with_the_name_of_a_day_is_not_that_day(
 ) -> None:
     make_run(workspace, "first-network-1", evidence=made_up.evidence(), day=None, name="first-network")
     assert execute(["list", "--json"]) == 0
-    days = json.loads(capsys.readouterr().out)["days"]
-    assert [d["state"] for d in days[:4]] == ["ready", "to come", "to come", "run by you"]
+    listed = json.loads(capsys.readouterr().out)["days"]
+    assert [d["state"] for d in listed[:4]] == ["ready", "to come", "to come", "run by you"]
 
 
 def test_the_commands_load_no_library_that_the_list_does_not_need() -> None:

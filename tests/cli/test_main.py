@@ -8,17 +8,17 @@ import sys
 import pytest
 
 import fortydays
-from fortydays.cli import list as list_command
+from fortydays.cli import days
 from fortydays.cli.main import execute
 
 
 def fails_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     """Let ``forty list`` end with an error that nobody closer to it handles."""
 
-    def print_map() -> None:
+    def print_map(_console: object) -> None:
         raise error
 
-    monkeypatch.setattr(list_command, "print_map", print_map)
+    monkeypatch.setattr(days, "print_map", print_map)
 
 
 def test_an_interrupt_is_told_in_one_word(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ import made_up_versions
 
 from fortydays.base.settings import read_settings
 from fortydays.cli.main import execute
-from fortydays.registry.catalog import Catalog
+from fortydays.registry.registry import Registry
 from fortydays.track.store import destination, open_store
 
 
@@ -39,12 +39,12 @@ def add(workspace: Path, *, harm: float = 0.0, times: int = 1) -> None:
     data = made_up_versions.digits(settings)
     weights = made_up_versions.fitted(data)
     weights[:, 0] -= harm
-    catalog = Catalog(open_store(destination(settings)))
+    registry = Registry(open_store(destination(settings)))
     folder = workspace / f"version-{harm}"
     manifest = made_up_versions.version_folder(folder, data, weights)
     facts = {"day": "1", "variant": "linear", "seed": "0", "validation_accuracy": "0.935"}
     for _ in range(times):
-        catalog.add("digits", folder, manifest, facts=facts)
+        registry.add("digits", folder, manifest, facts=facts)
 
 
 def test_without_models_the_next_command_is_named(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,6 +134,7 @@ def test_a_card_a_lineage_and_a_bundle_are_shown(workspace: Path, capsys: pytest
         (["bundle", "digits", "--verify", "x"], "--verify takes the folder of a bundle and nothing else"),
         (["bundle", "nothing", "-o", "x"], "There is no model 'nothing'"),
         (["register", "99"], "There is no day"),
+        (["register", "2"], "Day 2 has no finished run in this workspace."),
         (["register", "1", "--name", "A B"], "'A B' is no name of a model"),
     ],
 )

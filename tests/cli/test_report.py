@@ -24,7 +24,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     notes.parent.mkdir()
     notes.write_text('# The lesson\n\nIt reaches {{ mean("network", "test_accuracy") }}.\n')
     monkeypatch.setattr(journey, "folder", lambda day: notes.parent)
-    make_run(tmp_path, BEEF, evidence=made_up.evidence())
+    make_run(tmp_path, BEEF, evidence=made_up.short(made_up.evidence(exhibits=[])))
     return tmp_path
 
 
@@ -52,7 +52,7 @@ def test_published_evidence_can_be_asked_for(
     monkeypatch.setattr(journey, "is_ready", lambda day: True)
     assert execute(["report", "4", "--published"]) == 2
     assert "has no published evidence." in capsys.readouterr().err
-    publish(workspace / "published", made_up.evidence())
+    publish(workspace / "published", made_up.short(made_up.evidence(exhibits=[])))
     assert execute(["report", "4", "--published"]) == 0
     assert "Evidence: published" in (workspace / "reports" / "day04.html").read_text("utf-8")
 
@@ -82,19 +82,17 @@ def test_without_a_browser_the_page_is_there_all_the_same(
     assert "no browser could be opened" in capsys.readouterr().err
 
 
-def test_a_folder_that_cannot_be_written_is_told(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (workspace / "file").write_text("")
-    assert execute(["report", "4", "-o", str(workspace / "file" / "page.html")]) == 1
-    assert "Could not create the folder" in capsys.readouterr().err
-
-
 def test_an_output_that_is_refused_is_told_with_a_way_out(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (workspace / "a folder").mkdir()
     (workspace / "file").write_text("")
-    for place in (workspace / "a folder", workspace / "file" / "page.html", Path("/proc/nowhere/page.html")):
+    for place, said_first in (
+        (workspace / "a folder", "Could not write"),
+        (workspace / "file" / "page.html", "Could not create the folder"),
+        (Path("/proc/nowhere/page.html"), "Could not"),
+    ):
         assert execute(["report", "4", "-o", str(place)]) == 1
         said = capsys.readouterr().err
-        assert "Could not" in said
+        assert said_first in said
         assert f"leave -o out: the page then goes to {workspace / 'reports' / 'day04.html'}." in said
         assert "FORTYDAYS_HOME" not in said
 

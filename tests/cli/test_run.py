@@ -102,13 +102,10 @@ def test_the_same_command_gives_the_same_bits(with_a_run, capsys):
     assert with_a_run["results_digest"] == second["results_digest"]
 
 
-def test_more_seeds_are_counted_on_and_only_takes_groups(workspace, capsys):
-    document = json.loads(forty(capsys, "run", TINY, "--no-track", "--json", "--seeds", 3, "--only", "nets")[1])
+def test_more_seeds_are_counted_on_only_takes_groups_and_a_setting_changes_every_recipe(workspace, capsys):
+    asked = ("--seeds", 3, "--only", "nets", "--set", "epochs=1")
+    document = json.loads(forty(capsys, "run", TINY, "--no-track", "--json", *asked)[1])
     assert [(t["variant"], t["seed"]) for t in document["trials"]] == [("network", 0), ("network", 1), ("network", 2)]
-
-
-def test_a_setting_changes_every_recipe_and_is_in_the_evidence(workspace, capsys):
-    document = json.loads(forty(capsys, "run", TINY, "--no-track", "--json", "--seeds", 1, "--set", "epochs=1")[1])
     assert {d["recipe"]["epochs"] for d in document["details"].values()} == {1}
     assert {t["epochs"] for t in document["trials"]} == {1}
     assert document["request"]["settings"] == ["epochs=1"]
@@ -155,10 +152,18 @@ def test_a_loss_that_is_no_number_fails_its_trials_and_the_others_go_on(workspac
             "'optimizer_options.momentum' is 2.0; expected a number",
         ),
         (["verify", "--renew"], "There is no option '--renew'. Did you mean '--rerun'?"),
-        (["register", "2"], "Day 2 has no finished run in this workspace."),
         (["run", TINY, "--seeds", "0"], "--seeds is 0; expected a whole number from 1 to 1000."),
-        (["run", TINY, "--seeds", "many"], "--seeds is 'many'; expected a whole number."),
-        (["run", TINY, "--seeds=1.5"], "--seeds is '1.5'; expected a whole number."),
+        (
+            ["run", TINY, "--seeds", "many"],
+            "--seeds is 'many'; expected a whole number from 1 to 1000, or a range such as",
+        ),
+        (["run", TINY, "--seeds=1.5"], "--seeds is '1.5'; expected a whole number from 1 to 1000, or a range such as"),
+        (
+            ["run", TINY, "--seeds", "5-3"],
+            "--seeds is '5-3'; expected a whole number from 1 to 1000, or a range such as",
+        ),
+        (["run", TINY, "--seeds", "0-4294967296"], "--seeds is '0-4294967296'; expected a whole number"),
+        (["run", TINY, "--seeds", "0-1000"], "--seeds is 1001; expected a whole number from 1 to 1000."),
         (["run", TINY, "--set", "epoch=1"], "There is no recipe field 'epoch'. Did you mean 'epochs'?"),
         (["run", TINY, "--set", "epochs=one"], "The recipe field 'epochs' got 'one'; expected a whole number."),
         (["run", TINY, "--set", "learning_rate=-1"], "'learning_rate' is -1.0; expected a number above 0"),
@@ -247,12 +252,27 @@ def test_a_mistyped_setting_is_told_before_anything_is_loaded(workspace, capsys,
     assert err.startswith(f"Error: {message}")
 
 
+LONG = ["run", TINY, "--json", "--set", "epochs=60"]
+UNTRACKED = [*LONG, "--no-track"]
+
+
+@pytest.fixture(scope="module")
+def never_stopped(tmp_path_factory):
+    """The evidence of a run that takes long enough to be stopped, and was not."""
+    home = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FORTYDAYS_HOME", str(home))
+        patch.setenv("FORTYDAYS_THREADS", "1")
+        assert execute([str(a) for a in UNTRACKED]) == 0
+    (run,) = list_runs(read_settings({"FORTYDAYS_HOME": str(home)}).runs)
+    return read_json(run.evidence)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_stopped_run_goes_on_and_ends_with_the_same_bits(tmp_path, number):
-    arguments = ["run", TINY, "--json", "--set", "epochs=60"]
-    whole, _ = start_forty(tmp_path / "whole", *arguments).communicate(timeout=200)
+def test_a_stopped_run_is_kept_goes_on_and_ends_with_the_same_bits(tmp_path, number, never_stopped):
     home = tmp_path / "stopped"
+    arguments = LONG if number == signal.SIGINT else UNTRACKED  # the tracker of one costs as much as the run
     process = start_forty(home, *arguments)
     runs = read_settings({"FORTYDAYS_HOME": str(home)}).runs
     wait_until(lambda: list(runs.glob("*/trials/*/checkpoint.npz")), process)
@@ -268,39 +288,38 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_bits(tmp_path, number):
         assert "Continue with: forty run" in err
     (run,) = list_runs(runs)
     assert run.state() is RunState.INTERRUPTED
+    if number == signal.SIGTERM:
+        return  # what is kept is the same as after the other two
     again, err = start_forty(home, *arguments).communicate(timeout=200)
     assert f"Continuing {run.run_id}" in err
     assert json.loads(again)["run_id"] == run.run_id
-    assert json.loads(again)["results_digest"] == json.loads(whole)["results_digest"]
+    assert json.loads(again)["results_digest"] == never_stopped["results_digest"]
 
 
 @pytest.mark.slow
-def test_a_changed_study_file_is_refused_and_fresh_starts_over(tmp_path):
+def test_a_changed_study_file_is_refused_and_fresh_starts_over(workspace, tmp_path, capsys):
     study = tmp_path / "mine.py"
     shutil.copy(TINY, study)
-    home = tmp_path / "home"
     arguments = ["run", study, "--no-track", "--set", "epochs=60"]
-    process = start_forty(home, *arguments)
-    runs = read_settings({"FORTYDAYS_HOME": str(home)}).runs
+    process = start_forty(workspace, *arguments)
+    runs = read_settings({"FORTYDAYS_HOME": str(workspace)}).runs
     wait_until(lambda: list(runs.glob("*/trials/*/checkpoint.npz")), process)
     process.kill()
     process.communicate()
     study.write_text(study.read_text().replace("Dense(16", "Dense(17"))
-    process = start_forty(home, *arguments)
-    _, err = process.communicate(timeout=100)
-    assert process.returncode == 1
+    code, _, err = forty(capsys, *arguments)
+    assert code == 1
     assert "cannot continue: the study file changed since." in err
     assert "Start over with --fresh" in err
     study.write_text(study.read_text() + "\n# A comment changes nothing that is trained.\n")
-    process = start_forty(home, *arguments, "--fresh", "--set", "epochs=1", "--json")
-    out, _ = process.communicate(timeout=100)
-    assert process.returncode == 0
+    code, out, _ = forty(capsys, *arguments, "--fresh", "--set", "epochs=1", "--json")
+    assert code == 0
     assert json.loads(out)["trials"][0]["epochs"] == 1
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts a small file system")
-def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_space(tmp_path):
+def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_space(tmp_path, finished):
     home = tmp_path / "small"
     home.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", home], check=False)
@@ -319,8 +338,7 @@ def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_space(tmp_path):
         digest = json.loads(out)["results_digest"]
     finally:
         subprocess.run(["umount", home], check=True)
-    whole, _ = start_forty(tmp_path / "whole", *arguments).communicate(timeout=100)
-    assert digest == json.loads(whole)["results_digest"]
+    assert digest == json.loads(finished[2])["results_digest"]
 
 
 @pytest.mark.slow

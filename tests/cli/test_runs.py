@@ -37,6 +37,17 @@ def test_a_finished_run_tells_its_verdicts(workspace: Path, capsys: pytest.Captu
     assert longest_line(text) <= 80
 
 
+def test_demonstrations_have_signs_of_their_own(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evidence = made_up.evidence()
+    for claim in evidence["claims"][:2]:
+        claim["demonstration"] = True
+    verdicts = [claim["verdict"] for claim in evidence["claims"][:2]]
+    assert sorted(verdicts) == ["supported", "supported"]
+    make_run(workspace, BEEF, evidence=evidence)
+    assert execute(["runs"]) == 0
+    assert "2✓ 1✗ 1? 2●" in capsys.readouterr().out
+
+
 def test_an_interrupted_run_tells_how_it_continues(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     request = {"seeds": [0, 1], "only": ["sgd fair"], "settings": ["epochs=2"], "engine": "compiled"}
     make_run(workspace, F00D, done=1, request=request)
@@ -78,7 +89,7 @@ def test_json_lists_runs_and_damaged_ones(workspace: Path, capsys: pytest.Captur
     assert document["damaged"] == [str(broken)]
     (run,) = document["runs"]
     assert (run["run_id"], run["state"], run["done"], run["total"]) == (BEEF, "finished", 15, 15)
-    assert run["verdicts"] == {"supported": 4, "refuted": 1, "undecided": 1}
+    assert run["verdicts"] == {"supported": 4, "refuted": 1, "undecided": 1, "reached": 0, "not reached": 0}
     assert run["command"] == "forty run 4 --seeds 5"
 
 
@@ -157,3 +168,37 @@ def test_runs_are_listed_where_the_trackers_address_cannot_be_used(
     make_run(workspace, BEEF, evidence=made_up.evidence())
     assert execute(["runs"]) == 0
     assert BEEF in capsys.readouterr().out
+
+
+def test_how_often_a_test_split_was_opened_is_told(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from fortydays.study.openings import Opening, note
+
+    make_run(workspace, BEEF, evidence=made_up.evidence())
+    for seed in (0, 1):
+        note(
+            workspace,
+            Opening(
+                dataset="mnist", digest="d", study="s", code="c", variant="network", recipe="r", seed=seed, run="x"
+            ),
+        )
+    assert execute(["runs"]) == 0
+    assert "The test split of mnist was opened 2 times, by 1 way to train." in capsys.readouterr().out
+    assert execute(["runs", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["test_splits_opened"] == {"mnist": {"times": 2, "ways": 1}}
+
+
+@pytest.mark.parametrize(
+    ("seeds", "typed"),
+    [
+        ([0, 1, 2], "forty run 3 --seeds 3"),
+        ([10, 11, 12], "forty run 3 --seeds 10-12"),  # with a number alone, other seeds would be trained
+        ([5], "forty run 3 --seeds 5-5"),
+        ([0], "forty run 3 --seeds 1"),
+        ([7, 3, 8], "forty run 3 --seeds 3"),  # a study's own seeds, and the next
+        (["a"], "forty run 3 --seeds 1"),  # of a damaged file
+    ],
+)
+def test_the_command_of_a_run_trains_its_seeds(seeds: list[object], typed: str) -> None:
+    from fortydays.report.lookup import command_of
+
+    assert command_of({"seeds": seeds}, day=3, name="optimizers") == typed

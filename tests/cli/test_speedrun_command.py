@@ -7,7 +7,7 @@ import pytest
 
 from fortydays.base.errors import TrainingFailedError
 from fortydays.cli.main import execute
-from fortydays.data import store
+from fortydays.data import library
 from fortydays.study import speedrun
 from fortydays.study.statistics import interval
 
@@ -40,7 +40,7 @@ def forty(monkeypatch: pytest.MonkeyPatch, tmp_path: Any, capsys: pytest.Capture
     """Runs ``forty speedrun`` with made-up accuracies; gives exit code, output, errors and what was asked for."""
     monkeypatch.setenv("FORTYDAYS_HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(store, "load", lambda *_: "the dataset")
+    monkeypatch.setattr(library, "load", lambda *_: "the dataset")
 
     def run(*arguments: str, accuracies: tuple[float, ...] = (0.94, 0.942), error: BaseException | None = None) -> Any:
         asked: dict[str, Any] = {}

@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from fortydays.base.errors import TrackingError, UsageError
-from fortydays.cli.sync import sync
+from fortydays.cli.runs import sync
 from fortydays.study.runs import RunFolder, RunState, create_run
 
 APP = typer.Typer()

@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from fortydays.base.errors import UsageError
-from fortydays.cli.ui import ui
+from fortydays.cli.runs import ui
 from fortydays.track import page
 
 APP = typer.Typer()

@@ -24,29 +24,36 @@ TRIAL = {
 @pytest.fixture
 def shipped(tmp_path, monkeypatch):
     """Published evidence of day 1 that is current, in a folder of the test's own; gives a way to change it."""
-    from fortydays.data.catalog import find
+    from fortydays.data.library import pinned
     from fortydays.days.loading import find_study, load_study
 
     monkeypatch.setenv("FORTYDAYS_THREADS", "1")
     monkeypatch.setenv("FORTYDAYS_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(documents, "published", lambda: Published(folder=tmp_path))
     monkeypatch.setattr(identity, "changes", lambda *_, **__: [])
-    dataset, study = find("mnist"), load_study(find_study("1"), threads=1).study
+    dataset, study = pinned("mnist"), load_study(find_study("1"), threads=1).study
     current = {
         "schema_version": 1,
         "title": "First neural network",
+        "request": {"settings": []},
         "created": "2026-11-22T10:00:00Z",
-        "dataset": {"name": "mnist", "digest": dataset.digest, "split_version": dataset.split_version},
+        "dataset": {
+            "name": "mnist",
+            "digest": dataset.digest,
+            "split_version": dataset.split_version,
+            "test": 10_000,
+            "classes": list("0123456789"),
+        },
         "day": 1,
         "seeds": list(study.seeds),
         "backend": "tensorflow",
-        "details": {name: {} for name in study.names},
+        "details": {name: {"recipe": {}, "search": None} for name in study.names},
         "code": {"study": "0" * 64, "engine": "0" * 64},  # of other source text: it does not count
         "trials": [TRIAL],
         "variants": documents.summarize([TRIAL]),
-        **documents.judgements(study, [TRIAL]),
         "results_digest": documents.results_digest([TRIAL]),
     }
+    current |= documents.judgements_of(study, current)
 
     def ship(**changes):
         files.write_json(tmp_path / "day01.json", current | changes)
@@ -186,6 +193,13 @@ def test_what_cannot_be_compared_here_is_neither_current_nor_stale(shipped, monk
     monkeypatch.setattr(identity, "changes", other_versions)
     code, (day,) = verify(capsys)
     assert (code, day["state"], day["reasons"]) == (3, "unknown", ["it is known for keras 1 Compare by training."])
+
+
+def test_checks_that_are_not_what_the_trials_give_are_stale(shipped, capsys):
+    ship, _ = shipped
+    ship(checks=[{"check": "no spread", "said": "x", "variant": "linear", "claim": "", "expected": ""}])
+    code, (day,) = verify(capsys)
+    assert (code, day["state"], day["reasons"]) == (3, "stale", ["its checks are not what its trials give"])
 
 
 def test_claims_are_judged_anew_from_the_trials_and_nothing_is_trained(shipped, capsys):

@@ -1,8 +1,7 @@
 """``forty clean``: what the workspace takes, and removing parts of it."""
 
-import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +9,7 @@ from fortydays.base.errors import FortydaysError, UsageError, unknown_name
 from fortydays.base.settings import Settings, read_settings
 from fortydays.base.text import size_in_words
 from fortydays.cli import streams
+from fortydays.cli.streams import AsJson
 
 if TYPE_CHECKING:
     from fortydays.registry.cleaning import Part
@@ -20,7 +20,7 @@ def clean(
         list[str] | None, typer.Argument(metavar="[PART]...", help="What to remove; without one, all is only shown.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask: for scripts.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what the workspace takes and what may go. Parts that are named are removed, after a question.
 
@@ -48,8 +48,7 @@ def clean(
         remove(now[part.name])
     freed = sum(now[part.name].bytes for part in chosen)
     if as_json:
-        document = {"schema_version": 1, "removed": [part.name for part in chosen], "bytes": freed}
-        typer.echo(json.dumps(document))
+        streams.print_json({"removed": [part.name for part in chosen], "bytes": freed})
     else:
         typer.echo(f"Removed: {', '.join(part.name for part in chosen)} ({size_in_words(freed)}).")
 
@@ -71,30 +70,17 @@ def _ask(chosen: "list[Part]") -> None:
 
 def _show(found: "list[Part]", settings: Settings, *, as_json: bool) -> None:
     if as_json:
-        rows: list[dict[str, Any]] = [
-            {
-                "name": part.name,
-                "bytes": part.bytes,
-                "paths": [str(path) for path in part.paths],
-                "removable": part.removable,
-                "lost": part.lost,
-                "kept": part.kept,
-            }
-            for part in found
-        ]
-        document = {"schema_version": 1, "workspace": str(settings.workspace), "parts": rows}
-        typer.echo(json.dumps(document, ensure_ascii=False))
+        told = ("name", "bytes", "removable", "lost", "kept")
+        parts = [{name: getattr(p, name) for name in told} | {"paths": list(map(str, p.paths))} for p in found]
+        streams.print_json({"workspace": str(settings.workspace), "parts": parts})
         return
-    from rich.table import Column
-    from rich.text import Text
+    from fortydays.report.tables import Table, number
 
-    from fortydays.report.tables import Table
-
-    table = Table("part", Column("takes", justify="right", no_wrap=True), "lost with it", box=None, pad_edge=False)
+    table = Table("part", number("takes"), "lost with it")
     for part in found:
         said = part.kept if not part.removable else "; ".join(filter(None, [part.lost, part.kept]))
-        table.add_row(part.name, size_in_words(part.bytes) if part.paths else "none", Text(said))
+        table.add_row(part.name, size_in_words(part.bytes) if part.paths else "none", said)
     console = streams.console()
-    console.print(Text(f"The workspace {settings.workspace}"))
+    console.print(f"The workspace {settings.workspace}", markup=False)
     console.print(table)
-    console.print("Remove a part with: forty clean PART", markup=False)
+    console.print("Remove a part with: forty clean PART")

@@ -1,7 +1,6 @@
 """``forty data look``: what a folder of photographs holds, before anything is learned from it."""
 
 import contextlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,8 @@ from fortydays.base.privacy import shared
 from fortydays.base.settings import available_cores, read_settings
 from fortydays.base.text import printable
 from fortydays.cli import streams
+from fortydays.cli.progress import console_progress
+from fortydays.cli.streams import AsJson
 
 if TYPE_CHECKING:
     from fortydays.data.own.inspection import Inspection
@@ -27,34 +28,38 @@ OUTPUT = typer.Option("--output", "-o", metavar="FILE", help="Where to write the
 def look(
     folder: Annotated[
         Path,
-        typer.Argument(metavar="FOLDER", help="One folder for each class; or a table of file and label."),
+        typer.Argument(
+            metavar="FOLDER", help="One folder for each class; a table of file and label; or your own data, NAME@v1."
+        ),
     ],
     name: Annotated[
         str, typer.Option("--name", metavar="NAME", help="What to call the photographs [the folder's name].")
     ] = "",
     fixed_camera: Annotated[bool, FIXED_CAMERA] = False,
     output: Annotated[Path | None, OUTPUT] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document; all else to stderr.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Look at your photographs: classes, sizes, broken files, duplicates, and a sheet of pictures.
 
     Your folder is only read. Which photographs are held out for validation and test is decided by their content, once.
     """
-    from fortydays.cli.progress import console_progress
     from fortydays.data.own.collection import opened
     from fortydays.data.own.inspection import inspect
     from fortydays.data.own.listing import list_photographs
     from fortydays.data.own.naming import check_owner, suggested_name
     from fortydays.data.version_documents import check_name
+    from fortydays.data.versions import named_folder
     from fortydays.report.photographs import make_page
 
     settings = read_settings()
-    name = check_name(name or suggested_name(folder), settings)
-    path = (output or settings.workspace / "reports" / f"{name}-photographs.html").absolute()
     with console_progress(streams.console(stderr=True)) as progress:
-        listing = list_photographs(folder)
+        source, version = named_folder(folder, settings, progress=progress)
+        name = check_name(name or (version.name if version else suggested_name(folder)), settings)
+        path = (output or settings.workspace / "reports" / f"{name}-photographs.html").absolute()
+        owner = source.parents[1] if version else None  # the name is that of all versions, as for `forty fit`
+        listing = list_photographs(source)
         with opened(name, settings, side=_SIDE) as collection:
-            check_owner(listing, collection, settings)
+            check_owner(listing, collection, settings, owner=owner)
             found = inspect(
                 listing, collection, workers=available_cores(), progress=progress, fixed_camera=fixed_camera
             )
@@ -62,8 +67,7 @@ def look(
     with shared(path) if output is not None else contextlib.nullcontext():
         files.write_text(path, page)
     if as_json:
-        document = {"schema_version": 1, "name": name, "page": str(path), **found.as_dict()}
-        typer.echo(json.dumps(document, ensure_ascii=False))
+        streams.print_json({"name": name, "page": str(path), **found.as_dict()})
     else:
         print_inspection(found)
         typer.echo(f"\nThe page with pictures: {path}")
@@ -76,24 +80,19 @@ def print_inspection(found: "Inspection") -> None:
 
     from fortydays.data.own.listing import told
     from fortydays.report.photographs import sizes, summary
-    from fortydays.report.tables import Table
+    from fortydays.report.tables import Table, number
 
     console = streams.console()
     console.print(Text(summary(found)))
     console.print(Text(f"{sizes(found)}."))
     for note in found.notes:
         console.print(Text(note))
-    table = Table(
-        Column("class", overflow="fold"),
-        *(Column(head, justify="right", no_wrap=True) for head in ("photographs", "train", "validation", "test")),
-        box=None,
-        pad_edge=False,
-    )
+    table = Table(Column("class", overflow="fold"), *map(number, ("photographs", "train", "validation", "test")))
     counts = found.counts()
     for label in list(counts)[:_CLASSES]:
         row = counts[label]
         few = "  (few)" if label in found.small else ""
-        table.add_row(Text(f"{printable(label)}{few}"), f"{sum(row.values()):,}", *(f"{row[each]:,}" for each in row))
+        table.add_row(f"{printable(label)}{few}", f"{sum(row.values()):,}", *(f"{row[each]:,}" for each in row))
     console.print()
     console.print(table)
     if len(counts) > _CLASSES:

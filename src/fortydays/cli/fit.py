@@ -1,7 +1,6 @@
 """``forty fit``: from a folder of your own photographs to a model that can be served."""
 
 import contextlib
-import json
 import re
 import sys
 from pathlib import Path
@@ -15,7 +14,10 @@ from fortydays.base.privacy import shared
 from fortydays.base.settings import Settings, read_settings
 from fortydays.cli import streams
 from fortydays.cli.data_look import FIXED_CAMERA, OUTPUT
-from fortydays.cli.stopping import stopping_in_time, typed_again
+from fortydays.cli.models import opened
+from fortydays.cli.progress import plain_lines, working
+from fortydays.cli.stopping import typed_again
+from fortydays.cli.streams import AsJson
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +64,7 @@ def fit(
     fresh: Annotated[bool, typer.Option("--fresh", help="Learn anew, even where nothing has changed.")] = False,
     output: Annotated[Path | None, OUTPUT] = None,
     no_track: Annotated[bool, typer.Option("--no-track", help="Do not record the run in MLflow.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document; all else to stderr.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Learn to tell your photographs apart: look, divide, learn, show, and keep the model.
 
@@ -86,7 +88,7 @@ def fit(
     page = _write_page(done, output, settings)
     (_print_json if as_json else _print)(done, page)
     for line in trouble:
-        streams.console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
+        plain_lines().say(line)
     # The target is a claim of the study, and that its claims are supported is a gate.
     return int(ExitCode.DONE if done.findings.alias else ExitCode.NOT_MET)
 
@@ -106,17 +108,12 @@ def _name_of(folder: str, name: str, settings: Settings) -> str:
 
 def _fitted(request: "FitRequest", settings: Settings, *, track: bool) -> "tuple[Fitted, list[str]]":
     """What came out of the fit, and what went wrong with the tracker."""
-    from fortydays.cli.progress import console_progress
-    from fortydays.cli.registry import opened
     from fortydays.fit import fitting
     from fortydays.study.runner import StudyInterruptedError
 
     trouble: list[str] = []
     stopped, hint = "Stopped. What was done is kept.", f"Continue with: {typed_again(sys.argv[1:])}"
-    with (
-        console_progress(streams.console(stderr=True)) as progress,
-        stopping_in_time(lambda: f"{stopped}\n{hint}"),
-    ):
+    with working(f"{stopped}\n{hint}") as progress:
 
         def run_study(study: Path, fresh: bool) -> "tuple[RunFolder, dict[str, Any]]":
             run, evidence, told = _trained(study, settings, progress, fresh=fresh, track=track)
@@ -129,7 +126,7 @@ def _fitted(request: "FitRequest", settings: Settings, *, track: bool) -> "tuple
                 settings,
                 progress=progress,
                 run_study=run_study,
-                catalog=lambda: opened(settings, progress),
+                registry=lambda: opened(settings, progress),
                 looked=lambda found, pixels: _tell(found, pixels, request, settings, progress),
             )
         except (KeyboardInterrupt, StudyInterruptedError) as interrupt:
@@ -146,20 +143,20 @@ def _tell(
 
     page = settings.workspace / "reports" / f"{request.name}-photographs.html"
     files.write_text(page, make_page(found, pixels, name=request.name, place=request.source))
-    progress.say(summary(found))
-    progress.say(f"{sizes(found)}.")
-    for note in found.notes:
-        progress.say(note)
-    for line in told(found.left_out):
-        progress.say(f"Left out: {line}")
-    for what, count in (
-        ("the same file more than once", len(found.exact)),
-        ("the same file or picture under several labels", len(found.contradictions)),
-        ("almost the same picture, kept on one side of the split", len(found.near)),
-        ("classes with few photographs", len(found.small)),
+    counts = {
+        "the same file more than once": len(found.exact),
+        "the same file or picture under several labels": len(found.contradictions),
+        "almost the same picture, kept on one side of the split": len(found.near),
+        "classes with few photographs": len(found.small),
+    }
+    for line in (
+        summary(found),
+        f"{sizes(found)}.",
+        *found.notes,
+        *(f"Left out: {line}" for line in told(found.left_out)),
+        *(f"{count:,} x {what}" for what, count in counts.items() if count),
     ):
-        if count:
-            progress.say(f"{count:,} x {what}")
+        progress.say(line)
     progress.say(f"A sheet of them, and what was left out and why: {page}")
 
 
@@ -176,10 +173,10 @@ def _trained(
     source = load_study(find_study(str(study)), threads=settings.threads)
     request = Request(command=typed_again(sys.argv[1:]))
     try:
-        run, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=fresh)
+        run, evidence = run_study(source, request, settings, progress=progress, started=listener.started, fresh=fresh)
     except StudyChangedError as error:
         progress.say(f"{error.message} It begins anew.")
-        run, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=True)
+        run, evidence = run_study(source, request, settings, progress=progress, started=listener.started, fresh=True)
     return run, evidence, listener.trouble()
 
 
@@ -196,9 +193,8 @@ def _write_page(done: "Fitted", output: Path | None, settings: Settings) -> Path
 
 
 def _print_json(done: "Fitted", page: Path) -> None:
-    document = {"schema_version": 1, "page": str(page), "run": done.run.run_id, "study": str(done.study)}
-    document |= {"reused": done.reused, "notes": list(done.notes), "findings": done.findings.as_dict()}
-    typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
+    document = {"page": str(page), "run": done.run.run_id, "study": str(done.study), "reused": done.reused}
+    streams.print_json(document | {"notes": list(done.notes), "findings": done.findings.as_dict()})
 
 
 def _print(done: "Fitted", page: Path) -> None:

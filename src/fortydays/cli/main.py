@@ -20,32 +20,21 @@ from fortydays.base.process import end_with_parent
 from fortydays.base.settings import read_settings
 from fortydays.base.text import printable, shown
 from fortydays.cli import (
-    bundle,
     clean,
-    compare,
-    copy,
     data,
+    days,
     doctor,
     fit,
-    lineage,
     models,
     predict,
-    profile,
-    promote,
-    read,
-    register,
-    report,
     run,
     runs,
     serve,
-    show,
     speedrun,
     streams,
-    sync,
-    ui,
     verify,
+    versions,
 )
-from fortydays.cli import list as list_command
 from fortydays.cli.stopping import TERMINATED, leave
 
 app = typer.Typer(
@@ -62,36 +51,25 @@ app = typer.Typer(
     },
 )
 
-_LEARN, _KEEP, _MODELS, _TOOLS = "The days", "Results", "Models", "The machine"
+_COMMANDS = {
+    "The days": (days.list_days, days.read, run.run, days.show, days.copy, days.report),
+    "Results": (runs.runs, runs.compare, verify.verify, runs.ui, runs.sync),
+    "Models": (
+        fit.fit, models.register, models.app, versions.promote, versions.rollback, versions.retire, versions.lineage,
+        versions.reproduce, models.bundle, predict.predict, serve.serve, serve.reload,
+    ),
+    "The machine": (data.app, speedrun.speedrun, clean.clean, doctor.doctor),
+}  # fmt: skip
+"""The commands by the heading under which the help lists them; an app is a family of commands."""
 
-app.command("list", rich_help_panel=_LEARN)(list_command.list_days)
-app.command("read", rich_help_panel=_LEARN)(read.read)
-app.command("run", rich_help_panel=_LEARN)(run.run)
-app.command("show", rich_help_panel=_LEARN)(show.show)
-app.command("copy", rich_help_panel=_LEARN)(copy.copy)
-app.command("report", rich_help_panel=_LEARN)(report.report)
-app.command("runs", rich_help_panel=_KEEP)(runs.runs)
-app.command("compare", rich_help_panel=_KEEP)(compare.compare)
-app.command("verify", rich_help_panel=_KEEP)(verify.verify)
-app.command("ui", rich_help_panel=_KEEP)(ui.ui)
-app.command("sync", rich_help_panel=_KEEP)(sync.sync)
-app.command("fit", rich_help_panel=_MODELS)(fit.fit)
-app.command("register", rich_help_panel=_MODELS)(register.register)
-app.add_typer(models.app, name="models", rich_help_panel=_MODELS)
-app.command("promote", rich_help_panel=_MODELS)(promote.promote)
-app.command("rollback", rich_help_panel=_MODELS)(promote.rollback)
-app.command("retire", rich_help_panel=_MODELS)(promote.retire)
-app.command("lineage", rich_help_panel=_MODELS)(lineage.lineage)
-app.command("reproduce", rich_help_panel=_MODELS)(lineage.reproduce)
-app.command("bundle", rich_help_panel=_MODELS)(bundle.bundle)
-app.command("predict", rich_help_panel=_MODELS)(predict.predict)
-app.command("serve", rich_help_panel=_MODELS)(serve.serve)
-app.command("reload", rich_help_panel=_MODELS)(serve.reload)
-app.add_typer(data.app, name="data", rich_help_panel=_TOOLS)
-app.command("speedrun", rich_help_panel=_TOOLS)(speedrun.speedrun)
-app.command("profile", rich_help_panel=_TOOLS)(profile.profile)
-app.command("clean", rich_help_panel=_TOOLS)(clean.clean)
-app.command("doctor", rich_help_panel=_TOOLS)(doctor.doctor)
+_NAMES: dict[object, str] = {days.list_days: "list", models.app: "models", data.app: "data"}
+
+for _heading, _commands in _COMMANDS.items():
+    for _command in _commands:
+        if isinstance(_command, typer.Typer):
+            app.add_typer(_command, name=_NAMES[_command], rich_help_panel=_heading)
+        else:
+            app.command(_NAMES.get(_command, _command.__name__), rich_help_panel=_heading)(_command)
 
 
 def _print_version(wanted: bool) -> None:
@@ -114,7 +92,7 @@ def root(
     with contextlib.suppress(UsageError):  # a variable that is wrong, as the command itself will say
         tighten(read_settings().workspace)
     if context.invoked_subcommand is None:
-        list_command.print_map()
+        days.print_map(streams.console())
 
 
 def main() -> NoReturn:
@@ -197,12 +175,12 @@ def _of_usage(error: Any, arguments: list[str]) -> tuple[str, str]:
     for start, expected in _EXPECTED.items():
         if said.startswith(start) and names:
             rest = said.removeprefix(start) if expected.endswith(" ") else ""
-            given = _given(names, arguments)
-            return f"{names[0]} is {shown(given) if given else 'wrong'}; expected {expected}{rest}.", ""
+            value = _value_of(names, arguments)
+            return f"{names[0]} is {shown(value) if value else 'wrong'}; expected {expected}{rest}.", ""
     return error.format_message(), "See `forty --help`." if error.exit_code == ExitCode.USAGE else ""
 
 
-def _given(names: list[str], arguments: list[str]) -> str:
+def _value_of(names: list[str], arguments: list[str]) -> str:
     """What stands behind an option on the command line."""
     for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
         option, separator, value = argument.partition("=")

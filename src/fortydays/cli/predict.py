@@ -3,11 +3,11 @@
 import contextlib
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, Protocol, TextIO
+from typing import IO, TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -15,9 +15,11 @@ from fortydays.base import files
 from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.base.privacy import shared
 from fortydays.base.settings import available_cores, read_settings
-from fortydays.base.text import printable
+from fortydays.base.text import counted, printable
 from fortydays.cli import streams
+from fortydays.cli.progress import console_progress
 from fortydays.cli.stopping import stopping_in_time
+from fortydays.cli.streams import AsJson
 
 if TYPE_CHECKING:
     from fortydays.base.progress import Progress
@@ -33,77 +35,85 @@ _NAMED = 20
 """How many of the files that are left out are named."""
 
 
+_Asked = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME[@VERSION|@ALIAS]", help="A model of the registry (its champion), or the folder of a bundle."
+    ),
+]
+_Images = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="FILE...", help="Image files, folders of them, or - for one on standard input."),
+]
+_Listed = Annotated[
+    str, typer.Option("--list", metavar="FILE", help="A list of more of them, one a line; - for standard input.")
+]
+_Null = Annotated[bool, typer.Option("--null", "-0", help="In the list, each ends with a zero byte: find -print0.")]
+_Top = Annotated[
+    int | None,
+    typer.Option(min=1, max=1000, help="Classes to name of each image [5; in a table 1].", show_default=False),
+]
+_Output = Annotated[
+    Path | None,
+    typer.Option("--csv", "-o", metavar="OUT.csv", help="Write all probabilities into a CSV file instead."),
+]
+
+
 def predict(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME[@VERSION|@ALIAS]", help="A model of the registry (its champion), or the folder of a bundle."
-        ),
-    ],
-    images: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="FILE...", help="Image files, folders of them, or - for one on standard input."),
-    ] = None,
-    listed: Annotated[
-        str, typer.Option("--list", metavar="FILE", help="A list of more of them, one a line; - for standard input.")
-    ] = "",
-    null: Annotated[
-        bool, typer.Option("--null", "-0", help="In the list, each ends with a zero byte: find -print0.")
-    ] = False,
-    top: Annotated[
-        int | None,
-        typer.Option(min=1, max=1000, help="Classes to name of each image [5; in a table 1].", show_default=False),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--csv", "-o", metavar="OUT.csv", help="Write all probabilities into a CSV file instead."),
-    ] = None,
+    model: _Asked,
+    images: _Images = None,
+    listed: _Listed = "",
+    null: _Null = False,
+    top: _Top = None,
+    output: _Output = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Though that file is there already.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document; all else to stderr.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what images show, as a model sees them.
 
     An answer is marked as unknown where the image looks unlike what the model has learned. A file that cannot be read
     is named, the others are answered, and the exit code is 1.
     """
-    from fortydays.cli.progress import console_progress
+    from fortydays.data.own.listing import LARGEST_FILE
     from fortydays.serve.kept import opened
     from fortydays.serve.prediction import STANDARD_INPUT, answer, find_images
     from fortydays.serve.source import source_of
 
-    out = sys.stdout  # which is another one while a bar is drawn
+    out, cores, count = sys.stdout, available_cores(), _Count()  # the output is another one while a bar is drawn
     source = source_of(model)
     if output is not None and not overwrite:
         _check_free(output)
     with stopping_in_time(lambda: "Stopped."):
         names = _names(images or [], listed, null=null)
-        given = _standard_input() if STANDARD_INPUT in names else b""
+        content = sys.stdin.buffer.read(LARGEST_FILE + 1) if STANDARD_INPUT in names else b""
         with console_progress(streams.console(stderr=True), bars=False) as progress:
-            bundle = opened(source, read_settings(), threads=available_cores(), progress=progress)
-        takes = bundle.input
-        question = find_images(names, endings=takes.SUFFIXES, standard_input=given)
+            bundle = opened(source, read_settings(), threads=cores, progress=progress)
+        question = find_images(names, endings=bundle.input.SUFFIXES, standard_input=content)
         total = len(question.images)
+
+        def show(answers: "Iterable[Answered]") -> None:
+            if as_json:
+                _show_document(answers, out, bundle, question, count, top or _TOP)
+            elif output is not None:
+                for _ in answers:
+                    pass
+            elif total == 1:
+                _show_alone(answers, out, bundle, top or _TOP)
+            else:
+                _show_table(answers, out, bundle, question, count, top or 1)
+
         # Where the answers themselves run over the screen, there is no place for a bar.
         is_long = total >= _LONG and (output is not None or not out.isatty())
         with console_progress(streams.console(stderr=True), bars=is_long) as progress:
-            _tell_left_out(question, takes, progress)
-            count = _Count()
-            printer: _Printer
-            if as_json:
-                printer = _Document(out, bundle, question, top or _TOP)
-            elif output is not None:
-                printer = _Nothing(out, bundle, output)
-            elif total == 1:
-                printer = _Alone(out, bundle, top or _TOP)
-            else:
-                printer = _Table(out, bundle, question, top or 1)
-            with contextlib.closing(answer(bundle, question.images, workers=available_cores())) as answers:
+            _tell_left_out(question, bundle.input, progress)
+            with contextlib.closing(answer(bundle, question.images, workers=cores)) as answers:
                 followed = _followed(answers, bundle, count, total, progress, is_long=is_long)
                 if output is None:
-                    _print(followed, printer)
+                    show(followed)
                 else:
-                    _write(followed, printer, bundle, output, overwrite=overwrite)
-        printer.finish(count)
+                    _write(followed, show, bundle, output, overwrite=overwrite)
+        if output is not None and not as_json:
+            out.write(f"{_summary(bundle, count)}\nThe answers: {printable(str(output))}\n")
     if count.failed and total == 1:
         raise FortydaysError(count.last)
     if count.failed:
@@ -132,12 +142,6 @@ def _names(images: Sequence[str], listed: str, *, null: bool) -> list[str]:
             hint="Name image files or folders of them: forty predict NAME FILE...",
         )
     return names
-
-
-def _standard_input() -> bytes:
-    from fortydays.data.own.listing import LARGEST_FILE
-
-    return sys.stdin.buffer.read(LARGEST_FILE + 1)
 
 
 def _check_free(path: Path) -> None:
@@ -171,13 +175,7 @@ class _Count:
 
 
 def _followed(
-    answers: "Iterable[Answered]",
-    bundle: "Bundle",
-    count: _Count,
-    total: int,
-    progress: "Progress",
-    *,
-    is_long: bool,
+    answers: "Iterable[Answered]", bundle: "Bundle", count: _Count, total: int, progress: "Progress", *, is_long: bool
 ) -> "Iterator[Answered]":
     """The same answers, counted and with the errors told."""
     from fortydays.serve.answers import is_unknown
@@ -201,19 +199,22 @@ def _followed(
         progress.finish(task)
 
 
-def _print(answers: "Iterable[Answered]", *receivers: "_Receiver") -> None:
-    for each in answers:
-        for receiver in receivers:
-            receiver.add(each)
-
-
 def _write(
-    answers: "Iterable[Answered]", printer: "_Printer", bundle: "Bundle", path: Path, *, overwrite: bool
-) -> None:
+    answers: "Iterable[Answered]", show: "Callable[[Iterable[Answered]], None]", bundle: "Bundle", path: Path,
+    *, overwrite: bool,
+) -> None:  # fmt: skip
+    """Show the answers, and write them into a file that is there when it is whole."""
     from fortydays.serve.spreadsheet import Spreadsheet
 
     def write(file: IO[bytes]) -> None:
-        _print(answers, Spreadsheet(file, bundle), printer)
+        sheet = Spreadsheet(file, bundle)
+
+        def kept() -> "Iterator[Answered]":
+            for each in answers:
+                sheet.add(each)
+                yield each
+
+        show(kept())
         if not overwrite:  # it may have taken a while
             _check_free(path)
 
@@ -224,128 +225,79 @@ def _write(
 # --------------------------------------------------------------------------------------------------- how they are told
 
 
-class _Receiver(Protocol):
-    def add(self, answered: "Answered") -> None: ...
-
-
-class _Printer(_Receiver, Protocol):
-    def finish(self, count: _Count) -> None: ...
-
-
-class _Document:
+def _show_document(
+    answers: "Iterable[Answered]", out: TextIO, bundle: "Bundle", question: "Question", count: _Count, top: int
+) -> None:
     """One JSON document, a line for each image, so that a long one can be read while it is written."""
+    from fortydays.serve.answers import prediction
 
-    def __init__(self, out: TextIO, bundle: "Bundle", question: "Question", top: int) -> None:
-        self._out, self._bundle, self._question, self._top = out, bundle, question, top
-        head = {
-            "schema_version": 1,
-            "model": bundle.name,
-            "version": bundle.version,
-            "digest": bundle.manifest.digest,
-            "unknown_below": bundle.unknown_below,
-        }
-        self._before = f'{json.dumps(head)[:-1]}, "predictions": [\n'
-
-    def add(self, answered: "Answered") -> None:
-        from fortydays.serve.answers import prediction
-
-        if answered.probabilities is None:
-            said: dict[str, Any] = {"error": printable(answered.error)}
+    head = {
+        "schema_version": 1,
+        "model": bundle.name,
+        "version": bundle.version,
+        "digest": bundle.manifest.digest,
+        "unknown_below": bundle.unknown_below,
+    }
+    before = f'{json.dumps(head)[:-1]}, "predictions": [\n'
+    for each in answers:
+        if each.probabilities is None:
+            said: dict[str, Any] = {"error": printable(each.error)}
         else:
-            said = prediction(self._bundle, answered.probabilities, self._top)
-        self._say(f"{self._before}{_json({'file': answered.name, **said})}")
-        self._before = ",\n"
-
-    def finish(self, count: _Count) -> None:
-        tail: dict[str, Any] = {"answered": count.answered, "failed": count.failed}
-        if self._bundle.unknown_below is not None:
-            tail["unknown"] = count.unknown
-        tail["left_out"] = [{"file": each.path, "reason": each.reason} for each in self._question.left_out]
-        self._say(f"\n], {_json(tail)[1:]}\n")
-
-    def _say(self, text: str) -> None:
-        self._out.write(text)
-        self._out.flush()
+            said = prediction(bundle, each.probabilities, top)
+        out.write(f"{before}{_json({'file': each.name, **said})}")
+        out.flush()
+        before = ",\n"
+    unknown = {} if bundle.unknown_below is None else {"unknown": count.unknown}
+    tail: dict[str, Any] = {"answered": count.answered, "failed": count.failed, **unknown}
+    tail["left_out"] = [{"file": each.path, "reason": each.reason} for each in question.left_out]
+    out.write(f"\n], {_json(tail)[1:]}\n")
 
 
-class _Nothing:
-    """Only in the end, where the answers are."""
-
-    def __init__(self, out: TextIO, bundle: "Bundle", path: Path) -> None:
-        self._out, self._bundle, self._path = out, bundle, path
-
-    def add(self, answered: "Answered") -> None:
-        pass
-
-    def finish(self, count: _Count) -> None:
-        self._out.write(f"{_summary(self._bundle, count)}\nThe answers: {printable(str(self._path))}\n")
-
-
-class _Alone:
+def _show_alone(answers: "Iterable[Answered]", out: TextIO, bundle: "Bundle", count: int) -> None:
     """The most probable classes of the only image."""
+    from rich.cells import cell_len
 
-    def __init__(self, out: TextIO, bundle: "Bundle", top: int) -> None:
-        self._out, self._bundle, self._top = out, bundle, top
+    from fortydays.serve.answers import is_unknown, top
 
-    def add(self, answered: "Answered") -> None:
-        from rich.cells import cell_len
-
-        from fortydays.serve.answers import is_unknown, top
-
-        if answered.probabilities is None:
-            return
-        best = top(self._bundle, answered.probabilities, self._top)
-        unknown = is_unknown(self._bundle, answered.probabilities)
+    for each in answers:
+        if each.probabilities is None:
+            continue
+        best, unknown = top(bundle, each.probabilities, count), is_unknown(bundle, each.probabilities)
         said = "unknown" if unknown else best[0]["class"]
-        lines = [f"{_shown(answered.name)}: {said}, says {self._bundle.name}@{self._bundle.version}"]
+        _row(out, [f"{_shown(each.name)}: {said}, says {bundle.name}@{bundle.version}"], [_width()])
         if unknown:
-            lines.append(f"It looks unlike what the model has learned; its best guess is {best[0]['class']}.")
-        for line in lines:
-            _row(self._out, [line], [_width()])
-        width = min(max(cell_len(each["class"]) for each in best), _width() - len("    100.0%"))
-        for each in best:
-            _row(self._out, ["", each["class"], _percent(each["probability"])], [0, width, len("100.0%")])
-
-    def finish(self, count: _Count) -> None:
-        pass
+            guess = f"It looks unlike what the model has learned; its best guess is {best[0]['class']}."
+            _row(out, [guess], [_width()])
+        width = min(max(cell_len(answer["class"]) for answer in best), _width() - len("    100.0%"))
+        for answer in best:
+            _row(out, ["", answer["class"], _percent(answer["probability"])], [0, width, len("100.0%")])
 
 
-class _Table:
+def _show_table(
+    answers: "Iterable[Answered]", out: TextIO, bundle: "Bundle", question: "Question", count: _Count, most: int
+) -> None:
     """A row for each image, written as soon as it is answered: the widths of the columns are known before."""
+    from rich.cells import cell_len
 
-    _HEADS = ("file", "class", "probability", "unknown")
+    from fortydays.serve.answers import is_unknown, top
 
-    def __init__(self, out: TextIO, bundle: "Bundle", question: "Question", top: int) -> None:
-        from rich.cells import cell_len
-
-        self._out, self._bundle, self._top = out, bundle, top
-        self._heads = self._HEADS if bundle.unknown_below is not None else self._HEADS[:-1]
-        file, label = (
-            max((cell_len(name) for name in names), default=0)
-            for names in (
-                ("file", *(_shown(each.name) for each in question.images)),
-                ("class", *(printable(name) for name in bundle.classes)),
-            )
-        )
-        left = _width() - sum(2 + len(head) for head in self._heads[2:]) - 2
-        if file + label > left:
-            label = min(label, max(left // 3, left - file))
-            file = left - label
-        self._widths = (file, label, *(len(head) for head in self._heads[2:]))
-        _row(self._out, self._heads, self._widths)
-
-    def add(self, answered: "Answered") -> None:
-        from fortydays.serve.answers import is_unknown, top
-
-        if answered.probabilities is None:
-            return  # why, stands on standard error
-        marked = "unknown" if is_unknown(self._bundle, answered.probabilities) else ""
-        for place, each in enumerate(top(self._bundle, answered.probabilities, self._top)):
-            first = (_shown(answered.name), marked) if place == 0 else ("", "")
-            _row(self._out, (first[0], each["class"], _percent(each["probability"]), first[1]), self._widths)
-
-    def finish(self, count: _Count) -> None:
-        self._out.write(f"\n{_summary(self._bundle, count)}\n")
+    heads = ["file", "class", "probability", *(["unknown"] if bundle.unknown_below is not None else [])]
+    file = max(map(cell_len, ("file", *(_shown(each.name) for each in question.images))))
+    label = max(map(cell_len, ("class", *(printable(name) for name in bundle.classes))))
+    left = _width() - sum(2 + len(head) for head in heads[2:]) - 2
+    if file + label > left:
+        label = min(label, max(left // 3, left - file))
+        file = left - label
+    widths = [file, label, *map(len, heads[2:])]
+    _row(out, heads, widths)
+    for each in answers:
+        if each.probabilities is None:
+            continue  # why, stands on standard error
+        first = _shown(each.name), "unknown" if is_unknown(bundle, each.probabilities) else ""
+        for answer in top(bundle, each.probabilities, most):
+            _row(out, (first[0], answer["class"], _percent(answer["probability"]), first[1]), widths)
+            first = "", ""
+    out.write(f"\n{_summary(bundle, count)}\n")
 
 
 def _row(out: TextIO, cells: Sequence[str], widths: Sequence[int]) -> None:
@@ -364,11 +316,9 @@ def _row(out: TextIO, cells: Sequence[str], widths: Sequence[int]) -> None:
 
 
 def _summary(bundle: "Bundle", count: _Count) -> str:
-    images = "1 image" if count.answered == 1 else f"{count.answered:,} images"
-    said = f"{images} answered by {bundle.name}@{bundle.version}"
-    if bundle.unknown_below is None:
-        return f"{said}."
-    return f"{said}; {count.unknown:,} of them unknown: unlike what it has learned."
+    unknown = f"; {count.unknown:,} of them unknown: unlike what it has learned"
+    said = f"{counted(count.answered, 'image')} answered by {bundle.name}@{bundle.version}"
+    return f"{said}{'' if bundle.unknown_below is None else unknown}."
 
 
 def _shown(name: str) -> str:
@@ -385,5 +335,4 @@ def _json(value: object) -> str:
 
 
 def _width() -> int:
-
     return max(_NARROWEST, min(_WIDEST, streams.console().width))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from fortydays.base import clock
 from fortydays.base.progress import Progress
+from fortydays.cli import streams
+from fortydays.cli.stopping import stopping_in_time
 
 if TYPE_CHECKING:
     import rich.console
@@ -18,13 +20,19 @@ _SECONDS_AT_LEAST = 1.0  # even where tenths pass faster
 
 
 @contextlib.contextmanager
+def working(last_words: str) -> Iterator[Progress]:
+    """Show progress on standard error while the block runs, and let a signal to stop end it soon with these words."""
+    with console_progress(streams.console(stderr=True)) as progress, stopping_in_time(lambda: last_words):
+        yield progress
+
+
+@contextlib.contextmanager
 def console_progress(console: "rich.console.Console", *, bars: bool = True) -> Iterator[Progress]:
     """Show progress on a console while the block runs.
 
     On a terminal each running task has a bar, in the order of their starts, so that a study's bar stands above its
-    trial's; a bar goes when its task ends, and a note given with the end stays as a line. Elsewhere (a file, a log
-    of a build) a task gets a line when ten seconds have passed or a tenth of it is done, and one at its end.
-    Colours follow the console, which heeds ``NO_COLOR``.
+    trial's. A bar goes when its task ends; a note of the end stays as a line. Elsewhere (a file, the log of a build)
+    a task gets a line when ten seconds have passed or a tenth of it is done, and one at its end.
 
     Args:
         console: where to write; results go to standard output, so this is one on standard error.
@@ -47,15 +55,14 @@ def console_progress(console: "rich.console.Console", *, bars: bool = True) -> I
         yield _Bars(shown)
 
 
-class _Bars:
+class _Bars(Progress):
     def __init__(self, bars: "rich.progress.Progress") -> None:
         self._bars = bars
         self._tasks: dict[str, tuple[rich.progress.TaskID, float | None, str]] = {}
 
     def start(self, task: str, *, total: float | None, unit: str) -> None:
         self._remove(task)
-        row = self._bars.add_task(task, total=total, amount="", note="")
-        self._tasks[task] = (row, total, unit)
+        self._tasks[task] = self._bars.add_task(task, total=total, amount="", note=""), total, unit
 
     def advance(self, task: str, *, done: float, note: str = "") -> None:
         row, total, unit = self._tasks[task]
@@ -66,16 +73,15 @@ class _Bars:
         if note:
             self.say(f"{task}: {note}")
 
-    def say(self, message: str) -> None:
-        self._bars.console.print(message, markup=False, highlight=False, soft_wrap=True)
+    def say(self, message: str, *, style: str = "") -> None:
+        self._bars.console.print(message, style=style, markup=False, highlight=False, soft_wrap=True)
 
     def warn(self, message: str) -> None:
-        self._bars.console.print(f"Warning: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        self.say(f"Warning: {message}", style="yellow")
 
     def _remove(self, task: str) -> None:
         if task in self._tasks:
-            row, _, _ = self._tasks.pop(task)
-            self._bars.remove_task(row)
+            self._bars.remove_task(self._tasks.pop(task)[0])
 
 
 @dataclass(kw_only=True)
@@ -85,16 +91,16 @@ class _Line:
     total: float | None
     unit: str
     moment: float
-    done: float
+    done: float = 0.0
 
 
-class _Lines:
+class _Lines(Progress):
     def __init__(self, console: "rich.console.Console") -> None:
         self._console = console
         self._tasks: dict[str, _Line] = {}
 
     def start(self, task: str, *, total: float | None, unit: str) -> None:
-        self._tasks[task] = _Line(total=total, unit=unit, moment=clock.seconds(), done=0.0)
+        self._tasks[task] = _Line(total=total, unit=unit, moment=clock.seconds())
 
     def advance(self, task: str, *, done: float, note: str = "") -> None:
         line, now = self._tasks[task], clock.seconds()
@@ -115,13 +121,13 @@ class _Lines:
         self.say(f"Warning: {message}")
 
 
+def plain_lines() -> Progress:
+    """What is told as lines on standard error, without bars."""
+    return _Lines(streams.console(stderr=True))
+
+
 def amount(done: float, total: float | None, unit: str) -> str:
     """How far a task has come, in words: "12.0 of 170.1 MB", "120 of 500 steps", "14 seconds"."""
-    if unit == "bytes":
-        done, total, unit = done / 1e6, None if total is None else total / 1e6, "MB"
-        digits = 1
-    else:
-        digits = 0
-    if total is None:
-        return f"{done:,.{digits}f} {unit}"
-    return f"{done:,.{digits}f} of {total:,.{digits}f} {unit}"
+    factor, digits, unit = (1e6, 1, "MB") if unit == "bytes" else (1.0, 0, unit)
+    of = "" if total is None else f" of {total / factor:,.{digits}f}"
+    return f"{done / factor:,.{digits}f}{of} {unit}"

@@ -11,19 +11,23 @@ from fortydays.base.errors import ExitCode, FortydaysError, UsageError, unknown_
 from fortydays.base.settings import Settings, read_settings
 from fortydays.base.text import counted
 from fortydays.cli import streams
+from fortydays.cli.progress import console_progress, plain_lines
 from fortydays.cli.stopping import stopping_in_time, typed_again
+from fortydays.cli.streams import AsJson
 
 if TYPE_CHECKING:
     from fortydays.base.progress import Progress
-    from fortydays.study.plan import Request, StudySource
+    from fortydays.study.plan import Request
     from fortydays.study.runs import RunFolder
 
 
 def run(
     day: Annotated[str, typer.Argument(metavar="DAY", help="A day (1, day1, first-network) or a study file (.py).")],
     seeds: Annotated[
-        int | None,
-        typer.Option("--seeds", metavar="N", help="Trials of each variant and drill [as many as the study has]."),
+        str | None,
+        typer.Option(
+            "--seeds", metavar="N", help="Trials of each variant and drill [as many as the study has]; or seeds: 5-28."
+        ),
     ] = None,
     only: Annotated[
         list[str] | None,
@@ -34,12 +38,7 @@ def run(
         typer.Option("--set", metavar="FIELD=VALUE", help="A recipe field for every variant; repeat for more."),
     ] = None,
     engine: Annotated[
-        str,
-        typer.Option(
-            "--engine",
-            metavar="ENGINE",
-            help="compiled, or plain (without substituted layers).",
-        ),
+        str, typer.Option("--engine", metavar="ENGINE", help="compiled, or plain (without substituted layers).")
     ] = "compiled",
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 unless every claim is supported.")] = False,
     fresh: Annotated[
@@ -49,25 +48,22 @@ def run(
     publish: Annotated[
         bool, typer.Option("--publish", help="Write the evidence into the source checkout as the published one.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document; all else to stderr.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Run a day's study: train every variant and carry out every drill with every seed, check the claims.
 
     A run that was stopped or killed goes on where it stopped when the same command is given again.
     """
-    from fortydays.cli.progress import console_progress
     from fortydays.study.plan import Request
 
-    console = streams.console(stderr=True)
-    environment = read_settings()
-    again = typed_again(sys.argv[1:])
-    request = Request(
-        seeds=seeds, only=tuple(only or ()), settings=tuple(settings or ()), engine=engine, command=again
-    )
+    asked, variants = tuple(settings or ()), tuple(only or ())
+    command = typed_again(sys.argv[1:])
+    request = Request(seeds=_seeds(seeds), only=variants, settings=asked, engine=engine, command=command)
     _check_settings(request.settings)
     _check_only(day, request.only)
     if publish:
         _check_publishable(day, request)
+    environment, console = read_settings(), streams.console(stderr=True)
     with console_progress(console) as progress:
         folder, evidence, tracking = _run(day, request, environment, progress, fresh=fresh, no_track=no_track)
     if as_json:
@@ -79,26 +75,20 @@ def run(
 
         print_evidence(evidence, streams.console(), source=f"your run {folder.run_id}")
     for line in tracking:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        plain_lines().say(line)
     if publish:
         with console_progress(console) as progress:
             _publish(day, evidence, environment, progress)
     if any(t["error"] for t in evidence["trials"]):
         return int(ExitCode.FAILED)
-    if strict and any(c["verdict"] != "supported" for c in evidence["claims"]):
-        return int(ExitCode.NOT_MET)
-    return int(ExitCode.DONE)
+    missed = strict and any(c["verdict"] != "supported" for c in evidence["claims"])
+    return int(ExitCode.NOT_MET if missed else ExitCode.DONE)
 
 
 def _run(
-    day: str,
-    request: "Request",
-    settings: Settings,
-    progress: "Progress",
-    *,
-    fresh: bool,
-    no_track: bool,
+    day: str, request: "Request", settings: Settings, progress: "Progress", *, fresh: bool, no_track: bool
 ) -> "tuple[RunFolder, dict[str, Any], list[str]]":
+    from fortydays.days.loading import find_study, load_study
     from fortydays.study.runner import StudyInterruptedError, run_study
     from fortydays.track.follower import TrackingListener
 
@@ -107,21 +97,17 @@ def _run(
     listener = TrackingListener(settings, enabled=not no_track)
     with stopping_in_time(lambda: f"Stopped. {_kept(listener.run)}\n{again}"):
         try:
-            source = _load(day, settings, progress)
-            folder, evidence = run_study(source, request, settings, progress=progress, listener=listener, fresh=fresh)
+            file = find_study(day)
+            progress.say("Loading Keras")
+            source = load_study(file, threads=settings.threads)
+            folder, evidence = run_study(
+                source, request, settings, progress=progress, started=listener.started, fresh=fresh
+            )
         except StudyInterruptedError as error:
             raise StudyInterruptedError(error.message, hint=again) from error.__cause__
         except KeyboardInterrupt as interrupt:
             raise StudyInterruptedError(f"Stopped. {_kept(listener.run)}", hint=again) from interrupt
     return folder, evidence, listener.trouble()
-
-
-def _load(day: str, settings: Settings, progress: "Progress") -> "StudySource":
-    from fortydays.days.loading import find_study, load_study
-
-    file = find_study(day)
-    progress.say("Loading Keras")
-    return load_study(file, threads=settings.threads)
 
 
 def _kept(run: "RunFolder | None") -> str:
@@ -130,28 +116,39 @@ def _kept(run: "RunFolder | None") -> str:
     return f"{counted(done, 'trial')} {'is' if done == 1 else 'are'} done and kept."
 
 
+def _seeds(text: str | None) -> int | range | None:
+    """How many seeds, or from which one to which. Raises UsageError."""
+    if text is None:
+        return None
+    first, dash, last = text.strip().partition("-")
+    numbers = [int(each) for each in (first, last) if each.isdecimal() and len(each) <= 10]
+    if not dash and len(numbers) == 1:
+        return numbers[0]
+    if len(numbers) == 2 and numbers[0] <= numbers[1] < 2**32:
+        return range(numbers[0], numbers[1] + 1)
+    raise UsageError(
+        f"--seeds is {text!r}; expected a whole number from 1 to 1000, or a range such as 5-28.",
+    )
+
+
 def _check_settings(settings: tuple[str, ...]) -> None:
     """Refuse a mistyped ``--set`` before Keras is loaded. Raises UsageError."""
     from fortydays.train.recipe import OPTIMIZERS, Recipe
 
-    named = [value.strip() for field, _, value in (each.partition("=") for each in settings) if field == "optimizer"]
-    for setting in settings:
-        if not setting.startswith("optimizer_options."):
-            Recipe(epochs=1).with_setting(setting)
-    for setting in settings:
-        if setting.startswith("optimizer_options."):
-            # Where none is named, the study names one for each variant, and says which does not have the option.
-            option, candidates = (
-                setting.partition("=")[0].removeprefix("optimizer_options.").strip(),
-                named or OPTIMIZERS,
-            )
-            fitting = [optimizer for optimizer in candidates if option in OPTIMIZERS[optimizer]]
-            if not fitting:
-                known = sorted({known for optimizer in candidates for known in OPTIMIZERS[optimizer]})
-                raise unknown_name(
-                    "option", option, known, of=f"the optimizer {named[0]!r}" if named else "any optimizer"
-                )
-            Recipe(epochs=1, optimizer=fitting[0]).with_setting(setting)
+    options = [each for each in settings if each.startswith("optimizer_options.")]
+    others = [each for each in settings if each not in options]
+    for setting in others:
+        Recipe(epochs=1).with_settings([setting])
+    named = [value.strip() for field, _, value in (each.partition("=") for each in others) if field == "optimizer"]
+    # Where none is named, the study names one for each variant, and says which does not have the option.
+    candidates = named or list(OPTIMIZERS)
+    for setting in options:
+        option = setting.partition("=")[0].removeprefix("optimizer_options.").strip()
+        fitting = [optimizer for optimizer in candidates if option in OPTIMIZERS[optimizer]]
+        if not fitting:
+            known = sorted({known for optimizer in candidates for known in OPTIMIZERS[optimizer]})
+            raise unknown_name("option", option, known, of=f"the optimizer {named[0]!r}" if named else "any optimizer")
+        Recipe(epochs=1, optimizer=fitting[0]).with_settings([setting])
 
 
 def _check_only(day: str, only: tuple[str, ...]) -> None:

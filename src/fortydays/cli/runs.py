@@ -1,67 +1,39 @@
-"""``forty runs``: every run in the workspace, how far it came, and how to go on."""
+"""The commands about runs: ``forty runs``, ``compare``, ``sync`` and ``ui``."""
 
 import contextlib
-import dataclasses
-import json
-from dataclasses import dataclass
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fortydays.base import files
-from fortydays.base.errors import StorageError, TrackingError
+from fortydays.base.errors import ExitCode, FortydaysError, StorageError, TrackingError
 from fortydays.base.settings import read_settings
-from fortydays.base.text import printable
+from fortydays.base.text import counted, printable
 from fortydays.cli import streams
+from fortydays.cli.progress import plain_lines
+from fortydays.cli.streams import AsJson
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
+    from fortydays.report.comparison import ComparisonOfRuns
     from fortydays.study.runs import RunFolder
     from fortydays.track.store import Destination
-
 
 NO_EVIDENCE = "no evidence (damaged)"
 """What is shown instead of "finished" where a run has ended and its evidence cannot be used."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class RunLine:
-    """One run as the list shows it.
-
-    Attributes:
-        run_id: its name.
-        day: the day's number, or None for a study of one's own.
-        name: slug of the day or study.
-        state: running, interrupted, finished or failed.
-        done: trials that have a result.
-        total: trials there are to be, or None where the run does not say.
-        created: when it began, ISO 8601.
-        verdicts: how many claims have which verdict; empty before there is evidence.
-        problem: what is wrong with its evidence, or "".
-        command: what begins or continues it.
-        tracking: what went wrong with sending it to the tracker, or "".
-        tracked: whether the tracker has all of it.
-    """
-
-    run_id: str
-    day: int | None
-    name: str
-    state: str
-    done: int
-    total: int | None
-    created: str
-    verdicts: dict[str, int]
-    problem: str
-    command: str
-    tracking: str
-    tracked: bool
+_LONGEST_COMMAND = 2_000
+_STYLES = {"finished": "green", "running": "cyan", "interrupted": "yellow", "failed": "red"}
+_SIGNS = {"supported": "✓", "refuted": "✗", "undecided": "?", "reached": "●", "not reached": "○"}
 
 
-def runs(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-) -> None:
+def runs(as_json: AsJson = False) -> None:
     """List your runs, oldest first: what each gave, and how an interrupted one continues."""
+    from fortydays.study import openings
     from fortydays.study.runs import damaged_runs, list_runs
     from fortydays.track.store import destination
 
@@ -69,23 +41,20 @@ def runs(
     folder, tracker = settings.runs, None
     with contextlib.suppress(TrackingError):  # said where the tracker is used
         tracker = destination(settings)
-    lines = [_line(run, tracker) for run in list_runs(folder)]
-    damaged = [run.path for run in damaged_runs(folder)]
+    found = [_facts(run, tracker) for run in list_runs(folder)]
+    damaged = [str(run.path) for run in damaged_runs(folder)]
+    opened = openings.by_dataset(openings.read(settings.workspace))
     if as_json:
-        document = {
-            "schema_version": 1,
-            "runs": [dataclasses.asdict(line) for line in lines],
-            "damaged": [str(path) for path in damaged],
-        }
-        typer.echo(json.dumps(document))
+        told = {name: {"times": times, "ways": ways} for name, (times, ways) in opened.items()}
+        streams.print_json({"runs": found, "damaged": damaged, "test_splits_opened": told})
         return
-
-    _print(lines, streams.console())
+    _print_runs(found, opened, streams.console())
     for path in damaged:
         typer.echo(f"Warning: {path} is damaged: its run.json cannot be read. It is left as it is.", err=True)
 
 
-def _line(run: "RunFolder", tracker: "Destination | None") -> RunLine:
+def _facts(run: "RunFolder", tracker: "Destination | None") -> dict[str, Any]:
+    """What there is to say of a run, as JSON values."""
     from fortydays.report.lookup import command_of, is_without_evidence, train_again
     from fortydays.track import record
 
@@ -93,37 +62,38 @@ def _line(run: "RunFolder", tracker: "Destination | None") -> RunLine:
     verdicts, problem = _verdicts(run)
     if problem or is_without_evidence(run):
         problem = f"{problem or f'The evidence of {run.run_id} was damaged.'} {train_again(run)}"
-    day = document.get("day")
-    name = str(document.get("name", ""))
-    return RunLine(
-        run_id=run.run_id,
-        day=day if isinstance(day, int) else None,
-        name=name,
-        state=str(run.state()),
-        done=sum(files.exists(trial.result) for trial in run.trials()),
-        total=_total(document),
-        created=str(document.get("created", "")),
-        verdicts=verdicts,
-        problem=problem,
-        command=_typed(document) or command_of(document.get("request"), day=day, name=name),
-        tracking=record.trouble(run),
-        tracked=tracker is not None and record.is_sent(run, tracker),
-    )
+    day, name = document.get("day"), str(document.get("name", ""))
+    return {
+        "run_id": run.run_id,
+        "day": day if isinstance(day, int) else None,
+        "name": name,
+        "state": str(run.state()),
+        "done": sum(files.exists(trial.result) for trial in run.trials()),
+        "total": _total(document),
+        "created": str(document.get("created", "")),
+        "verdicts": verdicts,
+        "problem": problem,
+        "command": _typed(document) or command_of(document.get("request"), day=day, name=name),
+        "tracking": record.trouble(run),
+        "tracked": tracker is not None and record.is_sent(run, tracker),
+    }
 
 
 def _verdicts(run: "RunFolder") -> tuple[dict[str, int], str]:
+    """How many claims have which verdict, in its word, and what is wrong with the evidence."""
     from fortydays.study.evidence import read_evidence
+    from fortydays.study.judgement import word_of
 
     if not files.exists(run.evidence):
         return {}, ""
     try:
         claims = read_evidence(run.evidence)["claims"]
-        found = [str(claim["verdict"]) for claim in claims]
+        found = [word_of(str(claim["verdict"]), demonstration=claim.get("demonstration") is True) for claim in claims]
     except StorageError as error:
         return {}, error.message
     except (TypeError, KeyError):
         return {}, f"{run.evidence} is damaged: its claims cannot be read."
-    return {verdict: found.count(verdict) for verdict in ("supported", "refuted", "undecided")}, ""
+    return {word: found.count(word) for word in _SIGNS}, ""
 
 
 def _typed(document: dict[str, Any]) -> str:
@@ -132,10 +102,8 @@ def _typed(document: dict[str, Any]) -> str:
     return printable(found) if isinstance(found, str) and len(found) <= _LONGEST_COMMAND else ""
 
 
-_LONGEST_COMMAND = 2_000
-
-
 def _total(document: dict[str, Any]) -> int | None:
+    """How many trials there are to be, or None where the run does not say."""
     try:
         identity = document["identity"]
         return len([*identity["recipes"], *identity.get("drills", ())]) * len(document["request"]["seeds"])
@@ -143,58 +111,195 @@ def _total(document: dict[str, Any]) -> int | None:
         return None
 
 
-def _print(lines: list[RunLine], console: "Console") -> None:
+def _print_runs(found: list[dict[str, Any]], opened: "Mapping[str, tuple[int, int]]", console: "Console") -> None:
     from rich.table import Column
 
-    from fortydays.report.tables import Table
+    from fortydays.report.tables import Table, number
     from fortydays.report.terminal import Screen
 
     screen = Screen.of(console)
-    if not lines:
+    if not found:
         console.print(screen.text("There are no runs yet. Begin with: forty run 1"))
         return
     table = Table(
-        Column("run", overflow="fold"),
-        Column("state", max_width=len("interrupted")),
-        Column("trials", justify="right", no_wrap=True),
-        Column("began", no_wrap=True),
-        Column("claims", no_wrap=True),
-        box=None,
-        padding=(0, 2, 0, 0),
-        pad_edge=False,
-        header_style="dim",
-    )
-    styles = {"finished": "green", "running": "cyan", "interrupted": "yellow", "failed": "red"}
-    for line in lines:
-        total = "?" if line.total is None else str(line.total)
+        Column("run", overflow="fold"), Column("state", max_width=len("interrupted")), number("trials"),
+        Column("began", no_wrap=True), Column("claims", no_wrap=True),
+    )  # fmt: skip
+    for run in found:
+        state = (NO_EVIDENCE, "red") if run["problem"] else (run["state"], _STYLES.get(run["state"], ""))
         table.add_row(
-            screen.text(line.run_id),
-            screen.text(NO_EVIDENCE, "red") if line.problem else screen.text(line.state, styles.get(line.state, "")),
-            screen.text(f"{line.done}/{total}"),
-            screen.text(line.created[:16].replace("T", " ")),
-            screen.text(_counts(line.verdicts)),
+            screen.text(run["run_id"]),
+            screen.text(*state),
+            f"{run['done']}/{'?' if run['total'] is None else run['total']}",
+            screen.text(run["created"][:16].replace("T", " ")),
+            screen.text(" ".join(f"{count}{_SIGNS[verdict]}" for verdict, count in run["verdicts"].items() if count)),
         )
     console.print(table, width=screen.width)
-    for line in lines:
-        if line.state == "interrupted":
-            console.print()
-            console.print(
-                screen.text(f"{line.run_id} was interrupted. Continue: {line.command}", "yellow"), width=screen.width
+    for run in found:
+        if run["state"] == "interrupted":
+            said = f"{run['run_id']} was interrupted. Continue: {run['command']}"
+            console.print("", screen.text(said, "yellow"), sep="\n", width=screen.width)
+        if run["problem"]:
+            typer.echo(f"Warning: {run['problem']}", err=True)
+        if run["tracking"]:
+            typer.echo(f"Warning: {run['run_id']}: {run['tracking']}", err=True)
+    unsent = ", ".join(run["run_id"] for run in found if not run["tracked"])
+    for said, wanted in (
+        (f"Not in MLflow yet, or not all of it: {unsent}. Send what is missing: forty sync", unsent),
+        (
+            "Claims: ✓ supported, ✗ refuted, ? undecided; demonstrations: ● reached, ○ not reached.",
+            any(run["verdicts"] for run in found),
+        ),
+        *(
+            (
+                f"The test split of {name} was opened {counted(times, 'time')}, by {counted(ways, 'way')} to train.",
+                True,
             )
-        if line.problem:
-            typer.echo(f"Warning: {line.problem}", err=True)
-        if line.tracking:
-            typer.echo(f"Warning: {line.run_id}: {line.tracking}", err=True)
-    unsent = [line.run_id for line in lines if not line.tracked]
-    if unsent:
-        console.print()
-        said = f"Not in MLflow yet, or not all of it: {', '.join(unsent)}. Send what is missing: forty sync"
-        console.print(screen.text(said, "dim"), width=screen.width)
-    if any(line.verdicts for line in lines):
-        console.print()
-        console.print(screen.text("Claims: ✓ supported, ✗ refuted, ? undecided.", "dim"), width=screen.width)
+            for name, (times, ways) in opened.items()
+        ),
+    ):
+        if wanted:
+            console.print("", screen.text(said, "dim"), sep="\n", width=screen.width)
 
 
-def _counts(verdicts: dict[str, int]) -> str:
-    signs = {"supported": "✓", "refuted": "✗", "undecided": "?"}
-    return " ".join(f"{count}{signs[verdict]}" for verdict, count in verdicts.items() if count)
+# ---------------------------------------------------------------------------------------------------------- comparison
+
+
+def compare(
+    run_a: Annotated[
+        str,
+        typer.Argument(metavar="RUN", help="A run's id or its beginning, a day (its latest), or a .json file."),
+    ],
+    run_b: Annotated[str, typer.Argument(metavar="RUN", help="The other one.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what differs between two runs, and by how much that changed their numbers, paired by seed."""
+    from fortydays.report.comparison import compare_results
+    from fortydays.report.lookup import evidence_of_run
+    from fortydays.report.results import read_results
+
+    folder = read_settings().runs
+    first, second = evidence_of_run(folder, run_a), evidence_of_run(folder, run_b)
+    found = compare_results(read_results(first.evidence), read_results(second.evidence))
+    if as_json:
+        streams.print_json({**found.as_dict(), "first": first.source, "second": second.source})
+    else:
+        _print_comparison(found, first.source, second.source, streams.console())
+
+
+def _print_comparison(found: "ComparisonOfRuns", first: str, second: str, console: "Console") -> None:
+    from rich.table import Column
+
+    from fortydays.report import numbers
+    from fortydays.report.tables import Table, number
+    from fortydays.report.terminal import Screen
+
+    screen = Screen.of(console)
+
+    def say(text: str, style: str = "") -> None:
+        console.print(screen.text(text, style), width=screen.width)
+
+    say(f"A  {first}")
+    say(f"B  {second}")
+    console.print()
+    if found.same_bits:
+        say("✓ The same bits: everything the trials gave, except times, is equal.", "green")
+    else:
+        say("The results are not the same to the last bit.")
+    console.print()
+    table = Table(*(Column(head, overflow="fold") for head in ("what differs", "A", "B")))
+    for each in found.differences:
+        table.add_row(*(screen.text(text or "–") for text in (each.what, each.first, each.second)))
+    if found.differences:
+        console.print(table, width=screen.width)
+    else:
+        say("Nothing differs in recipes, code, data and machine.")
+    console.print()
+    table = Table(
+        Column("variant", overflow="fold", max_width=22), Column("metric", no_wrap=True), number("A"), number("B"),
+        Column(screen.characters("B − A"), justify="right"),
+    )  # fmt: skip
+    variant = ""
+    for c in found.changes:
+        digits = 2 if c.unit == "share" else None
+        change = "–" if c.change is None else numbers.mean_and_spread(c.change, c.unit, digits=digits, difference=True)
+        before, after = (numbers.with_unit(spread.mean, c.unit, digits=digits) for spread in (c.first, c.second))
+        table.add_row(
+            screen.text("" if c.variant == variant else c.variant, "bold"),
+            *map(screen.text, (c.title, before, after, change)),
+        )
+        variant = c.variant
+    if found.changes:
+        console.print(table, width=screen.width)
+        console.print()
+    for label, names in (("A", found.only_first), ("B", found.only_second)):
+        if names:
+            say(f"Only in {label}: {', '.join(names)}")
+    if found.changes:
+        say("B − A is paired by seed where both have it; ± is half its 95% interval.", "dim")
+
+
+# ------------------------------------------------------------------------------------------------------------- tracker
+
+
+def sync(
+    run_id: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's id or its beginning; every run if left out.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Send every run, or one, to MLflow; what is there already is not sent again."""
+    from fortydays.study.runs import damaged_runs, find_run, list_runs
+    from fortydays.track.store import UnreachableError, destination, open_store
+    from fortydays.track.sync import sync as send
+
+    progress = plain_lines()
+    settings = read_settings()
+    where = destination(settings)
+    runs = [find_run(settings.runs, run_id)] if run_id else list_runs(settings.runs)
+    for damaged in [] if run_id else damaged_runs(settings.runs):
+        progress.say(f"Left out, because its run.json is damaged: {damaged.path}")
+    store = open_store(where, waiting=progress.say) if runs else None
+    notes = list(store.notes) if store else []
+    for note in notes:
+        progress.warn(note)
+    done: list[dict[str, Any]] = []
+    for run in runs:
+        outcome, trials, reason = "failed", 0, ""
+        try:
+            assert store is not None
+            synced = send(run, store, waiting=progress.say)
+            outcome, trials = synced.outcome, synced.trials
+        except UnreachableError:  # with the other runs it would be the same
+            raise
+        except FortydaysError as error:
+            reason = f"{error.message} {error.hint}".strip()
+        done.append({"run_id": run.run_id, "outcome": outcome, "trials": trials, "reason": reason})
+        if not as_json:
+            detail = f" ({counted(trials, 'trial')})" if trials else ""
+            typer.echo(f"{run.run_id}: {outcome}{detail}{f': {reason}' if reason else ''}")
+    if as_json:
+        streams.print_json({"destination": where.shown, "notes": notes, "runs": done})
+    elif not runs:
+        typer.echo(f"There is no run in {settings.runs}.")
+    if any(each["outcome"] == "failed" for each in done):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def ui(
+    port: Annotated[int, typer.Option(min=1024, max=65535, help="Where the page listens on 127.0.0.1.")] = 5000,
+    open_browser: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open a browser, if this is a terminal.")
+    ] = True,
+) -> None:
+    """Show all runs on the tracker's page until Ctrl-C."""
+    from fortydays.track.page import serve_page
+
+    def ready(address: str) -> None:
+        typer.echo(f"The runs are shown at {address}")
+        typer.echo("Ctrl-C ends it. MLflow's telemetry is off: it sends nothing about you.", err=True)
+        if open_browser and sys.stdout.isatty():
+            typer.launch(address)
+
+    typer.echo("Starting the tracker's page ...", err=True)
+    serve_page(read_settings(), port=port, ready=ready, note=lambda line: typer.echo(line, err=True))

@@ -11,64 +11,66 @@ from fortydays.base import files
 from fortydays.base.errors import FortydaysError, UsageError, unknown_name
 from fortydays.base.process import child_environment
 from fortydays.base.settings import Settings, available_cores, read_settings
+from fortydays.cli import streams
+from fortydays.cli.models import has_registry
+from fortydays.cli.streams import AsJson
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fortydays.serve.server import Running
+    from fortydays.serve.source import Source
 
 _FOLDER = "serve"
 _PREFIX = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
 
 
+_Served = Annotated[
+    str,
+    typer.Argument(
+        metavar="[NAME[@VERSION|@ALIAS]]",
+        help="A model of the registry (its champion), or the folder of a bundle. "
+        "Left away: the one model of the registry that has a champion.",
+    ),
+]
+_Host = Annotated[str, typer.Option(help="Address to listen on; any but this machine's own needs FORTYDAYS_TOKEN.")]
+_Threads = Annotated[int, typer.Option(min=0, max=64, help="For each model to compute with [cores / workers - 1].")]
+_Shadow = Annotated[
+    str, typer.Option(metavar="MODEL", help="A second model that sees requests and is never heard: challenger.")
+]
+_ShadowShare = Annotated[float, typer.Option(min=0.0, max=1.0, help="Of the requests, how many the shadow sees.")]
+_BatchDelay = Annotated[float, typer.Option(min=0, max=1000, metavar="MS", help="Longest wait for others, in ms.")]
+_Deadline = Annotated[float, typer.Option(min=0.1, max=600, metavar="S", help="In which a request is answered.")]
+_AllowHost = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="A name under which the service is called; repeat for more."),
+]
+_RootPath = Annotated[str, typer.Option(metavar="/PREFIX", help="What a proxy puts before every path of the service.")]
+_LogRows = Annotated[int, typer.Option(min=0, max=100_000_000, help="How many requests the log keeps; 0 for no log.")]
+
+
 def serve(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="[NAME[@VERSION|@ALIAS]]",
-            help="A model of the registry (its champion), or the folder of a bundle. "
-            "Left away: the one model of the registry that has a champion.",
-        ),
-    ] = "",
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; any but this machine's own needs FORTYDAYS_TOKEN.")
-    ] = "127.0.0.1",
+    model: _Served = "",
+    host: _Host = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that share the requests.")] = 1,
-    threads: Annotated[
-        int, typer.Option(min=0, max=64, help="For each model to compute with [cores / workers - 1].")
-    ] = 0,
-    shadow: Annotated[
-        str, typer.Option(metavar="MODEL", help="A second model that sees requests and is never heard: challenger.")
-    ] = "",
-    shadow_share: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Of the requests, how many the shadow sees.")
-    ] = 1.0,
+    threads: _Threads = 0,
+    shadow: _Shadow = "",
+    shadow_share: _ShadowShare = 1.0,
     batch: Annotated[int, typer.Option(min=1, max=1024, help="Most images computed together.")] = 64,
-    batch_delay: Annotated[
-        float, typer.Option(min=0, max=1000, metavar="MS", help="Longest wait for others, in ms.")
-    ] = 2.0,
+    batch_delay: _BatchDelay = 2.0,
     waiting: Annotated[int, typer.Option(min=1, max=100_000, help="Most images that wait; then 503.")] = 512,
-    deadline: Annotated[
-        float, typer.Option(min=0.1, max=600, metavar="S", help="In which a request is answered.")
-    ] = 10.0,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="A name under which the service is called; repeat for more."),
-    ] = None,
-    root_path: Annotated[
-        str, typer.Option(metavar="/PREFIX", help="What a proxy puts before every path of the service.")
-    ] = "",
+    deadline: _Deadline = 10.0,
+    allow_host: _AllowHost = None,
+    root_path: _RootPath = "",
     keep_images: Annotated[bool, typer.Option("--keep-images", help="Keep what the model saw in the log.")] = False,
-    log_rows: Annotated[
-        int, typer.Option(min=0, max=100_000_000, help="How many requests the log keeps; 0 for no log.")
-    ] = 100_000,
+    log_rows: _LogRows = 100_000,
 ) -> None:
     """Serve a model on a web page and an API until Ctrl-C. No training framework is loaded."""
     from fortydays.serve.limits import Limits
     from fortydays.serve.members import Launch
     from fortydays.serve.server import access_for, address_of, bound
     from fortydays.serve.server import serve as run_service
-    from fortydays.serve.service import MAIN, SHADOW
-    from fortydays.serve.source import shadow_of, source_of
 
     prefix = root_path.rstrip("/")
     if prefix and not _PREFIX.fullmatch(prefix):
@@ -78,12 +80,8 @@ def serve(
         )
     settings = read_settings()
     access = access_for(host, token=settings.service_token, hosts=tuple(allow_host or ()))
-    folder = files.make_private_folder(settings.workspace / _FOLDER)
-    sources = {MAIN: source_of(model or _only_champion(settings))}
-    if sources[MAIN].model and not _has_registry(settings):
-        raise unknown_name("model", model, [])
-    if shadow:
-        sources[SHADOW] = shadow_of(sources[MAIN], shadow)
+    folder = files.make_folder(settings.workspace / _FOLDER)
+    sources = _sources(model, shadow, settings)
     listening = bound(host, port)
     address = address_of(listening)
     launch = Launch(
@@ -99,18 +97,25 @@ def serve(
         keep_images=keep_images,
         root_path=prefix,
     )
+    run_service(launch, listening, ready=lambda names: typer.echo(f"{names} answers at {address}. Ctrl-C ends it."))
 
-    def ready(names: str) -> None:
-        typer.echo(f"{names} answers at {address}. Ctrl-C ends it.")
 
-    run_service(launch, listening, ready=ready)
+def _sources(model: str, shadow: str, settings: Settings) -> "dict[str, Source]":
+    """Where the service's models are found."""
+    from fortydays.serve.service import MAIN, SHADOW
+    from fortydays.serve.source import shadow_of, source_of
+
+    main = source_of(model or _only_champion(settings))
+    if main.model and not has_registry(settings):
+        raise unknown_name("model", model, [])
+    return {MAIN: main, SHADOW: shadow_of(main, shadow)} if shadow else {MAIN: main}
 
 
 def reload(
     model: Annotated[
         str, typer.Argument(metavar="[NAME]", help="Services of this model only; all, if left away.")
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Tell the services that run in this workspace to serve what their aliases name now, without a pause."""
     from fortydays.serve.server import running
@@ -125,18 +130,20 @@ def reload(
         raise FortydaysError(f"No service{what} runs in this workspace.", hint="Start one with: forty serve NAME")
     results = [{"address": each.address, "served_as": each.model, **_reload(each)} for each in found]
     if as_json:
-        typer.echo(json.dumps({"schema_version": 1, "services": results}, ensure_ascii=False))
-    for result in [] if as_json else results:
-        changes = [
-            f"{result[role]['model']} {'answers now' if result[role]['changed'] else 'still answers'}"
-            + (" in the shadow" if role == "shadow" else "")
-            for role in ("main", "shadow")
-            if role in result
-        ]
-        typer.echo(f"{result['address']}: {', '.join(changes) or result['problem']}")
-    problems = [result for result in results if "problem" in result]
+        streams.print_json({"services": results})
+    else:
+        for result in results:
+            typer.echo(f"{result['address']}: {result.get('problem') or ', '.join(_changes(result))}")
+    problems = sum("problem" in result for result in results)
     if problems:
-        raise FortydaysError(f"{len(problems)} of {len(results)} services did not reload.")
+        raise FortydaysError(f"{problems} of {len(results)} services did not reload.")
+
+
+def _changes(result: dict[str, Any]) -> "Iterator[str]":
+    for role, where in (("main", ""), ("shadow", " in the shadow")):
+        if role in result:
+            what = "answers now" if result[role]["changed"] else "still answers"
+            yield f"{result[role]['model']} {what}{where}"
 
 
 def _reload(service: "Running") -> dict[str, Any]:
@@ -159,20 +166,12 @@ def _reload(service: "Running") -> dict[str, Any]:
     return dict(document)
 
 
-def _has_registry(settings: Settings) -> bool:
-    """Whether there can be a registered model. To make a registry only to find it empty takes seconds."""
-    from fortydays.track.store import destination
-
-    database = destination(settings).database
-    return database is None or files.exists(database)
-
-
 def _only_champion(settings: Settings) -> str:
     """The one model that can be meant where none is named."""
     import subprocess
     import sys
 
-    if not _has_registry(settings):
+    if not has_registry(settings):
         raise UsageError("No model is registered yet.", hint="Register one with: forty register DAY")
     # Another process asks the registry: what it loads for that would stay in the service's memory.
     told = subprocess.run(

@@ -1,7 +1,6 @@
-"""``forty speedrun``: how many seconds of training until a network is that good."""
+"""``forty speedrun``: how many seconds a network takes to an accuracy."""
 
-import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -9,10 +8,8 @@ from fortydays.base.errors import ExitCode
 from fortydays.base.settings import read_settings
 from fortydays.base.text import counted
 from fortydays.cli import streams
-from fortydays.cli.stopping import stopping_in_time
-
-if TYPE_CHECKING:
-    import rich.console
+from fortydays.cli.progress import working
+from fortydays.cli.streams import AsJson
 
 
 def speedrun(
@@ -23,7 +20,7 @@ def speedrun(
         bool,
         typer.Option("--validate", help="Train on the training split only, and evaluate the validation split."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document; all else to stderr.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Train fast networks and say how many seconds they take to a mean test accuracy.
 
@@ -31,31 +28,39 @@ def speedrun(
     apart. FORTYDAYS_THREADS says how many threads compute, KERAS_BACKEND=jax takes a GPU. Exit code 3 where the mean
     accuracy is below the one asked for.
     """
-    from fortydays.cli.progress import console_progress
     from fortydays.study.speedrun import find_preset
 
     settings = read_settings()
     preset = find_preset(dataset, to)
-    with console_progress(streams.console(stderr=True)) as progress, stopping_in_time(lambda: "Stopped."):
-        from fortydays.data import store
+    with working("Stopped.") as progress:
+        from fortydays.data import library
         from fortydays.study.speedrun import run_speedrun
 
-        loaded = store.load(dataset, settings, progress)
+        loaded = library.load(dataset, settings, progress)
         found = run_speedrun(
-            loaded, preset, target=to, seeds=seeds, threads=settings.threads, validate=validate, progress=progress
+            loaded,
+            preset,
+            target=to,
+            seeds=seeds,
+            threads=settings.threads,
+            validate=validate,
+            progress=progress,
+            workspace=settings.workspace,
         )
     if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False, allow_nan=False))
+        streams.print_json(found)
     else:
-        _print(found, streams.console())
+        _print_speedrun(found)
     return int(ExitCode.DONE if found["reached"] else ExitCode.NOT_MET)
 
 
-def _print(found: dict[str, Any], console: "rich.console.Console") -> None:
+def _print_speedrun(found: dict[str, Any]) -> None:
     """A table of seeds, then what was not timed, then the verdict."""
     from fortydays.report.numbers import mean_and_spread
-    from fortydays.report.tables import Table
+    from fortydays.report.tables import Table, number
     from fortydays.study.statistics import Interval
+
+    console = streams.console()
 
     def say(text: str, style: str = "") -> None:
         console.print(text, style=style, markup=False, highlight=False, width=min(console.width, 80))
@@ -74,23 +79,17 @@ def _print(found: dict[str, Any], console: "rich.console.Console") -> None:
     threads = counted(found["threads"], "thread")
     say(f"{found['device']} · {threads} · {found['backend']} · {found['precision']}", "dim")
     console.print()
-    table = Table(box=None, pad_edge=False)
-    for name in ("seed", f"{found['split']} accuracy", "seconds"):
-        table.add_column(name, justify="left" if name == "seed" else "right")
+    table = Table("seed", number(f"{found['split']} accuracy"), number("seconds"))
     for each in found["seeds"]:
         table.add_row(str(each["seed"]), percent(each["accuracy"]), f"{each['seconds']:,.2f}")
     accuracy, seconds = Interval(**found["accuracy"]), Interval(**found["seconds"])
-    table.add_row(
-        "mean", mean_and_spread(accuracy, "share", digits=2), mean_and_spread(seconds, "", digits=2), style="bold"
-    )
+    means = mean_and_spread(accuracy, "share", digits=2), mean_and_spread(seconds, "", digits=2)
+    table.add_row("mean", *means, style="bold")
     console.print(table)
     console.print()
     say(f"Not in these seconds: building and compiling, {found['compile_seconds']:.1f} s.")
     if found["split"] == "validation":
         say("Trained on the training split alone, with seeds for tuning; the test split was not opened.")
-    said = "Reached" if found["reached"] else "Not reached"
+    said, style = ("Reached", "green") if found["reached"] else ("Not reached", "yellow")
     many = counted(len(found["seeds"]), "seed")
-    say(
-        f"{said}: {percent(accuracy.mean)} on average over {many}, {percent(found['target'])} asked for.",
-        "green" if found["reached"] else "yellow",
-    )
+    say(f"{said}: {percent(accuracy.mean)} on average over {many}, {percent(found['target'])} asked for.", style)

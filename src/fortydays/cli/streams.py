@@ -5,7 +5,10 @@ import contextlib
 import json
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from fortydays.base.text import in_ascii
 
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 NO_COLOR_OPTION = "--no-color"
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document; all else goes to standard error.")]
 
 _TEXT, _JSON = "fortydays-text", "fortydays-json"
 
@@ -35,6 +40,11 @@ def console(*, stderr: bool = False) -> "Console":
         force_terminal=is_terminal,
         color_system=None if plain else "standard" if forced else "auto",
     )
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """Print a document for other programs, with the version of its form."""
+    typer.echo(json.dumps({"schema_version": 1, **document}, ensure_ascii=False))
 
 
 def prepare(arguments: list[str]) -> None:

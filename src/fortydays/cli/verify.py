@@ -1,6 +1,5 @@
 """``forty verify``: is the published evidence still true of today's code and data?"""
 
-import json
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,8 @@ from fortydays.base.process import end_with_parent
 from fortydays.base.progress import SILENT
 from fortydays.base.settings import Settings, available_cores, read_settings
 from fortydays.cli import streams
-from fortydays.cli.stopping import stopping_in_time
+from fortydays.cli.progress import working
+from fortydays.cli.streams import AsJson
 
 if TYPE_CHECKING:
     from fortydays.base.progress import Progress
@@ -28,7 +28,7 @@ def verify(
         bool,
         typer.Option("--judge", help="Where claims alone have changed, judge the published trials by them."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Say which published evidence is stale, and with --rerun whether a fresh run agrees with it.
 
@@ -37,17 +37,12 @@ def verify(
     from its trials. Exit code 3 where anything is stale, cannot be compared here or does not agree, 1 where a file is
     damaged.
     """
-    from fortydays.cli.progress import console_progress
-
     settings = read_settings()
     chosen = _chosen(days or [])
     if judge:
         for day in chosen:
             _judge(day, settings)
-    with (
-        console_progress(streams.console(stderr=True)) as progress,
-        stopping_in_time(lambda: "Stopped. The published evidence is as it was."),
-    ):
+    with working("Stopped. The published evidence is as it was.") as progress:
         findings = _found(chosen, settings, progress)
         if rerun:
             findings = [
@@ -55,7 +50,7 @@ def verify(
                 for day, found in zip(chosen, findings, strict=True)
             ]
     if as_json:
-        typer.echo(json.dumps({"days": findings}, ensure_ascii=False))
+        streams.print_json({"days": findings})
     else:
         _print(findings)
     if any(f["state"] == "damaged" for f in findings):
@@ -126,7 +121,7 @@ def _verify(day: "Day", settings: Settings, progress: "Progress" = SILENT) -> di
 def _judge(day: "Day", settings: Settings) -> None:
     """Publish the verdicts that the study's claims give of the published trials, where nothing else has changed."""
     from fortydays.days.loading import find_study, load_study
-    from fortydays.study.evidence import check_publishable, judgements, publish, published
+    from fortydays.study.evidence import check_publishable, publish, published, with_changes
     from fortydays.study.verification import OF_CLAIMS, stale_parts
 
     evidence = published().read(day.number)
@@ -136,7 +131,7 @@ def _judge(day: "Day", settings: Settings) -> None:
     reasons = stale_parts(evidence, study)
     if reasons and {*reasons} <= {*OF_CLAIMS}:  # else what is printed afterwards says what is wrong
         check_publishable(day.number)
-        publish(evidence | judgements(study, evidence["trials"]))
+        publish(with_changes(study, evidence))
 
 
 def _run_again(day: "Day", settings: Settings, progress: "Progress") -> dict[str, Any]:
@@ -155,24 +150,21 @@ def _run_again(day: "Day", settings: Settings, progress: "Progress") -> dict[str
 
 
 def _print(findings: list[dict[str, Any]]) -> None:
-    from fortydays.report.tables import Table
+    from rich.table import Column
+    from rich.text import Text
+
+    from fortydays.report.tables import Table, number
     from fortydays.study.verification import OF_CLAIMS
 
     console = streams.console()
     if not findings:
         console.print("No evidence is published yet.")
         return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("day", justify="right")
-    table.add_column("title")
-    table.add_column("evidence")
-    table.add_column("what", overflow="fold")
+    table = Table(number("day"), "title", "evidence", Column("what", overflow="fold"))
     for f in findings:
-        said = list(f["reasons"])
-        if "agrees" in f:
-            said.insert(0, f["agreement"])
+        said = [f["agreement"], *f["reasons"]] if "agrees" in f else f["reasons"]
         style = "green" if f["state"] == "current" and f.get("agrees", True) else "yellow"
-        table.add_row(str(f["day"]), f["title"], f"[{style}]{f['state']}[/]", "\n".join(said))
+        table.add_row(str(f["day"]), f["title"], Text(f["state"], style), "\n".join(said))
     console.print(table)
     stale = [f for f in findings if f["state"] != "current"]
     judged = " ".join(str(f["day"]) for f in stale if f["reasons"] and {*f["reasons"]} <= {*OF_CLAIMS})
