@@ -9,7 +9,9 @@ UPGRADE ?=
 SHELL := bash
 VENV_PYTHON := .venv/bin/python
 STAMPS := .venv/stamps
-PIP_INSTALL := $(VENV_PYTHON) -m pip install --disable-pip-version-check --no-input
+# pip compiles one file after another; COMPILE uses all cores. Some packages ship files that are no Python of today.
+PIP_INSTALL := $(VENV_PYTHON) -m pip install --disable-pip-version-check --no-input --no-compile
+COMPILE := $(VENV_PYTHON) -m compileall -qq -j 0 .venv/lib > /dev/null 2>&1 || true
 # Only what a lock names, and only files with a digest that the lock knows.
 LOCKED := --require-hashes --no-deps
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate $(UPGRADE)
@@ -46,10 +48,11 @@ test: $(STAMPS)/dev ## Run the tests that take seconds, in two processes
 	@$(VENV_PYTHON) -m pytest $(or $(PYTEST_ARGS),-n 2)
 
 test-jax: $(STAMPS)/dev ## Run the engine's tests on the JAX backend
-	@$(VENV_PYTHON) -m pytest tests/train tests/models --backend jax $(or $(PYTEST_ARGS),-n 2)
+	@$(VENV_PYTHON) -m pytest tests/train tests/models/test_speed.py --backend jax $(or $(PYTEST_ARGS),-n 2)
 
 test-slow: $(STAMPS)/dev ## Run the tests that train for minutes or fetch real data
-	@$(VENV_PYTHON) -m pytest -m slow $(or $(PYTEST_ARGS),-n 2)
+	@# In the order of the names, not of the numbers of tests: the longest files are few tests, and would come last.
+	@$(VENV_PYTHON) -m pytest -m slow --no-loadscope-reorder $(or $(PYTEST_ARGS),-n 2)
 
 check: $(STAMPS)/dev ## Check format, lint, types and the direction of imports
 	@$(VENV_PYTHON) -m ruff format --check .
@@ -98,6 +101,7 @@ $(STAMPS)/venv:
 $(STAMPS)/run: locks/run.txt $(STAMPS)/venv
 	@echo "Installing the locked packages (the first time: about 2 minutes and 2.4 GB)"
 	@set -o pipefail; PYTHONUNBUFFERED=1 $(PIP_INSTALL) $(LOCKED) -r locks/run.txt | $(SHOW_SOME)
+	@$(COMPILE)
 	@touch $@
 
 $(STAMPS)/package: pyproject.toml locks/build.txt $(STAMPS)/run
@@ -108,14 +112,17 @@ $(STAMPS)/package: pyproject.toml locks/build.txt $(STAMPS)/run
 $(STAMPS)/jax: locks/jax.txt $(STAMPS)/package
 	@echo "Installing the JAX backend"
 	@set -o pipefail; PYTHONUNBUFFERED=1 $(PIP_INSTALL) $(LOCKED) -r locks/jax.txt | $(SHOW_SOME)
+	@$(COMPILE)
 	@touch $@
 
 $(STAMPS)/data: locks/data.txt $(STAMPS)/package
 	@echo "Installing DVC"
 	@set -o pipefail; PYTHONUNBUFFERED=1 $(PIP_INSTALL) $(LOCKED) -r locks/data.txt | $(SHOW_SOME)
+	@$(COMPILE)
 	@touch $@
 
 $(STAMPS)/dev: locks/dev.txt $(STAMPS)/package
 	@echo "Installing what the tests and checks need"
 	@set -o pipefail; PYTHONUNBUFFERED=1 $(PIP_INSTALL) $(LOCKED) -r locks/dev.txt | $(SHOW_SOME)
+	@$(COMPILE)
 	@touch $@

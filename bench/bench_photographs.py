@@ -56,12 +56,13 @@ def fit(folder: Path, place: Path) -> None:
         anew.append(run([*command, "--fresh"], environment, accepted=(0, 3)).wall_seconds)
     record(
         "photographs, fit",
-        question="Seconds of `forty fit` on tf_flowers, from photographs to a registered model; and a second time",
+        question="`forty fit` on tf_flowers: seconds from photographs to a registered model, "
+        "and seconds the second time",
         judged=["seconds", "test accuracy", "seconds, again"],
-        target="under 240 s with at least 90% of the test photographs right; the second time under 20 s",
+        target="under 240 s and at least 90% of the test photographs right; the second time under 20 s",
         met=max(first) < 240 and min(accuracies) >= 0.9 and spread(unchanged)["median"] < 20,
-        method=f"{TIMES} new workspaces, whole processes; the second time nothing has changed; "
-        "anew is the second time with --fresh, all but the features made again",
+        method=f"{TIMES} new workspaces, whole processes. 'again': nothing has changed. 'anew': with --fresh, "
+        "which keeps the features and makes all else again.",
         figures={
             "seconds": spread(first),
             "test accuracy": spread(accuracies),
@@ -84,12 +85,13 @@ def journal(folder: Path, place: Path) -> None:
     ratios = [theirs.output["seconds"] / each for each in seconds]
     record(
         "photographs, journal",
-        question="Day 10, seconds until five flowers are learned: the journal's program in plain Keras / fortydays",
+        question="Day 10, seconds to learn five flowers: the journal's program in plain Keras / fortydays",
         judged=["ratio", "test accuracy", "test accuracy, the program"],
         target="at least 8x, to the same accuracy",
         met=spread(ratios)["median"] >= 8 and spread(accuracies)["median"] >= theirs.output["test_accuracy"] - 0.02,
-        method=f"MobileNetV2 frozen, in both; the program once, ten epochs; here {TIMES} times, decoding, looking for "
-        "duplicates, features, a search and three seeds; each on photographs of its own that it has not learned from",
+        method=f"Both use a frozen MobileNetV2. The program runs once, for ten epochs. fortydays runs {TIMES} times. "
+        "Each time it decodes, looks for duplicates, computes features, searches and trains three seeds. "
+        "Each is tested on its own test photographs.",
         figures={
             "ratio": spread(ratios),
             "seconds": spread(seconds),
@@ -112,8 +114,9 @@ def large(place: Path) -> None:
         judged=[*(f"cores in use, {stage}" for stage in watched.busy), "MiB"],
         target="over 85% of both cores while decoding and computing features, under 2,048 MiB",
         met=min(watched.busy.values()) > 0.85 and watched.peak < 2048,
-        method=f"{PICTURES} pictures, each {LARGE // PICTURES} times with other bytes behind it; processor time "
-        "of the process, divided by the time and the cores, from the first to the last photograph of a stage",
+        method=f"{PICTURES} pictures, each {LARGE // PICTURES} times, with other bytes at the end of each file. "
+        "Cores in use: the processor time of the process, divided by time and cores, from the first to the last "
+        "photograph of a stage.",
         figures={
             "MiB": watched.peak,
             **{f"cores in use, {stage}": share for stage, share in watched.busy.items()},

@@ -19,10 +19,10 @@ from fortydays.base.progress import SILENT
 from fortydays.base.settings import Settings, read_settings
 from fortydays.days.journey import JOURNEY, is_ready
 from fortydays.registry.bundle import make_bundle
-from fortydays.registry.catalog import Catalog
 from fortydays.registry.contents import open_bundle
 from fortydays.registry.names import Reference
 from fortydays.registry.registration import register
+from fortydays.registry.registry import Registry
 from fortydays.study.evidence import read_evidence
 from fortydays.study.runs import latest_evidence
 from fortydays.track.store import destination, open_store
@@ -45,15 +45,15 @@ def main() -> None:
         os.environ |= {"FORTYDAYS_HOME": str(home), "FORTYDAYS_DATASETS": str(real.datasets)}
         os.environ.pop("MLFLOW_TRACKING_URI", None)
         settings = read_settings()
-        catalog = Catalog(open_store(destination(settings)))
+        registry = Registry(open_store(destination(settings)))
         if "gates" in asked:
             gates()
         if "onnx" in asked:
-            onnx(settings, catalog)
+            onnx(settings, registry)
         if "bytes" in asked:
-            changed_bytes(settings, catalog, Path(folder))
+            changed_bytes(settings, registry, Path(folder))
         if "listing" in asked:
-            listing(catalog)
+            listing(registry)
 
 
 def gates() -> None:
@@ -66,7 +66,7 @@ def gates() -> None:
         seconds.append(made.wall_seconds + run(promote, {}).wall_seconds)
     record(
         "registry, gates",
-        question=f"Seconds of `forty register {GATES_DAY}` and of `forty promote`, all gates, together",
+        question=f"Seconds of `forty register {GATES_DAY}` and `forty promote` together, with all gates",
         target="under 60 s",
         met=spread(seconds)["median"] < 60,
         method=f"{TIMES} times, two whole processes each",
@@ -74,7 +74,7 @@ def gates() -> None:
     )
 
 
-def onnx(settings: Settings, catalog: Catalog) -> None:
+def onnx(settings: Settings, registry: Registry) -> None:
     """Every variant of every day that is ready: the largest difference of any probability."""
     found: dict[str, float] = {}
     for day in (d for d in JOURNEY if is_ready(d)):
@@ -83,7 +83,7 @@ def onnx(settings: Settings, catalog: Catalog) -> None:
             raise SystemExit(f"Day {day.number} has no finished run here: forty run {day.number}")
         for variant in read_evidence(folder.evidence)["variants"]:
             try:
-                made = register(str(day.number), catalog, settings, progress=SILENT, variant=variant, name="onnx")
+                made = register(str(day.number), registry, settings, progress=SILENT, variant=variant, name="onnx")
             except FortydaysError as error:
                 raise SystemExit(f"Day {day.number}, {variant}: {error.message}") from error
             found[f"day {day.number}, {variant}"] = made.evaluation["onnx"]["difference"]
@@ -91,7 +91,7 @@ def onnx(settings: Settings, catalog: Catalog) -> None:
     days = sorted({name.partition(",")[0] for name in found}, key=lambda name: int(name.split()[1]))
     record(
         "registry, onnx",
-        question=f"Largest difference of a probability, ONNX against Keras, on 1,000 images; {len(found)} models",
+        question=f"Largest difference between probabilities of ONNX and Keras: {len(found)} models, 1,000 images each",
         target="at most 0.0001",
         met=max(found.values()) <= 1e-4,
         method=f"every variant of {', '.join(days)}",
@@ -99,11 +99,11 @@ def onnx(settings: Settings, catalog: Catalog) -> None:
     )
 
 
-def changed_bytes(settings: Settings, catalog: Catalog, folder: Path) -> None:
+def changed_bytes(settings: Settings, registry: Registry, folder: Path) -> None:
     """One bit of one byte, anywhere in a bundle, again and again."""
-    register("1", catalog, settings, progress=SILENT, name="bytes")
+    register("1", registry, settings, progress=SILENT, name="bytes")
     bundle = folder / "bundle"
-    make_bundle(Reference(name="bytes", version=1), bundle, catalog, settings)
+    make_bundle(Reference(name="bytes", version=1), bundle, registry, settings)
     paths = [path for path in sorted(bundle.rglob("*")) if path.is_file()]
     chosen, found = random.Random(0), 0
     for _ in range(FLIPS):
@@ -121,7 +121,7 @@ def changed_bytes(settings: Settings, catalog: Catalog, folder: Path) -> None:
     open_bundle(bundle, threads=1)
     record(
         "registry, bytes",
-        question=f"Changed bytes in a bundle that `forty bundle --verify` finds, of {FLIPS}",
+        question=f"How many of {FLIPS} changed bytes in a bundle `forty bundle --verify` finds",
         target=f"{FLIPS}",
         met=found == FLIPS,
         method=f"a random bit of a random byte of a random file, {len(paths)} files",
@@ -129,11 +129,11 @@ def changed_bytes(settings: Settings, catalog: Catalog, folder: Path) -> None:
     )
 
 
-def listing(catalog: Catalog) -> None:
+def listing(registry: Registry) -> None:
     """A model with very many versions: the list alone, and the whole command."""
     from fortydays.base import clock
 
-    store = catalog._store
+    store = registry.store
     store.client.create_registered_model("many", tags={"fortydays.model": "1"})
     for number in range(VERSIONS):
         tags = {"fortydays.digest": f"{number:064x}", "fortydays.variant": "network", "fortydays.seed": "0"}
@@ -141,7 +141,7 @@ def listing(catalog: Catalog) -> None:
     lists, commands = [], []
     for _ in range(TIMES):
         began = clock.seconds()
-        assert len(catalog.versions("many")) == VERSIONS
+        assert len(registry.versions("many")) == VERSIONS
         lists.append(clock.seconds() - began)
         commands.append(run([*FORTY, "models", "show", "many", "--all", "--json"], {}).wall_seconds)
     record(
@@ -149,7 +149,7 @@ def listing(catalog: Catalog) -> None:
         question=f"Seconds to list {VERSIONS:,} versions of a model",
         target="under 1 s",
         met=spread(lists)["median"] < 1,
-        method=f"{TIMES} times, SQLite; the whole command, which first loads MLflow, is shown beside it",
+        method=f"{TIMES} times, SQLite. The whole command first loads MLflow.",
         figures={"seconds": spread(lists), "seconds of the whole command": spread(commands)},
     )
 

@@ -38,12 +38,12 @@ from fortydays.base.progress import SILENT
 from fortydays.base.settings import read_settings
 from fortydays.inputs.images import IMAGE
 from fortydays.registry.bundle import make_bundle
-from fortydays.registry.catalog import Catalog
 from fortydays.registry.contents import GOLDEN_FILE, open_bundle
 from fortydays.registry.export import KERAS_FILE
 from fortydays.registry.inference import OUTPUT
 from fortydays.registry.names import Reference
 from fortydays.registry.registration import register
+from fortydays.registry.registry import Registry
 from fortydays.track.store import destination, open_store
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -136,11 +136,11 @@ def made(day: int, folder: Path) -> Model:
     os.environ |= {"FORTYDAYS_HOME": str(home), "FORTYDAYS_DATASETS": str(real.datasets)}
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     settings = read_settings()
-    catalog = Catalog(open_store(destination(settings)))
-    register(str(day), catalog, settings, progress=SILENT, name="bench")
-    version = catalog.find(Reference(name="bench", version=1))
-    catalog.fetch(version, home / "version")
-    make_bundle(Reference(name="bench", version=1), home / "bundle", catalog, settings)
+    registry = Registry(open_store(destination(settings)))
+    register(str(day), registry, settings, progress=SILENT, name="bench")
+    version = registry.find(Reference(name="bench", version=1))
+    registry.fetch(version, home / "version")
+    make_bundle(Reference(name="bench", version=1), home / "bundle", registry, settings)
     os.environ.clear()
     os.environ.update(before)
     image = load_arrays(home / "bundle" / GOLDEN_FILE)[0][0]
@@ -323,7 +323,8 @@ def throughput(model: Model, thin: Path, rivals: Path) -> None:
     )
     record(
         f"serving, p99, day {model.day}",
-        question=f"99% of requests are answered within, ms, at half that load, day {model.day}'s network",
+        question="Milliseconds in which 99% of requests are answered, at half of that load, "
+        f"day {model.day}'s network",
         target="under 50 ms",
         met=statistics.median(ms for ms, _ in late) < 50,
         method=f"wrk on the same cores, {CONNECTIONS} connections that pause at random, {SECONDS} s, {TIMES} times",

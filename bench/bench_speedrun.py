@@ -66,11 +66,11 @@ def compare(accuracy: str, plain: dict[str, Any], *, day: str, share: float | No
         target = f"at most {share}x the program's time; {accuracy}% reached"
     record(
         f"speedrun, {accuracy}%",
-        question=f"Seconds to {accuracy}% on CIFAR-10's test images, beside {day}'s program in plain Keras",
+        question=f"Seconds to {accuracy}% on CIFAR-10's test images: {day}'s program in plain Keras / fortydays",
         judged=["ratio", "mean test accuracy"],
         target=target,
         met=reached and (share is None or spread(seconds)["median"] <= share * there),
-        method=f"mean of {len(seconds)} seeds must reach it; the program once, its training alone",
+        method=f"The mean of {len(seconds)} seeds must reach it. The program runs once; its training alone is timed.",
         figures={
             "ratio": spread([there / each for each in seconds]),
             "seconds, speedrun": spread(seconds),

@@ -13,7 +13,7 @@ import numpy as np
 from measure import Run, in_turn, peak_of_all, record, run, settle, spread
 
 from fortydays.base.settings import Settings, read_settings
-from fortydays.data import store
+from fortydays.data import library
 
 FORTY = [sys.executable, "-m", "fortydays"]
 PLAIN = [sys.executable, str(Path(__file__).with_name("plain_keras.py"))]
@@ -57,7 +57,7 @@ def pairs_in_turn(times: int) -> str:
 
 def save_arrays(settings: Settings, path: Path) -> Path:
     """MNIST's splits as one file for the plain programs."""
-    dataset = store.load("mnist", settings)
+    dataset = library.load("mnist", settings)
     splits = {
         "train": dataset.training.train,
         "validation": dataset.training.validation,
@@ -195,15 +195,15 @@ def commands(environment: dict[str, str], times: int) -> None:
         [
             "import json, time, numpy",
             "from fortydays.base.settings import read_settings",
-            "from fortydays.data import store",
+            "from fortydays.data import library",
             "settings = read_settings()",
             "began = time.perf_counter()",
-            "store.load('NAME', settings).training.train.array.sum()",
+            "library.load('NAME', settings).training.train.array.sum()",
             "print(json.dumps({'seconds': time.perf_counter() - began}))",
         ]
     )
     for name, limit in (("mnist", 0.2), ("cifar10", 0.5)):
-        if not store.cached(name, read_settings(dict(os.environ) | environment)):
+        if not library.place(name, read_settings(dict(os.environ) | environment))[1]:
             continue
         runs = [run([sys.executable, "-c", code.replace("NAME", name)], environment) for _ in range(times)]
         seconds = spread([r.output["seconds"] for r in runs])

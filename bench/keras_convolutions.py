@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fortydays.base.settings import read_settings
-from fortydays.data import store
+from fortydays.data import library
 from fortydays.data.arrays import TrainingData
 from fortydays.days.loading import find_study, load_study
 from fortydays.train.framework import build_model, load_keras
@@ -60,7 +60,7 @@ def main() -> None:
     load_keras(threads=settings.threads)
     study = load_study(find_study(day), threads=settings.threads).study
     variant = next(v for v in study.variants if v.name == HEADLINES[day])
-    training = store.load(study.dataset, settings).training
+    training = library.load(study.dataset, settings).training
     train = training.train.rows(slice(count))
     images, labels = np.ascontiguousarray(train.array), train.labels
     if who == "keras":

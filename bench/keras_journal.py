@@ -12,7 +12,7 @@ import numpy as np
 from keras import layers
 
 from fortydays.base.settings import read_settings
-from fortydays.data import store
+from fortydays.data import library
 
 EPOCHS = {"day5": 5, "day6": 15}
 BATCH = 64
@@ -39,7 +39,7 @@ def main() -> None:
     """Train one of them as the journal does, and look at the test split once, after the last epoch."""
     day = sys.argv[1]
     keras.utils.set_random_seed(0)
-    dataset = store.load("cifar10", read_settings())
+    dataset = library.load("cifar10", read_settings())
     train = dataset.training.train
     images, labels = np.asarray(train.array, np.float32) / 255, np.asarray(train.labels)
     model = network(day)

@@ -170,7 +170,7 @@ def _table(results: Mapping[str, Any]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench`. Medians, with the range in parentheses.",
+        "`make bench` writes this file. Each number is a median, with the range in parentheses.",
         "",
         "| what | target | measured | met | how | machine, date |",
         "|---|---|---|---|---|---|",

@@ -12,9 +12,12 @@ from typing import Any
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError
 from fortydays.base.privacy import share
-from fortydays.report.numbers import claim_outlook, claim_value
-from fortydays.report.palette import SIGNS, WITHDRAWN
+from fortydays.report.numbers import claim_basis
+from fortydays.report.palette import WITHDRAWN, verdict
 from fortydays.report.results import Results, read_results
+from fortydays.study.judgement import Verdict
+from fortydays.study.openings import largest_error
+from fortydays.study.statistics import CONFIDENCE, benjamini_hochberg
 
 PICTURE_OF_DAY = 2
 _UNITS = {"ratio": "x", "seconds": " s", "ms": " ms", "MiB": " MiB", "MB": " MB"}
@@ -31,7 +34,7 @@ def fill(readme: str, results: Sequence[Results], benchmarks: Mapping[str, Any])
     Raises:
         FortydaysError: a marker is missing.
     """
-    readme = _between(readme, "results", results_table(results))
+    readme = _between(readme, "results", f"{results_table(results)}\n\n{course(results)}\n\n{openings(results)}")
     return _between(readme, "speed", speed_table(benchmarks))
 
 
@@ -39,19 +42,53 @@ def results_table(results: Sequence[Results]) -> str:
     """Every claim of every day with its verdict, or with why it is withdrawn, as a Markdown table."""
     lines = ["| day | claim | verdict | measured |", "|---|---|---|---|"]
     for day in results:
-        rows = [
-            (
-                claim.claim,
-                f"{SIGNS[claim.verdict]} {claim.verdict}",
-                "; ".join(filter(None, [claim_value(claim), claim_outlook(claim), claim.note])),
-            )
-            for claim in day.claims
-        ]
+        rows = [(claim.claim, verdict(claim), claim_basis(claim)) for claim in day.claims]
         rows += [(withdrawal.claim, WITHDRAWN, withdrawal.reason) for withdrawal in day.withdrawn]
         for index, row in enumerate(rows):
             cells = [f"{day.day}. {day.title}" if index == 0 else "", *row]
             lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
     return "\n".join(lines)
+
+
+def course(results: Sequence[Results]) -> str:
+    """How many verdicts stand when all claims of all days are looked at together, and which do not."""
+    tested = [(f"{day.day}.{n}", c) for day in results for n, c in enumerate(day.claims, 1) if c.p is not None]
+    adjusted = benjamini_hochberg([claim.p for _, claim in tested if claim.p is not None])
+    decided = [
+        (name, q) for (name, claim), q in zip(tested, adjusted, strict=True) if claim.verdict is not Verdict.UNDECIDED
+    ]
+    fallen = [name for name, q in decided if q > 1 - CONFIDENCE]
+    marginal = [name for name, claim in tested if claim.marginal]
+    stand = f"{len(decided) - len(fallen)} of {len(decided)} verdicts stand when the claims of all days are tested"
+    exceptions = f": all but {', '.join(fallen)}" if fallen else ""
+    return (
+        f"{stand} together (Benjamini and Hochberg, 5%){exceptions}. "
+        f"Marginal within their day (Holm, 5%): {', '.join(marginal) or 'none'}. "
+        "A flag names a check that a claim, or a variant of it, did not pass: see docs/claims.md."
+    )
+
+
+def openings(results: Sequence[Results]) -> str:
+    """How often the published trials have opened each test split, and what that allows to say of them."""
+    trials: dict[str, int] = {}
+    variants: dict[str, int] = {}
+    examples: dict[str, int] = {}
+    for day in results:
+        if day.dataset is not None:
+            name = day.dataset.name
+            examples[name] = day.dataset.test
+            trials[name] = trials.get(name, 0) + sum(len(v.finished) for v in day.trained)
+            variants[name] = variants.get(name, 0) + len(day.trained)
+    said = [
+        f"{name} ({examples[name]:,} examples) by {trials[name]} trials of {variants[name]} variants: "
+        f"±{100 * largest_error(examples[name], variants[name]):.1f} points"
+        for name in trials
+    ]
+    bound = (
+        "The points are how far the accuracies of all these variants may be off at once, if each was fixed before the "
+        "split was opened (Hoeffding's inequality, 95%). Some were not: see [how claims are judged](docs/claims.md)."
+    )
+    return f"The published trials have opened these test splits: {'; '.join(said)}. {bound}"
 
 
 def speed_table(benchmarks: Mapping[str, Any]) -> str:
@@ -98,12 +135,19 @@ def _days(days: Sequence[str]) -> str:
 
 def picture(results: Results) -> str:
     """The README's picture as SVG: validation accuracy of the day's variants, a line for each seed."""
-    from fortydays.report.plots import learning_curves, standalone
+    from fortydays.report.plots import learning_curves
 
     drawn = learning_curves(results.variants, "validation_accuracy")
     if drawn is None:
         raise FortydaysError(f"The evidence of day {results.day} has no curve to draw.")
-    return standalone(drawn)
+    return _standalone(drawn)
+
+
+def _standalone(svg: str) -> str:
+    """A figure as a file of its own, which brings the ink that a page would give it, for light and for dark."""
+    ink = "<style>svg{color:#1d1f22}@media(prefers-color-scheme:dark){svg{color:#e4e4e1}}</style>"
+    start = svg.index(">") + 1
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{svg[:start]}{ink}{svg[start:]}\n'
 
 
 def renew(root: Path) -> list[Path]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from fortydays.base.errors import FortydaysError
 from fortydays.base.settings import read_settings
-from fortydays.data import store
+from fortydays.data import library
 from fortydays.report import numbers
 from fortydays.study.speedrun import DATASET, Preset, find_preset, run_speedrun
 from fortydays.study.statistics import Interval
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     arguments = parser.parse_args()
     settings = read_settings()
-    dataset = store.load(DATASET, settings)
+    dataset = library.load(DATASET, settings)
     target = arguments.accuracy
     find_preset(DATASET, target)
     start = next(SETTINGS[each] for each in SETTINGS if each >= target)

@@ -27,6 +27,14 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["KERAS_BACKEND"] = config.getoption("--backend")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With ``--backend``, leave out the tests that load no Keras: they show the same on every backend."""
+    if config.getoption("--backend"):
+        alike = [item for item in items if "keras" not in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=alike)
+        items[:] = [item for item in items if "keras" in getattr(item, "fixturenames", ())]
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     home = config.stash.get(_home, None)
     if home is not None:
