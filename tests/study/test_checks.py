@@ -177,18 +177,25 @@ def test_a_network_whose_training_breaks_off_cannot_learn() -> None:
     )
 
 
-def test_drills_and_trials_that_failed_are_not_checked() -> None:
+def test_drills_are_not_checked_and_trials_that_failed_are_counted() -> None:
     evidence = {
         "dataset": {"classes": ["x", "y"], "test": 300},
         "details": {"a": {"recipe": {}, "search": None, "fits": {"accuracy": 1.0}}},
         "trials": [trial(0), dict(trial(1), status="failed"), dict(trial(2), variant="drill", weights_digest="")],
     }
     (only,) = checked_variants(evidence)
-    assert ([t["seed"] for t in only.trials], only.chance, only.test) == ([0], 0.5, 300)
+    assert ([t["seed"] for t in only.trials], only.failed, only.chance, only.test) == ([0], 1, 0.5, 300)
     assert (only.standardized, only.fits) == (None, {"accuracy": 1.0})
     assert checked_variants({**evidence, "dataset": None}) == []
     (uneven,) = checked_variants({**evidence, "dataset": {**evidence["dataset"], "largest_class": 0.9}})
     assert uneven.chance == 0.9
+
+
+def test_trials_that_failed_are_among_those_that_collapsed_and_count_as_guesses() -> None:
+    found = said(checked(trial(0, test_accuracy=0.8), trial(1, train_accuracy=0.1, test_accuracy=0.2), failed=2))
+    assert found["collapsing seeds"] == (
+        "3 of 4 trials learned nothing (2 failed); the median of the test accuracy is 15.0%, and a mean says little"
+    )
 
 
 def test_seeds_that_gave_the_same_weights_vary_nothing() -> None:

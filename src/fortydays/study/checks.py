@@ -6,6 +6,7 @@ that did not pass a check names the check, unless the study declared with a reas
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +65,7 @@ class Checked:
     Attributes:
         name: of the variant.
         trials: its finished trials as the evidence tells them, at least one.
+        failed: how many trials ended with a loss that is no number.
         recipe: its recipe, field by field.
         search: the outcome of its search, or None.
         chance: the accuracy of who always names the largest class, or of who guesses where that is not known.
@@ -79,6 +81,7 @@ class Checked:
     search: Mapping[str, Any] | None
     chance: float
     test: int
+    failed: int = 0
     standardized: Mapping[str, Any] | None = None
     fits: Mapping[str, Any] | None = None
 
@@ -111,12 +114,15 @@ def _nothing_learned(of: Checked) -> Iterator[str]:
 
 
 def _collapses(of: Checked) -> Iterator[str]:
-    failed = of.learned.count(False)
-    if 0 < failed < len(of.learned):
-        median = statistics.median(of.values("test_accuracy"))
+    """Trials that failed learned nothing either: they count as guesses in the median."""
+    drawn = len(of.learned) + of.failed
+    collapsed = of.learned.count(False) + of.failed
+    if 0 < collapsed < drawn:
+        median = statistics.median([*of.values("test_accuracy"), *[of.chance] * of.failed])
+        how = f"learned nothing ({of.failed} failed)" if of.failed else "learned nothing"
         yield (
-            f"{failed} of {counted(len(of.learned), 'trial')} learned nothing; the median of the test accuracy is "
-            f"{_percent(median)}, and a mean says little"
+            f"{collapsed} of {counted(drawn, 'trial')} {how}; the median of the test accuracy is {_percent(median)}, "
+            "and a mean says little"
         )
 
 
@@ -331,6 +337,7 @@ def checked_variants(evidence: Mapping[str, Any]) -> list[Checked]:
     if dataset is None:
         return []
     finished: dict[str, list[Mapping[str, Any]]] = {}
+    failed = Counter(trial["variant"] for trial in evidence["trials"] if trial["status"] == "failed")
     for trial in evidence["trials"]:
         if trial["status"] == "finished" and trial["weights_digest"]:
             finished.setdefault(trial["variant"], []).append(trial)
@@ -338,6 +345,7 @@ def checked_variants(evidence: Mapping[str, Any]) -> list[Checked]:
         Checked(
             name=name,
             trials=trials,
+            failed=failed[name],
             recipe=evidence["details"][name]["recipe"],
             search=evidence["details"][name]["search"],
             # Who learns from as many examples of each class knows nothing of their shares.
