@@ -43,7 +43,7 @@ def started(home, datasets, *arguments):
 def run(home, datasets, *arguments):
     with started(home, datasets, *arguments) as process:
         out, err = process.communicate()
-        assert process.returncode == 0, err
+        assert process.returncode == 0, err + out
     return json.loads(out)
 
 

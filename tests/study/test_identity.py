@@ -368,3 +368,14 @@ def test_a_last_digit_of_another_processor_is_no_difference(recorded: dict[str, 
     )
     assert differences(identity, near) == []
     assert differences(identity, far) == ["the initial weights"]
+
+
+def test_a_measure_of_rounding_errors_may_be_another_one_on_another_processor(recorded: dict[str, Any]) -> None:
+    def measured(value: float) -> dict[str, Any]:
+        return {**recorded["dense"], "numbers": {**recorded["dense"]["numbers"], "measures": [value]}}
+
+    assert differences(measured(2e-7), measured(5e-7)) == []
+    assert differences(measured(2e-7), measured(3e-5)) == ["the study's own measures"]
+    initial = {**recorded["dense"], "numbers": {**recorded["dense"]["numbers"], "initial": [2e-7]}}
+    other = {**initial, "numbers": {**initial["numbers"], "initial": [5e-7]}}
+    assert differences(initial, other) == ["the initial weights"]

@@ -36,7 +36,11 @@ from fortydays.train.shadow import Record, ShadowBackend
 from fortydays.train.trainer import Trainer
 
 TOLERANCE = 1e-5
-"""By how much numbers of two processors may differ, as a share of them."""
+"""By how much numbers of two processors may differ, as a share of them.
+
+A measure may tell how large rounding errors are, which is another number on each processor. So measures may differ by
+as much in their own unit.
+"""
 
 _DIGITS = 7
 _MADE_UP = 2_000
@@ -266,15 +270,16 @@ def differences(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> list[s
     """What differs between a recorded identity and the one found today, in words; empty for nothing."""
     reasons = [said for name, said in DIGESTS.items() if recorded["digests"].get(name) != found["digests"].get(name)]
     for name, said in NUMBERS.items():
-        if not _close(recorded["numbers"].get(name, []), found["numbers"].get(name, [])):
+        told, now = (each["numbers"].get(name, []) for each in (recorded, found))
+        if not _close(told, now, rounding=TOLERANCE if name == "measures" else 0.0):
             reasons.append(said)
     return list(dict.fromkeys(reasons))
 
 
-def _close(recorded: Sequence[float], found: Sequence[float]) -> bool:
+def _close(recorded: Sequence[float], found: Sequence[float], *, rounding: float) -> bool:
     if len(recorded) != len(found):
         return False
-    return bool(np.allclose(recorded, found, rtol=TOLERANCE, atol=0, equal_nan=True))
+    return bool(np.allclose(recorded, found, rtol=TOLERANCE, atol=rounding, equal_nan=True))
 
 
 def _stand_ins(
