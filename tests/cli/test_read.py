@@ -38,6 +38,18 @@ def test_notes_have_the_numbers_of_your_own_run(workspace: Path, capsys: pytest.
     assert longest_line(text) <= 80
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_answers_are_printed_when_they_are_asked_for(
+    workspace: Path, capsys: pytest.CaptureFixture[str], *, asked: bool
+) -> None:
+    (workspace / "day04_regularization" / "notes.md").write_text("# The lesson\n\n- Why?\n\n  > Because.\n")
+    assert execute(["read", "4", *(["--answers"] if asked else [])]) == 0
+    text = capsys.readouterr().out
+    assert "Why?" in text
+    assert ("Because." in text) == asked
+    assert ("the same command with --answers" in text) != asked
+
+
 def test_without_any_evidence_the_numbers_are_dashes(capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["read", "4"]) == 0
     text = capsys.readouterr().out

@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import typer.main
 
 from fortydays.days.journey import JOURNEY, Day, find_day, is_ready
 from fortydays.days.loading import find_study, is_study_file, load_study
-from fortydays.report.notes import NOTHING_YET, escape, read_notes, render_notes, to_html
+from fortydays.report.notes import NOTHING_YET, escape, read_figures, read_notes, render_notes, to_html
 from fortydays.report.results import read_results
 from fortydays.study.design import Study, steps_metric
 from fortydays.study.evidence import published, summarize
@@ -46,6 +47,7 @@ PERCENTAGE = re.compile(r"\d+(?:\.\d+)?%")
 OTHER_MEASUREMENT = re.compile(r"\d+(?:\.\d+)? (?:percent|points?)\b|\b0\.[6-9]\d+")
 PLACEHOLDER = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 CODE_BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+ANSWER = re.compile(r"(?:^ +>.*\n?)+", re.MULTILINE)
 WORD = re.compile(r"[^\W_]+(?:['’.,-][^\W_]+)*")
 
 each_ready_day = pytest.mark.parametrize("day", READY, ids=lambda day: f"day{day.number}")
@@ -201,7 +203,7 @@ def test_the_notes_begin_with_their_day_and_have_every_section_in_order(day: Day
 
 @each_ready_day
 def test_the_notes_are_a_lesson_and_neither_a_remark_nor_a_chapter(day: Day) -> None:
-    assert 500 <= len(WORD.findall(prose(text_of(day)))) <= 1100
+    assert 500 <= len(WORD.findall(prose(ANSWER.sub("", text_of(day))))) <= 1100
 
 
 @each_ready_day
@@ -235,10 +237,43 @@ def test_there_are_three_to_five_exercises_with_commands_to_try(day: Day) -> Non
 
 
 @each_ready_day
-def test_there_are_questions_to_check_oneself_with(day: Day) -> None:
+def test_there_are_questions_to_check_oneself_with_and_answers_that_are_folded(day: Day) -> None:
     questions = re.split(r"^- ", section(text_of(day), "Check yourself"), flags=re.MULTILINE)[1:]
     assert len(questions) >= 3
-    assert all(question.strip().endswith(("?", ".")) and "?" in question for question in questions)
+    for question in questions:
+        asked, *answers = ANSWER.split(question)
+        assert asked.strip().endswith(("?", "."))
+        assert "?" in asked
+        assert [each.strip() for each in answers] == [""], question
+    html = to_html(section(text_of(day), "Check yourself"))
+    assert html.count("<details>\n<summary>Answer</summary>") == len(questions)
+
+
+@each_ready_day
+def test_the_notes_show_a_few_lines_of_the_code_that_makes_what_they_explain(day: Day) -> None:
+    from fortydays import models
+    from fortydays.train.recipe import Recipe
+
+    blocks = re.findall(r"^```python\n(.*?)^```$", text_of(day), re.DOTALL | re.MULTILINE)
+    assert blocks
+    modules = Path(models.__file__).parent.glob("*.py")
+    sources = "".join(path.read_text("utf-8") for path in [find_study(str(day.number)).path, *modules])
+    for block in blocks:
+        for layer in re.findall(r"\b((?:layers|regularizers)\.\w+\()", block):
+            assert layer in sources
+        for called in re.findall(r"(?:Recipe|replace)\((.*?)\)", block, re.DOTALL):
+            assert set(re.findall(r"(\w+)=", called)) <= set(Recipe(epochs=1).as_dict())
+
+
+@each_ready_day
+def test_the_notes_show_every_figure_of_their_day_and_no_other(day: Day) -> None:
+    figures = read_figures(day)
+    html = to_html(text_of(day), figures)
+    assert html.count('<figure>\n<svg role="img"') == html.count("<figcaption>") == len(figures)
+    for name, draw in figures.items():
+        assert f"]({name})" in text_of(day)
+        assert draw() == draw()
+        assert len(draw()) < 40_000
 
 
 @each_ready_day
@@ -321,7 +356,7 @@ def test_before_there_is_evidence_the_notes_say_so_and_can_be_read(day: Day) -> 
 
 @each_ready_day
 def test_the_notes_become_a_page_with_their_tables_and_lists(day: Day) -> None:
-    html = to_html(rendered(day, made_up_evidence(day, {}, default="supported")))
+    html = to_html(rendered(day, made_up_evidence(day, {}, default="supported")), read_figures(day))
     assert html.count("<h3>") == len(SECTIONS)
     assert "<table>" in section_of_page(html, "What came out")
     assert "<ol>" in section_of_page(html, "Try it")

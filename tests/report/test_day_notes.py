@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from fortydays.base.errors import UsageError
-from fortydays.report.notes import print_notes, render_notes, to_html
+from fortydays.report.notes import for_terminal, print_notes, render_notes, to_html
 
 
 @pytest.fixture
@@ -160,6 +160,49 @@ def test_tables_and_code_of_notes_reach_the_page() -> None:
     assert "<table>" in html
     assert "<td>2</td>" in html
     assert "x &lt; 1" in html
+
+
+QUESTIONS = "## Check\n\n- One?\n\n  > Yes: 1 < 2,\n  > and more.\n\n- Two?\n\n  > No.\n\n> A quotation.\n"
+
+
+def test_a_picture_of_the_day_stands_with_its_caption_where_the_notes_name_it() -> None:
+    drawn = {"way": lambda: '<svg><path id="p"/><use xlink:href="#p"/></svg>'}
+    html = to_html("Before.\n\n![From a\nto b < c](way)\n\n![Again](way)\n\nAfter ![x](way).\n", drawn)
+    assert html == (
+        "<p>Before.</p>\n"
+        '<figure>\n<svg role="img" aria-label="From a to b &lt; c"><path id="n1-p"/><use href="#n1-p"/></svg>\n'
+        "<figcaption>From a to b &lt; c</figcaption>\n</figure>\n"
+        '<figure>\n<svg role="img" aria-label="Again"><path id="n2-p"/><use href="#n2-p"/></svg>\n'
+        "<figcaption>Again</figcaption>\n</figure>\n"
+        '<p>After !<a href="way">x</a>.</p>\n'
+    )
+
+
+def test_a_picture_that_the_day_does_not_have_is_refused_with_those_that_it_has() -> None:
+    with pytest.raises(UsageError, match="There is no figure 'wya' of the day") as caught:
+        to_html("![x](wya)\n", {"way": lambda: "<svg></svg>"})
+    assert "way" in str(caught.value.hint)
+
+
+def test_answers_are_folded_on_the_page_and_quotations_are_not() -> None:
+    html = to_html(QUESTIONS)
+    assert html.count("<details>\n<summary>Answer</summary>\n<p>") == html.count("</details>") == 2
+    assert "<p>Yes: 1 &lt; 2,\nand more.</p>" in html
+    assert "<blockquote>\n<p>A quotation.</p>\n</blockquote>" in html
+
+
+def test_in_a_terminal_answers_are_shown_to_those_who_ask_and_pictures_are_told() -> None:
+    notes = f"![From a\nto b](way)\n\n{QUESTIONS}"
+    shown = for_terminal(notes)
+    assert shown.startswith("*Picture on the page: From a to b*\n")
+    assert "Yes" not in shown
+    assert "- Two?" in shown
+    assert "> A quotation." in shown
+    assert shown.endswith("*The answers to the questions: the same command with --answers*\n")
+    asked = for_terminal(notes, answers=True)
+    assert "  > Yes: 1 < 2,\n  > and more." in asked
+    assert "--answers" not in asked
+    assert for_terminal("No question.\n") == "No question.\n"
 
 
 @pytest.mark.parametrize(("encoding", "sign"), [("utf-8", "±"), ("ascii", "+/-")])

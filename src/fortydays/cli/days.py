@@ -141,16 +141,17 @@ def copy(
 def read(
     day: _Day,
     no_pager: Annotated[bool, typer.Option("--no-pager", help="Print all at once, even on a terminal.")] = False,
+    answers: Annotated[bool, typer.Option("--answers", help="Show the answers to the questions too.")] = False,
 ) -> None:
     """Read a day's notes. Their numbers are the published ones, or your own run's where it was no smaller."""
     from fortydays.report.lookup import find_subject
-    from fortydays.report.notes import print_notes, read_notes
+    from fortydays.report.notes import for_terminal, print_notes, read_notes
 
     subject = find_subject(day)
     notes = read_notes(subject.day) if subject.day else None
     if notes is None:
         raise UsageError(f"{subject.words} has no notes yet.", hint="`forty list` shows the days that are ready.")
-    text = _filled(notes, subject)
+    text = for_terminal(_filled(notes, subject), answers=answers)
     console = streams.console()
     if no_pager or not console.is_terminal:
         print_notes(text, console)
@@ -238,13 +239,13 @@ def _notes(subject: "Subject", evidence: dict[str, Any]) -> str | None:
     A run with other variants or settings than the day's own lacks numbers that the notes speak of. The page is then
     made without notes, and the reader told.
     """
-    from fortydays.report.notes import read_notes, render_notes, to_html
+    from fortydays.report.notes import read_figures, read_notes, render_notes, to_html
 
     notes = read_notes(subject.day) if subject.day else None
-    if notes is None:
+    if subject.day is None or notes is None:
         return None
     try:
-        return to_html(render_notes(notes.text, evidence, file=notes.file))
+        return to_html(render_notes(notes.text, evidence, file=notes.file), read_figures(subject.day))
     except UsageError as error:
         typer.echo(f"Warning: the page is made without the day's notes. {error.message}", err=True)
         return None

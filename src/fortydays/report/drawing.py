@@ -5,10 +5,11 @@ and dark. The text stays text. The same results give the same bytes: no dates, a
 """
 
 import io
+import itertools
 import math
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base.settings import keep_matplotlib_in_workspace
+from fortydays.base.text import printable
 from fortydays.report import numbers
 from fortydays.report.palette import Look
 from fortydays.study.statistics import Interval
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -33,20 +36,27 @@ _MOST_LETTERS = 24
 """Longer names are cut: they would leave no room for what they name."""
 
 _STYLE = Path(__file__).with_name("figures.mplstyle")
-_INK = "#010203"
+INK = "#010203"
 """Stands for the page's text color while matplotlib draws, and is replaced in the finished file."""
 
 
 @contextmanager
 def figure_of(width: float, height: float) -> Iterator[tuple["Figure", "Axes"]]:
-    """A figure without pyplot, which would keep it and ask for a display."""
+    """A figure with one pair of axes; its size is in inches."""
+    with panels_of(width, height, 1) as (figure, (axes,)):
+        yield figure, axes
+
+
+@contextmanager
+def panels_of(width: float, height: float, count: int) -> Iterator[tuple["Figure", "list[Axes]"]]:
+    """A figure with some axes beside each other, without pyplot, which would keep it and ask for a display."""
     keep_matplotlib_in_workspace()
     import matplotlib
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(fname=_STYLE):
         figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
-        yield figure, figure.subplots()
+        yield figure, list(figure.subplots(1, count, squeeze=False)[0])
 
 
 @contextmanager
@@ -71,10 +81,35 @@ def svg_of(figure: "Figure") -> str:
         canvas: Any = FigureCanvasSVG(figure)
         canvas.print_svg(buffer, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     text = buffer.getvalue()
-    text = text[text.index("<svg") :].replace(_INK, "currentColor")
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
     # Its style element would reach beyond the figure, into the page around it.
     text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, count=1, flags=re.DOTALL)
     return re.sub(r"\s*\n\s*", "\n", text).strip()
+
+
+def drawings(kind: str = "f") -> Callable[[str, str], "Markup"]:
+    """What puts figures into a page: numbers them, so that the ids inside one do not meet those inside another.
+
+    Args:
+        kind: a letter for ids, another one for each caller whose figures meet on one page.
+
+    Returns:
+        A function of the SVG text and of what it shows, in words, for those who do not see it.
+    """
+    from markupsafe import Markup
+
+    numbering = itertools.count(1)
+
+    def drawing(svg: str, alt: str) -> "Markup":
+        prefix = f"{kind}{next(numbering)}-"
+        svg = re.sub(r'\bid="([^"]*)"', rf'id="{prefix}\1"', svg)
+        svg = re.sub(r"url\(#([^)]*)\)", rf"url(#{prefix}\1)", svg)
+        svg = re.sub(r'xlink:href="#([^"]*)"', rf'href="#{prefix}\1"', svg)
+        svg = re.sub(r'\s(?:xmlns(?::xlink)?|version)="[^"]*"', "", svg)
+        label = Markup.escape(alt if isinstance(alt, Markup) else printable(alt))
+        return Markup(svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1))  # noqa: S704 - drawn by us
+
+    return drawing
 
 
 def short(name: str) -> str:

@@ -6,6 +6,7 @@ that tells file, line and placeholder. Text from the evidence is escaped, so tha
 """
 
 import functools
+import importlib.util
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,8 @@ _NO_EVIDENCE = f"*This day has no evidence yet: its numbers show as {NOTHING_YET
 _PLACEHOLDER = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
 # Words joined by single signs mean nothing to Markdown, and stay readable in code, where an escape would show.
 _INERT = re.compile(r"[A-Za-z0-9]+(?:[ ._+-][A-Za-z0-9]+)*")
+_PICTURE = re.compile(r"^!\[(?P<caption>[^\]]+)\]\((?P<name>\w+)\)$", re.MULTILINE)
+_ANSWER = re.compile(r"^ +>.*\n", re.MULTILINE)
 _MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
 
 
@@ -58,6 +61,17 @@ def read_notes(day: "Day") -> Notes | None:
     with files.storage_errors("read", path):
         text = path.read_text("utf-8")
     return Notes(text=text, file=f"{path.parent.name}/{path.name}")
+
+
+def read_figures(day: "Day") -> dict[str, Callable[[], str]]:
+    """By name, what draws the figures of a day's notes: the public functions of its ``figures.py``."""
+    from fortydays.days.journey import folder_name
+
+    module = f"fortydays.lessons.{folder_name(day)}.figures"
+    if importlib.util.find_spec(module) is None:
+        return {}
+    drawn = vars(importlib.import_module(module))
+    return {name: each for name, each in drawn.items() if getattr(each, "__module__", "") == module and name[0] != "_"}
 
 
 class Numbers:
@@ -268,16 +282,60 @@ def escape(text: str) -> str:
     return text if _INERT.fullmatch(text) else _MARKDOWN_SIGNS.sub(r"\\\1", text)
 
 
-def to_html(markdown: str) -> str:
-    """Notes as HTML for the page of a day: no HTML of their own, no pictures from elsewhere, headings one lower."""
+def to_html(markdown: str, figures: Mapping[str, Callable[[], str]] | None = None) -> str:
+    """Notes as HTML for the page of a day: no HTML of their own, no pictures from elsewhere, headings one lower.
+
+    A paragraph ``![what it shows](name)`` becomes a figure of the day. A quotation inside a list is the answer to the
+    question before it, and is folded.
+
+    Args:
+        markdown: the notes, with their numbers.
+        figures: by name, what draws a figure of the day as SVG; see :func:`read_figures`.
+
+    Raises:
+        UsageError: the notes name a figure that there is not.
+    """
     from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+    from markupsafe import escape as escaped
+
+    from fortydays.report.drawing import drawings
+
+    drawing = drawings("n")
+
+    def figure(match: re.Match[str]) -> str:
+        caption, name = " ".join(match["caption"].split()), match["name"]
+        if name not in (figures or {}):
+            raise unknown_name("figure", name, figures or {}, of="the day")
+        svg = drawing((figures or {})[name](), caption)
+        return f"<figure>\n{svg}\n<figcaption>{escaped(caption)}</figcaption>\n</figure>\n"
 
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
-    tokens = parser.parse(markdown)
-    for token in tokens:
+    shown: list[Token] = []
+    for token in parser.parse(markdown):
+        content = ""
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
-    return str(parser.renderer.render(tokens, parser.options, {}))
+        elif token.type == "inline" and (picture := _PICTURE.fullmatch(token.content)):
+            shown.pop()  # the paragraph's beginning; its end comes next
+            content = figure(picture)
+        elif token.type == "paragraph_close" and shown and shown[-1].content.startswith("<figure>"):
+            continue
+        elif token.type == "blockquote_open" and token.level > 1:
+            content = "<details>\n<summary>Answer</summary>\n"
+        elif token.type == "blockquote_close" and token.level > 1:
+            content = "</details>\n"
+        shown.append(Token("html_block", "", 0, content=content) if content else token)
+    return str(parser.renderer.render(shown, parser.options, {}))
+
+
+def for_terminal(markdown: str, *, answers: bool = False) -> str:
+    """Notes as a terminal can show them: pictures as what they show, and answers only where they are asked for."""
+    shown = _PICTURE.sub(lambda match: f"*Picture on the page: {' '.join(match['caption'].split())}*", markdown)
+    folded, hidden = _ANSWER.subn("", shown)
+    if answers or not hidden:
+        return shown
+    return f"{folded.rstrip()}\n\n*The answers to the questions: the same command with --answers*\n"
 
 
 def print_notes(markdown: str, console: "rich.console.Console") -> None:

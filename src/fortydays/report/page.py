@@ -6,9 +6,7 @@ our own figures and of notes made by :func:`fortydays.report.notes.to_html`.
 """
 
 import base64
-import itertools
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +15,7 @@ from markupsafe import Markup
 from fortydays.base.text import counted, printable
 from fortydays.models.backbones import BACKBONES
 from fortydays.report import columns, lookup, numbers, plots
+from fortydays.report.drawing import drawings
 from fortydays.report.palette import SIGNS, look, verdict
 from fortydays.report.results import Results, VariantResults, read_results
 from fortydays.study.exhibit_document import Lines, Pictures
@@ -26,22 +25,6 @@ from fortydays.study.vocabulary import Setting
 
 if TYPE_CHECKING:
     import jinja2
-
-
-def _drawings() -> Callable[[str, str], Markup]:
-    """What puts figures into a page: numbers them, so that the ids inside one do not meet those inside another."""
-    numbering = itertools.count(1)
-
-    def drawing(svg: str, alt: str) -> Markup:
-        prefix = f"f{next(numbering)}-"
-        svg = re.sub(r'\bid="([^"]*)"', rf'id="{prefix}\1"', svg)
-        svg = re.sub(r"url\(#([^)]*)\)", rf"url(#{prefix}\1)", svg)
-        svg = re.sub(r'xlink:href="#([^"]*)"', rf'href="#{prefix}\1"', svg)
-        svg = re.sub(r'\s(?:xmlns(?::xlink)?|version)="[^"]*"', "", svg)
-        label = Markup.escape(alt if isinstance(alt, Markup) else printable(alt))
-        return Markup(svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1))  # noqa: S704 - drawn by plots
-
-    return drawing
 
 
 def environment(*, autoescape: bool = True) -> "jinja2.Environment":
@@ -57,7 +40,7 @@ def environment(*, autoescape: bool = True) -> "jinja2.Environment":
         lstrip_blocks=True,
     )
     # ``drawing`` takes the SVG text of a figure and what it shows, in words for those who do not see it.
-    made.globals |= {"drawing": _drawings(), "numbers": numbers, "plots": plots, "signs": SIGNS, "verdict": verdict}
+    made.globals |= {"drawing": drawings(), "numbers": numbers, "plots": plots, "signs": SIGNS, "verdict": verdict}
     made.globals |= {"counted": counted, "share": columns.share_cell}
     return made
 
