@@ -360,6 +360,7 @@ class Facts:
         title: for people.
         created: when the run ended, ISO 8601.
         run_id: the run's name.
+        kept: of variants whose trials stayed when others were trained anew, the run that they were trained in.
         dataset: what was trained on; null where the study has none, as its drills need none.
         seeds: of the trials.
         packages: versions of the libraries.
@@ -386,6 +387,7 @@ class Facts:
     withdrawn: tuple[Withdrawal, ...] = ()
     checks: Annotated[tuple[CheckResult, ...], Says({"maxItems": MOST_TRIALS})] = ()
     exhibits: Annotated[tuple[ExhibitResult, ...], Says({"maxItems": 100})] = ()
+    kept: Mapping[str, Name] = field(default_factory=dict)
     results_digest: Digest
 
 

@@ -14,7 +14,6 @@ from fortydays.base.errors import TrainingFailedError
 from fortydays.base.machine import describe_machine
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
-from fortydays.base.text import counted
 from fortydays.data.arrays import Dataset
 from fortydays.study.bench import carry_out
 from fortydays.study.design import Study
@@ -172,11 +171,4 @@ def this_machine(*, computing: bool = True) -> str:
 
     An accelerator is told only where the backend is ``computing`` here, because the backend takes long to load.
     """
-    machine = describe_machine()
-    words = (
-        machine.cpu_model,
-        backends.backend().accelerator() if computing else None,
-        counted(machine.cores, "core"),
-        machine.system,
-    )
-    return ", ".join(word for word in words if word)
+    return describe_machine().in_words(backends.backend().accelerator() if computing else None)

@@ -9,7 +9,7 @@ exact fractions, which are the same on every processor. Floating-point numbers a
 
 import gc
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -19,6 +19,7 @@ from fortydays.base import files
 from fortydays.base.errors import ExitCode, FortydaysError
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
+from fortydays.base.text import counted
 from fortydays.data import library
 from fortydays.data.arrays import Dataset, Split
 from fortydays.inputs.numbers import Numbers
@@ -167,12 +168,18 @@ def _fingerprints(
 
 
 def identity_of_study(
-    study: Study, details: Mapping[str, Any], *, seed: int, settings: Settings, progress: Progress = SILENT
+    study: Study,
+    details: Mapping[str, Any],
+    *,
+    seed: int,
+    settings: Settings,
+    only: Collection[str] | None = None,
+    progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """What the trials of a study compute, as evidence keeps it.
 
     The ``details`` of the evidence give the precision of each variant, and the setting that a search chose. The trial
-    with ``seed`` stands for all.
+    with ``seed`` stands for all. ``only`` are the names of some variants; None for all.
 
     Returns:
         ``backend``, ``packages`` (with versions), ``seed``, and ``variants``: by name, what :func:`identity_of` gives.
@@ -185,13 +192,14 @@ def identity_of_study(
     if study.dataset is None:
         return {**_made_with(), "seed": seed, "variants": {}}
     dataset = library.load(study.dataset, settings, progress)
-    task = f"What {len(study.variants)} variants compute"
-    progress.start(task, total=float(len(study.variants)), unit="variants")
+    asked = [variant for variant in study.variants if only is None or variant.name in only]
+    task = f"What {counted(len(asked), 'variant')} compute"
+    progress.start(task, total=float(len(asked)), unit="variants")
     variants, networks = {}, dict[Features, Fingerprint]()
     gc.collect()  # what a run before has left, which holds its training split on the device
     gc.freeze()  # the frameworks' own objects stay: to look through them again for each variant takes seconds
     try:
-        for number, variant in enumerate(study.variants):
+        for number, variant in enumerate(asked):
             recorded = details[variant.name]
             search = variant.search
             chosen = {search.field: recorded["recipe"][search.field]} if search else {}
@@ -215,11 +223,16 @@ def identity_of_study(
 
 
 def changes(
-    evidence: Mapping[str, Any], study: Study, settings: Settings, *, progress: Progress = SILENT
+    evidence: Mapping[str, Any],
+    study: Study,
+    settings: Settings,
+    *,
+    only: Collection[str] | None = None,
+    progress: Progress = SILENT,
 ) -> list[str]:
     """What the program computes in another way than when the evidence was made; empty where nothing is.
 
-    The study has the variants that the evidence has.
+    The evidence has the variants of the study, or those that are named by ``only``.
 
     Raises:
         NotComparableError: the evidence has no identity, or one of another backend or version.
@@ -240,7 +253,9 @@ def changes(
             f"what was computed is known for {said}, and here is {here}",
             hint=f"Compare by training: {_rerun(evidence)}",
         )
-    found = identity_of_study(study, evidence["details"], seed=recorded["seed"], settings=settings, progress=progress)
+    found = identity_of_study(
+        study, evidence["details"], seed=recorded["seed"], settings=settings, only=only, progress=progress
+    )
     by_reason: dict[str, list[str]] = {}
     for name, identity in found["variants"].items():
         for reason in differences(recorded["variants"][name], identity):
