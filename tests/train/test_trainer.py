@@ -24,6 +24,7 @@ from fortydays.inputs.images import Images
 from fortydays.train import trainer as engine
 from fortydays.train.framework import set_variables
 from fortydays.train.trainer import Trained, Trainer
+from made_up_data import data_of
 
 TrainerOf = Callable[..., Trainer]
 
@@ -291,3 +292,18 @@ def test_evaluation_is_that_of_numpy_also_where_the_last_batch_is_not_full(
         assert found.loss == pytest.approx(-np.log(answers[np.arange(25), split.labels]).mean(), rel=1e-5)
         assert found.metrics == {"accuracy": found.accuracy}
         assert found.accuracy == np.mean(answers.argmax(axis=1) == split.labels)
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "batch"), [(64, 64, 100), (40, 130, 130), (256, 64, 256), (40, 6000, 5000)]
+)
+def test_an_evaluation_is_filled_up_to_no_more_than_a_split_holds(
+    train: int, validation: int, batch: int, keras: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    made = engine.Evaluator
+    monkeypatch.setattr(engine, "Evaluator", lambda **given: sizes.append(given["batch_size"]) or made(**given))
+    examples = data_of(made_up_split(train, seed=1), made_up_split(validation, seed=2), classes=CLASSES)
+    trainer = Trainer(builder=linear, recipe=RECIPE, data=examples)
+    assert sizes == [batch]
+    assert trainer.evaluate(examples.validation).outputs.shape == (validation, CLASSES)

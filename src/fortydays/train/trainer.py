@@ -57,6 +57,9 @@ FIRST_CHUNK = 4
 KEEP_AFTER = 1.0
 """Seconds of training between two states that are kept. A trial that is killed loses them and an epoch at most."""
 
+FEWEST_EVALUATED = 100
+"""Examples that a batch of an evaluation has at least."""
+
 FREE_FIELDS = ("learning_rate", "schedule", "warmup", "epochs", "patience", "monitor", "evaluate_every")
 """What may differ between two recipes that share one compiled program."""
 
@@ -176,11 +179,16 @@ class Trainer:
             input=self._data.input,
             task=self._data.task,
             loss=self.loss,
-            batch_size=1000 if self.convolutions else 5000,
+            batch_size=self._evaluated_at_once(),
             test_views=test_views,
             convolutions=self.convolutions,
             on=self._backend,
         )
+
+    def _evaluated_at_once(self) -> int:
+        """How many examples a batch of an evaluation has: no more than the larger split, so that little is filled up."""
+        most = 1000 if self.convolutions else 5000
+        return min(most, max(FEWEST_EVALUATED, len(self._data.train), len(self._data.validation)))
 
     def _drawn(self, recipe: Recipe, *, seed: int, epoch: int, order: NDArray[np.int32]) -> NDArray[np.int32]:
         examples, shape = len(self._data.train), self._data.input.arrays[0].shape
