@@ -43,12 +43,14 @@ def objects() -> dict[str, Any]:
 
         def call(self, inputs: Any) -> Any:
             """The normalized inputs, of the same shape."""
-            kept = self.mean, self.variance
+            names = ("mean", "variance")
+            kept = [getattr(self, name) for name in names]
             self.finalize_state()  # makes them from the variables, inside a program too
             try:
                 return super().call(inputs)
             finally:
-                self.mean, self.variance = kept
+                for name, value in zip(names, kept, strict=True):
+                    setattr(self, name, value)
 
     @keras.saving.register_keras_serializable(package="fortydays")
     class Standardization(LiveNormalization):
