@@ -46,12 +46,13 @@ def evidence_of(
         StorageError: the run's folder cannot be read or written.
     """
     study = plan.source.study
-    known = {
+    known: dict[str, Any] = {
         "details": _details(plan, chosen, probes, progress),
         "trials": trials,
         "variants": documents.summarize(trials),
     }
     if plan.dataset is not None:
+        known["dataset"] = _facts_of(plan.dataset)
         _keep_best_model(plan, run, progress, known)
     evidence = {
         "schema_version": documents.SCHEMA_VERSION,
@@ -60,7 +61,7 @@ def evidence_of(
         "title": study.title,
         "created": clock.timestamp(),
         "run_id": run.run_id,
-        "dataset": None if plan.dataset is None else _facts_of(plan.dataset),
+        "dataset": None,
         "seeds": list(plan.seeds),
         "request": plan.as_asked,
         **_opened_before(plan, run, chosen),
