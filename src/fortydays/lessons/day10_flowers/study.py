@@ -106,7 +106,7 @@ study = Study(
         SplitOverview(
             title="Other seeds, other photographs",
             caption="Mean accuracy on the test photographs and, beside it, on the validation photographs. The long "
-            "line is Wilson's 95% interval for other photographs, the short line within it the 95% interval over seeds.",
+            "line is Wilson's 95% interval for other photographs, the short one in it the 95% interval over seeds.",
             variants=("efficientnet-lite0", "mobilenetv2", "mobilenetv2 small", "journal"),
             examples="photographs",
         ),
