@@ -215,6 +215,7 @@ class Detail:
             where they cannot be counted.
         features: what it learned from in the place of pixels.
         examples: training examples of each class that it learned from; all where it is missing.
+        redrawn: whether each seed drew these examples, or the random network that made the features.
         precision: the arithmetic it was trained in.
         recipe: how it was trained.
         search: how a setting was chosen, or null.
@@ -228,6 +229,7 @@ class Detail:
     multiply_adds: Natural | None = None
     features: FeaturesResult | None = None
     examples: Count | None = None
+    redrawn: bool = False
     precision: Precision
     recipe: Mapping[str, Setting | Mapping[str, Setting]]
     search: SearchResult | None

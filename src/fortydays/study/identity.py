@@ -105,7 +105,9 @@ def identity_of(
         ``digests`` by the names of :data:`DIGESTS` and ``numbers`` by those of :data:`NUMBERS`, as JSON values.
     """
     shadow = ShadowBackend(backends.backend())
-    builder, shown = _stand_ins(variant, dataset, settings, progress)
+    features = variant.features_of(seed)
+    builder, shown = _stand_ins(variant, features, dataset, seed, settings, progress)
+    redrawn = variant.examples is not None and variant.redrawn
     spec = TrialSpec(
         variant=variant.name,
         seed=seed,
@@ -120,6 +122,7 @@ def identity_of(
         builder=builder,
         recipe=recipe,
         data=shown.training,
+        rows=np.arange(len(shown.training.train)) if redrawn else None,
         bfloat16_is_fast=spec.bfloat16_is_fast,
         on=cast(Backend, shadow),
     )
@@ -128,10 +131,10 @@ def identity_of(
     digests, numbers = _fingerprints(shadow.record, outcome, shown, trainer, measures)
     if variant.search is not None:
         digests["search"] = _search(variant)
-    if variant.features is not None:
-        if variant.features not in networks:
-            networks[variant.features] = _identity_of_features(variant.features, dataset, settings, progress)
-        digests["features"], numbers["features"] = networks[variant.features]
+    if features is not None:
+        if features not in networks:
+            networks[features] = _identity_of_features(features, dataset, settings, progress)
+        digests["features"], numbers["features"] = networks[features]
     return {
         "digests": {name: digest[:16] for name, digest in digests.items()},
         "numbers": {name: _short(found) for name, found in numbers.items() if len(found)},
@@ -298,12 +301,12 @@ def _close(recorded: Sequence[float], found: Sequence[float], *, rounding: float
 
 
 def _stand_ins(
-    variant: Variant, dataset: Dataset, settings: Settings, progress: Progress
+    variant: Variant, features: Features | None, dataset: Dataset, seed: int, settings: Settings, progress: Progress
 ) -> tuple[ModelBuilder, Dataset]:
     """What a shadow trains on: the examples, or made-up numbers in the place of features that take long to compute."""
-    features, rng = variant.features, np.random.default_rng(0)
+    rng, drawn = np.random.default_rng(0), variant.drawn_with(seed)
     if features is None:
-        return variant.model, with_few(dataset, variant.examples)
+        return variant.model, with_few(dataset, variant.examples, seed=drawn)
     made_of = Numbers(shape=features.shape)
 
     def made_up(split: Split, name: str) -> Split:  # noqa: ARG001
@@ -312,7 +315,7 @@ def _stand_ins(
         return Split(inputs=made_of.named(numbers), labels=labels)
 
     builder = filled(variant.model, features, settings, progress)
-    return builder, with_few(with_features(dataset, features, made_up), variant.examples)
+    return builder, with_few(with_features(dataset, features, made_up), variant.examples, seed=drawn)
 
 
 def _identity_of_features(features: Features, dataset: Dataset, settings: Settings, progress: Progress) -> Fingerprint:
