@@ -294,9 +294,7 @@ t is the number of the step, from 1. What is kept for the next step is m and s, 
                     ),
                     wrong(
                         "The correction is the same in every step: it is beta to the power of t.",
-                        lambda w, m, s, g, t, rate, b, c, e: (
-                            adam(w, m, s, g, 1, rate, b, c, e)[0] if t > 1 else w - rate
-                        ),
+                        lambda w, m, s, g, t, rate, b, c, e: adam(w, m, s, g, 1, rate, b, c, e)[0],
                         "weights",
                     ),
                     wrong(
