@@ -158,7 +158,8 @@ def _run_once(
         copy.write_bytes(source)
         _write_plan(folder, copy, tasks, cases, limits)
         code, late = _start_and_wait(folder, limits)
-        told, printed = _told(folder / "told.jsonl", limits), _beginning(folder / "printed.txt")
+        told = _told(folder / "told.jsonl", limits)
+        printed = _beginning(folder / "printed.txt").replace(f"{folder}/", "")
         if not told or told[0].get("ready") is not True:
             raise JudgeError(
                 f"The judge could not run {path}: {printed.strip().splitlines()[-1:] or ['no reason is known'][0]}."
