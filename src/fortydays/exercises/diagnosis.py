@@ -90,12 +90,12 @@ def explain(task: Task, cases: Cases, given: Outputs, right: Outputs) -> list[tu
     """What is wrong with outputs of the right number, of which some are not right.
 
     Returns:
-        Sentences, each with the names of the outputs that it is about.
+        Sentences, each with the names of the outputs that it is about; none where it is about all of them.
     """
     wrong = [k for k in range(len(task.outputs)) if not all_close(column(given, k), column(right, k))]
     order = _order(task, given, right)
     if order:
-        return [(order, tuple(task.outputs[k] for k in wrong))]
+        return [(order, ())]
     found: dict[str, list[str]] = {}
     for k in wrong:
         says = _mistake(task, cases, column(given, k), column(right, k), k)

@@ -108,8 +108,10 @@ def assess(task: Task, cases: Cases, called: Called) -> Finding:
         tried = f"right for {counted(len(cases), 'input')}" if task.arguments else "right"
         return Finding(name=task.name, state=State.PASSED, says=tried)
     told = explain(task, cases, given, right)
-    says = " ".join(says if count == 1 else f"{', '.join(f'`{n}`' for n in names)}: {says}" for says, names in told)
-    k = task.outputs.index(told[0][1][0])
+    says = " ".join(
+        f"{', '.join(f'`{n}`' for n in names)}: {says}" if names and count > 1 else says for says, names in told
+    )
+    k = next(k for k in range(count) if not all_close(column(given, k), column(right, k)))
     return Finding(name=task.name, state=State.WRONG, says=says, shown=_shown(task, cases, given, right, k))
 
 

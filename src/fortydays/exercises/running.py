@@ -161,9 +161,8 @@ def _run_once(
         told = _told(folder / "told.jsonl", limits)
         printed = _beginning(folder / "printed.txt").replace(f"{folder}/", "")
         if not told or told[0].get("ready") is not True:
-            raise JudgeError(
-                f"The judge could not run {path}: {printed.strip().splitlines()[-1:] or ['no reason is known'][0]}."
-            )
+            reason = (printed.strip().splitlines() or ["no reason is known"])[-1]
+            raise JudgeError(f"The judge could not run {path}: {reason}.")
         broken = next((each["problem"] for each in told if "problem" in each), None)
         if broken is not None:
             return [Called(problem=_problem(broken, limits))] * len(tasks), printed

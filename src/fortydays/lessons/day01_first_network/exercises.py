@@ -269,6 +269,11 @@ The chain rule gives each as a sum. Each has the shape of what it belongs to.
                         "bias_gradient",
                     ),
                     wrong(
+                        "It is summed over the outputs: each has its own bias, so sum over the examples.",
+                        lambda _x, _w, g: g.sum(axis=1),
+                        "bias_gradient",
+                    ),
+                    wrong(
                         "It is divided by the number of examples: G holds that division already.",
                         lambda x, _w, g: x.T @ g / len(x),
                         "weights_gradient",
