@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from fortydays.base.errors import UsageError
+from fortydays.days.journey import find_day
 from fortydays.exercises import grading
 from fortydays.exercises.finding import Place, exercises_of, find_exercises
 from fortydays.exercises.grading import Grade, grade
 from fortydays.exercises.judge import Verdict, judge
 from fortydays.exercises.running import JudgeError, Limits
 from fortydays.exercises.starter import solution, starter
-from fortydays.days.journey import find_day
 
 QUICK = Limits(seconds=1, wait=4)
 PLACES = exercises_of(find_day("1"))
