@@ -75,7 +75,7 @@ def test_every_mistake_is_told_by_its_own_sentence(place: Place, task: Task) -> 
         for mistake in task.mistakes:
             finding = assess(task, cases, called(wholly(mistake, task), task, seed))
             assert (finding.state, finding.says.count(mistake.says)) == (State.WRONG, 1), (mistake.says, finding.says)
-            others = [each.says for each in task.mistakes if each is not mistake and each.says in finding.says]
+            others = [m.says for m in task.mistakes if m.says != mistake.says and m.says in finding.says]
             assert not others, (mistake.says, finding.says)
 
 
@@ -108,6 +108,12 @@ def test_its_file_to_begin_with_has_the_same_names_and_nothing_written(place: Pl
     assert [n for n in begun if n != "__builtins__"] == [n for n in solved if n != "__builtins__"]
     for task in place.exercise.tasks:
         assert begun[task.name].__doc__ == task.reference.__doc__
+        if task.flawed is not None:
+            for seed in SEEDS:
+                finding = assess(task, make_cases(task, seed), called(begun[task.name], task, seed))
+                assert finding.state is State.WRONG
+                assert finding.says in {mistake.says for mistake in task.mistakes}
+            continue
         with pytest.raises(NotImplementedError, match="to be written"):
             begun[task.name](*task.arguments)
 

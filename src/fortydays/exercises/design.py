@@ -45,6 +45,8 @@ class Task:
         outputs: the names of what it returns.
         mistakes: those that one makes. Each differs from the reference on some case, and two are never the same.
         reveals: whether the right answer may be shown beside a wrong one.
+        flawed: what the reader begins with, to find what is wrong in it, or None for an empty function. It takes what
+            the reference takes, and has no docstring.
     """
 
     reference: Callable[..., Any]
@@ -52,6 +54,7 @@ class Task:
     outputs: tuple[str, ...] = ("the result",)
     mistakes: tuple[Mistake, ...] = ()
     reveals: bool = True
+    flawed: Callable[..., Any] | None = None
 
     def __post_init__(self) -> None:
         for mistake in self.mistakes:

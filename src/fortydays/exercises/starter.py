@@ -30,7 +30,14 @@ def _source(task: Task) -> str:
 
 def _unwritten(task: Task) -> str:
     source = _source(task)
+    begun = source.split("\n")[: _first_statement(source).end_lineno]  # to the end of the docstring
+    if task.flawed is None:
+        return "\n".join([*begun, '    raise NotImplementedError("to be written")'])
+    flawed = textwrap.dedent(inspect.getsource(task.flawed)).strip()
+    return "\n".join([*begun, *flawed.split("\n")[_first_statement(flawed).lineno - 1 :]])
+
+
+def _first_statement(source: str) -> ast.stmt:
     function = ast.parse(source).body[0]
-    assert isinstance(function, ast.FunctionDef) and ast.get_docstring(function), task.name
-    end = function.body[0].end_lineno
-    return "\n".join([*source.split("\n")[:end], '    raise NotImplementedError("to be written")'])
+    assert isinstance(function, ast.FunctionDef)
+    return function.body[0]

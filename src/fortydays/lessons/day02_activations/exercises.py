@@ -71,7 +71,7 @@ negative, use that sigmoid(z) = exp(z) / (1 + exp(z)).
         tasks=(
             Task(
                 reference=sigmoid,
-                cases=lambda rng, n: (grid(rng, n, 3) * (400 if n == 4 else 1),),
+                cases=lambda rng, n: (grid(rng, n, 3) * (1000 if n == 4 else 1),),
                 mistakes=(
                     wrong("exp has the wrong sign: it is exp(-z).", lambda z: sigmoid(-z)),
                     wrong(

@@ -55,9 +55,21 @@ def verdict(low: float, high: float) -> str:
     return "refuted" if high < 0 else "undecided"
 
 
+_LOSSES = (
+    ((1.0, 0.8, 0.9, 0.7), 1),
+    ((1.0, 0.9, 0.95, 0.8, 0.85, 0.7, 0.9, 0.8), 2),
+    ((1.0, 0.9, 0.9, 0.9, 0.8), 2),
+    ((1.0, 0.9, 0.8, 0.7), 1),
+    ((1.0, 0.9, 0.95, 0.95, 0.5), 2),
+    ((1.0, 0.8, 0.9, 0.85, 0.7, 0.75, 0.72, 0.71, 0.6), 3),
+    ((0.5, 0.6, 0.7, 0.8, 0.9, 0.9), 2),
+)
+"""Each with its patience: losses below the one before but not the lowest so far, equal ones, and none that rise."""
+
+
 def _losses(rng: np.random.Generator, n: int) -> tuple[np.ndarray, int]:
-    falling = np.linspace(2, 1, n + 1)
-    return np.round(np.concatenate([falling, 1 + rng.uniform(-0.2, 0.4, n + 2)]), 1), 1 + n % 3
+    losses, patience = _LOSSES[min(n, len(_LOSSES)) - 1]
+    return np.round(np.array(losses) * rng.uniform(1, 3), 2), patience
 
 
 def _without_best(losses: np.ndarray, patience: int) -> tuple[int, int]:

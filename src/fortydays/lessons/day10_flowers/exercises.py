@@ -1,8 +1,10 @@
 """Day 10's exercises: how precise a share is, photographs on both sides, wrong labels, and a temperature."""
 
+import functools
+
 import numpy as np
 
-from fortydays.exercises.design import Exercise, Task, grid, wrong
+from fortydays.exercises.design import Exercise, Mistake, Task, grid, wrong
 
 
 def wilson(right: int, n: int, z: float) -> tuple[float, float]:
@@ -46,6 +48,91 @@ def tempered(votes: np.ndarray, temperature: float) -> np.ndarray:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
+def study(x: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: np.ndarray) -> float:
+    """The accuracy on test photographs of a vote of the nearest training photographs: its mean over the seeds.
+
+    x is (photographs, features), labels are 0 or 1. Photographs of a group are almost the same; groups has, for each
+    photograph, the number of the first one of its group. draws is (seeds, photographs): where a draw is below 0.3, the
+    photograph is for testing, where it is from there to below 0.5, for validation, else for training.
+    """
+
+    def accuracy(train: np.ndarray, part: np.ndarray, count: int) -> float:
+        distances = ((x[part][:, None] - x[train]) ** 2).sum(axis=2)
+        nearest = distances.argsort(axis=1, kind="stable")[:, :count]
+        votes = labels[train][nearest].mean(axis=1)
+        return ((votes > 0.5) == labels[part]).mean()
+
+    accuracies = []
+    for draw in draws:
+        drawn = draw[groups]  # one draw for all photographs of a group
+        test, validation, train = drawn < 0.3, (drawn >= 0.3) & (drawn < 0.5), drawn >= 0.5
+        scores = [accuracy(train, validation, count) for count in (1, 3, 5)]
+        count = (1, 3, 5)[int(np.argmax(scores))]
+        accuracies.append(accuracy(train, test, count))
+    return float(np.mean(accuracies))
+
+
+def _flawed_study(x: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: np.ndarray) -> float:  # noqa: ARG001
+    def accuracy(train: np.ndarray, part: np.ndarray, count: int) -> float:
+        distances = ((x[part][:, None] - x[train]) ** 2).sum(axis=2)
+        nearest = distances.argsort(axis=1, kind="stable")[:, :count]
+        votes = labels[train][nearest].mean(axis=1)
+        return ((votes > 0.5) == labels[part]).mean()
+
+    accuracies = []
+    for draw in draws:
+        test = draw < 0.3
+        train = np.full(len(x), True)
+        scores = [accuracy(train, test, count) for count in (1, 3, 5)]
+        count = (1, 3, 5)[int(np.argmax(scores))]
+        accuracies.append(accuracy(train, test, count))
+    return max(accuracies)
+
+
+_FLAWS = {
+    "leak": "Test photographs are learned from. Look at what `train` holds.",
+    "doubles": "Doubles of test photographs are learned from: divide by group, with one draw for all of it.",
+    "tuned": "The number of neighbors is chosen on the test photographs: choose it on those for validation.",
+    "lucky": "One lucky seed is reported: take the mean over the seeds.",
+}
+
+
+def _study_with(
+    flaws: frozenset[str], x: np.ndarray, labels: np.ndarray, groups: np.ndarray, draws: np.ndarray
+) -> float:
+    def accuracy(train: np.ndarray, part: np.ndarray, count: int) -> float:
+        distances = ((x[part][:, None] - x[train]) ** 2).sum(axis=2)
+        nearest = distances.argsort(axis=1, kind="stable")[:, :count]
+        return ((labels[train][nearest].mean(axis=1) > 0.5) == labels[part]).mean()
+
+    accuracies = []
+    for draw in draws:
+        drawn = draw if "doubles" in flaws else draw[groups]
+        test, validation = drawn < 0.3, (drawn >= 0.3) & (drawn < 0.5)
+        train = np.full(len(x), True) if "leak" in flaws else drawn >= 0.5
+        scores = [accuracy(train, test if "tuned" in flaws else validation, count) for count in (1, 3, 5)]
+        accuracies.append(accuracy(train, test, (1, 3, 5)[int(np.argmax(scores))]))
+    return max(accuracies) if "lucky" in flaws else float(np.mean(accuracies))
+
+
+def _flaws() -> tuple[Mistake, ...]:
+    """All that can be left in the study. The first flaw of several is told, so that they are found one by one."""
+    found = []
+    for number in range(1, 2 ** len(_FLAWS)):
+        left = [name for bit, name in enumerate(_FLAWS) if number >> bit & 1]
+        found.append(wrong(_FLAWS[left[0]], functools.partial(_study_with, frozenset(left))))
+    return tuple(found)
+
+
+def _photographs(rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
+    count = 16 + n
+    middles = rng.uniform(-3, 3, (count, 2))
+    classes = (middles[:, 0] + rng.normal(0, 2, count) > 0).astype(int)
+    x = np.round(np.concatenate([middles, middles + rng.normal(0, 0.05, (count, 2))]), 2)
+    draws = [np.concatenate([rng.permutation(count), rng.permutation(count)]) / count for _ in range(3)]
+    return x, np.tile(classes, 2), np.tile(np.arange(count), 2), np.round(np.array(draws), 2)
+
+
 def _interval(p: float, n: int, z: float, *, divisor: float, middle: float, inside: float) -> tuple[float, float]:
     half = z * np.sqrt(p * (1 - p) / n + inside)
     return float((p + middle - half) / divisor), float((p + middle + half) / divisor)
@@ -62,8 +149,8 @@ def _judged(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, n
 
 
 def _labelled(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-    labels = np.arange(2 * n + 4) % 2 if n < 3 else np.arange(3 * n) % 3
-    shares = rng.integers(1, 6, (len(labels), labels.max() + 1)) + 3.0 * np.eye(labels.max() + 1)[labels]
+    labels = np.arange(2 * n + 4) % 2 if n < 3 else np.arange(3 * n + 6) % 3
+    shares = rng.integers(1, 6, (len(labels), labels.max() + 1)) + 2.0 * np.eye(labels.max() + 1)[labels]
     shares[0] = 1
     shares[0, 1] = 8  # a wrong label
     return np.round(shares / shares.sum(axis=1, keepdims=True), 2), labels
@@ -230,7 +317,7 @@ T above 1 makes a network less sure, and changes no answer. It is chosen on the 
         tasks=(
             Task(
                 reference=tempered,
-                cases=lambda rng, n: (grid(rng, n, 3) * (400 if n == 5 else 1), 2.0 if n < 4 else 0.5),
+                cases=lambda rng, n: (grid(rng, n, 3) * (1000 if n == 5 else 1), 2.0 if n < 4 else 0.5),
                 mistakes=(
                     wrong("The votes are multiplied by T: divide them.", lambda v, t: tempered(v, 1 / t)),
                     wrong("T is missing.", lambda v, t: _softmax(v)),
@@ -252,6 +339,25 @@ T above 1 makes a network less sure, and changes no answer. It is chosen on the 
         hints=("Divide first. The rest is day 1's softmax.",),
         afterwards="""
 With T = 1 a network is often too sure of itself. `forty fit` finds T and writes it into the model's file.
+""",
+    ),
+    Exercise(
+        title="A study that is too good",
+        text="""
+This study runs, and it reports that nine of ten photographs are right, or more. There are four flaws in it, and each
+makes the number larger than it would be for new photographs. Find and repair them.
+
+The vote itself, `accuracy`, is right.
+""",
+        tasks=(Task(reference=study, cases=_photographs, mistakes=_flaws(), reveals=False, flawed=_flawed_study),),
+        hints=(
+            "Which photographs may be looked at before the end? Follow `test` through the code.",
+            "There are three parts: for training, for validation and for testing. Only two of them are used.",
+            "draw[groups] gives each photograph the draw of its group's first one.",
+            "What do three seeds say together, and what does the best of three say?",
+        ),
+        afterwards="""
+Each of these flaws has been published. None of them raises an error, and all of them look like progress.
 """,
     ),
 )
