@@ -14,7 +14,7 @@ from fortydays.base.errors import StorageError, UsageError
 from fortydays.base.privacy import shared
 from fortydays.base.settings import read_settings
 from fortydays.cli import streams
-from fortydays.cli.streams import AsJson
+from fortydays.cli.streams import AsCsv, AsJson
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,13 +87,21 @@ def _states() -> "list[tuple[Day, str]]":
     return [(day, RUN_BY_YOU if day.number in run else READY if is_ready(day) else TO_COME) for day in JOURNEY]
 
 
-def show(day: _DayOrStudy, published: _Published = False, as_json: AsJson = False) -> None:
-    """Show a day's results: your own latest run, or else the published evidence."""
+def show(day: _DayOrStudy, published: _Published = False, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
+    """Show a day's results: your own latest run, or else the published evidence.
+
+    With --csv, one row for each trial, with its metrics.
+    """
     from fortydays.report.lookup import find_subject, need_evidence
     from fortydays.report.results import read_results
     from fortydays.study.evidence import outline
 
     found = need_evidence(find_subject(day), read_settings(), only_published=published)
+    if as_csv:
+        from fortydays.report.rows import TRIAL, trial_rows
+
+        streams.print_csv(trial_rows(read_results(found.evidence)), TRIAL, as_json=as_json)
+        return
     if not as_json:
         from fortydays.report.terminal import print_evidence
 
