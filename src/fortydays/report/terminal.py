@@ -96,7 +96,7 @@ def as_text(draw: Callable[[Console], None]) -> str:
     console = Console(file=io.StringIO(), width=MOST_COLUMNS, color_system=None, force_jupyter=False)
     with console.capture() as capture:
         draw(console)
-    return capture.get().rstrip()
+    return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())
 
 
 def _header(results: Results, screen: Screen, *, source: str) -> RenderableType:
