@@ -34,6 +34,13 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+_TRACED = (
+    "Numbers are traced to the file that they came from. Write the study into one, in a notebook with "
+    "%%writefile my_study.py, and give its name: fd.run('my_study.py')"
+)
+
+_IMAGES = "Images are files, or one array of pixels"
+
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_UPDATES = 0.5
 
@@ -199,6 +206,10 @@ def run(
     from fortydays.track.follower import TrackingListener
     from fortydays.track.tracked import carry_out
 
+    if seeds is not None and (isinstance(seeds, bool) or not isinstance(seeds, int | range)):
+        raise UsageError(
+            f"seeds is {seeds!r}; expected a whole number from 1 to 1000, or a range such as range(5, 29)."
+        )
     environment = read_settings()
     asked = tuple(f"{name}={value}" for name, value in (settings or {}).items())
     request = Request(
@@ -323,7 +334,10 @@ class Model:
         if isinstance(images, np.ndarray):
             answers = self._of_array(images)
         else:
-            answers = self._of_files([images] if isinstance(images, str | os.PathLike) else list(images))
+            named = [images] if isinstance(images, str | os.PathLike) or not isinstance(images, Sequence) else images
+            answers = self._of_files(
+                [_path(name, _IMAGES, hint="np.stack(images) makes one of several.") for name in named]
+            )
         errors = tuple(error for _, _, error in answers)
         if len(answers) == 1 and errors[0]:
             raise FortydaysError(f"{answers[0][0]}: {errors[0]}")
@@ -353,11 +367,11 @@ class Model:
         inputs = takes.named((array[None] if one else array).astype(np.dtype(spec.dtype)))
         return [(str(place), row, "") for place, row in enumerate(self._bundle.model.predict(inputs))]
 
-    def _of_files(self, named: Sequence[object]) -> "list[tuple[str, NDArray[np.float32] | None, str]]":
+    def _of_files(self, named: Sequence[str]) -> "list[tuple[str, NDArray[np.float32] | None, str]]":
         from fortydays.serve.prediction import answer, find_images
 
         # A dash would mean the standard input.
-        names = [f"./{name}" if str(name) == "-" else str(name) for name in named]
+        names = [f"./{name}" if name == "-" else name for name in named]
         question = find_images(names, endings=self._bundle.input.SUFFIXES)
         if not question.images:
             raise UsageError(
@@ -386,7 +400,7 @@ def load(model: str, *, quiet: bool = False) -> Model:
     from fortydays.serve.kept import opened
     from fortydays.serve.source import source_of
 
-    source, settings = source_of(os.fspath(model)), read_settings()
+    source, settings = source_of(_path(model, "A model is named by a text such as 'mnist@champion'")), read_settings()
     # In a thread, because a notebook has an event loop of its own in this one.
     with ThreadPoolExecutor(1) as pool:
         found = pool.submit(opened, source, settings, threads=available_cores(), progress=_progress(quiet)).result()
@@ -478,7 +492,8 @@ def fit(
     from fortydays.track.follower import TrackingListener
     from fortydays.track.tracked import carry_out
 
-    settings, progress, source = read_settings(), _progress(quiet), os.fspath(folder)
+    source = _path(folder, "Photographs are named by their folder, or by a table of files and labels")
+    settings, progress = read_settings(), _progress(quiet)
     called = name_of(source, name, settings)
     request = FitRequest(
         source=source, name=called, backbone=backbone, seconds=seconds, target=target, fine_tune=fine_tune,
@@ -519,15 +534,16 @@ room_of_fit.__class__ = _FitRoom
 
 def _named(day: object) -> str:
     """A day or a path as the commands take it. Raises UsageError."""
-    if isinstance(day, str | os.PathLike):
-        return str(os.fspath(day))
     if isinstance(day, int) and not isinstance(day, bool):
         return str(day)
-    raise UsageError(
-        f"A study is named by its day or its file; this is a {type(day).__name__}.",
-        hint="Numbers are traced to the file that they came from. Write the study into one, in a notebook with "
-        "%%writefile my_study.py, and give its name: fd.run('my_study.py')",
-    )
+    return _path(day, "A study is named by its day or its file", hint=_TRACED)
+
+
+def _path(value: object, expected: str, *, hint: str = "") -> str:
+    """A path as a text. Raises UsageError."""
+    if isinstance(value, str | os.PathLike):
+        return str(os.fspath(value))
+    raise UsageError(f"{expected}; this is a {type(value).__name__}.", hint=hint)
 
 
 def _resumable(work: Callable[[], _T]) -> _T:

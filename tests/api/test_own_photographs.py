@@ -57,4 +57,6 @@ def test_an_option_that_cannot_be_is_told(asked: list[FitRequest]) -> None:
         fd.fit("pets", target=95)
     with pytest.raises(fd.FortydaysError, match="There is no backbone 'resnet50'"):
         fd.fit("pets", backbone="resnet50")
+    with pytest.raises(fd.FortydaysError, match="Photographs are named by their folder"):
+        fd.fit(["a.png"])  # type: ignore[arg-type]
     assert asked == []

@@ -98,6 +98,12 @@ def test_an_array_of_something_else_is_refused_with_what_is_expected(model: fd.M
     )
 
 
+@pytest.mark.parametrize("images", [5, None, [pixels(1)], Image.new("L", (8, 8))])
+def test_what_is_no_file_and_no_array_is_told(model: fd.Model, images: Any) -> None:
+    with pytest.raises(fd.FortydaysError, match="Images are files, or one array of pixels; this is a"):
+        model.predict(images)
+
+
 def test_a_model_is_loaded_inside_an_event_loop_as_notebooks_have_one(folder: Path) -> None:
     async def cell() -> fd.Model:
         return fd.load(str(folder), quiet=True)
@@ -108,3 +114,5 @@ def test_a_model_is_loaded_inside_an_event_loop_as_notebooks_have_one(folder: Pa
 def test_a_model_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(fd.FortydaysError, match="There is no folder"):
         fd.load(f"{tmp_path}/nothing")
+    with pytest.raises(fd.FortydaysError, match="A model is named by a text such as 'mnist@champion'; this is a int"):
+        fd.load(3)  # type: ignore[arg-type]

@@ -121,6 +121,13 @@ def test_what_cannot_be_shown_or_run_is_told_with_what_to_do(day: Any, said: str
     assert str(caught.value).startswith(said)
 
 
+@pytest.mark.parametrize("seeds", ["3", 2.0, True, [1, 2]])
+def test_seeds_that_are_none_are_told(seeds: Any) -> None:
+    with pytest.raises(fd.FortydaysError) as caught:
+        fd.run(1, seeds=seeds)
+    assert caught.value.args[0].startswith(f"seeds is {seeds!r}; expected a whole number from 1 to 1000, or a range")
+
+
 def test_damaged_evidence_is_told_at_once(tmp_path: Path) -> None:
     publish(tmp_path / "published", made_up.evidence() | {"seeds": "many"})
     with pytest.raises(fd.FortydaysError, match="damaged"):
