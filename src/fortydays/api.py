@@ -419,6 +419,7 @@ class Fitted:
         model: the registered version, such as "flowers@3".
         page: the HTML file that shows the findings.
         study: the study file that was written and run; it can be changed and run by itself.
+        reused: whether nothing had changed since an earlier fit, which this is then.
         notes: what you should know, a sentence each.
     """
 
@@ -426,6 +427,7 @@ class Fitted:
     model: str
     page: Path
     study: Path
+    reused: bool
     notes: tuple[str, ...] = ()
 
     def load(self) -> Model:
@@ -517,7 +519,14 @@ def fit(
     for line in listener.trouble():
         progress.warn(line)
     page = write_page(done, None, settings)
-    return Fitted(findings=done.findings, model=done.findings.model, page=page, study=done.study, notes=done.notes)
+    return Fitted(
+        findings=done.findings,
+        model=done.findings.model,
+        page=page,
+        study=done.study,
+        reused=done.reused,
+        notes=done.notes,
+    )
 
 
 class _FitRoom(ModuleType):

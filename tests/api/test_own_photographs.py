@@ -30,7 +30,8 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[FitRequest]:
         (collection / "224.1.pixels").write_bytes(bytes(4 * 3 * 224**2))
         found = dataclasses.replace(made_up_findings.findings(name=request.name), model=f"{request.name}@3")
         study = tmp_path / "home/own/pets/studies/pets-0123.py"
-        return SimpleNamespace(findings=found, study=study, collection=collection, notes=("There is little time.",))
+        notes = ("There is little time.",)
+        return SimpleNamespace(findings=found, study=study, collection=collection, reused=True, notes=notes)
 
     monkeypatch.setattr(fitting, "fit", work)
     return requests
@@ -43,7 +44,7 @@ def test_what_was_asked_for_is_passed_on_and_what_was_found_out_is_given(
     assert asked == [
         FitRequest(source=str(tmp_path / "pets"), name="pets", seconds=90, target=0.9, fine_tune=True),
     ]
-    assert (done.model, done.page) == ("pets@3", tmp_path / "home/reports/pets.html")
+    assert (done.model, done.page, done.reused) == ("pets@3", tmp_path / "home/reports/pets.html", True)
     assert done.page.read_text("utf-8").startswith("<!doctype html>")
     told = repr(done)
     assert told.startswith("There is little time.\n")
