@@ -12,10 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import fortydays.fit as room_of_fit
 from fortydays.base import clock, files
 from fortydays.base.errors import FortydaysError, UsageError, unknown_name
 from fortydays.base.privacy import shared
@@ -527,15 +525,6 @@ def fit(
         reused=done.reused,
         notes=done.notes,
     )
-
-
-class _FitRoom(ModuleType):
-    """The room ``fit``, which can be called as the function of its name: a package has one attribute of a name."""
-
-    __call__ = staticmethod(fit)
-
-
-room_of_fit.__class__ = _FitRoom
 
 
 # ------------------------------------------------------------------------------------------------------------ together

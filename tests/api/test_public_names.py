@@ -50,12 +50,19 @@ def test_the_import_loads_nothing() -> None:
     assert {name.partition(".")[0] for name in json.loads(done.stdout)} <= {"fortydays", *sys.stdlib_module_names}
 
 
-def test_the_room_of_the_same_name_is_the_function_too() -> None:
+@pytest.mark.parametrize("before", ["", "import fortydays.fit.request", "import fortydays.api", "fd.show(1)"])
+def test_the_function_that_has_the_name_of_a_room_can_be_called_whatever_is_imported(before: str) -> None:
     """Importing the room gives the package an attribute ``fit``, which must still be what a reader calls."""
-    import fortydays.api
-    import fortydays.fit.request
-
-    assert fortydays.fit.request.FitRequest
-    with pytest.raises(fd.FortydaysError, match="There is no /nowhere"):
-        fd.fit("/nowhere")
-    assert fortydays.api.fit.__doc__
+    code = f"""
+import fortydays as fd
+{before}
+try:
+    fd.fit("/nowhere")
+except fd.FortydaysError as error:
+    print(error.message)
+import fortydays.fit.request as room
+from fortydays.fit.request import FitRequest
+print(fd.fit.request is room and fd.fit.__doc__.startswith("What is learned"), callable(fd.fit))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stderr, done.stdout) == ("", "There is no /nowhere.\nTrue True\n")
