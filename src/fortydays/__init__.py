@@ -47,13 +47,15 @@ _HOMES = {
 """The modules of this package that have the names above; a test holds the two against each other."""
 
 
-def __getattr__(name: str) -> Any:
-    import importlib
+if not TYPE_CHECKING:  # to whom it would say that there is any name
 
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(importlib.import_module(f"{__name__}.{home}"), name)
-    raise AttributeError(f"fortydays has no {name!r}. It has: {', '.join(sorted(__all__))}.")
+    def __getattr__(name: str) -> Any:
+        import importlib
+
+        for home, names in _HOMES.items():
+            if name in names:
+                return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+        raise AttributeError(f"fortydays has no {name!r}. It has: {', '.join(sorted(__all__))}.")
 
 
 def __dir__() -> list[str]:
