@@ -69,11 +69,14 @@ def test_claims_are_typed_values() -> None:
 
 
 def test_a_notebook_gets_html_in_which_everything_is_escaped(tmp_path: Path) -> None:
-    publish(tmp_path / "published", made_up.evidence() | {"title": "<script>alert(1)</script>"})
+    withdrawn = [{"claim": "It was & is", "reason": "No test."}]
+    changes = {"title": "<script>alert(1)</script>", "withdrawn": withdrawn}
+    publish(tmp_path / "published", made_up.evidence() | changes)
     html = fd.show(4)._repr_html_()
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert "<script" not in html
     assert "✓ supported" in html
+    assert "<td>It was &amp; is</td><td>No test.</td>" in html
     assert "network with dropout" in html
 
 
