@@ -53,7 +53,7 @@ app = typer.Typer(
 )
 
 _COMMANDS = {
-    "The days": (days.list_days, days.read, run.run, days.show, days.copy, days.report),
+    "The days": (days.list_days, days.read, run.run, days.show, days.copy, days.report, days.notebook),
     "Exercises": (exercises.exercise, exercises.check, exercises.hint, exercises.solution, exercises.grade),
     "Results": (runs.runs, runs.compare, verify.verify, runs.ui, runs.sync),
     "Models": (
