@@ -30,6 +30,7 @@ from fortydays.cli import (
     run,
     runs,
     serve,
+    site,
     speedrun,
     streams,
     verify,
@@ -52,7 +53,7 @@ app = typer.Typer(
 )
 
 _COMMANDS = {
-    "The days": (days.list_days, days.read, run.run, days.show, days.copy, days.report),
+    "The days": (days.list_days, days.read, run.run, days.show, days.copy, days.report, site.app),
     "Results": (runs.runs, runs.compare, verify.verify, runs.ui, runs.sync),
     "Models": (
         fit.fit, models.register, models.app, versions.promote, versions.rollback, versions.retire, versions.lineage,
@@ -62,7 +63,7 @@ _COMMANDS = {
 }  # fmt: skip
 """The commands by the heading under which the help lists them; an app is a family of commands."""
 
-_NAMES: dict[object, str] = {days.list_days: "list", models.app: "models", data.app: "data"}
+_NAMES: dict[object, str] = {days.list_days: "list", models.app: "models", data.app: "data", site.app: "site"}
 
 for _heading, _commands in _COMMANDS.items():
     for _command in _commands:
