@@ -28,6 +28,9 @@ _LEFT, _TOP, _DEEP = 52, 10, 266
 _FINE = 10
 """Steps of a line's points in one unit of the picture, so that they are whole numbers."""
 
+_LARGE, _SMALL = 1e5, 5
+"""From this value, and this number of decimals on, losses are written with powers of ten."""
+
 _MOST_NAMES, _LETTER, _LINE = 9, 6.4, 14
 _Points = NDArray[np.float64]
 
@@ -95,10 +98,12 @@ def _frame(found: Sequence[Curve], width: int, *, share: bool) -> _Frame:
     left, right = min(float(c.x[0]) for c in found), max(float(x[-1]) for c in found for x, _ in c.seeds)
     means = [c.mean for c in found]
     if share:
-        tops = [float(y.max()) for c in found for _, y in c.seeds]
-        low, high = curves.floor_of_interest(means), max(tops)
-        return _Frame(width=width, left=left, right=right, low=low, high=high + 0.04 * (high - low))
-    return _Frame(width=width, left=left, right=right, low=0.0, high=curves.ceiling_of_interest(means) or 1.0)
+        low, high = curves.floor_of_interest(means), max(float(y.max()) for c in found for _, y in c.seeds)
+        high += 0.04 * (high - low)
+    else:
+        low, high = 0.0, curves.ceiling_of_interest(means) or 1.0
+    # Where all is one value, it stands at the edge.
+    return _Frame(width=width, left=left, right=max(right, left + 1), low=low, high=high if high > low else low + 0.01)
 
 
 def _series(variant: VariantResults, curve: Curve, frame: _Frame, *, share: bool) -> str:
@@ -142,7 +147,8 @@ def _grid(frame: _Frame, against: str, *, share: bool) -> list[str]:
     digits = max(0, -math.floor(math.log10((100 if share else 1) * (ticks[1] - ticks[0])) + 1e-9))
     for tick in ticks:
         y = _TOP + (frame.high - tick) / (frame.high - frame.low) * _DEEP
-        text = f"{100 * tick:.{digits}f}%" if share else f"{tick:.{digits}f}"
+        plain = f"{tick:.{digits}f}" if ticks[-1] < _LARGE and digits < _SMALL else f"{tick:.3g}"
+        text = f"{100 * tick:.{digits}f}%" if share else plain
         lines += [
             f'<path class="grid" d="M{_LEFT} {y:.1f}H{right}"/>',
             f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{text}</text>',
