@@ -8,6 +8,7 @@ import typer
 
 from fortydays.base.privacy import shared
 from fortydays.base.settings import read_settings
+from fortydays.cli.progress import working
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +62,9 @@ def _made() -> dict[str, bytes]:
     from fortydays.site.finished import finished_days
     from fortydays.site.pages import make_site
 
-    return make_site(finished_days(threads=read_settings().threads), list(described()))
+    with working("Stopped. Nothing was written.") as progress:
+        days = finished_days(threads=read_settings().threads, progress=progress)
+        return make_site(days, list(described()), progress=progress)
 
 
 # ------------------------------------------------------------------------------------------------------------ commands

@@ -7,6 +7,8 @@ from typing import Any
 
 from fortydays.base import files
 from fortydays.base.errors import ExitCode, FortydaysError, StorageError
+from fortydays.base.progress import SILENT, Progress
+from fortydays.base.text import counted
 from fortydays.days.journey import JOURNEY, Day, folder, is_ready
 from fortydays.days.loading import find_study, load_study
 from fortydays.report.notes import read_figures, read_notes, render_notes, to_html
@@ -36,11 +38,12 @@ class FinishedDay:
         return f"days/{self.day.number:02}-{self.day.slug}.html"
 
 
-def finished_days(*, threads: int) -> list[FinishedDay]:
+def finished_days(*, threads: int, progress: Progress = SILENT) -> list[FinishedDay]:
     """All days that are ready.
 
     Args:
         threads: what Keras, which the studies import, will compute with.
+        progress: is told which day is looked at.
 
     Raises:
         StaleEvidenceError: evidence is not current, as far as can be told without computing.
@@ -48,7 +51,12 @@ def finished_days(*, threads: int) -> list[FinishedDay]:
     """
     ready = [day for day in JOURNEY if is_ready(day)]
     found = {day.number: read_evidence(day) for day in ready}
-    stale = {day.number: _reasons(day, found[day.number], threads) for day in ready}
+    stale = {}
+    progress.start("Evidence", total=float(len(ready)), unit="days")
+    for done, day in enumerate(ready, 1):
+        stale[day.number] = _reasons(day, found[day.number], threads)
+        progress.advance("Evidence", done=float(done))
+    progress.finish("Evidence", note=f"of {counted(len(ready), 'day')}")
     told = [
         f"{documents.published().path(number)}: {'; '.join(reasons)}" for number, reasons in stale.items() if reasons
     ]

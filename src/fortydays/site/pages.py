@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from fortydays import __version__
+from fortydays.base.progress import SILENT, Progress
+from fortydays.base.text import counted
 from fortydays.days.journey import CHAPTERS, JOURNEY, Day
 from fortydays.report.page import context_of, environment
 from fortydays.site.commands import Command
@@ -40,17 +42,28 @@ class _Page:
     after: FinishedDay | None = None
 
 
-def make_site(days: Sequence[FinishedDay], commands: Sequence[Command]) -> dict[str, bytes]:
+def make_site(
+    days: Sequence[FinishedDay], commands: Sequence[Command], *, progress: Progress = SILENT
+) -> dict[str, bytes]:
     """Every file of the site by its address.
 
     Raises:
         StorageError: a file of the project that becomes a page cannot be read.
     """
+    progress.start("Pages", total=float(len(days)), unit="days")
+    of_days = []
+    for place in range(len(days)):
+        of_days.append(_day(days, place))
+        progress.advance("Pages", done=place + 1.0)
+    progress.finish("Pages", note=f"of {counted(len(days), 'day')}")
     pages = [
         _page("index.html", "Forty days of deep learning", "home.html", days=days, **_home(days)),
-        *(_day(days, place) for place in range(len(days))),
+        *of_days,
         _page("promises.html", "Promise against result", "promises.html", rows=_rows(days)),
-        *(_Page(path=d.page, title=d.name, body=make_document(d, root())) for d in DOCUMENTS),
+        *(
+            _Page(path=d.page, title=d.name, body=f'<article class="prose">\n{make_document(d, root())}</article>')
+            for d in DOCUMENTS
+        ),
         _page("commands.html", "The command line", "commands.html", headings=_by_heading(commands)),
     ]
     shell = _environment().get_template("shell.html")

@@ -19,11 +19,14 @@
         let score = 0;
         for (const term of terms) {
           const at = body.indexOf(term);
-          const here = (head.includes(term) ? 9 : 0) + (top.includes(term) ? 6 : 0)
+          const here = (head.includes(term) ? 6 : 0) + (top.includes(term) ? 3 : 0)
             + (at < 0 ? 0 : 1 + Math.min(3, body.split(term).length - 2) / 2 + (/\W|^$/.test(body[at - 1] || "") ? 1 : 0));
           if (!here) { score = 0; break; }
           score += here;
         }
+        // Words that stand together count, and what only lists names and numbers comes last.
+        if (score && terms.length > 1) score += terms.filter((term, n) => n && body.includes(`${terms[n - 1]} ${term}`)).length * 3;
+        if (score && /^(code|recipes|results|provenance)$/.test(place)) score -= 8;
         if (score) found.push({ score, path, title, place, heading, text });
       }
     return found.sort((a, b) => b.score - a.score);
