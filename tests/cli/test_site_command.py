@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from made_up_runs import made_up
@@ -47,7 +48,7 @@ def test_evidence_that_is_not_current_is_refused_with_its_place(
     monkeypatch.setattr(evidence, "published", lambda: place)
     monkeypatch.setattr(finished, "JOURNEY", JOURNEY[:1])
     monkeypatch.setattr(finished, "load_study", lambda *_, threads: loading.StudySource)
-    monkeypatch.setattr(loading.StudySource, "study", None, raising=False)
+    monkeypatch.setattr(loading.StudySource, "study", SimpleNamespace(all_exhibits=()), raising=False)
     assert execute(["site", "build"]) == 1
     assert f"there is no {place.path(1)}." in capsys.readouterr().err
     document = made_up.short(made_up.evidence(day=1, exhibits=[]))

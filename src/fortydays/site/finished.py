@@ -1,5 +1,6 @@
 """The days that the site shows: those that are ready, each with published evidence that is current."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from fortydays.days.loading import find_study, load_study
 from fortydays.report.notes import read_figures, read_notes, render_notes, to_html
 from fortydays.report.results import Results, read_results
 from fortydays.study import evidence as documents
+from fortydays.study.design import Exhibit, Study
 from fortydays.study.verification import stale_parts
 
 
@@ -103,6 +105,29 @@ def read_evidence(day: Day) -> dict[str, Any]:
 def _reasons(day: Day, evidence: Mapping[str, Any], threads: int) -> list[str]:
     study = load_study(find_study(str(day.number)), threads=threads).study
     try:
-        return stale_parts(evidence, study)
+        return [*stale_parts(evidence, study), *redrawn(study, evidence)]
     except (KeyError, TypeError) as error:
         raise StorageError(f"{documents.published().path(day.number)} is damaged: it has no {error}.") from error
+
+
+def redrawn(study: Study, evidence: Mapping[str, Any]) -> list[str]:
+    """The pictures of all trials that are not what the trials give: those of one trial cannot be told without it."""
+    recorded = {each["title"]: each for each in evidence["exhibits"]}
+    reasons = []
+    for overview in study.all_exhibits:
+        if isinstance(overview, Exhibit) or not evidence["variants"].keys() >= set(overview.variants):
+            continue
+        if not _alike(recorded.get(overview.title), overview.make(evidence)):
+            reasons.append(f"the picture {overview.title!r} is not what its trials give")
+    return reasons
+
+
+def _alike(recorded: Any, made: Any) -> bool:
+    """Whether all that was made is recorded, but for the last digits, which depend on the version of NumPy."""
+    if isinstance(made, Mapping):
+        return isinstance(recorded, Mapping) and all(_alike(recorded.get(name), made[name]) for name in made)
+    if isinstance(made, list):
+        return isinstance(recorded, list) and len(recorded) == len(made) and all(map(_alike, recorded, made))
+    if isinstance(made, float):
+        return isinstance(recorded, int | float) and math.isclose(recorded, made, rel_tol=1e-9, abs_tol=1e-12)
+    return bool(recorded == made)

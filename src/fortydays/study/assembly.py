@@ -1,5 +1,6 @@
 """The evidence of a run, put together from its trials; its exhibits, and the model of its best trial."""
 
+import dataclasses
 import functools
 import json
 from collections.abc import Mapping, Sequence
@@ -45,12 +46,13 @@ def evidence_of(
         StorageError: the run's folder cannot be read or written.
     """
     study = plan.source.study
-    known = {
+    known: dict[str, Any] = {
         "details": _details(plan, chosen, probes, progress),
         "trials": trials,
         "variants": documents.summarize(trials),
     }
     if plan.dataset is not None:
+        known["dataset"] = _facts_of(plan.dataset)
         _keep_best_model(plan, run, progress, known)
     evidence = {
         "schema_version": documents.SCHEMA_VERSION,
@@ -59,7 +61,7 @@ def evidence_of(
         "title": study.title,
         "created": clock.timestamp(),
         "run_id": run.run_id,
-        "dataset": None if plan.dataset is None else _facts_of(plan.dataset),
+        "dataset": None,
         "seeds": list(plan.seeds),
         "request": plan.as_asked,
         **_opened_before(plan, run, chosen),
@@ -116,7 +118,13 @@ def _details(
         from fortydays.train.framework import build_model, has_convolutions, resolve_precision
 
         recipe, search = chosen[variant.name]
-        network = network_of(variant.features) if variant.features else None
+        features = variant.features_of(plan.seeds[0])
+        # Networks of other seeds differ in nothing that is told.
+        network = (
+            dataclasses.replace(network_of(features), features=variant.features)
+            if features and variant.features
+            else None
+        )
         model = build_model(variant.model, seed=0, precision="float32")
         convolutions, counted = has_convolutions(model), multiply_adds(model)
         return {
@@ -126,6 +134,7 @@ def _details(
             "multiply_adds": None if counted is None else counted + (network.multiply_adds if network else 0),
             **({"features": network.as_dict()} if network else {}),
             **({} if variant.examples is None else {"examples": variant.examples}),
+            **({"redrawn": True} if variant.redrawn else {}),
             "precision": resolve_precision(recipe, convolutions=convolutions, bfloat16_is_fast=plan.bfloat16_is_fast),
             "recipe": recipe.as_dict(),
             "search": search,

@@ -118,8 +118,9 @@ def _probe(
     prepared = prepare(
         plan.dataset,
         variant.model,
-        features=variant.features,
+        features=variant.features_of(plan.seeds[0]),
         examples=variant.examples,
+        seed=variant.drawn_with(plan.seeds[0]),
         settings=plan.settings,
         progress=say,
     )
