@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from fortydays.report.notes import Notes
     from fortydays.report.results import Results
 
-CHAPTERS = {1: "Networks", 5: "Pictures", 16: "Words", 25: "From model to service", 38: "Further"}
-"""The stretches of the journey by their first day."""
-
 READY, RUN_BY_YOU, TO_COME = "ready", "run by you", "to come"
 _SIGNS = {READY: ("○", "o"), RUN_BY_YOU: ("●", "*"), TO_COME: ("·", ".")}
 _STYLES = {READY: "bold", RUN_BY_YOU: "bold green", TO_COME: "dim"}
@@ -56,6 +53,8 @@ def list_days(as_json: AsJson = False) -> None:
 def print_map(console: "Console") -> None:
     """Print the map of the forty days, in at most 80 columns: signs and words tell each day's state."""
     from rich.text import Text
+
+    from fortydays.days.journey import CHAPTERS
 
     plain, width, states = console.options.ascii_only, min(console.width, 80), _states()
     for day, state in states:
