@@ -11,6 +11,7 @@ from fortydays.exercises.diagnosis import close
 from fortydays.exercises.finding import find_exercises
 from fortydays.exercises.judge import Finding, State, assess, make_cases
 from fortydays.exercises.running import Answer, Called
+from fortydays.exercises.starter import starter
 
 
 def finding(task: Task, function: Any) -> Finding:
@@ -220,3 +221,29 @@ def test_what_a_learner_has_written_is_told_rightly(
     found = finding(task, module[name])
     assert found.state is State.WRONG
     assert says in found.says, found.says
+
+
+def test_the_flaws_of_a_study_are_found_one_after_the_other() -> None:
+    (place,) = find_exercises("10", 5)
+    (task,) = place.exercise.tasks
+    text = starter(place)
+    told = []
+    for before, after in (
+        ("", ""),
+        ("np.full(len(x), True)", "draw >= 0.5"),
+        ("test = draw < 0.3", "draw = draw[groups]; test = draw < 0.3"),
+        ("accuracy(train, test, count) for", "accuracy(train, (draw >= 0.3) & (draw < 0.5), count) for"),
+        ("max(accuracies)", "sum(accuracies) / len(accuracies)"),
+    ):
+        assert before in text
+        text = text.replace(before, after)
+        module: dict[str, Any] = {}
+        exec(text, module)
+        told.append(finding(task, module["study"]).says.split(":")[0])
+    assert told == [
+        "Test photographs are learned from. Look at what `train` holds.",
+        "Doubles of test photographs are learned from",
+        "The number of neighbors is chosen on the test photographs",
+        "One lucky seed is reported",
+        "right for 10 inputs",
+    ]

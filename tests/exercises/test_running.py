@@ -11,7 +11,7 @@ import pytest
 
 from fortydays.base.errors import UsageError
 from fortydays.exercises import running
-from fortydays.exercises.design import Exercise, Task, grid
+from fortydays.exercises.design import Exercise, Task, grid, wrong
 from fortydays.exercises.judge import State, judge
 from fortydays.exercises.running import JudgeError, Limits
 
@@ -211,6 +211,21 @@ def test_where_the_judge_cannot_start_it_says_so(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(running, "_CHILD", broken)
     with pytest.raises(JudgeError, match=r"The judge could not run .*: RuntimeError: no NumPy here\."):
         judge(path, TWO, seed=0)
+
+
+def test_where_the_judge_itself_fails_that_is_told(tmp_path: Path) -> None:
+    def broken(_x: np.ndarray) -> np.ndarray:
+        raise ZeroDivisionError("a slip of ours")
+
+    task = Task(reference=double, cases=_cases, mistakes=(wrong("x", broken),))
+    path = tmp_path / "mine.py"
+    path.write_text("def double(x):\n    return x\n")
+    exercise = Exercise(title="One", text="", tasks=(task,), hints=("",), afterwards="")
+    with pytest.raises(
+        JudgeError, match=r"The judge failed at .*mine\.py: ZeroDivisionError: a slip of ours\."
+    ) as told:
+        judge(path, exercise, seed=0, limits=QUICK)
+    assert told.value.hint == "That is its own mistake and says nothing about the file."
 
 
 def test_an_interrupt_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

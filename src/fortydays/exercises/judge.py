@@ -11,7 +11,7 @@ import numpy as np
 from fortydays.base.text import counted
 from fortydays.exercises.design import SIZES, Exercise, Task
 from fortydays.exercises.diagnosis import all_close, close, column, explain, form_of, outputs_of
-from fortydays.exercises.running import LIMITS, Called, Cases, Limits, Problem, run
+from fortydays.exercises.running import LIMITS, Called, Cases, JudgeError, Limits, Problem, run
 
 _MOST_LINES = 12
 
@@ -81,7 +81,13 @@ def judge(path: Path, exercise: Exercise, *, seed: int, limits: Limits = LIMITS)
     """
     cases = [make_cases(task, seed) for task in exercise.tasks]
     called, printed = run(path, exercise.tasks, cases, limits=limits)
-    findings = tuple(map(assess, exercise.tasks, cases, called))
+    try:
+        findings = tuple(map(assess, exercise.tasks, cases, called))
+    except Exception as error:
+        raise JudgeError(
+            f"The judge failed at {path}: {type(error).__name__}: {error}.",
+            hint="That is its own mistake and says nothing about the file.",
+        ) from error
     return Verdict(findings=findings, printed=printed)
 
 
@@ -141,7 +147,7 @@ def _shown(task: Task, cases: Cases, given: list[Any], right: list[Any], k: int)
     """The smallest input for which an output is wrong, with that output."""
     failing = [c for c in range(len(cases)) if not close(given[c][k], right[c][k])]
     smallest = min(failing, key=lambda c: sum(np.size(each) for each in cases[c]))
-    lines = [_inputs(task, cases[smallest])] if task.arguments else []
+    lines = [_inputs(task, cases[smallest])] if task.arguments and task.reveals else []
     lines.append(_line("yours", given[smallest][k]))
     if task.reveals:
         lines.append(_line("expected", right[smallest][k]))
