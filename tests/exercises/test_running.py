@@ -119,7 +119,6 @@ def test_no_file_is_changed(tmp_path: Path) -> None:
 
 def test_a_program_that_was_started_all_the_same_ends_with_the_judge(tmp_path: Path) -> None:
     """By a way around that is not watched for."""
-    marker = tmp_path / "number"
     body = (
         "import ctypes\nlibc = ctypes.CDLL(None)\nnumber = libc.fork()\nif number == 0:\n    time.sleep(600)\n"
         "print(number)\nos._exit(3)"
@@ -131,7 +130,6 @@ def test_a_program_that_was_started_all_the_same_ends_with_the_judge(tmp_path: P
     path.write_text(f"import os, time\ndef double(x):\n{lines}\ndef triple(x):\n    return 3 * x\n")
     verdict = judge(path, TWO, seed=0, limits=QUICK)
     number = verdict.printed.strip()
-    assert not marker.exists()
     if number.isdigit():
         state = subprocess.run(["ps", "-o", "stat=", "-p", number], capture_output=True, text=True, check=False).stdout
         assert state.strip()[:1] in ("", "Z")
