@@ -59,6 +59,17 @@ def test_the_whole_way(here: Path, capsys: Printed) -> None:
     assert told.endswith("Go on: forty exercise 1\n")
 
 
+def test_the_list_of_days_says_how_many_have_passed(here: Path, capsys: Printed) -> None:
+    assert execute(["list"]) == 0
+    assert "exercise" not in capsys.readouterr().out
+    (here / "day01").mkdir()
+    (here / "day01" / "5_counting_parameters.py").write_text(solved(5))
+    assert execute(["check", "1", "5"]) == 0
+    capsys.readouterr()
+    assert execute(["list"]) == 0
+    assert capsys.readouterr().out.endswith("\n1 exercise passed: forty exercise\n")
+
+
 def test_a_file_that_exists_is_never_written_over(here: Path, capsys: Printed) -> None:
     folder = here / "day01"
     folder.mkdir()

@@ -79,13 +79,17 @@ def told(tmp_path: Path, body: str, *, limits: Limits = QUICK) -> str:
         ("double(x)", "Line 4, `double(x)`: RecursionError: maximum recursion depth exceeded"),
         ("return x.nothing", "Line 4, `return x.nothing`: AttributeError: 'numpy.ndarray' object has no attribute"),
         ("os.kill(os.getpid(), 11)", "the judge lets no exercise do this: os.kill."),
-        ("return lambda: 0", "It returns of the kind function; expected an array of numbers, and not a huge one."),
+        (
+            "return lambda: 0",
+            "What it returns is of the kind function; expected an array of numbers, and not a huge one.",
+        ),
         (
             "return np.zeros(10**6)",
-            "It returns of the kind ndarray; expected an array of numbers, and not a huge one.",
+            "What it returns is of the kind ndarray; expected an array of numbers, and not a huge one.",
         ),
         ("return [[1], [2, 3]]", "ValueError: setting an array element with a sequence."),
         ("pass; return", "It returns None. Is there a `return`?"),
+        ("raise ValueError('a space at the end ')", "ValueError: a space at the end."),
         ("return x, x", "It returns 2 outputs; expected the result alone."),
     ],
 )
@@ -154,6 +158,15 @@ def test_a_file_that_is_wrong_as_a_whole_is_told_for_each_task(tmp_path: Path, t
     for finding in judge(path, TWO, seed=0, limits=QUICK).findings:
         assert sentence.replace("double", finding.name) in finding.says
         assert finding.state is State.WRONG
+
+
+def test_another_signature_is_told_with_the_right_one(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("def double(x, y):\n    return 2 * x\ndef triple():\n    return 3\n")
+    assert [finding.says for finding in judge(path, TWO, seed=0, limits=QUICK).findings] == [
+        "TypeError: double() missing 1 required positional argument: 'y'. It is called as double(x).",
+        "TypeError: triple() takes 0 positional arguments but 1 was given. It is called as triple(x).",
+    ]
 
 
 def test_what_it_prints_is_kept_up_to_a_limit(tmp_path: Path) -> None:

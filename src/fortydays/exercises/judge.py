@@ -129,12 +129,15 @@ def _of_problem(task: Task, cases: Cases, called: Called) -> Finding:
     shown = ""
     if len(called.answers) < len(cases) and task.arguments and problem.line:
         shown = _inputs(task, cases[len(called.answers)]) if called.answers or problem.shapes else ""
-    return Finding(name=task.name, state=State.WRONG, says=_told(problem), shown=shown)
+    return Finding(name=task.name, state=State.WRONG, says=_told(task, problem), shown=shown)
 
 
-def _told(problem: Problem) -> str:
+def _told(task: Task, problem: Problem) -> str:
     """A problem with the reader's own line, and the shapes that met there."""
-    text = problem.text if problem.text.endswith((".", "!", "?")) else f"{problem.text}."
+    text = problem.text.rstrip()
+    text = text if text.endswith((".", "!", "?")) else f"{text}."
+    if problem.kind == "TypeError" and not problem.line:
+        text += f" It is called as {task.name}({', '.join(task.arguments)})."
     if problem.line:
         text = f"Line {problem.line}{f', `{problem.code}`' if problem.code else ''}: {text}"
     if problem.shapes and problem.kind in ("ValueError", "IndexError", "TypeError"):
@@ -162,7 +165,9 @@ def _line(name: str, value: Any) -> str:
     """A value as a reader sees it, with as many digits as tell something."""
     if isinstance(value, np.ndarray):
         with np.printoptions(precision=5, suppress=True, threshold=60, linewidth=90, floatmode="maxprec"):
-            text = str(value) if value.size else f"an empty array of shape {value.shape}"
+            text = str(value if value.ndim or value.dtype.kind != "f" else np.atleast_1d(value))
+            text = text if value.ndim else text.strip("[]")
+            text = text if value.size else f"an empty array of shape {value.shape}"
     else:
         text = repr(value)
     head = f"{name:<9}= "
