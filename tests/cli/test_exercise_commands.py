@@ -70,6 +70,15 @@ def test_the_list_of_days_says_how_many_have_passed(here: Path, capsys: Printed)
     assert capsys.readouterr().out.endswith("\n1 exercise passed: forty exercise\n")
 
 
+def test_a_damaged_file_of_progress_is_told(here: Path, capsys: Printed) -> None:
+    path = here.parent / "home" / "exercises" / "progress.json"
+    path.parent.mkdir(parents=True)
+    for command in (["list"], ["exercise"], ["exercise", "1"], ["hint", "1"]):
+        path.write_text("{")
+        assert execute(command) == 0
+        assert f"Warning: {path} was damaged. It is kept as progress.json.damaged-" in capsys.readouterr().err
+
+
 def test_a_file_that_exists_is_never_written_over(here: Path, capsys: Printed) -> None:
     folder = here / "day01"
     folder.mkdir()

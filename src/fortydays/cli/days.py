@@ -55,7 +55,7 @@ def print_map(console: "Console") -> None:
     """Print the map of the forty days, in at most 80 columns: signs and words tell each day's state."""
     from rich.text import Text
 
-    from fortydays.exercises import progress
+    from fortydays.cli.exercises import read_progress
 
     plain, width, states = console.options.ascii_only, min(console.width, 80), _states()
     for day, state in states:
@@ -79,7 +79,7 @@ def print_map(console: "Console") -> None:
     if following is not None:
         verb = "Next" if counts[RUN_BY_YOU] else "Begin"
         console.print(f"{verb}: forty read {following}, then forty run {following}", width=width, highlight=False)
-    passed = progress.read(read_settings().workspace).passed_count
+    passed = read_progress().passed_count
     if passed:
         console.print(f"{counted(passed, 'exercise')} passed: forty exercise", width=width, highlight=False)
 

@@ -40,6 +40,16 @@ _Folder = Annotated[
 _Seed = Annotated[int | None, typer.Option("--seed", help="Decides the inputs.", min=0, max=_LARGEST_SEED)]
 
 
+def read_progress() -> "Progress":
+    """How far the reader has come; a damaged file is told."""
+    from fortydays.exercises import progress
+
+    kept = progress.read(read_settings().workspace)
+    if kept.warning:
+        typer.echo(f"Warning: {kept.warning}", err=True)
+    return kept
+
+
 def exercise(
     day: Annotated[
         str, typer.Argument(metavar="[DAY]", help="A day; without one, how far you are.", show_default=False)
@@ -58,11 +68,11 @@ def exercise(
                 "--folder needs a day.", hint=f"Write: forty exercise 1 --folder {shlex.quote(str(folder))}"
             )
         places = [place for each in days_with_exercises() for place in exercises_of(each)]
-        _print_progress(places, progress.read(workspace), as_json=as_json)
+        _print_progress(places, read_progress(), as_json=as_json)
         return
     places = list(find_exercises(day))
     place = places[0]
-    where = _folder_of(place, folder, progress.read(workspace)) or usual_folder(place.day)
+    where = _folder_of(place, folder, read_progress()) or usual_folder(place.day)
     written = _write(places, where)
     with progress.changed(workspace) as kept:
         kept.folders[str(place.day)] = str(where.absolute())
@@ -168,7 +178,7 @@ def check(
 
     workspace = read_settings().workspace
     places = find_exercises(day, number)
-    where = _folder_of(places[0], folder, progress.read(workspace))
+    where = _folder_of(places[0], folder, read_progress())
     if where is None:
         raise UsageError(
             f"There are no files of day {places[0].day} yet.", hint=f"Write them: forty exercise {places[0].day}"
@@ -244,8 +254,8 @@ def hint(day: _Day, number: _Number = None) -> None:
     """Tell the next hint of an exercise: of the first one that has not passed, unless you name it."""
     from fortydays.exercises import progress
 
-    workspace = read_settings().workspace
-    with progress.changed(workspace) as kept:
+    read_progress()
+    with progress.changed(read_settings().workspace) as kept:
         place = _meant(day, number, kept)
         told = kept.next_hint(place)
     hints = place.exercise.hints
@@ -257,10 +267,9 @@ def hint(day: _Day, number: _Number = None) -> None:
 
 def solution(day: _Day, number: _Number = None) -> None:
     """Print a solution of an exercise, once you have had one try of your own judged."""
-    from fortydays.exercises import progress
     from fortydays.exercises.starter import solution as written
 
-    kept = progress.read(read_settings().workspace)
+    kept = read_progress()
     place = _meant(day, number, kept)
     if not kept.tries(place):
         raise UsageError(

@@ -21,10 +21,12 @@ class Progress:
     Attributes:
         folders: where the files of a day are, by the day's number.
         exercises: what is known of an exercise, by "DAY.NUMBER": tries, hints, passed.
+        warning: what the reader is to be told of the file; "" where it is whole.
     """
 
     folders: dict[str, str] = field(default_factory=dict)
     exercises: dict[str, dict[str, Any]] = field(default_factory=dict)
+    warning: str = ""
 
     def of(self, place: "Place") -> dict[str, Any]:
         """What is known of one exercise."""
@@ -80,8 +82,8 @@ def read(workspace: Path) -> Progress:
     except (StorageError, KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error.__cause__, OSError):
             raise
-        files.set_aside(path)
-        return Progress()
+        aside = files.set_aside(path)
+        return Progress(warning=f"{path} was damaged. It is kept as {aside.name}; no exercise counts as passed.")
 
 
 @contextlib.contextmanager
