@@ -227,7 +227,7 @@ channels. The linear head is a dense layer.
         ),
         hints=("The first part: 9 weights for each of 32 channels. The second: 32 weights for each of 64.",),
         afterwards="""
-It is almost eight times cheaper than the whole convolution, and it learns nearly as much.
+It does almost eight times fewer multiplications than the whole convolution.
 """,
     ),
 )
