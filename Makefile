@@ -23,7 +23,7 @@ SHOW_SOME := { n=0; while IFS= read -r line; do case "$$line" in \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev setup-jax setup-data demo test test-jax test-slow check format bench readme lock clean
+.PHONY: help setup setup-dev setup-jax setup-data demo site test test-jax test-slow check format bench readme lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-18s %s\n' "$$name" "$$text"; done
@@ -43,6 +43,9 @@ setup-data: $(STAMPS)/data ## Add versions of your own folders of data (DVC)
 demo: $(STAMPS)/package ## Run day 1 from data to report (DAY=2 for another day)
 	@$(VENV_PYTHON) -m fortydays run "$(DAY)" && $(VENV_PYTHON) -m fortydays report "$(DAY)"
 	@echo "Wherever a message says forty, type .venv/bin/forty"
+
+site: $(STAMPS)/package ## Write the site into build/site and open it in a browser
+	@$(VENV_PYTHON) -m fortydays site build -o build/site --open
 
 test: $(STAMPS)/dev ## Run the tests that take seconds, in two processes
 	@$(VENV_PYTHON) -m pytest $(or $(PYTEST_ARGS),-n 2)

@@ -12,7 +12,7 @@ from fortydays.base.errors import UsageError
 from fortydays.cli.main import execute
 from fortydays.days import loading
 from fortydays.study import evidence as documents
-from fortydays.study import identity, runner
+from fortydays.study import identity, joining, runner
 from fortydays.study.evidence import Published
 
 IDENTITY = {"backend": "tensorflow", "packages": {}, "seed": 0, "variants": {}}
@@ -96,3 +96,30 @@ def test_a_place_that_cannot_be_written_is_said_before_anything_is_trained(
     # Root may write into every folder; only a disk that is mounted read-only stops it.
     monkeypatch.setattr(files, "is_writable", lambda path: path != tmp_path / "evidence")
     assert f"{tmp_path / 'evidence'} cannot be written, so no evidence can be published there." in refused(capsys)
+
+
+def test_some_variants_are_published_beside_the_others_if_these_can_stay(
+    ran: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = SimpleNamespace(name="network")
+    study = SimpleNamespace(select=lambda only: ((network,), ()) if only == ("network",) else pytest.fail(str(only)))
+    monkeypatch.setattr(loading, "load_study", lambda file, threads: SimpleNamespace(study=study))
+    documents.publish(ran)
+    before = (tmp_path / "evidence" / "day01.json").read_text("utf-8")
+    asked: list[Any] = []
+
+    def check(of: Any, published: Any, trained: list[str], *_: Any, **__: Any) -> None:
+        asked.append((of, published["run_id"], trained))
+        if len(asked) == 1:
+            raise UsageError("The others cannot stay.")
+
+    monkeypatch.setattr(joining, "check_joinable", check)
+    monkeypatch.setattr(joining, "joined", lambda study, published, run: {**run, "kept": {"linear": "run"}})
+    command = ["run", "1", "--only", "network", "--publish", "--no-track"]
+    assert execute(command) == 2
+    assert "The others cannot stay." in capsys.readouterr().err
+    ran["request"] = {**ran["request"], "only": ["network"]}
+    assert (tmp_path / "evidence" / "day01.json").read_text("utf-8") == before
+    assert execute(command) == 0
+    assert asked == [(study, ran["run_id"], ["network"])] * 2
+    assert json.loads((tmp_path / "evidence" / "day01.json").read_text("utf-8"))["kept"] == {"linear": "run"}

@@ -168,8 +168,8 @@ def test_a_loss_that_is_no_number_fails_its_trials_and_the_others_go_on(workspac
         (["run", TINY, "--set", "epochs=one"], "The recipe field 'epochs' got 'one'; expected a whole number."),
         (["run", TINY, "--set", "learning_rate=-1"], "'learning_rate' is -1.0; expected a number above 0"),
         (["run", TINY, "--no-track", "--set", "batch_size=100000"], "but the training split has 1297 images."),
-        (["run", TINY, "--publish", "--no-track"], "Only a day's whole study is published"),
-        (["run", "1", "--publish", "--seeds", "1"], "Only a day's whole study is published"),
+        (["run", TINY, "--publish", "--no-track"], "Only what a day's study says is published"),
+        (["run", "1", "--publish", "--seeds", "1"], "Only what a day's study says is published"),
         (["rnu"], "No such command 'rnu'. Did you mean 'run'?"),
     ],
 )

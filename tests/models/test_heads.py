@@ -53,11 +53,25 @@ def test_a_linear_head_standardizes_the_features(keras: Any) -> None:
     assert answer[0] == pytest.approx(1 / (1 + np.exp(-3)), abs=1e-5)
 
 
+def test_the_scale_of_the_features_changes_no_answer_of_a_linear_head(keras: Any) -> None:
+    features = np.random.default_rng(0).normal(1.0, 1.0, (20, 1, 1, 3)).astype(np.float32)
+    weights = np.random.default_rng(1).normal(size=(3, 2)).astype(np.float32)
+
+    def answers(scale: float) -> Any:
+        model = linear_head((1, 1, 3), 2)()
+        model.layers[0].adapt(features * np.float32(scale))
+        model.layers[-1].set_weights([weights, np.zeros(2, np.float32)])
+        return np.asarray(model(features * np.float32(scale)))
+
+    assert np.ptp(answers(1.0)[:, 0]) > 0.5, "the examples must be told apart for this to say much"
+    assert answers(1e-10) == pytest.approx(answers(1.0), abs=1e-4)
+
+
 def test_dropout_is_part_of_a_head_that_asks_for_it(keras: Any) -> None:
     plain, other = linear_head((1, 1, 4), 2)(), linear_head((1, 1, 4), 2, dropout=0.5)()
 
-    assert [type(layer).__name__ for layer in plain.layers] == ["Normalization", "Flatten", "Dense"]
-    assert [type(layer).__name__ for layer in other.layers] == ["Normalization", "Flatten", "Dropout", "Dense"]
+    assert [type(layer).__name__ for layer in plain.layers] == ["Standardization", "Flatten", "Dense"]
+    assert [type(layer).__name__ for layer in other.layers] == ["Standardization", "Flatten", "Dropout", "Dense"]
 
 
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "mobilenetv2-0.35"])

@@ -704,3 +704,7 @@ def test_a_verdict_says_what_it_is_about() -> None:
         f"this split of the data, these test examples; {recipes}",
         "these procedures; seeds vary what they choose at random",  # a study of drills has no test split
     ]
+    (drawn,) = judge_trials([at_least(0.5)], without, examples=100, redrawn=["a"])
+    varied = "seeds vary what is learned from, initial weights, order and random layers"
+    assert drawn.scope == f"this split of the data, these test examples; these recipes; {varied}"
+    assert judge_trials([at_least(0.5)], without, examples=100, redrawn=["b"])[0].scope == scopes[1]

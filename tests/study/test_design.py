@@ -215,6 +215,22 @@ def test_a_variant_learns_from_a_whole_number_of_images_of_each_class(examples: 
     )
 
 
+def test_what_a_seed_draws_is_said_by_the_variant() -> None:
+    random = Features(backbone="mobilenetv2-0.35", side=96, pretrained=False)
+    pretrained = Features(backbone="mobilenetv2-0.35", side=96)
+    assert (variant("a", examples=1).drawn_with(3), variant("a", examples=1, redrawn=True).drawn_with(3)) == (None, 3)
+    assert variant("a", features=random).features_of(3) is random
+    assert variant("a", features=random, redrawn=True).features_of(3) == dataclasses.replace(random, seed=3)
+    assert variant("a", features=pretrained, examples=1, redrawn=True).features_of(3) is pretrained
+    for features in (None, pretrained):
+        with pytest.raises(UsageError) as raised:
+            variant("a", features=features, redrawn=True)
+        assert raised.value.message == (
+            "The variant 'a' is to be redrawn for each seed, and nothing of what it learns from is drawn; expected a "
+            "number of examples, or features of a network with random weights."
+        )
+
+
 def test_a_variant_on_features_cannot_be_tested_on_views_of_pixels() -> None:
     features = Features(backbone="mobilenetv2-0.35", side=96)
     assert variant("a", features=features).features is features

@@ -36,7 +36,14 @@ from fortydays.data.own.pixels import folder_of
 from fortydays.data.own.rows import rows_of, scattered
 from fortydays.study import features as computing
 from fortydays.study import frozen as networks
-from fortydays.study.features import Features, Prepared, extended, first_of_each_class, prepare
+from fortydays.study.features import (
+    Features,
+    Prepared,
+    extended,
+    first_of_each_class,
+    prepare,
+    some_of_each_class,
+)
 from fortydays.study.frozen import Frozen
 
 IMAGE = (4, 5, 3)
@@ -500,6 +507,14 @@ def test_a_variant_may_learn_from_the_first_of_each_class(
     assert len(found.dataset.test.open()) == 20
 
 
+def test_a_variant_may_learn_from_some_of_each_class_that_a_seed_draws(settings: Settings) -> None:
+    found = prepare(catalog_dataset(), builder, features=None, examples=3, seed=1, settings=settings)
+
+    rows = some_of_each_class(catalog_dataset().training.train.labels, 3, seed=1)
+    assert (found.dataset.training.train.array == catalog_dataset().training.train.array[rows]).all()
+    assert np.bincount(found.dataset.training.train.labels).tolist() == [3, 3, 3, 3]
+
+
 def test_features_that_memory_has_no_room_for_are_refused(
     settings: Settings, network: list[Features], computed: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -527,6 +542,19 @@ def test_the_first_of_each_class_keep_their_order_and_a_small_class_gives_all() 
     assert chosen is not None
     assert chosen.places.tolist() == [6, 5, 2]
     assert of_rows.labels.tolist() == [2, 0, 1]
+
+
+def test_a_seed_draws_as_many_of_each_class_and_a_small_class_gives_all() -> None:
+    labels = np.array([2] * 50 + [0] * 3 + [1] * 50, np.uint8)
+
+    drawn = [some_of_each_class(labels, 5, seed=seed).tolist() for seed in (0, 0, 1)]
+
+    assert drawn[0] == drawn[1] != drawn[2]
+    for rows in drawn:
+        assert np.bincount(labels[rows]).tolist() == [3, 5, 5]
+        assert rows == sorted(rows)
+    assert max(drawn[0]) > 60, "not the first ones"
+    assert set(some_of_each_class(labels, 2, seed=1)) <= set(drawn[2])
 
 
 # -------------------------------------------------------------------------------------------------- what is built

@@ -151,11 +151,19 @@ def test_weights_that_do_not_fit_are_named(backbone: Any, tmp_path: Path) -> Non
         assert refused.value.message.startswith(f"The weights in {path} do not fit the network: ")
 
 
-def test_random_weights_are_always_the_same(backbone: Any, keras: Any) -> None:
+def test_another_seed_gives_other_random_weights_and_the_first_is_not_told() -> None:
+    assert "seed" not in RANDOM.as_dict()
+    assert dataclasses.replace(RANDOM, seed=2).as_dict() == {**RANDOM.as_dict(), "seed": 2}
+    assert type(RANDOM)(**dataclasses.replace(RANDOM, seed=2).as_dict()) == dataclasses.replace(RANDOM, seed=2)
+
+
+def test_random_weights_are_always_the_same_for_a_seed(backbone: Any, keras: Any) -> None:
     keras.utils.set_random_seed(2)
 
     for mine, theirs in zip(backbone.get_weights(), networks._network(RANDOM).get_weights(), strict=True):
         assert (mine == theirs).all()
+    other = networks._network(dataclasses.replace(RANDOM, seed=1)).get_weights()
+    assert (backbone.get_weights()[0] != other[0]).any()
 
 
 @pytest.mark.parametrize("image", [(8, 8), (8, 10, 1), (40, 36, 3), (32, 32, 3)])

@@ -7,7 +7,7 @@ import pytest
 from fortydays.base.errors import UsageError
 from fortydays.report.reading import read
 from fortydays.study.exhibit_document import ExhibitResult
-from fortydays.study.overviews import CurveOverview, MetricOverview, SearchOverview
+from fortydays.study.overviews import CurveOverview, MetricOverview, SearchOverview, SplitOverview
 from fortydays.study.statistics import interval
 
 
@@ -126,3 +126,32 @@ def test_a_metric_overview_that_cannot_be_drawn_is_refused(fields: dict[str, Any
 def test_a_field_that_no_history_has_is_refused() -> None:
     with pytest.raises(UsageError, match="shows test_loss; expected some of train_loss, train_accuracy"):
         CurveOverview(title="T", caption="", variants=("deep",), fields=("test_loss",), y_label="loss")
+
+
+def test_an_accuracy_has_an_interval_over_seeds_and_one_over_examples() -> None:
+    deep = {"test_accuracy": spread(0.5, 0.5), "validation_accuracy": spread(0.9, 0.7)}
+    evidence = {"dataset": {"test": 100, "validation": 10}, "variants": {"deep": deep, "failed": {}}}
+
+    found = SplitOverview(title="T", caption="C", variants=("deep", "failed"), examples="photographs").make(evidence)
+
+    assert fits(found)
+    assert found["x_names"] == ["deep"]
+    names = [
+        "test, other photographs",
+        "test, other seeds",
+        "validation, other photographs",
+        "validation, other seeds",
+    ]
+    assert [line["name"] for line in found["lines"]] == names
+    of_examples, of_seeds, few, _ = found["lines"]
+    assert (of_seeds["low"], of_seeds["high"]) == ([0.5], [0.5])
+    # Wilson: 50 of 100 is 40.4% to 59.6%, 8 of 10 is 49.0% to 94.3%.
+    assert (of_examples["low"], of_examples["high"]) == (
+        [pytest.approx(0.404, abs=5e-4)],
+        [pytest.approx(0.596, abs=5e-4)],
+    )
+    assert (few["y"], few["low"], few["high"]) == (
+        [pytest.approx(0.8)],
+        [pytest.approx(0.490, abs=5e-4)],
+        [pytest.approx(0.943, abs=5e-4)],
+    )

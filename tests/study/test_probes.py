@@ -37,21 +37,21 @@ def features(scale: float, *, shape: tuple[int, ...] = (1, 1, COLUMNS)) -> Train
     return data_of(split, split, classes=10)
 
 
-def head() -> Any:
-    """The linear head with another standardization."""
+def keras_head() -> Any:
+    """The linear head with Keras's own standardization."""
     from keras import Input, Sequential, layers
 
     return Sequential(
         [
             Input((1, 1, COLUMNS)),
-            standardization(),
+            layers.Normalization(),
             layers.Flatten(),
             layers.Dense(10, activation="softmax", kernel_initializer="zeros"),
         ]
     )
 
 
-KERAS_HEAD = linear_head((1, 1, COLUMNS), 10)
+head = linear_head((1, 1, COLUMNS), 10)
 fit = functools.partial(fit_few, seed=0, most_steps=300, task="t", progress=SILENT)
 
 
@@ -59,7 +59,7 @@ fit = functools.partial(fit_few, seed=0, most_steps=300, task="t", progress=SILE
 
 
 def test_features_of_1e_minus_10_stay_small_behind_keras_normalization(keras: Any) -> None:
-    found = standardization_of(KERAS_HEAD, features(1e-10), of_features=True)
+    found = standardization_of(keras_head, features(1e-10), of_features=True)
 
     assert found is not None
     assert found["largest"] < 0.01
@@ -82,7 +82,7 @@ def test_features_of_1e_minus_10_are_standardized_by_ours(keras: Any) -> None:
 def test_keras_normalization_depends_on_the_scale_whether_features_are_small_already_or_not(
     scale: float, keras: Any
 ) -> None:
-    found = standardization_of(KERAS_HEAD, features(scale), of_features=True)
+    found = standardization_of(keras_head, features(scale), of_features=True)
 
     assert found is not None
     assert found["any_scale"] is False
@@ -149,7 +149,7 @@ def test_a_change_of_scale_or_shape_may_come_first_and_nothing_else(keras: Any) 
 
 
 def test_a_head_that_cannot_learn_is_told_from_one_that_can(keras: Any) -> None:
-    poor, good = (fit(build, HEAD, features(1e-10)) for build in (KERAS_HEAD, head))
+    poor, good = (fit(build, HEAD, features(1e-10)) for build in (keras_head, head))
 
     assert (poor["accuracy"] < 0.5, poor["examples"], poor["steps"] > 250) == (True, 500, True)
     assert good["accuracy"] > 0.95

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,10 @@ from fortydays.base.errors import TrainingFailedError, UsageError
 from fortydays.data.arrays import TrainingData
 from fortydays.inputs.images import Images
 from fortydays.train import trainer as engine
+from fortydays.train.backends import backend
 from fortydays.train.framework import set_variables
 from fortydays.train.trainer import Trained, Trainer
+from made_up_data import data_of
 
 TrainerOf = Callable[..., Trainer]
 
@@ -291,3 +294,77 @@ def test_evaluation_is_that_of_numpy_also_where_the_last_batch_is_not_full(
         assert found.loss == pytest.approx(-np.log(answers[np.arange(25), split.labels]).mean(), rel=1e-5)
         assert found.metrics == {"accuracy": found.accuracy}
         assert found.accuracy == np.mean(answers.argmax(axis=1) == split.labels)
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "batch"), [(64, 64, 100), (40, 130, 130), (256, 64, 256), (40, 6000, 5000)]
+)
+def test_an_evaluation_is_filled_up_to_no_more_than_a_split_holds(
+    train: int, validation: int, batch: int, keras: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    made = engine.Evaluator
+    monkeypatch.setattr(engine, "Evaluator", lambda **given: sizes.append(given["batch_size"]) or made(**given))
+    examples = data_of(made_up_split(train, seed=1), made_up_split(validation, seed=2), classes=CLASSES)
+    trainer = Trainer(builder=linear, recipe=RECIPE, data=examples)
+    assert sizes == [batch]
+    assert trainer.evaluate(examples.validation).outputs.shape == (validation, CLASSES)
+
+
+# --------------------------------------------------------------------------------------- other examples for each seed
+
+
+def normalized() -> Any:
+    """A Keras model that standardizes its inputs, and what a layer with random weights makes of them."""
+    from keras import Input, Sequential, layers
+
+    return Sequential(
+        [
+            Input((SIZE, SIZE)),
+            layers.Flatten(),
+            layers.Normalization(),
+            layers.Dense(8, activation="relu", trainable=False),
+            layers.Normalization(),
+            layers.Dropout(0.2),
+            layers.Dense(CLASSES, activation="softmax"),
+        ]
+    )
+
+
+def some_rows(data: TrainingData, rows: Any) -> TrainingData:
+    return replace(data, train=data.train.rows(rows))
+
+
+@pytest.mark.parametrize("substitutes", [True, False])
+def test_rows_of_a_larger_split_are_learned_from_as_these_examples_alone(
+    substitutes: bool, keras: Any, data: TrainingData
+) -> None:
+    first, second = np.arange(0, 128), np.arange(100, 228)
+    recipe = RECIPE.replace(flip="alternating")
+    shared = Trainer(
+        builder=normalized,
+        recipe=recipe,
+        data=some_rows(data, first),
+        device_train=backend().on_device(data.train),
+        rows=first,
+        substitutes=substitutes,
+    )
+    shared.train(seed=3)
+    shared.learn_from(some_rows(data, second), second)
+    alone = Trainer(builder=normalized, recipe=recipe, data=some_rows(data, second), substitutes=substitutes)
+
+    found, expected = shared.train(seed=5), alone.train(seed=5)
+
+    for one, other in zip(found.variables, expected.variables, strict=True):
+        assert one == pytest.approx(other, abs=1e-6)
+    assert shared.steps_per_epoch == alone.steps_per_epoch == 4
+    own = shared.reader_model()(data.input.in_numpy(data.validation.inputs), training=False)
+    assert shared.evaluate(data.validation).outputs == pytest.approx(np.asarray(own), abs=1e-6)
+
+
+def test_statistics_behind_random_weights_are_those_of_the_seed(keras: Any, data: TrainingData) -> None:
+    trainer = Trainer(builder=normalized, recipe=RECIPE, data=data)
+    for seed in (0, 1):
+        trained(trainer, seed)
+        own = trainer.reader_model()(data.input.in_numpy(data.validation.inputs), training=False)
+        assert trainer.evaluate(data.validation).outputs == pytest.approx(np.asarray(own), abs=1e-6)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fortydays.base.settings import available_cores
+from fortydays.base.text import counted
 
 RELEVANT_FLAGS = ("amx_bf16", "avx2", "avx512_bf16", "avx512f", "avx512_vnni", "bf16", "neon")
 """The instruction sets that change how fast, or in which bits, a trial computes.
@@ -43,6 +44,11 @@ class Machine:
         Arm's own bf16 instructions do not count: TensorFlow's CPU kernels are only known to gain from the x86 ones.
         """
         return "avx512_bf16" in self.flags or "amx_bf16" in self.flags
+
+    def in_words(self, accelerator: str | None = None) -> str:
+        """The machine in a few words: "AMD EPYC, 2 cores, Linux x86_64", with an accelerator where it computes."""
+        words = (self.cpu_model, accelerator, counted(self.cores, "core"), self.system)
+        return ", ".join(word for word in words if word)
 
 
 def describe_machine() -> Machine:

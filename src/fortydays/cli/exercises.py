@@ -1,9 +1,7 @@
 """The commands of the exercises: ``forty exercise``, ``check``, ``hint``, ``solution`` and ``grade``."""
 
-import csv
 import secrets
 import shlex
-import sys
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -319,18 +317,18 @@ def grade(
 
 
 def _print_csv(grades: "list[Grade]", seed: int) -> None:
-    from fortydays.serve.spreadsheet import safe, safe_file
+    from fortydays.base.spreadsheet import line, safe
+    from fortydays.serve.spreadsheet import safe_file
 
-    writer = csv.writer(sys.stdout, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-    writer.writerow(["student", "day", "exercise", "title", "state", "passed", "tasks", "what", "file", "seed"])
+    heads = ("student", "day", "exercise", "title", "state", "passed", "tasks", "what", "file", "seed")
+    typer.echo(line(heads), nl=False)
     for g in grades:
         exercise = g.place.exercise
-        writer.writerow(
-            [
-                safe(printable(g.student)), g.place.day, g.place.number, exercise.title, g.state, g.passed,
-                len(exercise.tasks), safe(printable(g.says)), safe_file(printable(g.file)), seed,
-            ]
+        cells = (
+            safe(printable(g.student)), g.place.day, g.place.number, exercise.title, g.state, g.passed,
+            len(exercise.tasks), safe(printable(g.says)), safe_file(printable(g.file)), seed,
         )  # fmt: skip
+        typer.echo(line(cells), nl=False)
 
 
 def _print_grades(grades: "list[Grade]", seed: int) -> None:

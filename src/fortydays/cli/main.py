@@ -31,6 +31,7 @@ from fortydays.cli import (
     run,
     runs,
     serve,
+    site,
     speedrun,
     streams,
     verify,
@@ -53,7 +54,7 @@ app = typer.Typer(
 )
 
 _COMMANDS = {
-    "The days": (days.list_days, days.read, run.run, days.show, days.copy, days.report),
+    "The days": (days.list_days, days.read, run.run, days.show, days.copy, days.report, days.notebook, site.app),
     "Exercises": (exercises.exercise, exercises.check, exercises.hint, exercises.solution, exercises.grade),
     "Results": (runs.runs, runs.compare, verify.verify, runs.ui, runs.sync),
     "Models": (
@@ -64,7 +65,7 @@ _COMMANDS = {
 }  # fmt: skip
 """The commands by the heading under which the help lists them; an app is a family of commands."""
 
-_NAMES: dict[object, str] = {days.list_days: "list", models.app: "models", data.app: "data"}
+_NAMES: dict[object, str] = {days.list_days: "list", models.app: "models", data.app: "data", site.app: "site"}
 
 for _heading, _commands in _COMMANDS.items():
     for _command in _commands:

@@ -46,7 +46,11 @@ def run(
     ] = False,
     no_track: Annotated[bool, typer.Option("--no-track", help="Do not record the run in MLflow.")] = False,
     publish: Annotated[
-        bool, typer.Option("--publish", help="Write the evidence into the source checkout as the published one.")
+        bool,
+        typer.Option(
+            "--publish",
+            help="Write the evidence into the source checkout as the published one; with --only, beside the others.",
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -58,12 +62,15 @@ def run(
 
     asked, variants = tuple(settings or ()), tuple(only or ())
     command = typed_again(sys.argv[1:])
-    request = Request(seeds=_seeds(seeds), only=variants, settings=asked, engine=engine, command=command)
+    request = Request(
+        seeds=_seeds(seeds), only=variants, settings=asked, engine=engine, command=command, publish=publish
+    )
     _check_settings(request.settings)
     _check_only(day, request.only)
-    if publish:
-        _check_publishable(day, request)
     environment, console = read_settings(), streams.console(stderr=True)
+    if publish:
+        with console_progress(console) as progress:
+            _check_publishable(day, request, environment, progress)
     with console_progress(console) as progress:
         folder, evidence, tracking = _run(day, request, environment, progress, fresh=fresh, no_track=no_track)
     if as_json:
@@ -88,21 +95,17 @@ def run(
 def _run(
     day: str, request: "Request", settings: Settings, progress: "Progress", *, fresh: bool, no_track: bool
 ) -> "tuple[RunFolder, dict[str, Any], list[str]]":
-    from fortydays.days.loading import find_study, load_study
-    from fortydays.study.runner import StudyInterruptedError, run_study
+    from fortydays.days.loading import find_study
+    from fortydays.study.runner import StudyInterruptedError
     from fortydays.track.follower import TrackingListener
+    from fortydays.track.tracked import carry_out
 
     files.make_folder(settings.workspace)
     again = f"Continue with: {request.command}"
     listener = TrackingListener(settings, enabled=not no_track)
     with stopping_in_time(lambda: f"Stopped. {_kept(listener.run)}\n{again}"):
         try:
-            file = find_study(day)
-            progress.say("Loading Keras")
-            source = load_study(file, threads=settings.threads)
-            folder, evidence = run_study(
-                source, request, settings, progress=progress, started=listener.started, fresh=fresh
-            )
+            folder, evidence = carry_out(find_study(day), request, settings, listener, progress=progress, fresh=fresh)
         except StudyInterruptedError as error:
             raise StudyInterruptedError(error.message, hint=again) from error.__cause__
         except KeyboardInterrupt as interrupt:
@@ -173,33 +176,45 @@ def _check_only(day: str, only: tuple[str, ...]) -> None:
             raise unknown_name("variant", name, known)
 
 
-def _check_publishable(day: str, request: "Request") -> None:
+def _check_publishable(day: str, request: "Request", settings: Settings, progress: "Progress") -> None:
     """Refuse, before anything is trained, a request whose evidence could not be published.
 
     Raises:
-        UsageError: it is of a study of one's own, of some variants, of other recipes or of fewer seeds, or the
-            published evidence is not that of a source checkout.
+        UsageError: it is of a study of one's own, of other recipes or of fewer seeds, or of some variants beside which
+            the published trials of the others cannot stay; or the published evidence is not that of a source checkout.
     """
     from fortydays.days.journey import find_day
-    from fortydays.days.loading import is_study_file
-    from fortydays.study.evidence import check_publishable
+    from fortydays.days.loading import find_study, is_study_file, load_study
+    from fortydays.study.evidence import check_publishable, published
 
-    if is_study_file(day) or request.only or request.settings or request.seeds or request.engine != "compiled":
+    if is_study_file(day) or request.settings or request.seeds or request.engine != "compiled":
         raise UsageError(
-            "Only a day's whole study is published: no --only, --set, --seeds or --engine.",
+            "Only what a day's study says is published: no --set, --seeds or --engine.",
             hint="Leave --publish away to run what you asked for.",
         )
-    check_publishable(find_day(day).number)
+    number = find_day(day).number
+    check_publishable(number)
+    if request.only:
+        from fortydays.study.joining import check_joinable
+
+        study = load_study(find_study(day), threads=settings.threads).study
+        variants, drills = study.select(request.only)
+        trained = [variant.name for variant in variants] + [drill.name for drill in drills]
+        check_joinable(study, published().read(number), trained, settings, progress=progress)
 
 
 def _publish(day: str, evidence: dict[str, Any], settings: Settings, progress: "Progress") -> None:
     from fortydays.days.loading import find_study, load_study
-    from fortydays.study.evidence import publish
+    from fortydays.study.evidence import publish, published
     from fortydays.study.identity import identity_of_study
 
     if any(t["error"] for t in evidence["trials"]):
         raise FortydaysError("Evidence with failed trials is not published.", hint="The run is kept: forty runs")
     study = load_study(find_study(day), threads=settings.threads).study
+    if evidence["request"]["only"]:
+        from fortydays.study.joining import joined
+
+        evidence = joined(study, published().read(evidence["day"]) or {}, evidence)
     identity = identity_of_study(
         study, evidence["details"], seed=evidence["seeds"][0], settings=settings, progress=progress
     )

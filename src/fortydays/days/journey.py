@@ -41,6 +41,9 @@ with files.storage_errors("read", _FILE):
     JOURNEY = tuple(Day(**entry) for entry in tomllib.loads(_FILE.read_text("utf-8"))["day"])
 """All forty days, in order."""
 
+CHAPTERS = {1: "Networks", 5: "Pictures", 16: "Words", 25: "From model to service", 38: "Further"}
+"""The stretches of the journey by their first day."""
+
 
 def find_day(text: str) -> Day:
     """The day that a reader means by its number ("1", "01", "day1", "day01") or its name ("first-network").

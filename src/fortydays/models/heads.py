@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from fortydays.models.standardization import standardization
+
 if TYPE_CHECKING:
     import keras
 
 
 def linear_head(shape: tuple[int, int, int], classes: int, *, dropout: float = 0.0) -> "Callable[[], keras.Model]":
-    """A builder of multinomial logistic regression on standardized features.
+    """A builder of multinomial logistic regression on standardized features, of whatever scale.
 
     Args:
-        shape: of the features of one image: (1, 1, channels).
+        shape: of the features of one image: (1, 1, channels); or of the pixels, (height, width, channels).
         classes: how many there are.
         dropout: share of the features that training hides at each step.
     """
@@ -23,7 +25,7 @@ def linear_head(shape: tuple[int, int, int], classes: int, *, dropout: float = 0
         return keras.Sequential(
             [
                 keras.Input(shape),
-                layers.Normalization(),
+                standardization(),
                 layers.Flatten(),
                 *([layers.Dropout(dropout)] if dropout else []),
                 layers.Dense(classes, activation="softmax", kernel_initializer="zeros"),

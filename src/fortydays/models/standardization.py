@@ -1,4 +1,4 @@
-"""Standardization of inputs of any scale, as a Keras layer."""
+"""Standardization of inputs of any scale, as a Keras layer, and statistics that a compiled program does not keep."""
 
 import functools
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,25 @@ def objects() -> dict[str, Any]:
     import keras
 
     @keras.saving.register_keras_serializable(package="fortydays")
-    class Standardization(keras.layers.Normalization):  # type: ignore[misc]
+    class LiveNormalization(keras.layers.Normalization):  # type: ignore[misc]
+        """Normalization that reads its statistics when it is computed.
+
+        Keras's own has them as constants. A compiled program keeps these, and gives another model those of the first.
+        """
+
+        def call(self, inputs: Any) -> Any:
+            """The normalized inputs, of the same shape."""
+            names = ("mean", "variance")
+            kept = [getattr(self, name) for name in names]
+            self.finalize_state()  # makes them from the variables, inside a program too
+            try:
+                return super().call(inputs)
+            finally:
+                for name, value in zip(names, kept, strict=True):
+                    setattr(self, name, value)
+
+    @keras.saving.register_keras_serializable(package="fortydays")
+    class Standardization(LiveNormalization):
         """Normalization of inputs that were brought between -1 and 1 before, by a power of two for each column.
 
         A power of two changes no digit. The mean and the variance that Keras keeps are of the scaled inputs.
@@ -62,4 +80,4 @@ def objects() -> dict[str, Any]:
             """The standardized inputs, of the same shape."""
             return super().call(inputs * self.unit)
 
-    return {"Standardization": Standardization}
+    return {each.__name__: each for each in (LiveNormalization, Standardization)}

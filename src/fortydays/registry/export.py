@@ -126,16 +126,17 @@ def _work(request: Mapping[str, Any]) -> None:
     folder, scratch = Path(request["folder"]), Path(request["scratch"])
     input, test_views = read_input(request["input"]), request["test_views"]
     examples = dict(zip([spec.name for spec in input.arrays], load_arrays(scratch / _EXAMPLES), strict=True))
-    if variant.features is not None:
+    features = variant.features_of(request["seed"])
+    if features is not None:
         # The network that made the features is built again by Keras: what it answers is compared with the ONNX file.
         settings, (image,) = read_settings(), input.arrays
-        frozen = frozen_network(variant.features, image.shape, settings)
-        backbone = pretrained_model(variant.features, settings)
-        model = whole_model(variant.features, image.shape, backbone, head)
+        frozen = frozen_network(features, image.shape, settings)
+        backbone = pretrained_model(features, settings)
+        model = whole_model(features, image.shape, backbone, head)
     save_arrays(scratch / _ANSWERS, [_answers(model, input, examples, test_views)])
     with files.storage_errors("write", folder / KERAS_FILE), private_umask():
         model.save(folder / KERAS_FILE)
-    if variant.features is None:
+    if features is None:
         content = to_onnx(model, input, test_views=test_views)
     else:
         with files.storage_errors("read", frozen.path):

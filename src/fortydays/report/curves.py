@@ -56,3 +56,19 @@ def curve(trials: Sequence[Trial], field: str, *, against: str) -> Curve | None:
     values = np.stack([np.interp(x, points, y) for points, y in seeds])
     std = values.std(axis=0, ddof=1) if len(seeds) > 1 else None
     return Curve(seeds=seeds, x=x, mean=values.mean(axis=0), std=std)
+
+
+def floor_of_interest(means: Iterable[NDArray[np.float64]]) -> float:
+    """Where an accuracy axis begins: below every final value and most of the way there, but not at chance level."""
+    known = list(means)
+    final, top = min(float(m[-1]) for m in known), max(float(m.max()) for m in known)
+    lowest = min(float(m.min()) for m in known)
+    return max(lowest - 0.02 * (top - lowest), final - 4 * max(top - final, 0.05))
+
+
+def ceiling_of_interest(means: Iterable[NDArray[np.float64]]) -> float | None:
+    """Where a loss axis ends, likewise."""
+    known = list(means)
+    final, highest = max(float(m[-1]) for m in known), max(float(m.max()) for m in known)
+    ceiling = min(1.05 * highest, 4 * final)
+    return ceiling if ceiling > 0 else None

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from fortydays.base.text import counted, printable
 from fortydays.models.backbones import BACKBONES
 from fortydays.report import columns, lookup, numbers, plots
+from fortydays.report.chart import learning_chart
 from fortydays.report.drawing import drawings
 from fortydays.report.palette import SIGNS, look, verdict
 from fortydays.report.results import Results, VariantResults, read_results
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
     import jinja2
 
 
-def environment(*, autoescape: bool = True) -> "jinja2.Environment":
-    """What fills this room's templates. All texts are made printable, and escaped for a page."""
+def environment(*folders: Path, autoescape: bool = True) -> "jinja2.Environment":
+    """What fills this room's templates, and those of other ``folders``. All texts are made printable and escaped."""
     import jinja2
 
     made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
+        loader=jinja2.FileSystemLoader([*folders, Path(__file__).with_name("templates")]),
         autoescape=autoescape,  # noqa: S701 - off for texts that no browser reads
         finalize=lambda value: printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
         undefined=jinja2.StrictUndefined,
@@ -41,7 +42,7 @@ def environment(*, autoescape: bool = True) -> "jinja2.Environment":
     )
     # ``drawing`` takes the SVG text of a figure and what it shows, in words for those who do not see it.
     made.globals |= {"drawing": drawings(), "numbers": numbers, "plots": plots, "signs": SIGNS, "verdict": verdict}
-    made.globals |= {"counted": counted, "share": columns.share_cell}
+    made.globals |= {"counted": counted, "share": columns.share_cell, "learning_chart": learning_chart}
     return made
 
 
@@ -57,29 +58,47 @@ def make_page(evidence: Mapping[str, Any], *, notes_html: str | None = None, sou
         StorageError: the evidence is damaged.
     """
     results = read_results(evidence)
-    return (
-        environment()
-        .get_template("page.html")
-        .render(
-            results=results,
-            source=source,
-            notes=Markup(notes_html) if notes_html else None,  # noqa: S704 - made by notes.to_html, which lets no HTML through
-            summary=summary(results),
-            columns=[*columns.main_columns(results), *columns.other_columns(results)],
-            costs=columns.cost_columns(results) if results.differ_in_cost else (),
-            differing=differing_fields(results.trained),
-            fields=list(dict.fromkeys(field for v in results.variants for field in v.recipe)),
-            renewed="; ".join(_renewal(renewal) for renewal in results.renewed),
-            command=lookup.run_command(results),
-            look=look,
-            backbones=BACKBONES,
-            metric_cell=columns.metric_cell,
-            final_cell=columns.final_cell,
-            picture_widths=picture_widths,
-            lines_in_words=lines_in_words,
-            cell=cell,
-        )
-    )
+    notes = Markup(notes_html) if notes_html else None  # noqa: S704 - made by notes.to_html, which lets no HTML through
+    return environment().get_template("page.html").render(**context_of(results, source=source), notes=notes)
+
+
+def context_of(results: Results, *, source: str) -> dict[str, Any]:
+    """What the sections of a day, in ``sections.html``, are filled with.
+
+    Args:
+        results: of the day or study.
+        source: where the evidence is from.
+    """
+    return {
+        "results": results,
+        "source": source,
+        "summary": summary(results),
+        "columns": [*columns.main_columns(results), *columns.other_columns(results)],
+        "costs": columns.cost_columns(results) if results.differ_in_cost else (),
+        "differing": differing_fields(results.trained),
+        "fields": list(dict.fromkeys(field for v in results.variants for field in v.recipe)),
+        "renewed": "; ".join(_renewal(renewal) for renewal in results.renewed),
+        "command": lookup.run_command(results),
+        "look": look,
+        "backbones": BACKBONES,
+        "metric_cell": columns.metric_cell,
+        "final_cell": columns.final_cell,
+        "picture_widths": picture_widths,
+        "lines_in_words": lines_in_words,
+        "cell": cell,
+    }
+
+
+def make_fragment(evidence: Mapping[str, Any], *, source: str) -> str:
+    """Verdicts and results as HTML for inside another page, such as a notebook; the arguments are as above.
+
+    Raises:
+        StorageError: the evidence is damaged.
+    """
+    results = read_results(evidence)
+    shown = [*columns.main_columns(results), *columns.other_columns(results)]
+    template = environment().get_template("fragment.html")
+    return template.render(results=results, source=source, summary=summary(results), columns=shown)
 
 
 def summary(results: Results) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fortydays.fit.learning_curve import LearningCurve
 from fortydays.report import curves, numbers
@@ -70,9 +69,9 @@ def learning_curves(variants: Sequence[VariantResults], field: str) -> str | Non
         means = [c.mean for _, c in drawn]
         if field.endswith("accuracy"):
             in_percent(axes.yaxis)
-            axes.set_ylim(_floor_of_interest(means), None)
+            axes.set_ylim(curves.floor_of_interest(means), None)
         else:
-            axes.set_ylim(0, _ceiling_of_interest(means))
+            axes.set_ylim(0, curves.ceiling_of_interest(means))
         add_names(figure, axes)
         return svg_of(figure)
 
@@ -321,18 +320,3 @@ def matrix(exhibit: Matrix) -> str:
         axes.set_yticks(range(rows) if labelled else [], row_names if labelled else [])
         axes.spines[:].set_visible(False)
         return svg_of(figure)
-
-
-def _floor_of_interest(means: Sequence[NDArray[np.float64]]) -> float:
-    """Where an accuracy axis begins: below every final value and most of the way there, but not at chance level."""
-    final, top = min(float(m[-1]) for m in means), max(float(m.max()) for m in means)
-    lowest = min(float(m.min()) for m in means)
-    return max(lowest - 0.02 * (top - lowest), final - 4 * max(top - final, 0.05))
-
-
-def _ceiling_of_interest(means: Sequence[NDArray[np.float64]]) -> float | None:
-    """Where a loss axis ends, likewise."""
-    final = max(float(m[-1]) for m in means)
-    highest = max(float(m.max()) for m in means)
-    ceiling = min(1.05 * highest, 4 * final)
-    return ceiling if ceiling > 0 else None

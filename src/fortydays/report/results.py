@@ -66,6 +66,7 @@ class VariantResults:
     search: SearchResult | None = None
     features: FeaturesResult | None = None
     examples: int | None = None
+    redrawn: bool = False
     standardized: Standardized | None = None
     fits: Fits | None = None
     declared: Mapping[str, Metric] = field(default_factory=dict)

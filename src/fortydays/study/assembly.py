@@ -1,5 +1,6 @@
 """The evidence of a run, put together from its trials; its exhibits, and the model of its best trial."""
 
+import dataclasses
 import functools
 import json
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ import numpy as np
 
 from fortydays.base import clock, files
 from fortydays.base.arrays import load_arrays
+from fortydays.base.errors import in_words
 from fortydays.base.progress import Progress
 from fortydays.data.arrays import Dataset
 from fortydays.study import evidence as documents
@@ -45,12 +47,13 @@ def evidence_of(
         StorageError: the run's folder cannot be read or written.
     """
     study = plan.source.study
-    known = {
+    known: dict[str, Any] = {
         "details": _details(plan, chosen, probes, progress),
         "trials": trials,
         "variants": documents.summarize(trials),
     }
     if plan.dataset is not None:
+        known["dataset"] = _facts_of(plan.dataset)
         _keep_best_model(plan, run, progress, known)
     evidence = {
         "schema_version": documents.SCHEMA_VERSION,
@@ -59,7 +62,7 @@ def evidence_of(
         "title": study.title,
         "created": clock.timestamp(),
         "run_id": run.run_id,
-        "dataset": None if plan.dataset is None else _facts_of(plan.dataset),
+        "dataset": None,
         "seeds": list(plan.seeds),
         "request": plan.as_asked,
         **_opened_before(plan, run, chosen),
@@ -116,7 +119,13 @@ def _details(
         from fortydays.train.framework import build_model, has_convolutions, resolve_precision
 
         recipe, search = chosen[variant.name]
-        network = network_of(variant.features) if variant.features else None
+        features = variant.features_of(plan.seeds[0])
+        # Networks of other seeds differ in nothing that is told.
+        network = (
+            dataclasses.replace(network_of(features), features=variant.features)
+            if features and variant.features
+            else None
+        )
         model = build_model(variant.model, seed=0, precision="float32")
         convolutions, counted = has_convolutions(model), multiply_adds(model)
         return {
@@ -126,6 +135,7 @@ def _details(
             "multiply_adds": None if counted is None else counted + (network.multiply_adds if network else 0),
             **({"features": network.as_dict()} if network else {}),
             **({} if variant.examples is None else {"examples": variant.examples}),
+            **({"redrawn": True} if variant.redrawn else {}),
             "precision": resolve_precision(recipe, convolutions=convolutions, bfloat16_is_fast=plan.bfloat16_is_fast),
             "recipe": recipe.as_dict(),
             "search": search,
@@ -142,7 +152,7 @@ def _keep_best_model(plan: Plan, run: RunFolder, progress: Progress, known: Mapp
         try:
             _save_model(_restored(plan, run, best, known["details"]), run.best_model)
         except Exception as error:  # a reader's own layer need not be one that Keras can save
-            progress.warn(f"The best model is not kept as a file, its weights are: {type(error).__name__}: {error}")
+            progress.warn(f"The best model is not kept as a file, its weights are: {in_words(error)}")
 
 
 def _restored(plan: Plan, run: RunFolder, trial: Mapping[str, Any], details: Mapping[str, Any]) -> Any:
@@ -171,7 +181,7 @@ def _exhibits(plan: Plan, run: RunFolder, progress: Progress, known: Mapping[str
                 json.dumps(content, allow_nan=False)  # what cannot be written is as good as none
                 made.append({**content, "first": True} if place < len(study.first) else content)
         except Exception as error:  # a study's own code; a picture that fails must not cost the trials
-            progress.warn(f"An exhibit of {about} failed: {type(error).__name__}: {error}")
+            progress.warn(f"An exhibit of {about} failed: {in_words(error)}")
     return made
 
 

@@ -16,11 +16,14 @@ _NO_PART = "exercises.py"
 def engine_digest() -> str:
     """SHA-256 of this program, as far as a variant's numbers can come from it: whatever a study imports of it.
 
+    Of the package's own files that is the one with its public names; the commands and :mod:`fortydays.api` only ask
+    for numbers.
+
     Raises:
         StorageError: a file cannot be read.
     """
     rooms = (path for room in _ROOMS for path in (_PACKAGE / room).rglob("*.py") if path.name != _NO_PART)
-    return _digest([*_PACKAGE.glob("*.py"), *rooms])
+    return _digest([_PACKAGE / "__init__.py", *rooms])
 
 
 def program_digest() -> str:

@@ -1,7 +1,7 @@
 """What a day writes down: a study with its variants, claims, measures and exhibits, as values."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,9 @@ class Variant:
         search: a field to choose on the validation split first.
         features: what the model learns from in the place of pixels, or None.
         examples: training images of each class, the first ones of the training split; None for all.
+        redrawn: whether each seed draws for itself what else is left to chance: which training images of each class,
+            and the network that makes features, where it has random weights. The same seed draws the same images for
+            all variants, and those that are fewer are among those that are more.
         expected: by name of a check, the reason why this variant is expected not to pass it. Without one, a verdict
             on the variant is flagged.
     """
@@ -59,6 +62,7 @@ class Variant:
     search: Search | None = None
     features: Features | None = None
     examples: int | None = None
+    redrawn: bool = False
     expected: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -88,12 +92,33 @@ class Variant:
                 field="examples",
                 owner="Variant",
             )
+        if self.redrawn and self.examples is None and not self._has_random_features:
+            raise FieldError(
+                f"The variant {self.name!r} is to be redrawn for each seed, and nothing of what it learns from is "
+                "drawn; expected a number of examples, or features of a network with random weights.",
+                field="redrawn",
+                owner="Variant",
+            )
         if self.features is not None and self.recipe.test_views != "none":
             raise UsageError(
                 f"The variant {self.name!r} learns from features and is to be tested on {self.recipe.test_views!r}: "
                 "views are made of pixels.",
                 hint='Set test_views="none".',
             )
+
+    @property
+    def _has_random_features(self) -> bool:
+        return self.features is not None and not self.features.pretrained
+
+    def features_of(self, seed: int) -> Features | None:
+        """What a trial with this seed learns from in the place of pixels, or None."""
+        if self.features is not None and self._has_random_features and self.redrawn:
+            return replace(self.features, seed=seed)
+        return self.features
+
+    def drawn_with(self, seed: int) -> int | None:
+        """The seed that draws the training examples of a trial with this seed; None where they are the first ones."""
+        return seed if self.redrawn else None
 
 
 @dataclass(frozen=True, kw_only=True)

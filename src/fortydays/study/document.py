@@ -215,6 +215,7 @@ class Detail:
             where they cannot be counted.
         features: what it learned from in the place of pixels.
         examples: training examples of each class that it learned from; all where it is missing.
+        redrawn: whether each seed drew these examples, or the random network that made the features.
         precision: the arithmetic it was trained in.
         recipe: how it was trained.
         search: how a setting was chosen, or null.
@@ -228,6 +229,7 @@ class Detail:
     multiply_adds: Natural | None = None
     features: FeaturesResult | None = None
     examples: Count | None = None
+    redrawn: bool = False
     precision: Precision
     recipe: Mapping[str, Setting | Mapping[str, Setting]]
     search: SearchResult | None
@@ -360,6 +362,7 @@ class Facts:
         title: for people.
         created: when the run ended, ISO 8601.
         run_id: the run's name.
+        kept: of variants whose trials stayed when others were trained anew, the run that they were trained in.
         dataset: what was trained on; null where the study has none, as its drills need none.
         seeds: of the trials.
         packages: versions of the libraries.
@@ -386,6 +389,7 @@ class Facts:
     withdrawn: tuple[Withdrawal, ...] = ()
     checks: Annotated[tuple[CheckResult, ...], Says({"maxItems": MOST_TRIALS})] = ()
     exhibits: Annotated[tuple[ExhibitResult, ...], Says({"maxItems": 100})] = ()
+    kept: Mapping[str, Name] = field(default_factory=dict)
     results_digest: Digest
 
 

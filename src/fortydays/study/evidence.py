@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -95,12 +95,14 @@ def judge(
     examples: int = 0,
     declared: Declared = NONE_DECLARED,
     looks: int = 0,
+    redrawn: Collection[str] = (),
 ) -> list[Judgement]:
     """The verdict on each claim, of the trials' entries in the evidence; see :func:`findings_of`.
 
     A trial that failed is an outcome of its variant too. Judging the survivors alone would flatter a variant that
     diverges in some seeds, so a claim about such a variant is undecided, and says why.
 
+    The scope of a verdict tells that seeds vary what is learned from, where its claim is about variants ``redrawn``.
     A verdict is marginal where it does not stand when all claims of the study are looked at together.
 
     Raises:
@@ -122,7 +124,12 @@ def judge(
                 p=None,
                 note="; ".join(filter(None, [said, judgement.note])),
             )
-        judged.append(dataclasses.replace(judgement, scope=_scope(judgement, with_data=examples > 0)))
+        judged.append(
+            dataclasses.replace(
+                judgement,
+                scope=_scope(judgement, with_data=examples > 0, redrawn=not set(redrawn).isdisjoint(claim.variants)),
+            )
+        )
     tested = [j for j in judged if j.p is not None]
     adjusted = dict(zip(map(id, tested), holm([j.p for j in tested if j.p is not None]), strict=True))
     return [
@@ -137,12 +144,13 @@ def judge(
     ]
 
 
-def _scope(judgement: Judgement, *, with_data: bool) -> str:
+def _scope(judgement: Judgement, *, with_data: bool, redrawn: bool) -> str:
     """What a verdict is about, and what it says nothing of."""
     if not with_data:
         return "these procedures; seeds vary what they choose at random"
     examples = "these test examples, and others like them" if judgement.over_both else "these test examples"
-    return f"this split of the data, {examples}; these recipes; seeds vary initial weights, order and random layers"
+    varied = "what is learned from, initial weights" if redrawn else "initial weights"
+    return f"this split of the data, {examples}; these recipes; seeds vary {varied}, order and random layers"
 
 
 def judgements_of(study: "Study", evidence: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,7 +168,14 @@ def judgements_of(study: "Study", evidence: Mapping[str, Any]) -> dict[str, Any]
     """
     examples = evidence["dataset"]["test"] if evidence["dataset"] else 0
     looks = evidence.get("looks", 0)
-    judged = judge(study.standing, evidence["trials"], examples=examples, declared=study.declared, looks=looks)
+    judged = judge(
+        study.standing,
+        evidence["trials"],
+        examples=examples,
+        declared=study.declared,
+        looks=looks,
+        redrawn=[name for name, detail in evidence["details"].items() if detail.get("redrawn")],
+    )
     claims = list(zip(study.standing, judged, strict=True))
     expected = {variant.name: variant.expected for variant in study.variants}
     checks = checks_of(evidence, claims, expected=expected, declared=study.declared)

@@ -10,15 +10,17 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fortydays.base.errors import TrainingFailedError
 from fortydays.base.machine import describe_machine
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
-from fortydays.base.text import counted
 from fortydays.data.arrays import Dataset
 from fortydays.study.bench import carry_out
 from fortydays.study.design import Study
-from fortydays.study.features import Features, prepare
+from fortydays.study.features import Features, prepare, some_of_each_class, with_rows
 from fortydays.study.trial import TrialOutcome, TrialSpec, run_trial, trial_result
 from fortydays.train import backends
 from fortydays.train.backends import DeviceSplit
@@ -66,8 +68,9 @@ class Executor(Protocol):
 class InProcess:
     """Trains one spec after another in this process, where Keras is loaded. Drills do not need it.
 
-    Specs of one variant that stand beside each other share one compiled program; variants beside each other that learn
-    from the same images share those on the device. ``dataset`` is the study's, or None where it has none.
+    Specs of one variant that stand beside each other share one compiled program, also where each seed draws its
+    training images; variants beside each other that learn from the same images share those on the device. ``dataset``
+    is the study's, or None where it has none.
     """
 
     def __init__(self, *, study: Study, dataset: Dataset | None, settings: Settings, progress: Progress) -> None:
@@ -120,33 +123,45 @@ class InProcess:
 
     def _prepare(self, spec: TrialSpec, recipe: Recipe) -> float:
         """Have a spec's program compiled; the seconds that took, 0 where the spec before has the same program."""
+        variant = self._variants[spec.variant]
+        features, seed = variant.features_of(spec.seed), variant.drawn_with(spec.seed)
         compiled = {name: value for name, value in recipe.as_dict().items() if name not in FREE_FIELDS}
-        key = (spec.variant, spec.engine, spec.bfloat16_is_fast, compiled)
+        # What is covered gets the mean color of the examples, which is part of the program.
+        of_examples = seed if recipe.cutout else None
+        key = (spec.variant, spec.engine, spec.bfloat16_is_fast, compiled, features, of_examples)
         if self._ready is not None and self._ready.key == key:
+            dataset, rows = _drawn(self._ready.whole, variant.examples, seed)
+            if rows is not None:
+                self._ready.trainer.learn_from(dataset.training, rows)
+                self._ready = dataclasses.replace(self._ready, dataset=dataset)
             return 0.0
         self._ready = None  # its memory is needed
-        variant = self._variants[spec.variant]
         assert self._dataset is not None  # a study with variants has one
+        # Where each seed draws its examples, all are on the device, and a program takes some of them.
+        examples = variant.examples if seed is None else None
         prepared = prepare(
             self._dataset,
             variant.model,
-            features=variant.features,
-            examples=variant.examples,
+            features=features,
+            examples=examples,
             settings=self._settings,
             progress=self._progress,
         )
-        data = prepared.dataset.training
-        self._progress.say(f"Compiling {variant.name}")
-        learned_from = (variant.features, variant.examples)
+        whole = prepared.dataset
+        dataset, rows = _drawn(whole, variant.examples, seed)
+        learned_from = (features, examples)
         if self._shared is None or self._shared[0] != learned_from:
             self._shared = None  # likewise
-            self._shared = (learned_from, backends.backend().on_device(data.train))
+            self._shared = (learned_from, backends.backend().on_device(whole.training.train))
+        data = dataset.training
+        self._progress.say(f"Compiling {variant.name}")
         trainer = Trainer(
             builder=prepared.builder,
             recipe=recipe,
             data=data,
             bfloat16_is_fast=spec.bfloat16_is_fast,
             device_train=self._shared[1],
+            rows=rows,
             substitutes=spec.engine == "compiled",
         )
         if trainer.precision == "bfloat16" and not spec.bfloat16_is_fast:
@@ -154,17 +169,26 @@ class InProcess:
                 f"{variant.name} trains in bfloat16, which this processor only emulates: "
                 "expect it to take about twice as long as float32. The recipe's precision=auto would not."
             )
-        self._ready = _Ready(key=key, dataset=prepared.dataset, trainer=trainer)
+        self._ready = _Ready(key=key, whole=whole, dataset=dataset, trainer=trainer)
         return trainer.compile_seconds
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Ready:
-    """A variant's trainer and what it was made from."""
+    """A variant's trainer, all that its trials draw their training examples from, and what it learns from now."""
 
     key: tuple[Any, ...]
+    whole: Dataset
     dataset: Dataset
     trainer: Trainer
+
+
+def _drawn(whole: Dataset, examples: int | None, seed: int | None) -> tuple[Dataset, NDArray[np.intp] | None]:
+    """The dataset with the training examples of each class that a seed draws, and where they are; all without one."""
+    if examples is None or seed is None:
+        return whole, None
+    rows = some_of_each_class(whole.training.train.labels, examples, seed=seed)
+    return with_rows(whole, rows), rows
 
 
 def this_machine(*, computing: bool = True) -> str:
@@ -172,11 +196,4 @@ def this_machine(*, computing: bool = True) -> str:
 
     An accelerator is told only where the backend is ``computing`` here, because the backend takes long to load.
     """
-    machine = describe_machine()
-    words = (
-        machine.cpu_model,
-        backends.backend().accelerator() if computing else None,
-        counted(machine.cores, "core"),
-        machine.system,
-    )
-    return ", ".join(word for word in words if word)
+    return describe_machine().in_words(backends.backend().accelerator() if computing else None)

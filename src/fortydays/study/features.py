@@ -62,12 +62,14 @@ class Features:
         before_last_block: False for what comes out at the end, averaged over the places in the image; True for what
             the network's last block is given, so that this block can be trained further.
         pretrained: False for the same network with random weights, which shows what having seen ImageNet is worth.
+        seed: of these random weights.
     """
 
     backbone: str
     side: int
     before_last_block: bool = False
     pretrained: bool = True
+    seed: int = 0
 
     def __post_init__(self) -> None:
         find_backbone(self.backbone)
@@ -86,8 +88,8 @@ class Features:
         return places, places, backbone.block_features
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return dataclasses.asdict(self)
+        """As JSON values. A seed of 0 is left out, as it was before there were others."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name != "seed" or value}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -111,6 +113,7 @@ def prepare(
     *,
     features: Features | None,
     examples: int | None,
+    seed: int | None = None,
     settings: Settings,
     progress: Progress = SILENT,
 ) -> Prepared:
@@ -120,7 +123,8 @@ def prepare(
         dataset: the study's.
         builder: the variant's.
         features: the variant's, or None for the images themselves.
-        examples: training images of each class, the first ones; None for all.
+        examples: training images of each class; None for all.
+        seed: of which images these are; None for the first ones.
         settings: the workspace, and threads.
         progress: told of the work.
 
@@ -129,7 +133,7 @@ def prepare(
         StorageError: the workspace cannot be written.
     """
     if features is None:
-        return Prepared(dataset=with_few(dataset, examples), builder=builder)
+        return Prepared(dataset=with_few(dataset, examples, seed=seed), builder=builder)
     from fortydays.study.frozen import frozen_network
 
     images = dataset.training.input
@@ -146,7 +150,7 @@ def prepare(
         return Split(inputs={NUMBERS: found}, labels=split.labels)
 
     return Prepared(
-        dataset=with_few(with_features(dataset, frozen.features, of), examples),
+        dataset=with_few(with_features(dataset, frozen.features, of), examples, seed=seed),
         builder=filled(builder, features, settings, progress),
         frozen=frozen,
     )
@@ -191,18 +195,44 @@ def filled(
     return build
 
 
-def with_few(dataset: Dataset, examples: int | None) -> Dataset:
-    """The dataset with so many training examples of each class, or with all."""
+def with_few(dataset: Dataset, examples: int | None, *, seed: int | None = None) -> Dataset:
+    """The dataset with so many training examples of each class, or with all; see :func:`some_of_each_class`."""
     if examples is None:
         return dataset
-    train = first_of_each_class(dataset.training.train, examples)
+    return with_rows(dataset, some_of_each_class(dataset.training.train.labels, examples, seed=seed))
+
+
+def with_rows(dataset: Dataset, rows: NDArray[np.intp]) -> Dataset:
+    """The dataset with some of its training examples."""
+    train = _rows_of_split(dataset.training.train, rows)
     return dataclasses.replace(dataset, training=dataclasses.replace(dataset.training, train=train))
 
 
 def first_of_each_class(split: Split, count: int) -> Split:
     """The first ``count`` examples of each class, in the order of the split; all of a class that has no more."""
+    return _rows_of_split(split, some_of_each_class(split.labels, count))
+
+
+_SUBSET = 3  # keeps these random numbers apart from those of the order and of augmentation
+
+
+def some_of_each_class(labels: NDArray[Any], count: int, *, seed: int | None = None) -> NDArray[np.intp]:
+    """The places of ``count`` examples of each class, from the first to the last; all of a class that has no more.
+
+    Args:
+        labels: of the examples.
+        count: how many of each class.
+        seed: which draws them; None for the first ones. With one seed, a smaller count gives some of a larger one.
+    """
+    labels = np.asarray(labels)
+    order = np.arange(len(labels))
+    if seed is not None:
+        order = np.random.default_rng([seed, 0, _SUBSET]).permutation(len(labels))
+    return np.sort(np.concatenate([order[labels[order] == label][:count] for label in np.unique(labels)]))
+
+
+def _rows_of_split(split: Split, chosen: NDArray[np.intp]) -> Split:
     labels = np.asarray(split.labels)
-    chosen = np.sort(np.concatenate([np.flatnonzero(labels == label)[:count] for label in np.unique(labels)]))
 
     def rows_of_array(array: NDArray[Any]) -> NDArray[Any]:
         rows = scattered(array)

@@ -172,11 +172,11 @@ def pretrained_model(features: Features, settings: Settings, progress: Progress 
 
 
 def _network(features: Features) -> "keras.Model":
-    """The backbone with random weights, always the same ones."""
+    """The backbone with random weights, the same ones for the same seed."""
     import keras
 
     if not features.pretrained:
-        keras.utils.set_random_seed(0)
+        keras.utils.set_random_seed(features.seed)
     return find_backbone(features.backbone).build(features.side)
 
 

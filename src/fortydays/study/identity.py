@@ -9,7 +9,7 @@ exact fractions, which are the same on every processor. Floating-point numbers a
 
 import gc
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -19,6 +19,7 @@ from fortydays.base import files
 from fortydays.base.errors import ExitCode, FortydaysError
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
+from fortydays.base.text import counted
 from fortydays.data import library
 from fortydays.data.arrays import Dataset, Split
 from fortydays.inputs.numbers import Numbers
@@ -104,7 +105,9 @@ def identity_of(
         ``digests`` by the names of :data:`DIGESTS` and ``numbers`` by those of :data:`NUMBERS`, as JSON values.
     """
     shadow = ShadowBackend(backends.backend())
-    builder, shown = _stand_ins(variant, dataset, settings, progress)
+    features = variant.features_of(seed)
+    builder, shown = _stand_ins(variant, features, dataset, seed, settings, progress)
+    redrawn = variant.examples is not None and variant.redrawn
     spec = TrialSpec(
         variant=variant.name,
         seed=seed,
@@ -119,6 +122,7 @@ def identity_of(
         builder=builder,
         recipe=recipe,
         data=shown.training,
+        rows=np.arange(len(shown.training.train)) if redrawn else None,
         bfloat16_is_fast=spec.bfloat16_is_fast,
         on=cast(Backend, shadow),
     )
@@ -127,10 +131,10 @@ def identity_of(
     digests, numbers = _fingerprints(shadow.record, outcome, shown, trainer, measures)
     if variant.search is not None:
         digests["search"] = _search(variant)
-    if variant.features is not None:
-        if variant.features not in networks:
-            networks[variant.features] = _identity_of_features(variant.features, dataset, settings, progress)
-        digests["features"], numbers["features"] = networks[variant.features]
+    if features is not None:
+        if features not in networks:
+            networks[features] = _identity_of_features(features, dataset, settings, progress)
+        digests["features"], numbers["features"] = networks[features]
     return {
         "digests": {name: digest[:16] for name, digest in digests.items()},
         "numbers": {name: _short(found) for name, found in numbers.items() if len(found)},
@@ -167,12 +171,18 @@ def _fingerprints(
 
 
 def identity_of_study(
-    study: Study, details: Mapping[str, Any], *, seed: int, settings: Settings, progress: Progress = SILENT
+    study: Study,
+    details: Mapping[str, Any],
+    *,
+    seed: int,
+    settings: Settings,
+    only: Collection[str] | None = None,
+    progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """What the trials of a study compute, as evidence keeps it.
 
     The ``details`` of the evidence give the precision of each variant, and the setting that a search chose. The trial
-    with ``seed`` stands for all.
+    with ``seed`` stands for all. ``only`` are the names of some variants; None for all.
 
     Returns:
         ``backend``, ``packages`` (with versions), ``seed``, and ``variants``: by name, what :func:`identity_of` gives.
@@ -185,13 +195,14 @@ def identity_of_study(
     if study.dataset is None:
         return {**_made_with(), "seed": seed, "variants": {}}
     dataset = library.load(study.dataset, settings, progress)
-    task = f"What {len(study.variants)} variants compute"
-    progress.start(task, total=float(len(study.variants)), unit="variants")
+    asked = [variant for variant in study.variants if only is None or variant.name in only]
+    task = f"What {counted(len(asked), 'variant')} compute"
+    progress.start(task, total=float(len(asked)), unit="variants")
     variants, networks = {}, dict[Features, Fingerprint]()
     gc.collect()  # what a run before has left, which holds its training split on the device
     gc.freeze()  # the frameworks' own objects stay: to look through them again for each variant takes seconds
     try:
-        for number, variant in enumerate(study.variants):
+        for number, variant in enumerate(asked):
             recorded = details[variant.name]
             search = variant.search
             chosen = {search.field: recorded["recipe"][search.field]} if search else {}
@@ -215,11 +226,16 @@ def identity_of_study(
 
 
 def changes(
-    evidence: Mapping[str, Any], study: Study, settings: Settings, *, progress: Progress = SILENT
+    evidence: Mapping[str, Any],
+    study: Study,
+    settings: Settings,
+    *,
+    only: Collection[str] | None = None,
+    progress: Progress = SILENT,
 ) -> list[str]:
     """What the program computes in another way than when the evidence was made; empty where nothing is.
 
-    The study has the variants that the evidence has.
+    The evidence has the variants of the study, or those that are named by ``only``.
 
     Raises:
         NotComparableError: the evidence has no identity, or one of another backend or version.
@@ -240,7 +256,9 @@ def changes(
             f"what was computed is known for {said}, and here is {here}",
             hint=f"Compare by training: {_rerun(evidence)}",
         )
-    found = identity_of_study(study, evidence["details"], seed=recorded["seed"], settings=settings, progress=progress)
+    found = identity_of_study(
+        study, evidence["details"], seed=recorded["seed"], settings=settings, only=only, progress=progress
+    )
     by_reason: dict[str, list[str]] = {}
     for name, identity in found["variants"].items():
         for reason in differences(recorded["variants"][name], identity):
@@ -283,12 +301,12 @@ def _close(recorded: Sequence[float], found: Sequence[float], *, rounding: float
 
 
 def _stand_ins(
-    variant: Variant, dataset: Dataset, settings: Settings, progress: Progress
+    variant: Variant, features: Features | None, dataset: Dataset, seed: int, settings: Settings, progress: Progress
 ) -> tuple[ModelBuilder, Dataset]:
     """What a shadow trains on: the examples, or made-up numbers in the place of features that take long to compute."""
-    features, rng = variant.features, np.random.default_rng(0)
+    rng, drawn = np.random.default_rng(0), variant.drawn_with(seed)
     if features is None:
-        return variant.model, with_few(dataset, variant.examples)
+        return variant.model, with_few(dataset, variant.examples, seed=drawn)
     made_of = Numbers(shape=features.shape)
 
     def made_up(split: Split, name: str) -> Split:  # noqa: ARG001
@@ -297,7 +315,7 @@ def _stand_ins(
         return Split(inputs=made_of.named(numbers), labels=labels)
 
     builder = filled(variant.model, features, settings, progress)
-    return builder, with_few(with_features(dataset, features, made_up), variant.examples)
+    return builder, with_few(with_features(dataset, features, made_up), variant.examples, seed=drawn)
 
 
 def _identity_of_features(features: Features, dataset: Dataset, settings: Settings, progress: Progress) -> Fingerprint:

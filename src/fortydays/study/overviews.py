@@ -13,6 +13,7 @@ import numpy as np
 from fortydays.base.errors import UsageError
 from fortydays.study.drills import declared_metrics
 from fortydays.study.fields import check_fields
+from fortydays.study.statistics import wilson
 from fortydays.tasks.metric import ACCURACY, metric_of
 
 AXES = ("linear", "logarithmic")
@@ -179,6 +180,42 @@ class CurveOverview(_Overview):
         return self._exhibit(drawn, x_label="epoch", y_label=self.y_label, y_unit=unit)
 
 
+@dataclass(frozen=True, kw_only=True)
+class SplitOverview(_Overview):
+    """The accuracy of some variants on the test and on the validation split, each with two 95% intervals.
+
+    One is over the seeds, for these examples. The other is Wilson's (1927), for other examples and this mean.
+
+    Attributes:
+        title: of the picture.
+        caption: what it shows.
+        y_from: where the vertical axis begins, a share of 1; None where the values decide.
+        variants: whose trials.
+        examples: what the examples are called.
+    """
+
+    variants: tuple[str, ...]
+    examples: str = "examples"
+
+    def make(self, evidence: Mapping[str, Any]) -> dict[str, Any]:
+        """The exhibit. A variant without a finished trial is left out."""
+        known = [name for name in self.variants if evidence["variants"].get(name)]
+        drawn: list[dict[str, Any]] = []
+        for split, aside in (("test", -0.1), ("validation", 0.1)):
+            count = evidence["dataset"][split]
+            over_seeds = [evidence["variants"][name][ACCURACY.of(split).name] for name in known]
+            limits = [wilson(round(spread["mean"] * count), count) for spread in over_seeds]
+            places = [place + aside for place in range(len(known))]
+            of_examples = [
+                {**spread, "low": each.low, "high": each.high} for spread, each in zip(over_seeds, limits, strict=True)
+            ]
+            for varied, spreads in ((self.examples, of_examples), ("seeds", over_seeds)):
+                points = _points(list(zip(places, spreads, strict=True)))
+                drawn.append({"name": f"{split}, other {varied}", "look": len(drawn), **points})
+        axes = {"x_label": "variant", "x_axis": "linear", "x_names": known}
+        return self._exhibit(drawn, **axes, y_label="accuracy", y_unit="share")
+
+
 def _by_epoch(history: Mapping[str, Any], field: str) -> dict[int, float]:
     """What a trial saw at the end of each epoch. A point tells how many are done, the first such at the end of one."""
     found: dict[int, float] = {}
@@ -188,7 +225,7 @@ def _by_epoch(history: Mapping[str, Any], field: str) -> dict[int, float]:
     return found
 
 
-Overview = MetricOverview | SearchOverview | CurveOverview
+Overview = MetricOverview | SearchOverview | CurveOverview | SplitOverview
 
 
 def _points(points: Sequence[tuple[float, Mapping[str, Any]]]) -> dict[str, Any]:

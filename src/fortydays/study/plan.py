@@ -53,6 +53,7 @@ class Request:
         settings: ``FIELD=VALUE`` for every variant's recipe.
         engine: one of :data:`ENGINES`.
         command: as it was typed, for the run to tell how it goes on; no part of what the run is.
+        publish: whether it is to be published; no part of what the run is.
     """
 
     seeds: int | range | None = None
@@ -60,6 +61,7 @@ class Request:
     settings: tuple[str, ...] = ()
     engine: str = "compiled"
     command: str = ""
+    publish: bool = False
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
@@ -125,8 +127,8 @@ class Plan:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of the study is asked for, with all its seeds and without settings of a reader."""
-        whole = not self.request.only and not self.request.settings
+        """Whether the study is trained as it says, all of it, or what is to be published beside the rest."""
+        whole = (self.request.publish or not self.request.only) and not self.request.settings
         return whole and set(self.source.study.seeds) <= set(self.seeds)
 
     @property

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import files
-from fortydays.base.errors import StorageError, TrainingFailedError
+from fortydays.base.errors import StorageError, TrainingFailedError, in_words
 from fortydays.base.progress import Progress
 from fortydays.data.arrays import TrainingData
 from fortydays.inputs.input import some_of
@@ -74,7 +74,7 @@ def probes_of(
             try:
                 kept = _probe(plan, variant, recipes[variant.name], own, is_control=is_control, say=progress)
             except Exception as error:  # what was trained is worth keeping without it
-                progress.warn(f"{variant.name!r} could not be probed: {type(error).__name__}: {error}")
+                progress.warn(f"{variant.name!r} could not be probed: {in_words(error)}")
                 kept = {}
             else:
                 files.make_folder(path.parent)
@@ -118,8 +118,9 @@ def _probe(
     prepared = prepare(
         plan.dataset,
         variant.model,
-        features=variant.features,
+        features=variant.features_of(plan.seeds[0]),
         examples=variant.examples,
+        seed=variant.drawn_with(plan.seeds[0]),
         settings=plan.settings,
         progress=say,
     )

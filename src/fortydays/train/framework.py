@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fortydays.base.errors import FortydaysError, UsageError, unknown_name
 from fortydays.base.traces import line_of_reader
+from fortydays.models import standardization
 from fortydays.tasks.classification import Classification
 from fortydays.train import backends
 from fortydays.train.backends import Loss
@@ -254,6 +255,25 @@ def adapt(model: "keras.Model", seen: Callable[[], Any]) -> None:
             ) from error
         is_first = len(before.layers) == 1
         layer.adapt(examples if is_first else keras.ops.convert_to_numpy(before(examples, training=False)))
+
+
+def read_statistics(model: "keras.Model", *, examples_vary: bool) -> None:
+    """Have programs read the statistics of Keras's ``Normalization`` layers where these vary with the seed.
+
+    They do behind layers with weights, and where other examples are learned from. Keras has them as constants, and a
+    program that is compiled once for all seeds would keep those of the first.
+
+    Args:
+        model: is changed; its layers have been adapted.
+        examples_vary: whether a seed has training examples of its own.
+    """
+    import keras
+
+    for layer in model._flatten_layers():
+        is_one = type(layer) is keras.layers.Normalization and _adapts(layer)
+        if is_one and (examples_vary or part_of(model, layer.input).weights):
+            # The same variables, computed by another method.
+            object.__setattr__(layer, "__class__", standardization.objects()["LiveNormalization"])
 
 
 def _adapts(layer: Any) -> bool:

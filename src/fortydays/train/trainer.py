@@ -31,6 +31,7 @@ from fortydays.train.framework import (
     build_training_loss,
     has_convolutions,
     model_errors,
+    read_statistics,
     resolve_precision,
     set_variables,
 )
@@ -56,6 +57,9 @@ FIRST_CHUNK = 4
 
 KEEP_AFTER = 1.0
 """Seconds of training between two states that are kept. A trial that is killed loses them and an epoch at most."""
+
+FEWEST_EVALUATED = 100
+"""Examples that a batch of an evaluation has at least."""
 
 FREE_FIELDS = ("learning_rate", "schedule", "warmup", "epochs", "patience", "monitor", "evaluate_every")
 """What may differ between two recipes that share one compiled program."""
@@ -94,6 +98,7 @@ class Trainer:
         recipe: decides what is compiled; later recipes may differ in :data:`FREE_FIELDS` only.
         data: training and validation examples.
         device_train: the training split on the device, where several trainers share it.
+        rows: where the training examples are in ``device_train``, which has more; None where it has just these.
         bfloat16_is_fast: whether "auto" precision may take bfloat16.
         substitutes: whether layers may be computed by :mod:`fortydays.train.substitutes`.
         on: what compiles and computes; the backend that ``KERAS_BACKEND`` asks for, unless given.
@@ -110,13 +115,14 @@ class Trainer:
         recipe: Recipe,
         data: TrainingData,
         device_train: DeviceSplit | None = None,
+        rows: NDArray[np.intp] | None = None,
         bfloat16_is_fast: bool = False,
         substitutes: bool = True,
         on: Backend | None = None,
     ) -> None:
         check_recipe_fits(recipe, data)
         began = clock.seconds()
-        self._builder, self._recipe, self._data = builder, recipe, data
+        self._builder, self._recipe, self._data, self._rows = builder, recipe, data, rows
         self._substitutes = substitutes
         self._chunk = FIRST_CHUNK
         model = build_model(builder, seed=0, precision="float32")
@@ -128,6 +134,7 @@ class Trainer:
         if self.precision != "float32":
             model = build_model(builder, seed=0, precision=self.precision)
         adapt(model, self._seen)
+        read_statistics(model, examples_vary=rows is not None)
         self.model = model = self._substituted(model)
         self.optimizer = build_optimizer(recipe)
         self.optimizer.build(model.trainable_variables)
@@ -155,6 +162,13 @@ class Trainer:
         data.task.check_outputs(seen.outputs)
         self.compile_seconds = clock.seconds() - began
 
+    def learn_from(self, data: TrainingData, rows: NDArray[np.intp]) -> None:
+        """Train the next trials on other examples of ``device_train``, as many of each class as before.
+
+        The validation examples are the same.
+        """
+        self._data, self._rows = data, rows
+
     @property
     def num_parameters(self) -> int:
         """How many numbers the optimizer may change."""
@@ -176,11 +190,16 @@ class Trainer:
             input=self._data.input,
             task=self._data.task,
             loss=self.loss,
-            batch_size=1000 if self.convolutions else 5000,
+            batch_size=self._evaluated_at_once(),
             test_views=test_views,
             convolutions=self.convolutions,
             on=self._backend,
         )
+
+    def _evaluated_at_once(self) -> int:
+        """Examples in a batch of an evaluation: no more than the larger split, so that little is filled up."""
+        most = 1000 if self.convolutions else 5000
+        return min(most, max(FEWEST_EVALUATED, len(self._data.train), len(self._data.validation)))
 
     def _drawn(self, recipe: Recipe, *, seed: int, epoch: int, order: NDArray[np.int32]) -> NDArray[np.int32]:
         examples, shape = len(self._data.train), self._data.input.arrays[0].shape
@@ -290,6 +309,8 @@ class Trainer:
             seed=seed, epoch=state.epoch, examples=len(self._data.train), batch_size=recipe.batch_size
         )
         drawn = self._drawn(recipe, seed=seed, epoch=state.epoch, order=order)
+        if self._rows is not None:
+            order = self._rows[order].astype(np.int32)
         before = state.epoch * self.steps_per_epoch
         total = recipe.epochs * self.steps_per_epoch
         points = list(state.points)

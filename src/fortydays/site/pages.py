@@ -1,0 +1,175 @@
+"""All pages of the site, made in memory from the finished days, the project's own pages and the commands."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from fortydays import __version__
+from fortydays.base.progress import SILENT, Progress
+from fortydays.base.text import counted
+from fortydays.days.journey import CHAPTERS, JOURNEY, Day
+from fortydays.report.page import context_of, environment
+from fortydays.site.commands import Command
+from fortydays.site.documents import DOCUMENTS, make_document, root
+from fortydays.site.finished import FinishedDay
+from fortydays.site.markup import contents, python, with_colors, with_headings, with_regions
+from fortydays.site.search import index
+from fortydays.site.thumbnails import thumbnail
+from fortydays.study.judgement import Judgement, Verdict
+
+if TYPE_CHECKING:
+    import jinja2
+
+_TEMPLATES = Path(__file__).with_name("templates")
+_LAST = ("Try it", "Check yourself", "Sources")
+"""Parts of the notes that stand behind the results."""
+
+SURPRISES = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Page:
+    """A page before it has its frame: address, title and body, and which page follows which."""
+
+    path: str
+    title: str
+    body: str
+    before: FinishedDay | None = None
+    after: FinishedDay | None = None
+
+
+def make_site(
+    days: Sequence[FinishedDay], commands: Sequence[Command], *, progress: Progress = SILENT
+) -> dict[str, bytes]:
+    """Every file of the site by its address.
+
+    Raises:
+        StorageError: a file of the project that becomes a page cannot be read.
+    """
+    progress.start("Pages", total=float(len(days)), unit="days")
+    of_days = []
+    for place in range(len(days)):
+        of_days.append(_day(days, place))
+        progress.advance("Pages", done=place + 1.0)
+    progress.finish("Pages", note=f"of {counted(len(days), 'day')}")
+    pages = [
+        _page("index.html", "Forty days of deep learning", "home.html", days=days, **_home(days)),
+        *of_days,
+        _page("promises.html", "Promise against result", "promises.html", rows=_rows(days)),
+        *(
+            _Page(path=d.page, title=d.name, body=f'<article class="prose">\n{make_document(d, root())}</article>')
+            for d in DOCUMENTS
+        ),
+        _page("commands.html", "The command line", "commands.html", headings=_by_heading(commands)),
+    ]
+    shell = _environment().get_template("shell.html")
+    frame = {"days": days, "documents": DOCUMENTS, "chapters": _chapters(days), "version": __version__}
+    made = {page.path: _framed(shell, page, frame) for page in pages}
+    made["assets/site.css"] = _environment().get_template("site.css").render()
+    for name in ("site.js", "curves.js"):
+        made[f"assets/{name}"] = (_TEMPLATES / name).read_text("utf-8")
+    made["assets/search.js"] = index((page.path, page.title, page.body) for page in pages)
+    return {path: text.encode() for path, text in sorted(made.items())}
+
+
+def _environment() -> "jinja2.Environment":
+    return environment(_TEMPLATES)
+
+
+def _page(path: str, title: str, template: str, **values: Any) -> _Page:
+    # An environment of its own: it numbers the drawings of one page.
+    return _Page(path=path, title=title, body=_environment().get_template(template).render(**values))
+
+
+def _framed(shell: "jinja2.Template", page: _Page, frame: Mapping[str, Any]) -> str:
+    body = Markup(page.body)  # noqa: S704 - made by templates
+    return shell.render(**frame, page=page, body=body, contents=contents(body), up="../" * page.path.count("/"))
+
+
+# ---------------------------------------------------------------------------------------------------------------- days
+
+
+def _day(days: Sequence[FinishedDay], place: int) -> _Page:
+    found = days[place]
+    parts = _notes(found.notes)
+    page = _page(
+        found.page,
+        f"Day {found.day.number}. {found.day.title}",
+        "day.html",
+        **context_of(found.results, source="published"),
+        day=found.day,
+        question=parts.pop("The question", None),
+        lesson={title: part for title, part in parts.items() if title not in _LAST},
+        last={title: part for title, part in parts.items() if title in _LAST},
+        code=python(found.source),
+        lines=found.source.count("\n"),
+        folder=f"{found.day.number:02}_{found.day.slug.replace('-', '_')}",
+    )
+    before = days[place - 1] if place else None
+    after = days[place + 1] if place + 1 < len(days) else None
+    return _Page(path=page.path, title=page.title, body=page.body, before=before, after=after)
+
+
+def _notes(notes: str) -> dict[str, Markup]:
+    """The parts of a day's notes by their titles, each with its heading."""
+    made = with_regions(with_colors(with_headings(notes)), "Table in the notes")
+    parts = re.split(r'(?=<h2 id=")', made)
+    titles = [(re.search(r'<h2 id="[^"]*">(.*?)</h2>', part), part) for part in parts]
+    return {title[1]: Markup(part) for title, part in titles if title}  # noqa: S704 - made by notes.to_html
+
+
+# ---------------------------------------------------------------------------------------------------------------- home
+
+
+def _home(days: Sequence[FinishedDay]) -> dict[str, Any]:
+    claims = [claim for each in days for claim in each.results.claims]
+    return {
+        "chapters": _chapters(days),
+        "surprises": surprises(days),
+        "thumbnails": {each.day.number: thumbnail(each.results) for each in days},
+        "trials": sum(len(v.finished) for each in days for v in each.results.variants),
+        "claims": claims,
+        "counts": {str(verdict): sum(claim.verdict is verdict for claim in claims) for verdict in Verdict},
+    }
+
+
+def _chapters(days: Sequence[FinishedDay]) -> list[tuple[str, list[tuple[Day, FinishedDay | None]]]]:
+    """The stretches of the journey, each with its days and what is finished of them."""
+    known = {each.day.number: each for each in days}
+    starts = [*CHAPTERS, len(JOURNEY) + 1]
+    return [
+        (name, [(day, known.get(day.number)) for day in JOURNEY[start - 1 : end - 1]])
+        for (start, name), end in zip(CHAPTERS.items(), starts[1:], strict=True)
+    ]
+
+
+def surprises(days: Sequence[FinishedDay]) -> list[tuple[FinishedDay, Judgement]]:
+    """The refuted claims that are furthest from what they say, one a day: measured in half widths of the interval."""
+
+    def distance(claim: Judgement) -> float:
+        if claim.value is None or claim.low is None or claim.high is None or claim.high <= claim.low:
+            return 0.0
+        return abs(claim.value - claim.bound) / (claim.high - claim.low)
+
+    found = []
+    for each in days:
+        refuted = [c for c in each.results.claims if c.verdict is Verdict.REFUTED and not c.demonstration]
+        if refuted:
+            found.append((each, max(refuted, key=distance)))
+    chosen = sorted(found, key=lambda pair: -distance(pair[1]))[:SURPRISES]
+    return sorted(chosen, key=lambda pair: pair[0].day.number)
+
+
+def _rows(days: Sequence[FinishedDay]) -> list[tuple[Day, FinishedDay | None]]:
+    return [row for _, rows in _chapters(days) for row in rows]
+
+
+def _by_heading(commands: Sequence[Command]) -> dict[str, list[Command]]:
+    return {
+        heading: [each for each in commands if each.heading == heading]
+        for heading in dict.fromkeys(each.heading for each in commands)
+    }

@@ -1,0 +1,70 @@
+"""The index of the site's search: the text of every section, for a script that runs without a server."""
+
+import html.parser
+import json
+import re
+from collections.abc import Iterable
+
+MOST_CHARACTERS = 4000
+"""Of a section's text, more is not searched."""
+
+_APART = ("p", "li", "td", "th", "dd", "dt", "pre", "h1", "h3", "span", "figcaption", "summary")
+_SILENT = ("svg", "script", "style", "select", "button")
+
+
+class _Sections(html.parser.HTMLParser):
+    """The sections of a page: address, heading and text of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, list[str], list[str]]] = [("", [], [])]
+        self._silent, self._in_heading = 0, False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A heading with an address begins a section."""
+        address = dict(attrs).get("id")
+        if tag in _SILENT:
+            self._silent += 1
+        elif tag in ("h2", "h3") and address:
+            self.found.append((address, [], []))
+            self._in_heading = True
+
+    def handle_endtag(self, tag: str) -> None:
+        """What was begun ends; elements stand apart from each other."""
+        if tag in _SILENT:
+            self._silent -= 1
+        elif tag in ("h2", "h3"):
+            self._in_heading = False
+        elif not self._in_heading:
+            self.found[-1][2].append(
+                " " if tag in ("p", "li", "td", "th", "dd", "dt", "pre", "h1", "h3", "span") else ""
+            )
+
+    def handle_data(self, data: str) -> None:
+        """Text of the heading, or of the section."""
+        if not self._silent:
+            _, heading, text = self.found[-1]
+            (heading if self._in_heading else text).append(data)
+
+
+def sections(body: str) -> list[list[str]]:
+    """The sections of a page's body: address, heading and text of each."""
+    parser = _Sections()
+    parser.feed(body)
+    parser.close()
+    told = [(a, _plain(heading), _plain(text)[:MOST_CHARACTERS]) for a, heading, text in parser.found]
+    return [[*each] for each in told if each[1] or each[2]]
+
+
+def index(pages: Iterable[tuple[str, str, str]]) -> str:
+    """The script with the index.
+
+    Args:
+        pages: address, title and body of each page.
+    """
+    found = [[address, title, sections(body)] for address, title, body in pages]
+    return f"window.searchIndex={json.dumps(found, ensure_ascii=False, separators=(',', ':'))};\n"
+
+
+def _plain(parts: list[str]) -> str:
+    return re.sub(r"\s+", " ", "".join(parts)).strip()

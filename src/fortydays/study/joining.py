@@ -1,0 +1,147 @@
+"""Evidence of some variants, trained anew, joined to the published evidence of the others.
+
+A day gets a new variant, or one of its variants changes. The published trials of the others stay true as long as the
+program would compute them again. Their identity tells that (:mod:`fortydays.study.identity`). So only what has changed
+is trained, and the claims are judged on all of it.
+"""
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from fortydays.base.errors import UsageError
+from fortydays.base.machine import Machine
+from fortydays.base.progress import SILENT, Progress
+from fortydays.base.settings import Settings
+from fortydays.base.text import counted
+from fortydays.study import evidence as documents
+from fortydays.study.design import Exhibit, Study
+from fortydays.study.identity import changes
+from fortydays.study.probes import controls_of
+
+
+def check_joinable(
+    study: Study,
+    published: Mapping[str, Any] | None,
+    trained: Collection[str],
+    settings: Settings,
+    *,
+    progress: Progress = SILENT,
+) -> None:
+    """Refuse to train only some variants where the published trials of the others cannot stay.
+
+    Args:
+        study: of the day.
+        published: its evidence, or None where there is none.
+        trained: names of the variants that are to be trained.
+        settings: the workspace.
+        progress: told of the work.
+
+    Raises:
+        UsageError: there is no evidence of another variant, or not for the study's seeds and dataset, or the program
+            computes that variant in another way now; or the study has drills, whose trials cannot be compared.
+        NotComparableError: what the published trials computed is not known for these versions.
+        DataError: the dataset cannot be had.
+    """
+    hint = "Train the whole study: leave --only away."
+    kept = [name for name in study.names if name not in trained]
+    if study.drills:
+        raise UsageError("The trials of drills cannot be compared with what they would give now.", hint=hint)
+    if published is None:
+        raise UsageError("There is no published evidence that the other variants could stay in.", hint=hint)
+    if missing := [name for name in kept if name not in published["details"]]:
+        raise UsageError(
+            f"The published evidence has no {', '.join(missing)}.",
+            hint=f"Train that too: {' '.join(f'--only {name!r}' for name in missing)}. Or leave --only away.",
+        )
+    if published["seeds"] != list(study.seeds):
+        raise UsageError(
+            f"The published trials have {counted(len(published['seeds']), 'seed')} that are not those of the study, "
+            f"which has {len(study.seeds)}.",
+            hint=hint,
+        )
+    for name in kept:
+        made = sum(content["variant"] == name for content in published["exhibits"])
+        asked = sum(isinstance(e, Exhibit) and e.variant == name for e in study.all_exhibits)
+        if made != asked:
+            raise UsageError(
+                f"The study has {counted(asked, 'exhibit')} of {name!r}, and the published evidence has {made}.",
+                hint=f"Exhibits are made of trained weights. Train it too: --only {name!r}.",
+            )
+    if unprobed := [n for n in kept if n in controls_of(study) and not published["details"][n].get("fits")]:
+        raise UsageError(
+            f"A claim compares with {', '.join(unprobed)}, and the published evidence does not say whether that can "
+            "learn.",
+            hint=f"Train that too: {' '.join(f'--only {name!r}' for name in unprobed)}.",
+        )
+    if found := changes(published, study, settings, only=kept, progress=progress):
+        raise UsageError(f"The published trials of other variants are stale: {'; '.join(found)}.", hint=hint)
+
+
+def joined(study: Study, published: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
+    """The evidence of a whole study: variants of a run, and all others as they are published.
+
+    Args:
+        study: of the day.
+        published: its evidence, which :func:`check_joinable` has found good.
+        run: the evidence of a run of some variants, with the study's seeds.
+
+    Returns:
+        A document with the verdicts of all trials, each of which says on which machine it was trained. ``kept`` names
+        the runs that the variants which stayed were trained in.
+    """
+    trained = run["details"]
+    names = [name for name in study.names if name in trained or name in published["details"]]
+    source = {name: run if name in trained else published for name in names}
+    trials = [
+        {**trial, "machine": trial.get("machine") or _in_words(source[name]["machine"])}
+        for name in names
+        for trial in source[name]["trials"]
+        if trial["variant"] == name
+    ]
+    known = {
+        "details": {name: source[name]["details"][name] for name in names},
+        "trials": trials,
+        "variants": documents.summarize(trials),
+    }
+    training = sum(trial["train_seconds"] for trial in trials)
+    before = sum(trial["train_seconds"] for trial in published["trials"])
+    stayed = sum(trial["train_seconds"] for trial in trials if trial["variant"] not in trained)
+    share = stayed / before if before else 0.0
+    earlier = published.get("kept", {})
+    document = {
+        **run,
+        "request": {**run["request"], "only": []},
+        **known,
+        "kept": {name: earlier.get(name, published["run_id"]) for name in names if name not in trained},
+        "opened": {name: count for name in names if (count := source[name].get("opened", {}).get(name)) is not None},
+        "exhibits": _exhibits(study, source, known),
+        "seconds": {
+            # Of what the variants that stay had cost, their share in the training.
+            **{name: run["seconds"][name] + share * published["seconds"][name] for name in ("total", "compilation")},
+            "training": training,
+        },
+        "results_digest": documents.results_digest(trials, study.declared),
+    }
+    return documents.with_changes(study, document)
+
+
+def _exhibits(study: Study, source: Mapping[str, Mapping[str, Any]], known: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Those of each variant as they are, in the order of the study; those of several are made anew."""
+    left = {name: [e for e in document["exhibits"] if e["variant"] == name] for name, document in source.items()}
+    found = []
+    for place, exhibit in enumerate(study.all_exhibits):
+        if not isinstance(exhibit, Exhibit):
+            content = exhibit.make(known)
+        elif left[exhibit.variant]:
+            content = left[exhibit.variant].pop(0)
+        else:  # it failed, which the run has told
+            continue
+        plain = {name: value for name, value in content.items() if name != "first"}
+        found.append({**plain, "first": True} if place < len(study.first) else plain)
+    return found
+
+
+def _in_words(machine: Mapping[str, Any]) -> str:
+    facts = {field.name: machine[field.name] for field in dataclasses.fields(Machine)}
+    return Machine(**facts).in_words(machine.get("accelerator"))
