@@ -181,7 +181,7 @@ def test_grades_are_a_csv_file_that_runs_nothing_in_a_spreadsheet(here: Path, ca
         ("'=cmd|' calc'!A0", "passed", "1", "1"),
         ("bert", "wrong", "0", "1"),
     ]
-    assert fifth[0]["file"] == "./=cmd|' calc'!A0/-x.py"
+    assert fifth[0]["file"] == "'=cmd|' calc'!A0/-x.py"
     assert fifth[1]["what"] == "parameters: Line 2, `raise ValueError('=1+1')`: ValueError: =1+1."
     for each in told:
         assert not any(cell.startswith(("=", "+", "-", "@")) for cell in each.values())

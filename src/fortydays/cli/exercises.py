@@ -14,7 +14,7 @@ from fortydays.base.privacy import shared
 from fortydays.base.settings import available_cores, read_settings
 from fortydays.base.text import counted, printable
 from fortydays.cli import streams
-from fortydays.cli.streams import AsJson
+from fortydays.cli.streams import AsCsv, AsJson
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fortydays.exercises.progress import Progress
 
 _LARGEST_SEED = 2**32 - 1
+_COLUMNS = ("student", "day", "exercise", "title", "state", "passed", "tasks", "what", "file", "seed")
 _Day = Annotated[str, typer.Argument(metavar="DAY", help="A day: 1, day1 or first-network.")]
 _Number = Annotated[
     int | None, typer.Argument(metavar="[N]", help="One of its exercises.", min=1, max=99, show_default=False)
@@ -294,7 +295,7 @@ def grade(
         list[str] | None,
         typer.Option("--day", help="Only this day; more than once for more [those that somebody has worked on]."),
     ] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print a CSV file instead of a table.")] = False,
+    as_csv: AsCsv = False,
     seed: _Seed = None,
 ) -> None:
     """Judge the exercises of many people, each time with new inputs. No file stops the judging of the others."""
@@ -308,7 +309,7 @@ def grade(
     drawn = secrets.randbelow(_LARGEST_SEED) if seed is None else seed
     grades = grades_of(folder, places, only=only, seed=drawn, workers=available_cores())
     if as_csv:
-        _print_csv(grades, drawn)
+        streams.print_csv([_row(each, drawn) for each in grades], _COLUMNS, as_json=False)
     else:
         _print_grades(grades, drawn)
     if any(each.state == JUDGE_FAILED for each in grades):
@@ -316,19 +317,13 @@ def grade(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _print_csv(grades: "list[Grade]", seed: int) -> None:
-    from fortydays.base.spreadsheet import line, safe
-    from fortydays.serve.spreadsheet import safe_file
-
-    heads = ("student", "day", "exercise", "title", "state", "passed", "tasks", "what", "file", "seed")
-    typer.echo(line(heads), nl=False)
-    for g in grades:
-        exercise = g.place.exercise
-        cells = (
-            safe(printable(g.student)), g.place.day, g.place.number, exercise.title, g.state, g.passed,
-            len(exercise.tasks), safe(printable(g.says)), safe_file(printable(g.file)), seed,
-        )  # fmt: skip
-        typer.echo(line(cells), nl=False)
+def _row(grade: "Grade", seed: int) -> dict[str, object]:
+    place = grade.place
+    return {
+        "student": printable(grade.student), "day": place.day, "exercise": place.number,
+        "title": place.exercise.title, "state": grade.state, "passed": grade.passed, "tasks": len(place.exercise.tasks), "what": printable(grade.says),
+        "file": printable(grade.file), "seed": seed,
+    }  # fmt: skip
 
 
 def _print_grades(grades: "list[Grade]", seed: int) -> None:
