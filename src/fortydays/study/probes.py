@@ -152,10 +152,9 @@ def standardization_of(builder: ModelBuilder, data: TrainingData, *, of_features
     import keras
 
     most = min(_MOST_SHOWN, max(16, _MOST_NUMBERS // data.input.numbers))
+    # The same to adapt to and to look at: it is the layers that are probed, and not the choice of the examples.
     examples = data.input.in_numpy(some_of(data.train.inputs, most))
-    # As a trial adapts them: mostly to other examples.
-    seen = some_of(data.train.inputs)
-    model = build_model(builder, seed=0, precision="float32", seen=lambda: data.input.in_numpy(seen))
+    model = build_model(builder, seed=0, precision="float32", seen=lambda: examples)
     found = [
         _of_layer(layer, numbers, of_features=of_features)
         for layer in model.layers
