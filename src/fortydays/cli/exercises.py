@@ -320,10 +320,17 @@ def grade(
 def _row(grade: "Grade", seed: int) -> dict[str, object]:
     place = grade.place
     return {
-        "student": printable(grade.student), "day": place.day, "exercise": place.number,
-        "title": place.exercise.title, "state": grade.state, "passed": grade.passed, "tasks": len(place.exercise.tasks), "what": printable(grade.says),
-        "file": printable(grade.file), "seed": seed,
-    }  # fmt: skip
+        "student": printable(grade.student),
+        "day": place.day,
+        "exercise": place.number,
+        "title": place.exercise.title,
+        "state": grade.state,
+        "passed": grade.passed,
+        "tasks": len(place.exercise.tasks),
+        "what": printable(grade.says),
+        "file": printable(grade.file),
+        "seed": seed,
+    }
 
 
 def _print_grades(grades: "list[Grade]", seed: int) -> None:
