@@ -31,7 +31,7 @@ _FINE = 10
 _LARGE, _SMALL = 1e5, 5
 """From this value, and this number of decimals on, losses are written with powers of ten."""
 
-_MOST_NAMES, _LETTER, _LINE = 9, 6.4, 14
+_MOST_NAMES, _LEAD, _LETTER, _LINE = 9, 16, 6.8, 14
 _Points = NDArray[np.float64]
 
 
@@ -74,7 +74,7 @@ def learning_chart(variants: Sequence[VariantResults], field: str, alt: str) -> 
         return None
     share = field.endswith("accuracy")
     named = [short(printable(v.name)) for v, _ in drawn] if 1 < len(drawn) <= _MOST_NAMES else []
-    width = WIDTH - _LEFT - 12 - round(_LETTER * max(map(len, named), default=0))
+    width = WIDTH - _LEFT - 12 - (round(_LEAD + _LETTER * max(map(len, named))) if named else 0)
     frame = _frame([c for _, c in drawn], width, share=share)
     plot = f'x="{_LEFT}" y="{_TOP}" width="{frame.width}" height="{_DEEP}"'
     fine = f"0 0 {frame.width * _FINE} {_DEEP * _FINE}"
@@ -163,14 +163,16 @@ def _grid(frame: _Frame, against: str, *, share: bool) -> list[str]:
 
 
 def _names(drawn: Sequence[tuple[VariantResults, Curve]], frame: _Frame) -> list[str]:
-    """The names beside the ends of the lines, in their order and apart from each other."""
+    """The names beside the ends of the lines, in their order, each with a lead in its color from the line to it."""
     from markupsafe import escape
 
     ends = sorted((float(_TOP + frame.y(c.mean[-1:])[0] / _FINE), v.index, v.name) for v, c in drawn)
     places = _apart([y for y, *_ in ends], _TOP + 4, _TOP + _DEEP)
+    right = _LEFT + frame.width
     return [
-        f'<text class="name" x="{_LEFT + frame.width + 6}" y="{y + 4:.1f}">{escape(short(printable(name)))}</text>'
-        for y, (_, _, name) in zip(places, ends, strict=True)
+        f'<path class="lead" style="--color:{look(index).color}" d="M{right + 2} {end:.1f}L{right + _LEAD} {y:.1f}"/>'
+        f'<text class="name" x="{right + _LEAD + 4}" y="{y + 4:.1f}">{escape(short(printable(name)))}</text>'
+        for y, (end, index, name) in zip(places, ends, strict=True)
     ]
 
 
