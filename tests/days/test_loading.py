@@ -134,6 +134,8 @@ def test_a_day_still_to_come_says_which_are_ready() -> None:
             ", line 1: fortydays.study.claims has no 'Treshold'. Did you mean 'Threshold'?",
             "",
         ),
+        ("from fortydays import Studdy", ", line 1: fortydays has no 'Studdy'. Did you mean 'Study'?", ""),
+        ("import fortydays as fd\nfd.Recip()", ", line 2: fortydays has no 'Recip'. Did you mean 'Recipe'?", ""),
         ("def f():\n    return 1 / 0\nf()", ", line 2: ZeroDivisionError: division by zero", ""),
         ("import sys\nsys.exit(3)", ", line 2: The file ended the program", "Leave exit() out."),
         (STUDY.replace("lambda: None", "lamda"), ", line 9: The name 'lamda' is not defined.", ""),

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from made_up_bundles import CONFIDENCE, bundle
 
+from fortydays.base.spreadsheet import safe
 from fortydays.registry.contents import Bundle, open_bundle
 from fortydays.serve.prediction import Answered
-from fortydays.serve.spreadsheet import Spreadsheet, safe, safe_file
+from fortydays.serve.spreadsheet import Spreadsheet, safe_file
 
 
 def rows(opened: Bundle, *answers: Answered) -> list[list[str]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import fortydays
 from fortydays.base.errors import StorageError
 from fortydays.study import code
 from fortydays.study.code import code_of, digest_of, engine_digest, program_digest, study_digest
@@ -87,6 +88,25 @@ def test_a_study_has_the_same_digest_in_another_folder(study: Path, tmp_path: Pa
     assert study_digest(moved) == study_digest(study)
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["from fortydays.train.recipe import Recipe", "from fortydays import Recipe", "import fortydays as fd"],
+)
+def test_what_a_study_takes_from_this_program_is_no_part_of_its_own_code(study: Path, line: str) -> None:
+    """By whichever name: the engine's digest is what tells of it."""
+    study.write_text(f"{line}\nx = 1\n")
+    assert study_digest(study) == digest_of([("study.py", f"{line}\nx = 1")])
+
+
+def test_public_names_are_what_the_rooms_have() -> None:
+    """What a study makes by a short name is the same value, of the same class, as by the long one."""
+    from fortydays.study.claims import Threshold
+    from fortydays.study.design import Study
+    from fortydays.train.recipe import Recipe
+
+    assert (fortydays.Study, fortydays.Threshold, fortydays.Recipe) == (Study, Threshold, Recipe)
+
+
 def test_what_is_no_python_or_not_there_is_told_where_it_is_loaded(study: Path) -> None:
     study.write_text("import helper, helper")
     (study.parent / "helper.py").write_text("x = (")
@@ -105,15 +125,18 @@ def test_the_engine_is_all_that_numbers_can_come_from(tmp_path: Path, monkeypatc
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).write_text("x = 1\n")
     (package / "serve").mkdir()
+    (package / "api.py").write_text("x = 1\n")
     monkeypatch.setattr(code, "_PACKAGE", package)
     digest = engine_digest()
     program = program_digest()
     (package / "serve" / "app.py").write_text("x = 1\n")
+    (package / "lessons" / "a" / "exercises.py").write_text("x = 1\n")
+    (package / "api.py").write_text("x = 2\n")  # it only asks for numbers
     assert engine_digest() == digest
     assert program_digest() != program  # a drill may practise on it
     seen = {digest}
     for path in sorted(package.rglob("*.py")):
-        if path.parent.name != "serve":
+        if path.parent.name != "serve" and path.name not in ("exercises.py", "api.py"):
             path.write_text("x = 2\n")
             seen.add(engine_digest())
     (package / "data" / "splits.py").rename(package / "data" / "parts.py")

@@ -78,6 +78,17 @@ def test_features_of_1e_minus_10_are_standardized_by_ours(keras: Any) -> None:
     }
 
 
+def test_of_many_examples_the_layers_adapt_to_those_that_they_are_probed_with(keras: Any) -> None:
+    # With heavy tails, a thousand of five thousand examples have other deviations than all of them.
+    numbers = np.random.default_rng(2).standard_t(3, (5_000, COLUMNS)).astype(np.float32)
+    split = split_of(numbers.reshape(5_000, 1, 1, COLUMNS), (np.arange(5_000) % 10).astype(np.uint8))
+    found = standardization_of(head, data_of(split, split, classes=10), of_features=True)
+
+    assert found is not None
+    assert (found["smallest"], found["largest"]) == (pytest.approx(1, abs=1e-3), pytest.approx(1, abs=1e-3))
+    assert found["any_scale"] is True
+
+
 @pytest.mark.parametrize("scale", [1e-13, 1.0])
 def test_keras_normalization_depends_on_the_scale_whether_features_are_small_already_or_not(
     scale: float, keras: Any

@@ -37,6 +37,9 @@ class FortydaysError(Exception):
         self.message = message
         self.hint = hint
 
+    def __str__(self) -> str:
+        return "\n".join(filter(None, (self.message, self.hint)))
+
     def __reduce__(self) -> tuple[Any, ...]:
         # An error of another process is raised here, too, whatever else its kind wants to be made with.
         return type(self).__new__, (type(self), self.message), self.__dict__
@@ -74,6 +77,11 @@ class TrainingFailedError(FortydaysError):
 
 class TrackingError(FortydaysError):
     """The experiment tracker could not be reached or used."""
+
+
+def in_words(error: Exception) -> str:
+    """What an error says, for a sentence of another: of one of ours the message, without what to do next."""
+    return error.message if isinstance(error, FortydaysError) else f"{type(error).__name__}: {error}"
 
 
 def unknown_name(

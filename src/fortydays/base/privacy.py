@@ -15,8 +15,8 @@ OTHERS = 0o077
 """The bits of a mode that let others in."""
 
 _OURS = (
-    "backbones", "bundles", "cache", "datasets", "engines", "features", "mlartifacts", "own", "registry", "reports",
-    "runs", "serve", "weights",
+    "backbones", "bundles", "cache", "datasets", "engines", "exercises", "features", "mlartifacts", "own", "registry",
+    "reports", "runs", "serve", "weights",
 )  # fmt: skip
 """Folders of a workspace. The folder ``data`` is not among them: a reader may have opened it to others."""
 

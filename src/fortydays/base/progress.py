@@ -25,3 +25,10 @@ class Progress:
 
 
 SILENT = Progress()
+
+
+def amount(done: float, total: float | None, unit: str) -> str:
+    """How far a task has come, in words: "12.0 of 170.1 MB", "120 of 500 steps", "14 seconds"."""
+    factor, digits, unit = (1e6, 1, "MB") if unit == "bytes" else (1.0, 0, unit)
+    of = "" if total is None else f" of {total / factor:,.{digits}f}"
+    return f"{done / factor:,.{digits}f}{of} {unit}"

@@ -14,12 +14,15 @@ from fortydays.base.errors import StorageError, UsageError
 from fortydays.base.privacy import shared
 from fortydays.base.settings import read_settings
 from fortydays.cli import streams
-from fortydays.cli.streams import AsJson
+from fortydays.cli.streams import AsCsv, AsJson
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
     from fortydays.days.journey import Day
+    from fortydays.days.loading import StudyFile
     from fortydays.report.lookup import Found, Subject
     from fortydays.report.notes import Notes
     from fortydays.report.results import Results
@@ -86,13 +89,21 @@ def _states() -> "list[tuple[Day, str]]":
     return [(day, RUN_BY_YOU if day.number in run else READY if is_ready(day) else TO_COME) for day in JOURNEY]
 
 
-def show(day: _DayOrStudy, published: _Published = False, as_json: AsJson = False) -> None:
-    """Show a day's results: your own latest run, or else the published evidence."""
+def show(day: _DayOrStudy, published: _Published = False, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
+    """Show a day's results: your own latest run, or else the published evidence.
+
+    With --csv, one row for each trial, with its metrics.
+    """
     from fortydays.report.lookup import find_subject, need_evidence
     from fortydays.report.results import read_results
     from fortydays.study.evidence import outline
 
     found = need_evidence(find_subject(day), read_settings(), only_published=published)
+    if as_csv:
+        from fortydays.report.rows import TRIAL, trial_rows
+
+        streams.print_csv(trial_rows(read_results(found.evidence)), TRIAL, as_json=as_json)
+        return
     if not as_json:
         from fortydays.report.terminal import print_evidence
 
@@ -122,16 +133,57 @@ def copy(
             hint=f"Write: forty copy {shlex.quote(day)} {shlex.quote(str(file.with_name(file.name + '.py')))}",
         )
     study = find_study(day)
+    _write_new(file, lambda: _source(study))
+    typer.echo(f"{file} is a copy of day {study.day}'s study. Change what you like in it.")
+    typer.echo(f"Run it: forty run {shlex.quote(str(file))}")
+
+
+def notebook(
+    day: _Day,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where to write it; the name ends in .ipynb [dayNN.ipynb]."
+        ),
+    ] = None,
+) -> None:
+    """Write a day as a Jupyter notebook: notes, the study's code, results, plots. It overwrites no file."""
+    from fortydays.days.loading import find_study
+    from fortydays.report.lookup import find_subject, need_evidence
+    from fortydays.report.notebook import make_notebook
+    from fortydays.report.notes import read_figures, read_notes, render_notes
+    from fortydays.report.results import read_results
+
+    subject = find_subject(day)
+    notes = read_notes(subject.day) if subject.day else None
+    if subject.day is None or notes is None:
+        raise UsageError(f"{subject.words} has no notes yet.", hint="`forty list` shows the days that are ready.")
+    file = output or Path(f"{subject.file_name}.ipynb")
+    if file.suffix != ".ipynb":
+        hint = f"Write: forty notebook {shlex.quote(day)} -o {shlex.quote(str(file.with_name(file.name + '.ipynb')))}"
+        raise UsageError(f"The name of a notebook ends in .ipynb; this is {file}.", hint=hint)
+    found = need_evidence(subject, read_settings(), only_published=True).evidence
+    text, figures = render_notes(notes.text, found, file=notes.file), read_figures(subject.day)
+    study, name = _source(find_study(day)), f"{subject.file_name}_study.py"
+    _write_new(file, lambda: make_notebook(read_results(found), text, figures, study, file=name))
+    typer.echo(
+        f"{file} is a notebook of day {subject.day.number}. Open it with Jupyter, in this program's environment."
+    )
+
+
+def _source(study: "StudyFile") -> str:
+    with files.storage_errors("read", study.path):
+        return study.path.read_text("utf-8")
+
+
+def _write_new(file: Path, make: "Callable[[], str]") -> None:
+    """Write a reader's file. Raises UsageError where there is one already, which stays, or no folder for it."""
     if files.exists(file) or file.is_symlink():
         raise UsageError(f"There is a {file} already, and it stays as it is.", hint="Give another name for the copy.")
     if not files.is_folder(file.absolute().parent):
         raise UsageError(f"There is no folder {file.parent}.", hint="Make it first, or name a file in another one.")
-    with files.storage_errors("read", study.path):
-        source = study.path.read_text("utf-8")
     with shared(file):
-        files.write_text(file, source)
-    typer.echo(f"{file} is a copy of day {study.day}'s study. Change what you like in it.")
-    typer.echo(f"Run it: forty run {shlex.quote(str(file))}")
+        files.write_text(file, make())
 
 
 # --------------------------------------------------------------------------------------------------------------- notes

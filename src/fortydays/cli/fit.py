@@ -1,6 +1,5 @@
 """``forty fit``: from a folder of your own photographs to a model that can be served."""
 
-import contextlib
 import re
 import sys
 from pathlib import Path
@@ -8,9 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fortydays.base import files
-from fortydays.base.errors import ExitCode, StudyChangedError, UsageError
-from fortydays.base.privacy import shared
+from fortydays.base.errors import ExitCode, UsageError
 from fortydays.base.settings import Settings, read_settings
 from fortydays.cli import streams
 from fortydays.cli.data_look import FIXED_CAMERA, OUTPUT
@@ -20,11 +17,7 @@ from fortydays.cli.stopping import typed_again
 from fortydays.cli.streams import AsJson
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from fortydays.base.progress import Progress
-    from fortydays.data.own.inspection import Inspection
     from fortydays.fit.fitting import Fitted
     from fortydays.fit.request import FitRequest
     from fortydays.study.runs import RunFolder
@@ -71,12 +64,13 @@ def fit(
     Your folder is only read. Given again, the command goes on where it was stopped, and is over at once where nothing
     has changed. Exit code 3 where the target is missed or the model does not pass a gate.
     """
-    from fortydays.fit.request import FitRequest
+    from fortydays.fit.request import FitRequest, name_of
+    from fortydays.report.fitted import write_page
 
     settings = read_settings()
     request = FitRequest(
         source=folder,
-        name=_name_of(folder, name, settings),
+        name=name_of(folder, name, settings),
         backbone=backbone,
         seconds=seconds_of(time) if time else None,
         target=target,
@@ -85,7 +79,7 @@ def fit(
         fresh=fresh,
     )
     done, trouble = _fitted(request, settings, track=not no_track)
-    page = _write_page(done, output, settings)
+    page = write_page(done, output, settings)
     (_print_json if as_json else _print)(done, page)
     for line in trouble:
         plain_lines().say(line)
@@ -93,22 +87,10 @@ def fit(
     return int(ExitCode.DONE if done.findings.alias else ExitCode.NOT_MET)
 
 
-def _name_of(folder: str, name: str, settings: Settings) -> str:
-    """What the photographs are called: as the reader says, or like their source. Raises UsageError."""
-    from fortydays.data.own.naming import suggested_name
-    from fortydays.data.photographs import PHOTOGRAPHS
-    from fortydays.data.version_documents import check_name, parse_reference
-
-    there = files.exists(Path(folder))
-    if folder in PHOTOGRAPHS and not there and name in ("", folder):
-        return folder  # a public collection has its own name
-    version = None if there else parse_reference(folder)
-    return check_name(name or (version[0] if version else suggested_name(Path(folder))), settings)
-
-
 def _fitted(request: "FitRequest", settings: Settings, *, track: bool) -> "tuple[Fitted, list[str]]":
     """What came out of the fit, and what went wrong with the tracker."""
     from fortydays.fit import fitting
+    from fortydays.report.photographs import tell
     from fortydays.study.runner import StudyInterruptedError
 
     trouble: list[str] = []
@@ -127,69 +109,27 @@ def _fitted(request: "FitRequest", settings: Settings, *, track: bool) -> "tuple
                 progress=progress,
                 run_study=run_study,
                 registry=lambda: opened(settings, progress),
-                looked=lambda found, pixels: _tell(found, pixels, request, settings, progress),
+                looked=lambda found, pixels: tell(
+                    found, pixels, name=request.name, place=request.source, settings=settings, progress=progress
+                ),
             )
         except (KeyboardInterrupt, StudyInterruptedError) as interrupt:
             raise StudyInterruptedError(stopped, hint=hint) from interrupt
     return done, trouble
 
 
-def _tell(
-    found: "Inspection", pixels: "NDArray[np.uint8]", request: "FitRequest", settings: Settings, progress: "Progress"
-) -> None:
-    """What is in the photographs, in a few lines, and on a page with a sheet of pictures."""
-    from fortydays.data.own.listing import told
-    from fortydays.report.photographs import make_page, sizes, summary
-
-    page = settings.workspace / "reports" / f"{request.name}-photographs.html"
-    files.write_text(page, make_page(found, pixels, name=request.name, place=request.source))
-    counts = {
-        "the same file more than once": len(found.exact),
-        "the same file or picture under several labels": len(found.contradictions),
-        "almost the same picture, kept on one side of the split": len(found.near),
-        "classes with few photographs": len(found.small),
-    }
-    for line in (
-        summary(found),
-        f"{sizes(found)}.",
-        *found.notes,
-        *(f"Left out: {line}" for line in told(found.left_out)),
-        *(f"{count:,} x {what}" for what, count in counts.items() if count),
-    ):
-        progress.say(line)
-    progress.say(f"A sheet of them, and what was left out and why: {page}")
-
-
 def _trained(
     study: Path, settings: Settings, progress: "Progress", *, fresh: bool, track: bool
 ) -> "tuple[RunFolder, dict[str, Any], list[str]]":
-    from fortydays.days.loading import find_study, load_study
+    from fortydays.days.loading import find_study
     from fortydays.study.plan import Request
-    from fortydays.study.runner import run_study
     from fortydays.track.follower import TrackingListener
+    from fortydays.track.tracked import carry_out
 
-    progress.say("Loading Keras")
-    listener = TrackingListener(settings, enabled=track)
-    source = load_study(find_study(str(study)), threads=settings.threads)
-    request = Request(command=typed_again(sys.argv[1:]))
-    try:
-        run, evidence = run_study(source, request, settings, progress=progress, started=listener.started, fresh=fresh)
-    except StudyChangedError as error:
-        progress.say(f"{error.message} It begins anew.")
-        run, evidence = run_study(source, request, settings, progress=progress, started=listener.started, fresh=True)
+    listener, request = TrackingListener(settings, enabled=track), Request(command=typed_again(sys.argv[1:]))
+    file = find_study(str(study))
+    run, evidence = carry_out(file, request, settings, listener, progress=progress, fresh=fresh, renew=True)
     return run, evidence, listener.trouble()
-
-
-def _write_page(done: "Fitted", output: Path | None, settings: Settings) -> Path:
-    from fortydays.data.own.pixels import kept_pixels
-    from fortydays.fit.photographs import SIDE
-    from fortydays.report.fitted import make_page
-
-    path = (output or settings.workspace / "reports" / f"{done.findings.name}.html").absolute()
-    pixels = kept_pixels(done.collection, SIDE)
-    with shared(path) if output is not None else contextlib.nullcontext():
-        files.write_text(path, make_page(done.findings, lambda row: pixels[row]))
-    return path
 
 
 def _print_json(done: "Fitted", page: Path) -> None:

@@ -24,6 +24,7 @@ from fortydays.cli import (
     data,
     days,
     doctor,
+    exercises,
     fit,
     models,
     predict,
@@ -53,7 +54,8 @@ app = typer.Typer(
 )
 
 _COMMANDS = {
-    "The days": (days.list_days, days.read, run.run, days.show, days.copy, days.report, site.app),
+    "The days": (days.list_days, days.read, run.run, days.show, days.copy, days.report, days.notebook, site.app),
+    "Exercises": (exercises.exercise, exercises.check, exercises.hint, exercises.solution, exercises.grade),
     "Results": (runs.runs, runs.compare, verify.verify, runs.ui, runs.sync),
     "Models": (
         fit.fit, models.register, models.app, versions.promote, versions.rollback, versions.retire, versions.lineage,

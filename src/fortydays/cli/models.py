@@ -30,16 +30,9 @@ def opened(settings: Settings, progress: "Progress | None" = None) -> "Registry"
     Raises:
         TrackingError: it cannot be reached.
     """
-    from fortydays.registry.registry import Registry
-    from fortydays.track.store import destination, open_store
+    from fortydays.registry.registry import open_registry
 
-    progress = progress or plain_lines()
-    hint = "See what there is with `forty models`. Without MLFLOW_TRACKING_URI, the workspace has the registry."
-    # A damaged store holds more than runs could fill again; a reader decides what becomes of it.
-    store = open_store(destination(settings), hint=hint, set_aside=False, waiting=progress.say)
-    for note in store.notes:
-        progress.warn(note)
-    return Registry(store)
+    return open_registry(settings, progress or plain_lines())
 
 
 def has_registry(settings: Settings) -> bool:

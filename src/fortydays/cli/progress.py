@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fortydays.base import clock
-from fortydays.base.progress import Progress
+from fortydays.base.progress import Progress, amount
 from fortydays.cli import streams
 from fortydays.cli.stopping import stopping_in_time
 
@@ -124,10 +124,3 @@ class _Lines(Progress):
 def plain_lines() -> Progress:
     """What is told as lines on standard error, without bars."""
     return _Lines(streams.console(stderr=True))
-
-
-def amount(done: float, total: float | None, unit: str) -> str:
-    """How far a task has come, in words: "12.0 of 170.1 MB", "120 of 500 steps", "14 seconds"."""
-    factor, digits, unit = (1e6, 1, "MB") if unit == "bytes" else (1.0, 0, unit)
-    of = "" if total is None else f" of {total / factor:,.{digits}f}"
-    return f"{done / factor:,.{digits}f}{of} {unit}"

@@ -95,21 +95,17 @@ def run(
 def _run(
     day: str, request: "Request", settings: Settings, progress: "Progress", *, fresh: bool, no_track: bool
 ) -> "tuple[RunFolder, dict[str, Any], list[str]]":
-    from fortydays.days.loading import find_study, load_study
-    from fortydays.study.runner import StudyInterruptedError, run_study
+    from fortydays.days.loading import find_study
+    from fortydays.study.runner import StudyInterruptedError
     from fortydays.track.follower import TrackingListener
+    from fortydays.track.tracked import carry_out
 
     files.make_folder(settings.workspace)
     again = f"Continue with: {request.command}"
     listener = TrackingListener(settings, enabled=not no_track)
     with stopping_in_time(lambda: f"Stopped. {_kept(listener.run)}\n{again}"):
         try:
-            file = find_study(day)
-            progress.say("Loading Keras")
-            source = load_study(file, threads=settings.threads)
-            folder, evidence = run_study(
-                source, request, settings, progress=progress, started=listener.started, fresh=fresh
-            )
+            folder, evidence = carry_out(find_study(day), request, settings, listener, progress=progress, fresh=fresh)
         except StudyInterruptedError as error:
             raise StudyInterruptedError(error.message, hint=again) from error.__cause__
         except KeyboardInterrupt as interrupt:

@@ -12,7 +12,7 @@ from fortydays.base.settings import read_settings
 from fortydays.base.text import counted, printable
 from fortydays.cli import streams
 from fortydays.cli.progress import plain_lines
-from fortydays.cli.streams import AsJson
+from fortydays.cli.streams import AsCsv, AsJson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,14 @@ _STYLES = {"finished": "green", "running": "cyan", "interrupted": "yellow", "fai
 _SIGNS = {"supported": "✓", "refuted": "✗", "undecided": "?", "reached": "●", "not reached": "○"}
 
 
-def runs(as_json: AsJson = False) -> None:
+_CSV = (
+    "run_id", "day", "name", "state", "done", "total", "created", *(word.replace(" ", "_") for word in _SIGNS),
+    "command", "problem",
+)  # fmt: skip
+"""The columns of the list as CSV; of verdicts, how many claims have them."""
+
+
+def runs(as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """List your runs, oldest first: what each gave, and how an interrupted one continues."""
     from fortydays.study import openings
     from fortydays.study.runs import damaged_runs, list_runs
@@ -43,12 +50,21 @@ def runs(as_json: AsJson = False) -> None:
         tracker = destination(settings)
     found = [_facts(run, tracker) for run in list_runs(folder)]
     damaged = [str(run.path) for run in damaged_runs(folder)]
+    if as_csv:
+        rows = [run | {word.replace(" ", "_"): run["verdicts"].get(word) for word in _SIGNS} for run in found]
+        streams.print_csv([{name: row[name] for name in _CSV} for row in rows], _CSV, as_json=as_json)
+        _tell_damaged(damaged)
+        return
     opened = openings.by_dataset(openings.read(settings.workspace))
     if as_json:
         told = {name: {"times": times, "ways": ways} for name, (times, ways) in opened.items()}
         streams.print_json({"runs": found, "damaged": damaged, "test_splits_opened": told})
         return
     _print_runs(found, opened, streams.console())
+    _tell_damaged(damaged)
+
+
+def _tell_damaged(damaged: list[str]) -> None:
     for path in damaged:
         typer.echo(f"Warning: {path} is damaged: its run.json cannot be read. It is left as it is.", err=True)
 

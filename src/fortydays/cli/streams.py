@@ -5,11 +5,13 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fortydays.base.errors import UsageError
+from fortydays.base.spreadsheet import table
 from fortydays.base.text import in_ascii
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 NO_COLOR_OPTION = "--no-color"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document; all else goes to standard error.")]
+
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print a table for a spreadsheet; all else to standard error.")]
 
 _TEXT, _JSON = "fortydays-text", "fortydays-json"
 
@@ -45,6 +49,17 @@ def console(*, stderr: bool = False) -> "Console":
 def print_json(document: Mapping[str, Any]) -> None:
     """Print a document for other programs, with the version of its form."""
     typer.echo(json.dumps({"schema_version": 1, **document}, ensure_ascii=False))
+
+
+def print_csv(rows: Sequence[Mapping[str, object]], columns: Iterable[str], *, as_json: bool) -> None:
+    """Print rows as CSV that no spreadsheet runs; see :func:`fortydays.base.spreadsheet.table`.
+
+    Raises:
+        UsageError: JSON was asked for, too.
+    """
+    if as_json:
+        raise UsageError("--csv and --json are two forms of one output.", hint="Give one of them.")
+    typer.echo(table(rows, columns), nl=False)
 
 
 def prepare(arguments: list[str]) -> None:

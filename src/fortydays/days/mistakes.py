@@ -8,7 +8,7 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import FrameType, ModuleType, TracebackType
 from typing import Any
@@ -82,9 +82,9 @@ def _in_words(error: BaseException, module: ModuleType) -> FortydaysError:
     if isinstance(error, TypeError):
         return _of_call(error, module) or UsageError(_text(error))
     if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType) and error.name:
-        return _named(UsageError(f"{error.obj.__name__} has no {error.name!r}."), error.name, vars(error.obj))
+        return _named(UsageError(f"{error.obj.__name__} has no {error.name!r}."), error.name, dir(error.obj))
     if isinstance(error, NameError) and error.name:
-        return _named(UsageError(f"The name {error.name!r} is not defined."), error.name, vars(module))
+        return _named(UsageError(f"The name {error.name!r} is not defined."), error.name, dir(module))
     if isinstance(error, ImportError):
         return _of_import(error)
     return UsageError(_text(error))
@@ -153,13 +153,13 @@ def _of_import(error: ImportError) -> UsageError:
         return UsageError(f"There is no module {error.name!r}.", hint=hint)
     name = getattr(error, "name_from", None) or next(iter(re.findall(r"import name '(\w+)'", said)), "")
     try:
-        there = vars(importlib.import_module(error.name or ""))
+        there = dir(importlib.import_module(error.name or ""))
     except (ImportError, ValueError):
         return UsageError(said)
     return _named(UsageError(f"{error.name} has no {name!r}."), name, there)
 
 
-def _named(error: UsageError, name: str, known: dict[str, Any]) -> UsageError:
+def _named(error: UsageError, name: str, known: Iterable[str]) -> UsageError:
     near = difflib.get_close_matches(name, [k for k in known if not k.startswith("__")], n=1, cutoff=0.6)
     return UsageError(error.message + (f" Did you mean {near[0]!r}?" if near else ""))
 

@@ -1,10 +1,14 @@
 """What is asked of a fit."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from fortydays.base import files
 from fortydays.base.errors import UsageError
 from fortydays.base.settings import Settings
+from fortydays.data import version_documents
 from fortydays.data.catalog import DATASETS
+from fortydays.data.own.naming import suggested_name
 from fortydays.data.own.pixels import names_kept
 from fortydays.data.photographs import PHOTOGRAPHS
 from fortydays.fit.choice import AUTOMATIC
@@ -46,6 +50,16 @@ class FitRequest:
             )
         if self.seconds is not None and not 1 <= self.seconds <= 1e6:
             raise UsageError(f"--time is {self.seconds:g} s; expected from 1 s to 1,000,000 s.")
+
+
+def name_of(folder: str, name: str, settings: Settings) -> str:
+    """What the photographs are called: as the reader says, or like their source. Raises UsageError."""
+    there = files.exists(Path(folder))
+    if folder in PHOTOGRAPHS and not there and name in ("", folder):
+        return folder  # a public collection has its own name
+    version = None if there else version_documents.parse_reference(folder)
+    called = name or (version[0] if version else suggested_name(Path(folder)))
+    return version_documents.check_name(called, settings)
 
 
 def model_name(name: str, settings: Settings) -> str:

@@ -55,6 +55,7 @@ def parts(settings: Settings, *, served: Collection[str]) -> list[Part]:
         _part("features", [home / "features"], "minutes; they are computed again", kept=working),
         _part("backbones", [home / "backbones"], "minutes; they are fetched and exported again", kept=working),
         _part("datasets", datasets, "they are fetched again, which needs the network", kept=working),
+        _part("exercises", [home / "exercises"], "which exercises you have passed; your files of them stay"),
         _part("log", log, "what services were asked; it cannot be had again", kept=serving),
         # Runs that nobody works on and no model is made of may go, though others stay.
         replace(_part("runs", free, "what your runs measured; to have it again is to train again"), kept=why),

@@ -14,6 +14,8 @@ from typing import Any
 
 from fortydays.base import clock, files
 from fortydays.base.errors import FortydaysError, UsageError, unknown_name
+from fortydays.base.progress import Progress
+from fortydays.base.settings import Settings
 from fortydays.base.text import printable
 from fortydays.base.values import fields_as_json
 from fortydays.registry.asking import EXISTS, MISSING, asking, found
@@ -25,9 +27,11 @@ from fortydays.track.store import (
     Store,
     UnreachableError,
     artifacts_at,
+    destination,
     every,
     experiment_id,
     located,
+    open_store,
     refused_as,
 )
 
@@ -74,6 +78,20 @@ class Version:
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return fields_as_json(self)
+
+
+def open_registry(settings: Settings, progress: Progress) -> "Registry":
+    """The registry that the settings name; progress is told what the reader should know of it.
+
+    Raises:
+        TrackingError: it cannot be reached.
+    """
+    hint = "See what there is with `forty models`. Without MLFLOW_TRACKING_URI, the workspace has the registry."
+    # A damaged store holds more than runs could fill again; a reader decides what becomes of it.
+    store = open_store(destination(settings), hint=hint, set_aside=False, waiting=progress.say)
+    for note in store.notes:
+        progress.warn(note)
+    return Registry(store)
 
 
 class Registry:

@@ -4,18 +4,25 @@ Both say the same sentences, which are a template. Names of files and classes ar
 photographs are: page and screen make them printable, and the page escapes them.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console, Group, RenderableType
 from rich.table import Column
 
+from fortydays.base import files
+from fortydays.base.privacy import shared
+from fortydays.base.settings import Settings
 from fortydays.base.text import printable, shown
+from fortydays.data.own.pixels import kept_pixels
 from fortydays.fit.attention import overlay
 from fortydays.fit.findings import ClassResult, Findings
 from fortydays.fit.label_errors import FEWEST
+from fortydays.fit.photographs import SIDE
 from fortydays.report.columns import share_cell
 from fortydays.report.page import environment
 from fortydays.report.palette import SIGNS
@@ -24,6 +31,9 @@ from fortydays.report.tables import Table, number
 from fortydays.report.terminal import VERDICT_STYLES, Screen
 from fortydays.study.exhibit_document import Matrix
 from fortydays.study.judgement import Verdict
+
+if TYPE_CHECKING:
+    from fortydays.fit.fitting import Fitted
 
 MOST_CLASSES_DRAWN = 100
 """A matrix of more cannot be read; the most frequent confusions are told in words all the same."""
@@ -54,6 +64,15 @@ def make_page(findings: Findings, picture: Callable[[int], NDArray[np.uint8]]) -
             overlay=lambda pixels, heat: overlay(pixels, np.asarray(heat, np.float32)),
         )
     )
+
+
+def write_page(done: "Fitted", output: Path | None, settings: Settings) -> Path:
+    """Write the page of a fit to a file of the reader's, or into the workspace; where it is then."""
+    path = (output or settings.workspace / "reports" / f"{done.findings.name}.html").absolute()
+    pixels = kept_pixels(done.collection, SIDE)
+    with shared(path) if output is not None else contextlib.nullcontext():
+        files.write_text(path, make_page(done.findings, lambda row: pixels[row]))
+    return path
 
 
 def print_findings(findings: Findings, console: Console) -> None:

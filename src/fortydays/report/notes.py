@@ -35,6 +35,7 @@ _PLACEHOLDER = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
 _INERT = re.compile(r"[A-Za-z0-9]+(?:[ ._+-][A-Za-z0-9]+)*")
 _PICTURE = re.compile(r"^!\[(?P<caption>[^\]]+)\]\((?P<name>\w+)\)$", re.MULTILINE)
 _ANSWER = re.compile(r"^ +>.*\n", re.MULTILINE)
+_ANSWERS = re.compile(r"(?:^ +>.*\n)+", re.MULTILINE)
 _MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
 
 
@@ -336,6 +337,46 @@ def for_terminal(markdown: str, *, answers: bool = False) -> str:
     if answers or not hidden:
         return shown
     return f"{folded.rstrip()}\n\n*The answers to the questions: the same command with --answers*\n"
+
+
+def for_notebook(markdown: str, figures: Mapping[str, Callable[[], str]]) -> list[tuple[str, dict[str, str]]]:
+    """Notes as the cells of a notebook, one for each heading: Markdown, and by file name the SVG of its figures.
+
+    Raises:
+        UsageError: the notes name a figure that there is not.
+    """
+    cells = []
+    for text in _sections(markdown):
+        drawn: dict[str, str] = {}
+
+        def picture(match: re.Match[str], drawn: dict[str, str] = drawn) -> str:
+            caption, name = " ".join(match["caption"].split()), match["name"]
+            if name not in figures:
+                raise unknown_name("figure", name, figures, of="the day")
+            drawn[f"{name}.svg"] = figures[name]()
+            return f"![{caption}](attachment:{name}.svg)\n\n*{caption}*"
+
+        folded = _ANSWERS.sub(_folded, _PICTURE.sub(picture, text))
+        cells.append((folded.strip(), drawn))
+    return cells
+
+
+def _sections(markdown: str) -> list[str]:
+    """The text before the second heading, and from each further one to the next; a fence hides what looks like one."""
+    found, fenced = [""], False
+    for line in markdown.splitlines(keepends=True):
+        fenced ^= line.startswith("```")
+        if line.startswith("## ") and not fenced:
+            found.append("")
+        found[-1] += line
+    return [text for text in found if text.strip()]
+
+
+def _folded(match: re.Match[str]) -> str:
+    """An answer as HTML that unfolds; the Markdown inside stays Markdown, in the question's item of the list."""
+    lines = [line.partition(">")[2].strip() for line in match[0].splitlines()]
+    inside = ["<details><summary>Answer</summary>", "", *lines, "", "</details>"]
+    return "".join(f"  {line}\n" if line else "\n" for line in inside)
 
 
 def print_notes(markdown: str, console: "rich.console.Console") -> None:

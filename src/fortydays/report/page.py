@@ -89,6 +89,18 @@ def context_of(results: Results, *, source: str) -> dict[str, Any]:
     }
 
 
+def make_fragment(evidence: Mapping[str, Any], *, source: str) -> str:
+    """Verdicts and results as HTML for inside another page, such as a notebook; the arguments are as above.
+
+    Raises:
+        StorageError: the evidence is damaged.
+    """
+    results = read_results(evidence)
+    shown = [*columns.main_columns(results), *columns.other_columns(results)]
+    template = environment().get_template("fragment.html")
+    return template.render(results=results, source=source, summary=summary(results), columns=shown)
+
+
 def summary(results: Results) -> str:
     """The verdicts in one line, then what they rest on."""
     words = [claim.word for claim in results.claims] + ["withdrawn"] * len(results.withdrawn)

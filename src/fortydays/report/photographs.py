@@ -6,10 +6,12 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.base import clock
+from fortydays.base import clock, files
+from fortydays.base.progress import Progress
+from fortydays.base.settings import Settings
 from fortydays.base.text import counted
 from fortydays.data.own.inspection import Inspection, Used
-from fortydays.data.own.listing import LeftOut
+from fortydays.data.own.listing import LeftOut, told
 from fortydays.report.page import environment
 
 _EACH = 24
@@ -69,6 +71,38 @@ def make_page(inspection: Inspection, pixels: NDArray[np.uint8], *, name: str, p
             picture=lambda each: jpeg(pixels[each.row]),
         )
     )
+
+
+def tell(
+    inspection: Inspection,
+    pixels: NDArray[np.uint8],
+    *,
+    name: str,
+    place: str,
+    settings: Settings,
+    progress: Progress,
+) -> None:
+    """Say in a few lines what is in the photographs, and write the page into the workspace.
+
+    The arguments are those of :func:`make_page`.
+    """
+    page = settings.workspace / "reports" / f"{name}-photographs.html"
+    files.write_text(page, make_page(inspection, pixels, name=name, place=place))
+    counts = {
+        "the same file more than once": len(inspection.exact),
+        "the same file or picture under several labels": len(inspection.contradictions),
+        "almost the same picture, kept on one side of the split": len(inspection.near),
+        "classes with few photographs": len(inspection.small),
+    }
+    for line in (
+        summary(inspection),
+        f"{sizes(inspection)}.",
+        *inspection.notes,
+        *(f"Left out: {line}" for line in told(inspection.left_out)),
+        *(f"{count:,} x {what}" for what, count in counts.items() if count),
+    ):
+        progress.say(line)
+    progress.say(f"A sheet of them, and what was left out and why: {page}")
 
 
 def jpeg(pixels: NDArray[np.uint8], *, side: int = SIDE) -> str:

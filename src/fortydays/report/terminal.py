@@ -4,8 +4,9 @@ Each function gives something that rich can print. What the terminal can show is
 verdicts are told by sign and word as well as by color, and where the encoding is not UTF-8 only ASCII is used.
 """
 
+import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +89,14 @@ def print_evidence(evidence: Mapping[str, Any], console: Console, *, source: str
         for shown in part(results, screen):
             console.print()
             console.print(shown, width=screen.width, highlight=False)
+
+
+def as_text(draw: Callable[[Console], None]) -> str:
+    """What something prints on a console, as plain text of at most :data:`MOST_COLUMNS` columns."""
+    console = Console(file=io.StringIO(), width=MOST_COLUMNS, color_system=None, force_jupyter=False)
+    with console.capture() as capture:
+        draw(console)
+    return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())
 
 
 def _header(results: Results, screen: Screen, *, source: str) -> RenderableType:

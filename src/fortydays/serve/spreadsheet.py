@@ -1,22 +1,14 @@
-"""Answers as a CSV file: one row for each image, with the probabilities of all classes.
+"""Answers as a CSV file: one row for each image, with the probabilities of all classes."""
 
-Whoever opens such a file in a spreadsheet must not run what a file or a class happens to be called: a spreadsheet
-takes a cell that begins with one of ``= + - @`` or a control character for a formula (OWASP, "CSV Injection"). All
-texts are quoted, because some spreadsheets divide a line at other signs than commas.
-"""
-
-import csv
-import io
 from typing import IO
 
+from fortydays.base.spreadsheet import FORMULA, line, safe
 from fortydays.registry.contents import Bundle
 from fortydays.serve.answers import is_unknown
 from fortydays.serve.prediction import STANDARD_INPUT, Answered
 
 COLUMNS = ("file", "class", "probability", "unknown")
 """The first columns; one for each class follows."""
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 class Spreadsheet:
@@ -40,18 +32,14 @@ class Spreadsheet:
         self._write([safe_file(answered.name), safe(self._bundle.classes[best]), shares[best], said, *shares])
 
     def _write(self, cells: list[object]) -> None:
-        line = io.StringIO()
-        csv.writer(line, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).writerow(cells)
-        self._file.write(line.getvalue().encode("utf-8", "replace"))
-
-
-def safe(text: str) -> str:
-    """A text that no spreadsheet takes for a formula: where it would, an apostrophe stands before it."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+        self._file.write(line(cells).encode("utf-8", "replace"))
 
 
 def safe_file(name: str) -> str:
-    """The same of a file's name, which then begins with ``./`` and still is that file's; "-" is standard input."""
-    if name == STANDARD_INPUT or not name.startswith(_FORMULA):
+    """A file's name that no spreadsheet takes for a formula.
+
+    It then begins with ``./`` and still is that file's; "-" is standard input.
+    """
+    if name == STANDARD_INPUT or not name.startswith(FORMULA):
         return name
     return f"./{name}"

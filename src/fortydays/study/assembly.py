@@ -11,6 +11,7 @@ import numpy as np
 
 from fortydays.base import clock, files
 from fortydays.base.arrays import load_arrays
+from fortydays.base.errors import in_words
 from fortydays.base.progress import Progress
 from fortydays.data.arrays import Dataset
 from fortydays.study import evidence as documents
@@ -151,7 +152,7 @@ def _keep_best_model(plan: Plan, run: RunFolder, progress: Progress, known: Mapp
         try:
             _save_model(_restored(plan, run, best, known["details"]), run.best_model)
         except Exception as error:  # a reader's own layer need not be one that Keras can save
-            progress.warn(f"The best model is not kept as a file, its weights are: {type(error).__name__}: {error}")
+            progress.warn(f"The best model is not kept as a file, its weights are: {in_words(error)}")
 
 
 def _restored(plan: Plan, run: RunFolder, trial: Mapping[str, Any], details: Mapping[str, Any]) -> Any:
@@ -180,7 +181,7 @@ def _exhibits(plan: Plan, run: RunFolder, progress: Progress, known: Mapping[str
                 json.dumps(content, allow_nan=False)  # what cannot be written is as good as none
                 made.append({**content, "first": True} if place < len(study.first) else content)
         except Exception as error:  # a study's own code; a picture that fails must not cost the trials
-            progress.warn(f"An exhibit of {about} failed: {type(error).__name__}: {error}")
+            progress.warn(f"An exhibit of {about} failed: {in_words(error)}")
     return made
 
 

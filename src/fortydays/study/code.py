@@ -9,15 +9,21 @@ from fortydays.base import files
 _PACKAGE = Path(__file__).parent.parent
 _ROOMS = ("base", "inputs", "tasks", "data", "models", "train", "study", "lessons")
 """The rooms that the numbers of variants can come from; the others only look at them."""
+_NO_PART = "exercises.py"
+"""What lies beside a study and is for readers to write: no number comes from it."""
 
 
 def engine_digest() -> str:
     """SHA-256 of this program, as far as a variant's numbers can come from it: whatever a study imports of it.
 
+    Of the package's own files that is the one with its public names; the commands and :mod:`fortydays.api` only ask
+    for numbers.
+
     Raises:
         StorageError: a file cannot be read.
     """
-    return _digest([*_PACKAGE.glob("*.py"), *(path for room in _ROOMS for path in (_PACKAGE / room).rglob("*.py"))])
+    rooms = (path for room in _ROOMS for path in (_PACKAGE / room).rglob("*.py") if path.name != _NO_PART)
+    return _digest([_PACKAGE / "__init__.py", *rooms])
 
 
 def program_digest() -> str:

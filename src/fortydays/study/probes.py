@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import files
-from fortydays.base.errors import StorageError, TrainingFailedError
+from fortydays.base.errors import StorageError, TrainingFailedError, in_words
 from fortydays.base.progress import Progress
 from fortydays.data.arrays import TrainingData
 from fortydays.inputs.input import some_of
@@ -74,7 +74,7 @@ def probes_of(
             try:
                 kept = _probe(plan, variant, recipes[variant.name], own, is_control=is_control, say=progress)
             except Exception as error:  # what was trained is worth keeping without it
-                progress.warn(f"{variant.name!r} could not be probed: {type(error).__name__}: {error}")
+                progress.warn(f"{variant.name!r} could not be probed: {in_words(error)}")
                 kept = {}
             else:
                 files.make_folder(path.parent)
@@ -152,10 +152,9 @@ def standardization_of(builder: ModelBuilder, data: TrainingData, *, of_features
     import keras
 
     most = min(_MOST_SHOWN, max(16, _MOST_NUMBERS // data.input.numbers))
+    # The same to adapt to and to look at: it is the layers that are probed, and not the choice of the examples.
     examples = data.input.in_numpy(some_of(data.train.inputs, most))
-    # As a trial adapts them: mostly to other examples.
-    seen = some_of(data.train.inputs)
-    model = build_model(builder, seed=0, precision="float32", seen=lambda: data.input.in_numpy(seen))
+    model = build_model(builder, seed=0, precision="float32", seen=lambda: examples)
     found = [
         _of_layer(layer, numbers, of_features=of_features)
         for layer in model.layers

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.base.errors import FortydaysError, UsageError, in_words
 from fortydays.base.machine import describe_machine
 from fortydays.data.arrays import Dataset, Split, TrainingData
 from fortydays.inputs.numbers import Numbers
@@ -112,10 +112,8 @@ def _told_of(part: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        ours = isinstance(error, FortydaysError)
-        said = error.message if ours else f"{type(error).__name__}: {error}"  # type: ignore[attr-defined]
-        hint = error.hint if ours else ""  # type: ignore[attr-defined]
+        hint = error.hint if isinstance(error, FortydaysError) else ""
         raise UsageError(
-            f"{part} fails. {said}",
+            f"{part} fails. {in_words(error)}",
             hint=hint or "It was called before training, on an untrained model, so nothing is lost.",
         ) from error

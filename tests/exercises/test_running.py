@@ -1,0 +1,230 @@
+"""Files that do what they should not: each is told in one sentence, harms nothing, and takes no other task with it."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fortydays.base.errors import UsageError
+from fortydays.exercises import running
+from fortydays.exercises.design import Exercise, Task, grid
+from fortydays.exercises.judge import State, judge
+from fortydays.exercises.running import JudgeError, Limits
+
+QUICK = Limits(seconds=1, wait=60, memory=10**9, written=10**5)
+
+
+def double(x: np.ndarray) -> np.ndarray:
+    """Twice x."""
+    return 2 * x
+
+
+def triple(x: np.ndarray) -> np.ndarray:
+    """Three times x."""
+    return 3 * x
+
+
+def _cases(rng: np.random.Generator, n: int) -> tuple[np.ndarray]:
+    return (grid(rng, n, 2),)
+
+
+TWO = Exercise(
+    title="Two",
+    text="",
+    tasks=(Task(reference=double, cases=_cases), Task(reference=triple, cases=_cases)),
+    hints=("",),
+    afterwards="",
+)
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the judge makes its folders; it leaves none."""
+    (tmp_path / "judge").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "judge"))
+    return tmp_path / "judge"
+
+
+def told(tmp_path: Path, body: str, *, limits: Limits = QUICK) -> str:
+    """What is said of a first function with this body; the second one, which is right, passes all the same."""
+    path = tmp_path / "mine.py"
+    lines = "\n".join(f"    {line}" for line in body.split("\n"))
+    path.write_text(
+        f"import os, sys, time\nimport numpy as np\ndef double(x):\n{lines}\n    return 2 * x\n"
+        "def triple(x):\n    return 3 * x\n"
+    )
+    verdict = judge(path, TWO, seed=0, limits=limits)
+    first, second = verdict.findings
+    assert second.state is State.PASSED, second
+    assert first.state is State.WRONG, first
+    assert list((tmp_path / "judge").iterdir()) == []
+    return first.says
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ("while True: pass", "Line 4, `while True: pass`: It has not ended after 1 seconds of computing."),
+        ("os._exit(0)", "It ended the program itself, with the exit code 0: leave os._exit() out."),
+        ("sys.exit()", "Line 4, `sys.exit()`: It ends the program: leave exit() out."),
+        ("input()", "Line 4, `input()`: It asks for an input, and nobody answers here: leave input() out."),
+        ("for _ in range(10**6): print('x' * 100)", "It prints more than the judge allows, 100 kB."),
+        ("os.fork()", "Line 4, `os.fork()`: PermissionError: the judge lets no exercise do this: os.fork."),
+        ("os.system('true')", "the judge lets no exercise do this: os.system."),
+        ("raise KeyboardInterrupt", "Line 4, `raise KeyboardInterrupt`: KeyboardInterrupt."),
+        ("double(x)", "Line 4, `double(x)`: RecursionError: maximum recursion depth exceeded"),
+        ("return x.nothing", "Line 4, `return x.nothing`: AttributeError: 'numpy.ndarray' object has no attribute"),
+        ("os.kill(os.getpid(), 11)", "the judge lets no exercise do this: os.kill."),
+        ("return lambda: 0", "It returns of the kind function; expected an array of numbers, and not a huge one."),
+        (
+            "return np.zeros(10**6)",
+            "It returns of the kind ndarray; expected an array of numbers, and not a huge one.",
+        ),
+        ("return [[1], [2, 3]]", "ValueError: setting an array element with a sequence."),
+        ("pass; return", "It returns None. Is there a `return`?"),
+        ("return x, x", "It returns 2 outputs; expected the result alone."),
+    ],
+)
+def test_what_a_function_does_instead_is_told(tmp_path: Path, body: str, sentence: str) -> None:
+    assert sentence in told(tmp_path, body)
+
+
+def test_a_huge_array_is_told_with_the_limit(tmp_path: Path) -> None:
+    says = told(tmp_path, "y = np.ones(1_500_000_000)")
+    assert "It takes more memory than the judge allows, 1.0 GB. Unable to allocate 11.2 GiB" in says
+
+
+def test_who_only_waits_is_not_waited_for(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    says = told(tmp_path, "time.sleep(600)", limits=Limits(seconds=1, wait=1))
+    assert says == "Line 4, `time.sleep(600)`: It has not ended after 1 seconds."
+    assert time.monotonic() - begun < 60
+
+
+def test_no_file_is_changed(tmp_path: Path) -> None:
+    precious = tmp_path / "precious.txt"
+    precious.write_text("mine")
+    for body in (
+        f"open({str(precious)!r}, 'w')",
+        f"os.remove({str(precious)!r})",
+        f"os.rename({str(precious)!r}, 'x')",
+    ):
+        assert "the judge lets no exercise" in told(tmp_path, body)
+    assert precious.read_text() == "mine"
+
+
+def test_a_program_that_was_started_all_the_same_ends_with_the_judge(tmp_path: Path) -> None:
+    """By a way around that is not watched for."""
+    marker = tmp_path / "number"
+    body = (
+        "import ctypes\nlibc = ctypes.CDLL(None)\nnumber = libc.fork()\nif number == 0:\n    time.sleep(600)\n"
+        "print(number)\nos._exit(3)"
+    )
+    if os.geteuid() != 0:
+        pytest.skip("the system itself refuses that")
+    path = tmp_path / "mine.py"
+    lines = "\n".join(f"    {line}" for line in body.split("\n"))
+    path.write_text(f"import os, time\ndef double(x):\n{lines}\ndef triple(x):\n    return 3 * x\n")
+    verdict = judge(path, TWO, seed=0, limits=QUICK)
+    number = verdict.printed.strip()
+    assert not marker.exists()
+    if number.isdigit():
+        state = subprocess.run(["ps", "-o", "stat=", "-p", number], capture_output=True, text=True, check=False).stdout
+        assert state.strip()[:1] in ("", "Z")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("def double(x):\n  return (", "Line 2, `return (`: SyntaxError: '(' was never closed."),
+        ("import fortydays_nothing", "Line 1, `import fortydays_nothing`: ModuleNotFoundError: No module named"),
+        ("x = 1 / 0", "Line 1, `x = 1 / 0`: ZeroDivisionError: division by zero."),
+        ("\x00", "source code string cannot contain null bytes"),
+        ("while True: pass", "Line 1, `while True: pass`: It has not ended after 1 seconds of computing."),
+        ("import os; os._exit(7)", "It ended the program itself, with the exit code 7"),
+        ("double = triple = 3", "The file has no function double. It keeps its name."),
+        ("", "The file has no function double. It keeps its name."),
+    ],
+)
+def test_a_file_that_is_wrong_as_a_whole_is_told_for_each_task(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    for finding in judge(path, TWO, seed=0, limits=QUICK).findings:
+        assert sentence.replace("double", finding.name) in finding.says
+        assert finding.state is State.WRONG
+
+
+def test_what_it_prints_is_kept_up_to_a_limit(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("print('hello ' * 500)\ndef double(x):\n    return 2 * x\ndef triple(x):\n    return 3 * x\n")
+    verdict = judge(path, TWO, seed=0, limits=QUICK)
+    assert verdict.state is State.PASSED
+    assert verdict.printed.startswith("hello hello")
+    assert len(verdict.printed) < 1010
+
+
+def test_answers_that_were_written_by_the_file_itself_are_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import os, sys\nfor n in range(3, 30):\n"
+        '    try:\n        os.write(n, b\'{"done": 0, "records": [{}, 3]}\\n{"done": 1, "records": 5}\\n\')\n'
+        "    except OSError:\n        pass\nos._exit(0)\n"
+    )
+    for finding in judge(path, TWO, seed=0, limits=QUICK).findings:
+        assert finding.says.startswith(("What it returned cannot be read", "It ended the program itself"))
+
+
+def test_the_environment_and_the_folder_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "numpy.py").write_text("raise RuntimeError")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONSTARTUP", "nothing")
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import os\ndef double(x):\n    return 2 * x\ndef triple(x):\n    return 3 * x * ('HOME' not in os.environ)\n"
+    )
+    assert judge(path, TWO, seed=0, limits=QUICK).state is State.PASSED
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: None, "There is no file"),
+        (lambda path: path.mkdir(), "There is no file"),
+        (lambda path: path.write_bytes(b"#" * 300_000), "is larger than 200,000 bytes; expected an exercise's file."),
+    ],
+)
+def test_a_file_that_is_none_is_told(tmp_path: Path, make: object, message: str) -> None:
+    make(tmp_path / "mine.py")  # type: ignore[operator]
+    with pytest.raises(UsageError, match=message):
+        judge(tmp_path / "mine.py", TWO, seed=0)
+
+
+def test_where_the_judge_cannot_start_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, broken = tmp_path / "mine.py", tmp_path / "child.py"
+    path.write_text("")
+    broken.write_text("raise RuntimeError('no NumPy here')")
+    monkeypatch.setattr(running, "_CHILD", broken)
+    with pytest.raises(JudgeError, match=r"The judge could not run .*: RuntimeError: no NumPy here\."):
+        judge(path, TWO, seed=0)
+
+
+def test_an_interrupt_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Interrupted(subprocess.Popen):  # type: ignore[type-arg]
+        def wait(self, timeout: float | None = None) -> int:
+            if not started:
+                started.append(self)
+                raise KeyboardInterrupt
+            return super().wait(timeout)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    (tmp_path / "mine.py").write_text("import time\ntime.sleep(600)")
+    with pytest.raises(KeyboardInterrupt):
+        judge(tmp_path / "mine.py", TWO, seed=0)
+    assert started[0].returncode == -signal.SIGKILL
