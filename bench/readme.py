@@ -12,7 +12,6 @@ from typing import Any
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError
 from fortydays.base.privacy import share
-from fortydays.report import page
 from fortydays.report.numbers import claim_basis
 from fortydays.report.palette import WITHDRAWN, verdict
 from fortydays.report.results import Results, read_results
@@ -136,26 +135,13 @@ def _days(days: Sequence[str]) -> str:
 
 def picture(results: Results) -> str:
     """The README's picture as SVG: validation accuracy of the day's variants, a line for each seed."""
-    from fortydays.report.chart import learning_chart
+    from fortydays.report.chart import learning_chart, standalone
 
-    alt = f"Validation accuracy during training: day {results.day}, a line for each seed"
-    drawn = learning_chart(results.variants, "validation_accuracy", alt)
+    drawn = learning_chart(results.variants, "validation_accuracy")
     if drawn is None:
         raise FortydaysError(f"The evidence of day {results.day} has no curve to draw.")
-    return _standalone(str(drawn))
-
-
-def _standalone(svg: str) -> str:
-    """A figure as a file of its own, which brings what a page would give it: ink for light and dark, and its style."""
-    of_pages = Path(page.__file__).with_name("templates") / "style.css"
-    style = "".join(line for line in of_pages.read_text("utf-8").splitlines() if line.startswith(".chart"))
-    ink = "svg{color:#1d1f22;--line:#dfdfd9}@media(prefers-color-scheme:dark){svg{color:#e4e4e1;--line:#30343a}}"
-    start = svg.index(">") + 1
-    opened = svg[:start].replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
-    return (
-        f'<?xml version="1.0" encoding="utf-8"?>\n{opened}<style>text{{font-family:sans-serif}}{style}{ink}</style>'
-        f"{svg[start:]}\n"
-    )
+    ink = "svg{color:#1d1f22}@media(prefers-color-scheme:dark){svg{color:#e4e4e1}}"
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{standalone(drawn, style=ink)}\n'
 
 
 def renew(root: Path) -> list[Path]:
