@@ -179,7 +179,9 @@ def lines(exhibit: Lines) -> str:
             axes.locator_params("x", integer=True)
         in_numbers(axes.xaxis)
         if exhibit.x_names:
-            axes.set_xticks(range(len(exhibit.x_names)), [short(name) for name in exhibit.x_names])
+            names = [short(name) for name in exhibit.x_names]
+            turned = {"rotation": 25, "ha": "right", "rotation_mode": "anchor"} if sum(map(len, names)) > 40 else {}
+            axes.set_xticks(range(len(names)), names, **turned)
         if exhibit.y_unit == "share":
             in_percent(axes.yaxis)
         else:
