@@ -165,6 +165,15 @@ def test_the_axes_of_lines_are_logarithmic_named_or_in_percent_where_the_exhibit
     assert texts(plots.lines(lines_of(spaced))) != shown
 
 
+def test_long_names_under_an_axis_are_turned_and_short_ones_are_not() -> None:
+    def turned(*names: str) -> int:
+        line = Line(name="ours", x=(0.0, 1.0), y=(0.0, 1.0))
+        return plots.lines(lines_of(line, x_names=names)).count("rotate(-25")
+
+    assert turned("in order", "shuffled") == 0
+    assert turned("convolutions in order", "convolutions shuffled") == 2
+
+
 def test_epochs_are_whole_numbers_on_the_axis() -> None:
     epochs = tuple(map(float, range(1, 16)))
     shown = texts(plots.lines(lines_of(Line(name="a", x=epochs, y=tuple(1 / epoch for epoch in epochs)))))

@@ -77,7 +77,7 @@ def test_nothing_comes_from_elsewhere(site: Mapping[str, bytes]) -> None:
     for path, page in pages(site).items():
         assert "Content-Security-Policy\" content=\"default-src 'none'" in page
         loaded = re.findall(r'<(?:script|link|img|iframe|object)[^>]*(?:src|href)="([^"]*)"', page)
-        assert {each for each in loaded if not each.startswith("data:") and "assets/" not in each} == set(), path
+        assert [each for each in loaded if not re.match(r"data:|(\.\./)?(assets|pictures)/", each)] == [], path
         assert not re.search(r"<script(?![^>]*src=)|\son\w+=", page), path
 
 
@@ -129,6 +129,16 @@ def test_home_counts_what_the_evidence_has(site: Mapping[str, bytes]) -> None:
     assert "12 claims" in home
     assert "make demo" in home
     assert "5 First convolutional network" in home
+
+
+def test_photographs_are_files_of_their_own() -> None:
+    shown = [each for each in made_up.exhibits() if each["kind"] == "pictures"]
+    site = make_site([finished(4, exhibits=shown)], ())
+    page = site["days/04-regularization.html"].decode()
+    assert "data:image/png" not in page
+    sources = set(re.findall(r'src="\.\./(pictures/[0-9a-f]{16}\.png)"', page))
+    assert sources == {path for path in site if path.startswith("pictures/")} != set()
+    assert all(site[path].startswith(b"\x89PNG") for path in sources)
 
 
 def test_promises_stand_beside_what_came_out(site: Mapping[str, bytes]) -> None:

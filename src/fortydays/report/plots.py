@@ -30,6 +30,9 @@ from fortydays.study.exhibit_document import Line, Lines, Matrix
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_MOST_BESIDE = 40
+"""Letters of names that have room beside each other under an axis; more are turned."""
+
 _MOST_LABELLED = 20
 """A matrix of more rows or columns has no numbers in its cells."""
 
@@ -180,8 +183,11 @@ def lines(exhibit: Lines) -> str:
         in_numbers(axes.xaxis)
         if exhibit.x_names:
             names = [short(name) for name in exhibit.x_names]
-            turned = {"rotation": 25, "ha": "right", "rotation_mode": "anchor"} if sum(map(len, names)) > 40 else {}
-            axes.set_xticks(range(len(names)), names, **turned)
+            axes.set_xticks(range(len(names)), names)
+            if sum(map(len, names)) > _MOST_BESIDE:
+                axes.tick_params("x", labelrotation=25)
+                for label in axes.get_xticklabels():
+                    label.set(ha="right", rotation_mode="anchor")
         if exhibit.y_unit == "share":
             in_percent(axes.yaxis)
         else:
