@@ -135,19 +135,13 @@ def _days(days: Sequence[str]) -> str:
 
 def picture(results: Results) -> str:
     """The README's picture as SVG: validation accuracy of the day's variants, a line for each seed."""
-    from fortydays.report.plots import learning_curves
+    from fortydays.report.chart import learning_chart, standalone
 
-    drawn = learning_curves(results.variants, "validation_accuracy")
+    drawn = learning_chart(results.variants, "validation_accuracy")
     if drawn is None:
         raise FortydaysError(f"The evidence of day {results.day} has no curve to draw.")
-    return _standalone(drawn)
-
-
-def _standalone(svg: str) -> str:
-    """A figure as a file of its own, which brings the ink that a page would give it, for light and for dark."""
-    ink = "<style>svg{color:#1d1f22}@media(prefers-color-scheme:dark){svg{color:#e4e4e1}}</style>"
-    start = svg.index(">") + 1
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{svg[:start]}{ink}{svg[start:]}\n'
+    ink = "svg{color:#1d1f22}@media(prefers-color-scheme:dark){svg{color:#e4e4e1}}"
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{standalone(drawn, style=ink)}\n'
 
 
 def renew(root: Path) -> list[Path]:

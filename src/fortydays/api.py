@@ -106,6 +106,7 @@ class Result:
             UsageError: there is no such field, or nothing to draw of it.
         """
         from fortydays.report import plots
+        from fortydays.report.chart import learning_chart, standalone
 
         variants = self.results.variants
         if field == "test_accuracy":
@@ -117,7 +118,8 @@ class Result:
             known = [f for f in dict.fromkeys(self.history.columns) if f not in ("variant", "seed", "step", "epoch")]
             if field not in known:
                 raise unknown_name("field", field, ["test_accuracy", *known], of="this result")
-            svg, said = plots.learning_curves(variants, field), "Thin lines: seeds; band: one standard deviation."
+            chart, said = learning_chart(variants, field), "Thin lines: seeds; band: one standard deviation."
+            svg = chart and standalone(chart)
         if svg is None:
             raise UsageError(f"There is nothing to draw of {field}.", hint="The numbers are in .trials and .history.")
         return Plot(svg=svg, caption=f"{self.results.title}: {field.replace('_', ' ')}. {said}")

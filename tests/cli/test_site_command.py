@@ -1,6 +1,7 @@
 """``forty site build`` and what the page of commands is made from."""
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from fortydays.cli.main import execute
 from fortydays.days import loading
 from fortydays.days.journey import JOURNEY
 from fortydays.site import finished
+from fortydays.site.serving import SiteServer
 from fortydays.study import evidence
 from fortydays.study.evidence import Published
 
@@ -73,3 +75,16 @@ def test_every_command_describes_itself() -> None:
     assert any(each.name.startswith("--answers") for each in read.parameters)
     assert all(each.help and each.heading for each in found.values())
     assert not any(str(Path.home()) in parameter.help for each in found.values() for parameter in each.parameters)
+
+
+def test_serve_says_where_it_is_and_ends_with_the_code_of_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(server: SiteServer) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(site, "_made", lambda: {"index.html": b"home"})
+    monkeypatch.setattr(SiteServer, "serve_forever", interrupted)
+    assert execute(["site", "serve", "--port", "0"]) == 130
+    assert re.fullmatch(r"The site is at http://127\.0\.0\.1:\d+/ Ctrl-C ends it\.\n", capsys.readouterr().out)
+    assert execute(["site", "serve", "--port", "70000"]) == 2

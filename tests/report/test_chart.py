@@ -79,6 +79,13 @@ def test_one_point_is_not_a_curve(history: dict[str, list[float]]) -> None:
     assert learning_chart(read_results(document).variants, "validation_accuracy", "x") is None
 
 
+def test_seeds_without_a_step_in_common_have_no_mean_to_draw() -> None:
+    document = made_up.evidence(seeds=(0, 1))
+    for trial in document["trials"]:
+        trial["history"] = {k: c[trial["seed"] :: 2] for k, c in trial["history"].items()}
+    assert learning_chart(read_results(document).variants, "train_loss", "x") is None
+
+
 def test_values_that_are_all_alike_are_drawn_all_the_same() -> None:
     svg = chart({"network": [{"epoch": [2, 3], "validation_accuracy": [0.1, 0.1]}] * 2})
     assert 'data-says="10.00% ± 0.00' in svg

@@ -46,8 +46,6 @@ def all_figures(results: Results) -> list[str]:
     search = results.variants[2].search
     assert search is not None
     drawn = [
-        plots.learning_curves(results.variants, "validation_accuracy"),
-        plots.learning_curves(results.variants, "train_loss"),
         plots.accuracies(results.variants),
         plots.gaps(results.variants),
         plots.search(search, 2),
@@ -85,30 +83,6 @@ def test_figures_are_well_formed(figures: list[str]) -> None:
 
 def test_the_same_results_give_the_same_bytes(figures: list[str]) -> None:
     assert figures == all_figures(read_results(made_up.evidence()))
-
-
-def test_learning_curves_draw_each_seed_the_mean_and_the_name(results: Results) -> None:
-    svg = plots.learning_curves(results.variants[:2], "validation_accuracy")
-    assert svg is not None
-    for v in results.variants[:2]:
-        assert svg.count(f"stroke: {look(v.index).color.lower()}; stroke-opacity: 0.35") == 5
-        assert v.name in texts(svg)
-    assert "steps of training" in texts(svg)
-    assert "95%" in texts(svg)
-
-
-def test_one_point_is_not_a_curve() -> None:
-    document = made_up.evidence()
-    for trial in document["trials"]:
-        trial["history"] = {name: column[:1] for name, column in trial["history"].items()}
-    assert plots.learning_curves(read_results(document).variants, "train_loss") is None
-
-
-def test_seeds_without_a_step_in_common_have_no_mean_to_draw() -> None:
-    document = made_up.evidence(seeds=(0, 1))
-    for trial in document["trials"]:
-        trial["history"] = {k: c[trial["seed"] :: 2] for k, c in trial["history"].items()}
-    assert plots.learning_curves(read_results(document).variants, "train_loss") is None
 
 
 def test_a_search_names_every_value_tried(results: Results) -> None:
@@ -189,6 +163,15 @@ def test_the_axes_of_lines_are_logarithmic_named_or_in_percent_where_the_exhibit
     shown = texts(plots.lines(lines_of(spaced, x_axis="logarithmic", y_unit="steps")))
     assert {"2,000", "0.01", "100"} <= set(shown)
     assert texts(plots.lines(lines_of(spaced))) != shown
+
+
+def test_long_names_under_an_axis_are_turned_and_short_ones_are_not() -> None:
+    def turned(*names: str) -> int:
+        line = Line(name="ours", x=(0.0, 1.0), y=(0.0, 1.0))
+        return plots.lines(lines_of(line, x_names=names)).count("rotate(-25")
+
+    assert turned("in order", "shuffled") == 0
+    assert turned("convolutions in order", "convolutions shuffled") == 2
 
 
 def test_epochs_are_whole_numbers_on_the_axis() -> None:

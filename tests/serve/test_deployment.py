@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,9 @@ def test_what_the_image_is_built_from_is_let_in_and_nothing_else() -> None:
     let_in = {line[1:] for line in lines if line.startswith("!")}
     assert "*" in lines
     assert all((ROOT / path).exists() for path in let_in)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    shipped = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert {"evidence", "docs"} <= set(shipped) <= let_in
     copied = {path for kind, rest in steps("tracker") if kind == "COPY" for path in shlex.split(rest)[:-1]}
     assert all(any(path == each or path.startswith(f"{each}/") for each in let_in) for path in copied)
 

@@ -87,7 +87,7 @@ def test_nothing_comes_from_elsewhere(site: Mapping[str, bytes]) -> None:
     for path, page in pages(site).items():
         assert "Content-Security-Policy\" content=\"default-src 'none'" in page
         loaded = re.findall(r'<(?:script|link|img|iframe|object)[^>]*(?:src|href)="([^"]*)"', page)
-        assert {each for each in loaded if not each.startswith("data:") and "assets/" not in each} == set(), path
+        assert [each for each in loaded if not re.match(r"data:|(\.\./)?(assets|pictures)/", each)] == [], path
         assert not re.search(r"<script(?![^>]*src=)|\son\w+=", page), path
 
 
@@ -104,7 +104,8 @@ def test_a_day_has_its_parts_in_order(site: Mapping[str, bytes]) -> None:
     page = site["days/04-regularization.html"].decode()
     order = [
         "What &lt;b&gt;helps", ">All of it<", 'id="verdicts"', 'id="the-idea"', 'id="code"', 'id="results"',
-        'id="curves"', 'id="run"', 'id="check-yourself"', 'id="sources"', 'id="provenance"',
+        'id="curves"', 'id="run"', "<li>Softmax &amp; more</li>", 'id="check-yourself"', 'id="sources"',
+        'id="provenance"',
     ]  # fmt: skip
     places = [page.index(part) for part in order]
     assert places == sorted(places)
@@ -138,6 +139,16 @@ def test_home_counts_what_the_evidence_has(site: Mapping[str, bytes]) -> None:
     assert "12 claims" in home
     assert "make demo" in home
     assert "5 First convolutional network" in home
+
+
+def test_photographs_are_files_of_their_own() -> None:
+    shown = [each for each in made_up.exhibits() if each["kind"] == "pictures"]
+    site = make_site([finished(4, exhibits=shown)], ())
+    page = site["days/04-regularization.html"].decode()
+    assert "data:image/png" not in page
+    sources = set(re.findall(r'src="\.\./(pictures/[0-9a-f]{16}\.png)"', page))
+    assert sources == {path for path in site if path.startswith("pictures/")} != set()
+    assert all(site[path].startswith(b"\x89PNG") for path in sources)
 
 
 def test_promises_stand_beside_what_came_out(site: Mapping[str, bytes]) -> None:

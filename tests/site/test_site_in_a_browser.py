@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 import real_browser
 from fortydays.base.errors import FortydaysError
@@ -79,10 +80,23 @@ def test_every_page_is_small(site: dict[str, bytes]) -> None:
 
 def test_every_page_opens_and_fits_a_phone(opened: Any, site: dict[str, bytes]) -> None:
     page = opened("index.html", width=390)
+    home = page.url.removesuffix("index.html")
     for path in sorted(path for path in site if path.endswith(".html")):
-        page.goto(page.url.rpartition("the%20site/")[0] + "the%20site/" + path)
+        page.goto(home + path)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         assert page.locator("h1").count() == 1
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
+def test_nothing_keeps_anybody_from_using_a_page(opened: Any, site: dict[str, bytes], theme: str, width: int) -> None:
+    page = opened("index.html", width=width, color_scheme=theme)
+    home = page.url.removesuffix("index.html")
+    found = []
+    for path in sorted(path for path in site if path.endswith(".html")):
+        page.goto(home + path)
+        told = Axe().run(page, options={"preload": False, "resultTypes": ["violations"]}).response["violations"]
+        found += [(path, each["id"], each["nodes"][0]["html"][:200]) for each in told]
+    assert found == []
 
 
 def test_search_finds_a_section_and_the_keyboard_goes_there(opened: Any) -> None:

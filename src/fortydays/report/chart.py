@@ -8,11 +8,13 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fortydays.base import files
 from fortydays.base.text import printable
 from fortydays.report import curves, numbers
 from fortydays.report.curves import Curve
@@ -31,7 +33,7 @@ _FINE = 10
 _LARGE, _SMALL = 1e5, 5
 """From this value, and this number of decimals on, losses are written with powers of ten."""
 
-_MOST_NAMES, _LETTER, _LINE = 9, 6.4, 14
+_MOST_NAMES, _LEAD, _LETTER, _LINE = 9, 16, 6.8, 14
 _Points = NDArray[np.float64]
 
 
@@ -54,13 +56,13 @@ class _Frame:
         return np.rint(share * _DEEP * _FINE).astype(int)
 
 
-def learning_chart(variants: Sequence[VariantResults], field: str, alt: str) -> "Markup | None":
+def learning_chart(variants: Sequence[VariantResults], field: str, alt: str = "") -> "Markup | None":
     """A field of the history against training, for some variants.
 
     Args:
         variants: drawn together.
         field: "validation_accuracy", "train_loss", ...
-        alt: what it shows, in words.
+        alt: what it shows, in words; "" where what it stands in says so.
 
     Returns:
         An ``<svg>`` element, or None where no trial has two points.
@@ -74,14 +76,15 @@ def learning_chart(variants: Sequence[VariantResults], field: str, alt: str) -> 
         return None
     share = field.endswith("accuracy")
     named = [short(printable(v.name)) for v, _ in drawn] if 1 < len(drawn) <= _MOST_NAMES else []
-    width = WIDTH - _LEFT - 12 - round(_LETTER * max(map(len, named), default=0))
+    width = WIDTH - _LEFT - 12 - (round(_LEAD + _LETTER * max(map(len, named))) if named else 0)
     frame = _frame([c for _, c in drawn], width, share=share)
     plot = f'x="{_LEFT}" y="{_TOP}" width="{frame.width}" height="{_DEEP}"'
+    said = f'role="img" aria-label="{escape(printable(alt))}" ' if alt else ""
     fine = f"0 0 {frame.width * _FINE} {_DEEP * _FINE}"
     return Markup(  # noqa: S704 - every text is escaped
         "\n".join(
             [
-                f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(printable(alt))}" '
+                f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" {said}'
                 f'data-unit="{against}" data-left="{frame.left:g}" data-right="{frame.right:g}">',
                 *_grid(frame, against, share=share),
                 f'<svg class="plot" {plot} viewBox="{fine}" preserveAspectRatio="none">',
@@ -92,6 +95,16 @@ def learning_chart(variants: Sequence[VariantResults], field: str, alt: str) -> 
             ]
         )
     )
+
+
+def standalone(chart: str, *, style: str = "") -> str:
+    """A chart as the text of an SVG file, with the style that a page would give it, and more ``style``."""
+    sheet = Path(__file__).with_name("templates") / "style.css"
+    with files.storage_errors("read", sheet):
+        rules = [line for line in sheet.read_text("utf-8").splitlines() if line.startswith(".chart")]
+    opened, rest = str(chart).split(">", 1)  # what is marked as HTML would escape the rest
+    opened = opened.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+    return f"{opened}><style>.chart text{{font-family:sans-serif}}{''.join(rules)}{style}</style>{rest}"
 
 
 def _frame(found: Sequence[Curve], width: int, *, share: bool) -> _Frame:
@@ -163,14 +176,16 @@ def _grid(frame: _Frame, against: str, *, share: bool) -> list[str]:
 
 
 def _names(drawn: Sequence[tuple[VariantResults, Curve]], frame: _Frame) -> list[str]:
-    """The names beside the ends of the lines, in their order and apart from each other."""
+    """The names beside the ends of the lines, in their order, each with a lead in its color from the line to it."""
     from markupsafe import escape
 
     ends = sorted((float(_TOP + frame.y(c.mean[-1:])[0] / _FINE), v.index, v.name) for v, c in drawn)
     places = _apart([y for y, *_ in ends], _TOP + 4, _TOP + _DEEP)
+    right = _LEFT + frame.width
     return [
-        f'<text class="name" x="{_LEFT + frame.width + 6}" y="{y + 4:.1f}">{escape(short(printable(name)))}</text>'
-        for y, (_, _, name) in zip(places, ends, strict=True)
+        f'<path class="lead" style="--color:{look(index).color}" d="M{right + 2} {end:.1f}L{right + _LEAD} {y:.1f}"/>'
+        f'<text class="name" x="{right + _LEAD + 4}" y="{y + 4:.1f}">{escape(short(printable(name)))}</text>'
+        for y, (end, index, name) in zip(places, ends, strict=True)
     ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fortydays.fit.learning_curve import LearningCurve
-from fortydays.report import curves, numbers
+from fortydays.report import numbers
 from fortydays.report.drawing import (
     WIDTH,
     add_names,
@@ -21,7 +21,6 @@ from fortydays.report.drawing import (
     in_sizes,
     short,
     svg_of,
-    thinned,
 )
 from fortydays.report.palette import COLORS, Look, look
 from fortydays.report.results import Results, VariantResults
@@ -31,49 +30,11 @@ from fortydays.study.exhibit_document import Line, Lines, Matrix
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_MOST_BESIDE = 40
+"""Letters of names that have room beside each other under an axis; more are turned."""
+
 _MOST_LABELLED = 20
 """A matrix of more rows or columns has no numbers in its cells."""
-
-
-def learning_curves(variants: Sequence[VariantResults], field: str) -> str | None:
-    """A field of the history against training: each seed a thin line, the mean a thick one in a band.
-
-    The band is one standard deviation over the seeds to each side.
-
-    Args:
-        variants: drawn together.
-        field: "validation_accuracy", "train_loss", ...
-
-    Returns:
-        The SVG text, or None where no trial has two points.
-    """
-    against = curves.axis(variants)
-    found = [(v, curves.curve(v.finished, field, against=against)) for v in variants]
-    drawn = [(v, c) for v, c in found if c is not None and len(c.x) and max(len(x) for x, _ in c.seeds) > 1]
-    if not drawn:
-        return None
-    with figure_of(WIDTH, 3.3) as (figure, axes):
-        for v, curve in drawn:
-            style = look(v.index)
-            for x, y in curve.seeds:
-                keep = thinned(len(x))
-                axes.plot(x[keep], y[keep], color=style.color, alpha=0.35, linewidth=0.7)
-            if curve.std is not None and len(curve.x) > 1:
-                keep = thinned(len(curve.x))
-                low, high = (curve.mean - curve.std)[keep], (curve.mean + curve.std)[keep]
-                axes.fill_between(curve.x[keep], low, high, color=style.color, alpha=0.15, linewidth=0)
-            draw_line(axes, curve.x, curve.mean, style, v.name)
-        axes.set(xlabel=f"{against}s of training", xmargin=0.01)
-        axes.locator_params("x", nbins=6, integer=True)
-        axes.xaxis.set_major_formatter("{x:,.0f}")
-        means = [c.mean for _, c in drawn]
-        if field.endswith("accuracy"):
-            in_percent(axes.yaxis)
-            axes.set_ylim(curves.floor_of_interest(means), None)
-        else:
-            axes.set_ylim(0, curves.ceiling_of_interest(means))
-        add_names(figure, axes)
-        return svg_of(figure)
 
 
 def accuracies(variants: Sequence[VariantResults]) -> str | None:
@@ -221,7 +182,12 @@ def lines(exhibit: Lines) -> str:
             axes.locator_params("x", integer=True)
         in_numbers(axes.xaxis)
         if exhibit.x_names:
-            axes.set_xticks(range(len(exhibit.x_names)), [short(name) for name in exhibit.x_names])
+            names = [short(name) for name in exhibit.x_names]
+            axes.set_xticks(range(len(names)), names)
+            if sum(map(len, names)) > _MOST_BESIDE:
+                axes.tick_params("x", labelrotation=25)
+                for label in axes.get_xticklabels():
+                    label.set(ha="right", rotation_mode="anchor")
         if exhibit.y_unit == "share":
             in_percent(axes.yaxis)
         else:

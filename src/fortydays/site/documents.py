@@ -35,6 +35,7 @@ DOCUMENTS = (
     Document(file="docs/claims.md", page="claims.html", name="How claims are judged"),
     Document(file="docs/architecture.md", page="vocabulary.html", name="Vocabulary", part="Words"),
     Document(file="docs/exercises.md", page="exercises.html", name="Exercises"),
+    Document(file="docs/python.md", page="python.html", name="Python and notebooks"),
     Document(file="docs/data.md", page="data.html", name="Data"),
     Document(file="docs/photographs.md", page="photographs.html", name="Your own photographs"),
     Document(file="docs/registry.md", page="registry.html", name="From study to model"),

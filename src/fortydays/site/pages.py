@@ -1,5 +1,6 @@
 """All pages of the site, made in memory from the finished days, the project's own pages and the commands."""
 
+import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from fortydays import __version__
+from fortydays.base.files import sha256_of_bytes
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.text import counted
 from fortydays.days.journey import CHAPTERS, JOURNEY, Day
@@ -70,12 +72,15 @@ def make_site(
     ]
     shell = _environment().get_template("shell.html")
     frame = {"days": days, "documents": DOCUMENTS, "chapters": _chapters(days), "version": __version__}
-    made = {page.path: _framed(shell, page, frame) for page in pages}
+    made: dict[str, str] = {}
+    pictures: dict[str, bytes] = {}
+    for page in pages:
+        made[page.path] = _with_files(_framed(shell, page, frame), pictures, up=_up(page.path))
     made["assets/site.css"] = _environment().get_template("site.css").render()
     for name in ("site.js", "curves.js"):
         made[f"assets/{name}"] = (_TEMPLATES / name).read_text("utf-8")
     made["assets/search.js"] = index((page.path, page.title, page.body) for page in pages)
-    return {path: text.encode() for path, text in sorted(made.items())}
+    return dict(sorted(({path: text.encode() for path, text in made.items()} | pictures).items()))
 
 
 def _environment() -> "jinja2.Environment":
@@ -89,7 +94,24 @@ def _page(path: str, title: str, template: str, **values: Any) -> _Page:
 
 def _framed(shell: "jinja2.Template", page: _Page, frame: Mapping[str, Any]) -> str:
     body = Markup(page.body)  # noqa: S704 - made by templates
-    return shell.render(**frame, page=page, body=body, contents=contents(body), up="../" * page.path.count("/"))
+    return shell.render(**frame, page=page, body=body, contents=contents(body), up=_up(page.path))
+
+
+def _up(path: str) -> str:
+    """What leads from a page to the folder of the site."""
+    return "../" * path.count("/")
+
+
+def _with_files(text: str, pictures: dict[str, bytes], *, up: str) -> str:
+    """A page whose photographs are files of their own: pages stay small, and those alike are kept once."""
+
+    def place(match: re.Match[str]) -> str:
+        content = base64.b64decode(match[1])
+        path = f"pictures/{sha256_of_bytes(content)[:16]}.png"
+        pictures[path] = content
+        return f'src="{up}{path}"'
+
+    return re.sub(r'src="data:image/png;base64,([^"]*)"', place, text)
 
 
 # ---------------------------------------------------------------------------------------------------------------- days
@@ -107,6 +129,7 @@ def _day(days: Sequence[FinishedDay], place: int) -> _Page:
         question=parts.pop("The question", None),
         lesson={title: part for title, part in parts.items() if title not in _LAST},
         last={title: part for title, part in parts.items() if title in _LAST},
+        exercises=found.exercises,
         code=python(found.source),
         lines=found.source.count("\n"),
         folder=f"{found.day.number:02}_{found.day.slug.replace('-', '_')}",

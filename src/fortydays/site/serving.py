@@ -17,6 +17,7 @@ MOST_AT_ONCE = 32
 
 _SECONDS = 10
 _BY_NAME = {
+    "png": "image/png",
     "js": "text/javascript; charset=utf-8",
     "css": "text/css; charset=utf-8",
     "html": "text/html; charset=utf-8",
