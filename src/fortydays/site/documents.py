@@ -38,6 +38,7 @@ DOCUMENTS = (
     Document(file="docs/python.md", page="python.html", name="Python and notebooks"),
     Document(file="docs/data.md", page="data.html", name="Data"),
     Document(file="docs/photographs.md", page="photographs.html", name="Your own photographs"),
+    Document(file="docs/errors.md", page="errors.html", name="Errors and what to do"),
     Document(file="docs/registry.md", page="registry.html", name="From study to model"),
     Document(file="docs/serving.md", page="serving.html", name="From model to service"),
     Document(file="bench/RESULTS.md", page="speed.html", name="How fast it is"),
