@@ -59,6 +59,26 @@ def test_the_whole_way(here: Path, capsys: Printed) -> None:
     assert told.endswith("Go on: forty exercise 1\n")
 
 
+def test_the_list_of_days_says_how_many_have_passed(here: Path, capsys: Printed) -> None:
+    assert execute(["list"]) == 0
+    assert "exercise" not in capsys.readouterr().out
+    (here / "day01").mkdir()
+    (here / "day01" / "5_counting_parameters.py").write_text(solved(5))
+    assert execute(["check", "1", "5"]) == 0
+    capsys.readouterr()
+    assert execute(["list"]) == 0
+    assert capsys.readouterr().out.endswith("\n1 exercise passed: forty exercise\n")
+
+
+def test_a_damaged_file_of_progress_is_told(here: Path, capsys: Printed) -> None:
+    path = here.parent / "home" / "exercises" / "progress.json"
+    path.parent.mkdir(parents=True)
+    for command in (["list"], ["exercise"], ["exercise", "1"], ["hint", "1"]):
+        path.write_text("{")
+        assert execute(command) == 0
+        assert f"Warning: {path} was damaged. It is kept as progress.json.damaged-" in capsys.readouterr().err
+
+
 def test_a_file_that_exists_is_never_written_over(here: Path, capsys: Printed) -> None:
     folder = here / "day01"
     folder.mkdir()
@@ -161,7 +181,7 @@ def test_grades_are_a_csv_file_that_runs_nothing_in_a_spreadsheet(here: Path, ca
         ("'=cmd|' calc'!A0", "passed", "1", "1"),
         ("bert", "wrong", "0", "1"),
     ]
-    assert fifth[0]["file"] == "./=cmd|' calc'!A0/-x.py"
+    assert fifth[0]["file"] == "'=cmd|' calc'!A0/-x.py"
     assert fifth[1]["what"] == "parameters: Line 2, `raise ValueError('=1+1')`: ValueError: =1+1."
     for each in told:
         assert not any(cell.startswith(("=", "+", "-", "@")) for cell in each.values())

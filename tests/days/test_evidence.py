@@ -31,4 +31,6 @@ def test_the_published_study_is_the_whole_study(day):
 
 @pytest.mark.parametrize("day", READY, ids=lambda day: day.slug)
 def test_evidence_is_small_enough_to_commit(day):
-    assert published().path(day.number).stat().st_size < 400_000
+    assert (
+        published().path(day.number).stat().st_size < 750_000
+    )  # twenty seeds of seven variants, with their histories

@@ -11,6 +11,7 @@ from fortydays.exercises.diagnosis import close
 from fortydays.exercises.finding import find_exercises
 from fortydays.exercises.judge import Finding, State, assess, make_cases
 from fortydays.exercises.running import Answer, Called
+from fortydays.exercises.starter import starter
 
 
 def finding(task: Task, function: Any) -> Finding:
@@ -72,7 +73,10 @@ def _halves(x: np.ndarray) -> np.ndarray:
         (SHARES, lambda x: shares(x).sum(axis=0), "It is the sum over axis 0 of what is expected: do not reduce that"),
         (SHARES, lambda x: x[:1], "Its shape is (1, 3) where (2, 3) is expected."),
         (SHARES, lambda x: shares(x) if len(x) < 4 else x, "It is right for 4 of 10 inputs."),
-        (SHARES, lambda x: "much", "It is a text where a number is expected, or the other way round."),
+        (SHARES, lambda x: "much", "It is a text where a number is expected."),
+        (SHARES, lambda x: x / x.sum(axis=0) if len(x) != 3 else x / 0,
+         "It works along the other axis of `x`. Look at every `axis=`. It is not finite (inf or nan) for some"),
+        (SHARES, lambda x: shares(x) if len(x) != 3 else x / 0, "It is not finite (inf or nan) for some inputs."),
         (SHARES, _halves, "Its answers are right, but it changes its input `x`."),
         (TOTALS, lambda x: x, "It is not yet reduced: take the sum over axis 0 of what you return."),
         (TOTALS, lambda x: x.sum(axis=1), "It works along the other axis of `x`."),
@@ -204,6 +208,9 @@ BY_LEARNERS = [
      "What leaves on one side comes in on the other"),
     ("9", 1, "standardize", "def standardize(train, others):\n    return (others - others.mean(0)) / others.std(0)",
      "The new images' own mean and deviation are used"),
+    ("1", 2, "softmax", "def softmax(z):\n    return np.exp(z) / sum(np.exp(z))",
+     "It works along the other axis of `z`. Look at every `axis=`. It is not finite"),
+    ("4", 4, "verdict", "def verdict(low, high):\n    return low > 0", "It is no text where one is expected."),
     ("10", 3, "suspicious", "def suspicious(p, labels):\n    return np.argmax(p, 1) != labels",
      "thresholds are missing"),
 ]  # fmt: skip
@@ -220,3 +227,29 @@ def test_what_a_learner_has_written_is_told_rightly(
     found = finding(task, module[name])
     assert found.state is State.WRONG
     assert says in found.says, found.says
+
+
+def test_the_flaws_of_a_study_are_found_one_after_the_other() -> None:
+    (place,) = find_exercises("10", 5)
+    (task,) = place.exercise.tasks
+    text = starter(place)
+    told = []
+    for before, after in (
+        ("", ""),
+        ("np.full(len(x), True)", "draw >= 0.5"),
+        ("test = draw < 0.3", "draw = draw[groups]; test = draw < 0.3"),
+        ("accuracy(train, test, count) for", "accuracy(train, (draw >= 0.3) & (draw < 0.5), count) for"),
+        ("max(accuracies)", "sum(accuracies) / len(accuracies)"),
+    ):
+        assert before in text
+        text = text.replace(before, after)
+        module: dict[str, Any] = {}
+        exec(text, module)
+        told.append(finding(task, module["study"]).says.split(":")[0])
+    assert told == [
+        "Test photographs are learned from. Look at what `train` holds.",
+        "Doubles of test photographs are learned from",
+        "The number of neighbors is chosen on the test photographs",
+        "One lucky seed is reported",
+        "right for 10 inputs",
+    ]

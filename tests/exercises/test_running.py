@@ -11,7 +11,7 @@ import pytest
 
 from fortydays.base.errors import UsageError
 from fortydays.exercises import running
-from fortydays.exercises.design import Exercise, Task, grid
+from fortydays.exercises.design import Exercise, Task, grid, wrong
 from fortydays.exercises.judge import State, judge
 from fortydays.exercises.running import JudgeError, Limits
 
@@ -79,13 +79,17 @@ def told(tmp_path: Path, body: str, *, limits: Limits = QUICK) -> str:
         ("double(x)", "Line 4, `double(x)`: RecursionError: maximum recursion depth exceeded"),
         ("return x.nothing", "Line 4, `return x.nothing`: AttributeError: 'numpy.ndarray' object has no attribute"),
         ("os.kill(os.getpid(), 11)", "the judge lets no exercise do this: os.kill."),
-        ("return lambda: 0", "It returns of the kind function; expected an array of numbers, and not a huge one."),
+        (
+            "return lambda: 0",
+            "What it returns is of the kind function; expected an array of numbers, and not a huge one.",
+        ),
         (
             "return np.zeros(10**6)",
-            "It returns of the kind ndarray; expected an array of numbers, and not a huge one.",
+            "What it returns is of the kind ndarray; expected an array of numbers, and not a huge one.",
         ),
         ("return [[1], [2, 3]]", "ValueError: setting an array element with a sequence."),
         ("pass; return", "It returns None. Is there a `return`?"),
+        ("raise ValueError('a space at the end ')", "ValueError: a space at the end."),
         ("return x, x", "It returns 2 outputs; expected the result alone."),
     ],
 )
@@ -119,7 +123,6 @@ def test_no_file_is_changed(tmp_path: Path) -> None:
 
 def test_a_program_that_was_started_all_the_same_ends_with_the_judge(tmp_path: Path) -> None:
     """By a way around that is not watched for."""
-    marker = tmp_path / "number"
     body = (
         "import ctypes\nlibc = ctypes.CDLL(None)\nnumber = libc.fork()\nif number == 0:\n    time.sleep(600)\n"
         "print(number)\nos._exit(3)"
@@ -131,7 +134,6 @@ def test_a_program_that_was_started_all_the_same_ends_with_the_judge(tmp_path: P
     path.write_text(f"import os, time\ndef double(x):\n{lines}\ndef triple(x):\n    return 3 * x\n")
     verdict = judge(path, TWO, seed=0, limits=QUICK)
     number = verdict.printed.strip()
-    assert not marker.exists()
     if number.isdigit():
         state = subprocess.run(["ps", "-o", "stat=", "-p", number], capture_output=True, text=True, check=False).stdout
         assert state.strip()[:1] in ("", "Z")
@@ -156,6 +158,15 @@ def test_a_file_that_is_wrong_as_a_whole_is_told_for_each_task(tmp_path: Path, t
     for finding in judge(path, TWO, seed=0, limits=QUICK).findings:
         assert sentence.replace("double", finding.name) in finding.says
         assert finding.state is State.WRONG
+
+
+def test_another_signature_is_told_with_the_right_one(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("def double(x, y):\n    return 2 * x\ndef triple():\n    return 3\n")
+    assert [finding.says for finding in judge(path, TWO, seed=0, limits=QUICK).findings] == [
+        "TypeError: double() missing 1 required positional argument: 'y'. It is called as double(x).",
+        "TypeError: triple() takes 0 positional arguments but 1 was given. It is called as triple(x).",
+    ]
 
 
 def test_what_it_prints_is_kept_up_to_a_limit(tmp_path: Path) -> None:
@@ -211,6 +222,21 @@ def test_where_the_judge_cannot_start_it_says_so(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(running, "_CHILD", broken)
     with pytest.raises(JudgeError, match=r"The judge could not run .*: RuntimeError: no NumPy here\."):
         judge(path, TWO, seed=0)
+
+
+def test_where_the_judge_itself_fails_that_is_told(tmp_path: Path) -> None:
+    def broken(_x: np.ndarray) -> np.ndarray:
+        raise ZeroDivisionError("a slip of ours")
+
+    task = Task(reference=double, cases=_cases, mistakes=(wrong("x", broken),))
+    path = tmp_path / "mine.py"
+    path.write_text("def double(x):\n    return x\n")
+    exercise = Exercise(title="One", text="", tasks=(task,), hints=("",), afterwards="")
+    with pytest.raises(
+        JudgeError, match=r"The judge failed at .*mine\.py: ZeroDivisionError: a slip of ours\."
+    ) as told:
+        judge(path, exercise, seed=0, limits=QUICK)
+    assert told.value.hint == "That is its own mistake and says nothing about the file."
 
 
 def test_an_interrupt_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,16 @@ def test_every_page_is_there(site: Mapping[str, bytes]) -> None:
     assert {"claims.html", "vocabulary.html", "contributing.html"} <= others
 
 
+def test_a_day_has_its_exercises_to_begin_with_and_their_hints_but_no_solution(site: Mapping[str, bytes]) -> None:
+    page = text(site, "days/01-first-network.html")
+    assert "Exercises with a judge" in page
+    assert "forty exercise 1" in page
+    assert "5. Counting parameters" in page
+    assert "raise NotImplementedError(" in page
+    assert "Hints for exercise 5 Count one layer at a time." in page
+    assert "784 * 64 + 64) +" not in page
+
+
 def test_the_same_evidence_gives_the_same_bytes(site: Mapping[str, bytes]) -> None:
     assert made() == site
 

@@ -268,9 +268,9 @@ def test_what_stayed_as_it_was_is_not_told() -> None:
         ({"recipe": RECIPE.replace(epochs=20).as_dict()}, "epochs 10 is now 20"),
         ({"parameters": 2_000}, "parameters 10 is now 2000"),
         ({"precision": "bfloat16"}, "precision float32 is now bfloat16"),
-        ({"examples": 3}, "examples None is now 3"),
+        ({"examples": 3}, "examples is now 3"),
         ({"features": {"backbone": "x"}}, "other features"),
-        ({"search": {"field": "learning_rate"}}, "searched None is now learning_rate"),
+        ({"search": {"field": "learning_rate"}}, "searched is now learning_rate"),
     ],
 )
 def test_a_change_of_a_variant_is_told_with_what_it_was(change: dict[str, Any], said: str) -> None:

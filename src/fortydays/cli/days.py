@@ -13,6 +13,7 @@ from fortydays.base import files
 from fortydays.base.errors import StorageError, UsageError
 from fortydays.base.privacy import shared
 from fortydays.base.settings import read_settings
+from fortydays.base.text import counted
 from fortydays.cli import streams
 from fortydays.cli.streams import AsCsv, AsJson
 
@@ -54,6 +55,7 @@ def print_map(console: "Console") -> None:
     """Print the map of the forty days, in at most 80 columns: signs and words tell each day's state."""
     from rich.text import Text
 
+    from fortydays.cli.exercises import read_progress
     from fortydays.days.journey import CHAPTERS
 
     plain, width, states = console.options.ascii_only, min(console.width, 80), _states()
@@ -78,6 +80,9 @@ def print_map(console: "Console") -> None:
     if following is not None:
         verb = "Next" if counts[RUN_BY_YOU] else "Begin"
         console.print(f"{verb}: forty read {following}, then forty run {following}", width=width, highlight=False)
+    passed = read_progress().passed_count
+    if passed:
+        console.print(f"{counted(passed, 'exercise')} passed: forty exercise", width=width, highlight=False)
 
 
 def _states() -> "list[tuple[Day, str]]":

@@ -14,7 +14,7 @@ from fortydays.base.privacy import shared
 from fortydays.base.settings import available_cores, read_settings
 from fortydays.base.text import counted, printable
 from fortydays.cli import streams
-from fortydays.cli.streams import AsJson
+from fortydays.cli.streams import AsCsv, AsJson
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fortydays.exercises.progress import Progress
 
 _LARGEST_SEED = 2**32 - 1
+_COLUMNS = ("student", "day", "exercise", "title", "state", "passed", "tasks", "what", "file", "seed")
 _Day = Annotated[str, typer.Argument(metavar="DAY", help="A day: 1, day1 or first-network.")]
 _Number = Annotated[
     int | None, typer.Argument(metavar="[N]", help="One of its exercises.", min=1, max=99, show_default=False)
@@ -36,6 +37,16 @@ _Folder = Annotated[
     ),
 ]
 _Seed = Annotated[int | None, typer.Option("--seed", help="Decides the inputs.", min=0, max=_LARGEST_SEED)]
+
+
+def read_progress() -> "Progress":
+    """How far the reader has come; a damaged file is told."""
+    from fortydays.exercises import progress
+
+    kept = progress.read(read_settings().workspace)
+    if kept.warning:
+        typer.echo(f"Warning: {kept.warning}", err=True)
+    return kept
 
 
 def exercise(
@@ -56,11 +67,11 @@ def exercise(
                 "--folder needs a day.", hint=f"Write: forty exercise 1 --folder {shlex.quote(str(folder))}"
             )
         places = [place for each in days_with_exercises() for place in exercises_of(each)]
-        _print_progress(places, progress.read(workspace), as_json=as_json)
+        _print_progress(places, read_progress(), as_json=as_json)
         return
     places = list(find_exercises(day))
     place = places[0]
-    where = _folder_of(place, folder, progress.read(workspace)) or usual_folder(place.day)
+    where = _folder_of(place, folder, read_progress()) or usual_folder(place.day)
     written = _write(places, where)
     with progress.changed(workspace) as kept:
         kept.folders[str(place.day)] = str(where.absolute())
@@ -166,7 +177,7 @@ def check(
 
     workspace = read_settings().workspace
     places = find_exercises(day, number)
-    where = _folder_of(places[0], folder, progress.read(workspace))
+    where = _folder_of(places[0], folder, read_progress())
     if where is None:
         raise UsageError(
             f"There are no files of day {places[0].day} yet.", hint=f"Write them: forty exercise {places[0].day}"
@@ -242,8 +253,8 @@ def hint(day: _Day, number: _Number = None) -> None:
     """Tell the next hint of an exercise: of the first one that has not passed, unless you name it."""
     from fortydays.exercises import progress
 
-    workspace = read_settings().workspace
-    with progress.changed(workspace) as kept:
+    read_progress()
+    with progress.changed(read_settings().workspace) as kept:
         place = _meant(day, number, kept)
         told = kept.next_hint(place)
     hints = place.exercise.hints
@@ -255,10 +266,9 @@ def hint(day: _Day, number: _Number = None) -> None:
 
 def solution(day: _Day, number: _Number = None) -> None:
     """Print a solution of an exercise, once you have had one try of your own judged."""
-    from fortydays.exercises import progress
     from fortydays.exercises.starter import solution as written
 
-    kept = progress.read(read_settings().workspace)
+    kept = read_progress()
     place = _meant(day, number, kept)
     if not kept.tries(place):
         raise UsageError(
@@ -285,7 +295,7 @@ def grade(
         list[str] | None,
         typer.Option("--day", help="Only this day; more than once for more [those that somebody has worked on]."),
     ] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print a CSV file instead of a table.")] = False,
+    as_csv: AsCsv = False,
     seed: _Seed = None,
 ) -> None:
     """Judge the exercises of many people, each time with new inputs. No file stops the judging of the others."""
@@ -299,7 +309,7 @@ def grade(
     drawn = secrets.randbelow(_LARGEST_SEED) if seed is None else seed
     grades = grades_of(folder, places, only=only, seed=drawn, workers=available_cores())
     if as_csv:
-        _print_csv(grades, drawn)
+        streams.print_csv([_row(each, drawn) for each in grades], _COLUMNS, as_json=False)
     else:
         _print_grades(grades, drawn)
     if any(each.state == JUDGE_FAILED for each in grades):
@@ -307,19 +317,20 @@ def grade(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _print_csv(grades: "list[Grade]", seed: int) -> None:
-    from fortydays.base.spreadsheet import line, safe
-    from fortydays.serve.spreadsheet import safe_file
-
-    heads = ("student", "day", "exercise", "title", "state", "passed", "tasks", "what", "file", "seed")
-    typer.echo(line(heads), nl=False)
-    for g in grades:
-        exercise = g.place.exercise
-        cells = (
-            safe(printable(g.student)), g.place.day, g.place.number, exercise.title, g.state, g.passed,
-            len(exercise.tasks), safe(printable(g.says)), safe_file(printable(g.file)), seed,
-        )  # fmt: skip
-        typer.echo(line(cells), nl=False)
+def _row(grade: "Grade", seed: int) -> dict[str, object]:
+    place = grade.place
+    return {
+        "student": printable(grade.student),
+        "day": place.day,
+        "exercise": place.number,
+        "title": place.exercise.title,
+        "state": grade.state,
+        "passed": grade.passed,
+        "tasks": len(place.exercise.tasks),
+        "what": printable(grade.says),
+        "file": printable(grade.file),
+        "seed": seed,
+    }
 
 
 def _print_grades(grades: "list[Grade]", seed: int) -> None:

@@ -74,11 +74,11 @@ def form_of(task: Task, answers: Sequence[Answer]) -> str:
         if expected == 1 and len(answer.outputs) > 1:
             return f"It returns {_things(answer)}; expected {task.outputs[0]} alone."
         for name, kind in zip(task.outputs, answer.kinds, strict=True):
-            what = "It returns" if expected == 1 else f"`{name}` is"
             if kind == "NoneType":
-                return f"{what} None. Is there a `return`?" if expected == 1 else f"{what} None."
+                return "It returns None. Is there a `return`?" if expected == 1 else f"`{name}` is None."
             if kind:
-                return f"{what} of the kind {kind}; expected an array of numbers, and not a huge one."
+                what = "What it returns" if expected == 1 else f"`{name}`"
+                return f"{what} is of the kind {kind}; expected an array of numbers, and not a huge one."
     return ""
 
 
@@ -101,9 +101,33 @@ def explain(task: Task, cases: Cases, given: Outputs, right: Outputs) -> list[tu
         says = _mistake(task, cases, column(given, k), column(right, k), k)
         if not says and not task.reveals:  # whatever is told of a number tells the number
             says = "That is not it."
+        says = says or _where_finite(task, cases, given, right, k)
         says = says or next(_general(task, cases, column(given, k), column(right, k), k))
         found.setdefault(says, []).append(task.outputs[k])
     return [(says, tuple(names)) for says, names in found.items()]
+
+
+_NOT_FINITE = (
+    "It is not finite (inf or nan) for some inputs. Look for a division by zero, the logarithm of zero, or the "
+    "exponential of a large number."
+)
+
+
+def _where_finite(task: Task, cases: Cases, given: Outputs, right: Outputs, k: int) -> str:
+    """What is wrong with an output for the cases for which it is finite; "" where that is not all that is wrong."""
+    kept = [c for c in range(len(cases)) if _is_finite(given[c][k], right[c][k])]
+    some, good = [given[c][k] for c in kept], [right[c][k] for c in kept]
+    if not kept or len(kept) == len(cases) or all_close(some, good):
+        return ""
+    fewer = [cases[c] for c in kept]
+    return f"{_mistake(task, fewer, some, good, k) or next(_general(task, fewer, some, good, k))} {_NOT_FINITE}"
+
+
+def _is_finite(given: np.ndarray, right: np.ndarray) -> bool:
+    """Whether an output is finite; one of another form than is expected counts as that."""
+    if given.shape != right.shape or "U" in (given.dtype.kind, right.dtype.kind):
+        return True
+    return bool(np.isfinite(given.astype(float))[np.isfinite(right.astype(float))].all())
 
 
 def _order(task: Task, given: Outputs, right: Outputs) -> str:
@@ -133,8 +157,10 @@ def _general(task: Task, cases: Cases, given: Column, right: Column, k: int) -> 
     """Mistakes that one makes everywhere, the most telling first; the last one always holds."""
     kinds = {(g.dtype.kind == "U", r.dtype.kind == "U") for g, r in zip(given, right, strict=True)}
     if kinds != {(False, False)}:
-        if kinds != {(True, True)}:
-            yield "It is a text where a number is expected, or the other way round."
+        if any(wants for _, wants in kinds) and any(not is_text for is_text, _ in kinds):
+            yield "It is no text where one is expected."
+        if any(not wants for _, wants in kinds):
+            yield "It is a text where a number is expected."
         yield _share(given, right)
         return
     if all_close([g.T for g in given], right):
@@ -142,12 +168,8 @@ def _general(task: Task, cases: Cases, given: Column, right: Column, k: int) -> 
     yield from _along_other_axis(task, cases, given, k)
     if any(g.shape != r.shape for g, r in zip(given, right, strict=True)):
         yield from _shapes(given, right)
-    for g, r in zip(given, right, strict=True):
-        if not np.isfinite(g.astype(float))[np.isfinite(r.astype(float))].all():
-            yield (
-                "It is not finite (inf or nan) for some inputs. Look for a division by zero, the logarithm of zero, "
-                "or the exponential of a large number."
-            )
+    if not all(map(_is_finite, given, right)):
+        yield _NOT_FINITE
     yield from _factors(task, cases, given, right)
     for a, name in enumerate(task.arguments):
         if all(isinstance(case[a], np.ndarray) for case in cases) and all_close(given, [case[a] for case in cases]):

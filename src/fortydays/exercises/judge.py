@@ -11,7 +11,7 @@ import numpy as np
 from fortydays.base.text import counted
 from fortydays.exercises.design import SIZES, Exercise, Task
 from fortydays.exercises.diagnosis import all_close, close, column, explain, form_of, outputs_of
-from fortydays.exercises.running import LIMITS, Called, Cases, Limits, Problem, run
+from fortydays.exercises.running import LIMITS, Called, Cases, JudgeError, Limits, Problem, run
 
 _MOST_LINES = 12
 
@@ -81,7 +81,13 @@ def judge(path: Path, exercise: Exercise, *, seed: int, limits: Limits = LIMITS)
     """
     cases = [make_cases(task, seed) for task in exercise.tasks]
     called, printed = run(path, exercise.tasks, cases, limits=limits)
-    findings = tuple(map(assess, exercise.tasks, cases, called))
+    try:
+        findings = tuple(map(assess, exercise.tasks, cases, called))
+    except Exception as error:
+        raise JudgeError(
+            f"The judge failed at {path}: {type(error).__name__}: {error}.",
+            hint="That is its own mistake and says nothing about the file.",
+        ) from error
     return Verdict(findings=findings, printed=printed)
 
 
@@ -123,12 +129,15 @@ def _of_problem(task: Task, cases: Cases, called: Called) -> Finding:
     shown = ""
     if len(called.answers) < len(cases) and task.arguments and problem.line:
         shown = _inputs(task, cases[len(called.answers)]) if called.answers or problem.shapes else ""
-    return Finding(name=task.name, state=State.WRONG, says=_told(problem), shown=shown)
+    return Finding(name=task.name, state=State.WRONG, says=_told(task, problem), shown=shown)
 
 
-def _told(problem: Problem) -> str:
+def _told(task: Task, problem: Problem) -> str:
     """A problem with the reader's own line, and the shapes that met there."""
-    text = problem.text if problem.text.endswith((".", "!", "?")) else f"{problem.text}."
+    text = problem.text.rstrip()
+    text = text if text.endswith((".", "!", "?")) else f"{text}."
+    if problem.kind == "TypeError" and not problem.line:
+        text += f" It is called as {task.name}({', '.join(task.arguments)})."
     if problem.line:
         text = f"Line {problem.line}{f', `{problem.code}`' if problem.code else ''}: {text}"
     if problem.shapes and problem.kind in ("ValueError", "IndexError", "TypeError"):
@@ -141,7 +150,7 @@ def _shown(task: Task, cases: Cases, given: list[Any], right: list[Any], k: int)
     """The smallest input for which an output is wrong, with that output."""
     failing = [c for c in range(len(cases)) if not close(given[c][k], right[c][k])]
     smallest = min(failing, key=lambda c: sum(np.size(each) for each in cases[c]))
-    lines = [_inputs(task, cases[smallest])] if task.arguments else []
+    lines = [_inputs(task, cases[smallest])] if task.arguments and task.reveals else []
     lines.append(_line("yours", given[smallest][k]))
     if task.reveals:
         lines.append(_line("expected", right[smallest][k]))
@@ -156,7 +165,9 @@ def _line(name: str, value: Any) -> str:
     """A value as a reader sees it, with as many digits as tell something."""
     if isinstance(value, np.ndarray):
         with np.printoptions(precision=5, suppress=True, threshold=60, linewidth=90, floatmode="maxprec"):
-            text = str(value) if value.size else f"an empty array of shape {value.shape}"
+            text = str(value if value.ndim or value.dtype.kind != "f" else np.atleast_1d(value))
+            text = text if value.ndim else text.strip("[]")
+            text = text if value.size else f"an empty array of shape {value.shape}"
     else:
         text = repr(value)
     head = f"{name:<9}= "

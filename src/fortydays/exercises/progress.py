@@ -4,12 +4,14 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fortydays.base import clock, files
 from fortydays.base.errors import StorageError
-from fortydays.exercises.finding import Place
-from fortydays.exercises.judge import State, Verdict
+
+if TYPE_CHECKING:  # they load NumPy, which the list of days does without
+    from fortydays.exercises.finding import Place
+    from fortydays.exercises.judge import Verdict
 
 
 @dataclass(kw_only=True)
@@ -19,25 +21,34 @@ class Progress:
     Attributes:
         folders: where the files of a day are, by the day's number.
         exercises: what is known of an exercise, by "DAY.NUMBER": tries, hints, passed.
+        warning: what the reader is to be told of the file; "" where it is whole.
     """
 
     folders: dict[str, str] = field(default_factory=dict)
     exercises: dict[str, dict[str, Any]] = field(default_factory=dict)
+    warning: str = ""
 
-    def of(self, place: Place) -> dict[str, Any]:
+    def of(self, place: "Place") -> dict[str, Any]:
         """What is known of one exercise."""
         return self.exercises.get(_key(place), {})
 
-    def passed(self, place: Place) -> bool:
+    @property
+    def passed_count(self) -> int:
+        """How many exercises have passed once, of all days."""
+        return sum(bool(each.get("passed")) for each in self.exercises.values())
+
+    def passed(self, place: "Place") -> bool:
         """Whether it has passed once."""
         return bool(self.of(place).get("passed"))
 
-    def tries(self, place: Place) -> int:
+    def tries(self, place: "Place") -> int:
         """How often something that was written was judged."""
         return int(self.of(place).get("tries", 0))
 
-    def note_verdict(self, place: Place, verdict: Verdict) -> None:
+    def note_verdict(self, place: "Place", verdict: "Verdict") -> None:
         """Keep what came of a try; one where nothing was written counts for nothing."""
+        from fortydays.exercises.judge import State
+
         if verdict.state is State.UNWRITTEN:
             return
         found = self.exercises.setdefault(_key(place), {})
@@ -45,7 +56,7 @@ class Progress:
         if verdict.state is State.PASSED:
             found.setdefault("passed", clock.timestamp())
 
-    def next_hint(self, place: Place) -> int:
+    def next_hint(self, place: "Place") -> int:
         """The number of the next hint, from 0; it counts as told from now on. The last one is told again."""
         found = self.exercises.setdefault(_key(place), {})
         told = int(found.get("hints", 0))
@@ -53,7 +64,7 @@ class Progress:
         return min(told, len(place.exercise.hints) - 1)
 
 
-def _key(place: Place) -> str:
+def _key(place: "Place") -> str:
     return f"{place.day}.{place.number}"
 
 
@@ -71,8 +82,8 @@ def read(workspace: Path) -> Progress:
     except (StorageError, KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error.__cause__, OSError):
             raise
-        files.set_aside(path)
-        return Progress()
+        aside = files.set_aside(path)
+        return Progress(warning=f"{path} was damaged. It is kept as {aside.name}; no exercise counts as passed.")
 
 
 @contextlib.contextmanager

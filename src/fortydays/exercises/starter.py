@@ -34,7 +34,7 @@ def _unwritten(task: Task) -> str:
     if task.flawed is None:
         return "\n".join([*begun, '    raise NotImplementedError("to be written")'])
     flawed = textwrap.dedent(inspect.getsource(task.flawed)).strip()
-    return "\n".join([*begun, *flawed.split("\n")[_first_statement(flawed).lineno - 1 :]])
+    return "\n".join([*begun, "", *flawed.split("\n")[_first_statement(flawed).lineno - 1 :]])
 
 
 def _first_statement(source: str) -> ast.stmt:

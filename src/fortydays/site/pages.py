@@ -14,6 +14,8 @@ from fortydays.base.files import sha256_of_bytes
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.text import counted
 from fortydays.days.journey import CHAPTERS, JOURNEY, Day
+from fortydays.exercises.finding import days_with_exercises, exercises_of
+from fortydays.exercises.starter import starter
 from fortydays.report.page import context_of, environment
 from fortydays.site.commands import Command
 from fortydays.site.documents import DOCUMENTS, make_document, root
@@ -131,10 +133,21 @@ def _day(days: Sequence[FinishedDay], place: int) -> _Page:
         code=python(found.source),
         lines=found.source.count("\n"),
         folder=f"{found.day.number:02}_{found.day.slug.replace('-', '_')}",
+        exercises=_exercises(found.day),
     )
     before = days[place - 1] if place else None
     after = days[place + 1] if place + 1 < len(days) else None
     return _Page(path=page.path, title=page.title, body=page.body, before=before, after=after)
+
+
+def _exercises(day: Day) -> list[dict[str, Any]]:
+    """A day's exercises as a reader begins them; the solutions are left to the command."""
+    if day not in days_with_exercises():
+        return []
+    return [
+        {"title": each.exercise.title, "code": python(starter(each).rstrip()), "hints": each.exercise.hints}
+        for each in exercises_of(day)
+    ]
 
 
 def _notes(notes: str) -> dict[str, Markup]:

@@ -136,7 +136,7 @@ def _changed_parts(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
     told = [(name, old[name], new[name]) for name in recipe]
     told += [(name, before.get(name), now.get(name)) for name in ("parameters", "precision", "examples", "redrawn")]
     told.append(("searched", searched[0] or None, searched[1] or None))
-    parts = [f"{name} {was} is now {value}" for name, was, value in told if was != value]
+    parts = [f"{name if was is None else f'{name} {was}'} is now {value}" for name, was, value in told if was != value]
     networks = [{**(detail.get("features") or {}), "onnxruntime": ""} for detail in (before, now)]
     return parts if networks[0] == networks[1] else [*parts, "other features"]
 

@@ -28,6 +28,20 @@ def global_average_backward(gradient: np.ndarray, height: int, width: int) -> np
     return np.broadcast_to(share, (len(gradient), height, width, gradient.shape[1]))
 
 
+def output_size(size: int, window: int, stride: int, padding: int) -> int:
+    """How many places a window has along `size` pixels, with `padding` pixels added at each end."""
+    return (size + 2 * padding - window) // stride + 1
+
+
+def field_of(windows: np.ndarray, strides: np.ndarray) -> int:
+    """How many pixels wide the receptive field of layers in a row is. Both arrays have one number for each layer."""
+    field, distance = 1, 1
+    for window, stride in zip(windows, strides, strict=True):
+        field += (window - 1) * distance
+        distance *= stride
+    return field
+
+
 def bottleneck_weights() -> int:
     """How many weights, without biases, do the two convolutions have together?"""
     return 192 * 16 + 5 * 5 * 16 * 32
@@ -36,6 +50,14 @@ def bottleneck_weights() -> int:
 def stacked_field() -> int:
     """How many pixels wide is the receptive field of five convolutions of 3 x 3 with stride 1?"""
     return 2 * 5 + 1
+
+
+def _layers(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    return rng.integers(2, 6, n), rng.integers(1, 4, n)
+
+
+def _field(windows: np.ndarray, distances: np.ndarray) -> int:
+    return 1 + int(((windows - 1) * distances).sum())
 
 
 def _block(rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
@@ -152,6 +174,68 @@ Backward it shares the gradient out evenly.
         afterwards="""
 It learns nothing, and it takes images of any size. Most parameters of day 6's network are in the dense
 layer that it can replace.
+""",
+    ),
+    Exercise(
+        title="How large everything is",
+        text="""
+Along one side of the image, a window stands at its first place, then `stride` pixels further, and so on, as
+long as all of it is inside. Padding adds pixels at both ends.
+
+    r <- r + (window - 1) d        from r = 1 and d = 1
+    d <- d * stride
+""",
+        tasks=(
+            Task(
+                reference=output_size,
+                cases=lambda rng, n: (int(rng.integers(6, 12)), int(rng.integers(2, 6)), 1 + n % 3, n // 2),
+                mistakes=(
+                    wrong("The first place is not counted: add 1.", lambda s, w, d, p: (s + 2 * p - w) // d),
+                    wrong("Padding is added at both ends: count it twice.", lambda s, w, d, p: (s + p - w) // d + 1),
+                    wrong("Padding is left out.", lambda s, w, d, p: (s - w) // d + 1),
+                    wrong("The stride is left out.", lambda s, w, d, p: s + 2 * p - w + 1),
+                    wrong(
+                        "1 is added before the division: the first place costs no stride.",
+                        lambda s, w, d, p: (s + 2 * p - w + 1) // d,
+                    ),
+                    wrong(
+                        "A window that does not fit any more has no place: round down, with //.",
+                        lambda s, w, d, p: -(-(s + 2 * p - w) // d) + 1,
+                    ),
+                    wrong("It is no whole number: round down, with //.", lambda s, w, d, p: (s + 2 * p - w) / d + 1),
+                    wrong("The window's size is left out.", lambda s, w, d, p: (s + 2 * p) // d),
+                ),
+            ),
+            Task(
+                reference=field_of,
+                cases=_layers,
+                mistakes=(
+                    wrong(
+                        "The strides are left out: behind a stride of 2, neighbors are two pixels apart.",
+                        lambda w, s: _field(w, np.ones(len(w), int)),
+                    ),
+                    wrong(
+                        "A layer's own stride counts only behind it: first r, then d.",
+                        lambda w, s: _field(w, np.cumprod(s)),
+                    ),
+                    wrong(
+                        "Strides are multiplied along the way: d is not just the stride before.",
+                        lambda w, s: _field(w, np.concatenate([[1], s[:-1]])),
+                    ),
+                    wrong(
+                        "A window adds its size less one.",
+                        lambda w, s: _field(w + 1, np.concatenate([[1], np.cumprod(s)[:-1]])),
+                    ),
+                    wrong("One number alone sees one pixel: begin with r = 1.", lambda w, s: field_of(w, s) - 1),
+                ),
+            ),
+        ),
+        hints=(
+            "The last place begins at size + 2 * padding - window, at most.",
+            "One loop over the layers, with two lines: first r, then d.",
+        ),
+        afterwards="""
+With a window of 3, a padding of 1 and a stride of 1 the size stays. Keras calls that padding "same".
 """,
     ),
     Exercise(

@@ -163,7 +163,7 @@ outside. Neither may change the image that it is given.
             "image.copy() is an image of its own.",
         ),
         afterwards="""
-With shifts of up to 2 pixels there are 25 versions of each image, and none is shown twice in a row.
+With shifts of up to 2 pixels in each direction, one image becomes 25.
 """,
     ),
     Exercise(

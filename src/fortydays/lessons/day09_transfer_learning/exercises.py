@@ -25,6 +25,14 @@ def head_step(
     return weights - rate * features.T @ slope, bias - rate * slope.sum(axis=0)
 
 
+def first_of_each(labels: np.ndarray, count: int) -> np.ndarray:
+    """The places of the first `count` images of each class, in ascending order."""
+    kept = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        kept[np.flatnonzero(labels == label)[:count]] = True
+    return np.flatnonzero(kept)
+
+
 def head_parameters() -> int:
     """How many numbers does a linear head learn, for 7 classes on 1280 features?"""
     return 1280 * 7 + 7
@@ -153,6 +161,42 @@ The loss of a linear head is convex: such steps lead to the same place from ever
 """,
     ),
     Exercise(
+        title="The first images of each class",
+        text="""
+The study learns from the first 10, 100 or 1,000 images of each class. Find their places.
+""",
+        tasks=(
+            Task(
+                reference=first_of_each,
+                cases=lambda rng, n: (rng.permutation(np.arange(3 * n + 3) % 3), min(n, 3)),
+                mistakes=(
+                    wrong(
+                        "These are the first images of all: take as many of each class.", lambda y, k: np.arange(3 * k)
+                    ),
+                    wrong(
+                        "The places are in the order of the classes: sort them.",
+                        lambda y, k: np.concatenate([np.flatnonzero(y == c)[:k] for c in range(3)]),
+                    ),
+                    wrong(
+                        "These are the last images of each class.",
+                        lambda y, k: np.sort(np.concatenate([np.flatnonzero(y == c)[-k:] for c in range(3)])),
+                    ),
+                    wrong("These are the labels: the places are asked for.", lambda y, k: y[first_of_each(y, k)]),
+                    wrong(
+                        "This says of each image whether it is taken: np.flatnonzero makes places of that.",
+                        lambda y, k: np.isin(np.arange(len(y)), first_of_each(y, k)),
+                    ),
+                    wrong("This is one image of each class.", lambda y, k: first_of_each(y, 1)),
+                ),
+            ),
+        ),
+        hints=("np.flatnonzero(labels == 3) has the places of class 3, in order.", "np.unique has each class once."),
+        afterwards="""
+Each seed learns from the same images. So the spread over the seeds does not say how much depends on which
+images these are.
+""",
+    ),
+    Exercise(
         title="What a split saves",
         text="""
 MobileNet splits a convolution of 3 x 3 in two: one of 3 x 3 within each channel, and one of 1 x 1 over the
@@ -183,7 +227,7 @@ channels. The linear head is a dense layer.
         ),
         hints=("The first part: 9 weights for each of 32 channels. The second: 32 weights for each of 64.",),
         afterwards="""
-It is almost eight times cheaper than the whole convolution, and it learns nearly as much.
+It does almost eight times fewer multiplications than the whole convolution.
 """,
     ),
 )

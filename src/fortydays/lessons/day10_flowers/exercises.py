@@ -344,8 +344,8 @@ With T = 1 a network is often too sure of itself. `forty fit` finds T and writes
     Exercise(
         title="A study that is too good",
         text="""
-This study runs, and it reports that nine of ten photographs are right, or more. There are four flaws in it, and each
-makes the number larger than it would be for new photographs. Find and repair them.
+This study runs, and it reports that every test photograph is right. There are four flaws in it. Each makes the
+number larger than it would be for new photographs. Find and repair them, one after the other.
 
 The vote itself, `accuracy`, is right.
 """,

@@ -52,8 +52,13 @@ def test_a_damaged_file_is_set_aside_and_counts_as_none(tmp_path: Path, text: st
     path = tmp_path / "exercises" / "progress.json"
     path.parent.mkdir()
     path.write_text(text)
+    found = progress.read(tmp_path)
+    (aside,) = path.parent.glob("progress.json.damaged-*")
+    assert found == progress.Progress(
+        warning=f"{path} was damaged. It is kept as {aside.name}; no exercise counts as passed."
+    )
+    assert aside.read_text() == text
     assert progress.read(tmp_path) == progress.Progress()
-    assert [each.read_text() for each in path.parent.glob("progress.json.damaged-*")] == [text]
 
 
 def test_a_file_that_cannot_be_read_is_told_and_stays(tmp_path: Path) -> None:
