@@ -49,6 +49,4 @@ def finished(number: int = 4, **changes: Any) -> FinishedDay:
     document = made_up.evidence(**({"day": number, "title": day.title, "exhibits": []} | changes))
     if "trials" not in changes:
         document = made_up.short(document)
-    return FinishedDay(
-        day=day, results=read_results(document), notes=to_html(NOTES), source=SOURCE, exercises=("Softmax & more",)
-    )
+    return FinishedDay(day=day, results=read_results(document), notes=to_html(NOTES), source=SOURCE)

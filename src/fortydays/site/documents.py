@@ -41,7 +41,6 @@ DOCUMENTS = (
     Document(file="docs/errors.md", page="errors.html", name="Errors and what to do"),
     Document(file="docs/registry.md", page="registry.html", name="From study to model"),
     Document(file="docs/serving.md", page="serving.html", name="From model to service"),
-    Document(file="docs/python.md", page="python.html", name="Python and notebooks"),
     Document(file="bench/RESULTS.md", page="speed.html", name="How fast it is"),
     Document(file="docs/architecture.md", page="architecture.html", name="How it is built"),
     Document(file="docs/dependencies.md", page="dependencies.html", name="Dependencies"),

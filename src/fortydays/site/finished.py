@@ -12,7 +12,6 @@ from fortydays.base.progress import SILENT, Progress
 from fortydays.base.text import counted
 from fortydays.days.journey import JOURNEY, Day, folder, is_ready
 from fortydays.days.loading import find_study, load_study
-from fortydays.exercises.finding import days_with_exercises, exercises_of
 from fortydays.report.notes import read_figures, read_notes, render_notes, to_html
 from fortydays.report.results import Results, read_results
 from fortydays.study import evidence as documents
@@ -28,13 +27,12 @@ class StaleEvidenceError(FortydaysError):
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedDay:
-    """A day with what its page is made of: results, notes as HTML, the source of its study, titles of exercises."""
+    """A day with what its page is made of: results, notes as HTML, and the source of its study."""
 
     day: Day
     results: Results
     notes: str
     source: str
-    exercises: tuple[str, ...] = ()
 
     @property
     def page(self) -> str:
@@ -85,14 +83,7 @@ def finished_day(day: Day, evidence: Mapping[str, Any]) -> FinishedDay:
     text = to_html(render_notes(notes.text, evidence, file=notes.file), read_figures(day)) if notes else ""
     with files.storage_errors("read", where / "study.py"):
         source = (where / "study.py").read_text("utf-8")
-    exercises = exercises_of(day) if day in days_with_exercises() else ()
-    return FinishedDay(
-        day=day,
-        results=read_results(evidence),
-        notes=text,
-        source=source,
-        exercises=tuple(place.exercise.title for place in exercises),
-    )
+    return FinishedDay(day=day, results=read_results(evidence), notes=text, source=source)
 
 
 def read_evidence(day: Day) -> dict[str, Any]:

@@ -129,7 +129,6 @@ def _day(days: Sequence[FinishedDay], place: int) -> _Page:
         question=parts.pop("The question", None),
         lesson={title: part for title, part in parts.items() if title not in _LAST},
         last={title: part for title, part in parts.items() if title in _LAST},
-        exercises=found.exercises,
         code=python(found.source),
         lines=found.source.count("\n"),
         folder=f"{found.day.number:02}_{found.day.slug.replace('-', '_')}",
