@@ -83,12 +83,7 @@ def finished_day(day: Day, evidence: Mapping[str, Any]) -> FinishedDay:
     text = to_html(render_notes(notes.text, evidence, file=notes.file), read_figures(day)) if notes else ""
     with files.storage_errors("read", where / "study.py"):
         source = (where / "study.py").read_text("utf-8")
-    return FinishedDay(
-        day=day,
-        results=read_results(evidence),
-        notes=text,
-        source=source,
-    )
+    return FinishedDay(day=day, results=read_results(evidence), notes=text, source=source)
 
 
 def read_evidence(day: Day) -> dict[str, Any]:
