@@ -259,10 +259,11 @@ def test_the_notes_show_a_few_lines_of_the_code_that_makes_what_they_explain(day
     modules = Path(models.__file__).parent.glob("*.py")
     sources = "".join(path.read_text("utf-8") for path in [find_study(str(day.number)).path, *modules])
     for block in blocks:
-        for layer in re.findall(r"\b((?:layers|regularizers)\.\w+\()", block):
-            assert layer in sources
-        for called in re.findall(r"(?:Recipe|replace)\((.*?)\)", block, re.DOTALL):
-            assert set(re.findall(r"(\w+)=", called)) <= set(Recipe(epochs=1).as_dict())
+        called = re.findall(r"((?:layers\.|regularizers\.|\b)[A-Za-z]\w*\()", block)
+        assert called
+        assert [name for name in called if name not in sources] == []
+        for fields in re.findall(r"(?:Recipe|replace)\((.*?)\)", block, re.DOTALL):
+            assert set(re.findall(r"(\w+)=", fields)) <= set(Recipe(epochs=1).as_dict())
 
 
 @each_ready_day

@@ -25,6 +25,7 @@ def evidence() -> dict[str, Any]:
         ('mean("network", "test_accuracy", digits=2)', "97.23%"),
         ('mean("network", "steps_to_0.95")', "320"),
         ('spread("network", "test_accuracy")', "97.23% ± 0.07"),
+        ('deviation("network", "test_accuracy")', "0.1 points"),
         ('ratio("sgd fair", "network", "steps_to_0.95")', "7.4"),
         ('difference("network with dropout", "network", "test_accuracy")', "+0.1 ± 0.1 points"),
         ('difference("sgd fair", "network", "steps_to_0.95")', "+2,050 ± 159 steps"),

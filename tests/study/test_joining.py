@@ -15,7 +15,7 @@ from fortydays.study.evidence import judgements_of
 from fortydays.study.exhibits import confusion_matrix
 from fortydays.study.identity import identity_of_study
 from fortydays.study.joining import check_joinable, joined
-from fortydays.study.overviews import CurveOverview
+from fortydays.study.overviews import CurveOverview, SplitOverview
 from fortydays.study.plan import Request
 from fortydays.study.runner import run_study
 
@@ -41,7 +41,10 @@ def study_of(*variants: Variant, **fields: Any) -> Study:
                 ),
                 confusion_matrix(variant="linear"),
             ),
-            "exhibits": (confusion_matrix(variant="hidden"),),
+            "exhibits": (
+                SplitOverview(title="Splits", caption="Both.", variants=("linear", "hidden")),
+                confusion_matrix(variant="hidden"),
+            ),
         } | fields
     )  # fmt: skip
 
@@ -98,6 +101,29 @@ def test_trials_that_stay_say_where_they_were_trained(ran: Any) -> None:
     assert [t["machine"] for t in together["trials"][:2]] == ["Other, 4 cores, Linux x"] * 2
     assert together["trials"][2]["machine"] == ran.alone["trials"][0]["machine"]
     assert any("Other" in c["said"] for c in together["checks"] if c["check"] == "unlike variants")
+
+
+def test_what_was_looked_at_more_often_needs_more_to_decide_when_it_is_joined(ran: Any) -> None:
+    once = joined(NOW, ran.published, ran.alone)
+    more = joined(NOW, ran.published | {"looks": 2}, ran.alone | {"looks": 1})
+    assert (once["looks"], more["looks"]) == (0, 2)
+    (few,), (many,) = once["claims"], more["claims"]
+    assert many["low"] < few["low"] < few["high"] < many["high"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"dataset": {"digest": "ab" * 32}}, "The dataset digits is not the one of the published trials."),
+        ({"dataset": {"test": 299}}, "The dataset digits is not the one of the published trials."),
+        ({"packages": {"numpy": "0.1"}, "threads": 7}, "The published trials had other packages and threads."),
+    ],
+)
+def test_trials_of_other_data_packages_or_threads_do_not_stay(ran: Any, changes: dict[str, Any], said: str) -> None:
+    other = {k: {**ran.published[k], **v} if isinstance(v, dict) else v for k, v in changes.items()}
+    with pytest.raises(UsageError) as refused:
+        check_joinable(NOW, ran.published | other, ["hidden"], ran.settings)
+    assert refused.value.message == said
 
 
 def test_what_stayed_once_keeps_the_name_of_its_run(ran: Any) -> None:

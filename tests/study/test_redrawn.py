@@ -13,6 +13,7 @@ from fortydays.base.settings import Settings
 from fortydays.data import library
 from fortydays.data.arrays import Dataset
 from fortydays.study import executor as executors
+from fortydays.study import identity as identities
 from fortydays.study.design import Study, Variant
 from fortydays.study.executor import Callbacks, InProcess
 from fortydays.study.features import Features
@@ -112,8 +113,12 @@ def test_the_identity_tells_which_examples_are_drawn(
     assert differences(recorded, found(DRAWN)) == []
     first = differences(recorded, found(dataclasses.replace(DRAWN, redrawn=False)))
     assert "the training or validation examples" in first
+    assert "which training examples a seed draws" in first
+    # Where features stand in for images, a shadow may see no fewer examples than are drawn.
+    monkeypatch.setattr(identities, "_stand_ins", lambda *_: (DRAWN.model, dataset))
+    recorded = found(DRAWN)
     monkeypatch.setattr("fortydays.study.features._SUBSET", 4)
-    assert "the training or validation examples" in differences(recorded, found(DRAWN))
+    assert differences(recorded, found(DRAWN)) == ["which training examples a seed draws"]
 
 
 def test_each_seed_has_a_random_network_of_its_own(

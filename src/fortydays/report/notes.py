@@ -91,6 +91,13 @@ class Numbers:
         """A metric's mean with half the width of its 95% interval: "97.8% ± 0.1"; with one seed only the mean."""
         return numbers.mean_and_spread(self._summary(variant, metric), self._unit(metric), digits=digits)
 
+    def deviation(self, variant: str, metric: str) -> str:
+        """How much a metric differs from seed to seed, as a standard deviation: "2.3 points"."""
+        std, unit = self._summary(variant, metric).std, self._unit(metric)
+        if std is None:
+            raise UsageError(f"{variant!r} has one seed, so {metric} has no deviation.")
+        return f"{numbers.plain(std, unit)} points" if unit == "share" else numbers.plain(std, unit)
+
     def ratio(self, variant: str, than: str, metric: str, *, digits: int = 1) -> str:
         """How many times the mean of one variant is that of another: "2.4"."""
         below = self._summary(than, metric).mean

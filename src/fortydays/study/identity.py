@@ -25,7 +25,7 @@ from fortydays.data.arrays import Dataset, Split
 from fortydays.inputs.numbers import Numbers
 from fortydays.study.design import Study, Variant
 from fortydays.study.evidence import package_versions
-from fortydays.study.features import Features, filled, with_features, with_few
+from fortydays.study.features import Features, filled, some_of_each_class, with_features, with_few
 from fortydays.study.search import choose
 from fortydays.study.trial import TrialOutcome, TrialSpec, digest_of_arrays, run_trial
 from fortydays.train import backends
@@ -51,6 +51,7 @@ DIGESTS = {
     "steps": "the compiled training steps",
     "evaluations": "the compiled evaluation",
     "data": "the training or validation examples",
+    "examples": "which training examples a seed draws",
     "order": "the order of the examples",
     "draws": "what augmentation draws",
     "rates": "the learning rates",
@@ -131,6 +132,10 @@ def identity_of(
     digests, numbers = _fingerprints(shadow.record, outcome, shown, trainer, measures)
     if variant.search is not None:
         digests["search"] = _search(variant)
+    if variant.examples is not None and redrawn:
+        # The shadow's examples may be fewer than are drawn from.
+        rows = some_of_each_class(dataset.training.train.labels, variant.examples, seed=seed)
+        digests["examples"] = digest_of_arrays([rows.astype(np.int64)])
     if features is not None:
         if features not in networks:
             networks[features] = _identity_of_features(features, dataset, settings, progress)

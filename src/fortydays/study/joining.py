@@ -14,10 +14,12 @@ from fortydays.base.machine import Machine
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.base.text import counted
+from fortydays.data import library
 from fortydays.study import evidence as documents
 from fortydays.study.design import Exhibit, Study
 from fortydays.study.identity import changes
 from fortydays.study.probes import controls_of
+from fortydays.train import backends
 
 
 def check_joinable(
@@ -38,8 +40,9 @@ def check_joinable(
         progress: told of the work.
 
     Raises:
-        UsageError: there is no evidence of another variant, or not for the study's seeds and dataset, or the program
-            computes that variant in another way now; or the study has drills, whose trials cannot be compared.
+        UsageError: there is no evidence of another variant, or not for the study's seeds, its dataset, these packages
+            and as many threads; or the program computes that variant in another way now; or the study has drills,
+            whose trials cannot be compared.
         NotComparableError: what the published trials computed is not known for these versions.
         DataError: the dataset cannot be had.
     """
@@ -60,6 +63,13 @@ def check_joinable(
             f"which has {len(study.seeds)}.",
             hint=hint,
         )
+    assert study.dataset is not None  # a study with variants has one
+    now, was = library.load(study.dataset, settings, progress), published["dataset"]
+    if (was["digest"], was["split_version"], was["test"]) != (now.digest, now.split_version, len(now.test.open())):
+        raise UsageError(f"The dataset {now.name} is not the one of the published trials.", hint=hint)
+    here = {"packages": documents.package_versions(backends.backend().PACKAGES), "threads": settings.threads}
+    if unlike := [name for name, value in here.items() if published[name] != value]:
+        raise UsageError(f"The published trials had other {' and '.join(unlike)}.", hint=hint)
     for name in kept:
         made = sum(content["variant"] == name for content in published["exhibits"])
         asked = sum(isinstance(e, Exhibit) and e.variant == name for e in study.all_exhibits)
@@ -103,6 +113,7 @@ def joined(study: Study, published: Mapping[str, Any], run: Mapping[str, Any]) -
         "details": {name: source[name]["details"][name] for name in names},
         "trials": trials,
         "variants": documents.summarize(trials),
+        "dataset": run["dataset"],
     }
     training = sum(trial["train_seconds"] for trial in trials)
     before = sum(trial["train_seconds"] for trial in published["trials"])
@@ -113,6 +124,8 @@ def joined(study: Study, published: Mapping[str, Any], run: Mapping[str, Any]) -
         **run,
         "request": {**run["request"], "only": []},
         **known,
+        # What was looked at more often needs more to decide, also where it is joined to what was not.
+        "looks": max(run.get("looks", 0), published.get("looks", 0)),
         "kept": {name: earlier.get(name, published["run_id"]) for name in names if name not in trained},
         "opened": {name: count for name in names if (count := source[name].get("opened", {}).get(name)) is not None},
         "exhibits": _exhibits(study, source, known),

@@ -141,7 +141,7 @@ study = Study(
             about=0.7,
         ),
         Comparison(
-            sentence="The recipe, not the network, makes the difference: ours is more accurate than the journal's",
+            sentence="With the same convolutions, our setting is more accurate than the journal's",
             metric="test_accuracy",
             variant="convolution",
             than="journal",
@@ -162,7 +162,7 @@ study = Study(
             within=0.01,
         ),
         NotWorse(  # dense layers, so convolutions are no better
-            sentence="On shuffled pixels, convolutions are no more accurate than dense layers",
+            sentence="On shuffled pixels, convolutions at the same rate are no more accurate than dense layers",
             metric="test_accuracy",
             variant="dense shuffled",
             than="convolution shuffled",

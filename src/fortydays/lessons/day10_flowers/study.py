@@ -60,6 +60,7 @@ study = Study(
                 name=f"{count} of each",
                 model=linear_head(LITE.shape, CLASSES),
                 recipe=RECIPE.replace(epochs=60, batch_size=min(64, count)),
+                search=SEARCH,
                 features=LITE,
                 examples=count,
                 redrawn=True,
@@ -106,7 +107,8 @@ study = Study(
         SplitOverview(
             title="Other seeds, other photographs",
             caption="Mean accuracy on the test photographs and, beside it, on the validation photographs. The long "
-            "line is Wilson's 95% interval for other photographs, the short one in it the 95% interval over seeds.",
+            "line is Wilson's 95% interval for other photographs, the short one in it the 95% interval over seeds. "
+            "The validation photographs also chose the learning rates of the first three.",
             variants=("efficientnet-lite0", "mobilenetv2", "mobilenetv2 small", "journal"),
             examples="photographs",
         ),
