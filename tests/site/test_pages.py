@@ -104,7 +104,7 @@ def test_a_day_has_its_parts_in_order(site: Mapping[str, bytes]) -> None:
     page = site["days/04-regularization.html"].decode()
     order = [
         "What &lt;b&gt;helps", ">All of it<", 'id="verdicts"', 'id="the-idea"', 'id="code"', 'id="results"',
-        'id="curves"', 'id="run"', 'id="check-yourself"', 'id="sources"',
+        'id="curves"', 'id="run"', 'id="exercises"', 'id="check-yourself"', 'id="sources"',
         'id="provenance"',
     ]  # fmt: skip
     places = [page.index(part) for part in order]
@@ -203,3 +203,9 @@ def test_links_between_files_become_links_between_pages(tmp_path: Path) -> None:
     assert "Gone." not in part
     with pytest.raises(StorageError, match=r"has no part 'Nothing', of which the page words\.html is made"):
         make_document(Document(file="docs/data.md", page="words.html", name="Words", part="Nothing"), tmp_path)
+
+
+def test_no_page_is_named_twice() -> None:
+    for of in (lambda document: document.page, lambda document: document.name):
+        named = [of(document) for document in DOCUMENTS]
+        assert sorted(set(named)) == sorted(named)
