@@ -191,14 +191,16 @@ def test_a_thumbnail_shows_the_first_exhibit_or_else_the_accuracies() -> None:
 def test_links_between_files_become_links_between_pages(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "data.md").write_text(
-        "<!-- made -->\n# Data & more\n\n## Words\n\n[a](claims.md#how), [b](../bench/RESULTS.md), [c](../src/x.py), "
-        "[d](https://dvc.org), [e](#words)\n\n## Others\n\nGone.\n"
+        "<!-- made -->\n# Data & more\n\n## Words\n\nx<br>y <b>z</b>\n\n"
+        "[a](claims.md#how), [b](../bench/RESULTS.md), [c](../src/x.py), [d](https://dvc.org), [e](#words)\n\n"
+        "## Others\n\nGone.\n"
     )
     page = make_document(Document(file="docs/data.md", page="data.html", name="Data"), tmp_path)
     assert page.startswith('<h1 id="data--more">Data &amp; more</h1>')
     for link in ("claims.html#how", "speed.html", "https://dvc.org", "#words"):
         assert f'<a href="{link}">' in page
     assert " c, " in page
+    assert "x<br>y &lt;b&gt;z&lt;/b&gt;" in page
     part = make_document(Document(file="docs/data.md", page="words.html", name="Words", part="Words"), tmp_path)
     assert "Gone." not in part
     with pytest.raises(StorageError, match=r"has no part 'Nothing', of which the page words\.html is made"):

@@ -75,5 +75,6 @@ def make_document(document: Document, folder: Path) -> Markup:
             raise StorageError(f"{path} has no part {document.part!r}, of which the page {document.page} is made.")
         text = f"# {document.name}\n{found[1]}"
     made = to_html(re.sub(r"^<!--.*?-->\n", "", text, flags=re.DOTALL | re.MULTILINE))
+    made = made.replace("&lt;br&gt;", "<br>")  # the only HTML that the tables need
     made = with_links(with_colors(with_headings(made)), PAGES, folder=document.file.rpartition("/")[0])
     return Markup(with_regions(made))  # noqa: S704 - made by notes.to_html, which lets no HTML through
