@@ -26,6 +26,9 @@ FROM_SCRATCH = DAY_7.replace(evaluate_every=None)
 FEW = {10: (100, 20), 100: (80, 50), 1000: (40, 100)}
 """Training images of each class, and for how many epochs, in batches of how many, they are learned from."""
 
+SCRATCH = (10, 100)
+"""The numbers of training images of each class that are also learned from without features."""
+
 IT_IS_IMAGENET = "It is ImageNet that helps: features of random weights are worse"
 UNLIKE = {"unlike variants": "each trains as long, and computes as exactly, as suits it"}
 
@@ -119,7 +122,7 @@ study = Study(
                 group="from scratch",
                 description=f"day 7's network, {count:,} images of each class, drawn for each seed",
             )
-            for count in FEW
+            for count in SCRATCH
         ),
     ),
     claims=(
@@ -150,14 +153,6 @@ study = Study(
             direction="above",
             expected=UNLIKE,
         ),
-        Comparison(
-            sentence="From 100 images of each class, transfer learns more than a small network does from 1,000",
-            metric="test_accuracy",
-            variant="transfer 100",
-            than="scratch 1000",
-            direction="above",
-            expected=UNLIKE,
-        ),
     ),
     first=(
         MetricOverview(
@@ -167,7 +162,7 @@ study = Study(
             metric="test_accuracy",
             lines={
                 "transfer": {**{f"transfer {count}": count for count in FEW}, "transfer": 4500},
-                "from scratch": {f"scratch {count}": count for count in FEW},
+                "from scratch": {f"scratch {count}": count for count in SCRATCH},
             },
             x_label="training images of each class (logarithmic)",
             x_axis="logarithmic",
