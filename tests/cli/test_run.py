@@ -1,7 +1,7 @@
 import json
 import os
-import shutil
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -282,7 +282,7 @@ def test_a_stopped_run_is_kept_goes_on_and_ends_with_the_same_bits(tmp_path, num
     out, err = process.communicate(timeout=30)
     assert time.monotonic() - sent < 10  # two seconds and what the machine is busy with
     assert out == ""
-    assert "Traceback" not in err
+    assert "Traceback" not in err, err
     assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
     if number != signal.SIGKILL:
         assert re.search(r"(trials are|1 trial is) done and kept\.", err), err
@@ -333,7 +333,7 @@ def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_space(tmp_path, f
         assert process.returncode == 1
         assert "No space left on device" in err
         assert "Free some space and run the command again" in err
-        assert "Traceback" not in err
+        assert "Traceback" not in err, err
         subprocess.run(["mount", "-o", "remount,size=50m", home], check=True)
         out, err = start_forty(home, *arguments).communicate(timeout=100)
         digest = json.loads(out)["results_digest"]
