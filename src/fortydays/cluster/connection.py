@@ -1,0 +1,252 @@
+"""Connected to a cluster while a block runs: to one that runs, or to one of its own that is started and ended."""
+
+import contextlib
+import importlib
+import logging
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import fortydays
+from fortydays.base import clock
+from fortydays.base.errors import FortydaysError
+from fortydays.base.progress import Progress
+from fortydays.base.settings import Settings, available_cores
+from fortydays.cluster.place import Place, check_room, require_ray
+from fortydays.cluster.reach import token_for
+
+_SECONDS_TO_START = 120.0
+_SECONDS_TO_END = 4.0
+_SECONDS_BETWEEN_LOOKS = 0.1
+_OBJECT_STORE_BYTES = 256 * 2**20
+"""Of memory, in which what workers send waits; a cluster of one's own reserves as much."""
+
+_LONGEST_FOLDER = 38
+"""Characters of a folder in which Ray's sockets have names that systems take: Ray appends 65, and macOS takes 103."""
+
+_ALWAYS = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # or Ray tells its makers about the cluster
+    "RAY_AUTH_MODE": "token",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # or CUDA_VISIBLE_DEVICES, which changes what is computed, is set
+}
+_ON_THE_LOOPBACK = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on any system: or Ray takes an address that others reach
+    "no_grpc_proxy": "127.0.0.1,localhost",
+}
+
+
+def check_place(place: Place, settings: Settings) -> str:
+    """Make sure that a place can be used, without loading Ray: within seconds, before anything else is begun.
+
+    Returns:
+        The token of a cluster that runs; "" for one of one's own, which gets a new one.
+
+    Raises:
+        FortydaysError: Ray is not installed, or nothing answers.
+        UsageError: this machine has no room for so many workers; there is no token, or the cluster takes another one.
+    """
+    require_ray()
+    if place.workers:
+        check_room(place, settings)
+        return ""
+    return token_for(place)
+
+
+@contextlib.contextmanager
+def connected(place: Place, settings: Settings, progress: Progress, *, variables: Mapping[str, str]) -> Iterator[Any]:
+    """Ray, connected to a place while the block runs. What the block has started there ends with it.
+
+    Args:
+        place: the cluster.
+        settings: threads of a trial.
+        progress: told of a start that takes seconds.
+        variables: of the environment that workers get.
+
+    Raises:
+        FortydaysError: as :func:`check_place`; or the cluster does not start.
+    """
+    token = check_place(place, settings)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_environment({**_ALWAYS, "RAY_AUTH_TOKEN": token or secrets.token_hex(32)}))
+        if place.workers:
+            stack.enter_context(_environment(_ON_THE_LOOPBACK))
+            progress.say(f"Starting {place.workers} workers" if place.workers > 1 else "Starting a worker")
+            address = stack.enter_context(_own_cluster(place.workers * settings.threads))
+        else:
+            progress.say(f"Connecting to {place}")
+            address = str(place)
+        yield stack.enter_context(_ray(address, variables))
+
+
+@contextlib.contextmanager
+def _ray(address: str, variables: Mapping[str, str]) -> Iterator[Any]:
+    import ray
+    from ray._private import worker
+
+    # An earlier cluster of this process had another token.
+    native: Any = importlib.import_module("ray._raylet")
+    native.Config.initialize("")
+    native.AuthenticationTokenLoader.instance().reset_cache()
+    # Of its own, Ray prints to standard output when a worker dies. That is told otherwise, and here.
+    telling, worker.print_to_stdstream = worker.print_to_stdstream, lambda *_, **__: None
+    code = {
+        "py_modules": [str(Path(fortydays.__file__).parent)],
+        "excludes": ["**/__pycache__", "**/*.pyc"],
+        "env_vars": dict(variables),
+    }
+    try:
+        # Never without an address: Ray would join any cluster that a file in /tmp names.
+        with _signals_kept():
+            ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL, runtime_env=code)
+    except BaseException as error:
+        worker.print_to_stdstream = telling
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise FortydaysError(
+            f"Ray could not use the cluster {address}: {said[:300]}",
+            hint="Compare Python and Ray there and here: they must be the same, Python to its last number.",
+        ) from error
+    try:
+        yield ray
+    finally:
+        with contextlib.suppress(Exception):  # a cluster that is gone cannot be left
+            ray.shutdown()
+        worker.print_to_stdstream = telling
+
+
+@contextlib.contextmanager
+def _own_cluster(cpus: int) -> Iterator[str]:
+    """The address of a cluster of one's own, which lives while the block runs, and no longer than this process."""
+    try:
+        host, folder, address = _started(cpus)
+    except FortydaysError:  # on a busy machine, Ray does not wait for its own parts
+        host, folder, address = _started(cpus)
+    try:
+        yield address
+    finally:
+        _end(host, folder)
+
+
+def _started(cpus: int) -> tuple[subprocess.Popen[bytes], Path, str]:
+    """The process that holds a new cluster, the folder of its files, and its address. Raises FortydaysError."""
+    folder = cluster_folder()
+    command = [
+        sys.executable, "-P", "-m", "ray.scripts.scripts", "start", "--head", "--block", "--node-ip-address=127.0.0.1",
+        "--port=0", f"--ray-client-server-port={_free_port()}", "--min-worker-port=0", "--max-worker-port=0",
+        f"--num-cpus={cpus}", "--num-gpus=0", f"--object-store-memory={_OBJECT_STORE_BYTES}",
+        "--include-dashboard=false", "--include-log-monitor=false", "--disable-usage-stats", "--log-style=record",
+        f"--temp-dir={folder}",
+    ]  # fmt: skip
+    script = Path(__file__).with_name("host.py")
+    host = subprocess.Popen(
+        [sys.executable, "-I", "-S", str(script), str(os.getpid()), str(folder), *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        return host, folder, _address(host, folder)
+    except BaseException:
+        _end(host, folder)
+        raise
+
+
+def _end(host: subprocess.Popen[bytes], folder: Path) -> None:
+    host.terminate()
+    try:
+        host.wait(_SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        host.kill()
+        host.wait()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _address(host: subprocess.Popen[bytes], folder: Path) -> str:
+    """The address of the cluster whose files are in a folder, as soon as it has written it there."""
+    until = clock.seconds() + _SECONDS_TO_START
+    written = folder / "ray_current_cluster"
+    while clock.seconds() < until and host.poll() is None:
+        with contextlib.suppress(OSError):
+            if address := written.read_text("ascii").strip():
+                return address
+        threading.Event().wait(_SECONDS_BETWEEN_LOOKS)
+    with contextlib.suppress(OSError):
+        lines = (folder / "start.log").read_text("utf-8", "replace").strip().splitlines()
+        said = f": {lines[-1][:300]}" if lines else ""
+        why = "has ended" if host.poll() is not None else f"has not started in {_SECONDS_TO_START:.0f} seconds"
+        raise FortydaysError(
+            f"Ray {why} while it started on this machine{said}", hint="Is there memory for it, about 1 GB?"
+        )
+    raise FortydaysError("Ray did not start on this machine.", hint="Is there memory for it, about 1 GB?")
+
+
+def cluster_folder() -> Path:
+    """A new folder for a cluster's files, whose path is short enough for the sockets in it."""
+    usual = Path(tempfile.gettempdir())
+    parent = usual if len(str(usual)) <= _LONGEST_FOLDER - len("/forty-12345678") else Path("/tmp")  # noqa: S108
+    return Path(tempfile.mkdtemp(prefix="forty-", dir=parent))
+
+
+def _free_port() -> int:
+    """A port that nobody uses now. Ray would take 10001, which another cluster may have."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Have this process's ways to take signals stay as they are: Ray would leave at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def variables_of_workers(switches: Mapping[str, str], *, backend: str) -> dict[str, str]:
+    """The environment that makes workers compute as this process does.
+
+    Args:
+        switches: the environment variables of this process that change what is computed.
+        backend: that Keras computes on.
+    """
+    # Ray sets it to the threads of a trial. What NumPy multiplies, as for a study's own measures, depends on it.
+    threads = os.environ.get("OMP_NUM_THREADS") or str(available_cores())
+    return {
+        **switches,
+        "KERAS_BACKEND": backend,
+        "OMP_NUM_THREADS": threads,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "PYTHONDONTWRITEBYTECODE": "",
+    }

@@ -1,0 +1,249 @@
+"""What nodes a cluster has, what is installed on them, and what does not fit: found before anything is trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fortydays.base.errors import FortydaysError, in_words
+from fortydays.base.machine import describe_machine
+from fortydays.base.progress import Progress
+from fortydays.base.settings import Settings, read_settings
+from fortydays.base.text import counted, printable
+from fortydays.cluster.place import Place
+
+MOST_NODES = 1000
+_MOST_DIFFERENCES = 4
+"""Of packages that are named for a node."""
+
+_SECONDS_TO_EXAMINE = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What trials on a machine depend on.
+
+    Attributes:
+        python: version.
+        packages: versions of the packages that numbers can depend on, and of Ray.
+        code: digest of this program.
+        processor: kind of processor, see :func:`fortydays.study.executor.processor_kind`.
+        has_data: whether the dataset that was asked for is in the cache there; True where none was.
+    """
+
+    python: str
+    packages: Mapping[str, str]
+    code: str
+    processor: str
+    has_data: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A node of a cluster.
+
+    Attributes:
+        id: Ray's name of it.
+        number: in the order of their addresses, from 1; what it is called here.
+        address: where it is.
+        cpus: that Ray may hand out there.
+        facts: what was found on it, or None where it could not be examined.
+        problems: what does not fit, in words; empty where trials can be trained on it.
+    """
+
+    id: str
+    number: int
+    address: str
+    cpus: int
+    facts: Facts | None = None
+    problems: tuple[str, ...] = field(default=())
+
+    def places(self, threads: int) -> int:
+        """How many trials of so many threads it has room for."""
+        return self.cpus // threads
+
+
+def facts_here(
+    backend: str, *, dataset: str = "", settings: Settings | None = None, packages: Sequence[str] = ()
+) -> Facts:
+    """What trials on this machine depend on.
+
+    Args:
+        backend: that is computed on.
+        dataset: its name, or "" for none.
+        settings: of the driver, where this machine shares its workspace; None for this machine's own.
+        packages: that matter besides those that trials depend on.
+    """
+    from fortydays.study.code import program_digest
+    from fortydays.study.evidence import package_versions
+    from fortydays.study.executor import processor_kind
+    from fortydays.train import backends
+
+    return Facts(
+        python=describe_machine().python,
+        packages=package_versions((*backends.backend(backend).PACKAGES, "onnxruntime", "ray", *packages)),
+        code=program_digest(),
+        processor=processor_kind(),
+        has_data=not dataset or has_dataset(dataset, settings or read_settings()),
+    )
+
+
+def has_dataset(name: str, settings: Settings) -> bool:
+    """Whether a dataset is in the cache, or in the workspace if it is of a reader's own."""
+    from fortydays.data import library
+    from fortydays.data.own import dataset as own
+
+    try:
+        if own.is_own(name):
+            own.read(name, settings)
+            return True
+        return library.place(name, settings)[1]
+    except FortydaysError:
+        return False
+
+
+def differences(here: Facts, there: Facts) -> tuple[str, ...]:
+    """In what a node differs so that trials cannot be trained on it, in words; empty where in nothing.
+
+    Another kind of processor is no difference: each trial names its machine.
+    """
+    found = []
+    if there.python != here.python:
+        found.append(f"Python is {there.python}, here {here.python}")
+    names = sorted({*here.packages, *there.packages})
+    other = [name for name in names if here.packages.get(name) != there.packages.get(name)]
+    found += [
+        f"{name} is {there.packages.get(name, 'not installed')}, here {here.packages.get(name, 'not installed')}"
+        for name in other[:_MOST_DIFFERENCES]
+    ]
+    if len(other) > _MOST_DIFFERENCES:
+        found.append(f"{len(other) - _MOST_DIFFERENCES} other packages differ")
+    if there.code != here.code:
+        found.append("its code of fortydays is not the code here")
+    return tuple(found)
+
+
+def examined(
+    ray: Any,
+    here: Facts,
+    *,
+    backend: str,
+    dataset: str,
+    settings: Settings | None,
+    packages: Sequence[str] = (),
+) -> list[Node]:
+    """The nodes that are alive, each examined by a process on it.
+
+    Args:
+        ray: the module, connected.
+        here: facts of this machine, to compare with.
+        backend: that is computed on.
+        dataset: that is needed, or "".
+        settings: of this machine, where the nodes share its workspace; else None.
+        packages: that matter besides those that trials depend on.
+    """
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    examine = ray.remote(facts_here)
+    asked = {}
+    for node in alive(ray):
+        there = NodeAffinitySchedulingStrategy(node_id=node.id, soft=False)
+        options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": there}
+        answer = examine.options(**options).remote(backend, dataset=dataset, settings=settings, packages=packages)
+        asked[answer] = node
+    ready = set(ray.wait(list(asked), num_returns=len(asked), timeout=_SECONDS_TO_EXAMINE)[0]) if asked else set()
+    return [_found(ray, node, here, answer if answer in ready else None) for answer, node in asked.items()]
+
+
+def _found(ray: Any, node: Node, here: Facts, answer: Any) -> Node:
+    if answer is None:
+        problems: tuple[str, ...] = (f"it has not answered within {_SECONDS_TO_EXAMINE:.0f} seconds",)
+        return _with(node, None, problems)
+    try:
+        facts: Facts = ray.get(answer)
+    except Exception as error:  # whatever is wrong there, it is what is wrong with the node
+        said = in_words(getattr(error, "cause", None) or error).strip().splitlines() or ["unknown"]
+        return _with(node, None, (f"this program does not start there: {printable(said[-1])[:300]}",))
+    return _with(node, facts, differences(here, facts))
+
+
+def _with(node: Node, facts: Facts | None, problems: tuple[str, ...]) -> Node:
+    return Node(id=node.id, number=node.number, address=node.address, cpus=node.cpus, facts=facts, problems=problems)
+
+
+def alive(ray: Any) -> list[Node]:
+    """The nodes that are alive, in the order of their addresses."""
+    living = [each for each in ray.nodes() if each["Alive"]][:MOST_NODES]
+    living.sort(key=lambda each: (each["NodeManagerAddress"], each["NodeID"]))
+    return [
+        Node(
+            id=each["NodeID"],
+            number=number,
+            address=each["NodeManagerAddress"],
+            cpus=int(each["Resources"].get("CPU", 0)),
+        )
+        for number, each in enumerate(living, 1)
+    ]
+
+
+def nodes_that_fit(
+    ray: Any,
+    place: Place,
+    settings: Settings,
+    progress: Progress,
+    *,
+    backend: str,
+    threads: int,
+    dataset: str = "",
+    packages: Sequence[str] = (),
+    what: str = "trial",
+) -> list[Node]:
+    """The nodes of a cluster, after it was seen that all fit. Another kind of processor is told.
+
+    Args:
+        ray: the module, connected.
+        place: the cluster.
+        settings: of this machine.
+        progress: told of the nodes.
+        backend: that is computed on.
+        threads: of each worker.
+        dataset: that is needed, or "". It need not be there yet.
+        packages: that matter besides those that trials depend on.
+        what: each piece of the work is called.
+
+    Raises:
+        FortydaysError: as :func:`check_nodes`.
+    """
+    shared = settings if place.workers else None
+    here = facts_here(backend, dataset=dataset, settings=settings, packages=packages)
+    nodes = examined(ray, here, backend=backend, dataset=dataset, settings=shared, packages=packages)
+    check_nodes(nodes, threads=threads, what=what)
+    if any(node.facts and node.facts.processor != here.processor for node in nodes):
+        progress.warn(
+            f"Some nodes have another kind of processor than this machine: their {what}s may have other bits."
+        )
+    if not place.workers:
+        room = sum(node.places(threads) for node in nodes)
+        progress.say(f"{counted(len(nodes), 'node')}, room for {counted(room, what)} at once")
+    return nodes
+
+
+def check_nodes(nodes: Sequence[Node], *, threads: int, what: str = "trial") -> None:
+    """Make sure that trials, or what the work's pieces are called, are the same on every node, and that one has room.
+
+    Raises:
+        FortydaysError: a node does not fit, or none has enough CPUs. The message names the nodes.
+    """
+    wrong = [node for node in nodes if node.problems]
+    if wrong:
+        told = "; ".join(f"node {node.number} ({node.address}): {', '.join(node.problems)}" for node in wrong[:5])
+        more = f"; and {len(wrong) - 5} more nodes" if len(wrong) > 5 else ""
+        raise FortydaysError(
+            f"{what.capitalize()}s would not be the same on all nodes. {told[:1].upper()}{told[1:]}{more}.",
+            hint="Install the same there as here (locks/run.txt and locks/ray.txt), or take these nodes out.",
+        )
+    if not any(node.places(threads) for node in nodes):
+        most = max((node.cpus for node in nodes), default=0)
+        raise FortydaysError(
+            f"No node has the {threads} CPUs that a {what} takes, one for each thread; the most is {most}.",
+            hint="Set FORTYDAYS_THREADS to fewer; another number of threads gives other bits.",
+        )

@@ -1,0 +1,255 @@
+"""Work in parts on a cluster: each part is done by one worker, and given to another where that one dies.
+
+What a part is, and what works on it, is another room's. A worker is an actor of Ray with as many CPUs as it computes
+with threads. It holds one piece of one part at a time, so that what waits in memory does not grow with the work.
+"""
+
+import contextlib
+import importlib
+import sys
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fortydays.base.errors import FortydaysError, in_words
+from fortydays.base.progress import Progress
+from fortydays.base.settings import Settings
+from fortydays.base.text import printable
+from fortydays.cluster.connection import connected, variables_of_workers
+from fortydays.cluster.losses import AGAIN, MOST_ATTEMPTS, TOO_LITTLE_MEMORY, deaths, head_watch, is_of_memory
+from fortydays.cluster.nodes import Node, alive, nodes_that_fit
+from fortydays.cluster.place import Place
+
+_SECONDS_OF_WAITING = 1.0
+
+PART = "part"
+"""What a piece of the work is called where something is said of all of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Work in parts, which are numbered.
+
+    Attributes:
+        worker: of the class of what works, ``module:name``; its ``do`` is called for each piece.
+        arguments: of the class, in their order. They are sent once, however many workers there are.
+        pieces: gives the arguments of ``do`` for each piece of a part, in their order. What ``do`` returns for the
+            last one is what the part gives.
+        named: what a part is called in messages.
+        packages: that what comes out depends on, besides those that trials depend on.
+    """
+
+    worker: str
+    arguments: Sequence[Any]
+    pieces: Callable[[int], Iterator[tuple[Any, ...]]]
+    named: Callable[[int], str]
+    packages: tuple[str, ...] = ()
+
+
+class PieceWorker:
+    """Works on one piece after another, in a process of its own.
+
+    Args:
+        worker: see :class:`Job`.
+        not_ours: places of the driver's machine where Python would look for modules first.
+        arguments: see :class:`Job`.
+    """
+
+    def __init__(self, worker: str, not_ours: Sequence[str], *arguments: Any) -> None:
+        sys.path[:] = [place for place in sys.path if place not in not_ours]
+        self._worker, self._arguments = worker, arguments
+        self._made: Any = None
+
+    def do(self, *piece: Any) -> Any:
+        """What comes of a piece, or the error that it cannot be done here."""
+        try:
+            if self._made is None:
+                module, _, name = self._worker.partition(":")
+                self._made = getattr(importlib.import_module(module), name)(*self._arguments)
+                self._arguments = ()
+            return self._made.do(*piece)
+        except FortydaysError as error:
+            error.__traceback__ = error.__cause__ = error.__context__ = None  # they hold what cannot be sent
+            return error
+
+
+def done_on(
+    place: Place, job: Job, numbers: Sequence[int], *, settings: Settings, progress: Progress
+) -> Generator[tuple[int, Any], None, None]:
+    """Do parts at a place: the number of each and what it gave, in the order of completion.
+
+    The cluster is connected when the first is asked for, and left when all are taken. Without a number nothing is
+    started.
+
+    Args:
+        place: the cluster.
+        job: what is done.
+        numbers: of the parts.
+        settings: threads of a worker.
+        progress: told of the work.
+
+    Raises:
+        FortydaysError: the cluster cannot be used, a node does not fit, workers die of a part again and again, or
+            what a worker raised.
+    """
+    if not numbers:
+        return
+    from fortydays.train import backends
+    from fortydays.train.framework import numerical_switches
+
+    backend = backends.wanted()
+    variables = variables_of_workers(numerical_switches(), backend=backend)
+    with connected(place, settings, progress, variables=variables) as ray:
+        nodes = nodes_that_fit(
+            ray,
+            place,
+            settings,
+            progress,
+            backend=backend,
+            threads=settings.threads,
+            packages=job.packages,
+            what=PART,
+        )
+        yield from Shards(
+            ray=ray,
+            job=job,
+            due=deque(numbers),
+            threads=settings.threads,
+            progress=progress,
+            nodes=nodes,
+            is_gone=head_watch(ray, place),
+        ).results()
+
+
+@dataclass(kw_only=True, eq=False)
+class _Worker:
+    """A worker, and what it does now."""
+
+    handle: Any
+    number: int | None = None
+    pieces: Iterator[tuple[Any, ...]] = field(default_factory=lambda: iter(()))
+    answer: Any = None
+
+
+@dataclass(kw_only=True)
+class Shards:
+    """Does parts with workers of a cluster that is connected."""
+
+    ray: Any
+    job: Job
+    due: deque[int]
+    threads: int
+    progress: Progress
+    nodes: Sequence[Node]
+    is_gone: Callable[[], bool] = lambda: False
+    workers: list[_Worker] = field(default_factory=list)
+    attempts: dict[int, int] = field(default_factory=dict)
+    sent: list[Any] = field(default_factory=list)
+
+    def results(self) -> Generator[tuple[int, Any], None, None]:
+        """The number of each part and what it gave, in the order of completion."""
+        try:
+            self.sent = [self.ray.put(each) for each in self.job.arguments]
+            while self.due or self._busy:
+                self._give_out()
+                waiting = [worker.answer for worker in self._busy]
+                ready = set(self.ray.wait(waiting, num_returns=1, timeout=_SECONDS_OF_WAITING)[0])
+                for worker in self._busy:
+                    if worker.answer in ready:
+                        yield from self._heard(worker)
+        except ConnectionError as error:
+            raise FortydaysError("The connection to the cluster was lost.", hint=AGAIN) from error
+        finally:
+            for worker in self.workers:
+                self._end(worker)
+
+    @property
+    def _busy(self) -> list[_Worker]:
+        return [worker for worker in self.workers if worker.number is not None]
+
+    def _give_out(self) -> None:
+        """Give parts to the workers that are free, and to new ones where there is room."""
+        for worker in self.workers:
+            if self.due and worker.number is None:
+                self._give(worker)
+        while self.due and len(self.workers) < self._room():
+            self._give(self._start())
+
+    def _room(self) -> int:
+        """How many workers there may be. Raises FortydaysError: there is no node left."""
+        living = {node.id for node in alive(self.ray)}
+        room = sum(node.places(self.threads) for node in self.nodes if node.id in living)
+        if not room:
+            raise FortydaysError("The cluster has lost all nodes that had room for a worker.", hint=AGAIN)
+        return room
+
+    def _start(self) -> _Worker:
+        not_ours = [str(Path.cwd()), str(Path(sys.argv[0] or ".").resolve().parent)]
+        handle = (
+            self.ray.remote(PieceWorker)
+            .options(num_cpus=self.threads, max_restarts=0, max_task_retries=0)
+            .remote(self.job.worker, not_ours, *self.sent)
+        )
+        worker = _Worker(handle=handle)
+        self.workers.append(worker)
+        return worker
+
+    def _give(self, worker: _Worker) -> None:
+        number = self.due.popleft()
+        self.attempts[number] = self.attempts.get(number, 0) + 1
+        worker.number, worker.pieces = number, self.job.pieces(number)
+        worker.answer = worker.handle.do.remote(*next(worker.pieces))
+
+    def _heard(self, worker: _Worker) -> Iterator[tuple[int, Any]]:
+        """Send the next piece of a worker's part; of the last one, what the part gave."""
+        number = worker.number
+        assert number is not None
+        try:
+            found = self.ray.get(worker.answer)
+            if isinstance(found, FortydaysError):
+                raise found
+            piece = next(worker.pieces, None)
+            if piece is not None:
+                worker.answer = worker.handle.do.remote(*piece)
+                return
+        except deaths(self.ray) as error:
+            self._died(worker, number, error)
+            return
+        except self.ray.exceptions.RayError as error:
+            said = in_words(getattr(error, "cause", None) or error)
+            raise FortydaysError(
+                f"{_sentence(self.job.named(number))} could not be done on the cluster: {printable(said)[:500]}",
+                hint="What is done is kept. Without --on, the same command says more.",
+            ) from error
+        worker.number, worker.answer = None, None
+        yield number, found
+
+    def _died(self, worker: _Worker, number: int, error: Exception) -> None:
+        """Have the part of a dead worker done by another. Raises FortydaysError after the last attempt."""
+        self.workers.remove(worker)
+        if self.is_gone():
+            self.workers.clear()  # Ray would wait for their end
+            raise FortydaysError("The cluster does not answer any more.", hint=AGAIN)
+        self._end(worker)
+        attempts, name = self.attempts[number], self.job.named(number)
+        if attempts >= MOST_ATTEMPTS:
+            hint = TOO_LITTLE_MEMORY if is_of_memory(self.ray, error) else "Without --on, the same command says more."
+            raise FortydaysError(
+                f"{attempts} workers have ended by themselves while they worked on {name}.",
+                hint=f"What is done is kept. {hint}",
+            )
+        self.progress.warn(
+            f"The worker on {name} has ended by itself. Another one begins that part (attempt {attempts + 1} of "
+            f"{MOST_ATTEMPTS})."
+        )
+        self.due.appendleft(number)
+
+    def _end(self, worker: _Worker) -> None:
+        with contextlib.suppress(Exception):  # it has ended, or the cluster has
+            self.ray.kill(worker.handle, no_restart=True)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
