@@ -14,7 +14,7 @@ from fortydays.data import catalog, library
 from fortydays.data import photographs as public
 from fortydays.data.own import dataset as own
 from fortydays.data.own.collection import opened
-from fortydays.data.own.dataset import OwnPhotographs
+from fortydays.data.own.dataset import OwnExamples
 from fortydays.data.own.inspection import inspect
 from fortydays.data.own.listing import list_photographs
 from fortydays.inputs.images import Images
@@ -26,7 +26,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def photographs(tmp_path: Path, settings: Settings) -> OwnPhotographs:
+def photographs(tmp_path: Path, settings: Settings) -> OwnExamples:
     folder = make_folder(tmp_path / "mine", {"red": 5, "blue": 10})
     with opened("mine", settings, side=16) as collection:
         return own.keep(inspect(list_photographs(folder), collection, workers=2), collection, name="mine")
@@ -40,7 +40,7 @@ def test_a_dataset_of_the_catalog_has_the_licence_that_is_pinned(settings: Setti
     assert len(digits.training.train) == 1297
 
 
-def test_a_readers_photographs_are_found_by_their_name(photographs: OwnPhotographs, settings: Settings) -> None:
+def test_a_readers_photographs_are_found_by_their_name(photographs: OwnExamples, settings: Settings) -> None:
     found = library.load(photographs.name, settings)
 
     assert (found.name, found.digest, found.classes) == (photographs.name, photographs.digest, ("blue", "red"))
@@ -64,13 +64,13 @@ def test_an_unknown_name_is_refused_with_what_is_near_it(name: str, near: str, s
         with pytest.raises(UsageError) as refused:
             look()
         assert refused.value.message == f"There is no dataset {name!r}. Did you mean {near!r}?"
-        assert refused.value.hint == f"Known: {', '.join([*catalog.DATASETS, *public.PHOTOGRAPHS])}."
+        assert refused.value.hint == f"Known: {', '.join(library.every())}."
 
 
-def test_photographs_of_another_workspace_are_not_there(photographs: OwnPhotographs, tmp_path: Path) -> None:
+def test_photographs_of_another_workspace_are_not_there(photographs: OwnExamples, tmp_path: Path) -> None:
     elsewhere = read_settings({"FORTYDAYS_HOME": str(tmp_path / "elsewhere")})
 
-    with pytest.raises(DataError, match=r"The photographs own:mine@.* are not in the workspace") as refused:
+    with pytest.raises(DataError, match=r"The photographs or texts own:mine@.* are not in the workspace") as refused:
         library.load(photographs.name, elsewhere)
 
     assert refused.value.hint == "They are made with: forty fit FOLDER --name mine"

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import io
+import os
 import shutil
 import tarfile
 from pathlib import Path
@@ -13,8 +14,8 @@ from faulty_server import FaultyServer, Listener
 from numpy.typing import NDArray
 from tiny_dataset import settings_in
 
-from fortydays.base.settings import Settings
-from fortydays.data import store
+from fortydays.base.settings import Settings, read_settings
+from fortydays.data import store, texts
 from fortydays.data.arrays import Dataset, Split
 from fortydays.data.catalog import DATASETS
 from fortydays.data.layouts import cifar_binary_layout, npz_layout
@@ -173,3 +174,19 @@ def test_cifar10_in_its_binary_version_has_the_same_digest(
     )
     spec = dataclasses.replace(DATASETS["cifar10"], sources=(source,))
     assert len(store.load(spec, settings_in(tmp_path), listener).test.open()) == 10_000
+
+
+def test_imdb_is_what_is_pinned(tmp_path: Path) -> None:
+    mirror = os.environ.get("TESTS_MIRROR", "")
+    if not mirror:
+        pytest.skip("the reviews are in no package registry: FORTYDAYS_MIRROR has them")
+
+    dataset = texts.load(
+        texts.TEXTS["imdb"], read_settings({"FORTYDAYS_HOME": str(tmp_path), "FORTYDAYS_MIRROR": mirror})
+    )
+
+    splits = (dataset.training.train, dataset.training.validation, dataset.test.open())
+    assert [np.bincount(split.labels).tolist() for split in splits] == [
+        [11_083, 11_174], [1_245, 1_255], [12_500, 12_500],
+    ]  # fmt: skip
+    assert dataset.training.input.vocabulary[:5] == ("the", "and", "a", "of", "to")

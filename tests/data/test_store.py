@@ -17,7 +17,7 @@ from faulty_server import FaultyServer, Listener
 
 from fortydays.base.errors import DataError, StorageError
 from fortydays.base.settings import Settings
-from fortydays.data import store
+from fortydays.data import cache, store
 from fortydays.data.spec import DatasetSpec
 from fortydays.data.splits import split_indices
 from without_rights import run_without_rights
@@ -100,12 +100,12 @@ def test_the_cache_is_used_when_no_source_is_left(spec: DatasetSpec, settings: S
 
 
 def test_cached_and_path_and_verify_of_an_absent_dataset(spec: DatasetSpec, settings: Settings) -> None:
-    assert store.path(spec, settings) == settings.datasets / "tiny" / f"v1.1-{spec.digest[:12]}"
+    assert cache.path(spec, settings) == settings.datasets / "tiny" / f"v1.1-{spec.digest[:12]}"
     assert not store.cached(spec, settings)
     with pytest.raises(DataError, match=f"The dataset 'tiny' is not in the cache {settings.datasets}") as caught:
         store.verify(spec, settings)
     assert caught.value.hint == "Get it with: forty data get tiny"
-    assert store.get(spec, settings) == store.path(spec, settings)
+    assert store.get(spec, settings) == cache.path(spec, settings)
     assert store.cached(spec, settings)
     assert store.verify(spec, settings).right
 
@@ -354,7 +354,7 @@ def test_a_killed_download_is_taken_over_and_continued(server: FaultyServer, tmp
     asked = [wanted for name, wanted in server.requests if name == "train-images-idx3-ubyte"]
     assert len(asked) == 2
     assert asked[1].startswith("bytes=")
-    assert folders_beside(store.path(spec, tiny_dataset.settings_in(tmp_path))) == [f"v1.1-{spec.digest[:12]}"]
+    assert folders_beside(cache.path(spec, tiny_dataset.settings_in(tmp_path))) == [f"v1.1-{spec.digest[:12]}"]
 
 
 def test_a_cache_that_may_not_be_entered_is_told(

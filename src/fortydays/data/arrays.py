@@ -4,14 +4,18 @@ The engine is given :class:`TrainingData`, which has no way to the test examples
 :class:`SealedSplit`, which the study opens for each trial after its training, and for the day's pictures.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fortydays.base.errors import UsageError
 from fortydays.inputs.input import Arrays, Input
+from fortydays.inputs.ngrams import WORDS, Ngrams
+from fortydays.inputs.tokens import Tokens
+from fortydays.inputs.wordpieces import Wordpieces
 from fortydays.tasks.classification import Classification
 
 
@@ -63,14 +67,39 @@ class SealedSplit:
         return self._read()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How texts are read: what a recipe says of it.
+
+    Attributes:
+        vocabulary: words that have a token of their own; None for all that the dataset has.
+        length: tokens of a text; None for the dataset's.
+        truncation: where longer texts lose words: one of :data:`~fortydays.inputs.tokens.TRUNCATIONS`.
+        units: of a reader's own texts, what n-grams are made of: one of :data:`~fortydays.inputs.ngrams.UNITS`; or
+            "wordpieces" for the pieces of words that an encoder takes.
+    """
+
+    vocabulary: int | None = None
+    length: int | None = None
+    truncation: str = "start"
+    units: str = WORDS
+
+    @classmethod
+    def of(cls, recipe: Mapping[str, Any]) -> "Reading":
+        """What a recipe, as JSON values, says of it."""
+        return cls(**{field.name: recipe[field.name] for field in fields(cls) if field.name in recipe})
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
-    """A named, versioned, digest-checked collection of labelled images.
+    """A named, versioned, digest-checked collection of labelled examples.
 
     Attributes:
         digest: SHA-256 of the decoded arrays, in hexadecimal; the same from every source.
         split_version: number of the rule that made the splits.
         classes: the classes' names; position is label.
+        texts: of a dataset of texts: makes it anew, read in another way; else None.
+        wording: from places in the validation split to what is written there, of texts that are kept; else None.
     """
 
     name: str
@@ -79,3 +108,33 @@ class Dataset:
     classes: tuple[str, ...]
     training: TrainingData
     test: SealedSplit
+    texts: "Callable[[Reading], Dataset] | None" = None
+    wording: Callable[[Sequence[int]], list[str]] | None = None
+
+    def read_as(self, reading: Reading) -> "Dataset":
+        """The dataset with its texts read in some way. Of other examples, there is one way only.
+
+        Raises:
+            UsageError: the examples are no texts, or the dataset has fewer words.
+        """
+        takes = self.training.input
+        if (
+            self.texts is not None
+            and isinstance(takes, Ngrams | Wordpieces)
+            and reading == Reading(units=reading.units)
+        ):
+            return self if takes.units == reading.units else self.texts(reading)
+        if self.texts is None or not isinstance(takes, Tokens) or reading.units != WORDS:
+            if reading != Reading():
+                raise UsageError(
+                    f"The recipe says how texts are read, but the examples of {self.name!r} are {takes.KIND}.",
+                    hint="Leave vocabulary, length, truncation and units unset.",
+                )
+            return self
+        words = len(takes.vocabulary)
+        if reading.vocabulary is not None and reading.vocabulary > words:
+            raise UsageError(
+                f"The recipe's vocabulary has {reading.vocabulary:,} words, but {self.name!r} knows {words:,}.",
+                hint=f"Set vocabulary to at most {words}.",
+            )
+        return self.texts(reading)

@@ -1,24 +1,36 @@
-"""Every dataset by its name: the catalog's arrays, public photographs, and a reader's own."""
+"""Every dataset by its name: the catalog's arrays, public photographs, public texts, and a reader's own."""
 
 from pathlib import Path
 
 from fortydays.base.errors import unknown_name
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
-from fortydays.data import catalog, photographs, store
-from fortydays.data.arrays import Dataset
+from fortydays.data import cache, catalog, photographs, store, texts
+from fortydays.data.arrays import Dataset, TrainingData
+from fortydays.data.cache import Verification
 from fortydays.data.own import dataset as own
 from fortydays.data.photographs import PhotographsSpec
 from fortydays.data.spec import DatasetSpec
+from fortydays.data.texts import TextsSpec
+from fortydays.inputs.input import Input
+from fortydays.inputs.ngrams import Ngrams
+from fortydays.inputs.wordpieces import Wordpieces
+
+Spec = DatasetSpec | PhotographsSpec | TextsSpec
 
 
-def pinned(name: str) -> DatasetSpec | PhotographsSpec:
+def every() -> dict[str, Spec]:
+    """What the program itself knows of datasets that it can fetch, by name, in the order to list them."""
+    return {**catalog.DATASETS, **photographs.PHOTOGRAPHS, **texts.TEXTS}
+
+
+def pinned(name: str) -> Spec:
     """What the program itself knows of a dataset that it can fetch.
 
     Raises:
         UsageError: there is none of that name; suggests near misses.
     """
-    known: dict[str, DatasetSpec | PhotographsSpec] = {**catalog.DATASETS, **photographs.PHOTOGRAPHS}
+    known = every()
     if name not in known:
         raise unknown_name("dataset", name, known)
     return known[name]
@@ -45,7 +57,21 @@ def load(name: str, settings: Settings, progress: Progress = SILENT) -> Dataset:
     spec = pinned(name)
     if isinstance(spec, PhotographsSpec):
         return photographs.load(spec, settings, progress)
+    if isinstance(spec, TextsSpec):
+        return texts.load(spec, settings, progress)
     return store.load(spec, settings, progress)
+
+
+def taken_by(dataset: Dataset, takes: Input, settings: Settings) -> TrainingData:
+    """A dataset as a model takes it that was trained on an earlier state of it: of texts, with its own vocabulary.
+
+    Raises as :func:`load`.
+    """
+    if isinstance(takes, Ngrams | Wordpieces) and own.is_own(dataset.name) and takes != dataset.training.input:
+        from fortydays.data.own.texts.arrays import taken_by as texts_taken_by
+
+        return texts_taken_by(own.read(dataset.name, settings), takes, dataset.training, settings)
+    return dataset.training
 
 
 def get(name: str, settings: Settings, progress: Progress = SILENT) -> Path:
@@ -57,15 +83,19 @@ def get(name: str, settings: Settings, progress: Progress = SILENT) -> Path:
     spec = pinned(name)
     if isinstance(spec, PhotographsSpec):
         return photographs.get(spec, settings, progress, thorough=True)
+    if isinstance(spec, TextsSpec):
+        return texts.get(spec, settings, progress)
     return store.get(spec, settings, progress)
 
 
-def verify(name: str, settings: Settings) -> store.Verification:
+def verify(name: str, settings: Settings) -> Verification:
     """Read every byte of a dataset that the program knows and compare with what it should be; change nothing.
 
     Raises as :func:`load`, and DataError where it is not in the cache.
     """
     spec = pinned(name)
+    if isinstance(spec, TextsSpec):
+        return texts.verify(spec, settings)
     return photographs.verify(spec, settings) if isinstance(spec, PhotographsSpec) else store.verify(spec, settings)
 
 
@@ -74,4 +104,6 @@ def place(name: str, settings: Settings) -> tuple[Path, bool]:
     spec = pinned(name)
     if isinstance(spec, PhotographsSpec):
         return photographs.folder(spec, settings), photographs.cached(spec, settings)
-    return store.path(spec, settings), store.cached(spec, settings)
+    if isinstance(spec, TextsSpec):
+        return cache.path(spec, settings), texts.cached(spec, settings)
+    return cache.path(spec, settings), store.cached(spec, settings)

@@ -16,6 +16,7 @@ from fortydays.base.errors import DataError
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings, available_cores
 from fortydays.data.arrays import Dataset
+from fortydays.data.cache import Verification
 from fortydays.data.download import PATIENT, Limits
 from fortydays.data.own import dataset as own
 from fortydays.data.own.collection import opened
@@ -24,7 +25,6 @@ from fortydays.data.own.listing import list_photographs
 from fortydays.data.own.splitting import SPLIT_VERSION
 from fortydays.data.places import at_address
 from fortydays.data.published import PublishedFile, Search
-from fortydays.data.store import Verification
 from fortydays.inputs.images import Images
 
 SIDE = 224
@@ -52,7 +52,7 @@ class PhotographsSpec:
     Attributes:
         version: number of the published content.
         folder: its folder in the mirror.
-        digest: of the dataset that the first archive gives (:class:`~fortydays.data.own.dataset.OwnPhotographs`).
+        digest: of the dataset that the first archive gives (:class:`~fortydays.data.own.dataset.OwnExamples`).
         classes: the classes' names; position is label.
         photographs: how many files there are.
         archives: where it can be had, in the order to try.

@@ -11,7 +11,6 @@ The rows are stored in the order of the splits, so that each split is a plain sl
 both parts are pinned in the program. Loading hashes the training examples; opening the test split, the test examples.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.base import files, process
-from fortydays.base.errors import DataError
+from fortydays.base import files
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
+from fortydays.data.cache import PARTS, Cache, Verification, path
 from fortydays.data.download import PATIENT, Limits
 from fortydays.data.layouts import DamagedSourceError, digest_of, read, stored, stored_as
 from fortydays.data.published import Search
@@ -31,33 +30,12 @@ from fortydays.data.spec import DatasetSpec
 from fortydays.data.splits import split_indices
 from fortydays.tasks.classification import Classification
 
-_PARTS = ("training", "test")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verification:
-    """What a full check of a cached dataset found: one sentence for each thing that is wrong."""
-
-    name: str
-    path: Path
-    problems: tuple[str, ...]
-
-    @property
-    def right(self) -> bool:
-        """Whether the cache holds the published content."""
-        return not self.problems
-
-
-def path(spec: DatasetSpec, settings: Settings) -> Path:
-    """The folder in which a dataset is cached, whether it is there or not."""
-    return settings.datasets / spec.name / f"v{spec.version}.{spec.split_version}-{spec.digest[:12]}"
-
 
 def cached(spec: DatasetSpec, settings: Settings) -> bool:
     """Whether a dataset is in the cache; its content is not checked. Raises StorageError."""
     folder = path(spec, settings)
     names = [*(stored_as(array.name) for array in spec.input.arrays), "labels"]
-    return all(files.is_file(folder / f"{part}_{name}.npy") for part in _PARTS for name in names)
+    return all(files.is_file(folder / f"{part}_{name}.npy") for part in PARTS for name in names)
 
 
 def load(spec: DatasetSpec, settings: Settings, progress: Progress = SILENT, *, limits: Limits = PATIENT) -> Dataset:
@@ -74,12 +52,7 @@ def load(spec: DatasetSpec, settings: Settings, progress: Progress = SILENT, *, 
         get(spec, settings, progress, limits=limits)
 
     def read_test() -> Split:
-        # Days may lie between loading and the end of training.
-        if problem := _problem(folder, spec, "test"):
-            raise DataError(
-                f"The cached dataset {spec.name!r} in {folder} is damaged: {problem}.",
-                hint=f"Set it aside and fetch it again with: forty data get {spec.name}",
-            )
+        _cache(spec, settings).check_test()
         return _arrays(folder, spec, "test")
 
     training, size = _arrays(folder, spec, "training"), spec.sizes.train
@@ -99,62 +72,45 @@ def load(spec: DatasetSpec, settings: Settings, progress: Progress = SILENT, *, 
 
 
 def get(spec: DatasetSpec, settings: Settings, progress: Progress = SILENT, *, limits: Limits = PATIENT) -> Path:
-    """Make sure that the cache holds a dataset, every byte of it: fetch it where missing, check it where present.
-
-    A damaged one is set aside and fetched again. Raises as :func:`load`.
-
-    Returns:
-        Its folder in the cache.
-    """
-    folder = path(spec, settings)
-    if files.is_folder(folder) and not verify(spec, settings).problems:
-        return folder
-    with process.locked(folder.parent / "lock", waiting=lambda whom: progress.say(f"Waiting for {whom}.")):
-        files.remove_leftovers(folder.parent)
-        if files.exists(folder) and (problems := verify(spec, settings).problems):
-            aside = files.set_aside(folder)
-            progress.warn(f"The cached dataset {spec.name!r} is damaged: {'; '.join(problems)}.")
-            progress.warn(f"The damaged copy was moved to {aside}; {spec.title} is fetched again.")
-        if not files.exists(folder):
-            _fetch(spec, settings, folder, progress, limits)
-    return folder
+    """Make sure that the cache holds a dataset, every byte of it, and give its folder; raises as :func:`load`."""
+    return _cache(spec, settings).get(progress, limits=limits)
 
 
 def verify(spec: DatasetSpec, settings: Settings) -> Verification:
-    """Read every byte of a cached dataset and compare with what is pinned; change nothing.
+    """Read every byte of a cached dataset and compare with what is pinned: see :meth:`Cache.verify`."""
+    return _cache(spec, settings).verify()
 
-    Raises:
-        DataError: the dataset is not in the cache.
-        StorageError: the cache cannot be looked into.
-    """
+
+def _cache(spec: DatasetSpec, settings: Settings) -> Cache:
     folder = path(spec, settings)
-    if not files.is_folder(folder):
-        raise DataError(
-            f"The dataset {spec.name!r} is not in the cache {settings.datasets}.",
-            hint=f"Get it with: forty data get {spec.name}",
-        )
-    problems = tuple(problem for part in _PARTS if (problem := _problem(folder, spec, part)))
-    return Verification(name=spec.name, path=folder, problems=problems)
+    return Cache(
+        spec=spec,
+        settings=settings,
+        problem=lambda part: _problem(folder, spec, part),
+        fetch=lambda progress, limits: _fetch(spec, settings, folder, progress, limits),
+    )
 
 
 def _arrays(folder: Path, spec: DatasetSpec, part: str) -> Split:
     """Read-only memory maps of a part's files. Raises DamagedSourceError: one has another shape or dtype."""
     rows = spec.sizes.test if part == "test" else spec.sizes.train + spec.sizes.validation
 
-    def read(name: str, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
-        try:
-            array = np.load(folder / name, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise DamagedSourceError(f"{name} cannot be read: {error}") from error
-        if array.shape != shape or array.dtype != dtype or not array.flags.c_contiguous:
-            raise DamagedSourceError(f"{name} is {array.dtype} {array.shape}, expected {dtype} {shape}")
-        return np.asarray(array)
-
     inputs = {
-        array.name: read(f"{part}_{stored_as(array.name)}.npy", array.dtype, (rows, *array.shape))
+        array.name: read_array(folder / f"{part}_{stored_as(array.name)}.npy", array.dtype, (rows, *array.shape))
         for array in spec.input.arrays
     }
-    return Split(inputs=inputs, labels=read(f"{part}_labels.npy", "uint8", (rows,)))
+    return Split(inputs=inputs, labels=read_array(folder / f"{part}_labels.npy", "uint8", (rows,)))
+
+
+def read_array(path: Path, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """A read-only memory map of a file of the cache. Raises DamagedSourceError: it has another shape or dtype."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DamagedSourceError(f"{path.name} cannot be read: {error}") from error
+    if array.shape != shape or array.dtype != dtype or not array.flags.c_contiguous:
+        raise DamagedSourceError(f"{path.name} is {array.dtype} {array.shape}, expected {dtype} {shape}")
+    return np.asarray(array)
 
 
 def _problem(folder: Path, spec: DatasetSpec, part: str, *, look_only: bool = False) -> str:
@@ -210,11 +166,12 @@ def _write(spec: DatasetSpec, examples: Split, folder: Path) -> None:
         official_test=spec.official_test,
     )
     with files.folder_built_whole(folder) as building:
-        for part, rows in zip(_PARTS, (np.concatenate([split.train, split.validation]), split.test), strict=True):
+        for part, rows in zip(PARTS, (np.concatenate([split.train, split.validation]), split.test), strict=True):
             for name, array in stored(examples).items():
-                _write_array(building / f"{part}_{name}.npy", array[rows])
+                write_array(building / f"{part}_{name}.npy", array[rows])
 
 
-def _write_array(target: Path, array: NDArray[Any]) -> None:
+def write_array(target: Path, array: NDArray[Any]) -> None:
+    """Write a file of the cache. Raises StorageError."""
     # NumPy writes to a file with ndarray.tofile, which loses the system's reason when the disk is full.
     files.write_atomically(target, lambda file: np.lib.format.write_array(SimpleNamespace(write=file.write), array))

@@ -23,6 +23,7 @@ from fortydays.base.text import shown
 from fortydays.data import catalog
 from fortydays.data.dvc_runner import LARGEST
 from fortydays.data.photographs import PHOTOGRAPHS
+from fortydays.data.texts import TEXTS
 
 TOP_LEVEL = "."
 """The class of the files that lie in no folder. No folder can have this name."""
@@ -107,7 +108,7 @@ def check_name(name: str, settings: Settings) -> str:
             hint=f"Did you mean {lower!r}?" if _NAME.fullmatch(lower) else "",
         )
     # A name that was used before the program brought such a dataset stays as good as it was.
-    if name in (*catalog.DATASETS, *PHOTOGRAPHS) and not numbers(name, settings):
+    if name in (*catalog.DATASETS, *PHOTOGRAPHS, *TEXTS) and not numbers(name, settings):
         raise UsageError(
             f"{name!r} is a dataset that fortydays brings along; your own data needs another name.",
             hint=f"For instance: my-{name}",

@@ -23,10 +23,10 @@ from fortydays.base.settings import Settings
 from fortydays.base.text import printable
 from fortydays.data import version_cache as cache
 from fortydays.data import version_documents as documents
+from fortydays.data.cache import Verification
 from fortydays.data.dvc_command import dvc, make_repository, remote_of, require_dvc
 from fortydays.data.dvc_runner import REMOTE
 from fortydays.data.own.listing import walk
-from fortydays.data.store import Verification
 from fortydays.data.version_documents import TOP_LEVEL, DataVersion
 
 _CONTENT = "content"

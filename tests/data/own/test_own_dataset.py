@@ -18,7 +18,7 @@ from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings, read_settings
 from fortydays.data.own import dataset as own
 from fortydays.data.own.collection import opened
-from fortydays.data.own.dataset import OwnPhotographs, is_own, label_type
+from fortydays.data.own.dataset import OwnExamples, is_own, label_type
 from fortydays.data.own.inspection import inspect
 from fortydays.data.own.listing import list_photographs
 from fortydays.data.own.pixels import folder_of, pixel_file
@@ -32,7 +32,7 @@ def settings(tmp_path: Path) -> Settings:
     return read_settings({"FORTYDAYS_HOME": str(tmp_path / "workspace")})
 
 
-def kept(folder: Path, settings: Settings, *, name: str = "mine", progress: Progress = SILENT) -> OwnPhotographs:
+def kept(folder: Path, settings: Settings, *, name: str = "mine", progress: Progress = SILENT) -> OwnExamples:
     with opened(name, settings, side=SIDE) as collection:
         found = inspect(list_photographs(folder), collection, workers=2, progress=progress)
         return own.keep(found, collection, name=name)
@@ -51,7 +51,7 @@ class Warned:
         return lambda *_, **__: None
 
 
-def document_of(photographs: OwnPhotographs, settings: Settings) -> Path:
+def document_of(photographs: OwnExamples, settings: Settings) -> Path:
     return folder_of(photographs.collection, settings) / f"{photographs.digest[:12]}.json"
 
 
@@ -371,7 +371,9 @@ def test_a_model_that_has_learned_what_is_to_validate_on_may_not_be_judged(folde
     moved = [entry for entry in document["photographs"] if entry[3] == 0][:2]
     for entry in moved:
         entry[3] = 1
-    document["digest"] = own._digest(document["classes"], [entry[1:4] for entry in document["photographs"]], side=SIDE)
+    document["digest"] = own._digest(
+        document["classes"], [entry[1:4] for entry in document["photographs"]], kind=own.PHOTOGRAPHS, side=SIDE
+    )
     name = f"own:mine@{document['digest'][:12]}"
     (folder_of("mine", settings) / f"{document['digest'][:12]}.json").write_text(json.dumps(document))
 
@@ -388,7 +390,9 @@ def test_labels_of_many_classes_have_two_bytes() -> None:
     ["own:", "own:mine", "own:mine@123", "own:../up@0123456789ab", "own:mine@0123456789AB", "own:m@x" + "0" * 99],
 )
 def test_a_name_that_is_none_is_refused(name: str, settings: Settings) -> None:
-    with pytest.raises(UsageError, match=r"names no photographs; expected own:NAME@DIGEST, as `forty fit` writes it"):
+    with pytest.raises(
+        UsageError, match=r"names no data of your own; expected own:NAME@DIGEST, as `forty fit` writes it"
+    ):
         own.read(name, settings)
 
 
@@ -399,7 +403,10 @@ def test_photographs_of_a_collection_that_was_removed_are_told(folder: Path, set
     with pytest.raises(DataError) as refused:
         own.read(first.name, settings)
 
-    assert refused.value.message == f"The photographs {first.name} are not in the workspace {settings.workspace}."
+    assert (
+        refused.value.message
+        == f"The photographs or texts {first.name} are not in the workspace {settings.workspace}."
+    )
     assert refused.value.hint == "They are made with: forty fit FOLDER --name mine"
     assert kept(folder, settings).digest == first.digest
 

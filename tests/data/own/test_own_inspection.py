@@ -61,7 +61,7 @@ def test_photographs_are_counted_measured_and_divided(tmp_path: Path, settings: 
         "blue": {"train": 21, "validation": 3, "test": 6},
         "red": {"train": 15, "validation": 2, "test": 4},
     }
-    assert found.sizes() == {"smallest": (48, 40), "middle": (48, 40), "largest": (100, 90)}
+    assert found.sizes() == {"smallest": (48, 40), "median": (48, 40), "largest": (100, 90)}
     assert found.left_out == ()
     assert found.small == {}
 

@@ -251,15 +251,15 @@ def test_a_class_that_parts_spell_differently_is_one_and_that_is_said(tmp_path: 
     assert listing.classes == ("Apple", "p\u00eache")
     assert len(listing.photographs) == 6
     assert (
-        "Folders whose names differ in capitals or accents' spelling only are one class: 'Apple' and 'apple', "
-        in (listing.notes[-1])
+        "Folders whose names differ only in capitals, or in how their accents are stored, are one class: 'Apple' "
+        "and 'apple', " in (listing.notes[-1])
     )
 
 
 def test_classes_beside_each_other_are_not_joined(tmp_path: Path) -> None:
     touch(tmp_path, *(f"{part}/{letter}/1.jpg" for part in ("train", "test") for letter in "aA"))
 
-    with pytest.raises(DataError, match="two classes whose names differ in capitals"):
+    with pytest.raises(DataError, match="two classes whose names differ only in capitals"):
         list_photographs(tmp_path)
 
 
@@ -467,7 +467,7 @@ def test_how_a_table_without_names_of_its_own_was_understood_is_said(tmp_path: P
         "The table has no head line.",
         "Columns of the table: column 1 is the file and column 2 is the label.",
         "Names of the table that lack a folder or an ending are completed: 5 (0 is train/0.jpg, 1 is 1.png, "
-        "2 is train/2.jpg, ...).",
+        "2 is train/2.jpg and 2 more).",
     )
 
 
@@ -521,7 +521,7 @@ def test_a_table_of_which_nothing_is_found_says_why_with_counts_and_names(tmp_pa
 
     assert refused.value.message.endswith(
         "t.csv holds no image with a class. It holds 7 other files: 5 because there is no such file: photos/0.jpg, "
-        "photos/1.jpg, photos/2.jpg, ...; 2 because it is not below the table's folder: ../a.jpg, C:/me/a.jpg."
+        "photos/1.jpg, photos/2.jpg and 2 more; 2 because it is not below the table's folder: ../a.jpg, C:/me/a.jpg."
     )
     assert refused.value.hint == f"The files that a table names lie below its folder, {tmp_path}."
 
@@ -535,9 +535,9 @@ def test_a_table_of_which_nothing_is_found_says_why_with_counts_and_names(tmp_pa
         (("cat/1.jpg", "cat/2.jpg"), "one class only, 'cat'; expected at least two"),
         (
             ("Cat/1.jpg", "cat/1.jpg"),
-            "two classes whose names differ in capitals or accents' spelling only: 'Cat' and",
+            "two classes whose names differ only in capitals, or in how their accents are stored: 'Cat' and",
         ),
-        (("caf\u00e9/1.jpg", "cafe\u0301/1.jpg"), "two classes whose names differ in capitals or accents' spelling"),
+        (("caf\u00e9/1.jpg", "cafe\u0301/1.jpg"), "two classes whose names differ only in capitals, or in how their"),
     ],
 )
 def test_a_folder_that_names_no_two_classes_is_refused(tmp_path: Path, paths: tuple[str, ...], message: str) -> None:
@@ -701,5 +701,5 @@ def test_a_whole_folder_that_is_left_out_is_named_before_files() -> None:
     paths = ("apple/0.jpg", "apple/1.jpg", "apple/deep/locked/", "beer/2.jpg", "cherry/")
 
     assert told(LeftOut(path=path, reason=reason) for path in paths) == [
-        f"5 because {reason}: cherry/, apple/deep/locked/, apple/0.jpg, ..."
+        f"5 because {reason}: cherry/, apple/deep/locked/, apple/0.jpg and 2 more"
     ]

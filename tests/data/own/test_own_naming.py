@@ -12,7 +12,7 @@ from fortydays.base.settings import Settings, read_settings
 from fortydays.data.own.collection import opened
 from fortydays.data.own.inspection import inspect
 from fortydays.data.own.listing import list_photographs
-from fortydays.data.own.naming import check_owner, suggested_name
+from fortydays.data.own.naming import check_owner, digests_of, suggested_name
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def look(source: Path, settings: Settings, name: str = "") -> int:
     """Look at photographs under a name; how many are used."""
     listing = list_photographs(source)
     with opened(name or suggested_name(source), settings, side=16) as collection:
-        check_owner(listing, collection, settings)
+        check_owner(listing.source, lambda: digests_of(listing), collection, settings)
         return len(inspect(listing, collection, workers=1).used)
 
 

@@ -13,7 +13,7 @@ from fortydays.base.progress import SILENT
 from fortydays.base.settings import Settings, read_settings
 from fortydays.data.own import dataset as own
 from fortydays.data.own.collection import opened
-from fortydays.data.own.dataset import OwnPhotographs
+from fortydays.data.own.dataset import OwnExamples
 from fortydays.data.own.inspection import inspect
 from fortydays.data.own.listing import list_photographs
 from fortydays.data.own.pixels import folder_of
@@ -50,7 +50,7 @@ def version(settings: Settings, number: int) -> DataVersion:
     return find("colours", number, settings)
 
 
-def taken_from(settings: Settings, number: int) -> OwnPhotographs:
+def taken_from(settings: Settings, number: int) -> OwnExamples:
     """What `fit` keeps of a version."""
     source = version(settings, number)
     with opened("colours", settings, side=224) as collection:

@@ -27,7 +27,7 @@ from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.base.text import counted, size_in_words
 from fortydays.data.own import dataset as own
-from fortydays.data.own.dataset import OwnPhotographs
+from fortydays.data.own.dataset import OwnExamples
 from fortydays.data.own.decoding import Content, FileRead, decoders, read_files, status_of
 from fortydays.data.own.duplicates import SMALL_SIDE
 from fortydays.data.own.index import Index
@@ -44,6 +44,8 @@ _GREYS = 2
 
 class Collection:
     """The kept photographs of one name; from :func:`opened`."""
+
+    kind = own.PHOTOGRAPHS
 
     def __init__(self, folder: Path, side: int, index: Index) -> None:
         self.folder = folder
@@ -171,7 +173,7 @@ class Collection:
             self._index.make_anew()
         self._begin_anew(states, needed)
 
-    def _begin_anew(self, states: dict[Path, OwnPhotographs], needed: dict[Path, int]) -> None:
+    def _begin_anew(self, states: dict[Path, OwnExamples], needed: dict[Path, int]) -> None:
         rows = len(kept_pixels(self.folder, self.side))
         owner, splits, warning = taken_over(self.folder)
         for state in states.values():
@@ -196,7 +198,7 @@ class Collection:
                 f"It is kept: {', '.join(aside)}."
             )
 
-    def _states(self, name: str, settings: Settings) -> dict[Path, OwnPhotographs]:
+    def _states(self, name: str, settings: Settings) -> dict[Path, OwnExamples]:
         """The states that were written down of this collection, as far as they can be read, by their files."""
         found = {}
         for path in own.documents_of(self.folder):

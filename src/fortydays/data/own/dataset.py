@@ -1,8 +1,8 @@
-"""A reader's photographs as a dataset: what was used of them at one moment, as what, under a name that says so.
+"""A reader's photographs or texts as a dataset: what was used at one moment, as what, under a name that says so.
 
 Each such state is a file, ``own/NAME/<digest>.json`` in the workspace: the classes, and of each photograph the digest
-of its bytes, its class, its split, and where its pixels are. The reader may add, move or delete photographs
-afterwards: a study, and a model made from it, still finds what it was made with, because pixels are kept by content.
+of its bytes, its class, its split, and where its pixels are; of each text likewise. The reader may add, move or delete
+some afterwards: a study, and a model made from it, still finds what it was made with, because it is kept by content.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,17 @@ from fortydays.inputs.images import IMAGE, Images
 from fortydays.tasks.classification import Classification
 
 if TYPE_CHECKING:
-    from fortydays.data.own.collection import Collection
     from fortydays.data.own.inspection import Inspection
     from fortydays.data.version_documents import DataVersion
 
 PREFIX = "own:"
 """What the name of such a dataset begins with in a study: ``own:NAME@<start of its digest>``."""
+
+PHOTOGRAPHS, TEXTS = "photographs", "texts"
+"""The kinds of what a reader may have. The documents call what they list so."""
+
+TEXT_PREPARATION = 1
+"""Number of the way from a text to the arrays that a network is given."""
 
 _NAME = re.compile(r"own:([a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?)@([0-9a-f]{12})")
 _SCHEMA = 1
@@ -42,24 +47,35 @@ _DAMAGE = (KeyError, TypeError, ValueError, IndexError, OverflowError)
 """What a document that is not what it should be leads to."""
 
 
+class Keeps(Protocol):
+    """What keeps contents: a collection of photographs or of texts; its folder, kind, and pixels a side, or 0."""
+
+    folder: Path
+    kind: str
+    side: int
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
-class OwnPhotographs:
-    """The photographs of one state: which, and as what.
+class OwnExamples:
+    """The photographs, or the texts, of one state: which, and as what.
 
     Attributes:
-        collection: the name of the collection that has their pixels.
-        digest: SHA-256 over the classes and the digest, class and split of every photograph.
-        side: pixels of the prepared images, upwards and sideways.
+        collection: the name of the collection that keeps them.
+        kind: :data:`PHOTOGRAPHS` or :data:`TEXTS`.
+        digest: SHA-256 over the classes and the digest, class and split of every one.
+        side: pixels of the prepared images, upwards and sideways; 0 of texts.
         classes: the names of the classes; position is label.
-        paths: of each photograph below the reader's folder; in the order of their contents, as all that follows.
-        contents: SHA-256 of the bytes of each, ascending.
+        paths: of each photograph below the reader's folder, or the line of a text in the reader's table; in the order
+            of their contents, as all that follows.
+        contents: SHA-256 of each, ascending.
         labels: of each, int64, shape (n,).
         splits: position in :data:`~fortydays.data.own.splitting.SPLITS` of each, int64, shape (n,).
-        rows: where the pixels of each are, int64, shape (n,).
+        rows: where the pixels of each are, or its text begins, int64, shape (n,).
         data_version: name, number and digest of the version of a reader's data that they were taken from; or None.
     """
 
     collection: str
+    kind: str = PHOTOGRAPHS
     digest: str
     side: int
     classes: tuple[str, ...]
@@ -86,7 +102,7 @@ def label_of(data_version: Mapping[str, Any] | None) -> str:
 
 
 def is_own(name: str) -> bool:
-    """Whether a dataset's name is that of a reader's photographs."""
+    """Whether a dataset's name is that of a reader's photographs or texts."""
     return name.startswith(PREFIX)
 
 
@@ -94,7 +110,9 @@ def collection_of(name: str) -> str:
     """The name of the collection that has the photographs ``own:NAME@DIGEST``. Raises UsageError."""
     found = _NAME.fullmatch(name)
     if not found:
-        raise UsageError(f"{shown(name)} names no photographs; expected own:NAME@DIGEST, as `forty fit` writes it.")
+        raise UsageError(
+            f"{shown(name)} names no data of your own; expected own:NAME@DIGEST, as `forty fit` writes it."
+        )
     return found[1]
 
 
@@ -104,12 +122,22 @@ def documents_of(folder: Path) -> list[Path]:
 
 
 def keep(
-    inspection: "Inspection", collection: "Collection", *, name: str, data_version: "DataVersion | None" = None
-) -> OwnPhotographs:
-    """Write down what is used of a reader's photographs, so that it can be found again.
+    inspection: "Inspection",
+    collection: "Keeps",
+    *,
+    name: str,
+    data_version: "DataVersion | None" = None,
+) -> OwnExamples:
+    """Write down what is used of a reader's photographs or texts, so that it can be found again.
 
-    The version of a reader's data that they were taken from is written down, too. Where the same photographs were
-    taken from one earlier, that stays.
+    The version of a reader's data that they were taken from is written down, too. Where the same ones were taken from
+    one earlier, that stays.
+
+    Args:
+        inspection: what is used.
+        collection: what keeps the contents.
+        name: of the collection.
+        data_version: that they were taken from.
 
     Raises:
         StorageError: the workspace cannot be written.
@@ -117,16 +145,17 @@ def keep(
     # In an order that renaming a file does not change: the order of training, and so its bits, follow it.
     used = sorted(inspection.used, key=lambda each: each.sha256)
     number = {label: position for position, label in enumerate(inspection.classes)}
-    photographs = [[each.path, each.sha256, number[each.label], SPLITS.index(each.split), each.row] for each in used]
-    digest = _digest(inspection.classes, [entry[1:4] for entry in photographs], side=collection.side)
+    examples = [[each.path, each.sha256, number[each.label], SPLITS.index(each.split), each.row] for each in used]
+    kind, side = collection.kind, collection.side
+    digest = _digest(inspection.classes, [entry[1:4] for entry in examples], kind=kind, side=side)
     path = collection.folder / f"{digest[:_DIGITS]}.json"
     document: dict[str, Any] = {
         "schema_version": _SCHEMA,
         "digest": digest,
-        "preparation": PREPARATION,
-        "side": collection.side,
+        "preparation": _PREPARATIONS[kind],
+        "side": side,
         "classes": list(inspection.classes),
-        "photographs": photographs,
+        kind: examples,
     }
     if data_version:
         document["data_version"] = data_version.model_dump(include={"name", "number", "digest"})
@@ -138,8 +167,8 @@ def keep(
     return _from_document(document, name, digest)
 
 
-def read(name: str, settings: Settings) -> OwnPhotographs:
-    """The photographs that a study names ``own:NAME@DIGEST``, as they were written down.
+def read(name: str, settings: Settings) -> OwnExamples:
+    """The photographs or texts that a study names ``own:NAME@DIGEST``, as they were written down.
 
     Raises:
         UsageError: the name has another form.
@@ -150,7 +179,7 @@ def read(name: str, settings: Settings) -> OwnPhotographs:
     path = folder_of(collection, settings) / f"{start}.json"
     if not files.is_file(path):
         raise DataError(
-            f"The photographs {name} are not in the workspace {settings.workspace}.",
+            f"The photographs or texts {name} are not in the workspace {settings.workspace}.",
             hint=f"They are made with: forty fit FOLDER --name {collection}",
         )
     again = f"It is made again with: forty fit FOLDER --name {collection}"
@@ -162,12 +191,17 @@ def read(name: str, settings: Settings) -> OwnPhotographs:
         raise StorageError(error.message, hint=error.hint or again) from error
 
 
-def load(photographs: OwnPhotographs, settings: Settings, *, name: str = "") -> Dataset:
-    """The photographs as a dataset, whose pixels are read when they are asked for.
+def load(photographs: OwnExamples, settings: Settings, *, name: str = "") -> Dataset:
+    """The photographs or texts as a dataset; pixels are read when they are asked for.
 
     Raises:
-        StorageError: their pixels are missing.
+        DataError: texts are not all kept.
+        StorageError: pixels are missing, or the disk has changed texts.
     """
+    if photographs.kind == TEXTS:
+        from fortydays.data.own.texts.arrays import load_texts
+
+        return load_texts(photographs, settings)
     folder = folder_of(photographs.collection, settings)
     pixels = kept_pixels(folder, photographs.side)
     if len(photographs.rows) and int(photographs.rows.max()) >= len(pixels):
@@ -215,11 +249,11 @@ def was_learned(earlier: str, name: str, settings: Settings) -> str:
     if not before or not now or before[1] != now[1]:
         return "it was trained on other data or other splits"
     then, today = read(earlier, settings), read(name, settings)
-    if then.side != today.side:
-        return "it takes photographs of another size"
+    if (then.kind, then.side) != (today.kind, today.side):
+        return "it takes photographs of another size, or texts"
     learned = {then.contents[place] for place in then.of("train")}
     both = sum(today.contents[place] in learned for place in today.of("validation"))
-    return f"it has learned from {both:,} of the photographs to validate on" if both else ""
+    return f"it has learned from {both:,} of the {today.kind} to validate on" if both else ""
 
 
 def label_type(classes: int) -> type[np.uint8] | type[np.uint16]:
@@ -227,31 +261,36 @@ def label_type(classes: int) -> type[np.uint8] | type[np.uint16]:
     return np.uint8 if classes <= 256 else np.uint16
 
 
-def _digest(classes: Sequence[str], photographs: Sequence[Sequence[Any]], *, side: int) -> str:
-    """SHA-256 of what a training on the photographs depends on: not of their names, and not of where they lie."""
+_PREPARATIONS = {PHOTOGRAPHS: PREPARATION, TEXTS: TEXT_PREPARATION}
+
+
+def _digest(classes: Sequence[str], examples: Sequence[Sequence[Any]], *, kind: str, side: int) -> str:
+    """SHA-256 of what a training on the examples depends on: not of their names, and not of where they lie."""
     return files.sha256_of_json(
         {
-            "preparation": PREPARATION,
+            "preparation": _PREPARATIONS[kind],
             "side": side,
             "classes": list(classes),
-            "photographs": sorted(map(list, photographs)),
+            kind: sorted(map(list, examples)),
         }
     )
 
 
-def _from_document(document: Mapping[str, Any], collection: str, start: str) -> OwnPhotographs:
-    if document["schema_version"] != _SCHEMA or document["preparation"] != PREPARATION:
+def _from_document(document: Mapping[str, Any], collection: str, start: str) -> OwnExamples:
+    kind = TEXTS if TEXTS in document else PHOTOGRAPHS
+    if document["schema_version"] != _SCHEMA or document["preparation"] != _PREPARATIONS[kind]:
         raise ValueError("of another version of this program")
-    entries, classes, side = document["photographs"], tuple(map(str, document["classes"])), document["side"]
-    digest = _digest(classes, [entry[1:4] for entry in entries], side=side)
+    entries, classes, side = document[kind], tuple(map(str, document["classes"])), document["side"]
+    digest = _digest(classes, [entry[1:4] for entry in entries], kind=kind, side=side)
     if digest != document["digest"] or not digest.startswith(start):
         raise ValueError("another digest")
     paths, contents, labels, splits, rows = zip(*entries, strict=True)
     if min(rows) < 0:
         raise ValueError("a row below zero")
     version = document.get("data_version")
-    return OwnPhotographs(
+    return OwnExamples(
         collection=collection,
+        kind=kind,
         digest=digest,
         side=side,
         classes=classes,

@@ -16,7 +16,7 @@ from fortydays.base import files
 from fortydays.base.errors import DataError
 from fortydays.base.text import printable
 from fortydays.data.own.parts import doubtful_part, parts_of, same_inside
-from fortydays.data.own.tables import TABLES, no_table, read_table
+from fortydays.data.own.tables import TABLES, hint_of_other, no_table, read_table
 from fortydays.inputs.images import Images
 
 ENDINGS = Images.SUFFIXES
@@ -81,15 +81,24 @@ class LeftOut:
     row: int = -1
 
 
+def in_order(path: str) -> tuple[int, str]:
+    """What to sort paths by: those in a table, such as "line 1,024" or "row 7", by numbers, and files by names."""
+    kind, _, number = path.partition(" ")
+    number = number.replace(",", "")
+    return (int(number), "") if kind in ("line", "row") and number.isdecimal() else (0, path)
+
+
 def told(left_out: Iterable[LeftOut]) -> list[str]:
     """How many files were left out for each reason, the most frequent first, with the first three names of each.
 
     Returns:
-        Lines such as "7 because it is empty: a.jpg, b.jpg, c.jpg, ..." or, of one file, "a.jpg: it is empty".
+        Lines such as "7 because it is empty: a.jpg, b.jpg, c.jpg and 4 more" or, of one file, "a.jpg: it is empty".
     """
     by_kind: dict[str, list[LeftOut]] = {}
     # A whole folder, a class perhaps, is named before files.
-    for each in sorted(left_out, key=lambda each: (not each.path.endswith("/"), each.path.count("/"), each.path)):
+    for each in sorted(
+        left_out, key=lambda each: (not each.path.endswith("/"), each.path.count("/"), in_order(each.path))
+    ):
         by_kind.setdefault(each.kind or each.reason, []).append(each)
     lines = []
     for kind, several in sorted(by_kind.items(), key=lambda item: -len(item[1])):
@@ -136,15 +145,19 @@ def list_photographs(source: Path, *, keep_parts: bool = True) -> Listing:
     """
     place = printable(str(source))
     if not files.exists(source):
-        raise DataError(f"There is no {place}.", hint="Name a folder that has one folder for each class.")
+        what = "a folder that has one folder for each class"
+        if source.suffix.lower() in TABLES:
+            what = "a table with a text, or the name of a file, and a label in each row"
+        raise DataError(f"There is no {place}.", hint=f"Check the name. Expected {what}.")
     if files.is_folder(source):
-        listing = _from_folder(source, keep_parts=keep_parts)
+        listing = list_folder(source, keep_parts=keep_parts)
     elif source.suffix.lower() in TABLES:
         listing = _from_table(source, keep_parts=keep_parts)
     else:
         raise DataError(
-            f"{place} is a file; expected a folder with one folder for each class, or a table of files and labels "
-            f"({' or '.join(TABLES)})."
+            f"{place} is a file; expected a folder with one folder for each class, or a table of files, or of texts, "
+            f"and labels ({' or '.join(TABLES)}).",
+            hint=hint_of_other(source),
         )
     _check_classes(listing)
     return listing
@@ -161,6 +174,8 @@ def _check_classes(listing: Listing) -> None:
         hint = f"Put the photographs of each class into a folder of its name. Images end with {', '.join(ENDINGS)}."
         if files.is_file(listing.source):
             hint = f"The files that a table names lie below its folder, {printable(str(listing.root))}."
+        elif tables := [each.path for each in listing.left_out if each.path.lower().endswith(TABLES)]:
+            hint = f"It holds a table. Name the table itself: {printable(str(listing.root / tables[0]))}"
         raise DataError(f"{place} holds no image with a class.{reasons}", hint=hint)
     if len(classes) == 1:
         raise DataError(
@@ -170,10 +185,10 @@ def _check_classes(listing: Listing) -> None:
         )
     folded: dict[str, str] = {}
     for name in classes:
-        other = folded.setdefault(_plain(name), name)
+        other = folded.setdefault(same_spelling(name), name)
         if other != name:
             raise DataError(
-                f"{place} has two classes whose names differ in capitals or accents' spelling only: "
+                f"{place} has two classes whose names differ only in capitals, or in how their accents are stored: "
                 f"{printable(other)!r} and {printable(name)!r}.",
                 hint="Put their photographs together, or give one another name.",
             )
@@ -182,14 +197,18 @@ def _check_classes(listing: Listing) -> None:
 # ---------------------------------------------------------------------------------------------------------- a folder
 
 
-def _from_folder(folder: Path, *, keep_parts: bool) -> Listing:
+def list_folder(folder: Path, *, keep_parts: bool, endings: tuple[str, ...] = ENDINGS) -> Listing:
+    """The files of a folder that has a folder for each class, as far as their names end so.
+
+    In all else it is as :func:`list_photographs` has it.
+    """
     root, notes = folder, []
-    found, left_out, passed_over = walk(root)
+    found, left_out, passed_over = walk(root, endings=endings)
     # Archives are often unpacked into a folder of their own.
     while (only := _only_folder(found)) is not None and max(path.count("/") for path in found) >= 2:
         root = root / only
         notes.append(f"The classes are the folders in {printable(str(root.relative_to(folder)))}.")
-        found, left_out, passed_over = walk(root)
+        found, left_out, passed_over = walk(root, endings=endings)
     # A folder could have been meant as a class; hidden files are no news.
     if seen := sorted(path for path in passed_over if (root / path).is_dir()):
         hidden = "Hidden folders and folders of systems and programs that are passed over"
@@ -200,7 +219,7 @@ def _from_folder(folder: Path, *, keep_parts: bool) -> Listing:
     keep, outside = False, "it lies in no folder of a class"
     if parts is not None:
         names = _named(parts.above + name for name in parts.splits)
-        keep = keep_parts and _says_enough(parts.splits.values())
+        keep = keep_parts and says_enough(parts.splits.values())
         if len(parts.splits) == 1:
             notes.append(f"The classes are the folders in {names}.")
         elif not any(parts.splits.values()):
@@ -209,7 +228,7 @@ def _from_folder(folder: Path, *, keep_parts: bool) -> Listing:
                 "classes, put the word class before each of their names."
             )
         else:
-            notes += _notes_of(f"the folders {names}", parts.splits.values(), keep=keep)
+            notes += notes_of(f"the folders {names}", parts.splits.values(), keep=keep)
         outside += f" in {names}"
     photographs = []
     for path in found:
@@ -237,16 +256,17 @@ def _from_folder(folder: Path, *, keep_parts: bool) -> Listing:
     )
 
 
-def _notes_of(what: str, splits: Collection[str], *, keep: bool) -> list[str]:
+def notes_of(what: str, splits: Collection[str], *, keep: bool, noun: str = "photograph") -> list[str]:
     """What is made of a division that folders or a table state, a sentence each."""
     if not keep:
-        return [f"The splits of {what} are not kept: which photographs are held out is decided anew."]
+        return [f"The splits of {what} are not kept: which {noun}s are held out is decided anew."]
     missing = [split for split in ("validation", "test") if split not in splits]
     taken = [f"None is for {split}: some of those to train with are held out for it." for split in missing]
     return [f"The splits of {what} are kept.", *taken]
 
 
-def _says_enough(splits: Collection[str]) -> bool:
+def says_enough(splits: Collection[str]) -> bool:
+    """Whether some splits tell what to train with and what to hold out."""
     return "train" in splits and len(set(splits)) > 1
 
 
@@ -256,18 +276,19 @@ def _named(names: Iterable[str]) -> str:
 
 
 def _first(several: Sequence[str]) -> str:
-    return ", ".join([*several[:_NAMES], *["..."] * (len(several) > _NAMES)])
+    more = f" and {len(several) - _NAMES:,} more" if len(several) > _NAMES else ""
+    return f"{', '.join(several[:_NAMES])}{more}"
 
 
 def _in_one_spelling(photographs: list[Photograph]) -> tuple[list[Photograph], list[str]]:
-    """Classes of several parts whose names differ in capitals or accents' spelling only, as one.
+    """Classes of several parts whose names differ only in capitals, or in how accents are stored, as one.
 
     The spelling that most photographs have is kept. Folders that lie beside each other are left as they are.
     """
     spellings: dict[str, Counter[str]] = {}
     beside: dict[str, set[tuple[str, str]]] = {}
     for each in photographs:
-        steps, plain = each.path.split("/"), _plain(each.label)
+        steps, plain = each.path.split("/"), same_spelling(each.label)
         spellings.setdefault(plain, Counter())[each.label] += 1
         beside.setdefault(plain, set()).add(("/".join(steps[: steps.index(each.label)]), each.label))
     joined = {}
@@ -278,12 +299,14 @@ def _in_one_spelling(photographs: list[Photograph]) -> tuple[list[Photograph], l
     if joined:
         names = [" and ".join(map(repr, sorted(spellings[plain]))) for plain in joined]
         notes.append(
-            f"Folders whose names differ in capitals or accents' spelling only are one class: {_named(names)}."
+            "Folders whose names differ only in capitals, or in how their accents are stored, are one class: "
+            f"{_named(names)}."
         )
-    return [replace(each, label=joined.get(_plain(each.label), each.label)) for each in photographs], notes
+    return [replace(each, label=joined.get(same_spelling(each.label), each.label)) for each in photographs], notes
 
 
-def _plain(name: str) -> str:
+def same_spelling(name: str) -> str:
+    """What names have in common that differ only in capitals, or in how accents are stored."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", name).casefold()).strip()
 
 
@@ -405,9 +428,9 @@ def _from_table(table: Path, *, keep_parts: bool) -> Listing:
     if completed:
         lacking = "Names of the table that lack a folder or an ending are completed"
         notes.append(f"{lacking}: {len(completed):,} ({_first(list(completed.values()))}).")
-    keep = keep_parts and _says_enough(splits.values())
+    keep = keep_parts and says_enough(splits.values())
     if any(splits.values()):
-        notes += _notes_of("the table", splits.values(), keep=keep)
+        notes += notes_of("the table", splits.values(), keep=keep)
     return Listing(
         source=table,
         root=root,

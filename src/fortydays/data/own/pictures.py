@@ -1,4 +1,4 @@
-"""The pictures of a reader, each content once: which are almost the same, and which contradict each other."""
+"""What a reader has, each content once: which pictures are almost the same, and which contradict each other."""
 
 import dataclasses
 import hashlib
@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Collection as Some
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,43 +28,50 @@ _COMPARED, _MOST_ALIKE = 50, 1_000
 one picture that was saved again, but what a fixed camera sees."""
 
 
+class Placed(Protocol):
+    """A file, or a row of a table, its class, and its split where the reader states one; else ""."""
+
+    @property
+    def path(self) -> str:
+        """What it is called."""
+
+    @property
+    def label(self) -> str:
+        """Its class."""
+
+    @property
+    def split(self) -> str:
+        """Its split, or ""."""
+
+
+class Known(Protocol):
+    """What is known of a content."""
+
+    @property
+    def sha256(self) -> str:
+        """By which it is told apart from others."""
+
+
+Kept = TypeVar("Kept", bound=Known)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Pictures:
-    """Contents in the order of their paths; what follows has the same order.
+class Pictures(Generic[Kept]):
+    """Contents in the order of their paths; what follows has the same order. They are of photographs, or of texts.
 
     Attributes:
         order: SHA-256 of each.
-        photographs: the file of each that is used.
-        groups: int64, shape (n,): those of one number are almost the same picture.
+        photographs: the file of each that is used, or the row of a table.
+        contents: what is known of each.
+        groups: int64, shape (n,): those of one number are almost the same, or must stay together for another reason.
     """
 
     order: tuple[str, ...]
-    photographs: tuple[Photograph, ...]
-    contents: tuple[Content, ...]
+    photographs: tuple[Placed, ...]
+    contents: tuple[Kept, ...]
     groups: NDArray[np.int64]
 
-    @classmethod
-    def of(
-        cls,
-        first: Mapping[str, Photograph],
-        contents: Mapping[str, Content],
-        pixels: NDArray[np.uint8],
-        *,
-        only_identical: bool,
-    ) -> "Pictures":
-        """Find out which are almost the same."""
-        order = tuple(sorted(first, key=lambda sha256: first[sha256].path))
-        known = tuple(contents[sha256] for sha256 in order)
-        if not order:
-            groups = np.zeros(0, np.int64)
-        elif only_identical:
-            groups = _identical(known, pixels)
-        else:
-            hashes = np.array([each.hash for each in known], np.uint64)
-            groups = groups_of(len(order), near_duplicates(hashes, np.stack([each.small for each in known])))
-        return cls(order=order, photographs=tuple(first[sha256] for sha256 in order), contents=known, groups=groups)
-
-    def without(self, members: Some[int]) -> "Pictures":
+    def without(self, members: Some[int]) -> "Pictures[Kept]":
         """The others."""
         kept = [number for number in range(len(self.order)) if number not in members]
         return dataclasses.replace(
@@ -73,32 +81,6 @@ class Pictures:
             contents=tuple(self.contents[number] for number in kept),
             groups=self.groups[kept],
         )
-
-    def under_several_labels(self, pixels: NDArray[np.uint8]) -> list[list[int]]:
-        """The members of groups that are the same picture, saved again, under different labels; sorted."""
-        found: list[list[int]] = []
-        for group in largest_first(self.groups):
-            if len(group) <= _MOST_ALIKE and len({self.photographs[member].label for member in group}) > 1:
-                pairs = self._contradicting(group, pixels)
-                joined = groups_of(len(group), np.array(pairs, np.int64).reshape(-1, 2))
-                found += [sorted(group[members].tolist()) for members in largest_first(joined)]
-        return sorted(found)
-
-    def _contradicting(self, group: NDArray[np.int64], pixels: NDArray[np.uint8]) -> list[tuple[int, int]]:
-        """Pairs of places in a group that are the same picture and have different labels."""
-        pairs = []
-        bright = [float(self.contents[member].small.mean()) for member in group]
-        earlier: deque[tuple[int, NDArray[np.float32]]] = deque(maxlen=_COMPARED)
-        for place in np.argsort(bright, kind="stable").tolist():
-            mine = _cells(pixels[self.contents[group[place]].row])
-            label = self.photographs[group[place]].label
-            pairs += [
-                (other, place)
-                for other, cells in earlier
-                if self.photographs[group[other]].label != label and _is_saved_again(mine, cells)
-            ]
-            earlier.append((place, mine))
-        return pairs
 
     def paths(self, members: Sequence[int] | NDArray[np.int64]) -> tuple[str, ...]:
         """The paths of some."""
@@ -112,6 +94,56 @@ class Pictures:
             members.setdefault(group, {})[sha256] = photograph.path
             labels.setdefault(group, photograph.label)
         return [Group(members=found, label=labels[group]) for group, found in members.items()]
+
+
+def pictures_of(
+    first: Mapping[str, Photograph],
+    contents: Mapping[str, Content],
+    pixels: NDArray[np.uint8],
+    *,
+    only_identical: bool,
+) -> Pictures[Content]:
+    """Find out which photographs are almost the same."""
+    order = tuple(sorted(first, key=lambda sha256: first[sha256].path))
+    known = tuple(contents[sha256] for sha256 in order)
+    if not order:
+        groups = np.zeros(0, np.int64)
+    elif only_identical:
+        groups = _identical(known, pixels)
+    else:
+        hashes = np.array([each.hash for each in known], np.uint64)
+        groups = groups_of(len(order), near_duplicates(hashes, np.stack([each.small for each in known])))
+    return Pictures(order=order, photographs=tuple(first[sha256] for sha256 in order), contents=known, groups=groups)
+
+
+def under_several_labels(pictures: Pictures[Content], pixels: NDArray[np.uint8]) -> list[list[int]]:
+    """The members of groups that are the same picture, saved again, under different labels; sorted."""
+    found: list[list[int]] = []
+    for group in largest_first(pictures.groups):
+        if len(group) <= _MOST_ALIKE and len({pictures.photographs[member].label for member in group}) > 1:
+            pairs = _contradicting(pictures, group, pixels)
+            joined = groups_of(len(group), np.array(pairs, np.int64).reshape(-1, 2))
+            found += [sorted(group[members].tolist()) for members in largest_first(joined)]
+    return sorted(found)
+
+
+def _contradicting(
+    pictures: Pictures[Content], group: NDArray[np.int64], pixels: NDArray[np.uint8]
+) -> list[tuple[int, int]]:
+    """Pairs of places in a group that are the same picture and have different labels."""
+    pairs = []
+    bright = [float(pictures.contents[member].small.mean()) for member in group]
+    earlier: deque[tuple[int, NDArray[np.float32]]] = deque(maxlen=_COMPARED)
+    for place in np.argsort(bright, kind="stable").tolist():
+        mine = _cells(pixels[pictures.contents[group[place]].row])
+        label = pictures.photographs[group[place]].label
+        pairs += [
+            (other, place)
+            for other, cells in earlier
+            if pictures.photographs[group[other]].label != label and _is_saved_again(mine, cells)
+        ]
+        earlier.append((place, mine))
+    return pairs
 
 
 def _identical(contents: Sequence[Content], pixels: NDArray[np.uint8]) -> NDArray[np.int64]:

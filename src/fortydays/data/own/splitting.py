@@ -8,7 +8,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from fortydays.base.text import printable
 from fortydays.data.own.listing import LeftOut
@@ -17,8 +16,8 @@ SPLITS = ("train", "validation", "test")
 SPLIT_VERSION = 1
 """Number of the rule by which photographs are divided."""
 
-SHARES = {"train": Fraction(7, 10), "validation": Fraction(1, 10), "test": Fraction(2, 10)}
-"""Of the photographs of each class."""
+TENTHS = {"train": 7, "validation": 1, "test": 2}
+"""Of the photographs of each class; whole numbers, since a million of them are divided in seconds."""
 
 _ORDER_OF_NEED = ("test", "validation", "train")
 """Which one gets a photograph where several need it as much: a class of three has one in each."""
@@ -72,12 +71,13 @@ def held_out_first(split: str) -> int:
 
 
 def assign(
-    groups: Sequence[Group], before: Mapping[str, str], among: Sequence[str] = SPLITS
+    groups: Sequence[Group], before: Mapping[str, str], among: Sequence[str] = SPLITS, *, noun: str = "photograph"
 ) -> tuple[dict[str, str], list[LeftOut]]:
     """A split for each photograph; one that has a split already keeps it.
 
     The photographs of a class come in the order of a hash of their content. Each goes where most are missing, measured
-    by the shares, so that any number of them is divided as evenly as whole photographs can be.
+    by the shares, so that any number of them is divided as evenly as whole photographs, or texts, can be. In messages
+    one of them is called by the ``noun``.
 
     Returns:
         The split of each photograph by its digest, and those that no split can take: a new one that is almost the same
@@ -95,7 +95,7 @@ def assign(
             counts[group.label, split] += 1
         homes = sorted(set(old.values()))
         if len(homes) > 1 and new:
-            reason = f"it is almost the same as photographs in the {' and the '.join(homes)} split"
+            reason = f"it is almost the same as {noun}s in the {' and the '.join(homes)} split"
             left_out += [LeftOut(path=group.members[member], reason=reason) for member in new]
         elif homes:
             for member in new:
@@ -118,7 +118,7 @@ def _neediest(of_class: Mapping[str, int], among: Sequence[str]) -> str:
     total = sum(of_class.values()) + 1
     if empty and total <= len(SPLITS):
         return empty[0]
-    return max(possible, key=lambda split: SHARES[split] * total - of_class[split])
+    return max(possible, key=lambda split: TENTHS[split] * total - 10 * of_class[split])
 
 
 def _key(group: Group) -> bytes:

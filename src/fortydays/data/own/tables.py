@@ -17,6 +17,8 @@ from fortydays.base.text import printable, shown
 from fortydays.data.own.parts import split_named
 from fortydays.inputs.images import Images
 
+_SHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
+
 TABLES = (".csv", ".tsv", ".jsonl")
 """What the name of a table ends with, capitals or not."""
 
@@ -30,7 +32,8 @@ COLUMNS = {
 SPLIT_COLUMNS = ("split", "subset", "partition", "datasplit")
 """What a column may be called that says which photographs are held out. A table need not have one."""
 
-_BETWEEN = (",", ";", "\t", "|")
+BETWEEN = (",", ";", "\t", "|")
+"""What may separate the cells of a row."""
 _LARGEST = 500_000_000
 _SAID = 5
 _LOOKED_AT = 100
@@ -78,9 +81,9 @@ def read_table(table: Path, *, exists: Callable[[str], bool]) -> tuple[Iterator[
     else:
         names, rows = _csv_rows(text, table, exists, notes)
     column = _columns(names, rows, table, exists)
-    other = [f"{printable(found)} is the {wanted}" for wanted, found in column.items() if _plain(found) != wanted]
+    other = [f"{printable(found)} is the {wanted}" for wanted, found in column.items() if plain(found) != wanted]
     notes += [f"Columns of the table: {' and '.join(other)}."] if other else []
-    split = next((name for name in names if _plain(name) in SPLIT_COLUMNS), "")
+    split = next((name for name in names if plain(name) in SPLIT_COLUMNS), "")
     return _fields(rows(), column, split, table), notes
 
 
@@ -117,7 +120,7 @@ def _by_content(
 ) -> dict[str, list[str]]:
     """The columns that each of the two may be: a file's names files that are there, a label's has few values."""
     taken = {name for several in known.values() for name in several}
-    free = [name for name in dict.fromkeys(names) if name not in taken and _plain(name) not in SPLIT_COLUMNS]
+    free = [name for name in dict.fromkeys(names) if name not in taken and plain(name) not in SPLIT_COLUMNS]
     first = [row for _, row in islice(rows(), _LOOKED_AT)]
     there = {name: sum(exists(_text(row.get(name))) for row in first) for name in free}
     files_in = known["file"] or [name for name in free if 2 * there[name] > len(first)]
@@ -138,27 +141,28 @@ def _text(value: object) -> str:
 
 def _known(names: Sequence[str]) -> dict[str, list[str]]:
     """The columns that each of the two may be: the one that is called so, else all that could be meant."""
-    plain = {name: _plain(name) for name in names}
+    letters = {name: plain(name) for name in names}
     return {
-        wanted: [name for name in plain if plain[name] == wanted][:1]
-        or [name for name in plain if plain[name] in known]
+        wanted: [name for name in letters if letters[name] == wanted][:1]
+        or [name for name in letters if letters[name] in known]
         for wanted, known in COLUMNS.items()
     }
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """The letters and digits of a column's name, without capitals."""
     return "".join(c for c in name.casefold() if c.isalnum())
 
 
 def _csv_rows(text: str, table: Path, exists: Callable[[str], bool], notes: list[str]) -> tuple[Sequence[str], Rows]:
     first, _, rest = text.partition("\n")
-    told = first.strip().strip('"').lower() in {f"sep={mark}" for mark in _BETWEEN}  # so that a spreadsheet knows
+    told = first.strip().strip('"').lower() in {f"sep={mark}" for mark in BETWEEN}  # so that a spreadsheet knows
     text = rest if told else text
     begun = text.lstrip("\r\n")
     above, text = int(told) + text[: len(text) - len(begun)].count("\n"), begun
     heads: list[tuple[list[str], str, bool]] = []
     wrong = ""
-    for mark in _BETWEEN:
+    for mark in BETWEEN:
         # A space behind the mark is none of the cell, where the head line has one there.
         spaced = f"{mark} " in text.partition("\n")[0]
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=spaced, strict=True)
@@ -200,13 +204,14 @@ def _csv_lines(reader: "csv.DictReader[str]", table: Path, *, above: int) -> Ite
 
 def _jsonl_rows(text: str, table: Path) -> tuple[Sequence[str], Rows]:
     def rows() -> Iterator[tuple[int, Row]]:
-        return _jsonl_lines(text, table)
+        return jsonl_lines(text, table)
 
     first = next(rows(), None)
     return list(first[1]) if first else (), rows
 
 
-def _jsonl_lines(text: str, table: Path) -> Iterator[tuple[int, Row]]:
+def jsonl_lines(text: str, table: Path, *, hint: str = "") -> Iterator[tuple[int, Row]]:
+    """The objects of a JSONL file, each with its line. Raises DataError, with a hint, where a line is none."""
     # Only a line feed ends a line here: a label may hold what Python else takes for one.
     for line, row in enumerate(text.split("\n"), start=1):
         if not row.strip():
@@ -214,9 +219,9 @@ def _jsonl_lines(text: str, table: Path) -> Iterator[tuple[int, Row]]:
         try:
             value = json.loads(row)
         except (ValueError, RecursionError):
-            raise no_table(table, f"line {line:,} is no JSON") from None
+            raise no_table(table, f"line {line:,} is no JSON", hint=hint) from None
         if not isinstance(value, dict):
-            raise no_table(table, f"line {line:,} is no object")
+            raise no_table(table, f"line {line:,} is no object", hint=hint)
         yield line, value
 
 
@@ -250,6 +255,20 @@ def _split_in(row: Row, column: str, line: int, table: Path) -> str:
             "column away or call it otherwise.",
         )
     return named
+
+
+def hint_of_other(source: Path) -> str:
+    """What to do about a file that is neither a folder nor a table, or is not there, by what its name ends with."""
+    suffix = source.suffix.lower()
+    if suffix in _SHEETS:
+        return "Save the sheet as CSV, in UTF-8, with the program that wrote it."
+    if suffix == ".json":
+        return 'Write one object a line, as JSONL: jq -c ".[]" FILE.json > FILE.jsonl'
+    if suffix in (".parquet", ".feather", ".arrow"):
+        return "Write its rows as CSV, such as with to_csv of pandas. Only tables of texts are read from Parquet."
+    if suffix in (".txt", ".dat", ""):
+        return "If it is a table, let its name end with .csv, .tsv or .jsonl."
+    return "Name a folder that has one folder for each class, or a table that ends with .csv, .tsv or .jsonl."
 
 
 def no_table(table: Path, why: str, *, hint: str = "") -> DataError:
