@@ -104,7 +104,7 @@ def links_out_of_it(folder: Path) -> None:
         (one_image_of_a_class, "one class, 'red', with photographs that can be used; at least two are needed"),
         (only_broken, "no class with photographs that can be used; at least two are needed. Left out: 6 because it is "
          "no image that can be read"),
-        (differ_in_capitals, "two classes whose names differ in capitals or accents' spelling only: 'Cat' and 'cat'"),
+        (differ_in_capitals, "two classes whose names differ only in capitals, or in how their accents are stored"),
         (the_same_in_both, "no class with photographs that can be used"),
         (links_out_of_it, "holds no image with a class"),
     ],
@@ -128,7 +128,8 @@ def test_a_folder_that_nothing_can_be_learned_from_is_said_and_left_as_it_is(
 def test_what_is_not_there_is_said(tmp_path: Path, capsys: Any) -> None:
     assert refusal(capsys, tmp_path / "nothing") == (
         ExitCode.FAILED,
-        f"Error: There is no {tmp_path}/nothing. Name a folder that has one folder for each class.",
+        f"Error: There is no {tmp_path}/nothing. Check the name. "
+        "Expected a folder that has one folder for each class.",
     )
 
 
@@ -144,7 +145,10 @@ def test_a_table_that_cannot_be_understood_is_said(tmp_path: Path, capsys: Any) 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--target", "95"], "--target is 95; expected a share of test photographs, above 0 and up to 1. For 95%:"),
+        (
+            ["--target", "95"],
+            "--target is 95; expected a share of test photographs or texts, above 0 and up to 1. For 95%:",
+        ),
         (["--target", "0"], "--target is 0; expected"),
         (["--target", "nan"], "--target is nan; expected"),
         (["--target", "high"], "--target is 'high'; expected a number."),
@@ -285,6 +289,55 @@ def asked(home: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     monkeypatch.setattr(fitting, "fit", work)
     return told
+
+
+@pytest.mark.parametrize(
+    ("on", "said"),
+    [
+        ("there", "Error: --on is 'there'; expected local:N, HOST:PORT or ray://HOST:PORT."),
+        ("local:0", "Error: --on is 'local:0'; expected local:N, with N workers on this machine"),
+        (
+            "ray://192.0.2.7:10001",
+            "Error: --on is ray://192.0.2.7:10001; expected local:N. What you fit is on this machine, and is not sent "
+            "to others. For example: --on local:2",
+        ),
+    ],
+)
+def test_a_place_without_the_readers_data_is_refused_before_anything_is_looked_at(
+    asked: Any, on: str, said: str, home: Path, capsys: Any
+) -> None:
+    code, told = refusal(capsys, "pets", "--on", on)
+    assert code == ExitCode.USAGE
+    assert said in told
+    assert asked.requests == []
+    assert not home.exists()
+
+
+def test_the_study_is_trained_at_the_place(asked: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fortydays.cli import fit as command
+
+    there, given = object(), []
+
+    def carry_out(*_: Any, **options: Any) -> Any:
+        given.append(options["executor"])
+        return None, None
+
+    work = fitting.fit
+
+    def fit(request: FitRequest, settings: Any, *, run_study: Any, **options: Any) -> fitting.Fitted:
+        study = tmp_path / "pets.py"
+        study.touch()
+        run_study(study, False)
+        return work(request, settings, run_study=run_study, **options)
+
+    monkeypatch.setattr(fitting, "fit", fit)
+    monkeypatch.setattr("fortydays.track.tracked.carry_out", carry_out)
+    monkeypatch.setattr(command, "checked_place", lambda on, _settings: on)
+    monkeypatch.setattr(command, "executor_on", lambda place, *_: there if place == "local:2" else None)
+    assert execute(["fit", "pets", "--no-track", "--json", "--on", "local:2"]) == 0
+    assert execute(["fit", "pets", "--no-track", "--json"]) == 0
+    assert given == [there, None]
+    assert len(asked.requests) == 2
 
 
 def test_the_findings_the_page_and_what_to_do_next_are_told(

@@ -17,6 +17,7 @@ from fortydays.fit.attention import (
     weights_of,
 )
 from fortydays.fit.head import logits_of
+from fortydays.inputs.numbers import NUMBERS, Numbers
 from fortydays.models.heads import linear_head
 from fortydays.models.standardization import standardization
 from fortydays.registry.calibration import as_logits, softmax
@@ -66,7 +67,7 @@ def head() -> Any:
 def test_logits_are_those_of_the_model_but_for_a_constant(keras: Any) -> None:
     features = np.array([[1.0, 2.0], [2.0, 2.0]], np.float32).reshape(2, 1, 1, 2)
 
-    found = logits_of(head(), features)
+    found = logits_of(head(), Numbers(shape=(1, 1, 2)), {NUMBERS: features})
 
     # The first image is the mean of all: nothing speaks for either class. The second is one deviation to the right.
     assert found[:, 0] - found[:, 1] == pytest.approx([0, 3], abs=1e-4)

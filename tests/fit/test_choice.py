@@ -19,6 +19,7 @@ from fortydays.fit.choice import (
     seconds_of_fine_tuning,
 )
 from fortydays.models.backbones import BACKBONES
+from fortydays.models.encoders import ENCODERS
 
 Choose = Callable[..., ChosenBackbone]
 
@@ -146,10 +147,10 @@ def test_where_no_weights_can_be_had_every_place_is_named(
     assert refused.value.hint == "Put one of these files into FOLDER/weights and set FORTYDAYS_MIRROR=FOLDER."
 
 
-def test_every_backbone_has_weights_and_the_candidates_go_from_slow_to_fast() -> None:
+def test_every_backbone_and_encoder_has_weights_and_the_candidates_go_from_slow_to_fast() -> None:
     costs = [BACKBONES[name].multiply_adds for name in CANDIDATES]
 
-    assert set(BACKBONES) == set(published.WEIGHTS)
+    assert {*BACKBONES, *ENCODERS} == set(published.WEIGHTS)
     assert costs == sorted(costs, reverse=True)
 
 

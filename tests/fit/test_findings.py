@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fortydays.base.values import fields_as_json
-from fortydays.data.own.dataset import OwnPhotographs
+from fortydays.data.own.dataset import OwnExamples
 from fortydays.data.own.splitting import SPLITS
 from fortydays.fit.findings import (
     Answer,
@@ -56,10 +56,10 @@ def test_one_seed_has_no_interval_over_seeds() -> None:
     assert (found.mean_low, found.mean_high, found.high) == (None, None, 1.0)
 
 
-def photographs(splits: Sequence[str]) -> OwnPhotographs:
+def photographs(splits: Sequence[str]) -> OwnExamples:
     """As many cats and dogs as there are splits; a cat is first, then they alternate."""
     count = len(splits)
-    return OwnPhotographs(
+    return OwnExamples(
         collection="pets",
         digest="ab" * 32,
         side=8,
@@ -103,5 +103,6 @@ def test_suspects_get_the_names_of_their_files_splits_and_classes() -> None:
 
     assert fields_as_json(found) == {
         "file": "c", "split": "test", "label": "cat", "suggested": "dog", "score": -0.7, "row": 10,
+        "text": "",
     }  # fmt: skip
     assert named_label_errors((suspect, suspect), pets, np.array([1, 2]), most=1) == (found,)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fortydays.base.settings import Settings, read_settings
-from fortydays.data.own.dataset import OwnPhotographs
+from fortydays.data.own.dataset import OwnExamples
 from fortydays.days.loading import LONGEST_NAME, find_study, load_study
 from fortydays.fit.study_file import FINE_TUNED, HEAD, Plan, study_text, write_study
 from fortydays.models.backbones import BACKBONES
@@ -17,11 +17,11 @@ from fortydays.study.design import Study
 BACKBONE = BACKBONES["efficientnet-lite0"]
 
 
-def photographs(*counts: int, name: str = "pets", classes: tuple[str, ...] = ()) -> OwnPhotographs:
+def photographs(*counts: int, name: str = "pets", classes: tuple[str, ...] = ()) -> OwnExamples:
     """So many photographs to learn from of each class, and one of each in the other splits."""
     labels = [label for label, count in enumerate(counts) for _ in range(count + 2)]
     splits = [split for count in counts for split in (*([0] * count), 1, 2)]
-    return OwnPhotographs(
+    return OwnExamples(
         collection=name,
         digest="0123456789abcdef" * 4,
         side=224,

@@ -58,7 +58,7 @@ def test_what_was_measured_the_last_time_is_told_and_what_is_kept_costs_nothing(
 
 
 def test_the_last_fit_of_these_photographs_is_the_one_that_counts(tmp_path: Path) -> None:
-    photographs: Any = SimpleNamespace(collection=SimpleNamespace(folder=tmp_path))
+    photographs: Any = SimpleNamespace(folder=tmp_path)
     assert last_seconds(photographs) == {}
     (tmp_path / "fits").mkdir()
     for name, day, seconds in (("b", 2, {"looking": 2.5}), ("a", 3, {"looking": 1, "gates": 4.0}), ("c", 1, {})):

@@ -153,6 +153,7 @@ def test_as_json_it_has_points_law_and_sentence() -> None:
     assert curve.as_dict() == {
         "points": [{"images": 10, "accuracy": 0.8, "low": 0.75, "high": 0.85, "draws": 1}],
         "validated": 200,
+        "noun": "photograph",
         "law": {"limit": 0.9, "factor": 1.0, "exponent": 1.0},
         "twice": {"images": 20, "accuracy": 0.85, "gain": 0.05, "low": 0.01, "high": 0.09},
         "verdict": "more",

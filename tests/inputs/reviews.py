@@ -34,7 +34,7 @@ FOLDER = "FOLDER_OF_REVIEWS"
 CLASSES = ("bad", "good")
 GOOD, BAD = ("fine", "great", "lovely"), ("awful", "boring", "poor")
 OTHERS = ("a", "and", "film", "it", "of", "plot", "the", "was", "with")
-TEXT = Tokens(length=8, vocabulary=(*GOOD, *BAD, *OTHERS))
+TEXT = Tokens(length=8, vocabulary=(*GOOD, *BAD, *OTHERS), truncation="end", masked=True)
 SIZES = SplitSizes(train=320, validation=80, test=80)
 RECIPE = Recipe(epochs=8, batch_size=16, learning_rate=0.02)
 

@@ -1,5 +1,7 @@
 """Texts as tokens, and numbers: what a network is given of them, and what is refused."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -7,9 +9,9 @@ from fortydays.base.errors import Problem, UnreadableContentError
 from fortydays.inputs.input import Bounds
 from fortydays.inputs.kinds import read_input
 from fortydays.inputs.numbers import Numbers
-from fortydays.inputs.tokens import Tokens
+from fortydays.inputs.tokens import Tokens, words_of
 
-TEXT = Tokens(length=4, vocabulary=("good", "film", "don't"))
+TEXT = Tokens(length=4, vocabulary=("good", "film", "don't"), masked=True)
 
 
 def tokens(text: str) -> tuple[list[int], list[bool]]:
@@ -18,12 +20,25 @@ def tokens(text: str) -> tuple[list[int], list[bool]]:
 
 
 def test_words_get_their_numbers_unknown_ones_a_one_and_what_fills_up_a_zero() -> None:
-    assert tokens("A GOOD film!") == ([1, 2, 3, 0], [True, True, True, False])
-    assert tokens("don't") == ([4, 0, 0, 0], [True, False, False, False])
+    assert tokens("A GOOD film!") == ([0, 1, 2, 3], [False, True, True, True])
+    assert tokens("don't") == ([0, 0, 0, 4], [False, False, False, True])
 
 
-def test_a_longer_text_is_cut_off() -> None:
-    assert tokens("film film good good good film") == ([3, 3, 2, 2], [True] * 4)
+def test_a_curly_apostrophe_is_one_and_a_line_break_in_html_is_no_word() -> None:
+    assert words_of("Don\u2019t.<br /><br>Good<BR/>film") == ["don't", "good", "film"]
+
+
+def test_a_longer_text_loses_its_first_words_or_its_last_ones() -> None:
+    assert tokens("film film good good good film") == ([2, 2, 2, 3], [True] * 4)
+    end = dataclasses.replace(TEXT, truncation="end", masked=False)
+    (array,) = end.encode("film film good good good film").values()
+    assert array.tolist() == [3, 3, 2, 2]
+
+
+def test_texts_that_lie_one_after_the_other_are_filled_up_and_words_above_the_vocabulary_are_unknown() -> None:
+    found = TEXT.filled(np.array([2, 3, 9, 4, 3, 2, 2, 1], np.uint16), np.array([0, 3, 3, 8]))
+    assert found["tokens"].tolist() == [[0, 2, 3, 1], [0, 0, 0, 0], [3, 2, 2, 1]]
+    assert found["tokens"].dtype == np.int32
 
 
 def test_the_words_that_the_network_sees_can_be_read_again() -> None:
@@ -33,7 +48,7 @@ def test_the_words_that_the_network_sees_can_be_read_again() -> None:
 @pytest.mark.parametrize(
     ("content", "problem", "said"),
     [
-        (b"\xff", Problem.DAMAGED, "The text is no UTF-8: byte 0 is none of it."),
+        (b"GIF89a", Problem.UNKNOWN, "It is a GIF picture; expected a text, such as a file that ends with .txt."),
         (b" ... ", Problem.DAMAGED, "The text has no word."),
         (b"good " * 3, Problem.TOO_LARGE, "The text has 15 characters; expected at most 10."),
     ],
@@ -44,13 +59,20 @@ def test_what_is_no_text_is_refused(content: bytes, problem: Problem, said: str)
     assert (raised.value.problem, raised.value.message) == (problem, said)
 
 
-def test_an_unknown_word_is_added_behind_the_last_one_or_in_its_place() -> None:
+def test_a_text_of_which_no_word_is_known_gets_no_answer() -> None:
+    with pytest.raises(UnreadableContentError, match=r"^The model knows none of the words of this text"):
+        TEXT.prepare(b"zxqv qqq", Bounds())
+    with pytest.raises(UnreadableContentError, match=r"^Text 1 of 2: The model knows none"):
+        TEXT.from_json(["zxqv qqq", "good"], Bounds())
+
+
+def test_an_unknown_word_is_added_before_the_first_one_or_in_its_place() -> None:
     both = TEXT.from_json(["good", "good film good film"], Bounds())
     (disturbance,) = TEXT.disturbances
     (changed,) = disturbance.ways(both)
-    assert changed["tokens"].tolist() == [[2, 1, 0, 0], [2, 3, 2, 1]]
+    assert changed["tokens"].tolist() == [[0, 0, 1, 2], [1, 3, 2, 3]]
     assert changed["mask"].sum(axis=1).tolist() == [2, 4]
-    assert both["tokens"].tolist() == [[2, 0, 0, 0], [2, 3, 2, 3]]
+    assert both["tokens"].tolist() == [[0, 0, 0, 2], [2, 3, 2, 3]]
 
 
 def test_a_blank_text_has_a_word_so_that_a_mean_over_its_words_is_a_number() -> None:
@@ -65,12 +87,13 @@ def test_an_input_that_is_written_down_is_read_again(takes: Tokens | Numbers) ->
 @pytest.mark.parametrize(
     ("document", "said"),
     [
-        ({"kind": "sounds"}, "its kind is none of images, numbers, tokens"),
+        ({"kind": "sounds"}, "its kind is none of images, ngrams, numbers, tokens"),
         (
             {"kind": "tokens", "length": 0, "vocabulary": []},
             "the length of the texts is no whole number from 1 to 4,096",
         ),
         ({"kind": "tokens", "length": 4, "vocabulary": ["x" * 101]}, "is no text of 1 to 100 characters"),
+        ({"kind": "tokens", "length": 4, "vocabulary": [], "masked": False}, "does not say where texts are cut"),
         ({"kind": "numbers", "shape": [0]}, "the shape of the numbers is not said"),
     ],
 )

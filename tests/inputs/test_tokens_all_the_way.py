@@ -167,7 +167,9 @@ def test_a_service_answers_texts_over_http(address: str) -> None:
     files = [("file", ("a.txt", PRAISE)), ("file", ("b.txt", SCORN))]
     assert best(requests.post(f"{address}/predict", files=files, timeout=20)) == ["good", "bad"]
     told = requests.get(f"{address}/model", timeout=20).json()
-    assert told["input"] == {"kind": "tokens", "length": 8, "words": 15, "accepts": ["text/plain"]}
+    assert told["input"] == {
+        "kind": "tokens", "length": 8, "words": 15, "truncation": "end", "accepts": ["text/plain"],
+    }  # fmt: skip
     sample = requests.get(f"{address}/model/samples/0", timeout=20)
     assert sample.headers["content-type"].startswith("text/plain")
     assert best(requests.post(f"{address}/predict", data=sample.content, headers=plain, timeout=20)) == ["bad"]
@@ -176,7 +178,9 @@ def test_a_service_answers_texts_over_http(address: str) -> None:
 @pytest.mark.parametrize(
     ("body", "kind", "status", "said"),
     [
-        (b"\xff\xfe", "text/plain", 422, "The text is no UTF-8: byte 0 is none of it."),
+        (b"\xff\xfe", "text/plain", 422, "The text has no word."),
+        (b"\x89PNG\r\n\x1a\n", "text/plain", 415, "It is a PNG picture; expected a text"),
+        (b"zxqv qqq", "text/plain", 422, "The model knows none of the words of this text, so there is no answer."),
         (b"...", "text/plain", 422, "The text has no word."),
         (b"", "text/plain", 400, "The body is empty; expected one text file."),
         (b"a " * 600_000, "text/plain", 413, "The text has 1,200,000 characters; expected at most 1,000,000."),

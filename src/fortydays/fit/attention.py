@@ -84,7 +84,7 @@ def feature_maps(
     Returns:
         float32, shape (n, rows, columns, channels).
     """
-    if frozen.features.before_last_block:
+    if frozen.features.trained_further:
         from keras import ops
 
         maps = frozen.session(threads=threads)(images)

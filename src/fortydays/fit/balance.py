@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fortydays.base.text import shown
+from fortydays.base.text import counted, shown
 from fortydays.base.values import fields_as_json
 
 UNEVEN = 1.5
@@ -23,6 +23,7 @@ class Balance:
         largest_share: share of the photographs that the largest class has: what always naming it would get.
         ratio: how many times as many the largest has as the smallest.
         weights: what the loss of a photograph of each class is multiplied with; 1 where nothing is weighted.
+        noun: what one of those that are learned from is called.
     """
 
     counts: tuple[int, ...]
@@ -32,21 +33,22 @@ class Balance:
     ratio: float
     weighted: bool
     weights: tuple[float, ...]
+    noun: str = "photograph"
 
     @property
     def sentence(self) -> str:
         """Both in words."""
         if self.ratio == 1:
-            return f"The classes are even: {self.counts[0]:,} photographs of each to learn from."
+            return f"The classes are even: {counted(self.counts[0], self.noun)} of each to learn from."
         times = f"{self.ratio:,.0f}" if self.ratio >= 100 else f"{self.ratio:.3g}"
         said = (
-            f"The largest class, {shown(self.largest)}, has {times} times as many photographs to learn "
+            f"The largest class, {shown(self.largest)}, has {times} times as many {self.noun}s to learn "
             f"from as the smallest, {shown(self.smallest)}"
         )
         if not self.weighted:
             return f"{said}; that is even enough to need nothing done about it."
         return (
-            f"{said}; so that small classes count as much as large ones, the loss of a photograph is multiplied with "
+            f"{said}; so that small classes count as much as large ones, the loss of a {self.noun} is multiplied with "
             f"{min(self.weights):.2f} in the largest class and up to {max(self.weights):.2f} in the smallest."
         )
 
@@ -55,7 +57,7 @@ class Balance:
         return {**fields_as_json(self), "sentence": self.sentence}
 
 
-def balance(labels: NDArray[np.intp], classes: Sequence[str]) -> Balance:
+def balance(labels: NDArray[np.intp], classes: Sequence[str], *, noun: str = "photograph") -> Balance:
     """How uneven some labels are.
 
     Where the largest class has :data:`UNEVEN` times as many photographs as the smallest or more, each photograph of a
@@ -65,6 +67,7 @@ def balance(labels: NDArray[np.intp], classes: Sequence[str]) -> Balance:
     Args:
         labels: shape (n,), of the photographs to learn from; of each class at least one.
         classes: names of the labels.
+        noun: what one of those that are learned from is called.
     """
     counts = np.bincount(labels, minlength=len(classes))
     ratio = float(counts.max() / counts.min())
@@ -78,4 +81,5 @@ def balance(labels: NDArray[np.intp], classes: Sequence[str]) -> Balance:
         ratio=ratio,
         weighted=weighted,
         weights=tuple(weights.tolist()),
+        noun=noun,
     )

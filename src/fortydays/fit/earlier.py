@@ -9,11 +9,9 @@ from fortydays.base import files
 from fortydays.base.errors import StorageError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
-from fortydays.data.own.collection import Collection
 from fortydays.data.own.dataset import label_of
 from fortydays.fit.findings import Findings, findings_from
-from fortydays.fit.photographs import Photographs
-from fortydays.fit.study_file import Plan
+from fortydays.fit.material import Material
 from fortydays.registry.names import CHAMPION
 from fortydays.study import evidence as documents
 from fortydays.study.features import runtime
@@ -25,9 +23,9 @@ if TYPE_CHECKING:
 
 
 def finished_run(
-    study: Path, plan: Plan, settings: Settings, progress: Progress
+    study: Path, seeds: tuple[int, ...], settings: Settings, progress: Progress
 ) -> tuple[RunFolder, dict[str, Any]] | None:
-    """A run that ended of the very same photographs, plan, program and packages, and its evidence; or None.
+    """A run that ended of the very same photographs or texts, plan, program and packages, and its evidence; or None.
 
     Evidence that cannot be read is set aside with a warning.
     """
@@ -45,22 +43,23 @@ def finished_run(
         aside = files.set_aside(run.evidence)
         progress.warn(f"{error.message} It is kept as {aside.name}; all is learned anew.")
         return None
-    asked = {"seeds": list(plan.seeds), "only": [], "settings": [], "engine": "compiled"}
+    asked = {"seeds": list(seeds), "only": [], "settings": [], "engine": "compiled"}
     if evidence["request"] != asked or evidence["backend"] != backends.wanted() or code_changes(evidence, study):
         return None
     if evidence["packages"] != documents.package_versions(backends.backend().PACKAGES):
         return None
-    if any(details["features"]["onnxruntime"] != runtime() for details in evidence["details"].values()):
+    features = [details["features"] for details in evidence["details"].values() if "features" in details]
+    if any(each["onnxruntime"] != runtime() for each in features):
         return None
     return run, evidence
 
 
-def known_findings(run: RunFolder, photographs: Photographs, progress: Progress) -> Findings | None:
+def known_findings(run: RunFolder, material: Material, progress: Progress) -> Findings | None:
     """What was found out about a run, under the names that its photographs have now; None where that did not end.
 
     Findings that cannot be read are set aside with a warning.
     """
-    path = _document(photographs.collection, run)
+    path = _document(material.folder, run)
     if not files.is_file(path):
         return None
     try:
@@ -69,27 +68,27 @@ def known_findings(run: RunFolder, photographs: Photographs, progress: Progress)
         aside = files.set_aside(path)
         progress.warn(f"{error.message} It is kept as {aside.name}; what there is to find out is found out again.")
         return None
-    path_of = dict(zip(photographs.kept.rows.tolist(), photographs.kept.paths, strict=True))
+    path_of = dict(zip(material.kept.rows.tolist(), material.kept.paths, strict=True))
     return replace(
         known,
-        place=photographs.place,
-        inspection=photographs.inspection.as_dict(),
+        place=material.place,
+        inspection=material.inspection.as_dict(),
         mistakes=tuple(replace(each, file=path_of.get(each.row, each.file)) for each in known.mistakes),
         label_errors=tuple(replace(each, file=path_of.get(each.row, each.file)) for each in known.label_errors),
         attention=tuple(replace(each, file=path_of.get(each.row, each.file)) for each in known.attention),
     )
 
 
-def keep_findings(findings: Findings, run: RunFolder, study: Path, photographs: Photographs) -> None:
+def keep_findings(findings: Findings, run: RunFolder, study: Path, material: Material) -> None:
     """Write down what was found out about a run, once all of it is. Raises StorageError."""
-    path = _document(photographs.collection, run)
+    path = _document(material.folder, run)
     files.make_folder(path.parent)
     files.write_json(path, {"run": run.run_id, "study": study.name, "findings": findings.as_dict()})
 
 
-def last_seconds(photographs: Photographs) -> dict[str, float]:
+def last_seconds(material: Material) -> dict[str, float]:
     """Seconds of each phase when photographs of this name were last fitted on this machine; empty if never."""
-    folder, found = photographs.collection.folder / "fits", []
+    folder, found = material.folder / "fits", []
     for path in folder.glob("*.json") if files.is_folder(folder) else ():
         # What is damaged is told, and set aside, where it is needed.
         with contextlib.suppress(StorageError, KeyError, TypeError, ValueError, AttributeError):
@@ -99,14 +98,14 @@ def last_seconds(photographs: Photographs) -> dict[str, float]:
     return max(found, default=("", {}), key=lambda each: each[0])[1]
 
 
-def version_of(run: RunFolder, photographs: Photographs, registry: "Registry") -> "Version | None":
+def version_of(run: RunFolder, material: Material, registry: "Registry") -> "Version | None":
     """The version that was made of a run and names the data version of the photographs, where there is one."""
-    if photographs.model not in registry.names():
+    if material.model not in registry.names():
         return None
-    wanted = {"run": run.run_id, "data_version": label_of(photographs.kept.data_version)}
+    wanted = {"run": run.run_id, "data_version": label_of(material.kept.data_version)}
     made = (
         each
-        for each in registry.versions(photographs.model)
+        for each in registry.versions(material.model)
         if all(each.facts.get(fact, "") == value for fact, value in wanted.items()) and not each.retired
     )
     return next(made, None)
@@ -117,5 +116,5 @@ def with_version(findings: Findings, version: "Version") -> Findings:
     return replace(findings, model=str(version), alias=CHAMPION if CHAMPION in version.aliases else "")
 
 
-def _document(collection: Collection, run: RunFolder) -> Path:
-    return collection.folder / "fits" / f"{run.run_id}.json"
+def _document(folder: Path, run: RunFolder) -> Path:
+    return folder / "fits" / f"{run.run_id}.json"

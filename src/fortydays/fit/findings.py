@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from fortydays.base.errors import StorageError
 from fortydays.base.values import fields_as_json
-from fortydays.data.own.dataset import OwnPhotographs
+from fortydays.data import weights as published
+from fortydays.data.own.dataset import OwnExamples
 from fortydays.data.own.splitting import SPLITS
 from fortydays.fit.balance import Balance
 from fortydays.fit.label_errors import Suspect
@@ -25,7 +26,8 @@ CONFIDENCE = 0.95
 class BackboneFacts:
     """The pretrained network whose features were learned from, and where its weights were published.
 
-    ``side`` is the height and the width, in pixels, of the images that it was shown.
+    ``side`` is the height and the width, in pixels, of the images that it was shown; 0 of texts, of which it was given
+    ``length`` pieces of words.
     """
 
     title: str
@@ -33,6 +35,22 @@ class BackboneFacts:
     weights_sha256: str
     source: str
     licence: str
+    length: int = 0
+
+
+def backbone_facts(
+    obtained: published.Obtained, *, title: str, name: str, side: int = 0, length: int = 0
+) -> BackboneFacts:
+    """What is told of a pretrained network with weights that are there, by their name and the network's title."""
+    return BackboneFacts(
+        title=title,
+        side=side,
+        weights_sha256=obtained.sha256,
+        # without a path of this machine
+        source="the mirror folder" if obtained.source.startswith("mirror folder") else obtained.source,
+        licence=published.WEIGHTS[name].licence,
+        length=length,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,18 +100,30 @@ class ClassResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a test photograph is answered with. ``row`` is where its pixels are in the collection."""
+    """What a test photograph, or text, is answered with.
+
+    Attributes:
+        file: what it is called.
+        row: where its pixels are in the collection, or its text begins.
+        text: the beginning of a text; "" of a photograph.
+        because: the n-grams of a text that speak most for the answer, and against it, with by how much each does.
+    """
 
     file: str
     label: str
     answer: str
     probability: float
     row: int
+    text: str = ""
+    because: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelError:
-    """A photograph whose label is probably wrong. ``score`` is from -1, the most suspect, to 0."""
+    """A photograph or text whose label is probably wrong. ``score`` is from -1, the most suspect, to 0.
+
+    ``text`` is the beginning of a text; "" of a photograph.
+    """
 
     file: str
     split: str
@@ -101,6 +131,7 @@ class LabelError:
     suggested: str
     score: float
     row: int
+    text: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,11 +142,22 @@ class Attention(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClassWords:
+    """The n-grams that speak most for a class in the texts that were learned from, with how much on average."""
+
+    name: str
+    words: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Findings:
     """Everything that the page about a classifier shows.
 
     Attributes:
-        place: the folder or table that the photographs came from.
+        noun: what one of those that were learned from is called.
+        backbone: None where no pretrained network was used.
+        words: what speaks for each class; empty where that is not known.
+        place: the folder or table that the photographs or texts came from.
         created: when, as :func:`fortydays.base.clock.timestamp` writes it.
         model: the registered version, such as "flowers@3", or "".
         alias: the alias that was moved to it, or "".
@@ -131,12 +173,13 @@ class Findings:
     """
 
     schema_version: Literal[1] = 1
+    noun: str = "photograph"
     name: str
     place: str
     created: str
     model: str
     alias: str
-    backbone: BackboneFacts
+    backbone: BackboneFacts | None
     inspection: Mapping[str, Any]
     classes: tuple[str, ...]
     chosen: Chosen
@@ -148,6 +191,7 @@ class Findings:
     mistakes: tuple[Answer, ...]
     label_errors: tuple[LabelError, ...]
     attention: tuple[Attention, ...]
+    words: tuple[ClassWords, ...] = ()
     learning_curve: LearningCurve | None
     balance: Balance
     gates: tuple[Mapping[str, Any], ...]
@@ -223,7 +267,7 @@ def class_results(
     )
 
 
-def answers_on_test(photographs: OwnPhotographs, probabilities: NDArray[np.float32]) -> tuple[Answer, ...]:
+def answers_on_test(photographs: OwnExamples, probabilities: NDArray[np.float32]) -> tuple[Answer, ...]:
     """What each test photograph is answered with, from probabilities in the order of the split, shape (n, classes)."""
     return tuple(
         Answer(
@@ -244,7 +288,7 @@ def confident_mistakes(answers: Sequence[Answer], *, most: int = 24) -> tuple[An
 
 
 def named_label_errors(
-    suspects: Sequence[Suspect], photographs: OwnPhotographs, places: NDArray[np.int64], *, most: int = 200
+    suspects: Sequence[Suspect], photographs: OwnExamples, places: NDArray[np.int64], *, most: int = 200
 ) -> tuple[LabelError, ...]:
     """The suspects of confident learning with what they are called, the most suspect first.
 

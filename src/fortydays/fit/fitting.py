@@ -1,4 +1,4 @@
-"""From photographs to a registered model: look, learn, calibrate, register, promote, and find out what it is worth.
+"""From photographs or texts to a registered model: look, learn, calibrate, register, promote, find out its worth.
 
 Every step keeps what it has done, so that the same request, given again, goes on where it stopped, and is over at once
 where nothing has changed. The reader's folder is only ever read.
@@ -9,36 +9,36 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
-
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
-from fortydays.data.own.dataset import OwnPhotographs
+from fortydays.base.text import counted
 from fortydays.data.own.inspection import Inspection
 from fortydays.fit import earlier
-from fortydays.fit.balance import balance
-from fortydays.fit.choice import ChosenBackbone, choose_backbone, fine_tuning_epochs, seconds_of_fine_tuning
 from fortydays.fit.examination import examine
 from fortydays.fit.findings import Findings
 from fortydays.fit.head import CalibratedHead, calibrated_head
+from fortydays.fit.kinds import opened
+from fortydays.fit.material import Content, Learner, Material
 from fortydays.fit.phases import LEARNING, MISTAKES, Phases
-from fortydays.fit.photographs import Photographs, photographs_of
 from fortydays.fit.request import FitRequest
-from fortydays.fit.study_file import Plan, study_text, write_study
+from fortydays.fit.study_file import write_study
+from fortydays.registry.calibration import FEWEST_FOR_TEMPERATURE, FEWEST_FOR_THRESHOLD
 from fortydays.registry.names import CHAMPION, Reference
 from fortydays.registry.promotion import promote
 from fortydays.registry.registration import register
 from fortydays.study.runs import RunFolder
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from fortydays.registry.registry import Registry
+
+
+FEWEST_TO_TEST = 20
+"""Examples to test on: of fewer, even if all are named rightly, the interval of the share is wider than 16 points."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """What came out: all that is shown, the run and its study, and the folder that has the photographs.
+    """What came out: all that is shown, the run and its study, and the folder of what is kept of the material.
 
     ``reused`` is whether nothing had changed since an earlier fit, which this is. The notes are what the reader should
     know, a sentence each.
@@ -53,8 +53,8 @@ class Fitted:
     notes: tuple[str, ...] = ()
 
 
-Looked = Callable[[Inspection, "NDArray[np.uint8]"], object]
-"""Told, before anything is learned, what was found in the photographs, with the pixels of all of them by row."""
+Looked = Callable[[Inspection, Content], object]
+"""Told, before anything is learned, what was found in the photographs or texts, with what they look like."""
 
 RunStudy = Callable[[Path, bool], tuple[RunFolder, dict[str, Any]]]
 """Runs the study in a file, anew or from where it stopped; the command does that, with its tracker and its signals."""
@@ -67,78 +67,85 @@ def fit(
     progress: Progress,
     run_study: RunStudy,
     registry: "Callable[[], Registry]",
-    looked: Looked = lambda found, pixels: None,  # noqa: ARG005
+    looked: Looked = lambda found, content: None,  # noqa: ARG005
 ) -> Fitted:
-    """Learn to tell a reader's photographs apart; ``registry`` opens the model registry.
+    """Learn to tell a reader's photographs, or texts, apart; ``registry`` opens the model registry.
 
     Raises:
         UsageError: an option does not fit.
-        DataError: the photographs cannot be used, weights cannot be had, or there is no room.
+        DataError: they cannot be used, weights cannot be had, or there is no room.
         FortydaysError: training or registering failed.
         StorageError: the workspace cannot be read or written.
     """
     phases = Phases(progress)
-    with photographs_of(request, settings, progress) as photographs:
-        looked(photographs.inspection, photographs.collection.pixels())
+    with opened(request, settings, progress) as material:
+        looked(material.inspection, material.content())
+        _warn_of_few(material, progress)
         phases.done("looking")
-        count = len(photographs.kept.paths)
-        chosen = choose_backbone(request.backbone, settings, progress, photographs=count, seconds=request.seconds)
-        plan, notes = _planned(request, photographs.kept, chosen, settings)
-        study = write_study(study_text(photographs.kept, plan), request.name, settings)
-        before = None if request.fresh else earlier.finished_run(study, plan, settings, progress)
-        known = earlier.known_findings(before[0], photographs, progress) if before else None
-        version = earlier.version_of(before[0], photographs, registry()) if before and known else None
+        learner = material.learner(request, settings, progress)
+        notes = list(learner.notes)
+        study = write_study(learner.study_text(), request.name, settings)
+        before = None if request.fresh else earlier.finished_run(study, learner.seeds, settings, progress)
+        known = earlier.known_findings(before[0], material, progress) if before else None
+        version = earlier.version_of(before[0], material, registry()) if before and known else None
         if before and known and version:
             run, findings = before[0], earlier.with_version(known, version)
         else:
-            phases.plan(measured=earlier.last_seconds(photographs), kept=(LEARNING,) if before else ())
+            phases.plan(measured=earlier.last_seconds(material), kept=(LEARNING,) if before else ())
             # A fit that was stopped after its trials had ended goes on with them.
             run, evidence = before or run_study(study, request.fresh)
             phases.done(LEARNING)
             head = calibrated_head(study, run, evidence, settings, progress)
-            if head.unknown is None:
-                notes.append("There are too few photographs to validate on to tell what is unknown.")
+            notes += _not_calibrated(head, len(material.kept.of("validation")), material.NOUN)
             phases.done("calibrating")
-            findings = _registered(head, chosen, photographs, phases, registry, settings)
+            findings = _registered(head, learner, phases, registry, settings)
         return Fitted(
             findings=findings,
             run=run,
             study=study,
-            inspection=photographs.inspection,
-            collection=photographs.collection.folder,
+            inspection=material.inspection,
+            collection=material.folder,
             reused=version is not None,
             notes=tuple(notes),
         )
 
 
-def _planned(
-    request: FitRequest, kept: OwnPhotographs, chosen: ChosenBackbone, settings: Settings
-) -> tuple[Plan, list[str]]:
-    """What is to be trained, and what the reader should know of it."""
-    notes = [f"{chosen.backbone.title} is used: {chosen.why}."] if chosen.why else []
-    train = kept.of("train")
-    balanced = balance(kept.labels[train], kept.classes)
-    plan = Plan(backbone=chosen.backbone, target=request.target, balanced=balanced.weighted)
-    if request.fine_tune:
-        seeds = len(plan.seeds)
-        epoch = seconds_of_fine_tuning(chosen.backbone, images=seeds * len(train), threads=settings.threads)
-        plan = replace(plan, fine_tuning_epochs=fine_tuning_epochs(epoch, seconds=request.seconds))
-        if not plan.fine_tuning_epochs:
-            notes.append(f"There is no time to fine-tune: an epoch of {seeds} seeds takes about {epoch:,.0f} s.")
-    return plan, notes
+def _not_calibrated(head: CalibratedHead, validated: int, noun: str) -> list[str]:
+    """What is not done for want of examples to validate on, a sentence each."""
+    there, notes = f"and there {'is' if validated == 1 else 'are'} {validated:,}", []
+    if validated < FEWEST_FOR_TEMPERATURE:
+        notes.append(
+            f"Confidence is left as it is: at least {FEWEST_FOR_TEMPERATURE} validation {noun}s are needed to "
+            f"calibrate it, {there}."
+        )
+    if head.unknown is None:
+        notes.append(
+            f"No answer will be “unknown”: at least {FEWEST_FOR_THRESHOLD} validation {noun}s are needed to find the "
+            f"confidence below which it is, {there}."
+        )
+    return notes
+
+
+def _warn_of_few(material: Material, progress: Progress) -> None:
+    """Say before anything is learned that too few examples prove nothing."""
+    total, tested = len(material.kept.contents), len(material.kept.of("test"))
+    if tested < FEWEST_TO_TEST:
+        progress.warn(
+            f"{counted(total, material.NOUN)} {'is' if total == 1 else 'are'} very few: with {tested:,} to test on, "
+            f"the results prove nothing. Of about {5 * FEWEST_TO_TEST}, {FEWEST_TO_TEST} are tested on."
+        )
 
 
 def _registered(
     head: CalibratedHead,
-    chosen: ChosenBackbone,
-    photographs: Photographs,
+    learner: Learner,
     phases: Phases,
     registry: "Callable[[], Registry]",
     settings: Settings,
 ) -> Findings:
     """Register a head and try to promote it; all that is found out about it, written down."""
-    progress = phases.progress
-    version = earlier.version_of(head.run, photographs, registry())
+    progress, material = phases.progress, learner.material
+    version = earlier.version_of(head.run, material, registry())
     if version is None:
         version = register(
             str(head.study),
@@ -146,7 +153,7 @@ def _registered(
             settings,
             progress=progress,
             variant=head.trial["variant"],
-            name=photographs.model,
+            name=material.model,
             run_id=head.run.run_id,
             temperature=head.temperature,
             confidence=head.confidence(),
@@ -155,8 +162,8 @@ def _registered(
     reference = Reference(name=version.name, version=version.version)
     promotion = promote(reference, CHAMPION, registry(), settings, progress=progress)
     phases.done("gates")
-    findings = examine(photographs, chosen, head, promotion, settings, progress)
+    findings = examine(learner, head, promotion, settings, progress)
     phases.done(MISTAKES)
     findings = replace(findings, seconds=dict(phases.seconds))
-    earlier.keep_findings(findings, head.run, head.study, photographs)
+    earlier.keep_findings(findings, head.run, head.study, material)
     return findings

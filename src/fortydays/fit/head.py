@@ -13,11 +13,13 @@ from fortydays.base.errors import FortydaysError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
 from fortydays.data import library
+from fortydays.data.arrays import Reading
+from fortydays.inputs.input import Arrays, Input, count_of, rows_of
 from fortydays.registry.calibration import (
     Threshold,
     as_logits,
+    helpful_temperature,
     softmax,
-    temperature,
     threshold_at,
     unknown_threshold,
 )
@@ -42,7 +44,7 @@ class CalibratedHead:
         study: the file of the study that trained it.
         features: what it learned from, and the network that made it.
         model: its own layers, with the trial's weights.
-        temperature: that its logits are divided by.
+        temperature: that its logits are divided by; 1 where none is known to help.
         unknown: below which confidence an answer is "unknown", with the rate of false alarms on the test split; None
             where the validation split is too small to tell.
         logits: for the test split, before the temperature, but for a constant of each image; float32, shape
@@ -90,17 +92,20 @@ def trained_model(run: RunFolder, variant: "Variant", seed: int) -> "keras.Model
     return model
 
 
-def logits_of(model: "keras.Model", features: NDArray[np.float32]) -> NDArray[np.float32]:
+def logits_of(model: "keras.Model", takes: Input, inputs: Arrays) -> NDArray[np.float32]:
     """The logarithms, float32, shape (n, classes), of the answers of a model that ends in a softmax.
 
-    They are logits, but for a constant of each image. The features are float32, shape (n, rows, columns, channels).
+    They are logits, but for a constant of each example.
+
+    Args:
+        model: the head.
+        takes: what it is given.
+        inputs: the arrays of some examples.
     """
     from keras import ops
 
-    answers = [
-        ops.convert_to_numpy(model(features[start : start + _TOGETHER], training=False))
-        for start in range(0, len(features), _TOGETHER)
-    ]
+    parts = (slice(start, start + _TOGETHER) for start in range(0, count_of(inputs), _TOGETHER))
+    answers = [ops.convert_to_numpy(model(takes.in_numpy(rows_of(inputs, part)), training=False)) for part in parts]
     return as_logits(np.concatenate(answers))
 
 
@@ -123,14 +128,15 @@ def calibrated_head(
     loaded = load_study(find_study(str(study)), threads=settings.threads).study
     variant = next(each for each in loaded.variants if each.name == trial["variant"])
     assert loaded.dataset is not None  # it has a variant
-    dataset = library.load(loaded.dataset, settings)
+    recipe = evidence["details"][trial["variant"]]["recipe"]
+    dataset = library.load(loaded.dataset, settings).read_as(Reading.of(recipe))
     heads = prepare(
         dataset, variant.model, features=variant.features, examples=None, settings=settings, progress=progress
     )
     model = trained_model(run, variant, trial["seed"])
     validation = heads.dataset.training.validation
-    logits = logits_of(model, np.asarray(validation.array))
-    cooled = temperature(logits, np.asarray(validation.labels).astype(np.intp))
+    logits = logits_of(model, heads.dataset.training.input, validation.inputs)
+    cooled = helpful_temperature(logits, np.asarray(validation.labels).astype(np.intp))
     below = unknown_threshold(softmax(logits, temperature=cooled))
     (answers,) = load_arrays(run.trial_of(trial["variant"], trial["seed"]).predictions)
     of_test = as_logits(answers)

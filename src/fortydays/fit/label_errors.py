@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base.progress import SILENT, Progress
-from fortydays.fit.softmax_regression import choose_spread, learned, some_of_each
+from fortydays.fit.softmax_regression import DENSE, Heads, some_of_each
 
 FOLDS = 5
 """Parts of the photographs; each is judged by a head that has learned from the others."""
@@ -50,6 +50,7 @@ def find_label_errors(
     *,
     classes: int,
     groups: Sequence[int] | NDArray[np.int64] | None = None,
+    by: Heads = DENSE,
     progress: Progress = SILENT,
 ) -> tuple[Suspect, ...]:
     """The photographs whose labels are probably wrong, the most suspect first.
@@ -61,6 +62,7 @@ def find_label_errors(
         labels: shape (n,), from 0 up to ``classes``.
         classes: how many there are.
         groups: shape (n,); what has the same number is almost the same picture. Each is alone by default.
+        by: how heads are trained.
         progress: told of the folds.
     """
     counts = np.bincount(labels, minlength=classes)
@@ -68,7 +70,7 @@ def find_label_errors(
     judged = np.flatnonzero(large[labels])
     if not len(judged):
         return ()
-    probabilities = out_of_sample(features, labels, classes=classes, groups=groups, progress=progress)
+    probabilities = out_of_sample(features, labels, classes=classes, groups=groups, by=by, progress=progress)
     thresholds = np.full(classes, np.inf)
     for label in np.flatnonzero(large):
         thresholds[label] = probabilities[labels == label, label].mean(dtype=np.float64)
@@ -84,6 +86,7 @@ def out_of_sample(
     *,
     classes: int,
     groups: Sequence[int] | NDArray[np.int64] | None = None,
+    by: Heads = DENSE,
     progress: Progress = SILENT,
 ) -> NDArray[np.float32]:
     """For each photograph the probabilities of a head that has not learned from its group: float32, (n, classes).
@@ -102,9 +105,9 @@ def out_of_sample(
         inside, others = np.flatnonzero(fold == part), np.flatnonzero(fold != part)
         if not spread:
             few = _at_most(_MOST_TO_CHOOSE_BY, labels, others, random)
-            spread = choose_spread(features, labels, few, inside, classes=classes)
+            spread = by.choose_spread(features, labels, few, inside, classes=classes)
         rows = _at_most(MOST_LEARNED, labels, others, random)
-        found[inside] = learned(features, labels, rows, features[inside], classes=classes, spread=spread)
+        found[inside] = by.learned(features, labels, rows, features[inside], classes=classes, spread=spread)
         progress.advance(task, done=float(done))
     progress.finish(task)
     return found

@@ -7,7 +7,7 @@ both which photographs were learned from and which were validated on (the bootst
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.values import fields_as_json
-from fortydays.fit.softmax_regression import choose_spread, learned, some_of_each
+from fortydays.fit.softmax_regression import DENSE, Heads, some_of_each
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 """Of the photographs of each class, to learn from."""
@@ -100,27 +100,28 @@ class LearningCurve:
     law: PowerLaw | None
     twice: Prediction | None
     verdict: str
+    noun: str = "photograph"
 
     @property
     def sentence(self) -> str:
         """The verdict in words."""
         if self.twice is None:
-            return "There are too few photographs to tell whether more would help."
+            return f"There are too few {self.noun}s to tell whether more would help."
         now, then = f"{100 * self.points[-1].accuracy:.1f}%", f"{100 * self.twice.accuracy:.1f}%"
         low, high = _points(self.twice.low), _points(self.twice.high)
         if self.verdict == MORE:
             return (
-                f"Twice as many photographs to learn from would probably raise the accuracy from {now} to about "
+                f"Twice as many {self.noun}s to learn from would probably raise the accuracy from {now} to about "
                 f"{then} (a gain of {low.lstrip('+')} to {high.lstrip('+')} points)."
             )
         if self.verdict == FLAT:
             return (
-                f"The curve is flat: more photographs alone will not help. The accuracy is {now}, and twice as many "
+                f"The curve is flat: more {self.noun}s alone will not help. The accuracy is {now}, and twice as many "
                 f"would probably change it by {low} to {high} points."
             )
         return (
-            f"There are too few photographs to tell whether more would help: the accuracy is {now}, and twice as many "
-            f"may change it by {low} to {high} points."
+            f"There are too few {self.noun}s to tell whether more would help: the accuracy is {now}, and twice as "
+            f"many may change it by {low} to {high} points."
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -135,35 +136,38 @@ def measure_learning_curve(
     validation_labels: NDArray[np.intp],
     *,
     classes: int,
+    noun: str = "photograph",
+    by: Heads = DENSE,
     progress: Progress = SILENT,
 ) -> LearningCurve:
     """Train heads on ever larger parts of the photographs, and say what twice as many would give.
 
     The parts have their share of each class, and within a draw the smaller ones are in the larger ones. All heads are
     of the same kind (:mod:`fortydays.fit.softmax_regression`); how smooth they are is chosen once, on a fifth of the
-    photographs to learn from. Features are float32, shape (n, channels), n at least 1; labels of shape (n,).
+    photographs to learn from. Features are float32, shape (n, channels), n at least 1; labels of shape (n,). One of
+    those that are learned from is called by the ``noun``, and the heads are trained ``by`` a method.
     """
     rows = np.arange(len(labels))
     held_out = some_of_each(labels, rows, 1 / 5, np.random.default_rng([0, 0]))
     others = np.setdiff1d(rows, held_out, assume_unique=True)
-    spread = 2.0
+    spread = by.usual
     if len(others):
         few = some_of_each(labels, others, min(1.0, 5_000 / len(others)), np.random.default_rng([0, 1]))
-        spread = choose_spread(features, labels, few, held_out, classes=classes)
+        spread = by.choose_spread(features, labels, few, held_out, classes=classes)
     draws = _draws(labels, rows)
-    task, done, count = "Learning from parts of the photographs", 0, sum(len(parts) for parts in draws.values())
+    task, done, count = f"Learning from parts of the {noun}s", 0, sum(len(parts) for parts in draws.values())
     progress.start(task, total=float(count), unit="heads")
     right: list[NDArray[np.bool_]] = []
     for parts in draws.values():
         answers = []
         for part in parts:
-            found = learned(features, labels, part, validation_features, classes=classes, spread=spread)
+            found = by.learned(features, labels, part, validation_features, classes=classes, spread=spread)
             answers.append(found.argmax(axis=1) == validation_labels)
             done += 1
             progress.advance(task, done=float(done))
         right.append(np.stack(answers))
     progress.finish(task)
-    return curve_of(list(draws), right)
+    return replace(curve_of(list(draws), right), noun=noun)
 
 
 def _draws(labels: NDArray[np.intp], rows: NDArray[np.intp]) -> dict[int, list[NDArray[np.intp]]]:

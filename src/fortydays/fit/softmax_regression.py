@@ -5,6 +5,8 @@ optimum. On one machine the same features and labels always give the same answer
 """
 
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,3 +97,19 @@ def some_of_each(
         members = random.permutation(rows[labels[rows] == label])
         chosen.append(members[: max(1, round(share * len(members)))])
     return np.sort(np.concatenate(chosen)) if chosen else rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heads:
+    """A way to train heads: the functions of this module, or others with the same arguments and results.
+
+    ``usual`` is the spread where there is nothing to choose it by.
+    """
+
+    learned: Callable[..., NDArray[np.float32]]
+    choose_spread: Callable[..., float]
+    usual: float
+
+
+DENSE = Heads(learned=learned, choose_spread=choose_spread, usual=2.0)
+"""Heads on features of which each has a number: those of a pretrained network."""

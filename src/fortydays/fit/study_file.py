@@ -10,7 +10,7 @@ from pathlib import Path
 from fortydays.base import files
 from fortydays.base.settings import Settings
 from fortydays.base.templates import plain_text
-from fortydays.data.own.dataset import OwnPhotographs
+from fortydays.data.own.dataset import OwnExamples
 from fortydays.data.own.pixels import folder_of
 from fortydays.models.backbones import Backbone
 
@@ -33,7 +33,7 @@ class Plan:
     seeds: tuple[int, ...] = (0, 1, 2)
 
 
-def study_text(photographs: OwnPhotographs, plan: Plan) -> str:
+def study_text(photographs: OwnExamples, plan: Plan) -> str:
     """The study as Python."""
     count = len(photographs.of("train"))
     batch = min(_BATCH, count)
@@ -46,22 +46,26 @@ def study_text(photographs: OwnPhotographs, plan: Plan) -> str:
         epochs=min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, round(_STEPS / steps))),
         batch=batch,
         fine_tuned_batch=min(32, count),
-        claims=_claims(photographs, plan, [HEAD, FINE_TUNED] if plan.fine_tuning_epochs else [HEAD]),
+        claims=claims_about(
+            photographs, [HEAD, FINE_TUNED] if plan.fine_tuning_epochs else [HEAD], target=plan.target
+        ),
     )
 
 
-def _claims(photographs: OwnPhotographs, plan: Plan, variants: Sequence[str]) -> list[tuple[str, str, float]]:
-    """About which variant, in which words, with which accuracy at least."""
-    labels = photographs.labels[photographs.of("train")]
-    guess = max(int((labels == label).sum()) for label in range(len(photographs.classes))) / len(labels)
+def claims_about(
+    examples: OwnExamples, variants: Sequence[str], *, target: float | None, noun: str = "photograph"
+) -> list[tuple[str, str, float]]:
+    """About which variant, in which words, with which accuracy at least; with a target, if one is given."""
+    labels = examples.labels[examples.of("train")]
+    guess = max(int((labels == label).sum()) for label in range(len(examples.classes))) / len(labels)
     found: list[tuple[str, str, float]] = []
     for variant in variants:
         which = f"The {variant} model" if len(variants) > 1 else "The model"
         said = f"{which} is right more often than naming the most frequent class always would be"
         found.append((variant, said, round(guess, 6)))
-        if plan.target is not None:
-            said = f"{which} is right on at least {100 * plan.target:g}% of the test photographs"
-            found.append((variant, said, plan.target))
+        if target is not None:
+            said = f"{which} is right on at least {100 * target:g}% of the test {noun}s"
+            found.append((variant, said, target))
     return found
 
 

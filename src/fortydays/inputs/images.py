@@ -53,7 +53,7 @@ class Images(Input):
     KIND: ClassVar[str] = "images"
     NOUN: ClassVar[str] = "image"
     FIELDS: ClassVar[tuple[str, ...]] = (
-        "flip", "shift", "cutout", "rotation", "zoom", "contrast", "mixup", "test_views",
+        "flip", "shift", "cutout", "rotation", "zoom", "crop", "contrast", "mixup", "test_views",
     )  # fmt: skip
     MEDIA_TYPES: ClassVar[tuple[str, ...]] = ("image/png", "image/jpeg", "image/webp")
     SUFFIXES: ClassVar[tuple[str, ...]] = (
@@ -227,6 +227,8 @@ class OpenedImage:
 
     image: "Image"
     input: Images
+
+    note: ClassVar[str] = ""
 
     @property
     def weight(self) -> int:

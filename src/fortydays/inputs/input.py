@@ -74,6 +74,10 @@ class Opened(Protocol):
     def weight(self) -> int:
         """How many pixels or characters there are: those of which there are many are read one at a time."""
 
+    @property
+    def note(self) -> str:
+        """What is to be said of how the content was read, a sentence; or ""."""
+
     def arrays(self) -> Arrays:
         """The arrays of this one example.
 
@@ -106,6 +110,8 @@ class Input(ABC):
         MEDIA_TYPES: of content that it reads, in HTTP's words; all that begin with one of them.
         SUFFIXES: of files that it reads.
         JSON_FIELD: of a JSON request, the field with examples that need no file; see :meth:`from_json`.
+        TEXT_TENSOR: the name of a tensor of texts, BYTES of shape (n,), that the Open Inference Protocol takes in the
+            place of the arrays; "" where it takes none.
     """
 
     KIND: ClassVar[str]
@@ -114,6 +120,7 @@ class Input(ABC):
     MEDIA_TYPES: ClassVar[tuple[str, ...]] = ()
     SUFFIXES: ClassVar[tuple[str, ...]] = ()
     JSON_FIELD: ClassVar[str]
+    TEXT_TENSOR: ClassVar[str] = ""
 
     @property
     @abstractmethod
@@ -124,6 +131,11 @@ class Input(ABC):
     @abstractmethod
     def title(self) -> str:
         """What it takes, in words that follow "It takes"."""
+
+    @property
+    def of_texts(self) -> bool:
+        """Whether an example is a text, so that each row of a table can be one."""
+        return self.NOUN == "text"
 
     @property
     def note(self) -> str:

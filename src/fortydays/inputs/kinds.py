@@ -5,11 +5,13 @@ from typing import Any
 
 from fortydays.inputs.images import Images
 from fortydays.inputs.input import Input
+from fortydays.inputs.ngrams import Ngrams
 from fortydays.inputs.numbers import Numbers
 from fortydays.inputs.tokens import Tokens
+from fortydays.inputs.wordpieces import Wordpieces
 
-KINDS: Mapping[str, type[Images] | type[Numbers] | type[Tokens]] = {
-    kind.KIND: kind for kind in (Images, Numbers, Tokens)
+KINDS: Mapping[str, type[Images] | type[Ngrams] | type[Numbers] | type[Tokens] | type[Wordpieces]] = {
+    kind.KIND: kind for kind in (Images, Ngrams, Numbers, Tokens, Wordpieces)
 }
 """To add a kind, write its class and name it here."""
 

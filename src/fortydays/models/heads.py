@@ -9,11 +9,12 @@ if TYPE_CHECKING:
     import keras
 
 
-def linear_head(shape: tuple[int, int, int], classes: int, *, dropout: float = 0.0) -> "Callable[[], keras.Model]":
+def linear_head(shape: tuple[int, ...], classes: int, *, dropout: float = 0.0) -> "Callable[[], keras.Model]":
     """A builder of multinomial logistic regression on standardized features, of whatever scale.
 
     Args:
-        shape: of the features of one image: (1, 1, channels); or of the pixels, (height, width, channels).
+        shape: of the features of one image: (1, 1, channels); or of the pixels, (height, width, channels); or of the
+            features of one text: (channels,).
         classes: how many there are.
         dropout: share of the features that training hides at each step.
     """
