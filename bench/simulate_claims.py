@@ -165,7 +165,7 @@ def looks() -> dict[str, float]:
 def tables(figures: Mapping[str, Any]) -> dict[str, str]:
     """The tables of the page, by name, as Markdown."""
     covered = [
-        "| made-up studies | seeds | seeds alone | bootstrap | crossed | wider of the two |",
+        "| made-up studies | seeds | seeds alone | bootstrap | crossed | both together |",
         "|---|---|---|---|---|---|",
     ]
     for row in figures["coverage"]:

@@ -370,10 +370,13 @@ def test_claims_name_the_variants_they_speak_of() -> None:
     [
         ("test_accuracy", "share"),
         ("accuracy_gap", "share"),
+        ("changed_share", "share"),
         ("steps_to_0.95", "steps"),
         ("seconds_to_0.95", "seconds"),
         ("train_seconds", "seconds"),
         ("test_loss", ""),
+        ("parameters", ""),
+        ("multiply_adds", ""),
         ("collapse_error", ""),
     ],
 )

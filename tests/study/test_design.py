@@ -8,8 +8,9 @@ import pytest
 from fortydays.base.errors import UsageError
 from fortydays.study.claims import Comparison, NotWorse, Threshold
 from fortydays.study.design import Exhibit, Measure, Search, Study, Variant, seconds_metric, steps_metric
+from fortydays.study.drills import Drill
 from fortydays.study.features import Features
-from fortydays.study.overviews import MetricOverview, SearchOverview
+from fortydays.study.overviews import CostOverview, LinesOverview, MetricOverview, MetricsOverview, SearchOverview
 from fortydays.train.recipe import Recipe
 
 RECIPE = Recipe(epochs=1)
@@ -103,6 +104,61 @@ def test_an_overview_shows_variants_and_metrics_that_there_will_be() -> None:
         study("a", "b", first=(overview(variants=("a", "c"), metric="test_loss"),))
     with pytest.raises(UsageError, match=r"There is no metric 'steps_to_0\.9', which the overview 'All' names"):
         study("a", "b", exhibits=(overview(variants=("a",), metric="steps_to_0.9"),))
+
+
+def test_an_overview_of_costs_shows_variants_and_metrics_that_there_will_be() -> None:
+    def costs(*variants: str, metric: str = "test_loss") -> CostOverview:
+        return CostOverview(title="Costs", caption="", metric=metric, lines={"one": variants})
+
+    assert study("a", "b", first=(costs("a", "b"),)).all_exhibits
+    with pytest.raises(UsageError, match="There is no variant 'c', which the overview 'Costs' names"):
+        study("a", "b", first=(costs("a", "c"),))
+    with pytest.raises(UsageError, match=r"There is no metric 'steps_to_0\.9', which the overview 'Costs' names"):
+        study("a", "b", exhibits=(costs("a", metric="steps_to_0.9"),))
+    drill = Drill(name="d", do=lambda bench: {}, metrics=("x",))
+    with pytest.raises(UsageError, match="There is no variant 'd', which the overview 'Costs' names"):
+        study("a", drills=(drill,), first=(costs("d", metric="x"),))
+
+
+def test_an_overview_of_several_metrics_shows_drills_and_metrics_that_some_of_them_give() -> None:
+    drills = tuple(
+        Drill(name=name, do=lambda bench: {}, metrics=metrics) for name, metrics in (("c", ("x", "y")), ("d", ("x",)))
+    )
+
+    def made(*names: str, **metrics: float) -> Study:
+        shown = MetricsOverview(title="All", caption="", variants=names, metrics=metrics, x_label="x", y_label="y")
+        return study("a", drills=drills, first=(shown,))
+
+    assert made("c", "d", x=1.0, y=2.0)
+    assert made("a", test_loss=1.0)
+    with pytest.raises(UsageError, match="There is no variant 'e', which the overview 'All' names"):
+        made("e", x=1.0)
+    with pytest.raises(UsageError, match="There is no metric 'y', which the overview 'All' names") as raised:
+        made("d", x=1.0, y=2.0)
+    assert raised.value.hint == "Known: x."
+
+
+def test_an_overview_of_points_shows_metrics_that_each_variant_has_and_of_one_unit() -> None:
+    mine = Measure(name="changed_share", variants=("a",), function=lambda m, x: 0.0)
+
+    def made(*points: tuple[str, str]) -> Study:
+        lines = {"line": dict.fromkeys(points, 1.0)}
+        shown = LinesOverview(title="All", caption="", lines=lines, x_label="x", y_label="y")
+        return study("a", "b", measures=(mine,), first=(shown,))
+
+    assert made(("a", "changed_share"), ("b", "test_accuracy"))
+    with pytest.raises(UsageError, match="There is no variant 'c', which the overview 'All' names"):
+        made(("c", "test_accuracy"))
+    with pytest.raises(
+        UsageError, match="There is no metric 'changed_share' of 'b', which the overview 'All' names"
+    ) as raised:
+        made(("a", "changed_share"), ("b", "changed_share"))
+    assert "test_accuracy" in raised.value.hint
+    with pytest.raises(
+        UsageError, match="'All' has metrics of different units: changed_share and test_loss"
+    ) as raised:
+        made(("a", "changed_share"), ("b", "test_loss"))
+    assert raised.value.hint == "Draw them in two pictures."
 
 
 def test_an_overview_of_searches_shows_variants_that_search_one_field_of_numbers() -> None:

@@ -1,6 +1,7 @@
 """The evidence document: its table, its digests, its outline, and what is no evidence."""
 
 import copy
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -17,8 +18,10 @@ from fortydays.study.evidence import (
     read_evidence,
     results_digest,
     summarize,
+    with_defaults,
 )
 from fortydays.study.samples import findings_of
+from fortydays.train.recipe import Recipe
 
 
 def trial(variant: str, seed: int, status: str = "finished", **metrics: float | None) -> dict[str, Any]:
@@ -203,3 +206,10 @@ def test_published_evidence_is_found_by_its_day(tmp_path: Path) -> None:
     written(tmp_path, WHOLE).rename(published.path(2))
     assert published.path(2).name == "day02.json"
     assert published.read(2) == WHOLE
+
+
+def test_a_recipe_of_a_document_gets_its_later_fields_in_their_order_and_loses_none() -> None:
+    found = with_defaults(Recipe, {"batch_size": 8, "of another version": 1, "epochs": 3})
+    names = [field.name for field in dataclasses.fields(Recipe)]
+    assert [name for name in found if name in names] == [name for name in names if name in found]
+    assert (found["epochs"], found["batch_size"], found["clip_norm"], found["of another version"]) == (3, 8, 0.0, 1)

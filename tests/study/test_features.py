@@ -333,12 +333,12 @@ def network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Features]:
     return asked
 
 
-def kept(folder: Path, settings: Settings) -> own.OwnPhotographs:
+def kept(folder: Path, settings: Settings) -> own.OwnExamples:
     with opened("mine", settings, side=SIDE) as collection:
         return own.keep(inspect(list_photographs(folder), collection, workers=2), collection, name="mine")
 
 
-def of(photographs: own.OwnPhotographs, settings: Settings, **asked: Any) -> Prepared:
+def of(photographs: own.OwnExamples, settings: Settings, **asked: Any) -> Prepared:
     return prepare(
         own.load(photographs, settings),
         asked.pop("builder", builder),

@@ -49,7 +49,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     def export(_module: str, request: dict[str, Any], _scratch: Path, *, title: str) -> None:
         asked.append(request)
-        path, content = Path(request["onnx"]), tiny_frozen.onnx_of(tuple(request["image_shape"]))
+        path, content = Path(request["onnx"]), tiny_frozen.onnx_of(tuple(request["shape"]))
         files.write_bytes(path, content)
         facts = {"sha256": files.sha256_of_bytes(content), "parameters": 12, "multiply_adds": 34}
         files.write_json(path.with_suffix(".json"), facts)
@@ -193,7 +193,7 @@ def test_a_network_that_is_really_built_computes_what_keras_does(
     network = frozen_network(features, (40, 36, 3), settings)
     found = network.session(threads=1)(images)
 
-    part = networks.frozen_part(features, (40, 36, 3), networks._network(features))
+    part = features.frozen_part((40, 36, 3), networks._network(features))
     expected = np.asarray(part(images.astype(np.float32) / 255, training=False))
     assert found.shape == (20, *features.shape) == expected.shape
     assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()

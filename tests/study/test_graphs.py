@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tiny_frozen import channel_means
 
 from fortydays.inputs.input import ArraySpec
+from fortydays.models.encoders import Encoder
 from fortydays.study.graphs import OPSET, joined, to_graph
 
 
@@ -44,6 +45,28 @@ def test_a_graph_answers_as_the_function_for_any_number_of_examples(activation: 
     for count in (1, 5):
         given = np.random.default_rng(count).normal(size=(count, 1, 1, 3)).astype(np.float32)
         assert answers(proto, given) == pytest.approx(np.asarray(model(given)), abs=1e-6)
+
+
+def test_weights_that_the_exporter_does_not_see_come_into_the_graph_all_the_same(keras: Any) -> None:
+    encoder = Encoder(name="small", title="Small", pieces=11, features=8, layers=2, heads=2, inside=12, longest=8)
+    model = encoder.build(6)
+    spec = ArraySpec(name="tokens", dtype="int32", shape=(6,))
+
+    def proto_of(weights_apart: bool) -> Any:
+        return to_graph(
+            lambda arrays: model(arrays["tokens"], training=False), [spec], output="features", layers_of=model,
+            weights_apart=weights_apart,
+        )  # fmt: skip
+
+    apart = proto_of(True)
+    onnx.checker.check_model(apart, full_check=True)
+    assert [each.name for each in apart.graph.input] == ["tokens"]
+    assert len(apart.graph.initializer) >= len(model.variables)
+    for count in (1, 3):
+        tokens = np.random.default_rng(count).integers(0, 11, (count, 6)).astype(np.int32)
+        expected = pytest.approx(np.asarray(model(tokens)), abs=1e-6)
+        assert answers(apart, tokens) == expected
+        assert answers(proto_of(False), tokens) == expected
 
 
 def test_input_and_output_have_the_names_that_were_asked_for(keras: Any) -> None:

@@ -16,13 +16,13 @@ import tiny_study
 from tiny_study import PAIR, Watch, source
 
 from fortydays.base import files
-from fortydays.base.errors import ExitCode, StorageError, StudyChangedError, UsageError
+from fortydays.base.errors import ExitCode, StorageError, StudyChangedError, TrainingFailedError, UsageError
 from fortydays.base.settings import Settings
 from fortydays.study import runner
 from fortydays.study.design import Study
 from fortydays.study.runner import Request, StudyInterruptedError, run_study
 from fortydays.study.runs import RunFolder, RunState, list_runs
-from fortydays.study.trial import TrialOutcome, TrialSpec
+from fortydays.study.trial import TrialOutcome, TrialSpec, trial_result
 
 Copy = Callable[[Any], RunFolder]
 
@@ -215,6 +215,24 @@ def test_failed_tries_are_not_taken_for_damage(settings: Settings, interrupted_c
     assert progress.warned == []
     assert progress.tasks == ["study"]
     assert evidence["details"] == finished.evidence["details"]
+
+
+def test_a_try_that_is_lost_ends_the_run_and_does_not_count_against_its_value(settings: Settings) -> None:
+    class Lost:
+        def map(self, specs: deque[TrialSpec], callbacks: Any) -> Generator[TrialOutcome, None, None]:
+            spec = next(spec for spec in specs if spec.validation_only)
+            callbacks.started(spec, 1)
+            result = trial_result(spec, status="failed", error="3 workers have ended.")
+            yield TrialOutcome(spec=spec, result=result, hint="Is there memory?", lost=True)
+
+    with pytest.raises(TrainingFailedError) as raised:
+        run_study(source(), Request(), settings, progress=Watch(), executor=Lost())
+    assert raised.value.message == (
+        "one hidden, learning_rate 0.0001, seed 1000, could not be tried: 3 workers have ended."
+    )
+    assert raised.value.hint == "What is done is kept. Is there memory?"
+    (run,) = list_runs(settings.runs)
+    assert not list(run.path.rglob("searches/*.json"))
 
 
 def flip(path: Path) -> None:

@@ -11,6 +11,7 @@ import tiny_study
 from fortydays.base.errors import UsageError
 from fortydays.study.claims import Comparison
 from fortydays.study.design import Study, Variant
+from fortydays.study.drills import Drill
 from fortydays.study.evidence import judgements_of
 from fortydays.study.exhibits import confusion_matrix
 from fortydays.study.identity import identity_of_study
@@ -18,6 +19,7 @@ from fortydays.study.joining import check_joinable, joined
 from fortydays.study.overviews import CurveOverview, SplitOverview
 from fortydays.study.plan import Request
 from fortydays.study.runner import run_study
+from fortydays.study.seal import sealed
 
 LINEAR = Variant(name="linear", model=tiny_study.linear, recipe=tiny_study.RECIPE)
 HIDDEN = Variant(name="hidden", model=tiny_study.hidden, recipe=tiny_study.RECIPE.replace(epochs=1))
@@ -67,7 +69,11 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Any:
     published = run(BEFORE)
     identity = identity_of_study(BEFORE, published["details"], seed=0, settings=settings)
     return SimpleNamespace(
-        published=published | {"identity": identity}, whole=run(NOW), alone=run(NOW, "hidden"), settings=settings
+        published=sealed(published | {"identity": identity}),
+        whole=run(NOW),
+        alone=run(NOW, "hidden"),
+        published_alone=run(NOW, "linear"),
+        settings=settings,
     )
 
 
@@ -171,6 +177,39 @@ def test_a_control_that_was_not_probed_is_trained_too(ran: Any) -> None:
         check_joinable(NOW, ran.published | {"details": details}, ["hidden"], ran.settings)
 
 
+def test_evidence_that_was_edited_does_not_stay(ran: Any) -> None:
+    edited = ran.published | {"exhibits": [e | {"caption": "Other."} for e in ran.published["exhibits"]]}
+    with pytest.raises(UsageError) as refused:
+        check_joinable(NOW, edited, ["hidden"], ran.settings)
+    assert refused.value.message == (
+        "The published evidence cannot stay: it was edited: the seal does not fit its exhibits."
+    )
+
+
 def test_without_evidence_all_is_trained(ran: Any) -> None:
     with pytest.raises(UsageError, match="no published evidence that the other variants could stay in"):
         check_joinable(NOW, None, ["hidden"], ran.settings)
+
+
+def test_the_variants_of_a_draft_are_published_one_after_the_other(ran: Any) -> None:
+    check_joinable(NOW, None, ["hidden"], ran.settings, unfinished=True)
+    first = joined(NOW, {}, ran.alone)
+    assert list(first["details"]) == ["hidden"]
+    assert [e["kind"] for e in first["exhibits"]] == ["matrix"]
+    assert first["claims"][0]["verdict"] == "undecided"
+    identity = identity_of_study(NOW, first["details"], seed=0, settings=ran.settings, only=["hidden"])
+    published = sealed(first | {"identity": identity})
+    check_joinable(NOW, published, ["linear"], ran.settings, unfinished=True)
+    both = joined(NOW, published, ran.published_alone)
+    assert list(both["details"]) == ["linear", "hidden"]
+    for name in ("results_digest", "claims", "exhibits"):
+        assert both[name] == ran.whole[name], name
+
+
+def test_a_drill_does_not_stay(ran: Any) -> None:
+    drill = Drill(name="count", do=lambda bench: {"n": 1.0}, metrics=("n",))
+    with pytest.raises(UsageError) as refused:
+        check_joinable(study_of(LINEAR, LONGER, drills=(drill,)), ran.published, ["hidden"], ran.settings)
+    assert refused.value.message.startswith("The trials of drills cannot be compared")
+    assert refused.value.hint == "Carry them out too: --only 'count'."
+    check_joinable(study_of(LINEAR, LONGER, drills=(drill,)), ran.published, ["hidden", "count"], ran.settings)

@@ -7,7 +7,14 @@ import pytest
 from fortydays.base.errors import UsageError
 from fortydays.report.reading import read
 from fortydays.study.exhibit_document import ExhibitResult
-from fortydays.study.overviews import CurveOverview, MetricOverview, SearchOverview, SplitOverview
+from fortydays.study.overviews import (
+    CostOverview,
+    CurveOverview,
+    LinesOverview,
+    MetricOverview,
+    SearchOverview,
+    SplitOverview,
+)
 from fortydays.study.statistics import interval
 
 
@@ -79,6 +86,86 @@ def test_a_variant_that_did_not_reach_a_target_has_no_point() -> None:
     ).make(EVIDENCE)
     assert [(line["name"], line["y"]) for line in found["lines"]] == [("deep", [200.0]), ("wide", [800.0])]
     assert found["y_unit"] == "steps"
+
+
+COSTS = {
+    **EVIDENCE,
+    "details": {
+        "deep": {"multiply_adds": 8_000_000, "parameters": 90},
+        "flat": {"multiply_adds": None},
+        "wide": {"multiply_adds": 2_500_000, "parameters": 700},
+    },
+}
+
+
+def test_a_metric_is_drawn_over_costs_from_the_cheapest_to_the_most_expensive() -> None:
+    found = CostOverview(
+        title="T", caption="C", metric="test_accuracy", lines={"ours": ("deep", "flat", "wide")}, y_from=0.5
+    ).make(COSTS)
+    (line,) = found["lines"]
+    assert (line["name"], line["look"], line["x"]) == ("ours", 0, [2.5, 8.0])  # flat's are not counted
+    assert line["y"] == pytest.approx([0.65, 0.85])
+    assert len(line["low"]) == len(line["high"]) == 2
+    assert (found["x_label"], found["y_label"]) == ("multiply-adds, millions", "test accuracy")
+    assert (found["y_unit"], found["y_from"]) == ("share", 0.5)
+    assert fits(found)
+
+
+def test_parameters_are_a_cost_too() -> None:
+    lines = {name: (name,) for name in ("wide", "deep", "flat")}
+    found = CostOverview(title="T", caption="C", metric="steps_to_0.9", cost="parameters", lines=lines).make(COSTS)
+    assert [(line["name"], line["x"], line["y"]) for line in found["lines"]] == [
+        ("wide", [0.0007], [800.0]),
+        ("deep", [0.00009], [200.0]),
+    ]
+    assert found["x_label"] == "parameters, millions"
+
+
+def test_an_overview_of_a_cost_that_there_is_not_or_of_nothing_is_refused() -> None:
+    with pytest.raises(UsageError) as refused:
+        CostOverview(title="T", caption="", metric="test_loss", lines={"a": ("deep",)}, cost="parameter")
+    assert refused.value.message.startswith("There is no cost 'parameter', which the overview 'T' names")
+    with pytest.raises(UsageError, match="The overview 'T' needs lines with variants"):
+        CostOverview(title="T", caption="", metric="test_loss", lines={"a": ()})
+
+
+def test_each_point_of_a_line_is_one_metric_of_one_variant() -> None:
+    deep = {"test_accuracy": spread(0.9, 0.8), "lost_accuracy": spread(0.1, 0.3)}
+    evidence = {
+        "details": {"deep": {}, "wide": {}},
+        "variants": {"deep": deep, "wide": {"test_accuracy": spread(0.5)}},
+    }
+    found = LinesOverview(
+        title="T", caption="C", x_label="network", y_label="share of answers",
+        lines={
+            "right": {("wide", "test_accuracy"): "wide", ("deep", "test_accuracy"): "deep"},
+            "lost": {("wide", "lost_accuracy"): "wide", ("deep", "lost_accuracy"): "deep"},
+            "of none": {("failed", "test_accuracy"): "wide"},
+        },
+    )  # fmt: skip
+    assert found.variants == ("wide", "deep", "failed")
+    made = found.make(evidence)
+    right, lost = made["lines"]  # a line without points is left out
+    assert (right["name"], right["look"], right["x"], right["y"]) == ("right", 0, [0, 1], [0.5, pytest.approx(0.85)])
+    assert "low" not in right  # one seed of the one has no spread
+    assert (lost["name"], lost["look"], lost["x"], lost["y"]) == ("lost", 1, [1], [pytest.approx(0.2)])
+    assert lost["low"][0] < 0.1 < 0.3 < lost["high"][0]
+    assert (made["x_names"], made["y_label"], made["y_unit"]) == (["wide", "deep"], "share of answers", "share")
+    assert fits(made)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ({"a": {"deep": 1}}, "has the point 'deep'; expected the name of a variant and of a metric, such as"),
+        ({"a": {("deep", "x", "y"): 1}}, "has the point ('deep', 'x', 'y'); expected the name of a variant"),
+        ({"a": {("deep", "x"): 1, ("deep", "y"): "two"}}, "needs places that are all numbers, or all names"),
+    ],
+)
+def test_a_point_that_names_no_metric_of_a_variant_is_refused(lines: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        LinesOverview(title="T", caption="", x_label="", y_label="", lines=lines)
+    assert refused.value.message.startswith(f"The overview 'T' {message}")
 
 
 def test_the_tries_of_searches_are_drawn_from_the_smallest_value_with_the_chosen_one_marked() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny_study
-from tiny_study import PLAIN, RECIPE, Watch, linear, source
+from tiny_study import PAIR, PLAIN, RECIPE, Watch, linear, source
 
 from fortydays.base.arrays import load_arrays
 from fortydays.base.errors import UsageError
@@ -252,3 +252,25 @@ def test_a_measure_that_fails_after_training_and_a_model_that_keras_cannot_save_
     ]
     told = [text for group in failures(read_results(evidence), _Screen()) for text in group.renderables]
     assert told[0] == f"✗ own, seed 0: {trial['error']}"
+
+
+def test_multiply_adds_that_cannot_be_counted_are_told_before_training(tmp_path: Path) -> None:
+    def of_any_size() -> Any:
+        from keras import Input, Sequential, layers, ops
+
+        def until_small(x: Any) -> Any:
+            shrink = ops.eye(10) / 10
+            return ops.while_loop(lambda x: ops.max(x) > 1, lambda x: (ops.matmul(x, shrink),), (x,))[0]
+
+        return Sequential(
+            [Input((8, 8)), layers.Flatten(), layers.Dense(10), layers.Lambda(until_small), layers.Softmax()]
+        )
+
+    told = Watch()
+    data = library.load("digits", tiny_study.settings(tmp_path), told)
+    odd = dataclasses.replace(PLAIN, name="odd", model=of_any_size)
+    study = dataclasses.replace(PAIR, variants=(PLAIN, odd))
+    rehearse(study, study.variants, data, threads=1, progress=told)
+    (warning,) = told.warned
+    assert warning.startswith("odd: the multiply-adds are not counted: ")
+    assert warning.endswith("depends on what is computed.")

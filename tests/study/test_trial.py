@@ -181,6 +181,50 @@ def test_measures_see_the_model_and_the_validation_images_of_their_variants_only
     assert seen == [("the model", (16, 2, 2), np.uint8)]
 
 
+def test_a_measure_at_the_start_sees_the_initial_weights_and_changes_nothing(keras: Any) -> None:
+    from fortydays.train.framework import build_model
+
+    def weights_and_labels(model: Any, images: np.ndarray, labels: np.ndarray) -> float:
+        seen.append((model.get_weights(), len(images), labels))
+        model.set_weights([np.zeros_like(w) for w in model.get_weights()])  # what it does to its model is its own
+        return float(len(seen))
+
+    data = dataset(SealedSplit(lambda: split(8)))
+
+    def result(*measures: Measure, resume: Any = None) -> Any:
+        trainer = Trainer(builder=model, recipe=RECIPE, data=data.training)
+        return run_trial(SPEC, study=study(*measures), dataset=data, trainer=trainer, resume=resume, keep=kept.append)
+
+    seen: list[Any] = []
+    kept: list[Any] = []
+    last = Measure(name="last", variants=("a",), function=weights_and_labels, labels=True)
+    first = Measure(name="first", variants=("a",), function=weights_and_labels, at="start", labels=True)
+    plain = result()
+    measured = result(last, first)
+    assert measured.result["weights_digest"] == plain.result["weights_digest"]
+    # Taken in the order of time, told in that of the study.
+    metrics = measured.result["metrics"]
+    assert (metrics["first"], metrics["last"], list(metrics)[-2:]) == (1, 2, ["last", "first"])
+    (initial, count, labels), (trained, _, _) = seen
+    assert count == 16
+    assert labels.tolist() == data.training.validation.labels.tolist()
+    fresh = build_model(model, seed=SPEC.seed, precision="float32").get_weights()
+    assert digest_of_arrays(initial) == digest_of_arrays(fresh)
+    assert digest_of_arrays(trained) == digest_of_arrays(measured.variables)
+    # A trial that goes on where it was killed measures its start again, and gives the same.
+    seen.clear()
+    assert result(last, first, resume=kept[0]).result["metrics"]["first"] == 1
+    assert digest_of_arrays(seen[0][0]) == digest_of_arrays(fresh)
+    assert digest_of_arrays(seen[1][0]) == digest_of_arrays(trained)
+
+
+def test_an_unknown_time_of_a_measure_is_refused() -> None:
+    with pytest.raises(UsageError) as error:
+        Measure(name="mine", variants=("a",), function=lambda model, images: 0.0, at="middle")
+    assert error.value.message == "There is no time of a measure 'middle', which the measure 'mine' names."
+    assert error.value.hint == "Known: start, end."
+
+
 def no_such_layer(model: object, images: object) -> float:
     raise ValueError("no such layer")
 

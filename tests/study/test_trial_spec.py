@@ -44,6 +44,7 @@ def test_it_comes_back_from_json_and_from_a_pickle() -> None:
         {"bfloat16_is_fast": True},
         {"engine": "plain"},
         {"validation_only": True},
+        {"examples": 100},
         {"ground": "3" * 64},
     ],
     ids=lambda change: next(iter(change)),

@@ -25,6 +25,7 @@ from fortydays.data import library
 from fortydays.study.executor import Callbacks, InProcess
 from fortydays.study.plan import StudySource
 from fortydays.study.trial import TrialOutcome, TrialSpec
+from fortydays.study.tries import with_at_most
 from fortydays.train import backends
 
 Load = Callable[[TrialSpec], StudySource]
@@ -134,11 +135,11 @@ def work(driver: Connection) -> None:
         keep=lambda spec, state: tell("keep", state),
         doing=lambda spec, text: tell("doing", text),
     )
-    executors: dict[tuple[int | None, str], InProcess] = {}
+    executors: dict[tuple[int | None, str, int | None], InProcess] = {}
     try:
         while True:
             load, settings, spec = driver.recv()
-            key = (spec.day, spec.sha256)
+            key = (spec.day, spec.sha256, spec.examples)
             try:
                 if key not in executors:
                     executors[key] = executor_for(spec, load, settings, told)
@@ -168,6 +169,7 @@ def executor_for(spec: TrialSpec, load: Load, settings: Settings, progress: Prog
                 f"{spec.variant}, seed {spec.seed}, is to be trained where the {what} is {asked}; here it is {found}.",
                 hint="Start over with --fresh.",
             )
+    dataset = with_at_most(dataset, spec.examples) if dataset else None
     return InProcess(study=study, dataset=dataset, settings=settings, progress=progress)
 
 

@@ -130,7 +130,13 @@ class FitTrainer:
                     self.look(batch + 1, logs)
 
             def look(self, done: int, logs: Any) -> None:
+                # Keras puts averages in their place only when all is over.
+                trained = values_of(model.trainable_variables) if used.ema else []
+                if used.ema:
+                    model.optimizer.finalize_variable_values(model.trainable_variables)
                 evaluation = evaluator.evaluate(data.validation)
+                for variable, value in zip(model.trainable_variables, trained, strict=False):
+                    variable.assign(value)
                 check_finite(evaluation, step=self.step, rate=float(rates[self.step - 1]))
                 # Keras gives means over the epoch so far; what came since the last look is the rest.
                 loss_sum, accuracy_sum = logs["loss"] * done, logs["accuracy"] * done
@@ -174,7 +180,7 @@ class FitTrainer:
             right = augmentation.heavier_labels(labels[:, 0], labels[:, 1:])
             return keras.ops.equal(keras.ops.cast(keras.ops.argmax(probabilities, axis=-1), "int32"), right)
 
-        optimizer = build_optimizer(used)
+        optimizer = build_optimizer(used, model.trainable_variables)
         optimizer.learning_rate = Rates()
         model.compile(
             optimizer=optimizer,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fortydays.train.cost import multiply_adds
+from fortydays.train.cost import count_of, multiply_adds
 
 
 def test_layers_are_counted_as_one_does_on_paper(keras: Any) -> None:
@@ -57,6 +57,17 @@ LAYERS: dict[str, tuple[tuple[int, ...], Callable[[Any], Any], int]] = {
         lambda k: k.layers.Lambda(lambda x: k.ops.matmul(x, k.ops.transpose(x[0]))),
         7 * 7 * 5,
     ),
+    "layer normalization": (SEQUENCE, lambda k: k.layers.LayerNormalization(), 0),
+    "nested in time": (
+        SEQUENCE,
+        lambda k: k.layers.TimeDistributed(k.Sequential([k.Input((5,)), k.layers.Dense(3), k.layers.Dense(2)])),
+        7 * (5 * 3 + 3 * 2),
+    ),
+    "depthwise, each channel twice": (
+        IMAGE,
+        lambda k: k.layers.DepthwiseConv2D(3, depth_multiplier=2, padding="same"),
+        4 * 6 * 9 * 6,
+    ),
     "nothing": (SEQUENCE, lambda k: k.layers.GlobalAveragePooling1D(), 0),
 }
 
@@ -84,9 +95,17 @@ def test_several_inputs_are_counted_together(keras: Any) -> None:
     assert multiply_adds(keras.Model([words, picture], keras.layers.Dense(2)(joined))) == (3 * 2 + 4) * 2
 
 
-def test_what_cannot_be_told_is_unknown(keras: Any) -> None:
+def test_a_model_that_is_used_twice_counts_twice(keras: Any) -> None:
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4)])
+    one, other = keras.Input((4,)), keras.Input((4,))
+    joined = keras.layers.Concatenate()([inner(one), inner(other)])
+    assert multiply_adds(keras.Model([one, other], keras.layers.Dense(2)(joined))) == 2 * 4 * 4 + 8 * 2
+
+
+def test_what_cannot_be_told_is_unknown_and_has_a_reason(keras: Any) -> None:
     of_any_length = keras.Sequential([keras.Input((None, 5)), keras.layers.LSTM(4)])
-    assert multiply_adds(of_any_length) is None
+    counted = count_of(of_any_length)
+    assert (counted.multiply_adds, counted.reason) == (None, "its input has no fixed size: [(None, 5)]")
 
     def until_small(x: Any) -> Any:
         weights = keras.ops.ones((5, 5)) / 10
@@ -95,7 +114,12 @@ def test_what_cannot_be_told_is_unknown(keras: Any) -> None:
     def broken(x: Any) -> Any:
         raise RuntimeError("no")
 
-    assert multiply_adds(keras.Sequential([keras.Input((5,)), keras.layers.Lambda(until_small)])) is None
+    counted = count_of(keras.Sequential([keras.Input((5,)), keras.layers.Lambda(until_small)]))
+    assert counted.multiply_adds is None
+    assert counted.reason.endswith("depends on what is computed")
     model = keras.Sequential([keras.Input((5,)), keras.layers.Activation("relu")])
     model.layers[0].call = broken
-    assert multiply_adds(model) is None
+    counted = count_of(model)
+    assert counted.multiply_adds is None
+    assert "RuntimeError" in counted.reason and "no" in counted.reason
+    assert count_of(keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)])).reason == ""

@@ -17,6 +17,7 @@ from fortydays.train.framework import (
     build_training_loss,
     has_convolutions,
     load_keras,
+    numbers_of_largest_layer,
     resolve_precision,
     set_variables,
 )
@@ -97,6 +98,42 @@ def test_rate_and_weight_decay_reach_keras(keras: Any, optimizer: str) -> None:
     found = built.get_config()
     assert found["learning_rate"] == 0.5
     assert found["weight_decay"] == 0.25
+
+
+def test_the_largest_layer_of_a_model(keras: Any) -> None:
+    layers, inputs = keras.layers, keras.Input((8, 8, 3))
+    seen = layers.Conv2D(16, 3, padding="same")(inputs)  # takes 192 numbers and gives 1,024
+    seen = layers.MaxPooling2D(4)(seen)  # takes 1,024 and gives 64
+    model = keras.Model(inputs, layers.Dense(3)(layers.Flatten()(seen)))
+    assert numbers_of_largest_layer(model) == 192 + 1024
+    outer = keras.Sequential([keras.Input((8, 8, 3)), model, layers.Softmax()])
+    assert numbers_of_largest_layer(outer) == 192 + 1024
+    words = keras.Input((40, 4))
+    joined = keras.Model(words, layers.MultiHeadAttention(2, 3)(words, words[:, :10]))
+    # Queries of 40 places, 10 to look at, 40 answers; 2 heads with 400 scores each.
+    assert numbers_of_largest_layer(joined) == 160 + 40 + 160 + 800
+    of_any_length = keras.Sequential([keras.Input((None,)), layers.Embedding(9, 5), layers.LSTM(2), layers.Dense(2)])
+    assert numbers_of_largest_layer(of_any_length) == 2 + 2
+
+
+def test_a_layer_that_cannot_compute_in_bfloat16_is_told_with_the_way_out(keras: Any) -> None:
+    class Stubborn(keras.layers.Layer):  # type: ignore[misc, name-defined]
+        def call(self, x: Any) -> Any:
+            if keras.backend.standardize_dtype(x.dtype) == "bfloat16":
+                raise TypeError("Cannot convert 1.0 to a tensor of dtype bfloat16")
+            return x + 1.0
+
+    def model() -> Any:
+        return keras.Sequential([keras.Input((4,)), Stubborn(name="mine"), keras.layers.Dense(2)])
+
+    build_model(model, seed=0, precision="float32")
+    with pytest.raises(UsageError) as error:
+        build_model(model, seed=0, precision="bfloat16")
+    assert "The model cannot be built at the layer 'mine' (Stubborn): TypeError: " in error.value.message
+    assert error.value.message.endswith("Cannot convert 1.0 to a tensor of dtype bfloat16")
+    assert error.value.hint == (
+        'It computes in bfloat16 here. If it can do so in float32 only, set precision="float32" in the recipe.'
+    )
 
 
 def test_what_keras_refuses_is_told_as_the_users_mistake(keras: Any) -> None:

@@ -43,6 +43,11 @@ def reference(builder: Any, recipe: Recipe, data: TrainingData) -> FitTrainer:
         ),
         (linear, {"mixup": 0.3, "class_weights": "balanced", "label_smoothing": 0.1}),
         (plain_convolutional, {"optimizer": "muon", "learning_rate": 0.05, "flip": "random"}),
+        (plain_convolutional, {"crop": 0.6, "flip": "random", "rotation": 10.0}),
+        (
+            penalized,
+            {"optimizer": "adamw", "weight_decay": 0.1, "decayed": "kernels", "clip_norm": 0.3, "ema": 0.8},
+        ),
     ],
     ids=[
         "l2 penalty",
@@ -53,6 +58,8 @@ def reference(builder: Any, recipe: Recipe, data: TrainingData) -> FitTrainer:
         "more augmentation",
         "mixing, class weights",
         "muon",
+        "crop",
+        "kernels decay, clipped, averaged",
     ],
 )
 def test_histories_agree(

@@ -141,8 +141,8 @@ def test_images_too_large_to_turn_are_refused(keras: Any) -> None:
     for changes in ({"rotation": 1.0}, {"zoom": 0.1}):
         with pytest.raises(UsageError) as raised:
             Trainer(builder=linear, recipe=RECIPE.replace(batch_size=4, **changes), data=data)
-        assert raised.value.message == "The recipe turns or zooms images, but they are 1 x 2049."
-        assert raised.value.hint == "Set rotation=0 and zoom=0, or use images of at most 2048 pixels a side."
+        assert raised.value.message == "The recipe turns, zooms or crops images, but they are 1 x 2049."
+        assert raised.value.hint == "Set rotation=0, zoom=0 and crop=0, or use images of at most 2048 pixels a side."
 
 
 def flat(data: TrainingData) -> TrainingData:

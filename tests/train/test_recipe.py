@@ -39,6 +39,12 @@ RECIPE = Recipe(epochs=5)
         ("rotation", "15", "is '15'; expected a number."),
         ("zoom", -0.1, "is -0.1; expected a number at least 0 and below 1."),
         ("zoom", 1.0, "is 1.0; expected a number at least 0 and below 1."),
+        ("crop", -0.1, "is -0.1; expected a number at least 0 and below 1."),
+        ("crop", 1.0, "is 1.0; expected a number at least 0 and below 1."),
+        ("clip_norm", -1, "is -1; expected a number at least 0."),
+        ("clip_norm", math.inf, "is inf; expected a number."),
+        ("ema", 1.0, "is 1.0; expected a number at least 0 and below 1."),
+        ("ema", True, "is True; expected a number."),
         ("contrast", True, "is True; expected a number."),
         ("contrast", 1, "is 1; expected a number at least 0 and below 1."),
         ("mixup", -0.2, "is -0.2; expected a number at least 0 and below 1000."),
@@ -99,7 +105,17 @@ def test_mixing_needs_another_image_in_the_batch() -> None:
 
 
 def test_what_the_first_recipes_did_without_is_off() -> None:
-    off = {"rotation": 0, "zoom": 0, "contrast": 0, "mixup": 0, "class_weights": "none"}
+    off = {
+        "clip_norm": 0,
+        "ema": 0,
+        "decayed": "all",
+        "crop": 0,
+        "rotation": 0,
+        "zoom": 0,
+        "contrast": 0,
+        "mixup": 0,
+        "class_weights": "none",
+    }
     assert {name: RECIPE.as_dict()[name] for name in off} == off
     assert RECIPE.replace(rotation=180).rotation == 180
 

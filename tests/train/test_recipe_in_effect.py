@@ -10,6 +10,7 @@ from tiny_training import CLASSES, RECIPE, bits, linear, without_times
 
 from fortydays.data.arrays import TrainingData
 from fortydays.train.augmentation import draws_of_epoch
+from fortydays.train.framework import build_optimizer
 from fortydays.train.order import batches_of_epoch
 from fortydays.train.recipe import Recipe
 from fortydays.train.trainer import Trained, Trainer, values_of
@@ -29,6 +30,10 @@ WHOLE = Recipe(epochs=2, batch_size=256, optimizer="sgd", learning_rate=0.5)
         {"weight_decay": 0.1, "optimizer_options": {"momentum": 0.5}},
         {"loss": "mean_squared_error"},
         {"class_weights": "balanced", "label_smoothing": 0.3},
+        {"weight_decay": 0.1, "decayed": "kernels"},
+        {"clip_norm": 0.05},
+        {"clip_norm": 100.0},
+        {"clip_norm": 0.05, "weight_decay": 0.1, "optimizer_options": {"momentum": 0.5}},
     ],
     ids=str,
 )
@@ -74,12 +79,102 @@ def by_hand(
             outer = 2 * (answers - truth) / truth.size
             slope = answers * (outer - (outer * answers).sum(axis=1, keepdims=True))
         gradients = [images.T @ slope, slope.sum(axis=0)]
+        norm = np.sqrt(sum((g**2).sum() for g in gradients))
+        if recipe.clip_norm:
+            assert norm > 0.05  # or it would clip nothing
+            gradients = [g * min(1, recipe.clip_norm / norm) for g in gradients]
         momentum = float(recipe.optimizer_options.get("momentum", 0))
         velocity = [momentum * v - rate * g for v, g in zip(velocity, gradients, strict=True)]
+        decays = (recipe.weight_decay, recipe.weight_decay if recipe.decayed == "all" else 0)
         matrix, shift = (
-            w * (1 - rate * recipe.weight_decay) + v for w, v in zip((matrix, shift), velocity, strict=True)
+            w * (1 - rate * decay) + v for w, v, decay in zip((matrix, shift), velocity, decays, strict=True)
         )
     return [matrix, shift], losses
+
+
+def test_what_is_evaluated_and_kept_is_the_average_of_the_weights(trainer_of: TrainerOf, data: TrainingData) -> None:
+    recipe = WHOLE.replace(ema=0.75)
+    trainer = trainer_of(linear, recipe, data)
+    trainer.reset(seed=0)
+    before = values_of(trainer.model.variables)
+    found = trainer.train(seed=0, recipe=recipe)
+    # Training itself goes on with the weights: its losses are those without averages.
+    rate = recipe.learning_rate
+    first, _ = by_hand(before, data, recipe, (rate,))
+    second, losses = by_hand(before, data, recipe, (rate, rate))
+    assert found.history.as_columns()["train_loss"] == pytest.approx(losses, rel=1e-5)
+    # After the first step the average is what there is; after the second, a quarter is new.
+    for one, two, variable in zip(first, second, found.variables, strict=True):
+        assert np.abs(0.75 * one + 0.25 * two - variable).max() < 1e-5
+    images = data.validation.array.reshape(len(data.validation), -1) / 255
+    for point, (matrix, shift) in zip(
+        found.history.points,
+        (first, [0.75 * one + 0.25 * two for one, two in zip(first, second, strict=True)]),
+        strict=True,
+    ):
+        right = (images @ matrix + shift).argmax(axis=1) == data.validation.labels
+        assert point.validation_accuracy == pytest.approx(right.mean(), abs=1e-6)
+    assert bits(values_of(trainer.model.variables)) == bits(found.variables)
+    assert bits(values_of(trainer.reader_model().variables)) == bits(found.variables)
+
+
+def test_averages_are_kept_of_the_best_epoch_and_change_nothing_of_the_training(
+    trainer_of: TrainerOf, misleading: TrainingData
+) -> None:
+    changes = {"learning_rate": 0.1, "epochs": 12}
+    plain = trained(trainer_of, misleading, **changes)
+    averaged = trained(trainer_of, misleading, **changes, ema=0.5)
+    for one, other in zip(plain.history.points, averaged.history.points, strict=True):
+        assert one.train_loss == pytest.approx(other.train_loss, rel=1e-5)
+    stopped = trained(trainer_of, misleading, **changes, ema=0.5, patience=2)
+    assert stopped.best_epoch < 12
+    best = trained(trainer_of, misleading, **changes | {"epochs": stopped.best_epoch}, ema=0.5)
+    assert bits(stopped.variables) == bits(best.variables)
+
+
+KERNELS = {"kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel"}
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
+def test_only_kernels_decay_where_the_recipe_says_so(optimizer: str, keras: Any) -> None:
+    """One step with gradients of zero: what decays is smaller by the rate times the decay, the rest is as it was."""
+    layers, inputs = keras.layers, keras.Input((6,), dtype="int32")
+    words = layers.Embedding(6, 4)(inputs)
+    seen = layers.LayerNormalization()(layers.MultiHeadAttention(2, 2)(words, words))
+    seen = layers.LSTM(3)(layers.SeparableConv1D(4, 3)(seen))
+    model = keras.Model(inputs, layers.Dense(CLASSES, activation="softmax")(seen))
+    recipe = Recipe(epochs=1, optimizer=optimizer, learning_rate=0.5, weight_decay=0.1, decayed="kernels")
+    made = build_optimizer(recipe, model.trainable_variables)
+    made.build(model.trainable_variables)
+    for variable in model.trainable_variables:
+        variable.assign(np.ones(variable.shape, np.float32))
+    made.apply([keras.ops.zeros(v.shape) for v in model.trainable_variables], model.trainable_variables)
+    names = {v.name for v in model.trainable_variables}
+    assert names == {*KERNELS, "bias", "gamma", "beta", "embeddings"}
+    for variable in model.trainable_variables:
+        expected = 0.95 if variable.name in KERNELS else 1.0
+        assert variable.numpy() == pytest.approx(np.full(variable.shape, expected), rel=1e-6), variable.path
+
+
+def test_substitutes_have_the_names_by_which_weights_decay(trainer_of: TrainerOf, pictures: TrainingData) -> None:
+    def model() -> Any:
+        from keras import Input, Sequential, layers
+
+        return Sequential(
+            [
+                Input((6, 6, 1)),
+                layers.DepthwiseConv2D(3, padding="same"),
+                layers.Conv2D(4, 3, activation="relu"),
+                layers.BatchNormalization(),
+                layers.LayerNormalization(),
+                layers.MaxPooling2D(2),
+                layers.Flatten(),
+                layers.Dense(CLASSES, activation="softmax"),
+            ]
+        )
+
+    substituted = trainer_of(model, RECIPE, pictures).model
+    assert [v.name for v in substituted.trainable_variables] == [v.name for v in model().trainable_variables]
 
 
 def trained(trainer_of: TrainerOf, data: TrainingData, **changes: Any) -> Trained:
@@ -102,6 +197,9 @@ def trained(trainer_of: TrainerOf, data: TrainingData, **changes: Any) -> Traine
         {"epochs": 3},
         {"rotation": 10.0},
         {"zoom": 0.1},
+        {"crop": 0.3},
+        {"clip_norm": 0.1},
+        {"ema": 0.5},
         {"contrast": 0.2},
     ],
     ids=str,

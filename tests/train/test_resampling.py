@@ -10,6 +10,7 @@ from fortydays.inputs.images import IMAGE, Images
 from fortydays.inputs.numbers import NUMBERS, Numbers
 from fortydays.train.augmentation import (
     DRAWN_IN_ALL,
+    DRAWN_WITH_A_CROP,
     ONE,
     Augmentation,
     augments,
@@ -61,6 +62,7 @@ def resample(image: Any, **how: Any) -> Any:
 
 
 def test_each_new_kind_counts_as_augmentation_and_needs_more_numbers() -> None:
+    assert draws(PLAIN.replace(crop=0.3)).shape == (1000, 4, DRAWN_WITH_A_CROP)
     for change in ({"rotation": 5.0}, {"zoom": 0.1}, {"contrast": 0.1}, {"mixup": 0.2}):
         assert augments(PLAIN.replace(**change))
         assert draws(PLAIN.replace(**change)).shape == (1000, 4, DRAWN_IN_ALL)
@@ -79,6 +81,47 @@ def test_a_new_kind_leaves_the_draws_of_the_old_ones_alone() -> None:
     old = PLAIN.replace(flip="random", shift=2, cutout=2)
     new = old.replace(rotation=10.0, zoom=0.1, contrast=0.2, mixup=0.3)
     assert np.array_equal(draws(old), draws(new)[..., :5])
+
+
+def test_a_crop_leaves_the_other_draws_alone() -> None:
+    old = PLAIN.replace(flip="random", shift=2, cutout=2, contrast=0.2, mixup=0.3)
+    found = draws(old.replace(crop=0.5))
+    for column in (0, 1, 2, 3, 4, 7, 8, 9):
+        assert np.array_equal(draws(old)[..., column], found[..., column])
+
+
+def test_crops_keep_to_their_areas_shapes_and_places_and_use_all_of_them() -> None:
+    found = draws(PLAIN.replace(crop=0.75)).reshape(-1, DRAWN_WITH_A_CROP) / ONE
+    height, width, below, beside = found[:, 5], found[:, 10], found[:, 12], found[:, 13]
+    assert not found[:, [6, 11]].any()  # nothing is turned
+    whole = np.maximum(height, width) < 0.999  # the others have a side that was cut to the image's
+    areas, ratios = (height * width)[whole], (width / height)[whole]
+    assert 0.25 - 1e-3 < areas.min() < 0.27
+    assert areas.max() > 0.9
+    assert 0.75 - 1e-3 < ratios.min() < 0.77 and 1.31 < ratios.max() < 4 / 3 + 1e-3
+    assert np.log(ratios).mean() == pytest.approx(0, abs=0.03)
+    assert max(height.max(), width.max()) <= 1
+    for share, off in ((height, below), (width, beside)):
+        # Half pixels from the middle of an image of four: half of what is left over, at most.
+        assert (np.abs(off) <= (1 - share) * 4 + 1e-3).all()
+        assert np.abs(off).max() > 1.7
+        assert off.mean() == pytest.approx(0, abs=0.05)
+
+
+def test_a_quarter_of_an_image_is_enlarged_to_all_of_it(keras: Any) -> None:
+    # The upper left quarter: half as high and wide, and its middle a pixel above and left of the image's.
+    row = [*drawn(), round(ONE / 2), 0, -2 * ONE, -2 * ONE]
+    row[5], row[6] = round(ONE / 2), 0
+    found = 255 * np.array(resampled(FOUR[None], rows(row), cropped=True), np.float64)[0]
+    # Between the places -0.25, 0.25, 0.75 and 1.25 of 0, 7, 14, 21 in a row and of 0, 28, 56, 84 in a column; the
+    # first is a quarter of the way to the pixel that is reflected at the edge.
+    across, down = np.array([1.75, 1.75, 5.25, 8.75]), np.array([7.0, 7.0, 21.0, 35.0])
+    assert np.abs(found - (down[:, None] + across)).max() < 0.1
+
+
+def test_a_crop_that_is_the_whole_image_is_the_image(keras: Any) -> None:
+    row = [*drawn(), ONE, 0, 0, 0]
+    assert np.array(resampled(FOUR[None], rows(row), cropped=True)) == pytest.approx(FOUR[None] / 255, rel=3e-7)
 
 
 def test_draws_depend_on_seed_and_epoch_and_nothing_else() -> None:

@@ -9,7 +9,7 @@ from tiny_training import CLASSES, RECIPE, SIZE, bits, convolutional, linear, wi
 
 from fortydays.data.arrays import TrainingData
 from fortydays.train import backends
-from fortydays.train.backends.tensorflow_layers import replacements
+from fortydays.train.backends.tensorflow_layers import BLOCK, replacements
 from fortydays.train.framework import build_model
 from fortydays.train.substitutes import substituted
 from fortydays.train.trainer import Trainer
@@ -533,3 +533,78 @@ def test_convolutions_with_substitutes_give_the_same_bits_twice(trainer_of: Trai
     once = bits(trainer.train(seed=0).variables)
     assert once == bits(trainer.train(seed=0).variables)
     assert once != bits(trainer.train(seed=1).variables)
+
+
+# Recurrent layers that give every output: in blocks of steps, within XLA.
+
+
+def recurrent(keras: Any, kind: str, steps: int, **options: Any) -> Any:
+    layer = getattr(keras.layers, kind)(3, return_sequences=True, **options)
+    return keras.Sequential([keras.Input((steps, 2)), layer])
+
+
+@pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
+@pytest.mark.parametrize(
+    ("steps", "options"),
+    [(2 * BLOCK, {}), (2 * BLOCK + 5, {}), (2 * BLOCK + 5, {"go_backwards": True}), (3 * BLOCK, {"use_bias": False})],
+)
+def test_steps_in_blocks_are_the_same_steps(keras: Any, kind: str, steps: int, options: dict[str, Any]) -> None:
+    keras.utils.set_random_seed(1)
+    model = recurrent(keras, kind, steps, **options)
+    fast = fast_of(model, xla=True)
+    assert kinds(fast) == [f"{kind}InBlocks"]
+    inputs = normal(4, steps, 2)
+    for training in (False, True):
+        found = outputs_and_slopes(fast, inputs, training=training, xla=True)
+        assert_close(found, outputs_and_slopes(model, inputs, training=training, xla=True), within=1e-5)
+
+
+def test_a_layer_that_reads_both_ways_is_in_blocks(keras: Any) -> None:
+    layers = keras.layers
+    keras.utils.set_random_seed(1)
+    both = layers.Bidirectional(layers.LSTM(3, return_sequences=True), merge_mode="concat", name="both")
+    model = keras.Sequential([keras.Input((2 * BLOCK + 1, 2)), both])
+    fast = fast_of(model, xla=True)
+    (layer,) = fast.layers
+    assert layer is not both
+    assert [type(part).__name__ for part in (layer.forward_layer, layer.backward_layer)] == ["LSTMInBlocks"] * 2
+    inputs = normal(4, 2 * BLOCK + 1, 2)
+    found = outputs_and_slopes(fast, inputs, training=True, xla=True)
+    assert_close(found, outputs_and_slopes(model, inputs, training=True, xla=True), within=1e-5)
+
+
+def test_a_short_text_and_a_masked_one_are_read_as_keras_reads_them(keras: Any) -> None:
+    layers = keras.layers
+    keras.utils.set_random_seed(1)
+    masked = keras.Sequential(
+        [keras.Input((2 * BLOCK,)), layers.Embedding(5, 2, mask_zero=True), layers.GRU(3, return_sequences=True)]
+    )
+    tokens = np.tile([0, 1, 2, 3], (4, BLOCK // 2)).astype(np.float32)
+    for model, inputs in ((recurrent(keras, "GRU", 2 * BLOCK - 1), normal(4, 2 * BLOCK - 1, 2)), (masked, tokens)):
+        fast = fast_of(model, xla=True)
+        assert kinds(fast)[-1] == "GRUInBlocks"
+        assert np.allclose(fast(inputs), model(inputs), atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{"return_sequences": False}, {"unroll": True}])
+def test_a_recurrent_layer_without_an_array_of_outputs_stays(keras: Any, options: dict[str, bool]) -> None:
+    layer = keras.layers.LSTM(3, **{"return_sequences": True, **options})
+    model = keras.Sequential([keras.Input((2 * BLOCK, 2)), layer])
+    assert fast_of(model, xla=True) is model
+
+
+def test_recurrent_layers_beside_convolutions_stay(keras: Any) -> None:
+    model = recurrent(keras, "LSTM", 2 * BLOCK)
+    assert fast_of(model, xla=False) is model
+
+
+def test_dropout_inside_a_recurrent_layer_drops_in_blocks_too(keras: Any) -> None:
+    model = recurrent(keras, "LSTM", 2 * BLOCK, dropout=0.5, recurrent_dropout=0.5, seed=4)
+    fast = fast_of(model, xla=True)
+    inputs = np.ones((4, 2 * BLOCK, 2), np.float32)
+    plain, dropped, again = (
+        outputs_and_slopes(fast, inputs, training=training, xla=True)[0] for training in (False, True, True)
+    )
+    assert np.abs(plain - dropped).max() > 1e-3
+    assert np.abs(dropped - again).max() > 1e-3
+    assert_close([plain], outputs_and_slopes(model, inputs, training=False, xla=True)[:1], within=1e-5)

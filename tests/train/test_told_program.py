@@ -60,3 +60,27 @@ def test_what_a_loop_changes_is_told() -> None:
         return x
 
     assert "AssignAddVariableOp" in backend().program_of(looping, np.zeros(2, np.float32)).operations
+
+
+def test_how_many_threads_trace_a_program_is_no_part_of_it() -> None:
+    import tensorflow as tf
+    from tensorflow.core.framework.attr_value_pb2 import AttrValue
+    from tensorflow.core.protobuf.config_pb2 import ConfigProto
+
+    from fortydays.train.backends import tensorflow_program
+
+    def told(**threads: int) -> Any:
+        config = ConfigProto(device_count={"CPU": 1, "GPU": 0}, allow_soft_placement=True, **threads)
+        return tensorflow_program._without_threads(AttrValue(s=config.SerializeToString()))
+
+    one = told(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+    many = told(intra_op_parallelism_threads=8, inter_op_parallelism_threads=4)
+    assert one == many == told(intra_op_parallelism_threads=2, inter_op_parallelism_threads=2)
+    assert one != told()
+
+    # TensorFlow notes the threads of this process where a function calls another one.
+    inner = tf.function(lambda x: x + 1.0)
+    found = backend().program_of(lambda x: inner(x) * 2.0, np.zeros(2, np.float32)).operations
+    noted = ConfigProto(intra_op_parallelism_threads=2, inter_op_parallelism_threads=2).SerializeToString()
+    assert "config_proto=" in found
+    assert "".join(f"\\\\{byte:03o}" for byte in noted[:2]).replace("\\\\", "\\") in found

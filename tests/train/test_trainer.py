@@ -54,6 +54,35 @@ def test_a_seed_gives_the_same_bits_again_and_another_seed_others(
     assert first.history.points[-1].train_loss < first.history.points[0].train_loss
 
 
+def test_an_evaluation_takes_no_more_examples_at_once_than_memory_holds(
+    data: TrainingData, keras: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def batches(trainer: Trainer) -> list[int]:
+        sizes: list[int] = []
+        run = trainer._validation._run
+
+        def watched(inputs: Any, labels: Any) -> Any:
+            sizes.append(len(labels))
+            return run(inputs, labels)
+
+        monkeypatch.setattr(trainer._validation, "_run", watched)
+        found.append(trainer.evaluate(data.validation))
+        return sizes
+
+    found: list[Any] = []
+    whole = Trainer(builder=linear, recipe=RECIPE, data=data)
+    assert batches(whole) == [256]  # 64 examples, filled up to the training split
+    # The largest layer makes 36 numbers of 36: 288 bytes of an example, of which 30 fit.
+    monkeypatch.setattr(engine, "MOST_EVALUATED_BYTES", 30 * 288 + 1)
+    bounded = Trainer(builder=linear, recipe=RECIPE, data=data)
+    assert batches(bounded) == [30, 30, 30]
+    one, other = found
+    assert one.accuracy == other.accuracy
+    assert one.outputs == pytest.approx(other.outputs, abs=1e-6)
+    monkeypatch.setattr(engine, "MOST_EVALUATED_BYTES", 1)
+    assert batches(Trainer(builder=linear, recipe=RECIPE, data=data)) == [1] * 64
+
+
 def test_compiling_once_is_no_different_from_compiling_anew(trainer_of: TrainerOf, data: TrainingData) -> None:
     used = trainer_of(with_dropout, RECIPE, data)
     used.train(seed=5, recipe=RECIPE.replace(epochs=3, learning_rate=0.5))

@@ -13,11 +13,11 @@ from fortydays.base import clock, files
 from fortydays.base.arrays import load_arrays
 from fortydays.base.errors import in_words
 from fortydays.base.progress import Progress
-from fortydays.data.arrays import Dataset
+from fortydays.data.arrays import Dataset, Reading
 from fortydays.study import evidence as documents
 from fortydays.study import frozen, openings
 from fortydays.study.design import Exhibit, Shown, Variant
-from fortydays.study.features import Features
+from fortydays.study.features import AnyFeatures, read_as
 from fortydays.study.frozen import Frozen
 from fortydays.study.plan import Plan
 from fortydays.study.runs import RunFolder
@@ -103,15 +103,19 @@ def _facts_of(dataset: Dataset) -> dict[str, Any]:
     }
 
 
+def _shape_read(plan: Plan, recipe: Recipe) -> tuple[int, ...]:
+    """Of the first array of an example, read as a recipe says."""
+    assert plan.dataset is not None  # a study with variants has one
+    return read_as(plan.dataset, recipe).training.input.arrays[0].shape
+
+
 def _details(
     plan: Plan, chosen: Mapping[str, Chosen], probes: Mapping[str, Mapping[str, Any]], progress: Progress
 ) -> dict[str, Any]:
     """What the evidence says of the variants and drills besides their numbers."""
 
     @functools.cache
-    def network_of(features: Features) -> Frozen:
-        assert plan.dataset is not None  # a study with variants has one
-        shape = plan.dataset.training.input.arrays[0].shape
+    def network_of(features: AnyFeatures, shape: tuple[int, ...]) -> Frozen:
         return frozen.frozen_network(features, shape, plan.settings, progress)
 
     def of(variant: Variant) -> dict[str, Any]:
@@ -122,7 +126,7 @@ def _details(
         features = variant.features_of(plan.seeds[0])
         # Networks of other seeds differ in nothing that is told.
         network = (
-            dataclasses.replace(network_of(features), features=variant.features)
+            dataclasses.replace(network_of(features, _shape_read(plan, recipe)), features=variant.features)
             if features and variant.features
             else None
         )
@@ -191,12 +195,13 @@ def _shown(plan: Plan, run: RunFolder, variant: str, known: Mapping[str, Any]) -
     if trial is None or plan.dataset is None:
         return None
     (probabilities,) = load_arrays(run.trial_of(variant, trial["seed"]).predictions)
+    dataset = plan.dataset.read_as(Reading.of(known["details"][variant]["recipe"]))
     return Shown(
         variant=variant,
         seed=trial["seed"],
         model=_restored(plan, run, trial, known["details"]),
-        input=plan.dataset.training.input,
-        test=plan.dataset.test.open(),
+        input=dataset.training.input,
+        test=dataset.test.open(),
         probabilities=probabilities,
         classes=plan.dataset.classes,
     )

@@ -197,7 +197,7 @@ def carry_out(
     with a_bench(seed=seed, settings=settings, say=say, dataset=dataset) as bench:
         began = clock.seconds()
         try:
-            metrics = _checked(drill, drill.do(bench))
+            metrics = checked(drill, drill.do(bench))
         except FortydaysError as raised:
             error = raised.message
         except (Exception, SystemExit) as raised:  # a procedure of a reader's: its failure is a result
@@ -207,7 +207,7 @@ def carry_out(
     return {"status": status, "error": error, "metrics": metrics, "train_seconds": seconds}
 
 
-def _checked(drill: Drill, found: object) -> dict[str, float]:
+def checked(drill: Drill, found: object) -> dict[str, float]:
     """What a drill has given, as numbers in the order in which it declares them. Raises FortydaysError."""
     names = [metric.name for metric in drill.measured]
     if not isinstance(found, Mapping):

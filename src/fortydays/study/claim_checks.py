@@ -13,8 +13,8 @@ from fortydays.base.text import counted
 from fortydays.study.checks import TOLD_ONLY, CheckResult, check_variant, checked_variants
 from fortydays.study.claims import Best, Claim
 from fortydays.study.judgement import Judgement, Verdict
-from fortydays.study.samples import Declared, Findings, findings_of
-from fortydays.tasks.metric import ACCURACY, LOSS, SECONDS, STEPS
+from fortydays.study.samples import Declared, Findings, findings_of, with_costs
+from fortydays.tasks.metric import ACCURACY, LOSS, OF_NETWORK, SECONDS, STEPS
 from fortydays.train.history import first_reaching
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def checks_of(
     found = [
         result for of in checked_variants(evidence) for result in check_variant(of, expected=expected.get(of.name))
     ]
-    trials = evidence["trials"]
+    trials = with_costs(evidence["trials"], evidence["details"])
     examples = evidence["dataset"]["test"] if evidence["dataset"] else 0
     findings = findings_of(trials, examples=examples, declared=declared, looks=evidence.get("looks", 0))
     for claim, judgement in claims:
@@ -108,7 +108,7 @@ def changes_since(first: Mapping[str, Any], now: Mapping[str, Any], study: "Stud
             found.append(CheckResult(check=CHANGED, variant=name, said=f"not as in {when}: {', '.join(changed)}"))
     stated = {claim["claim"]: claim["condition"] for claim in first["claims"]}
     examples = now["dataset"]["test"] if now["dataset"] else 0
-    findings = findings_of(now["trials"], examples=examples, declared=study.declared)
+    findings = findings_of(with_costs(now["trials"], now["details"]), examples=examples, declared=study.declared)
     for claim in study.standing:
         if claim.sentence not in stated:
             found.append(CheckResult(check=CHANGED, claim=claim.sentence, said=f"it was stated after {when}"))
@@ -143,6 +143,8 @@ def _changed_parts(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
 
 def _unlike(claim: Claim, details: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """What no variant's description says: another precision, another machine, a training of another length."""
+    if claim.metric in OF_NETWORK:  # no training has a part in it
+        return
     names = [name for name in dict.fromkeys(claim.variants) if details.get(name, {}).get("recipe")]
     told = {
         "precision": [details[name]["precision"] for name in names],
@@ -176,7 +178,8 @@ def _on_validation(claim: Claim, judgement: Judgement, found: Findings) -> Itera
 def _side(judgement: Judgement) -> bool:
     """On which side of its bound a number is; of a margin to both sides, whether it is within."""
     value, bound = judgement.value or 0.0, judgement.bound
-    return abs(value) <= bound if "within ±" in judgement.condition else value >= bound
+    within = judgement.tested is not None and judgement.tested.above is None
+    return abs(value) <= bound if within else value >= bound
 
 
 def _with_other_targets(

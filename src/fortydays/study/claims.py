@@ -1,8 +1,9 @@
 """Claims: sentences with a testable condition on the trials of a study, and the verdicts on them.
 
 Every claim is judged the same way. A quantity is computed for each seed (a metric, a difference within the seed, ...)
-and, where it is made of answers to test examples, for each example. The wider of the intervals of its mean (see
-:mod:`fortydays.study.statistics`) is set against a bound. The verdict is *supported* where the whole interval is on
+and, where it is made of answers to test examples, for each example. Its mean has an interval over the seeds, and one
+over seeds and examples (see :mod:`fortydays.study.statistics`). From the lower of the lower ends to the higher of the
+upper ends is set against a bound. The verdict is *supported* where the whole interval is on
 the claim's side, *refuted* where the whole interval is on the other side, and *undecided* otherwise.
 """
 
@@ -11,10 +12,10 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from fortydays.base.errors import UsageError
-from fortydays.study.judgement import Judgement, Verdict
+from fortydays.study.judgement import Judgement, Kind, Tested, Verdict
 from fortydays.study.samples import Declared, Findings, paired_sample, sample_of
 from fortydays.study.statistics import CONFIDENCE, POWER, Sample, confidence_of_look
 from fortydays.tasks.metric import metric_of
@@ -29,6 +30,8 @@ class _Claim(ABC):
 
     ``expected`` has, by the name of a check of claims, the reason why this claim is expected not to pass it.
     """
+
+    _kind: ClassVar[Kind]
 
     sentence: str
     metric: str
@@ -46,7 +49,30 @@ class _Claim(ABC):
     def judge(self, found: Findings) -> Judgement:
         """What the finished trials say of the claim."""
         judged = self._judge(found, metric_of(self.metric, found.declared).unit)
-        return dataclasses.replace(judged, demonstration=getattr(self, "demonstration", False))
+        tested = Tested(
+            kind=self._kind,
+            metric=self.metric,
+            variants=self.variants,
+            above=self.above(found.declared),
+            scale=getattr(self, "scale", 1.0),
+        )
+        return dataclasses.replace(judged, demonstration=getattr(self, "demonstration", False), tested=tested)
+
+    def above(self, declared: Declared) -> bool | None:  # noqa: ARG002 - for those that need it
+        """Whether the tested quantity is to be above the bound; None where it is to be within ± the bound.
+
+        Args:
+            declared: the metrics of the study's drills.
+
+        Raises:
+            UsageError: it is not known.
+        """
+        return self._above
+
+    @property
+    def _above(self) -> bool | None:
+        """The same, where it does not depend on the metric."""
+        return True
 
     @abstractmethod
     def _judge(self, found: Findings, unit: str) -> Judgement:
@@ -142,6 +168,10 @@ class _Bounded(_Claim):
             raise UsageError(f"The claim {self.sentence!r} needs exactly one of at_least, at_most and about.")
 
     @property
+    def _above(self) -> bool | None:
+        return self._bound[0]
+
+    @property
     def _bound(self) -> tuple[bool, float]:
         """Whether the metric is bounded from below, and the bound."""
         if self.at_most is not None:
@@ -163,6 +193,8 @@ class Threshold(_Bounded):
         about: a share that may be missed by :data:`SLACK`. One of the three.
         demonstration: whether the recipe was worked on until it reached the bound.
     """
+
+    _kind = "threshold"
 
     demonstration: bool = False
 
@@ -190,6 +222,8 @@ class ThresholdOfBest(_Claim):
         at_least: the bound.
         demonstration: whether the recipes were worked on until one reached the bound.
     """
+
+    _kind = "threshold of best"
 
     among: tuple[str, ...]
     at_least: float
@@ -223,6 +257,8 @@ class InEverySeed(_Bounded):
         about: a share that may be missed by :data:`SLACK`. One of the three.
     """
 
+    _kind = "in every seed"
+
     def _judge(self, found: Findings, unit: str) -> Judgement:
         sample, note = sample_of(found, self.variant, self.metric)
         values = sample.values
@@ -255,6 +291,8 @@ class Comparison(_Claim):
         scale: what the other's metric is multiplied with first; 0.5 for "at most half of".
     """
 
+    _kind = "comparison"
+
     variant: str
     than: str
     direction: str
@@ -265,6 +303,10 @@ class Comparison(_Claim):
             raise UsageError(
                 f"The claim {self.sentence!r} has direction {self.direction!r}; expected 'above' or 'below'."
             )
+
+    @property
+    def _above(self) -> bool | None:
+        return self.direction == "above"
 
     def _judge(self, found: Findings, unit: str) -> Judgement:
         sample, note = paired_sample(found, self.metric, self.variant, self.than, scale=self.scale)
@@ -287,6 +329,8 @@ class Best(_Claim):
         variant: the one the claim speaks for.
         among: its rivals.
     """
+
+    _kind = "best"
 
     variant: str
     among: tuple[str, ...]
@@ -357,7 +401,13 @@ class Equivalent(_Within):
         within: the margin, in the metric's unit.
     """
 
+    _kind = "equivalent"
+
     like: str
+
+    @property
+    def _above(self) -> bool | None:
+        return None
 
     def _judge(self, found: Findings, unit: str) -> Judgement:
         margin = _show(self.within, unit)
@@ -408,7 +458,13 @@ class NotWorse(_Within):
         within: the margin, in the metric's unit.
     """
 
+    _kind = "not worse"
+
     than: str
+
+    def above(self, declared: Declared) -> bool | None:
+        """Whether more is better; see :meth:`more_is_better`."""
+        return self.more_is_better(declared)
 
     def more_is_better(self, declared: Declared) -> bool:
         """Whether a higher metric is better. ``declared`` are the metrics of the study's drills.
@@ -462,4 +518,7 @@ def _joined(*notes: str) -> str:
 
 
 def _show(value: float, unit: str) -> str:
-    return f"{100 * value:g}%" if unit == "share" else f"{value:g}"
+    if unit == "share":
+        return f"{100 * value:g}%"
+    # "g" would write a count of millions with six digits and a power of ten.
+    return f"{value:,.0f}" if abs(value) >= 1e6 and value == round(value) else f"{value:g}"

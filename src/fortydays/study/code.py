@@ -52,6 +52,20 @@ def study_digest(study: Path) -> str:
     Raises:
         StorageError: a file cannot be read.
     """
+    return digest_of([(path.relative_to(study.parent).as_posix(), code) for path, code in _found(study).items()])
+
+
+def files_of(study: Path) -> list[Path]:
+    """A study's file, and the modules beside it that it imports, as :func:`study_digest` finds them.
+
+    Raises:
+        StorageError: a file cannot be read.
+    """
+    return sorted(_found(study))
+
+
+def _found(study: Path) -> dict[Path, str]:
+    """By path, the code of a study's file and of the modules beside it that it imports."""
     found: dict[Path, str] = {}
     waiting = [study]
     while waiting:
@@ -59,7 +73,7 @@ def study_digest(study: Path) -> str:
         if path not in found:
             found[path], imported = _read(path)
             waiting += _beside(study.parent, path, imported)
-    return digest_of([(path.relative_to(study.parent).as_posix(), code) for path, code in found.items()])
+    return found
 
 
 def digest_of(parts: Iterable[tuple[str, str]]) -> str:

@@ -10,19 +10,26 @@ from numpy.typing import NDArray
 
 from fortydays.base.errors import UsageError, unknown_name
 from fortydays.base.text import shown
-from fortydays.data.arrays import Split
+from fortydays.data.arrays import Split, TrainingData
 from fortydays.inputs.input import Input
 from fortydays.study.checks import CHECKS
 from fortydays.study.claim_checks import CLAIM_CHECKS
 from fortydays.study.claims import Claim, NotWorse, ThresholdOfBest
 from fortydays.study.drills import NAME, Drill
-from fortydays.study.features import Features
+from fortydays.study.features import Features, TextFeatures
 from fortydays.study.fields import FieldError, check_fields
 from fortydays.study.judgement import Withdrawal
-from fortydays.study.overviews import MetricOverview, Overview, SearchOverview
+from fortydays.study.overviews import (
+    CostOverview,
+    LinesOverview,
+    MetricOverview,
+    MetricsOverview,
+    Overview,
+    SearchOverview,
+)
 from fortydays.study.runs import variant_folder
 from fortydays.study.search import Search
-from fortydays.tasks.metric import ACCURACY, GAP, LOSS, SPLITS, Metric, metric_of
+from fortydays.tasks.metric import ACCURACY, GAP, LOSS, OF_COST, SPLITS, Metric, metric_of
 from fortydays.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -45,13 +52,14 @@ class Variant:
         description: what is different about it, in a few words.
         group: variants of one group are shown together and can be asked for together with ``--only``.
         search: a field to choose on the validation split first.
-        features: what the model learns from in the place of pixels, or None.
+        features: what the model learns from in the place of the examples, or None.
         examples: training images of each class, the first ones of the training split; None for all.
         redrawn: whether each seed draws for itself what else is left to chance: which training images of each class,
             and the network that makes features, where it has random weights. The same seed draws the same images for
             all variants, and those that are fewer are among those that are more.
         expected: by name of a check, the reason why this variant is expected not to pass it. Without one, a verdict
             on the variant is flagged.
+        tuning_seeds: seeds with which its recipe was chosen before, by ``forty tune``. They are never reported.
     """
 
     name: str
@@ -60,10 +68,11 @@ class Variant:
     description: str = ""
     group: str = ""
     search: Search | None = None
-    features: Features | None = None
+    features: Features | TextFeatures | None = None
     examples: int | None = None
     redrawn: bool = False
     expected: Mapping[str, str] = field(default_factory=dict)
+    tuning_seeds: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -110,8 +119,13 @@ class Variant:
     def _has_random_features(self) -> bool:
         return self.features is not None and not self.features.pretrained
 
-    def features_of(self, seed: int) -> Features | None:
-        """What a trial with this seed learns from in the place of pixels, or None."""
+    @property
+    def chosen_with(self) -> tuple[int, ...]:
+        """The seeds that settings of it are, or were, chosen with."""
+        return (*self.tuning_seeds, *(self.search.all_seeds if self.search else ()))
+
+    def features_of(self, seed: int) -> Features | TextFeatures | None:
+        """What a trial with this seed learns from in the place of the examples, or None."""
         if self.features is not None and self._has_random_features and self.redrawn:
             return replace(self.features, seed=seed)
         return self.features
@@ -121,20 +135,38 @@ class Variant:
         return seed if self.redrawn else None
 
 
+MEASURED_AT = ("start", "end")
+"""When a measure can be taken: of a trial's initial weights, or of what is kept of its training."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """A number a study takes from each trained model, besides loss and accuracy.
+    """A number a study takes from the model of each trial, besides loss and accuracy.
 
     Attributes:
         name: the metric's name in evidence and claims.
         variants: whose trials are measured.
-        function: from the trained model and the validation examples, as they are in the dataset, to the number: an
-            array (uint8 pixels, for instance), or arrays by name where an example has several.
+        function: from the model and the validation examples, as they are in the dataset, to the number: an array
+            (uint8 pixels, for instance), or arrays by name where an example has several.
+        at: when: at the "end" of training, on what was kept, or at its "start", on the trial's initial weights.
+        labels: whether the function is given the labels of these examples too, as a third argument: uint8, shape (n,).
     """
 
     name: str
     variants: tuple[str, ...]
-    function: "Callable[[keras.Model, NDArray[np.uint8]], float]"
+    function: "Callable[..., float]"
+    at: str = "end"
+    labels: bool = False
+
+    def __post_init__(self) -> None:
+        if self.at not in MEASURED_AT:
+            raise unknown_name("time of a measure", self.at, MEASURED_AT, about=f"the measure {self.name!r}")
+
+    def of(self, model: "keras.Model", data: TrainingData) -> Any:
+        """What the function gives for a model and the validation examples of what it learns from."""
+        inputs = data.validation.inputs
+        examples = next(iter(inputs.values())) if len(inputs) == 1 else inputs
+        return self.function(model, examples, *((data.validation.labels,) if self.labels else ()))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -240,7 +272,7 @@ class Study:
             if not 0 <= seed < 2**32:
                 said = f"has the seed {seed}; expected a whole number from 0 to {2**32 - 1}."
                 raise self._refused("seeds", said)
-        tuning = {s for v in self.variants if v.search for s in v.search.all_seeds}
+        tuning = {seed for variant in self.variants for seed in variant.chosen_with}
         if both := sorted(tuning & set(self.seeds)):
             said = f"chooses settings with seeds it also reports: {', '.join(map(str, both))}."
             raise UsageError(f"The study {self.title!r} {said}")
@@ -269,7 +301,7 @@ class Study:
         said = f"the overview {shown(overview.title)}"
         searches = {v.name: v.search for v in self.variants if v.search}
         names: tuple[str, ...] = tuple(v.name for v in self.variants)  # drills have no curves
-        if isinstance(overview, MetricOverview):
+        if isinstance(overview, MetricOverview | MetricsOverview | LinesOverview):
             names = self.names
         elif isinstance(overview, SearchOverview):
             names = tuple(searches)
@@ -277,10 +309,27 @@ class Study:
             if name not in names:
                 kind = "variant with a search" if isinstance(overview, SearchOverview) else "variant"
                 raise unknown_name(kind, name, names, about=said)
-        if isinstance(overview, MetricOverview) and overview.metric not in (
+        if isinstance(overview, MetricOverview | CostOverview) and overview.metric not in (
             known := self._measured_of(overview.variants)
         ):
             raise unknown_name("metric", overview.metric, known, about=said)
+        if isinstance(overview, MetricsOverview):
+            measured = {metric for name in overview.variants for metric in self._measured_of((name,))}
+            for metric in overview.metrics:
+                if metric not in measured:
+                    raise unknown_name("metric", metric, sorted(measured), about=said)
+        if isinstance(overview, LinesOverview):
+            units: dict[str, str] = {}
+            for name, metric in overview.points:
+                if metric not in (known := self._measured_of((name,))):
+                    raise unknown_name("metric", metric, known, of=shown(name), about=said)
+                units.setdefault(metric_of(metric, self.declared).unit, metric)
+            if len(units) > 1:
+                unlike = " and ".join(units.values())
+                raise UsageError(
+                    f"The study {self.title!r}: {said} has metrics of different units: {unlike}.",
+                    hint="Draw them in two pictures.",
+                )
         if isinstance(overview, SearchOverview):
             values = [value for name in overview.variants for value in searches[name].values]
             if len({searches[name].field for name in overview.variants}) > 1 or not all(
@@ -299,7 +348,7 @@ class Study:
         for check in claim.expected:
             if check not in CLAIM_CHECKS:
                 raise unknown_name("check", check, CLAIM_CHECKS, about=said)
-        known = self._measured_of(claim.variants)
+        known = self._measured_of(claim.variants, costs=OF_COST)
         if claim.metric not in known:
             raise unknown_name("metric", claim.metric, known, about=said)
         if isinstance(claim, ThresholdOfBest) and not set(claim.among) <= {v.name for v in self.variants}:
@@ -327,9 +376,9 @@ class Study:
                     hint=f"{bound:g}% is {bound / 100:g}.",
                 )
 
-    def _measured_of(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """The metrics that all of some variants and drills are measured by."""
-        of_variants = [*METRICS, *(name(t) for t in self.targets for name in (steps_metric, seconds_metric))]
+    def _measured_of(self, names: tuple[str, ...], *, costs: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """The metrics that all of some variants and drills are measured by; of variants, ``costs`` too."""
+        of_variants = [*METRICS, *costs, *(name(t) for t in self.targets for name in (steps_metric, seconds_metric))]
         found = {
             v.name: [*of_variants, *(m.name for m in self.measures if v.name in m.variants)] for v in self.variants
         }

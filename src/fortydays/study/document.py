@@ -71,12 +71,14 @@ class Request:
         only: variants or groups; all where it is empty.
         settings: recipe fields that were set from the command line, such as "epochs=3".
         engine: how trials were trained; "fit" in runs of older programs.
+        examples: how many examples each split had at most, of a try that gives no verdicts; all where it is missing.
     """
 
     seeds: Seeds
     only: Annotated[tuple[str, ...], Says({"maxItems": MOST_VARIANTS})]
     settings: tuple[Annotated[str, Says({"pattern": "="})], ...]
     engine: Literal["compiled", "plain", "fit"]
+    examples: Count | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,14 +146,15 @@ class SearchResult:
 
 @dataclass(frozen=True, kw_only=True)
 class FeaturesResult:
-    """What a variant learned from in the place of pixels.
+    """What a variant learned from in the place of the examples.
 
     Attributes:
         backbone: name of the network that made it; one that this program knows, or another.
-        side: pixels of the images it was shown, upwards and sideways.
+        side: pixels of the images it was shown, upwards and sideways; null of texts.
+        length: pieces of words of the texts it was given; null of images.
         before_last_block: whether it is what the network's last block is given, which was then trained further.
-        pretrained: whether the network had seen ImageNet; else its weights were random.
-        shape: of the features of one image.
+        pretrained: whether the network had learned from other examples; else its weights were random.
+        shape: of the features of one example.
         parameters: of the network, which is not trained.
         multiply_adds: of the network; the variant's own count includes them.
         weights: SHA-256 of the file of its weights; empty where they are random.
@@ -159,10 +162,11 @@ class FeaturesResult:
     """
 
     backbone: Name
-    side: Annotated[int, Says({"minimum": 32})]
-    before_last_block: bool
+    side: Annotated[int, Says({"minimum": 32})] | None = None
+    length: Count | None = None
+    before_last_block: bool = False
     pretrained: bool
-    shape: Annotated[tuple[Count, ...], Says({"minItems": 3, "maxItems": 3})]
+    shape: Annotated[tuple[Count, ...], Says({"minItems": 1, "maxItems": 3})]
     parameters: Natural
     multiply_adds: Natural
     weights: str
@@ -284,6 +288,8 @@ class Trial:
         right: which examples of the test split it answered rightly: one bit each, in base64; "" if not known.
         dead_units: by ReLU layer, how many of its units are dead; of some models nothing is known.
         machine: the machine that trained it, in a few words; missing where it is the document's.
+        worker: which worker of a cluster trained it; missing where the process of the run did.
+        attempts: how many workers began it, where a cluster trained it: all but the last one have died.
         history: what was seen during training, one list for each field, all of one length; a failed trial has none.
     """
 
@@ -301,6 +307,8 @@ class Trial:
     right: Annotated[str, Says({"pattern": "^[A-Za-z0-9+/]*={0,2}$", "maxLength": MOST_ANSWERS})] = ""
     dead_units: Mapping[str, DeadUnits] = field(default_factory=dict)
     machine: Name = ""
+    worker: Name = ""
+    attempts: Natural = 0
     history: Mapping[str, Points] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -372,7 +380,7 @@ class Facts:
         withdrawn: claims that were published and have no verdict any more, because their test does not test them.
         checks: what variants and claims did not pass.
         exhibits: pictures and tables.
-        results_digest: SHA-256 of everything the trials gave except times.
+        results_digest: SHA-256 of what the trials computed, without times.
     """
 
     day: Annotated[int, Says({"minimum": 1, "maximum": 40})] | None
@@ -412,6 +420,7 @@ class Evidence(Facts):
         variants: variant to metric to its mean over the finished trials.
         seconds: what the run took.
         identity: what the trials compute; missing in documents of older programs.
+        seal: SHA-256 of each part of the document but this one; missing in documents of older programs.
     """
 
     schema_version: Literal[1]
@@ -426,3 +435,4 @@ class Evidence(Facts):
     variants: Mapping[str, Mapping[str, Interval]]
     seconds: Durations
     identity: Identity | None = None
+    seal: Mapping[str, Digest] = field(default_factory=dict)

@@ -13,7 +13,7 @@ import numpy as np
 
 from fortydays.base import files
 from fortydays.base.arrays import load_arrays, save_arrays
-from fortydays.base.errors import StorageError
+from fortydays.base.errors import StorageError, TrainingFailedError
 from fortydays.base.progress import Progress
 from fortydays.study import openings
 from fortydays.study.assembly import Chosen
@@ -55,6 +55,7 @@ class Driver:
 
         Raises:
             StorageError: the run's folder cannot be written.
+            TrainingFailedError: what trains has ended again and again while it was at a try of a search.
             FortydaysError: what the executor raises.
         """
         self._progress.start(
@@ -166,6 +167,12 @@ class Driver:
         """Keep an outcome."""
         spec = outcome.spec
         self.compile_seconds += outcome.compile_seconds
+        if outcome.lost and spec.validation_only:
+            # A value whose tries failed has lost against the others; of this one nothing is known.
+            raise TrainingFailedError(
+                f"{self._task(spec)}, could not be tried: {outcome.result['error']}",
+                hint=f"What is done is kept. {outcome.hint}",
+            )
         failed = outcome.result["status"] == "failed"
         note = "failed" if failed else _in_words(outcome)
         if failed and not spec.validation_only:

@@ -17,9 +17,10 @@ from fortydays.base.text import counted
 from fortydays.study.claim_checks import changes_since, checks_of, flagged
 from fortydays.study.claims import Claim
 from fortydays.study.judgement import Judgement, Verdict
-from fortydays.study.samples import NONE_DECLARED, Declared, findings_of
+from fortydays.study.samples import NONE_DECLARED, Declared, findings_of, with_costs
+from fortydays.study.seal import SEAL, sealed
 from fortydays.study.statistics import CONFIDENCE, holm, interval
-from fortydays.tasks.metric import metric_of
+from fortydays.tasks.metric import OF_NETWORK, TRAINING_TIME, metric_of
 
 if TYPE_CHECKING:
     from fortydays.study.design import Study
@@ -63,13 +64,14 @@ def summarize(trials: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[s
 def with_defaults(kind: type, recorded: Mapping[str, Any]) -> dict[str, Any]:
     """The recorded fields of a dataclass ``kind``, with those that it got since at their defaults, as JSON values.
 
-    A default is what the program did before there was the field. So a document without it says the same as a later
-    one that has the default, and the two are compared in this form.
+    They come in the order of the class. A default is what the program did before there was the field. So a document
+    without it says the same as a later one that has the default, and the two are compared in this form.
     """
     fields, none = dataclasses.fields(kind), dataclasses.MISSING
     values = {field.name: field.default for field in fields if field.default is not none}
     made = {field.name: field.default_factory() for field in fields if field.default_factory is not none}
-    return {**values, **made, **recorded}
+    known = {**values, **made, **recorded}
+    return {field.name: known[field.name] for field in fields if field.name in known} | known
 
 
 def best_trial(trials: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -117,6 +119,9 @@ def judge(
         failed = sum(claim.metric not in t["metrics"] for t in of_claim)
         if failed:
             said = f"{failed} of {counted(len(of_claim), 'trial')} failed, so the numbers are of the others only"
+            if claim.metric in OF_NETWORK and all(t["status"] == "finished" for t in of_claim):
+                unknown = dict.fromkeys(t["variant"] for t in of_claim if claim.metric not in t["metrics"])
+                said = f"the {metric_of(claim.metric).title} of {', '.join(unknown)} are not counted"
             judgement = dataclasses.replace(
                 judgement,
                 verdict=Verdict.UNDECIDED,
@@ -148,6 +153,11 @@ def _scope(judgement: Judgement, *, with_data: bool, redrawn: bool) -> str:
     """What a verdict is about, and what it says nothing of."""
     if not with_data:
         return "these procedures; seeds vary what they choose at random"
+    metric = judgement.tested.metric if judgement.tested else ""
+    if metric in OF_NETWORK:
+        return "these networks; no seed varies it"
+    if metric == TRAINING_TIME.name:
+        return "these recipes, this machine and what else it did; seeds vary initial weights, order and random layers"
     examples = "these test examples, and others like them" if judgement.over_both else "these test examples"
     varied = "what is learned from, initial weights" if redrawn else "initial weights"
     return f"this split of the data, {examples}; these recipes; seeds vary {varied}, order and random layers"
@@ -170,7 +180,7 @@ def judgements_of(study: "Study", evidence: Mapping[str, Any]) -> dict[str, Any]
     looks = evidence.get("looks", 0)
     judged = judge(
         study.standing,
-        evidence["trials"],
+        with_costs(evidence["trials"], evidence["details"]),
         examples=examples,
         declared=study.declared,
         looks=looks,
@@ -178,6 +188,8 @@ def judgements_of(study: "Study", evidence: Mapping[str, Any]) -> dict[str, Any]
     )
     claims = list(zip(study.standing, judged, strict=True))
     expected = {variant.name: variant.expected for variant in study.variants}
+    if evidence.get("request", {}).get("examples") is not None:
+        claims = [(claim, _without_verdict(judgement)) for claim, judgement in claims]
     checks = checks_of(evidence, claims, expected=expected, declared=study.declared)
     return {
         "claims": [flagged(judgement, claim, checks).as_dict() for claim, judgement in claims],
@@ -186,14 +198,28 @@ def judgements_of(study: "Study", evidence: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
+def _without_verdict(judgement: Judgement) -> Judgement:
+    """The judgement of a claim in a try: its numbers, and no verdict."""
+    return dataclasses.replace(
+        judgement,
+        verdict=Verdict.UNDECIDED,
+        seeds_needed=None,
+        p=None,
+        adjusted_p=None,
+        marginal=False,
+        note="; ".join(filter(None, ["a try gives no verdict", judgement.note])),
+    )
+
+
 def with_changes(study: "Study", evidence: Mapping[str, Any]) -> dict[str, Any]:
     """The evidence with what was changed after its day was first published, and judged.
 
-    When that was, Git tells. Where it cannot, what the evidence says of it stays. Of a run with settings of a reader's
-    nothing is told: it is not the day.
+    When that was, Git tells. Where it cannot, what the evidence says of it stays. Of a try, and of a run with settings
+    of a reader's, nothing is told: it is not the day.
     """
     document = dict(evidence)
-    first = None if evidence["request"]["settings"] else _first_published(evidence["day"])
+    asked = evidence["request"]
+    first = None if asked["settings"] or asked.get("examples") else _first_published(evidence["day"])
     if first is not None:
         document["changed"] = [asdict(change) for change in changes_since(first, evidence, study)]
     return document | judgements_of(study, document)
@@ -210,9 +236,12 @@ def _first_published(day: int | None) -> dict[str, Any] | None:
 
 
 def results_digest(trials: Sequence[Mapping[str, Any]], declared: Declared = NONE_DECLARED) -> str:
-    """SHA-256 of everything that trials gave except times, which differ from run to run: equal digests, equal bits.
+    """SHA-256 of what trials computed: equal digests, equal bits.
 
-    Of the metrics that drills ``declared``, those that are not exact are left out.
+    That is how each ended, its metrics, its weights, its answers, its dead units and its history. Times are left out,
+    because they differ from run to run, and so are the metrics that drills ``declared`` and that are not exact. Left
+    out is also what is told about a trial beside its numbers: epochs, the best epoch, machine, error. An edit of those
+    is noticed by the seal of the whole document (:mod:`fortydays.study.seal`).
     """
     return files.sha256_of_json(
         [
@@ -246,8 +275,8 @@ def installed(names: Sequence[str]) -> dict[str, str]:
 
 
 def outline(evidence: Mapping[str, Any]) -> dict[str, Any]:
-    """The evidence without histories, answers and exhibits: what ``--json`` prints."""
-    short = {name: value for name, value in evidence.items() if name != "exhibits"}
+    """The evidence without histories, answers, exhibits and seal: what ``--json`` prints."""
+    short = {name: value for name, value in evidence.items() if name not in ("exhibits", SEAL)}
     short["trials"] = [
         {k: v for k, v in trial.items() if k not in ("history", "right")} for trial in evidence["trials"]
     ]
@@ -304,14 +333,14 @@ def check_publishable(day: int) -> None:
 
 
 def publish(evidence: Mapping[str, Any]) -> None:
-    """Write a day's evidence to the place of the published one, atomically.
+    """Seal a day's evidence and write it to the place of the published one, atomically.
 
     Raises:
         UsageError: see :func:`check_publishable`.
         StorageError: it cannot be written.
     """
     check_publishable(evidence["day"])
-    text = json.dumps(evidence, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(sealed(evidence), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     path = published().path(evidence["day"])
     files.write_text(path, text + "\n")
     share(path)

@@ -17,10 +17,10 @@ from fortydays.base.errors import TrainingFailedError
 from fortydays.base.machine import describe_machine
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
-from fortydays.data.arrays import Dataset
+from fortydays.data.arrays import Dataset, Reading
 from fortydays.study.bench import carry_out
 from fortydays.study.design import Study
-from fortydays.study.features import Features, prepare, some_of_each_class, with_rows
+from fortydays.study.features import AnyFeatures, prepare, read_as, some_of_each_class, with_rows
 from fortydays.study.trial import TrialOutcome, TrialSpec, run_trial, trial_result
 from fortydays.train import backends
 from fortydays.train.backends import DeviceSplit
@@ -46,6 +46,10 @@ class Callbacks:
     resume: Callable[[TrialSpec], Checkpoint | None] = lambda spec: None  # noqa: ARG005
     keep: Callable[[TrialSpec, Checkpoint], None] = lambda spec, state: None  # noqa: ARG005
     doing: Callable[[TrialSpec, str], None] = lambda spec, text: None  # noqa: ARG005
+
+
+_PROCESSOR = "processor"
+"""Where a kept state says on which kind of processor it was computed."""
 
 
 class Executor(Protocol):
@@ -78,8 +82,9 @@ class InProcess:
         self._drills = {drill.name: drill for drill in study.drills}
         self._study, self._dataset, self._settings, self._progress = study, dataset, settings, progress
         self._ready: _Ready | None = None
-        self._shared: tuple[tuple[Features | None, int | None], DeviceSplit] | None = None
+        self._shared: tuple[tuple[AnyFeatures | None, int | None, Reading], DeviceSplit] | None = None
         self._machine = this_machine(computing=bool(study.variants))
+        self._processor = processor_kind()
 
     def map(self, specs: deque[TrialSpec], callbacks: Callbacks) -> Generator[TrialOutcome, None, None]:
         """See :class:`Executor`."""
@@ -112,14 +117,27 @@ class InProcess:
                 study=self._study,
                 dataset=self._ready.dataset,
                 trainer=self._ready.trainer,
-                resume=None if spec.validation_only else callbacks.resume(spec),
-                keep=None if spec.validation_only else lambda state: callbacks.keep(spec, state),
+                resume=None if spec.validation_only else self._of_this_processor(spec, callbacks.resume(spec)),
+                keep=None if spec.validation_only else lambda state: callbacks.keep(spec, self._stamped(state)),
                 report=lambda *seen: callbacks.report(spec, *seen),
             )
         except TrainingFailedError as error:
             failed = trial_result(spec, status="failed", error=error.message)
             outcome = TrialOutcome(spec=spec, result=failed, hint=error.hint)
         return dataclasses.replace(outcome, compile_seconds=compile_seconds)
+
+    def _stamped(self, state: Checkpoint) -> Checkpoint:
+        """A state with the kind of processor that computed it."""
+        return dataclasses.replace(state, state={**state.state, _PROCESSOR: self._processor})
+
+    def _of_this_processor(self, spec: TrialSpec, state: Checkpoint | None) -> Checkpoint | None:
+        """A kept state; None where another kind of processor computed it: bits of both would be mixed."""
+        if state is None or state.state.get(_PROCESSOR, self._processor) == self._processor:
+            return state
+        self._progress.say(
+            f"{spec.variant}, seed {spec.seed}, was begun on another kind of processor. It begins anew."
+        )
+        return None
 
     def _prepare(self, spec: TrialSpec, recipe: Recipe) -> float:
         """Have a spec's program compiled; the seconds that took, 0 where the spec before has the same program."""
@@ -140,7 +158,7 @@ class InProcess:
         # Where each seed draws its examples, all are on the device, and a program takes some of them.
         examples = variant.examples if seed is None else None
         prepared = prepare(
-            self._dataset,
+            read_as(self._dataset, recipe),
             variant.model,
             features=features,
             examples=examples,
@@ -149,7 +167,7 @@ class InProcess:
         )
         whole = prepared.dataset
         dataset, rows = _drawn(whole, variant.examples, seed)
-        learned_from = (features, examples)
+        learned_from = (features, examples, Reading.of(recipe.as_dict()))
         if self._shared is None or self._shared[0] != learned_from:
             self._shared = None  # likewise
             self._shared = (learned_from, backends.backend().on_device(whole.training.train))
@@ -189,6 +207,12 @@ def _drawn(whole: Dataset, examples: int | None, seed: int | None) -> tuple[Data
         return whole, None
     rows = some_of_each_class(whole.training.train.labels, examples, seed=seed)
     return with_rows(whole, rows), rows
+
+
+def processor_kind() -> str:
+    """The kind of this processor: model and instructions. Another kind may compute other bits."""
+    machine = describe_machine()
+    return ", ".join([machine.cpu_model, *machine.flags])
 
 
 def this_machine(*, computing: bool = True) -> str:

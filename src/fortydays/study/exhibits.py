@@ -20,9 +20,21 @@ from numpy.typing import NDArray
 
 from fortydays.base.errors import UsageError, unknown_name
 from fortydays.base.text import counted
+from fortydays.study.attention import attention_layers, attention_of, grid_of
 from fortydays.study.design import Exhibit, Shown
 from fortydays.study.fields import FieldError
-from fortydays.study.pictures import enlarged, png, reduced, row_of_maps, row_of_pictures, weights_as_picture
+from fortydays.study.pictures import (
+    GAP,
+    MAP_SIDE,
+    beside,
+    enlarged,
+    png,
+    reduced,
+    row_of_maps,
+    row_of_pictures,
+    stacked,
+    weights_as_picture,
+)
 from fortydays.study.stages import is_convolution, names_of, stages, weights_of
 from fortydays.train import augmentation
 from fortydays.train.recipe import Recipe
@@ -60,7 +72,7 @@ def confusion_matrix(*, variant: str) -> Exhibit:
             "matrix",
             shown,
             title="Confusion matrix on the test split",
-            caption=f"Rows are what the picture shows, columns what the model said. {worst}",
+            caption=f"Rows are what is right, columns what the model said. {worst}",
             rows=list(shown.classes),
             columns=list(shown.classes),
             values=counts.tolist(),
@@ -356,6 +368,120 @@ def augmentation_sheet(
         )
 
     return Exhibit(variant=variant, make=make)
+
+
+def attention_maps(*, variant: str, block: int | None = None, count: int = 6) -> Exhibit:
+    """Photographs, and beside each where the heads of an attention layer look: a map for each head.
+
+    A map has the share of attention that each place of the image gets, in the mean over all places that ask. It is for
+    networks whose places are square patches of the image, row by row, without a place for anything else.
+
+    Args:
+        variant: whose trial.
+        block: which attention layer of the model, counted from 1; None for the last one.
+        count: how many test images, from the first.
+
+    Raises (when the exhibit is made):
+        UsageError: the model has no such layer, or its places do not cover the image.
+    """
+    _check("attention_maps", count=count, **({} if block is None else {"block": block}))
+
+    def make(shown: Shown) -> dict[str, Any]:
+        layers = attention_layers(shown.model)
+        if not layers:
+            raise UsageError(f"The model of {shown.variant!r} has no attention layer, so there are no maps to show.")
+        if block is not None and block > len(layers):
+            raise UsageError(
+                f"The attention layer {block} of {shown.variant!r} is to be shown; "
+                f"the model has {counted(len(layers), 'attention layer')}."
+            )
+        chosen = len(layers) if block is None else block
+        images = shown.test.array[:count]
+        scaled = images.astype(np.float32) / np.float32(255)
+        # In the mean over the places that ask: shape (images, heads, places).
+        shares = attention_of(shown.model, layers[chosen - 1], scaled).mean(axis=2)
+        heads, places = shares.shape[1:]
+        grid = grid_of(places, height=images.shape[1], width=images.shape[2])
+        rows = []
+        for place in range(len(images)):
+            maps = row_of_maps(shares[place].reshape(heads, *grid).transpose(1, 2, 0))
+            what, answer = shown.classes[shown.test.labels[place]], int(shown.probabilities[place].argmax())
+            sure = f"{shown.classes[answer]} {100 * shown.probabilities[place, answer]:.0f}%"
+            photograph = reduced(_picture_of(shown, place), MAP_SIDE)
+            rows.append(
+                {"png": png(beside(photograph, maps), transparent=0), "label": f"{what} → {sure}", "index": place}
+            )
+        return _exhibit(
+            "pictures",
+            shown,
+            title="Where the attention heads look",
+            caption=f"Each row has a test image, and a map for each of the {counted(heads, 'head')} of attention "
+            f"layer {chosen} of {len(layers)}: the share of attention that each of the {places} places gets, in the "
+            "mean over all places that ask. Black is nothing, white the map's own largest share. Spread evenly, each "
+            f"place would get {100 / places:.1f}%; the largest share in these maps is {100 * shares.max():.1f}%. "
+            "Under each: what it is → what the model said, and how sure it was.",
+            columns=1,
+            pictures=rows,
+        )
+
+    return Exhibit(variant=variant, make=make)
+
+
+def position_similarity(*, variant: str, layer: str = "positions") -> Exhibit:
+    """How alike the learned vectors of places are: for each place of an image, a map of its cosines with all others.
+
+    Args:
+        variant: whose trial.
+        layer: the name of the layer in the model that has the vectors: one weight of shape (places, width), for square
+            patches of the image, row by row.
+
+    Raises (when the exhibit is made):
+        UsageError: the model has no such layer, or what it has are no vectors of such places.
+    """
+
+    def make(shown: Shown) -> dict[str, Any]:
+        found = {each.name: each for each in shown.model.layers}
+        if layer not in found:
+            raise unknown_name("layer", layer, found, of=f"the model of {shown.variant!r}")
+        weights = found[layer].get_weights()
+        if len(weights) != 1 or weights[0].ndim != 2:
+            shapes = ", ".join(str(w.shape) for w in weights) or "no weights"
+            raise UsageError(
+                f"The layer {layer!r} of {shown.variant!r} has {shapes}; expected one weight of shape (places, width)."
+            )
+        vectors = weights[0].astype(np.float64)
+        rows, columns = grid_of(len(vectors), height=shown.test.array.shape[1], width=shown.test.array.shape[2])
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        alike = (units := vectors / np.where(lengths > 0, lengths, 1)) @ units.T
+        # All maps at once, so that all have the same scale: each has its largest value, 1, at its own place.
+        strip = row_of_maps(alike.reshape(rows, columns, -1).astype(np.float32))
+        wide = (strip.shape[1] + GAP) // len(vectors) * columns
+        lines = [strip[:, place * wide : (place + 1) * wide - GAP] for place in range(rows)]
+        zero = "black is -1 and mid-grey 0" if (alike < 0).any() else "black is 0"
+        return _exhibit(
+            "pictures",
+            shown,
+            title="How alike the positions are",
+            caption=f"The image has {rows} × {columns} places, and so have the maps. Each shows the cosines of the "
+            f"learned vector of its own place with those of all places. White is 1, {zero}. "
+            f"{_neighbors(alike, rows, columns)}",
+            columns=1,
+            pictures=[
+                {"png": png(stacked(lines), transparent=0), "label": f"a map for each of {rows} × {columns} places"}
+            ],
+        )
+
+    return Exhibit(variant=variant, make=make)
+
+
+def _neighbors(alike: NDArray[np.float64], rows: int, columns: int) -> str:
+    """In words, how alike places are that touch each other, and all others."""
+    down, across = np.divmod(np.arange(rows * columns), columns)
+    steps = np.abs(down[:, None] - down) + np.abs(across[:, None] - across)
+    near, far = alike[steps == 1], alike[steps > 1]
+    if not near.size or not far.size:
+        return "There are too few places to compare."
+    return f"In the mean, it is {near.mean():.2f} for places side by side, and {far.mean():.2f} for all others."
 
 
 def count_confusions(labels: NDArray[Any], answers: NDArray[Any], classes: int) -> NDArray[np.int64]:

@@ -1,19 +1,21 @@
-"""What a pretrained network makes of images, as what a variant learns from: computed once, and kept.
+"""What a pretrained network makes of images or texts, as what a variant learns from: computed once, and kept.
 
-A variant with features trains a small network on what a large one, which stays as it is, has made of every image. That
-is computed by ONNX Runtime from the very file that becomes part of the exported model (:mod:`fortydays.study.frozen`),
-once for each image, and appended to a file: interrupted, it goes on where it stopped; photographs that are added later
-cost what they are. A catalog's test images get theirs when the split is opened. Those of a reader's photographs, which
-all lie in one file, are computed together: no label has a part in that.
+A variant with features trains a small network on what a large one, which stays as it is, has made of every example.
+That is computed by ONNX Runtime from the very file that becomes part of the exported model
+(:mod:`fortydays.study.frozen`), once for each example, and appended to a file: interrupted, it goes on where it
+stopped; photographs that are added later cost what they are. Test images of a catalog, and test texts, get theirs when
+the split is opened. Those of a reader's photographs, which all lie in one file, are computed together: no label has a
+part in that.
 """
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +25,15 @@ from fortydays.base.errors import DataError, UsageError
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.base.text import size_in_words
-from fortydays.data.arrays import Dataset, SealedSplit, Split
+from fortydays.data.arrays import Dataset, Reading, SealedSplit, Split
 from fortydays.data.own.rows import append_rows, checksums_in, checksums_of, forget_pages, rows_of, scattered
-from fortydays.inputs.images import Images
+from fortydays.inputs.images import IMAGE, Images
+from fortydays.inputs.input import ArraySpec, Input
 from fortydays.inputs.numbers import NUMBERS, Numbers
+from fortydays.inputs.wordpieces import PIECES, Wordpieces
 from fortydays.models.backbones import find_backbone
+from fortydays.models.encoders import find_encoder
+from fortydays.train.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
@@ -36,7 +42,7 @@ if TYPE_CHECKING:
     from fortydays.train.framework import ModelBuilder
 
 AT_ONCE = 16
-"""Images that are computed together: always as many, so that an image's numbers do not depend on its neighbours."""
+"""Examples that are computed together: always as many, so that one's numbers do not depend on its neighbours."""
 
 LARGEST_SIDE = 512
 """Pixels that images may be enlarged to."""
@@ -53,23 +59,81 @@ def runtime() -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Features:
-    """What a variant learns from, in the place of pixels.
+class AnyFeatures(ABC):
+    """What a variant learns from, in the place of the examples themselves.
 
     Attributes:
-        backbone: the network that makes it, by its name in :data:`~fortydays.models.backbones.BACKBONES`.
-        side: pixels that images are enlarged or reduced to first, upwards and sideways.
-        before_last_block: False for what comes out at the end, averaged over the places in the image; True for what
-            the network's last block is given, so that this block can be trained further.
-        pretrained: False for the same network with random weights, which shows what having seen ImageNet is worth.
+        NOUN: what one example is called.
+        backbone: the network that makes it, by its name.
+        pretrained: False for the same network with random weights, which shows what it is worth to have learned.
         seed: of these random weights.
     """
 
+    NOUN: ClassVar[str]
+
     backbone: str
-    side: int
-    before_last_block: bool = False
     pretrained: bool = True
     seed: int = 0
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """The network's name in text."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Of what a network on these features is given of one example; float32."""
+
+    @property
+    def trained_further(self) -> bool:
+        """Whether a part of the network is trained further, behind these features."""
+        return False
+
+    @abstractmethod
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values; :func:`features_from` reads them. A seed of 0 is left out."""
+
+    @abstractmethod
+    def check_takes(self, input: Input, name: str) -> None:
+        """Raise UsageError where the examples of the dataset of that name are none that features can be made of."""
+
+    @abstractmethod
+    def takes(self, shape: tuple[int, ...]) -> ArraySpec:
+        """What the network is given of an example whose one array has a shape."""
+
+    @abstractmethod
+    def build(self) -> "keras.Model":
+        """The whole network, with random weights from Keras's present state."""
+
+    @abstractmethod
+    def frozen_part(self, shape: tuple[int, ...], model: "keras.Model") -> "keras.Model":
+        """From examples whose array has a shape, as :meth:`build` takes them, to the features, with a model's weights.
+
+        It takes what :meth:`~fortydays.inputs.input.Input.in_network` makes of the array.
+        """
+
+    @abstractmethod
+    def from_array(self, part: "keras.Model") -> Callable[[Any], Any]:
+        """From a tensor of the array of examples to features. ``part`` is from :meth:`frozen_part`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features(AnyFeatures):
+    """What a variant learns from, in the place of pixels.
+
+    The network is one of :data:`~fortydays.models.backbones.BACKBONES`.
+
+    Attributes:
+        side: pixels that images are enlarged or reduced to first, upwards and sideways.
+        before_last_block: False for what comes out at the end, averaged over the places in the image; True for what
+            the network's last block is given, so that this block can be trained further.
+    """
+
+    NOUN: ClassVar[str] = "image"
+
+    side: int
+    before_last_block: bool = False
 
     def __post_init__(self) -> None:
         find_backbone(self.backbone)
@@ -77,6 +141,11 @@ class Features:
             raise UsageError(
                 f"Features are of images of {self.side!r} pixels; expected a whole number from 32 to {LARGEST_SIDE}."
             )
+
+    @property
+    def title(self) -> str:
+        """Such as "MobileNetV2"."""
+        return find_backbone(self.backbone).title
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -87,9 +156,131 @@ class Features:
         places = -(-self.side // 32)
         return places, places, backbone.block_features
 
+    @property
+    def trained_further(self) -> bool:
+        """Whether it is the last block that learns from these."""
+        return self.before_last_block
+
     def as_dict(self) -> dict[str, Any]:
         """As JSON values. A seed of 0 is left out, as it was before there were others."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name != "seed" or value}
+        names = ("backbone", "side", "before_last_block", "pretrained", *(["seed"] if self.seed else []))
+        return {name: getattr(self, name) for name in names}
+
+    def check_takes(self, input: Input, name: str) -> None:
+        """Raise UsageError where the examples are no images."""
+        if not isinstance(input, Images):
+            raise UsageError(
+                f"Features are made of images, but the examples of {name!r} are {input.KIND}.",
+                hint="Leave the variant's features unset.",
+            )
+
+    def takes(self, shape: tuple[int, ...]) -> ArraySpec:
+        """Pixels."""
+        return ArraySpec(name=IMAGE, dtype="uint8", shape=shape)
+
+    def build(self) -> "keras.Model":
+        """The backbone."""
+        return find_backbone(self.backbone).build(self.side)
+
+    def frozen_part(self, shape: tuple[int, ...], model: "keras.Model") -> "keras.Model":
+        """From images of any size, from 0 to 1, to features."""
+        import keras
+        from keras import layers
+
+        from fortydays.models.backbones import in_two
+
+        images = keras.Input(shape, name="images")
+        x = images
+        if len(shape) == 2:
+            x = layers.Reshape((*shape, 1))(x)
+        if x.shape[-1] == 1:
+            x = layers.Concatenate()([x, x, x])
+        if tuple(x.shape[1:3]) != (self.side, self.side):
+            x = layers.Resizing(self.side, self.side, interpolation="bilinear")(x)
+        if self.before_last_block:
+            first, _ = in_two(model, find_backbone(self.backbone))
+            x = first(x)
+        else:
+            x = layers.GlobalAveragePooling2D(keepdims=True)(model(x))
+        return keras.Model(images, x, name="frozen")
+
+    def from_array(self, part: "keras.Model") -> Callable[[Any], Any]:
+        """From uint8 pixels."""
+        import keras
+
+        return lambda images: part(keras.ops.cast(images, "float32") / 255.0, training=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextFeatures(AnyFeatures):
+    """What a variant learns from, in the place of the pieces of a text: one vector for each text.
+
+    The network is one of :data:`~fortydays.models.encoders.ENCODERS`.
+
+    Attributes:
+        length: pieces of words that it is given of a text, as many as the dataset's texts have.
+    """
+
+    NOUN: ClassVar[str] = "text"
+
+    length: int
+
+    def __post_init__(self) -> None:
+        longest = find_encoder(self.backbone).longest
+        if not isinstance(self.length, int) or not 3 <= self.length <= longest:
+            raise UsageError(
+                f"Features are of texts of {self.length!r} pieces of words; expected a whole number from 3 "
+                f"to {longest}."
+            )
+
+    @property
+    def title(self) -> str:
+        """Such as "MiniLM"."""
+        return find_encoder(self.backbone).title
+
+    @property
+    def shape(self) -> tuple[int]:
+        """How many numbers the vector has; float32."""
+        return (find_encoder(self.backbone).features,)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values. A seed of 0 is left out."""
+        names = ("backbone", "length", "pretrained", *(["seed"] if self.seed else []))
+        return {name: getattr(self, name) for name in names}
+
+    def check_takes(self, input: Input, name: str) -> None:
+        """Raise UsageError where the examples are no texts in pieces, or have another number of these."""
+        if not isinstance(input, Wordpieces):
+            raise UsageError(
+                f"Features are made of pieces of words, but the examples of {name!r} are {input.KIND}.",
+                hint='Set units="wordpieces" in the recipe; of what is no text, leave the variant\'s features unset.',
+            )
+        if input.length != self.length:
+            raise UsageError(
+                f"Features are of texts of {self.length} pieces, but those of {name!r} have {input.length}.",
+                hint=f"Set length={input.length}.",
+            )
+
+    def takes(self, shape: tuple[int, ...]) -> ArraySpec:
+        """Numbers of pieces."""
+        return ArraySpec(name=PIECES, dtype="int32", shape=shape)
+
+    def build(self) -> "keras.Model":
+        """The encoder."""
+        return find_encoder(self.backbone).build(self.length)
+
+    def frozen_part(self, shape: tuple[int, ...], model: "keras.Model") -> "keras.Model":  # noqa: ARG002 - it is known
+        """The whole encoder."""
+        return model
+
+    def from_array(self, part: "keras.Model") -> Callable[[Any], Any]:
+        """From int32 numbers of pieces."""
+        return lambda tokens: part(tokens, training=False)
+
+
+def features_from(document: Mapping[str, Any]) -> AnyFeatures:
+    """What :meth:`AnyFeatures.as_dict` wrote."""
+    return TextFeatures(**document) if "length" in document else Features(**document)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,7 +288,7 @@ class Prepared:
     """What a variant's trials are trained and measured on.
 
     Attributes:
-        dataset: its images, or their features.
+        dataset: its examples, or their features.
         builder: builds its model, with the weights of the part that was pretrained.
         frozen: the network that made the features, or None.
     """
@@ -111,7 +302,7 @@ def prepare(
     dataset: Dataset,
     builder: "ModelBuilder",
     *,
-    features: Features | None,
+    features: AnyFeatures | None,
     examples: int | None,
     seed: int | None = None,
     settings: Settings,
@@ -122,9 +313,9 @@ def prepare(
     Args:
         dataset: the study's.
         builder: the variant's.
-        features: the variant's, or None for the images themselves.
-        examples: training images of each class; None for all.
-        seed: of which images these are; None for the first ones.
+        features: the variant's, or None for the examples themselves.
+        examples: training examples of each class; None for all.
+        seed: of which examples these are; None for the first ones.
         settings: the workspace, and threads.
         progress: told of the work.
 
@@ -136,13 +327,8 @@ def prepare(
         return Prepared(dataset=with_few(dataset, examples, seed=seed), builder=builder)
     from fortydays.study.frozen import frozen_network
 
-    images = dataset.training.input
-    if not isinstance(images, Images):
-        raise UsageError(
-            f"Features are made of images, but the examples of {dataset.name!r} are {images.KIND}.",
-            hint="Leave the variant's features unset.",
-        )
-    frozen = frozen_network(features, images.shape, settings, progress)
+    features.check_takes(dataset.training.input, dataset.name)
+    frozen = frozen_network(features, dataset.training.input.arrays[0].shape, settings, progress)
     _check_room(features, len(dataset.training.train))
 
     def of(split: Split, name: str) -> Split:
@@ -156,8 +342,17 @@ def prepare(
     )
 
 
-def with_features(dataset: Dataset, features: Features, make: Callable[[Split, str], Split]) -> Dataset:
-    """A dataset of images with features in the place of pixels.
+def read_as(dataset: Dataset, recipe: Recipe) -> Dataset:
+    """The dataset with its texts read as a recipe says; the very dataset, where its examples are no texts.
+
+    Raises:
+        UsageError: the recipe asks for what the dataset does not have.
+    """
+    return dataset.read_as(Reading.of(recipe.as_dict()))
+
+
+def with_features(dataset: Dataset, features: AnyFeatures, make: Callable[[Split, str], Split]) -> Dataset:
+    """A dataset with features in the place of its examples.
 
     ``make`` gives a split with features for a split of images and its name. It is called for the training, then for
     the validation split; for the test split when that is opened.
@@ -172,13 +367,13 @@ def with_features(dataset: Dataset, features: Features, make: Callable[[Split, s
 
 
 def filled(
-    builder: "ModelBuilder", features: Features, settings: Settings, progress: Progress = SILENT
+    builder: "ModelBuilder", features: AnyFeatures, settings: Settings, progress: Progress = SILENT
 ) -> "ModelBuilder":
     """A builder whose models begin with the pretrained weights of the part that is trained further, where one is.
 
     The weights are read when a model is first built.
     """
-    if not (features.before_last_block and features.pretrained):
+    if not (features.trained_further and features.pretrained):
         return builder
     from fortydays.models.backbones import fill_last_blocks
     from fortydays.study.frozen import pretrained_model
@@ -204,13 +399,13 @@ def with_few(dataset: Dataset, examples: int | None, *, seed: int | None = None)
 
 def with_rows(dataset: Dataset, rows: NDArray[np.intp]) -> Dataset:
     """The dataset with some of its training examples."""
-    train = _rows_of_split(dataset.training.train, rows)
+    train = rows_of_split(dataset.training.train, rows)
     return dataclasses.replace(dataset, training=dataclasses.replace(dataset.training, train=train))
 
 
 def first_of_each_class(split: Split, count: int) -> Split:
     """The first ``count`` examples of each class, in the order of the split; all of a class that has no more."""
-    return _rows_of_split(split, some_of_each_class(split.labels, count))
+    return rows_of_split(split, some_of_each_class(split.labels, count))
 
 
 _SUBSET = 3  # keeps these random numbers apart from those of the order and of augmentation
@@ -231,7 +426,8 @@ def some_of_each_class(labels: NDArray[Any], count: int, *, seed: int | None = N
     return np.sort(np.concatenate([order[labels[order] == label][:count] for label in np.unique(labels)]))
 
 
-def _rows_of_split(split: Split, chosen: NDArray[np.intp]) -> Split:
+def rows_of_split(split: Split, chosen: NDArray[np.intp]) -> Split:
+    """The examples of a split at some places. Photographs of a reader's own stay in their file."""
     labels = np.asarray(split.labels)
 
     def rows_of_array(array: NDArray[Any]) -> NDArray[Any]:
@@ -245,11 +441,11 @@ def _rows_of_split(split: Split, chosen: NDArray[np.intp]) -> Split:
     return Split(inputs=inputs, labels=labels[chosen])
 
 
-def _check_room(features: Features, examples: int) -> None:
+def _check_room(features: AnyFeatures, examples: int) -> None:
     needed = 4 * examples * int(np.prod(features.shape))
     if needed > MOST_BYTES:
         raise DataError(
-            f"The features of {examples:,} images before the last block of {features.backbone} take "
+            f"The features of {examples:,} {features.NOUN}s before the last block of {features.backbone} take "
             f"{size_in_words(needed)} of memory; expected at most {size_in_words(MOST_BYTES)}.",
             hint="Train a head alone on so many, without fine-tuning.",
         )
@@ -259,7 +455,7 @@ def _features_of(
     split: Split, name: str, dataset: Dataset, frozen: "Frozen", settings: Settings, progress: Progress
 ) -> NDArray[np.float32]:
     """The features of a split: from the file that has them, which gets those that are missing."""
-    task = f"Features of the {name} images, {frozen.title}"
+    task = f"Features of the {name} {frozen.features.NOUN}s, {frozen.title}"
     rows = scattered(split.array)
     if rows is not None:
         # Photographs of a reader's own: their features lie beside their pixels, in the same order, whatever split
@@ -274,27 +470,30 @@ def _features_of(
     digest = f"{len(split)}-{files.sha256_of_bytes(np.ascontiguousarray(images[:64]).tobytes())[:12]}"
     folder = files.make_folder(settings.workspace / "features" / f"{dataset.name}-{dataset.digest[:12]}")
     path = folder / f"{name}-{digest}.{frozen.kept_as}.features"
-    return np.asarray(extended(path, images, frozen, settings, progress, task=task))
+    noun = frozen.features.NOUN
+    return np.asarray(extended(path, images, frozen, settings, progress, task=task, noun=noun))
 
 
 def extended(
     path: Path,
-    images: NDArray[np.uint8],
+    images: NDArray[Any],
     frozen: "Frozen",
     settings: Settings,
     progress: Progress = SILENT,
     *,
     task: str,
+    noun: str = "image",
 ) -> NDArray[np.float32]:
-    """The features of images, of which a file has the first ones already; the others are computed and added to it.
+    """The features of examples, of which a file has the first ones already; the others are computed and added to it.
 
     Args:
         path: of the file: the features row by row, as they lie in memory. Rows are only ever added.
-        images: uint8, shape (n, height, width[, channels]).
+        images: the one array of the examples, such as uint8 pixels of shape (n, height, width[, channels]).
         frozen: what makes them.
         settings: threads.
-        progress: told of the images.
+        progress: told of the examples.
         task: what to call the work.
+        noun: what to call one example.
 
     Returns:
         A read-only memory map: float32, shape (n, *frozen.shape).
@@ -310,7 +509,7 @@ def extended(
         if done < len(images):
             _check_disk(path, (len(images) - done) * size)
             compute = frozen.session(threads=settings.threads)
-            progress.start(task, total=float(len(images)), unit="images")
+            progress.start(task, total=float(len(images)), unit=f"{noun}s")
             try:
                 for start in range(done, len(images), _ROWS_KEPT_AT_ONCE):
                     stop = min(start + _ROWS_KEPT_AT_ONCE, len(images))

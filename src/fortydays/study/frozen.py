@@ -1,4 +1,4 @@
-"""A pretrained network, or all of it but its last block, as an ONNX file from pixels to features.
+"""A pretrained network, or all of it but its last block, as an ONNX file from pixels, or pieces of words, to features.
 
 ``python -m fortydays.study.frozen REQUEST.json`` builds it, in a process of its own and always on TensorFlow, which
 alone exports every layer to a graph that ONNX Runtime takes. The file is kept: features are computed by it, and the
@@ -18,11 +18,9 @@ from fortydays.base.errors import FortydaysError, StorageError
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.data import weights as published
-from fortydays.inputs.images import IMAGE, Images
-from fortydays.models.backbones import find_backbone
 from fortydays.study.code import code_of, digest_of
 from fortydays.study.evidence import installed
-from fortydays.study.features import AT_ONCE, Features, runtime
+from fortydays.study.features import AT_ONCE, AnyFeatures, TextFeatures, features_from, runtime
 from fortydays.study.graphs import OPSET, answer, export_elsewhere, to_graph
 
 if TYPE_CHECKING:
@@ -39,18 +37,18 @@ class Frozen:
 
     Attributes:
         key: SHA-256 of all that it is made of.
-        path: of the ONNX file: one input "image", uint8 pixels, and one output "features", float32.
+        path: of the ONNX file: one input, that of ``features.takes``, and one output "features", float32.
         features: what was asked for.
-        shape: of the features of one image.
+        shape: of the features of one example.
         parameters: numbers that it has learned, or was given at random.
-        multiply_adds: that it does for one image.
+        multiply_adds: that it does for one example.
         weights: SHA-256 of the file that its weights are from, or "" where they are random.
     """
 
     key: str
     path: Path
-    features: Features
-    shape: tuple[int, int, int]
+    features: AnyFeatures
+    shape: tuple[int, ...]
     parameters: int
     multiply_adds: int
     weights: str
@@ -63,8 +61,7 @@ class Frozen:
     @property
     def title(self) -> str:
         """The network's name in text."""
-        name = find_backbone(self.features.backbone).title
-        return name if self.features.pretrained else f"{name} with random weights"
+        return self.features.title if self.features.pretrained else f"{self.features.title} with random weights"
 
     def as_dict(self) -> dict[str, Any]:
         """What evidence says of it, as JSON values."""
@@ -77,8 +74,8 @@ class Frozen:
             "onnxruntime": runtime(),
         }
 
-    def session(self, *, threads: int) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
-        """What computes features: from uint8 images, shape (n, ...), to float32, shape (n, *shape)."""
+    def session(self, *, threads: int) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
+        """What computes features: from the array of examples, shape (n, ...), to float32, shape (n, *shape)."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -89,14 +86,16 @@ class Frozen:
             content = self.path.read_bytes()
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
-        def compute(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        takes = session.get_inputs()[0].name
+
+        def compute(images: NDArray[Any]) -> NDArray[np.float32]:
             found = np.zeros((len(images), *self.shape), np.float32)
             for start in range(0, len(images), AT_ONCE):
                 some = np.asarray(images[start : start + AT_ONCE])
                 count = len(some)
                 if count < AT_ONCE:
-                    some = np.concatenate([some, np.zeros((AT_ONCE - count, *some.shape[1:]), np.uint8)])
-                (answer,) = session.run([OUTPUT], {IMAGE: some})
+                    some = np.concatenate([some, np.zeros((AT_ONCE - count, *some.shape[1:]), some.dtype)])
+                (answer,) = session.run([OUTPUT], {takes: some})
                 found[start : start + count] = answer[:count]
             return found
 
@@ -104,13 +103,13 @@ class Frozen:
 
 
 def frozen_network(
-    features: Features, image_shape: tuple[int, ...], settings: Settings, progress: Progress = SILENT
+    features: AnyFeatures, shape: tuple[int, ...], settings: Settings, progress: Progress = SILENT
 ) -> Frozen:
-    """The network that makes some features of images of one shape; built where it is not kept.
+    """The network that makes some features of examples of one shape; built where it is not kept.
 
     Args:
         features: what is asked for.
-        image_shape: (height, width) or (height, width, channels) of the images.
+        shape: of the array of one example: (height, width) or (height, width, channels) of images, (length,) of texts.
         settings: where weights are looked for, and the workspace.
         progress: told of the work.
 
@@ -123,7 +122,7 @@ def frozen_network(
     weights = obtained.sha256 if obtained else ""
     request = {
         "features": features.as_dict(),
-        "image_shape": list(image_shape),
+        "shape": list(shape),
         "weights": weights,
         "form": obtained.form if obtained else "",
     }
@@ -132,12 +131,11 @@ def frozen_network(
     path = folder / f"{key[:16]}.onnx"
     with files.locked(folder / f".{key[:16]}.lock"):
         if not files.is_file(path.with_suffix(".json")):
-            title = find_backbone(features.backbone).title
-            progress.say(f"Preparing {title}")
+            progress.say(f"Preparing {features.title}")
             with files.temporary_folder(folder, "export") as scratch:
                 built = scratch / path.name
                 paths = {"path": str(obtained.path) if obtained else "", "onnx": str(built)}
-                export_elsewhere("fortydays.study.frozen", {**request, **paths}, scratch, title=title)
+                export_elsewhere("fortydays.study.frozen", {**request, **paths}, scratch, title=features.title)
                 with files.storage_errors("write", path):
                     for each in (built, built.with_suffix(".json")):  # what the facts tell of is there before them
                         each.replace(folder / each.name)
@@ -158,8 +156,8 @@ def frozen_network(
     )
 
 
-def pretrained_model(features: Features, settings: Settings, progress: Progress = SILENT) -> "keras.Model":
-    """The whole backbone with its weights, in this process.
+def pretrained_model(features: AnyFeatures, settings: Settings, progress: Progress = SILENT) -> "keras.Model":
+    """The whole network with its weights, in this process.
 
     Raises:
         DataError: its weights cannot be had.
@@ -171,78 +169,54 @@ def pretrained_model(features: Features, settings: Settings, progress: Progress 
     return model
 
 
-def _network(features: Features) -> "keras.Model":
-    """The backbone with random weights, the same ones for the same seed."""
+def _network(features: AnyFeatures) -> "keras.Model":
+    """The network with random weights, the same ones for the same seed."""
     import keras
 
     if not features.pretrained:
         keras.utils.set_random_seed(features.seed)
-    return find_backbone(features.backbone).build(features.side)
+    return features.build()
 
 
 def load_weights(model: "keras.Model", path: Path, form: str) -> None:
-    """Give a backbone the weights of a published file of the form "keras" or "torch".
+    """Give a network the weights of a published file of the form "keras", "torch" or "safetensors".
 
     Raises:
         FortydaysError: the file does not fit the network.
     """
+    from fortydays.data.safetensors import read_safetensors
     from fortydays.data.torch_files import read_checkpoint
     from fortydays.models.backbones import fill_from_checkpoint, pretrained_part
+    from fortydays.models.encoders import fill_encoder
 
-    network = pretrained_part(model)
     try:
-        if form == "torch":
-            with files.storage_errors("read", path):
-                content = path.read_bytes()
-            fill_from_checkpoint(network, read_checkpoint(content))
+        if form == "safetensors":
+            fill_encoder(model, read_safetensors(_content(path)))
+        elif form == "torch":
+            fill_from_checkpoint(pretrained_part(model), read_checkpoint(_content(path)))
         else:
-            network.load_weights(path)
+            pretrained_part(model).load_weights(path)
     except (ValueError, KeyError, OSError) as error:
         said = " ".join(str(error).split())[:300]
         raise FortydaysError(f"The weights in {path} do not fit the network: {said}") from error
 
 
+def _content(path: Path) -> bytes:
+    with files.storage_errors("read", path):
+        return path.read_bytes()
+
+
 def whole_model(
-    features: Features, image_shape: tuple[int, ...], backbone: "keras.Model", head: "keras.Model"
+    features: AnyFeatures, shape: tuple[int, ...], backbone: "keras.Model", head: "keras.Model"
 ) -> "keras.Model":
     """A backbone from :func:`pretrained_model` and a head that was trained on its features, as one Keras model.
 
-    It takes images of ``image_shape``, from 0 to 1.
+    It takes examples whose array has a shape: images from 0 to 1, or the pieces of texts.
     """
     import keras
 
-    frozen = frozen_part(features, image_shape, backbone)
+    frozen = features.frozen_part(shape, backbone)
     return keras.Model(frozen.input, head(frozen.output))
-
-
-def frozen_part(features: Features, image_shape: tuple[int, ...], model: "keras.Model") -> "keras.Model":
-    """From images of any size, from 0 to 1, to features."""
-    import keras
-    from keras import layers
-
-    from fortydays.models.backbones import in_two
-
-    images = keras.Input(image_shape, name="images")
-    x = images
-    if len(image_shape) == 2:
-        x = layers.Reshape((*image_shape, 1))(x)
-    if x.shape[-1] == 1:
-        x = layers.Concatenate()([x, x, x])
-    if tuple(x.shape[1:3]) != (features.side, features.side):
-        x = layers.Resizing(features.side, features.side, interpolation="bilinear")(x)
-    if features.before_last_block:
-        first, _ = in_two(model, find_backbone(features.backbone))
-        x = first(x)
-    else:
-        x = layers.GlobalAveragePooling2D(keepdims=True)(model(x))
-    return keras.Model(images, x, name="frozen")
-
-
-def features_of_pixels(frozen: "keras.Model") -> Callable[[Any], Any]:
-    """From uint8 pixels to features, as a function of tensors. ``frozen`` is from :func:`frozen_part`."""
-    import keras
-
-    return lambda images: frozen(keras.ops.cast(images, "float32") / 255.0, training=False)
 
 
 # --------------------------------------------------------------------------------------------- in a process of its own
@@ -253,17 +227,18 @@ def _work(request: dict[str, Any]) -> None:
     from fortydays.train.framework import load_keras
 
     load_keras(threads=1)
-    features = Features(**request["features"])
+    features, shape = features_from(request["features"]), tuple(request["shape"])
     model = _network(features)
     if request["path"]:
         load_weights(model, Path(request["path"]), request["form"])
-    frozen = frozen_part(features, tuple(request["image_shape"]), model)
-    features_of = features_of_pixels(frozen)
+    frozen, takes = features.frozen_part(shape, model), features.takes(shape)
+    features_of = features.from_array(frozen)
     graph = to_graph(
-        lambda inputs: features_of(inputs[IMAGE]),
-        Images(shape=frozen.input_shape[1:]).arrays,
+        lambda inputs: features_of(inputs[takes.name]),
+        [takes],
         output=OUTPUT,
         layers_of=frozen,
+        weights_apart=isinstance(features, TextFeatures),
     )
     content: bytes = graph.SerializeToString(deterministic=True)
     path = Path(request["onnx"])
@@ -279,7 +254,11 @@ def _work(request: dict[str, Any]) -> None:
 
 def _code() -> str:
     here = Path(__file__)
-    made_by = [here, here.with_name("graphs.py"), here.parent.parent / "models" / "backbones.py"]
+    models = here.parent.parent / "models"
+    made_by = [
+        *(here.with_name(name) for name in ("features.py", "frozen.py", "graphs.py")),
+        *(models / name for name in ("backbones.py", "encoders.py")),
+    ]
     return digest_of([(path.name, code_of(path)) for path in made_by])
 
 

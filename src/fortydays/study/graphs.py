@@ -5,10 +5,11 @@ export is done in a process of its own, whatever the caller computes with: :func
 that :func:`answer` is the main program of.
 """
 
+import contextlib
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -88,6 +89,7 @@ def to_graph(
     *,
     output: str,
     layers_of: "keras.Model",
+    weights_apart: bool = False,
 ) -> "onnx.ModelProto":
     """A function as an ONNX graph.
 
@@ -96,6 +98,8 @@ def to_graph(
         inputs: what it takes of one example; the graph takes any number of them.
         output: the name of what it gives.
         layers_of: the model that the function calls.
+        weights_apart: whether the exporter sees no weights, which come into the graph afterwards. It copies all that
+            it sees again and again: 90 MB of weights took 5 GB and a minute. Nothing is made of constants then.
 
     Raises:
         ExportFailedError: the graph has a part that ONNX does not know.
@@ -109,10 +113,14 @@ def to_graph(
             if isinstance(value, tf.Tensor):
                 setattr(layer, name, value.numpy())
     signature = [tf.TensorSpec((None, *spec.shape), spec.dtype, name=spec.name) for spec in inputs]
+    weights = {f"{_WEIGHT}{n}": variable for n, variable in enumerate(layers_of.variables)} if weights_apart else {}
+    signature += [tf.TensorSpec(variable.shape, variable.dtype, name=name) for name, variable in weights.items()]
 
     @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
     def named(*arrays: Any) -> Any:
-        return {output: function({spec.name: x for spec, x in zip(inputs, arrays, strict=True)})}
+        given = {spec.name: x for spec, x in zip(inputs, arrays[: len(inputs)], strict=True)}
+        with _in_place_of(weights.values(), arrays[len(inputs) :]):
+            return {output: function(given)}
 
     try:
         with warnings.catch_warnings():
@@ -121,11 +129,36 @@ def to_graph(
     except Exception as error:  # the exporter raises whatever it stumbles on
         raise ExportFailedError(" ".join(str(error).split())[:300]) from error
     _spell_out_erfc(proto)
+    _add_weights(proto, weights)
     for each in (*proto.graph.input, *proto.graph.output):
         each.type.tensor_type.shape.dim[0].dim_param = "examples"
     del proto.graph.value_info[:]  # shapes on the way, in which the number of examples has other names
     proto.producer_name, proto.doc_string = "fortydays", ""
     return proto
+
+
+_WEIGHT = "weight_"
+
+
+def _in_place_of(variables: Iterable[Any], tensors: Sequence[Any]) -> "contextlib.AbstractContextManager[Any]":
+    """Within the block, tensors stand in the place of a model's variables."""
+    import keras
+
+    pairs = list(zip(variables, tensors, strict=True))
+    return keras.StatelessScope(state_mapping=pairs) if pairs else contextlib.nullcontext()
+
+
+def _add_weights(proto: Any, weights: Mapping[str, Any]) -> None:
+    """Make constants of the inputs that stand for weights."""
+    from onnx import numpy_helper
+
+    others = [each for each in proto.graph.input if each.name not in weights]
+    used = {name for node in proto.graph.node for name in node.input}
+    del proto.graph.input[:]
+    proto.graph.input.extend(others)
+    proto.graph.initializer.extend(
+        numpy_helper.from_array(variable.numpy(), name) for name, variable in weights.items() if name in used
+    )
 
 
 def joined(first: "onnx.ModelProto", second: "onnx.ModelProto") -> "onnx.ModelProto":

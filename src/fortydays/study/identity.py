@@ -25,7 +25,7 @@ from fortydays.data.arrays import Dataset, Split
 from fortydays.inputs.numbers import Numbers
 from fortydays.study.design import Study, Variant
 from fortydays.study.evidence import package_versions
-from fortydays.study.features import Features, filled, some_of_each_class, with_features, with_few
+from fortydays.study.features import AnyFeatures, filled, read_as, some_of_each_class, with_features, with_few
 from fortydays.study.search import choose
 from fortydays.study.trial import TrialOutcome, TrialSpec, digest_of_arrays, run_trial
 from fortydays.train import backends
@@ -86,7 +86,7 @@ def identity_of(
     recipe: Recipe,
     precision: str,
     settings: Settings,
-    networks: dict[Features, Fingerprint],
+    networks: dict[AnyFeatures, Fingerprint],
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """What one trial of a variant computes.
@@ -106,7 +106,7 @@ def identity_of(
         ``digests`` by the names of :data:`DIGESTS` and ``numbers`` by those of :data:`NUMBERS`, as JSON values.
     """
     shadow = ShadowBackend(backends.backend())
-    features = variant.features_of(seed)
+    features, dataset = variant.features_of(seed), read_as(dataset, recipe)
     builder, shown = _stand_ins(variant, features, dataset, seed, settings, progress)
     redrawn = variant.examples is not None and variant.redrawn
     spec = TrialSpec(
@@ -203,7 +203,7 @@ def identity_of_study(
     asked = [variant for variant in study.variants if only is None or variant.name in only]
     task = f"What {counted(len(asked), 'variant')} compute"
     progress.start(task, total=float(len(asked)), unit="variants")
-    variants, networks = {}, dict[Features, Fingerprint]()
+    variants, networks = {}, dict[AnyFeatures, Fingerprint]()
     gc.collect()  # what a run before has left, which holds its training split on the device
     gc.freeze()  # the frameworks' own objects stay: to look through them again for each variant takes seconds
     try:
@@ -306,7 +306,7 @@ def _close(recorded: Sequence[float], found: Sequence[float], *, rounding: float
 
 
 def _stand_ins(
-    variant: Variant, features: Features | None, dataset: Dataset, seed: int, settings: Settings, progress: Progress
+    variant: Variant, features: AnyFeatures | None, dataset: Dataset, seed: int, settings: Settings, progress: Progress
 ) -> tuple[ModelBuilder, Dataset]:
     """What a shadow trains on: the examples, or made-up numbers in the place of features that take long to compute."""
     rng, drawn = np.random.default_rng(0), variant.drawn_with(seed)
@@ -323,13 +323,15 @@ def _stand_ins(
     return builder, with_few(with_features(dataset, features, made_up), variant.examples, seed=drawn)
 
 
-def _identity_of_features(features: Features, dataset: Dataset, settings: Settings, progress: Progress) -> Fingerprint:
-    """The program from pixels to features and its weights; the runtime that computes it is told with the machine."""
-    from fortydays.study.frozen import features_of_pixels, frozen_part, pretrained_model
+def _identity_of_features(
+    features: AnyFeatures, dataset: Dataset, settings: Settings, progress: Progress
+) -> Fingerprint:
+    """The program from examples to features and its weights; the runtime that computes it is told with the machine."""
+    from fortydays.study.frozen import pretrained_model
 
     shape = dataset.training.train.array.shape[1:]
-    part = frozen_part(features, shape, pretrained_model(features, settings, progress))
-    found = backends.backend().program_of(features_of_pixels(part), np.zeros((1, *shape), np.uint8))
+    part = features.frozen_part(shape, pretrained_model(features, settings, progress))
+    found = backends.backend().program_of(features.from_array(part), features.takes(shape).zeros(1))
     weights = [variable.numpy() for variable in part.variables]
     told = [found.operations, *map(_told, weights)]
     return _sha("\n".join(told)), (*found.constants, *fingerprint(weights))

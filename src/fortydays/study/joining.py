@@ -19,7 +19,16 @@ from fortydays.study import evidence as documents
 from fortydays.study.design import Exhibit, Study
 from fortydays.study.identity import changes
 from fortydays.study.probes import controls_of
+from fortydays.study.verification import broken_seal
 from fortydays.train import backends
+
+_NOTHING = {
+    "details": {},
+    "trials": [],
+    "exhibits": [],
+    "seconds": {"total": 0.0, "compilation": 0.0, "training": 0.0},
+}
+"""As much of a document as is joined, of a draft that has no evidence yet."""
 
 
 def check_joinable(
@@ -28,6 +37,7 @@ def check_joinable(
     trained: Collection[str],
     settings: Settings,
     *,
+    unfinished: bool = False,
     progress: Progress = SILENT,
 ) -> None:
     """Refuse to train only some variants where the published trials of the others cannot stay.
@@ -37,20 +47,29 @@ def check_joinable(
         published: its evidence, or None where there is none.
         trained: names of the variants that are to be trained.
         settings: the workspace.
+        unfinished: whether the day is a draft, whose variants may be trained one after the other: those that have no
+            trial yet may be missing.
         progress: told of the work.
 
     Raises:
-        UsageError: there is no evidence of another variant, or not for the study's seeds, its dataset, these packages
-            and as many threads; or the program computes that variant in another way now; or the study has drills,
-            whose trials cannot be compared.
+        UsageError: there is no evidence of another variant, or it was edited, or not for the study's seeds, its
+            dataset, these packages and as many threads; or the program computes that variant in another way now; or
+            a drill would stay, whose trials cannot be compared.
         NotComparableError: what the published trials computed is not known for these versions.
         DataError: the dataset cannot be had.
     """
     hint = "Train the whole study: leave --only away."
     kept = [name for name in study.names if name not in trained]
-    if study.drills:
-        raise UsageError("The trials of drills cannot be compared with what they would give now.", hint=hint)
+    if unfinished:
+        kept = [name for name in kept if published is not None and name in published["details"]]
+    if drills := [drill.name for drill in study.drills if drill.name in kept]:
+        raise UsageError(
+            "The trials of drills cannot be compared with what they would give now, so none can stay.",
+            hint=f"Carry them out too: {' '.join(f'--only {name!r}' for name in drills)}.",
+        )
     if published is None:
+        if unfinished:
+            return
         raise UsageError("There is no published evidence that the other variants could stay in.", hint=hint)
     if missing := [name for name in kept if name not in published["details"]]:
         raise UsageError(
@@ -84,6 +103,8 @@ def check_joinable(
             "learn.",
             hint=f"Train that too: {' '.join(f'--only {name!r}' for name in unprobed)}.",
         )
+    if broken := broken_seal(published):
+        raise UsageError(f"The published evidence cannot stay: {'; '.join(broken)}.", hint=hint)
     if found := changes(published, study, settings, only=kept, progress=progress):
         raise UsageError(f"The published trials of other variants are stale: {'; '.join(found)}.", hint=hint)
 
@@ -93,13 +114,14 @@ def joined(study: Study, published: Mapping[str, Any], run: Mapping[str, Any]) -
 
     Args:
         study: of the day.
-        published: its evidence, which :func:`check_joinable` has found good.
+        published: its evidence, which :func:`check_joinable` has found good; {} where a draft has none yet.
         run: the evidence of a run of some variants, with the study's seeds.
 
     Returns:
         A document with the verdicts of all trials, each of which says on which machine it was trained. ``kept`` names
         the runs that the variants which stayed were trained in.
     """
+    published = published or _NOTHING | {"run_id": run["run_id"]}
     trained = run["details"]
     names = [name for name in study.names if name in trained or name in published["details"]]
     source = {name: run if name in trained else published for name in names}
@@ -145,10 +167,12 @@ def _exhibits(study: Study, source: Mapping[str, Mapping[str, Any]], known: Mapp
     found = []
     for place, exhibit in enumerate(study.all_exhibits):
         if not isinstance(exhibit, Exhibit):
+            if not known["variants"].keys() >= set(exhibit.variants):  # a draft has no trial of some yet
+                continue
             content = exhibit.make(known)
-        elif left[exhibit.variant]:
+        elif left.get(exhibit.variant):
             content = left[exhibit.variant].pop(0)
-        else:  # it failed, which the run has told
+        else:  # it failed, which the run has told, or a draft has no trial of it yet
             continue
         plain = {name: value for name, value in content.items() if name != "first"}
         found.append({**plain, "first": True} if place < len(study.first) else plain)

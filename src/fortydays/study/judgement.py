@@ -3,9 +3,10 @@
 import dataclasses
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from fortydays.study.statistics import CONFIDENCE, Limits
+from fortydays.study.vocabulary import Labels, Name
 
 
 class Verdict(StrEnum):
@@ -14,6 +15,33 @@ class Verdict(StrEnum):
     SUPPORTED = "supported"
     REFUTED = "refuted"
     UNDECIDED = "undecided"
+
+
+Kind = Literal["threshold", "threshold of best", "in every seed", "comparison", "best", "equivalent", "not worse"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tested:
+    """What a claim tests, as values: what its condition says in words. The bound is that of the judgement.
+
+    Attributes:
+        kind: of the claim, named after the classes of :mod:`fortydays.study.claims`.
+        metric: whose mean is tested, or whose values.
+        variants: that the claim speaks of; of a comparison, the one that is compared comes first.
+        above: whether the quantity is to be above the bound; null where it is to be within ± the bound.
+        scale: what the other's metric is multiplied with before it is taken off.
+    """
+
+    kind: Kind
+    metric: Name
+    variants: Labels
+    above: bool | None
+    scale: float = 1.0
+
+    @property
+    def difference(self) -> bool:
+        """Whether the quantity is the difference of two variants."""
+        return self.kind in ("comparison", "best", "equivalent", "not worse")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +71,7 @@ class Judgement:
             reported seeds reach it, and no more.
         flags: the checks that the claim, or a variant of it, did not pass, and that speak against the verdict.
         scope: what the verdict is about.
+        tested: what was tested, as values; missing in documents of older programs.
     """
 
     claim: str
@@ -66,15 +95,24 @@ class Judgement:
     demonstration: bool = False
     flags: tuple[str, ...] = ()
     scope: str = ""
+    tested: Tested | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The judgement as JSON values."""
-        return dataclasses.asdict(self) | {"verdict": str(self.verdict), "flags": list(self.flags)}
+        told = dataclasses.asdict(self) | {"verdict": str(self.verdict), "flags": list(self.flags)}
+        if self.tested is not None:
+            told["tested"]["variants"] = list(self.tested.variants)
+        return told
 
     @property
     def word(self) -> str:
         """The verdict in a word; that of a demonstration has words of its own."""
         return word_of(self.verdict, demonstration=self.demonstration)
+
+    @property
+    def difference(self) -> bool:
+        """Whether the quantity is the difference of two variants. Older programs told it in words alone."""
+        return self.tested.difference if self.tested else "paired by seed" in self.condition
 
 
 def word_of(verdict: str, *, demonstration: bool) -> str:

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from fortydays.base.errors import UsageError
+from fortydays.base.errors import UsageError, unknown_name
 from fortydays.study.drills import declared_metrics
 from fortydays.study.fields import check_fields
 from fortydays.study.statistics import wilson
-from fortydays.tasks.metric import ACCURACY, metric_of
+from fortydays.tasks.metric import ACCURACY, OF_NETWORK, metric_of
 
 AXES = ("linear", "logarithmic")
 
@@ -58,12 +58,7 @@ class MetricOverview(_Overview):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_axis(self.title, self.x_axis)
-        places = [place for line in self.lines.values() for place in line.values()]
-        if not places or len({isinstance(place, str) for place in places}) > 1:
-            raise UsageError(f"The overview {self.title!r} needs places that are all numbers, or all names.")
-        if self.x_axis == "logarithmic" and any(isinstance(place, str) or place <= 0 for place in places):
-            raise UsageError(f"The overview {self.title!r} has a logarithmic axis, so its places are above 0.")
+        _check_places(self.title, self.x_axis, _places(self.lines))
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -73,8 +68,7 @@ class MetricOverview(_Overview):
     def make(self, evidence: Mapping[str, Any]) -> dict[str, Any]:
         """The exhibit. A variant without a mean, such as one that did not reach a target, is left out."""
         means, order = evidence["variants"], list(evidence["details"])
-        places = [place for line in self.lines.values() for place in line.values()]
-        names = list(dict.fromkeys(place for place in places if isinstance(place, str)))
+        names = _names(_places(self.lines))
         drawn = []
         for name, line in self.lines.items():
             known = {v: means[v][self.metric] for v in line if self.metric in means.get(v, {})}
@@ -84,6 +78,149 @@ class MetricOverview(_Overview):
         metric = metric_of(self.metric, declared_metrics(evidence["details"]))
         axes = {"x_label": self.x_label, "x_axis": self.x_axis, "x_names": names}
         return self._exhibit(drawn, **axes, y_label=metric.title, y_unit=metric.unit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostOverview(_Overview):
+    """A metric of some variants over what their networks cost. Each point has its 95% interval.
+
+    The costs are those in the evidence, in millions.
+
+    Attributes:
+        title: of the picture.
+        caption: what it shows.
+        y_from: where the vertical axis begins, in the metric's unit; None where the values decide.
+        metric: such as "test_accuracy".
+        lines: for the name of each line, the variants on it. The line goes from the cheapest to the most expensive.
+        cost: "multiply_adds", or "parameters".
+    """
+
+    metric: str
+    lines: Mapping[str, tuple[str, ...]]
+    cost: str = "multiply_adds"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.cost not in OF_NETWORK:
+            raise unknown_name("cost", self.cost, OF_NETWORK, about=f"the overview {self.title!r}")
+        if not any(self.lines.values()):
+            raise UsageError(f"The overview {self.title!r} needs lines with variants.")
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants that it shows."""
+        return tuple(dict.fromkeys(variant for line in self.lines.values() for variant in line))
+
+    def make(self, evidence: Mapping[str, Any]) -> dict[str, Any]:
+        """The exhibit. A variant without a mean, or one whose cost is not known, is left out."""
+        means, details = evidence["variants"], evidence["details"]
+        order, drawn = list(details), []
+        for name, line in self.lines.items():
+            known = [v for v in line if self.metric in means.get(v, {}) and details[v].get(self.cost) is not None]
+            known.sort(key=lambda v: float(details[v][self.cost]))
+            if known:
+                points = [(details[v][self.cost] / 1e6, means[v][self.metric]) for v in known]
+                drawn.append({"name": name, "look": min(map(order.index, known)), **_points(points)})
+        metric = metric_of(self.metric, declared_metrics(details))
+        x_label = f"{metric_of(self.cost).title}, millions"
+        return self._exhibit(drawn, x_label=x_label, x_axis="linear", y_label=metric.title, y_unit=metric.unit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricsOverview(_Overview):
+    """Several metrics of some variants, such as one measure taken at several places. Each has its 95% interval.
+
+    Attributes:
+        title: of the picture.
+        caption: what it shows.
+        y_from: where the vertical axis begins, in the metrics' unit; None where the values decide.
+        variants: whose metrics, a line for each; drills have metrics, too.
+        metrics: each with its place on the horizontal axis. Not all have to have all of them.
+        x_label: what these places are.
+        y_label: what the metrics tell.
+        x_axis: one of :data:`AXES`.
+    """
+
+    variants: tuple[str, ...]
+    metrics: Mapping[str, float]
+    x_label: str
+    y_label: str
+    x_axis: str = "linear"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_axis(self.title, self.x_axis)
+        if not self.variants or not self.metrics:
+            raise UsageError(f"The overview {self.title!r} needs variants, and metrics with their places.")
+
+    def make(self, evidence: Mapping[str, Any]) -> dict[str, Any]:
+        """The exhibit. A metric that a variant does not have is left out."""
+        order, drawn = list(evidence["details"]), []
+        for name in self.variants:
+            spreads = evidence["variants"].get(name, {})
+            points = [(place, spreads[metric]) for metric, place in self.metrics.items() if metric in spreads]
+            if points:
+                drawn.append({"name": name, "look": order.index(name), **_points(points)})
+        unit = metric_of(next(iter(self.metrics)), declared_metrics(evidence["details"])).unit
+        return self._exhibit(drawn, x_label=self.x_label, x_axis=self.x_axis, y_label=self.y_label, y_unit=unit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinesOverview(_Overview):
+    """Lines whose points are each one metric of one variant, with its 95% interval.
+
+    It shows what the others cannot: several measures of one variant beside each other, or two measures of several.
+
+    Attributes:
+        title: of the picture.
+        caption: what it shows.
+        y_from: where the vertical axis begins, in the metrics' unit; None where the values decide.
+        lines: for the name of each line, its points: the name of a variant or drill and of a metric of it, with its
+            place on the horizontal axis. Places are numbers everywhere, or names everywhere; metrics have one unit.
+        x_label: what these places are.
+        y_label: what the metrics tell.
+        x_axis: one of :data:`AXES`.
+    """
+
+    lines: Mapping[str, Mapping[tuple[str, str], float | str]]
+    x_label: str
+    y_label: str
+    x_axis: str = "linear"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_places(self.title, self.x_axis, _places(self.lines))
+        for point in self.points:
+            if not (isinstance(point, tuple) and len(point) == 2 and all(isinstance(part, str) for part in point)):
+                raise UsageError(
+                    f"The overview {self.title!r} has the point {point!r}; expected the name of a variant and of a "
+                    "metric, such as ('one layer', 'test_accuracy')."
+                )
+
+    @property
+    def points(self) -> tuple[tuple[str, str], ...]:
+        """The variants or drills, each with a metric, that it shows."""
+        return tuple(point for line in self.lines.values() for point in line)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants or drills that it shows."""
+        return tuple(dict.fromkeys(variant for variant, _ in self.points))
+
+    def make(self, evidence: Mapping[str, Any]) -> dict[str, Any]:
+        """The exhibit. A metric without a mean is left out."""
+        means, names, drawn = evidence["variants"], _names(_places(self.lines)), []
+        for look, (name, line) in enumerate(self.lines.items()):
+            points = [
+                (names.index(place) if isinstance(place, str) else place, means[variant][metric])
+                for (variant, metric), place in line.items()
+                if metric in means.get(variant, {})
+            ]
+            if points:
+                drawn.append({"name": name, "look": look, **_points(points)})
+        unit = metric_of(self.points[0][1], declared_metrics(evidence["details"])).unit
+        axes = {"x_label": self.x_label, "x_axis": self.x_axis, "x_names": names}
+        return self._exhibit(drawn, **axes, y_label=self.y_label, y_unit=unit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,7 +362,9 @@ def _by_epoch(history: Mapping[str, Any], field: str) -> dict[int, float]:
     return found
 
 
-Overview = MetricOverview | SearchOverview | CurveOverview | SplitOverview
+Overview = (
+    MetricOverview | CostOverview | MetricsOverview | LinesOverview | SearchOverview | CurveOverview | SplitOverview
+)
 
 
 def _points(points: Sequence[tuple[float, Mapping[str, Any]]]) -> dict[str, Any]:
@@ -241,6 +380,24 @@ def _with_deviation(spread: Mapping[str, Any]) -> dict[str, Any]:
     """An interval whose ends are one standard deviation from the mean."""
     mean, std = spread["mean"], spread["std"]
     return {"mean": mean, "low": None if std is None else mean - std, "high": None if std is None else mean + std}
+
+
+def _places(lines: Mapping[str, Mapping[Any, float | str]]) -> list[float | str]:
+    """The places of all points of all lines."""
+    return [place for line in lines.values() for place in line.values()]
+
+
+def _names(places: Sequence[float | str]) -> list[str]:
+    """The places that are names, in the order in which they are named first."""
+    return list(dict.fromkeys(place for place in places if isinstance(place, str)))
+
+
+def _check_places(title: str, axis: str, places: Sequence[float | str]) -> None:
+    _check_axis(title, axis)
+    if not places or len({isinstance(place, str) for place in places}) > 1:
+        raise UsageError(f"The overview {title!r} needs places that are all numbers, or all names.")
+    if axis == "logarithmic" and any(isinstance(place, str) or place <= 0 for place in places):
+        raise UsageError(f"The overview {title!r} has a logarithmic axis, so its places are above 0.")
 
 
 def _check_axis(title: str, axis: str) -> None:

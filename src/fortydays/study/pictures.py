@@ -66,6 +66,25 @@ def row_of_pictures(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.concatenate(parts[:-1], axis=1)
 
 
+def beside(picture: NDArray[np.uint8], row: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture, of shape (h, w), (h, w, 1) or (h, w, 3), and to its right a row of grey maps: uint8, (height, w, 3).
+
+    Both begin at the top. The gap between them, and what is below the shorter one, are 0, which no pixel has any more.
+    """
+    three = picture if picture.ndim == 3 else picture[..., np.newaxis]
+    height, width = max(len(picture), len(row)), picture.shape[1] + GAP + row.shape[1]
+    found = np.zeros((height, width, 3), np.uint8)
+    found[: len(picture), : picture.shape[1]] = np.maximum(three, 1)
+    found[: len(row), -row.shape[1] :] = row[..., np.newaxis]
+    return found
+
+
+def stacked(rows: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Grey rows of one shape below each other, with gaps of 0."""
+    gap = np.zeros((GAP, rows[0].shape[1]), np.uint8)
+    return np.concatenate([part for row in rows for part in (row, gap)][:-1])
+
+
 def weights_as_picture(weights: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     """Weights as grey values or colors: zero is the middle, the largest weight in size is white or black."""
     largest = float(np.abs(weights).max()) or 1.0

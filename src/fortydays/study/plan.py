@@ -24,6 +24,7 @@ from fortydays.study.drills import Drill
 from fortydays.study.features import runtime
 from fortydays.study.openings import Opening
 from fortydays.study.trial import ENGINES, TrialSpec
+from fortydays.study.tries import MOST_EXAMPLES, with_at_most
 from fortydays.train import backends
 from fortydays.train.framework import numerical_switches
 from fortydays.train.recipe import Recipe
@@ -52,6 +53,8 @@ class Request:
         only: variants, drills or groups; empty for all.
         settings: ``FIELD=VALUE`` for every variant's recipe.
         engine: one of :data:`ENGINES`.
+        examples: how many each split of the dataset has at most, for a try in seconds; None for all. A try gives no
+            verdicts and is never published.
         command: as it was typed, for the run to tell how it goes on; no part of what the run is.
         publish: whether it is to be published; no part of what the run is.
     """
@@ -60,6 +63,7 @@ class Request:
     only: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     engine: str = "compiled"
+    examples: int | None = None
     command: str = ""
     publish: bool = False
 
@@ -69,6 +73,16 @@ class Request:
         count = len(self.seeds) if isinstance(self.seeds, range) else self.seeds
         if count is not None and not 1 <= count <= MOST_SEEDS:
             raise UsageError(f"--seeds is {count}; expected a whole number from 1 to {MOST_SEEDS}.")
+        if self.examples is not None:
+            if isinstance(self.examples, bool) or not isinstance(self.examples, int):
+                raise UsageError(f"--examples is {self.examples!r}; expected a whole number.")
+            if not 1 <= self.examples <= MOST_EXAMPLES:
+                raise UsageError(f"--examples is {self.examples}; expected a whole number from 1 to {MOST_EXAMPLES}.")
+            if self.publish:
+                raise UsageError(
+                    "A try with --examples is never published: it says nothing about the study's claims.",
+                    hint="Leave --publish away to try it, or --examples to publish.",
+                )
 
     def seeds_of(self, study: Study) -> tuple[int, ...]:
         """The seeds to train with: the study's own first, then the next whole numbers that are free.
@@ -78,7 +92,7 @@ class Request:
         """
         if self.seeds is None:
             return study.seeds
-        tuning = {s for v in study.variants if v.search for s in v.search.all_seeds}
+        tuning = {seed for variant in study.variants for seed in variant.chosen_with}
         if isinstance(self.seeds, range):
             if both := sorted(tuning.intersection(self.seeds)):
                 first = max(tuning) + 1
@@ -117,6 +131,8 @@ class Plan:
             "only": list(self.request.only),
             "settings": list(self.request.settings),
             "engine": self.request.engine,
+            # Left out where it is not asked for, as it was before there were tries.
+            **({} if self.request.examples is None else {"examples": self.request.examples}),
         }
 
     @property
@@ -129,7 +145,7 @@ class Plan:
     def is_whole(self) -> bool:
         """Whether the study is trained as it says, all of it, or what is to be published beside the rest."""
         whole = (self.request.publish or not self.request.only) and not self.request.settings
-        return whole and set(self.source.study.seeds) <= set(self.seeds)
+        return whole and self.request.examples is None and set(self.source.study.seeds) <= set(self.seeds)
 
     @property
     def bfloat16_is_fast(self) -> bool:
@@ -190,6 +206,7 @@ class Plan:
             "threads": self.settings.threads,
             "bfloat16_is_fast": self.bfloat16_is_fast,
             "engine": self.request.engine,
+            "examples": self.request.examples,
             "ground": files.sha256_of_json(ground),
         }
 
@@ -200,7 +217,8 @@ def make_plan(
     """What a run is to do. A ``dataset`` that is loaded already is used as the study's.
 
     Raises:
-        UsageError: an unknown variant or drill, a setting that does not fit, or one for a drill.
+        UsageError: an unknown variant or drill, a setting that does not fit, or one for a drill; a try on fewer
+            examples than there are classes, or of what does not train.
         DataError: the dataset cannot be had.
     """
     study = source.study
@@ -213,6 +231,13 @@ def make_plan(
     variants = tuple(_with_settings(variant, request.settings) for variant in variants)
     if dataset is None and study.dataset is not None:
         dataset = library.load(study.dataset, settings, progress)
+    if request.examples is not None:
+        if dataset is None or not variants:
+            raise UsageError(
+                "--examples caps the splits of a dataset, and nothing here trains on one.",
+                hint="Leave --examples away.",
+            )
+        dataset = with_at_most(dataset, request.examples)
     machine = describe_machine()
     revision()  # as it is now, when the code has just been loaded; looked up once for a process
     identity = {

@@ -18,7 +18,7 @@ from fortydays.base.progress import Progress
 from fortydays.data.arrays import TrainingData
 from fortydays.inputs.input import some_of
 from fortydays.study.design import Study, Variant
-from fortydays.study.features import Prepared, first_of_each_class, prepare
+from fortydays.study.features import Prepared, first_of_each_class, prepare, read_as
 from fortydays.study.plan import Plan
 from fortydays.study.runs import RunFolder, variant_folder
 from fortydays.train.augmentation import changes_of_examples
@@ -116,7 +116,7 @@ def _probe(
     assert plan.dataset is not None  # a study with variants has one
     found: dict[str, Any] = {}
     prepared = prepare(
-        plan.dataset,
+        read_as(plan.dataset, recipe),
         variant.model,
         features=variant.features_of(plan.seeds[0]),
         examples=variant.examples,
@@ -286,6 +286,7 @@ def fit_few(
         epochs=max(1, most_steps // steps_of_epoch),
         patience=None,
         evaluate_every=None,
+        ema=0.0,  # an average lags behind what is learned
     )
     of_few = TrainingData(input=data.input, task=data.task, train=shown, validation=few)
     trainer = Trainer(

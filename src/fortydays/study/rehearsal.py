@@ -13,13 +13,14 @@ import numpy as np
 
 from fortydays.base.errors import FortydaysError, UsageError, in_words
 from fortydays.base.machine import describe_machine
+from fortydays.base.progress import SILENT, Progress
 from fortydays.data.arrays import Dataset, Split, TrainingData
 from fortydays.inputs.numbers import Numbers
 from fortydays.study.design import Exhibit, Shown, Study, Variant
-from fortydays.study.features import with_features, with_few
-from fortydays.study.trial import seen_by_measures
+from fortydays.study.features import read_as, with_features, with_few
 from fortydays.train import backends
 from fortydays.train.checks import check_model_fits, check_recipe_fits
+from fortydays.train.cost import count_of
 from fortydays.train.framework import build_model, has_convolutions, load_keras, model_errors, resolve_precision
 
 if TYPE_CHECKING:
@@ -30,11 +31,14 @@ _MOST_BYTES = 2**26
 """Of the training images that exhibits are given in the place of the test split."""
 
 
-def rehearse(study: Study, variants: Sequence[Variant], dataset: Dataset, *, threads: int) -> None:
+def rehearse(
+    study: Study, variants: Sequence[Variant], dataset: Dataset, *, threads: int, progress: Progress = SILENT
+) -> None:
     """Build the model of each variant, let it answer, and call its measures and exhibits.
 
     Measures see an untrained model and the validation images, as many as later; exhibits see training images and
     made-up probabilities. Of variants that learn from features, the features are zeros, as the real ones take long.
+    The ``progress`` is warned of a variant whose multiply-adds cannot be counted: claims and tables lack them.
 
     Raises:
         UsageError: a recipe or a model does not fit the data, a model cannot be computed, or a measure or an exhibit
@@ -42,25 +46,28 @@ def rehearse(study: Study, variants: Sequence[Variant], dataset: Dataset, *, thr
     """
     load_keras(threads=threads)
     rng = np.random.default_rng(0)
-    train, classes = dataset.training.train, len(dataset.classes)
-    count = min(len(train), _MOST_SHOWN, max(16, _MOST_BYTES // dataset.training.input.numbers))
-    seen = train.rows(slice(count))
-    probabilities = rng.dirichlet(np.ones(classes), count).astype(np.float32)
     for variant in variants:
-        data = _stand_in(variant, dataset)
+        examples = read_as(dataset, variant.recipe)
+        train, input = examples.training.train, examples.training.input
+        count = min(len(train), _MOST_SHOWN, max(16, _MOST_BYTES // input.numbers))
+        seen = train.rows(slice(count))
+        probabilities = rng.dirichlet(np.ones(len(dataset.classes)), count).astype(np.float32)
+        data = _stand_in(variant, examples)
         check_recipe_fits(variant.recipe, data)
         model = _untrained(variant, data)
+        if reason := count_of(model).reason:
+            progress.warn(f"{variant.name}: the multiply-adds are not counted: {reason}.")
         for measure in study.measures:
             if variant.name in measure.variants:
                 with _told_of(f"The measure {measure.name!r} of {variant.name!r}"):
-                    _check_number(measure.function(model, seen_by_measures(data)))
+                    _check_number(measure.of(model, data))
         for exhibit in study.all_exhibits:
             if isinstance(exhibit, Exhibit) and exhibit.variant == variant.name:
                 shown = Shown(
                     variant=variant.name,
                     seed=0,
                     model=model,
-                    input=dataset.training.input,
+                    input=input,
                     test=seen,
                     probabilities=probabilities,
                     classes=dataset.classes,

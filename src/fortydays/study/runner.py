@@ -8,13 +8,17 @@ from fortydays.base import clock, files
 from fortydays.base.errors import ExitCode, FortydaysError, StudyChangedError, UsageError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
+from fortydays.data.arrays import Dataset
+from fortydays.data.own.dataset import is_own
 from fortydays.study.assembly import evidence_of
 from fortydays.study.driver import Driver
 from fortydays.study.executor import Executor, InProcess
+from fortydays.study.features import prepare
 from fortydays.study.plan import Plan, Request, StudySource, in_words, make_plan
 from fortydays.study.probes import probes_of
 from fortydays.study.rehearsal import rehearse
 from fortydays.study.runs import RunFolder, RunState, create_run, damaged_runs, earlier_looks, unfinished_run
+from fortydays.study.seal import sealed
 
 
 class StudyInterruptedError(FortydaysError):
@@ -76,6 +80,7 @@ def run_study(
             ) from interrupt
         spent = {**evidence["seconds"], "total": clock.seconds() - began}
         evidence["seconds"] = _added(run.read().get("seconds", {}), spent)
+        evidence = sealed(evidence)
         files.write_json(run.evidence, evidence)
         failed = any(t["error"] for t in evidence["trials"])
         run.update(state=str(RunState.FAILED if failed else RunState.FINISHED))
@@ -95,7 +100,7 @@ def _open_run(plan: Plan, progress: Progress, *, fresh: bool) -> tuple[RunFolder
     found = None if fresh else unfinished_run(runs, name=name, day=day, request=request)
     if found is None:
         if plan.dataset is not None and plan.variants:
-            rehearse(plan.source.study, plan.variants, plan.dataset, threads=plan.settings.threads)
+            rehearse(plan.source.study, plan.variants, plan.dataset, threads=plan.settings.threads, progress=progress)
         return create_run(runs, day=day, name=name, request=request, identity=plan.identity), False
     before = found.read()["identity"]
     changed = [name for name, value in plan.identity.items() if before.get(name) != value]
@@ -122,12 +127,27 @@ def _held(run: RunFolder) -> Iterator[None]:
         yield
 
 
+def _keep_features(plan: Plan, dataset: Dataset, progress: Progress) -> None:
+    """Compute the features that variants learn from, where they are not kept yet."""
+    wanted = {
+        features: variant.model
+        for variant in plan.variants
+        for seed in plan.seeds
+        if (features := variant.features_of(seed)) is not None
+    }
+    for features, model in wanted.items():
+        prepare(dataset, model, features=features, examples=None, settings=plan.settings, progress=progress)
+
+
 def _work(plan: Plan, run: RunFolder, progress: Progress, executor: Executor | None) -> dict[str, Any]:
     """Train and carry out what is missing, and gather the evidence."""
     if plan.variants:
         from fortydays.train.framework import load_keras
 
         load_keras(threads=plan.settings.threads)
+    if executor is not None and plan.dataset is not None and is_own(plan.dataset.name):
+        # Who trains on a reader's own data shares this workspace. One of several would compute them, and tell nobody.
+        _keep_features(plan, plan.dataset, progress)
     driver = Driver(plan, run, progress=progress)
     trials = driver.trials(
         executor or InProcess(study=plan.source.study, dataset=plan.dataset, settings=plan.settings, progress=progress)

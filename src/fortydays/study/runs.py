@@ -112,11 +112,7 @@ class RunFolder:
 
     def is_held(self) -> bool:
         """Whether a process works on the run now."""
-        try:
-            with files.locked(self.lock, timeout=0):
-                return False
-        except TimeoutError:
-            return True
+        return files.is_held(self.lock)
 
 
 @dataclass(frozen=True, kw_only=True)

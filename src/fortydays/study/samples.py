@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fortydays.base.errors import StorageError
 from fortydays.base.text import counted
 from fortydays.study.statistics import Answers, Sample, Trials
-from fortydays.tasks.metric import ACCURACY, GAP, Metric
+from fortydays.tasks.metric import ACCURACY, GAP, OF_NETWORK, TRAINING_TIME, Metric
 
 _TEST_ACCURACY = ACCURACY.of("test").name
 _TRAIN_ACCURACY = ACCURACY.of("train").name
@@ -75,6 +75,29 @@ def findings_of(
                 )
             answers.setdefault(variant, {})[seed] = right
     return Findings(trials=metrics, answers=answers, declared=declared, looks=looks)
+
+
+def with_costs(trials: Sequence[Mapping[str, Any]], details: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Trials' entries with what their variants cost among the metrics, so that claims can be about it.
+
+    Args:
+        trials: the entries.
+        details: by variant, what the evidence says of it. Drills get nothing.
+
+    Returns:
+        New entries. A finished trial of a variant has :data:`~fortydays.tasks.metric.OF_COST`, as far as they are
+        known.
+    """
+    found = []
+    for trial in trials:
+        detail = details.get(trial["variant"], {})
+        costs: dict[str, float] = {}
+        if trial["status"] == "finished" and "recipe" in detail:
+            costs = {name: detail[name] for name in OF_NETWORK if detail.get(name) is not None}
+            costs[TRAINING_TIME.name] = trial["train_seconds"]
+        # A measure of the study's own that has such a name stays what it is.
+        found.append({**trial, "metrics": {**costs, **trial["metrics"]}})
+    return found
 
 
 def packed(right: NDArray[np.bool_]) -> str:

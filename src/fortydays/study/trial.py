@@ -49,6 +49,7 @@ class TrialSpec:
             its trials have one precision, whatever machines they are trained on.
         engine: one of :data:`ENGINES`.
         validation_only: True for a try, of which only the metrics on the validation split are wanted.
+        examples: how many each split of the dataset has at most, of a try; None for all.
         ground: SHA-256 of what else the numbers are a function of: code, packages, processor; "" where no state of
             this trial is ever kept.
     """
@@ -66,6 +67,7 @@ class TrialSpec:
     bfloat16_is_fast: bool
     engine: str = "compiled"
     validation_only: bool = False
+    examples: int | None = None
     ground: str = ""
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -101,6 +103,7 @@ class TrialOutcome:
         variables: the model's variables as kept; none for a try or a drill.
         probabilities: the answers on the test split, float32, shape (n, classes); n is 0 for a try or a drill.
         hint: what to do about a failure, or "".
+        lost: whether it has failed because what trained it ended again and again: nothing is known of it.
         compile_seconds: of building and compiling; 0 where the spec before had that done.
     """
 
@@ -109,6 +112,7 @@ class TrialOutcome:
     variables: Sequence[NDArray[Any]] = ()
     probabilities: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     hint: str = ""
+    lost: bool = False
     compile_seconds: float = 0.0
 
 
@@ -156,6 +160,24 @@ def run_trial(
     Raises:
         TrainingFailedError: its loss stopped being a number.
     """
+    measures = [measure for measure in study.measures if spec.variant in measure.variants and not spec.validation_only]
+    problems: list[str] = []
+    measured: dict[str, float] = {}
+
+    def take(at: str) -> None:
+        """Call the study's own measures of a time. What was trained is worth keeping without one that fails."""
+        due = [measure for measure in measures if measure.at == at]
+        model = trainer.reader_model() if due else None
+        for measure in due:
+            value, problem = _measured(measure, model, dataset.training)
+            if problem:
+                problems.append(problem)
+            else:
+                measured[measure.name] = value
+
+    if any(measure.at == "start" for measure in measures):
+        trainer.reset(spec.seed)  # as training will begin
+        take("start")
     trained = trainer.train(
         seed=spec.seed,
         recipe=spec.recipe,
@@ -173,15 +195,9 @@ def run_trial(
     on_test = trainer.evaluate(test)
     metrics = _metrics(study, trained, on_train, on_validation, on_test)
     right = dataset.training.task.right(on_test.outputs, test.labels)
-    measures = [measure for measure in study.measures if spec.variant in measure.variants]
-    model = trainer.reader_model() if measures else None
-    problems = []
-    for measure in measures:
-        value, problem = _measured(measure, model, seen_by_measures(dataset.training))
-        if problem:  # what was trained is worth keeping without this number
-            problems.append(problem)
-        else:
-            metrics[measure.name] = value
+    take("end")
+    # In the order of the study, whenever they were taken.
+    metrics |= {measure.name: measured[measure.name] for measure in measures if measure.name in measured}
     result = trial_result(
         spec,
         error=" ".join(problems),
@@ -220,16 +236,10 @@ def _metrics(
     return metrics
 
 
-def seen_by_measures(data: TrainingData) -> Any:
-    """What a measure is given: the array of the validation examples, or, of an input with several, arrays by name."""
-    inputs = data.validation.inputs
-    return next(iter(inputs.values())) if len(inputs) == 1 else inputs
-
-
-def _measured(measure: Measure, model: Any, examples: Any) -> tuple[float, str]:
+def _measured(measure: Measure, model: Any, data: TrainingData) -> tuple[float, str]:
     """What a study's own function gives, and what is wrong with it, or ""."""
     try:
-        value = float(measure.function(model, examples))
+        value = float(measure.of(model, data))
     except FortydaysError as error:
         return np.nan, f"The measure {measure.name!r} failed: {error.message}"
     except Exception as error:

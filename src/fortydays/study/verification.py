@@ -1,16 +1,19 @@
 """Whether evidence is still true: made by today's code and data, and met again by a fresh run."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from fortydays.base.errors import StorageError
 from fortydays.data.library import pinned
 from fortydays.study import evidence as documents
 from fortydays.study.code import engine_digest, study_digest
 from fortydays.study.design import Study
 from fortydays.study.drills import declared_metrics
 from fortydays.study.judgement import Judgement
+from fortydays.study.seal import EDITED, edited, is_sealed
 from fortydays.study.statistics import CONFIDENCE, student_t
 from fortydays.tasks.metric import metric_of
 
@@ -18,8 +21,26 @@ OF_CLAIMS = (
     "its verdicts are not what its trials give",
     "its withdrawn claims are not those of the study",
     "its checks are not what its trials give",
+    "its verdicts were edited: the seal does not fit",
 )
 """Reasons that go away when the claims are judged anew from the trials, without training."""
+
+
+@contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Say of which file a document is that turns out to be damaged while it is worked with.
+
+    Raises:
+        StorageError: a part is missing or of another kind, or its parts do not fit together.
+    """
+    try:
+        yield
+    except StorageError as error:
+        raise StorageError(f"{path}: {error.message}", hint=error.hint) from error
+    except KeyError as error:
+        raise StorageError(f"{path} is damaged: it has no {error}.") from error
+    except (TypeError, AttributeError, ValueError) as error:
+        raise StorageError(f"{path} is damaged: {error}.") from error
 
 
 def stale_parts(evidence: Mapping[str, Any], study: Study) -> list[str]:
@@ -37,6 +58,7 @@ def stale_parts(evidence: Mapping[str, Any], study: Study) -> list[str]:
             reasons.append(f"the dataset {dataset.name} has changed")
         if evidence["dataset"]["split_version"] != dataset.split_version:
             reasons.append(f"the splits of {dataset.name} have changed")
+    reasons += broken_seal(evidence)
     told = {name: detail.get("metrics", []) for name, detail in evidence["details"].items()}
     if any(told.get(drill.name) != drill.as_dict()["metrics"] for drill in study.drills):
         reasons.append("the metrics of its drills are not those of the study")
@@ -47,12 +69,33 @@ def stale_parts(evidence: Mapping[str, Any], study: Study) -> list[str]:
         reasons.append("its table is not what its trials give")
     judged = documents.judgements_of(study, evidence)
     recorded = [documents.with_defaults(Judgement, claim) for claim in evidence["claims"]]
-    if not _equal(recorded, judged["claims"]):
+    # Older programs told what was tested in words alone.
+    found = judged["claims"] if any(each["tested"] for each in recorded) else _without_tested(judged["claims"])
+    if not _equal(recorded, found):
         reasons.append(OF_CLAIMS[0])
     if evidence.get("withdrawn", []) != judged["withdrawn"]:
         reasons.append(OF_CLAIMS[1])
     if not _equal(evidence.get("checks", []), judged["checks"]):
         reasons.append(OF_CLAIMS[2])
+    return reasons
+
+
+def broken_seal(evidence: Mapping[str, Any]) -> list[str]:
+    """Which parts of evidence were edited after a program had written it, in words; empty where none, or no seal."""
+    changed = edited(evidence)
+    judged = [name for name in changed if name in ("claims", "withdrawn", "checks")]
+    others = [name for name in changed if name not in judged]
+    reasons = [f"{EDITED} {', '.join(others)}"] if others else []
+    return [*reasons, OF_CLAIMS[3]] if judged else reasons
+
+
+def unfinished(evidence: Mapping[str, Any]) -> list[str]:
+    """What current evidence of an older program lacks that :func:`fortydays.study.evidence.publish` would give it."""
+    reasons = []
+    if not is_sealed(evidence):
+        reasons.append("it is not sealed: an edited number would not be noticed")
+    if any(not claim.get("tested") for claim in evidence["claims"]):
+        reasons.append("its claims do not say what was tested as values")
     return reasons
 
 
@@ -67,6 +110,10 @@ def code_changes(evidence: Mapping[str, Any], study_file: Path) -> list[str]:
     if evidence["code"]["engine"] != engine_digest():
         reasons.append("the training engine has changed")
     return reasons
+
+
+def _without_tested(claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**claim, "tested": None} for claim in claims]
 
 
 def _equal(recorded: Any, found: Any) -> bool:

@@ -34,3 +34,8 @@ Versions = Mapping[str, str]
 Backend = Literal["tensorflow", "jax"]
 Precision = Literal["float32", "bfloat16"]
 Labels = Annotated[tuple[str, ...], Says({"maxItems": 100})]
+
+
+def try_in_words(examples: int) -> str:
+    """What a try is whose splits have at most so many examples, as tables, reports and messages say it."""
+    return f"a try on at most {examples:,} examples of each split, without verdicts"

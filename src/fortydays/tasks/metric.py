@@ -37,13 +37,28 @@ class Metric:
 ACCURACY = Metric(name="accuracy", title="accuracy", unit="share", better="higher")
 LOSS = Metric(name="loss", title="loss", better="lower")
 GAP = Metric(name="accuracy_gap", title="training minus test accuracy", unit="share", better="lower")
+SHARE = Metric(name="share", title="share", unit="share")
 STEPS = Metric(name="steps_to_", title="steps to", unit="steps", better="lower")
 SECONDS = Metric(name="seconds_to_", title="seconds to", unit="seconds", better="lower", exact=False)
 TRAINING_TIME = Metric(name="train_seconds", title="training time", unit="seconds", better="lower", exact=False)
+PARAMETERS = Metric(name="parameters", title="parameters", better="lower")
+MULTIPLY_ADDS = Metric(name="multiply_adds", title="multiply-adds", better="lower")
+
+OF_NETWORK = (PARAMETERS.name, MULTIPLY_ADDS.name)
+"""Numbers of a network itself. They are the same with every seed, whatever it learns."""
+
+OF_COST = (*OF_NETWORK, TRAINING_TIME.name)
+"""What a variant costs: claims may be about it, and no trial has it among its metrics."""
 
 _KNOWN = {
     metric.name: metric
-    for metric in (GAP, TRAINING_TIME, *(m.of(split) for m in (ACCURACY, LOSS) for split in SPLITS))
+    for metric in (
+        GAP,
+        TRAINING_TIME,
+        PARAMETERS,
+        MULTIPLY_ADDS,
+        *(m.of(split) for m in (ACCURACY, LOSS) for split in SPLITS),
+    )
 }
 _TO_A_TARGET = (STEPS, SECONDS)
 
@@ -63,7 +78,13 @@ def metric_of(name: str, declared: Mapping[str, Metric] = MappingProxyType({})) 
     if name in _KNOWN:
         return _KNOWN[name]
     # A measure may say by its name what it is.
-    for ending, like in (("accuracy", ACCURACY), ("accuracy_gap", GAP), ("_steps", STEPS), ("_seconds", SECONDS)):
+    for ending, like in (
+        ("accuracy", ACCURACY),
+        ("accuracy_gap", GAP),
+        ("_share", SHARE),
+        ("_steps", STEPS),
+        ("_seconds", SECONDS),
+    ):
         if name.endswith(ending):
             return dataclasses.replace(like, name=name, title=name.replace("_", " "), better="")
     return Metric(name=name, title=name.replace("_", " "))

@@ -1,8 +1,8 @@
 """What a network is shown of an example, in training and when tested.
 
-Images are mirrored, shifted, turned, zoomed, changed in contrast, or have a square covered; examples of any kind can
-be mixed. What is drawn for each example of an epoch derives from the seed and the epoch, like the order, and is
-computed in NumPy: every backend and the tests' reference show the same pixels, and a killed trial goes on with the
+Images are mirrored, shifted, turned, zoomed, cropped, changed in contrast, or have a square covered; examples of any
+kind can be mixed. What is drawn for each example of an epoch derives from the seed and the epoch, like the order, and
+is computed in NumPy: every backend and the tests' reference show the same pixels, and a killed trial goes on with the
 same bits. Only the pixels themselves are moved and changed inside the compiled epoch. They are moved by arithmetic on
 whole numbers, interpolation included, so that two backends can differ only in how they round what comes after it.
 """
@@ -30,6 +30,14 @@ They are the cosine and the sine of the turn, both times the side that zooming s
 in the batch of the image that is mixed in (a whole number); and the share that the image itself keeps.
 """
 
+DRAWN_WITH_A_CROP = 14
+"""Numbers drawn where a recipe crops: four more, in units of 1/:data:`ONE`.
+
+The cosine and the sine before are times the height of the rectangle, as a share of the image's; the first two are the
+same times its width. The others say how far its middle is from that of the image, downwards and to the right, in half
+pixels.
+"""
+
 ONE = 2**16
 """What stands for 1 among the drawn numbers that are not whole."""
 
@@ -40,6 +48,10 @@ _FINE = 2**8
 """Steps between two pixels in interpolation: a weighted sum of four pixels is then exact in float32 (24 bits)."""
 
 _COSINE, _SINE, _CONTRAST, _PARTNER, _SHARE = range(DRAWN, DRAWN_IN_ALL)
+_WIDE_COSINE, _WIDE_SINE, _BELOW, _BESIDE = range(DRAWN_IN_ALL, DRAWN_WITH_A_CROP)
+
+_NARROWEST, _WIDEST = 3 / 4, 4 / 3
+"""Width over height of the rectangles that a crop takes, in shares of the image's."""
 
 VIEWS = {
     "none": (((0, 0, 0), 1.0),),
@@ -65,12 +77,12 @@ def augments(recipe: Recipe) -> bool:
 
 def resamples(recipe: Recipe) -> bool:
     """Whether the recipe shows images between whose pixels one must interpolate."""
-    return recipe.rotation > 0 or recipe.zoom > 0
+    return recipe.rotation > 0 or recipe.zoom > 0 or recipe.crop > 0
 
 
 def changes_of_examples(recipe: Recipe) -> dict[str, object]:
     """The fields, with their values, by which a recipe shows examples as they are not, in training or when tested."""
-    names = ("flip", "shift", "cutout", "rotation", "zoom", "contrast", "mixup", "test_views")
+    names = ("flip", "shift", "cutout", "rotation", "zoom", "crop", "contrast", "mixup", "test_views")
     return {name: value for name in names if (value := getattr(recipe, name)) not in ("none", 0)}
 
 
@@ -84,7 +96,8 @@ def draws_of_epoch(
     """What is drawn for every example of an epoch.
 
     Args:
-        recipe: its ``flip``, ``shift``, ``cutout``, ``rotation``, ``zoom``, ``contrast`` and ``mixup``.
+        recipe: its ``flip``, ``shift``, ``cutout``, ``rotation``, ``zoom``, ``crop``, ``contrast`` and
+            ``mixup``.
         seed: the trial's seed.
         epoch: counted from 0.
         order: int32, shape (steps, batch): the epoch's batches.
@@ -92,13 +105,14 @@ def draws_of_epoch(
         shape: of an example's array; of images (height, width) or (height, width, channels).
 
     Returns:
-        int32, shape (steps, batch, 10); (steps, batch, 5) where the recipe only mirrors, shifts and covers; or
-        (steps, batch, 0) where it shows the examples as they are.
+        int32, shape (steps, batch, 10); (steps, batch, 14) where the recipe crops; (steps, batch, 5) where it only
+        mirrors, shifts and covers; or (steps, batch, 0) where it shows the examples as they are.
     """
     if not augments(recipe):
         return np.zeros((*order.shape, 0), np.int32)
     random = np.random.default_rng([seed, epoch, _DRAWS])
-    drawn = np.zeros((*order.shape, DRAWN_IN_ALL if _draws_more(recipe) else DRAWN), np.int32)
+    columns = DRAWN_WITH_A_CROP if recipe.crop else DRAWN_IN_ALL if _draws_more(recipe) else DRAWN
+    drawn = np.zeros((*order.shape, columns), np.int32)
     if recipe.flip == "random":
         drawn[..., 0] = random.integers(0, 2, order.shape)
     elif recipe.flip == "alternating":
@@ -114,12 +128,14 @@ def draws_of_epoch(
         drawn[..., 3] = random.integers(0, height, order.shape) - recipe.cutout // 2
         drawn[..., 4] = random.integers(0, width, order.shape) - recipe.cutout // 2
     if _draws_more(recipe):
-        drawn[..., DRAWN:] = _more_draws(recipe, random, order.shape)
+        drawn[..., DRAWN:] = _more_draws(recipe, random, order.shape, shape)
     return drawn
 
 
-def _more_draws(recipe: Recipe, random: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.int32]:
-    """The numbers after the first five, int32, shape (steps, batch, 5); what is not drawn changes nothing."""
+def _more_draws(
+    recipe: Recipe, random: np.random.Generator, shape: tuple[int, ...], image: tuple[int, ...]
+) -> NDArray[np.int32]:
+    """The numbers after the first five, int32, shape (steps, batch, 5 or 9); what is not drawn changes nothing."""
     places = np.arange(shape[1])
     angle = (
         np.deg2rad(random.uniform(-recipe.rotation, recipe.rotation, shape)) if recipe.rotation else np.zeros(shape)
@@ -131,7 +147,28 @@ def _more_draws(recipe: Recipe, random: np.random.Generator, shape: tuple[int, .
         share = random.beta(recipe.mixup, recipe.mixup, shape)
         partner = (places + random.integers(1, shape[1], shape)) % shape[1]
     more = [side * np.cos(angle), side * np.sin(angle), factor, partner / ONE, share]
+    if recipe.crop:  # drawn last, so that it changes none of the others
+        height, width, below, beside = _crops(recipe, random, shape, image)
+        cosine, sine = more[:2]
+        more = [height * cosine, height * sine, *more[2:], width * cosine, width * sine, below, beside]
     return np.rint(np.stack(more, axis=-1) * ONE).astype(np.int32)
+
+
+def _crops(
+    recipe: Recipe, random: np.random.Generator, shape: tuple[int, ...], image: tuple[int, ...]
+) -> tuple[NDArray[np.float64], ...]:
+    """Heights and widths of rectangles, as shares of the image's, and how far their middles are from its own.
+
+    The latter in half pixels, downwards and to the right. A rectangle lies wholly in the image.
+    """
+    area = random.uniform(1 - recipe.crop, 1, shape)
+    ratio = np.exp(random.uniform(np.log(_NARROWEST), np.log(_WIDEST), shape))
+    height, width = (np.minimum(1.0, np.sqrt(side)) for side in (area / ratio, area * ratio))
+    below, beside = (
+        random.uniform(-1, 1, shape) * (1 - share) * size
+        for share, size in zip((height, width), image[:2], strict=True)
+    )
+    return height, width, below, beside
 
 
 def moved(images: Any, drawn: Any) -> Any:
@@ -163,8 +200,8 @@ def _reflected(positions: Any, size: int) -> Any:
     return (size - 1) - ops.abs((size - 1) - ops.abs(positions))
 
 
-def resampled(images: Any, drawn: Any) -> Any:
-    """Images mirrored, then turned about their middle and zoomed, then shifted as drawn, by one interpolation.
+def resampled(images: Any, drawn: Any, *, cropped: bool = False) -> Any:
+    """Images mirrored, cropped, then turned about their middle and zoomed, then shifted, by one interpolation.
 
     What comes to lie outside an image shows its own edge, reflected. Between pixels, the four around are weighted by
     how near they are (bilinear interpolation), in steps of 1/256 of a pixel.
@@ -172,17 +209,18 @@ def resampled(images: Any, drawn: Any) -> Any:
     Args:
         images: uint8 tensor, shape (n, height, width) or (n, height, width, channels), at most :data:`LARGEST_SIDE`
             high and wide.
-        drawn: int32, shape (n, 10).
+        drawn: int32, shape (n, 10), or (n, 14) where they are cropped.
+        cropped: whether they are.
 
     Returns:
-        float32 from 0 to 1, of the same shape. Where neither a turn nor a zoom is drawn, the pixels of :func:`moved`.
+        float32 from 0 to 1, of the same shape. Where no turn, zoom or crop is drawn, the pixels of :func:`moved`.
     """
     from keras import ops
 
-    return ops.cast(interpolated(images, drawn), "float32") / (255.0 * _FINE**2)
+    return ops.cast(interpolated(images, drawn, cropped=cropped), "float32") / (255.0 * _FINE**2)
 
 
-def interpolated(images: Any, drawn: Any) -> Any:
+def interpolated(images: Any, drawn: Any, *, cropped: bool = False) -> Any:
     """What :func:`resampled` gives, before it is divided: int32, in 1/65536 of a pixel's value."""
     from keras import ops
 
@@ -191,8 +229,18 @@ def interpolated(images: Any, drawn: Any) -> Any:
     # Places are counted from the middle, in half pixels, so that the middle of an even number of pixels is one too.
     below = 2 * (ops.reshape(ops.arange(height, dtype="int32"), (1, -1, 1)) - down) - (height - 1)
     beside = 2 * (ops.reshape(ops.arange(width, dtype="int32"), (1, 1, -1)) - right) - (width - 1)
-    row, row_share = _pixel_and_share(cosine * below + sine * beside + (height - 1) * ONE)
-    column, column_share = _pixel_and_share(cosine * beside - sine * below + (width - 1) * ONE)
+    rows = cosine * below + sine * beside + (height - 1) * ONE
+    if cropped:
+        rows = rows + ops.reshape(drawn[:, _BELOW], (-1, 1, 1))
+    # The row is found before the column is computed. A program is known by its operations one by one, and without a
+    # crop it is what it was before there were crops.
+    row, row_share = _pixel_and_share(rows)
+    if cropped:
+        cosine, sine = (ops.reshape(drawn[:, i], (-1, 1, 1)) for i in (_WIDE_COSINE, _WIDE_SINE))
+    columns = cosine * beside - sine * below + (width - 1) * ONE
+    if cropped:
+        columns = columns + ops.reshape(drawn[:, _BESIDE], (-1, 1, 1))
+    column, column_share = _pixel_and_share(columns)
     image = ops.reshape(ops.arange(n, dtype="int32"), (-1, 1, 1)) * height
     flat = ops.reshape(images, (-1, *images.shape[3:]))
     of_channels = (1,) * (len(images.shape) - 3)
@@ -316,14 +364,14 @@ class Augmentation:
 
         Args:
             inputs: tensors by name.
-            drawn: int32, shape (n, 10), (n, 5) or (n, 0): what :func:`draws_of_epoch` gives for the batch.
+            drawn: int32, shape (n, 14), (n, 10), (n, 5) or (n, 0): what :func:`draws_of_epoch` gives for the batch.
         """
         recipe = self.recipe
         if not augments(recipe):
             return self.plain(inputs)
         ((name, images),) = inputs.items()  # of what has more arrays, no recipe changes any
         if resamples(recipe):
-            images = resampled(images, drawn)
+            images = resampled(images, drawn, cropped=recipe.crop > 0)
         else:
             if recipe.flip != "none" or recipe.shift:
                 images = moved(images, drawn)

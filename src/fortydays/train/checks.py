@@ -22,11 +22,11 @@ def check_model_fits(model: "keras.Model", data: TrainingData) -> None:
     if not model.built:
         raise UsageError("The model does not say which examples it takes.", hint=f"Begin it with {begin}.")
     taken, found = getattr(model, "input", None), [tuple(each.shape[1:]) for each in model.inputs]
-    fits = found == [specs[0].shape]
-    if len(specs) > 1:
-        fits = isinstance(taken, dict) and {n: tuple(t.shape[1:]) for n, t in taken.items()} == {
-            s.name: s.shape for s in specs
-        }
+    if len(specs) == 1:
+        fits = len(found) == 1 and _takes(found[0], specs[0].shape)
+    else:
+        shapes = {n: tuple(t.shape[1:]) for n, t in taken.items()} if isinstance(taken, dict) else {}
+        fits = shapes.keys() == {s.name for s in specs} and all(_takes(shapes[s.name], s.shape) for s in specs)
     if not fits:
         wanted = ", ".join(f"{s.name} {s.shape}" for s in specs)
         raise UsageError(
@@ -37,12 +37,19 @@ def check_model_fits(model: "keras.Model", data: TrainingData) -> None:
     data.task.check_model(tuple(model.output_shape))
 
 
+def _takes(shape: tuple[int | None, ...], given: tuple[int, ...]) -> bool:
+    """Whether a model's input has a shape; None stands for any size, such as the length of a text."""
+    return len(shape) == len(given) and all(
+        of_model in (None, size) for of_model, size in zip(shape, given, strict=True)
+    )
+
+
 def check_recipe_fits(recipe: Recipe, data: TrainingData) -> None:
     """Raise UsageError where a recipe asks for what cannot be done with the data.
 
     A recipe may change examples only in the ways that their kind of input knows. A batch may not be larger than the
-    training split, a shift or a square not as large as an image, an image that is turned or zoomed not larger than
-    :data:`LARGEST_SIDE`.
+    training split, a shift or a square not as large as an image, an image that is turned, zoomed or cropped not
+    larger than :data:`LARGEST_SIDE`.
     """
     try:
         check_arrays(data.train.inputs, data.input.arrays)
@@ -72,8 +79,8 @@ def _check_sizes_fit(recipe: Recipe, shape: tuple[int, ...]) -> None:
     height, width = shape[:2]
     if resamples(recipe) and max(height, width) > LARGEST_SIDE:
         raise UsageError(
-            f"The recipe turns or zooms images, but they are {height} x {width}.",
-            hint=f"Set rotation=0 and zoom=0, or use images of at most {LARGEST_SIDE} pixels a side.",
+            f"The recipe turns, zooms or crops images, but they are {height} x {width}.",
+            hint=f"Set rotation=0, zoom=0 and crop=0, or use images of at most {LARGEST_SIDE} pixels a side.",
         )
     if recipe.shift and recipe.shift >= min(height, width):
         raise UsageError(

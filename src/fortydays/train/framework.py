@@ -1,6 +1,7 @@
 """How the program meets Keras: loading it on a backend, its threads, models, losses and optimizers."""
 
 import contextlib
+import math
 import os
 import re
 import signal
@@ -158,6 +159,25 @@ def _quiet_standard_error() -> Iterator[None]:
 def has_convolutions(model: "keras.Model") -> bool:
     """Whether any layer of the model, nested ones included, is a convolution."""
     return any("convolutional" in type(layer).__module__.split(".") for layer in model._flatten_layers())
+
+
+def numbers_of_largest_layer(model: "keras.Model") -> int:
+    """The most numbers that a layer of a model, nested ones included, takes in and gives on for one example.
+
+    Attention counts with its scores: one for each head and pair of places. What is inside other layers does not show,
+    nor do tensors whose size is not settled, such as those of texts of any length.
+    """
+    most = 0
+    for layer in model._flatten_layers(include_self=False):
+        heads = getattr(layer, "num_heads", None) or getattr(layer, "_num_heads", 0)
+        for node in getattr(layer, "_inbound_nodes", ()):
+            shapes = [tuple(tensor.shape[1:]) for tensor in (*node.input_tensors, *node.outputs)]
+            numbers = sum(math.prod(shape) for shape in shapes if None not in shape)
+            if isinstance(heads, int) and heads and None not in (*shapes[0], *shapes[min(1, len(shapes) - 1)]):
+                places = (math.prod(shape[:-1]) for shape in shapes[:2])
+                numbers += heads * math.prod(places)
+            most = max(most, numbers)
+    return most
 
 
 def has_made_up_name(layer: Any) -> bool:
@@ -335,8 +355,12 @@ def _of_model(error: Exception, precision: str) -> UsageError:
     return UsageError(f"{line_of_reader(error)}The model cannot be built{at}: {kind}{said[:400]}", hint=hint)
 
 
-def build_optimizer(recipe: Recipe) -> Any:
+def build_optimizer(recipe: Recipe, variables: Sequence[Any] = ()) -> Any:
     """The optimizer a recipe names, with its rate at the peak (the engine sets it anew at every step).
+
+    Args:
+        recipe: that names it.
+        variables: that it will train, of which weight decay leaves out those that the recipe says.
 
     Raises:
         UsageError: Keras refuses a value of its options.
@@ -355,12 +379,19 @@ def build_optimizer(recipe: Recipe) -> Any:
     }
     # Keras leaves the step for weight decay out where it is None, which its AdamW alone refuses.
     decay = recipe.weight_decay if recipe.weight_decay or recipe.optimizer == "adamw" else None
+    more: dict[str, Any] = {"global_clipnorm": recipe.clip_norm} if recipe.clip_norm else {}
+    if recipe.ema:
+        more |= {"use_ema": True, "ema_momentum": recipe.ema}
     try:
-        return classes[recipe.optimizer](
-            learning_rate=recipe.learning_rate, weight_decay=decay, **recipe.optimizer_options
+        optimizer = classes[recipe.optimizer](
+            learning_rate=recipe.learning_rate, weight_decay=decay, **recipe.optimizer_options, **more
         )
     except ValueError as error:
         raise UsageError(f"Keras refuses the optimizer {recipe.optimizer!r} as the recipe has it: {error}") from error
+    if recipe.decayed == "kernels":
+        # Keras calls them "kernel", and those of layers with several "recurrent_kernel", "depthwise_kernel" and so on.
+        optimizer.exclude_from_weight_decay([v for v in variables if not v.name.endswith("kernel")])
+    return optimizer
 
 
 def build_loss(recipe: Recipe, task: Classification) -> Loss:

@@ -15,6 +15,7 @@ def muon(
     rest_rate: float = 1.0,
     output_rate: float = 1.0,
     rest_momentum: float = 0.85,
+    **options: Any,
 ) -> Any:
     """The optimizer Muon (Jordan et al., 2024), for convolutional networks, as a Keras optimizer.
 
@@ -30,6 +31,7 @@ def muon(
         rest_rate: learning rate of vectors (biases, normalization), as a multiple of ``learning_rate``.
         output_rate: learning rate of matrices (dense layers), likewise.
         rest_momentum: of vectors and matrices.
+        options: of every Keras optimizer, such as ``global_clipnorm`` and ``use_ema``.
     """
     import keras
     from keras import ops
@@ -57,7 +59,8 @@ def muon(
                 self.assign(variable, _moved(variable, direction, rate, steps=steps))
                 return
             rate = rate * (output_rate if len(variable.shape) == 2 else rest_rate)
-            decay = ops.cast(learning_rate * (weight_decay or 0.0), variable.dtype)
+            decayed = (weight_decay or 0.0) if self._use_weight_decay(variable) else 0.0
+            decay = ops.cast(learning_rate * decayed, variable.dtype)
             self.assign(variable, variable * (1 - decay) - rate * direction)
 
         def get_config(self) -> dict[str, Any]:
@@ -65,7 +68,7 @@ def muon(
             own = {"momentum": momentum, "rest_rate": rest_rate, "output_rate": output_rate}
             return {**super().get_config(), **own, "rest_momentum": rest_momentum, "weight_decay": weight_decay}
 
-    return Muon(learning_rate=learning_rate, name="muon")
+    return Muon(learning_rate=learning_rate, name="muon", **options)
 
 
 def _moved(bank: Any, direction: Any, rate: Any, *, steps: int) -> Any:

@@ -8,6 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 from fortydays.base.errors import UsageError, unknown_name
+from fortydays.inputs.ngrams import UNITS, WORDS
+from fortydays.inputs.tokens import LONGEST, MOST_WORDS, TRUNCATIONS
+from fortydays.inputs.wordpieces import WORDPIECES
 
 OPTIMIZERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -36,6 +39,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 FLIPS = ("none", "random", "alternating")
 TEST_VIEWS = ("none", "flip", "flip and shift")
 CLASS_WEIGHTS = ("none", "balanced")
+DECAYED = ("all", "kernels")
 MONITORS = ("validation_loss", "validation_accuracy")
 
 
@@ -53,6 +57,15 @@ class Recipe:
         schedule: how the learning rate falls from its peak: "constant", "linear" or "cosine" (both to zero).
         warmup: share of all steps, from 0 to below 1, over which the learning rate first rises linearly.
         weight_decay: decoupled weight decay (Loshchilov and Hutter, 2019), by the optimizer.
+        decayed: which weights ``weight_decay`` shrinks: "all", or "kernels": what a layer multiplies its input with,
+            by the name that Keras gives it. Biases, the scales and shifts of normalization, and embeddings, those of
+            positions too, are left out then.
+        clip_norm: the largest norm of all gradients of a step together. Larger ones are scaled down to it (Pascanu et
+            al., 2013). 0 clips nothing.
+        ema: share of its value that an average of the weights keeps at each step; the rest is the new weights. These
+            averages are what is evaluated, kept and exported, from the first step on; training goes on with the
+            weights themselves (Polyak and Juditsky, 1992). Statistics of batch normalization, which are averages
+            already, stay as they are. 0 averages nothing.
         loss: "crossentropy" or "mean_squared_error" (on one-hot labels, the Brier score up to a factor).
         label_smoothing: share of each label spread over all classes; with cross-entropy only.
         patience: stop after so many epochs without a better ``monitor``, and keep the best epoch's weights; None
@@ -69,6 +82,10 @@ class Recipe:
         rotation: degrees by which training turns images, at most, each way; corners are filled by reflection.
         zoom: share by which training enlarges or reduces images, at most. What fills the picture is a square whose
             side is uniform between 1 - zoom and 1 + zoom of the image's own, as in Keras's ``RandomZoom``.
+        crop: share of an image's area that training cuts away, at most. A rectangle is enlarged to the whole image.
+            Its area is uniform between 1 - crop and 1 of the image's own, its width over its height, both as shares of
+            the image's, between 3/4 and 4/3 (uniform as a logarithm), and its place is anywhere in the image (Szegedy
+            et al., 2015). A side that would be longer than the image's own is as long.
         contrast: share by which training changes contrast, at most: each pixel's distance from the mean of its image
             and channel is multiplied by a factor uniform between 1 - contrast and 1 + contrast, and the result cut off
             at black and white.
@@ -79,6 +96,12 @@ class Recipe:
         test_views: the views of an image whose probabilities are averaged after training, in all that is reported:
             "none" (the image as it is), "flip" (also mirrored), "flip and shift" (also moved by a pixel, six in all).
             Looks at the validation split during training take the image as it is.
+        vocabulary: words of texts that have a token of their own, the most frequent first; the others share one. None
+            takes all that the dataset has.
+        length: tokens of a text: longer ones are truncated, shorter ones filled up. None takes the dataset's.
+        truncation: which words a text loses that is too long: those at its "start" or at its "end".
+        units: of a reader's own texts, what n-grams are made of: "words", or "characters" inside words; or
+            "wordpieces", for the features of an encoder.
     """
 
     epochs: int
@@ -89,6 +112,9 @@ class Recipe:
     schedule: str = "constant"
     warmup: float = 0.0
     weight_decay: float = 0.0
+    decayed: str = "all"
+    clip_norm: float = 0.0
+    ema: float = 0.0
     loss: str = "crossentropy"
     label_smoothing: float = 0.0
     patience: int | None = None
@@ -101,9 +127,14 @@ class Recipe:
     test_views: str = "none"
     rotation: float = 0.0
     zoom: float = 0.0
+    crop: float = 0.0
     contrast: float = 0.0
     mixup: float = 0.0
     class_weights: str = "none"
+    vocabulary: int | None = None
+    length: int | None = None
+    truncation: str = "start"
+    units: str = WORDS
 
     def __post_init__(self) -> None:
         _whole("epochs", self.epochs, 1, 100_000)
@@ -113,6 +144,9 @@ class Recipe:
         _choice("schedule", self.schedule, SCHEDULES)
         _number("warmup", self.warmup, low=0.0, high=1.0)
         _number("weight_decay", self.weight_decay, low=0.0)
+        _choice("decayed", self.decayed, DECAYED)
+        _number("clip_norm", self.clip_norm, low=0.0)
+        _number("ema", self.ema, low=0.0, high=1.0)
         _choice("loss", self.loss, LOSSES)
         _number("label_smoothing", self.label_smoothing, low=0.0, high=1.0)
         if self.label_smoothing and self.loss != "crossentropy":
@@ -133,6 +167,7 @@ class Recipe:
         _choice("test_views", self.test_views, TEST_VIEWS)
         _number("rotation", self.rotation, low=0.0, high=180.0, high_included=True)
         _number("zoom", self.zoom, low=0.0, high=1.0)
+        _number("crop", self.crop, low=0.0, high=1.0)
         _number("contrast", self.contrast, low=0.0, high=1.0)
         _number("mixup", self.mixup, low=0.0, high=1000.0)
         if self.mixup and self.batch_size == 1:
@@ -142,6 +177,12 @@ class Recipe:
                 hint="Set mixup=0 or a larger batch_size.",
             )
         _choice("class_weights", self.class_weights, CLASS_WEIGHTS)
+        if self.vocabulary is not None:
+            _whole("vocabulary", self.vocabulary, 1, MOST_WORDS)
+        if self.length is not None:
+            _whole("length", self.length, 1, LONGEST)
+        _choice("truncation", self.truncation, TRUNCATIONS)
+        _choice("units", self.units, (*UNITS, WORDPIECES))
         self._check_optimizer_options()
 
     def _check_optimizer_options(self) -> None:
@@ -184,7 +225,7 @@ class Recipe:
         changes: dict[str, object] = {}
         options: dict[str, object] = {}
         for setting in settings:
-            name, value = _parse_setting(setting)
+            name, value = parse_setting(setting)
             if name.startswith(_OPTION):
                 options[name.removeprefix(_OPTION)] = value
             else:
@@ -201,7 +242,12 @@ FIELDS: Mapping[str, str] = MappingProxyType({f.name: str(f.type) for f in datac
 _OPTION = "optimizer_options."
 
 
-def _parse_setting(setting: str) -> tuple[str, object]:
+def parse_setting(setting: str) -> tuple[str, object]:
+    """The field and the value of a text ``FIELD=VALUE``, which a recipe may still refuse.
+
+    Raises:
+        UsageError: no ``=``, an unknown field, or a value of the wrong type.
+    """
     name, separator, text = setting.partition("=")
     name, text = name.strip(), text.strip()
     if not separator or not name or not text:
@@ -264,7 +310,13 @@ def _number(
         raise UsageError(f"The recipe field {name!r} is {value}; expected a number {bound}.")
 
 
-_KINDS = {"flip": "kind of flip", "test_views": "set of test views", "class_weights": "kind of class weights"}
+_KINDS = {
+    "flip": "kind of flip",
+    "test_views": "set of test views",
+    "class_weights": "kind of class weights",
+    "decayed": "set of decayed weights",
+    "units": "unit of n-grams",
+}
 
 
 def _choice(name: str, value: object, known: Mapping[str, object] | tuple[str, ...]) -> None:

@@ -4,9 +4,10 @@ A trial is a pure function of (code, data, recipe, seed, backend, threads). Its 
 checkpoint, from which another process goes on with the same bits. The trainer itself touches no disk.
 """
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from fortydays.train.framework import (
     build_training_loss,
     has_convolutions,
     model_errors,
+    numbers_of_largest_layer,
     read_statistics,
     resolve_precision,
     set_variables,
@@ -58,8 +60,11 @@ FIRST_CHUNK = 4
 KEEP_AFTER = 1.0
 """Seconds of training between two states that are kept. A trial that is killed loses them and an epoch at most."""
 
+MOST_EVALUATED_BYTES = 2**29
+"""Of what the largest layer takes in and gives on for a batch of an evaluation. Memory holds a few times as much."""
+
 FEWEST_EVALUATED = 100
-"""Examples that a batch of an evaluation has at least."""
+"""Examples that a batch of an evaluation has at least, as far as memory holds them."""
 
 FREE_FIELDS = ("learning_rate", "schedule", "warmup", "epochs", "patience", "monitor", "evaluate_every")
 """What may differ between two recipes that share one compiled program."""
@@ -136,7 +141,7 @@ class Trainer:
         adapt(model, self._seen)
         read_statistics(model, examples_vary=rows is not None)
         self.model = model = self._substituted(model)
-        self.optimizer = build_optimizer(recipe)
+        self.optimizer = build_optimizer(recipe, model.trainable_variables)
         self.optimizer.build(model.trainable_variables)
         self._fresh_optimizer = values_of(self.optimizer.variables)
         self.loss = build_loss(recipe, data.task)
@@ -197,8 +202,12 @@ class Trainer:
         )
 
     def _evaluated_at_once(self) -> int:
-        """Examples in a batch of an evaluation: no more than the larger split, so that little is filled up."""
+        """Examples in a batch of an evaluation: no more than memory holds, and than the larger split.
+
+        So little is filled up.
+        """
         most = 1000 if self.convolutions else 5000
+        most = min(most, max(1, MOST_EVALUATED_BYTES // (4 * max(1, numbers_of_largest_layer(self.model)))))
         return min(most, max(FEWEST_EVALUATED, len(self._data.train), len(self._data.validation)))
 
     def _drawn(self, recipe: Recipe, *, seed: int, epoch: int, order: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -279,6 +288,8 @@ class Trainer:
         if recipe.patience is not None and state.best:
             set_variables(self.model, state.best)
             best_epoch = state.stopping.best_epoch
+        else:
+            self._take_averages()
         dead = self._dead_units() if count_dead else {}
         return Trained(
             history=History(points=state.points),
@@ -289,6 +300,22 @@ class Trainer:
             resumed_from_epoch=resumed_from,
             dead_units={name: {"early": state.dead_early.get(name), "end": share} for name, share in dead.items()},
         )
+
+    def _take_averages(self) -> None:
+        """Give the model the averages of its weights, where the recipe asks for them; they exist after a step."""
+        if self._recipe.ema:
+            self.optimizer.finalize_variable_values(self.model.trainable_variables)
+
+    @contextlib.contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """While the block runs, the model has what is evaluated of it; then again what is trained."""
+        trained = values_of(self.model.trainable_variables) if self._recipe.ema else []
+        self._take_averages()
+        try:
+            yield
+        finally:
+            if trained:
+                assign(self.model.trainable_variables, trained)
 
     def _dead_units(self) -> dict[str, float]:
         set_variables(self._looked_at, values_of(self.model.variables))
@@ -334,11 +361,13 @@ class Trainer:
                 done = end
                 if count_dead and before + done == EARLY:
                     started = clock.seconds()
-                    dead_early = self._dead_units()
+                    with self._averaged():
+                        dead_early = self._dead_units()
                     began += clock.seconds() - started  # no part of the training
                 if report:
                     report(before + done, total, float(chunk_losses.mean()), float(chunk_accuracies.mean()))
-            evaluation = self._validation.evaluate(self._data.validation)
+            with self._averaged():
+                evaluation = self._validation.evaluate(self._data.validation)
             check_finite(evaluation, step=before + done, rate=float(rates[done - 1]))
             points.append(
                 Point(
@@ -356,7 +385,8 @@ class Trainer:
         stopping = state.stopping.after(last.epoch, monitored(recipe, last))
         best = state.best
         if recipe.patience is not None and stopping.best_epoch == last.epoch:
-            best = tuple(values_of(self.model.variables))
+            with self._averaged():
+                best = tuple(values_of(self.model.variables))
         return _State(
             epoch=last.epoch,
             points=tuple(points),
@@ -449,6 +479,6 @@ def values_of(variables: Sequence[Any]) -> list[NDArray[Any]]:
 
 
 def assign(variables: Sequence[Any], values: Sequence[NDArray[Any]]) -> None:
-    """Give an optimizer's variables these values, in order."""
+    """Give some Keras variables these values, in order."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

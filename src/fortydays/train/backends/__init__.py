@@ -28,6 +28,10 @@ LONGEST_CHUNK = 2048
 BACKENDS = ("tensorflow", "jax")
 
 
+class NotCountedError(ValueError):
+    """A trace does not tell its multiply-adds; the message says why, as a sentence without its full stop."""
+
+
 class Loss(Protocol):
     """A loss for each example, from its label and the model's probabilities."""
 
@@ -62,8 +66,8 @@ class CompiledEpoch(Protocol):
 
         Args:
             order: int32, shape (steps, batch): the epoch's batches.
-            drawn: int32, shape (steps, batch, 10), (steps, batch, 5) or (steps, batch, 0): what augmentation drew,
-                as :func:`fortydays.train.augmentation.draws_of_epoch` gives it for the recipe.
+            drawn: int32, shape (steps, batch, n) with n = 14, 10, 5 or 0: what augmentation drew, as
+                :func:`fortydays.train.augmentation.draws_of_epoch` gives it for the recipe.
             rates: float32, shape (steps,): the learning rate of each step.
             start: first step; with ``stop == start`` nothing is done but to compile.
             stop: at most :data:`LONGEST_CHUNK` after ``start``.
@@ -132,10 +136,28 @@ class Backend(Protocol):
     def program_of(self, function: Callable[..., Any], *arguments: NDArray[Any]) -> "Program":
         """What a function of tensors computes for arguments of these shapes and types; nothing runs."""
 
-    def multiply_adds(self, function: Callable[..., Any], *arguments: NDArray[Any]) -> int | None:
+    def multiply_adds(self, function: Callable[..., Any], *arguments: NDArray[Any]) -> int:
         """How many multiply-adds the matrix products and convolutions of a function of tensors are; nothing runs.
 
-        None where the trace does not tell, as where the number of steps of a loop depends on what it computes.
+        Raises:
+            NotCountedError: the trace does not tell, as where the number of steps of a loop depends on what it
+                computes.
+        """
+
+    def gradient(self, function: Callable[[Any], Any], array: NDArray[Any]) -> NDArray[Any]:
+        """The gradient of the sum of what a function of a tensor gives, with respect to that tensor."""
+
+    def gradients(self, *, model: "keras.Model", loss: Loss, inputs: Any, labels: NDArray[Any]) -> list[NDArray[Any]]:
+        """The gradient of the mean loss, in training mode, with respect to each trainable variable of a model.
+
+        Args:
+            model: its statistics and random generators may move on, as in a step of training; its weights stay.
+            loss: one value for each example.
+            inputs: what the network gets of a batch, in NumPy.
+            labels: shape (n,).
+
+        Returns:
+            float32, in the order of ``model.trainable_variables``; zeros where the loss does not depend on one.
         """
 
     def replacements(self, *, convolutions: bool) -> Replacements:

@@ -97,11 +97,33 @@ def program_of(function: Callable[..., Any], *arguments: NDArray[Any]) -> Progra
     return Program(operations=str(jax.jit(function).lower(*arguments).as_text()))
 
 
-def multiply_adds(function: Callable[..., Any], *arguments: NDArray[Any]) -> int | None:
+def multiply_adds(function: Callable[..., Any], *arguments: NDArray[Any]) -> int:
     """See :class:`fortydays.train.backends.Backend`."""
     from fortydays.train.backends import jax_cost
 
     return jax_cost.multiply_adds(function, *arguments)
+
+
+def gradient(function: Callable[[Any], Any], array: NDArray[Any]) -> NDArray[Any]:
+    """See :class:`fortydays.train.backends.Backend`."""
+    import jax
+    import jax.numpy as jnp
+
+    return np.asarray(jax.grad(lambda at: jnp.sum(function(at)))(jnp.asarray(array)))
+
+
+def gradients(*, model: "keras.Model", loss: Loss, inputs: Any, labels: NDArray[Any]) -> list[NDArray[Any]]:
+    """See :class:`fortydays.train.backends.Backend`."""
+    import jax
+    import jax.numpy as jnp
+
+    trainable, fixed = _values((model.trainable_variables, model.non_trainable_variables))
+
+    def objective(trainable: Any) -> Any:
+        outputs, _ = model.stateless_call(trainable, fixed, inputs, training=True)
+        return jnp.mean(loss(jnp.asarray(labels, jnp.int32), outputs))
+
+    return [np.asarray(each, np.float32) for each in jax.grad(objective)(trainable)]
 
 
 def replacements(*, convolutions: bool) -> Replacements:  # noqa: ARG001 - XLA fuses Keras's own layers well

@@ -6,20 +6,21 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from fortydays.train.backends import NotCountedError
 
-def multiply_adds(function: Callable[..., Any], *arguments: NDArray[Any]) -> int | None:
+
+def multiply_adds(function: Callable[..., Any], *arguments: NDArray[Any]) -> int:
     """See :class:`fortydays.train.backends.Backend`."""
     import jax
 
     return _of_jaxpr(jax.make_jaxpr(function)(*arguments).jaxpr)
 
 
-def _of_jaxpr(jaxpr: Any) -> int | None:
-    counts = [_of_equation(equation) for equation in jaxpr.eqns]
-    return None if None in counts else sum(count for count in counts if count)
+def _of_jaxpr(jaxpr: Any) -> int:
+    return sum(_of_equation(equation) for equation in jaxpr.eqns)
 
 
-def _of_equation(equation: Any) -> int | None:
+def _of_equation(equation: Any) -> int:
     inputs, parameters = [each.aval for each in equation.invars], equation.params
     match equation.primitive.name:
         case "dot_general":
@@ -35,9 +36,9 @@ def _of_equation(equation: Any) -> int | None:
             return of_step and of_step * int(parameters["length"])
         case name:
             found = [_of_jaxpr(each) for each in _inside(parameters)]
-            if name in ("while", "cond") and any(count != 0 for count in found):
-                return None
-            return None if None in found else sum(count for count in found if count)
+            if name in ("while", "cond") and any(found):
+                raise NotCountedError(f"what a {name} does depends on what is computed")
+            return sum(found)
 
 
 def _inside(parameters: Any) -> Iterator[Any]:

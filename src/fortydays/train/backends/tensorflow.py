@@ -103,11 +103,35 @@ def program_of(function: Callable[..., Any], *arguments: NDArray[Any]) -> Progra
     return program(tf.function(function, autograph=False), *map(tf.constant, arguments))
 
 
-def multiply_adds(function: Callable[..., Any], *arguments: NDArray[Any]) -> int | None:
+def multiply_adds(function: Callable[..., Any], *arguments: NDArray[Any]) -> int:
     """See :class:`fortydays.train.backends.Backend`."""
     from fortydays.train.backends import tensorflow_cost
 
     return tensorflow_cost.multiply_adds(function, *arguments)
+
+
+def gradient(function: Callable[[Any], Any], array: NDArray[Any]) -> NDArray[Any]:
+    """See :class:`fortydays.train.backends.Backend`."""
+    import tensorflow as tf
+
+    at = tf.convert_to_tensor(array)
+    with tf.GradientTape() as tape:
+        tape.watch(at)
+        values = function(at)
+    found: NDArray[Any] = tape.gradient(values, at).numpy()
+    return found
+
+
+def gradients(*, model: "keras.Model", loss: Loss, inputs: Any, labels: NDArray[Any]) -> list[NDArray[Any]]:
+    """See :class:`fortydays.train.backends.Backend`."""
+    import tensorflow as tf
+
+    variables = [variable.value for variable in model.trainable_variables]
+    with tf.GradientTape() as tape:
+        outputs = model(inputs, training=True)
+        objective = tf.reduce_mean(loss(tf.cast(tf.constant(labels), tf.int32), outputs))
+    found = tape.gradient(objective, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return [np.asarray(tf.convert_to_tensor(each), np.float32) for each in found]  # of an embedding, some rows
 
 
 def replacements(*, convolutions: bool) -> Replacements:

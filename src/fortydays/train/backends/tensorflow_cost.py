@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fortydays.train.backends import NotCountedError
+
 _SHAPE_ONLY = ("Rank", "Shape", "Size", "ZerosLike", "OnesLike")
 """Operations that look at the shape of their input, so that what computes it is not needed."""
 
 
-def multiply_adds(function: Callable[..., Any], *arguments: NDArray[Any]) -> int | None:
+def multiply_adds(function: Callable[..., Any], *arguments: NDArray[Any]) -> int:
     """See :class:`fortydays.train.backends.Backend`."""
     import tensorflow as tf
 
@@ -19,9 +21,8 @@ def multiply_adds(function: Callable[..., Any], *arguments: NDArray[Any]) -> int
     return _of_graph(traced.graph)
 
 
-def _of_graph(graph: Any) -> int | None:
-    counts = [_of_operation(operation) for operation in _needed(graph)]
-    return None if None in counts else sum(count for count in counts if count)
+def _of_graph(graph: Any) -> int:
+    return sum(_of_operation(operation) for operation in _needed(graph))
 
 
 def _needed(graph: Any) -> set[Any]:
@@ -37,7 +38,7 @@ def _needed(graph: Any) -> set[Any]:
     return found
 
 
-def _of_operation(operation: Any) -> int | None:
+def _of_operation(operation: Any) -> int:
     inputs = [tensor.shape for tensor in operation.inputs]
     match operation.type:
         case "MatMul":
@@ -60,12 +61,12 @@ def _of_operation(operation: Any) -> int | None:
             of_step = _of_graph(_function(operation, operation.get_attr("body")))
             return of_step and of_step * _most_steps(operation)
         case kind if kind.startswith("Cudnn"):
-            return None
+            raise NotCountedError(f"{operation.name} is computed by cuDNN as a whole")
         case kind:
-            found = {_of_graph(_function(operation, called)) for called in _called(operation)}
-            if found <= {0} or "PartitionedCall" in kind:
-                return sum(found) if None not in found else None  # type: ignore[arg-type]
-            return None  # a choice between functions, say
+            found = [_of_graph(_function(operation, called)) for called in _called(operation)]
+            if any(found) and "PartitionedCall" not in kind:
+                raise NotCountedError(f"what {operation.name} does depends on what is computed")
+            return sum(found)
 
 
 def _of_einsum(equation: str, shapes: list[Any]) -> int:
@@ -83,14 +84,17 @@ def _most_steps(loop: Any) -> int:
     """How often a loop is repeated, where that is settled before it begins.
 
     Raises:
-        ValueError: it is not.
+        NotCountedError: it is not.
     """
     import tensorflow as tf
 
-    with tf.compat.v1.Session(graph=loop.graph) as session:
-        steps = int(np.asarray(session.run(loop.inputs[1])))  # -1 where the loop has no bound
+    try:
+        with tf.compat.v1.Session(graph=loop.graph) as session:
+            steps = int(np.asarray(session.run(loop.inputs[1])))  # -1 where the loop has no bound
+    except tf.errors.OpError:  # the bound depends on what is computed
+        steps = -1
     if steps < 0:
-        raise ValueError("a loop without a bound")
+        raise NotCountedError(f"how often the loop {loop.name} is repeated depends on what is computed")
     return steps
 
 

@@ -1,7 +1,8 @@
 """The layers that TensorFlow computes faster than Keras asks it to, each the same function as the Keras layer.
 
 Measured by ``bench/bench_layers.py``. What was measured and is not here, because Keras's own is the fastest:
-max-pooling (by reshaping, by slices, by a mask of its own) and batch normalization of vectors.
+max-pooling (by reshaping, by slices, by a mask of its own) and batch normalization of vectors; and, for recurrent
+layers, steps that are unrolled and a last output alone that is computed in blocks.
 """
 
 import functools
@@ -9,6 +10,9 @@ import math
 from typing import Any
 
 from fortydays.train.backends import Replacements
+
+BLOCK = 16
+"""Steps of a recurrent layer in a block: about the root of the usual lengths, so that both loops are short."""
 
 
 def replacements(*, xla: bool) -> Replacements:
@@ -20,7 +24,13 @@ def replacements(*, xla: bool) -> Replacements:
     import keras
 
     if xla:
-        return {keras.layers.Dropout: _threefry_dropout}
+        return {
+            keras.layers.Dropout: _threefry_dropout,
+            keras.layers.SimpleRNN: _recurrent_in_blocks,
+            keras.layers.LSTM: _recurrent_in_blocks,
+            keras.layers.GRU: _recurrent_in_blocks,
+            keras.layers.Bidirectional: _both_ways_in_blocks,
+        }
     return {
         keras.layers.Dropout: _hashed_dropout,
         keras.layers.BatchNormalization: _fused_batch_normalization,
@@ -36,6 +46,41 @@ def _threefry_dropout(layer: Any) -> Any:
     with dropout takes a sixth of the time.
     """
     return _fast_dropout().from_config(layer.get_config()) if 0 < layer.rate < 1 else layer
+
+
+def _recurrent_in_blocks(layer: Any) -> Any:
+    """A recurrent layer that gives its output at every step, inside an XLA program on a CPU.
+
+    XLA copies the whole array of outputs at each step of a loop that writes into it, and again on the way back. Here
+    the steps are in blocks: an inner loop writes into an array of one block, the outer one block by block. So each
+    step copies a small part. A layer that gives its last output alone has no such array and stays.
+    """
+    if not layer.return_sequences or layer.stateful or layer.unroll or _on_a_gpu():
+        return layer
+    kind: Any = type(layer)
+    return _in_blocks(kind).from_config(layer.get_config())
+
+
+def _both_ways_in_blocks(layer: Any) -> Any:
+    """Both layers of a bidirectional one, in blocks."""
+    import keras
+
+    known = (keras.layers.SimpleRNN, keras.layers.LSTM, keras.layers.GRU)
+    parts = (layer.forward_layer, layer.backward_layer)
+    if layer.stateful or any(type(part) not in known or _recurrent_in_blocks(part) is part for part in parts):
+        return layer
+    forward, backward = (_recurrent_in_blocks(part) for part in parts)
+    # It makes its layers again from their configuration, and so has to know their types.
+    with keras.saving.custom_object_scope({type(part).__name__: type(part) for part in (forward, backward)}):
+        return keras.layers.Bidirectional(
+            forward, backward_layer=backward, merge_mode=layer.merge_mode, name=layer.name, dtype=layer.dtype_policy
+        )
+
+
+def _on_a_gpu() -> bool:
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _hashed_dropout(layer: Any) -> Any:
@@ -83,6 +128,59 @@ def _fast_dropout() -> Any:
             )
 
     return FastDropout
+
+
+@functools.cache
+def _in_blocks(kind: Any) -> Any:
+    import tensorflow as tf
+
+    class InBlocks(kind):  # type: ignore[misc]
+        """The same recurrent layer, whose steps are in two loops: over blocks, and over the steps of a block."""
+
+        def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
+            batch, steps = sequences.shape[:2]
+            if mask is not None or batch is None or steps is None or steps < 2 * BLOCK:
+                return super().inner_loop(sequences, initial_state, mask, training=training)
+
+            def read(each: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+                output, states = self.cell(each, states, training=training)
+                return output, list(states)
+
+            inputs = tf.transpose(sequences, [1, 0, 2])
+            if self.go_backwards:
+                inputs = tf.reverse(inputs, [0])
+            before, states = steps % BLOCK, list(initial_state)
+            first, last = [], tf.zeros_like(states[0])
+            for place in range(before):
+                last, states = read(inputs[place], states)
+                first.append(last)
+            blocks = tf.reshape(inputs[before:], [-1, BLOCK, *inputs.shape[1:]])
+            count = steps // BLOCK
+            given = tf.TensorArray(blocks.dtype, count).unstack(blocks)
+            found = tf.TensorArray(last.dtype, count)
+
+            def one_block(place: Any, states: list[Any], last: Any, found: Any) -> tuple[Any, ...]:
+                steps_of = tf.TensorArray(blocks.dtype, BLOCK).unstack(given.read(place))
+                outputs = tf.TensorArray(last.dtype, BLOCK)
+
+                def one_step(step: Any, states: list[Any], last: Any, outputs: Any) -> tuple[Any, ...]:
+                    last, states = read(steps_of.read(step), states)
+                    return step + 1, states, last, outputs.write(step, last)
+
+                _, states, last, outputs = tf.while_loop(
+                    lambda step, *_: step < BLOCK, one_step, (0, states, last, outputs), maximum_iterations=BLOCK
+                )
+                return place + 1, states, last, found.write(place, outputs.stack())
+
+            _, states, last, found = tf.while_loop(
+                lambda place, *_: place < count, one_block, (0, states, last, found), maximum_iterations=count
+            )
+            outputs = tf.reshape(found.stack(), [count * BLOCK, *last.shape])
+            outputs = tf.concat([tf.stack(first), outputs], 0) if first else outputs
+            return last, tf.transpose(outputs, [1, 0, 2]), states
+
+    InBlocks.__name__ = f"{kind.__name__}InBlocks"
+    return InBlocks
 
 
 @functools.cache

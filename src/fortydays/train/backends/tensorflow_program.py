@@ -37,7 +37,11 @@ def program(function: Any, *arguments: Any) -> Program:
             inputs = [":".join([places[name], *rest]) for name, *rest in taken]
             # What only has to come before stands in the order of the names that were made up.
             inputs += [f"^{place}" for place in sorted(int(places[name[1:]]) for name in node.input if name[0] == "^")]
-            attributes = [f"{k}={told(v)}" for k, v in sorted(node.attr.items()) if not k.startswith("_")]
+            attributes = [
+                f"{k}={told(_without_threads(v) if k == 'config_proto' else v)}"
+                for k, v in sorted(node.attr.items())
+                if not k.startswith("_")
+            ]
             yield f"{node.op}({', '.join(inputs)}) {' '.join(attributes)}"
 
     def told(attribute: Any) -> str:
@@ -54,6 +58,22 @@ def program(function: Any, *arguments: Any) -> Program:
     results = [tensor.op.name for tensor in traced.outputs] + [operation.name for operation in traced.control_outputs]
     told_lines = [compiled, *lines([], graph.node, results)]
     return Program(operations="\n".join(told_lines), constants=fingerprint(constants))
+
+
+_THREADS = 2
+"""What a call of a function is told to have been traced with: what published evidence was."""
+
+
+def _without_threads(attribute: Any) -> Any:
+    """The configuration of a call, in which TensorFlow notes the threads of the process that traces it."""
+    from tensorflow.core.framework.attr_value_pb2 import AttrValue
+    from tensorflow.core.protobuf.config_pb2 import ConfigProto
+
+    config = ConfigProto.FromString(attribute.s)
+    for field in ("intra_op_parallelism_threads", "inter_op_parallelism_threads"):
+        if getattr(config, field):
+            setattr(config, field, _THREADS)
+    return AttrValue(s=config.SerializeToString(deterministic=True))
 
 
 def _results(function: Any) -> list[str]:

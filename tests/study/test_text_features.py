@@ -1,0 +1,125 @@
+"""Features of texts: what is asked for, what is refused, and that they are computed from the pieces of the texts."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny_study import settings as settings_in
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from fortydays.base.errors import UsageError
+from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
+from fortydays.inputs.images import Images
+from fortydays.inputs.input import Input
+from fortydays.inputs.tokens import Tokens
+from fortydays.inputs.wordpieces import Wordpieces
+from fortydays.study import frozen as networks
+from fortydays.study.features import Features, TextFeatures, features_from, prepare
+from fortydays.tasks.classification import Classification
+from made_up_encoder import network_in, vectors_of, vocabulary_of
+
+FEATURES = TextFeatures(backbone="minilm", length=6)
+VOCABULARY = vocabulary_of(("good", "bad", "film"))
+TEXTS = ("good film", "bad film", "good", "bad", "film good", "film bad")
+
+
+def of_texts(takes: Input, inputs: dict[str, Any]) -> Dataset:
+    count = len(next(iter(inputs.values())))
+    split = Split(inputs=inputs, labels=(np.arange(count) % 2).astype(np.uint8))
+    return Dataset(
+        name="reviews",
+        digest="ab" * 32,
+        split_version=1,
+        classes=("good", "bad"),
+        training=TrainingData(input=takes, task=Classification(classes=2), train=split, validation=split),
+        test=SealedSplit(lambda: split),
+    )
+
+
+def builder() -> Any:
+    raise AssertionError("nothing is built to prepare what is learned from")
+
+
+def test_features_of_texts_are_one_vector_and_are_written_down_and_read() -> None:
+    assert FEATURES.shape == (384,)
+    assert FEATURES.title == "MiniLM"
+    assert FEATURES.as_dict() == {"backbone": "minilm", "length": 6, "pretrained": True}
+    random = TextFeatures(backbone="minilm", length=6, pretrained=False, seed=3)
+    of_images = Features(backbone="mobilenetv2-0.35", side=32, before_last_block=True)
+    for each in (FEATURES, random, of_images):
+        assert features_from(each.as_dict()) == each
+
+
+@pytest.mark.parametrize("length", [2, 513, 6.0, "6", None])
+def test_a_length_that_no_encoder_takes_is_refused(length: Any) -> None:
+    with pytest.raises(UsageError) as refused:
+        TextFeatures(backbone="minilm", length=length)
+    assert refused.value.message == (
+        f"Features are of texts of {length!r} pieces of words; expected a whole number from 3 to 512."
+    )
+
+
+def test_features_of_an_unknown_encoder_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"There is no encoder 'mobilenetv2-1.0'"):
+        TextFeatures(backbone="mobilenetv2-1.0", length=6)
+
+
+def test_features_are_those_of_the_pieces_of_each_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = vectors_of(VOCABULARY, {"good": 1.0, "bad": -1.0})
+    monkeypatch.setattr(networks, "frozen_network", network_in(tmp_path / "tiny", vectors))
+    takes = Wordpieces(length=6, vocabulary=VOCABULARY)
+    tokens = np.stack([takes.encode(text)["tokens"] for text in TEXTS])
+
+    prepared = prepare(
+        of_texts(takes, {"tokens": tokens}), builder, features=FEATURES, examples=None,
+        settings=settings_in(tmp_path / "home"),
+    )  # fmt: skip
+
+    sums = vectors[tokens].sum(axis=1)
+    expected = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+    training = prepared.dataset.training
+    for split in (training.train, training.validation, prepared.dataset.test.open()):
+        assert np.asarray(split.array) == pytest.approx(expected, abs=1e-6)
+    assert training.input.arrays[0].shape == (384,)
+
+
+@pytest.mark.parametrize(
+    ("takes", "said", "hint"),
+    [
+        (
+            Tokens(length=6, vocabulary=("good",)),
+            "Features are made of pieces of words, but the examples of 'reviews' are tokens.",
+            'Set units="wordpieces" in the recipe',
+        ),
+        (
+            Wordpieces(length=8, vocabulary=VOCABULARY),
+            "Features are of texts of 6 pieces, but those of 'reviews' have 8.",
+            "Set length=8.",
+        ),
+        (
+            Images(shape=(4, 4, 3)),
+            "Features are made of pieces of words, but the examples of 'reviews' are images.",
+            "",
+        ),
+    ],
+)
+def test_examples_that_are_no_such_texts_are_refused(takes: Input, said: str, hint: str, tmp_path: Path) -> None:
+    dataset = of_texts(takes, dict(takes.blank(4)))
+    with pytest.raises(UsageError) as refused:
+        prepare(dataset, builder, features=FEATURES, examples=None, settings=settings_in(tmp_path))
+    assert refused.value.message == said
+    assert hint in refused.value.hint
+
+
+def test_features_of_images_are_made_of_no_texts(tmp_path: Path) -> None:
+    takes = Wordpieces(length=6, vocabulary=VOCABULARY)
+    of_images = Features(backbone="mobilenetv2-0.35", side=32)
+    with pytest.raises(
+        UsageError, match=r"Features are made of images, but the examples of 'reviews' are wordpieces."
+    ):
+        prepare(
+            of_texts(takes, dict(takes.blank(4))), builder, features=of_images, examples=None,
+            settings=settings_in(tmp_path),
+        )  # fmt: skip
