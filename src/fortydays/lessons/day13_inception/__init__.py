@@ -1,0 +1,1 @@
+"""Day 13 of the journey."""

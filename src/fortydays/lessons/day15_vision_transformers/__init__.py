@@ -1,0 +1,1 @@
+"""Day 15 of the journey."""
