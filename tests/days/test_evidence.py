@@ -16,7 +16,7 @@ def test_every_ready_day_has_evidence_that_says_what_its_trials_say(day):
     assert evidence is not None, f"run: forty run {day.number} --publish"
     study = load_study(find_study(day.slug), threads=1).study
     assert stale_parts(evidence, study) == []
-    assert list(evidence["identity"]["variants"]) == list(study.names)
+    assert list(evidence["identity"]["variants"]) == [variant.name for variant in study.variants]
 
 
 @pytest.mark.parametrize("day", READY, ids=lambda day: day.slug)
@@ -26,7 +26,7 @@ def test_the_published_study_is_the_whole_study(day):
     assert evidence["seeds"] == list(study.seeds)
     assert len(evidence["seeds"]) >= 5
     assert list(evidence["details"]) == list(study.names)
-    assert [t["status"] for t in evidence["trials"]] == ["finished"] * len(study.seeds) * len(study.variants)
+    assert [t["status"] for t in evidence["trials"]] == ["finished"] * len(study.seeds) * len(study.names)
 
 
 @pytest.mark.parametrize("day", READY, ids=lambda day: day.slug)

@@ -80,7 +80,7 @@ def test_what_names_no_day_is_refused_with_the_way_to_name_one(text: str) -> Non
 
 
 def test_a_day_is_ready_when_its_folder_holds_a_study(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(journey, "_LESSONS", tmp_path)
+    monkeypatch.setattr(journey, "LESSONS", tmp_path)
     first, second, third = JOURNEY[:3]
     (tmp_path / "day01_first_network").mkdir()
     (tmp_path / "day01_first_network" / "study.py").touch()
@@ -94,7 +94,7 @@ def test_a_day_is_ready_when_its_folder_holds_a_study(tmp_path, monkeypatch) -> 
 
 
 def test_a_draft_is_still_to_come(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(journey, "_LESSONS", tmp_path)
+    monkeypatch.setattr(journey, "LESSONS", tmp_path)
     (tmp_path / "day01_first_network").mkdir()
     (tmp_path / "day01_first_network" / "study.py").touch()
     (tmp_path / "day01_first_network" / "DRAFT").touch()

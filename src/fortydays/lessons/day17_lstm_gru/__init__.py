@@ -1,0 +1,1 @@
+"""Day 17 of the journey."""

@@ -1,0 +1,1 @@
+"""Day 20 of the journey."""
