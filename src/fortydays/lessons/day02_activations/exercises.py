@@ -1,8 +1,14 @@
 """Day 2's exercises: activations, their slopes, and what two layers are without one."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from fortydays.exercises.design import Exercise, Task, grid, number, wrong
+from fortydays import Comparison, Drill, Study, Threshold
+from fortydays.exercises.design import Exercise, Task, grid, number, study, wrong
+from fortydays.exercises.lab import steps_to
+from fortydays.exercises.studies import claims_first, has_drills, has_seeds
+from fortydays.study.bench import Bench
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:
@@ -50,6 +56,86 @@ def collapse(
 def what_is_left() -> float:
     """Five sigmoids one behind the other: the largest share of a gradient that their slopes leave."""
     return 0.25**5
+
+
+def relu_needs_fewer_steps() -> Study:
+    """A study of two drills, "relu" and "sigmoid". Each measures "steps": how many until 90% are right.
+
+    Both learn with the same rate, 0.5. At least 5 seeds decide the one claim.
+    """
+
+    def relu(bench: Bench) -> dict[str, float]:
+        return {"steps": steps_to(0.9, activation="relu", learning_rate=0.5, seed=bench.seed)}
+
+    def sigmoid(bench: Bench) -> dict[str, float]:
+        return {"steps": steps_to(0.9, activation="sigmoid", learning_rate=0.5, seed=bench.seed)}
+
+    return Study(
+        title="ReLU needs fewer steps",
+        seeds=(0, 1, 2, 3, 4),
+        drills=(
+            Drill(name="relu", do=relu, metrics=("steps",)),
+            Drill(name="sigmoid", do=sigmoid, metrics=("steps",)),
+        ),
+        claims=(
+            Comparison(
+                sentence="ReLU needs fewer steps than sigmoid",
+                metric="steps",
+                variant="relu",
+                than="sigmoid",
+                direction="below",
+            ),
+        ),
+    )
+
+
+def _begun() -> Study:
+    def relu(bench: Bench) -> dict[str, float]:
+        return {"steps": steps_to(0.9, activation="relu", learning_rate=0.5, seed=bench.seed)}
+
+    def sigmoid(bench: Bench) -> dict[str, float]:
+        return {"steps": steps_to(0.9, activation="sigmoid", learning_rate=0.1, seed=bench.seed)}
+
+    return Study(
+        title="ReLU needs fewer steps",
+        seeds=(0,),
+        drills=(
+            Drill(name="relu", do=relu, metrics=("steps",)),
+            Drill(name="sigmoid", do=sigmoid, metrics=("steps",)),
+        ),
+        claims=(Threshold(sentence="ReLU needs at most 100 steps", metric="steps", variant="relu", at_most=100),),
+    )
+
+
+def _steps(sigmoid_rate: float = 0.5, share: float = 0.9) -> Study:
+    def drill(name: str, rate: float) -> Drill:
+        def do(bench: Bench) -> dict[str, float]:
+            return {"steps": steps_to(share, activation=name, learning_rate=rate, seed=bench.seed)}
+
+        return Drill(name=name, do=do, metrics=("steps",))
+
+    return replace(relu_needs_fewer_steps(), drills=(drill("relu", 0.5), drill("sigmoid", sigmoid_rate)))
+
+
+def _without_relu() -> Study:
+    found = _begun()
+    claim = Threshold(sentence="Sigmoid needs at most 1,000 steps", metric="steps", variant="sigmoid", at_most=1000)
+    return replace(found, drills=found.drills[1:], claims=(claim,))
+
+
+def _turned() -> Study:
+    turned = Comparison(
+        sentence="ReLU needs more steps", metric="steps", variant="relu", than="sigmoid", direction="above"
+    )
+    return replace(relu_needs_fewer_steps(), claims=(turned,))
+
+
+_DRILLS = has_drills("relu", "sigmoid", metric="steps")
+_CLAIM = claims_first(
+    'Its first claim is to be a Comparison of "steps": those of "relu" below those of "sigmoid".',
+    Comparison, metric="steps", variant="relu", than="sigmoid", direction="below", scale=1.0,
+)  # fmt: skip
+_SEEDS = has_seeds(5)
 
 
 def _z(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -239,6 +325,50 @@ largest at z = 0.
         afterwards="""
 Five layers leave less than a thousandth. That is the vanishing gradient, and one reason why deep
 networks took up ReLU.
+""",
+    ),
+    Exercise(
+        title="ReLU needs fewer steps",
+        text="""
+A study of your own, with a claim that its seeds decide. The file begins with a study that claims little. It
+has one seed, and it is not fair to sigmoid. Change it until its first claim compares the two, fairly, and is
+supported by at least 5 seeds.
+
+steps_to trains a small network on the small digits, and tells after how many steps 90% of the validation
+images are right. A drill is called once for each seed. The file is a study, so `forty run` takes it, too.
+""",
+        imports="""
+from fortydays import Comparison, Drill, Study, Threshold
+from fortydays.exercises.lab import steps_to
+from fortydays.study.bench import Bench
+""",
+        tasks=(
+            study(
+                relu_needs_fewer_steps,
+                begun=_begun,
+                demands=(_DRILLS, _CLAIM, _SEEDS),
+                mistakes=(
+                    wrong(_DRILLS.says, _without_relu),
+                    wrong(_CLAIM.says, _begun),
+                    wrong(_CLAIM.says, _turned),
+                    wrong(_SEEDS.says, lambda: replace(relu_needs_fewer_steps(), seeds=(0, 1))),
+                    wrong(
+                        "Sigmoid learns with a fifth of the rate of ReLU: is it the activation that is slower, or the "
+                        "rate?",
+                        lambda: _steps(sigmoid_rate=0.1),
+                    ),
+                    wrong("The steps are counted to 80%: count them to 90%.", lambda: _steps(share=0.8)),
+                ),
+            ),
+        ),
+        hints=(
+            "Which line says how many repetitions there are? Which two lines say how fast each network learns?",
+            'Comparison takes sentence, metric, variant, than and direction, which is "above" or "below".',
+            'It is Comparison(sentence="...", metric="steps", variant="relu", than="sigmoid", direction="below").',
+        ),
+        afterwards="""
+The interval is that of the differences, seed by seed. With one seed there is none, so a claim stays undecided
+however large the difference is. `forty run` on this file shows the same study with its curves and tables.
 """,
     ),
 )

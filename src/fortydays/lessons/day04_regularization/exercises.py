@@ -1,8 +1,14 @@
 """Day 4's exercises: a penalty, dropout, early stopping, and whether a difference is more than luck."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from fortydays.exercises.design import Exercise, Task, grid, wrong
+from fortydays import Comparison, Drill, Metric, NotWorse, Study
+from fortydays.exercises.design import Exercise, Task, grid, study, wrong
+from fortydays.exercises.lab import digits, learn
+from fortydays.exercises.studies import claims_first, has_drills, has_seeds
+from fortydays.study.bench import Bench
 
 
 def penalty(weights: np.ndarray, strength: float) -> tuple[float, np.ndarray]:
@@ -114,6 +120,96 @@ def _halved(ours: np.ndarray, theirs: np.ndarray, half: float) -> tuple[float, f
 
 
 _SIGNS = ((0.1, 0.4), (-0.2, 0.3), (-0.5, -0.1), (0.0, 0.2), (-0.3, 0.0))
+
+
+def dropout_is_not_worse() -> Study:
+    """A study of two drills, "plain" and "dropout". Each measures "accuracy", on the test images.
+
+    Both learn from the first 100 training images, in 200 steps, and "dropout" leaves out 0.3 of the hidden units. The
+    one claim: with dropout, the accuracy is not worse by more than 2 points. At least 5 seeds decide it.
+    """
+    accuracy = Metric(name="accuracy", title="test accuracy", unit="share", better="higher")
+    few, test = digits().train.first(100), digits().test
+
+    def plain(bench: Bench) -> dict[str, float]:
+        return {"accuracy": learn(few, steps=200, seed=bench.seed).accuracy(test)}
+
+    def dropout(bench: Bench) -> dict[str, float]:
+        return {"accuracy": learn(few, steps=200, dropout=0.3, seed=bench.seed).accuracy(test)}
+
+    return Study(
+        title="No worse with dropout",
+        seeds=(0, 1, 2, 3, 4),
+        drills=(
+            Drill(name="plain", do=plain, metrics=(accuracy,)),
+            Drill(name="dropout", do=dropout, metrics=(accuracy,)),
+        ),
+        claims=(
+            NotWorse(
+                sentence="Dropout costs at most 2 points",
+                metric="accuracy",
+                variant="dropout",
+                than="plain",
+                within=0.02,
+            ),
+        ),
+    )
+
+
+def _begun() -> Study:
+    accuracy = Metric(name="accuracy", title="test accuracy", unit="share", better="higher")
+    few = digits().train.first(100)
+
+    def plain(bench: Bench) -> dict[str, float]:
+        return {"accuracy": learn(few, steps=200, seed=bench.seed).accuracy(few)}
+
+    def dropout(bench: Bench) -> dict[str, float]:
+        return {"accuracy": learn(few, steps=200, dropout=0.3, seed=bench.seed).accuracy(few)}
+
+    return Study(
+        title="No worse with dropout",
+        seeds=(0, 1, 2),
+        drills=(
+            Drill(name="plain", do=plain, metrics=(accuracy,)),
+            Drill(name="dropout", do=dropout, metrics=(accuracy,)),
+        ),
+        claims=(
+            Comparison(
+                sentence="Dropout changes nothing",
+                metric="accuracy",
+                variant="dropout",
+                than="plain",
+                direction="above",
+            ),
+        ),
+    )
+
+
+def _dropping(dropout: float = 0.3, *, on: str = "test", kept: float = 0.0) -> Study:
+    right = dropout_is_not_worse()
+
+    def drill(name: str, share: float) -> Drill:
+        def do(bench: Bench) -> dict[str, float]:
+            few = digits().train.first(100)
+            made = learn(few, steps=200, dropout=share, seed=bench.seed)
+            return {"accuracy": made.accuracy(few if on == "few" else getattr(digits(), on))}
+
+        return Drill(name=name, do=do, metrics=right.drills[0].metrics)
+
+    return replace(right, drills=(drill("plain", kept), drill("dropout", dropout)))
+
+
+def _with_claim(claim: NotWorse | Comparison) -> Study:
+    return replace(dropout_is_not_worse(), claims=(claim,))
+
+
+_DRILLS = has_drills("plain", "dropout", metric="accuracy")
+_CLAIM = claims_first(
+    'Its first claim is to be NotWorse: the "accuracy" of "dropout" than that of "plain", within 0.02.',
+    NotWorse, metric="accuracy", variant="dropout", than="plain", within=0.02,
+)  # fmt: skip
+_SEEDS = has_seeds(5)
+
 
 EXERCISES = (
     Exercise(
@@ -323,6 +419,71 @@ and else undecided.
         afterwards="""
 A seed that is bad for one variant is often bad for both. The pairing takes that out, so the interval is
 narrower and fewer seeds decide.
+""",
+    ),
+    Exercise(
+        title="No worse with dropout",
+        text="""
+"We found no difference" says little: few seeds seldom find one. A claim with a margin says something: with
+dropout, the network is not worse by more than 2 points. The file begins with a study that could not tell. Repair
+what it measures and what it claims, until the claim is supported by at least 5 seeds.
+
+learn trains a small network on the images that it is given. A drill is called once for each seed. The file is
+a study, so `forty run` takes it, too.
+""",
+        imports="""
+from fortydays import Comparison, Drill, Metric, NotWorse, Study
+from fortydays.exercises.lab import digits, learn
+from fortydays.study.bench import Bench
+""",
+        tasks=(
+            study(
+                dropout_is_not_worse,
+                begun=_begun,
+                demands=(_DRILLS, _CLAIM, _SEEDS),
+                mistakes=(
+                    wrong(
+                        _DRILLS.says,
+                        lambda: replace(dropout_is_not_worse(), drills=dropout_is_not_worse().drills[:1], claims=()),
+                    ),
+                    wrong(_CLAIM.says, _begun),
+                    wrong(
+                        _CLAIM.says,
+                        lambda: _with_claim(
+                            NotWorse(
+                                sentence="Dropout costs at most 10 points",
+                                metric="accuracy",
+                                variant="dropout",
+                                than="plain",
+                                within=0.1,
+                            )
+                        ),
+                    ),
+                    wrong(_SEEDS.says, lambda: replace(dropout_is_not_worse(), seeds=(0, 1, 2))),
+                    wrong(
+                        "The accuracy is that of the images that were learned from, which both know by heart: measure "
+                        "it on the test images.",
+                        lambda: _dropping(on="few"),
+                    ),
+                    wrong(
+                        "The accuracy is that of the validation images: measure it on the test images.",
+                        lambda: _dropping(on="validation"),
+                    ),
+                    wrong(
+                        "Nothing is left out: learn takes dropout=0.3 in one of the drills.", lambda: _dropping(0.0)
+                    ),
+                    wrong("Both drills use dropout: one of them is the control.", lambda: _dropping(kept=0.3)),
+                ),
+            ),
+        ),
+        hints=(
+            "Which images are new to both networks?",
+            "A claim that something is not worse takes a margin: NotWorse has the field within.",
+            'It is NotWorse(sentence="...", metric="accuracy", variant="dropout", than="plain", within=0.02).',
+        ),
+        afterwards="""
+The whole interval lies above -2 points, so a loss of 2 points is ruled out. A smaller margin would need more seeds
+or more test images. The margin is chosen before the numbers are seen.
 """,
     ),
 )

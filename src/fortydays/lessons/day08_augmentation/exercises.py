@@ -1,8 +1,14 @@
 """Day 8's exercises: changes that keep the label, and one that mixes labels."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from fortydays.exercises.design import Exercise, Task, grid, wrong
+from fortydays import Comparison, Drill, Metric, Study
+from fortydays.exercises.design import Exercise, Task, grid, study, wrong
+from fortydays.exercises.lab import Images, digits, learn
+from fortydays.exercises.studies import claims_first, has_drills, has_seeds
+from fortydays.study.bench import Bench
 
 
 def mirror_some(images: np.ndarray, draws: np.ndarray) -> np.ndarray:
@@ -72,6 +78,107 @@ def _negative(image: np.ndarray, row: int, column: int, side: int) -> np.ndarray
     cut = image.copy()
     cut[top : top + side, left : left + side] = 0
     return cut
+
+
+def mirrored_digits_harm() -> Study:
+    """A study of two drills, "plain" and "mirrored". Each measures "accuracy", on the test images as they are.
+
+    Both learn from the first 100 training images, in 200 steps. "mirrored" learns from images of which half are
+    mirrored, by chance. The one claim: mirroring makes the network less accurate. At least 5 seeds decide it.
+    """
+    accuracy = Metric(name="accuracy", title="test accuracy", unit="share", better="higher")
+    few, test = digits().train.first(100), digits().test
+
+    def mirror(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        turned = rng.uniform(size=(len(pixels), 1, 1)) < 0.5
+        return np.where(turned, pixels[:, :, ::-1], pixels)
+
+    def plain(bench: Bench) -> dict[str, float]:
+        return {"accuracy": learn(few, steps=200, seed=bench.seed).accuracy(test)}
+
+    def mirrored(bench: Bench) -> dict[str, float]:
+        return {"accuracy": learn(few, steps=200, change=mirror, seed=bench.seed).accuracy(test)}
+
+    return Study(
+        title="Mirrored digits",
+        seeds=(0, 1, 2, 3, 4),
+        drills=(
+            Drill(name="plain", do=plain, metrics=(accuracy,)),
+            Drill(name="mirrored", do=mirrored, metrics=(accuracy,)),
+        ),
+        claims=(
+            Comparison(
+                sentence="Mirroring digits makes the network less accurate",
+                metric="accuracy",
+                variant="mirrored",
+                than="plain",
+                direction="below",
+            ),
+        ),
+    )
+
+
+def _begun() -> Study:
+    accuracy = Metric(name="accuracy", title="test accuracy", unit="share", better="higher")
+    few, test = digits().train.first(100), digits().test
+
+    def mirror(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        turned = rng.uniform(size=(len(pixels), 1, 1)) < 0.5
+        return np.where(turned, pixels[:, :, ::-1], pixels)
+
+    def plain(bench: Bench) -> dict[str, float]:
+        return {"accuracy": learn(few, steps=20, seed=bench.seed).accuracy(test)}
+
+    def mirrored(bench: Bench) -> dict[str, float]:
+        changed = Images(pixels=mirror(test.pixels, bench.random), labels=test.labels)
+        return {"accuracy": learn(few, steps=200, change=mirror, seed=bench.seed).accuracy(changed)}
+
+    return Study(
+        title="Mirrored digits",
+        seeds=(0, 1, 2),
+        drills=(
+            Drill(name="plain", do=plain, metrics=(accuracy,)),
+            Drill(name="mirrored", do=mirrored, metrics=(accuracy,)),
+        ),
+        claims=(
+            Comparison(
+                sentence="Mirroring digits makes the network more accurate",
+                metric="accuracy",
+                variant="mirrored",
+                than="plain",
+                direction="above",
+            ),
+        ),
+    )
+
+
+def _mirroring(*, steps: int = 200, share: float = 0.5, tested: bool = False) -> Study:
+    right = mirrored_digits_harm()
+    few, test = digits().train.first(100), digits().test
+
+    def mirror(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return np.where(rng.uniform(size=(len(pixels), 1, 1)) < share, pixels[:, :, ::-1], pixels)
+
+    def plain(bench: Bench) -> dict[str, float]:
+        return {"accuracy": learn(few, steps=steps, seed=bench.seed).accuracy(test)}
+
+    def mirrored(bench: Bench) -> dict[str, float]:
+        looked = Images(pixels=mirror(test.pixels, bench.random), labels=test.labels) if tested else test
+        return {"accuracy": learn(few, steps=200, change=mirror, seed=bench.seed).accuracy(looked)}
+
+    metrics = right.drills[0].metrics
+    drills = (Drill(name="plain", do=plain, metrics=metrics), Drill(name="mirrored", do=mirrored, metrics=metrics))
+    return replace(right, drills=drills)
+
+
+_DRILLS = has_drills("plain", "mirrored", metric="accuracy")
+_CLAIM = claims_first(
+    'Its first claim is to be a Comparison: the "accuracy" of "mirrored" below that of "plain".',
+    Comparison, metric="accuracy", variant="mirrored", than="plain", direction="below", scale=1.0,
+)  # fmt: skip
+_SEEDS = has_seeds(5)
+_TESTED = "The test images of one drill are mirrored, too: augmentation is for images that are learned from."
+_UNLIKE = "The two drills learn for different numbers of steps: they are to differ in the mirroring alone."
 
 
 EXERCISES = (
@@ -245,6 +352,55 @@ y1 and y2 have a 1 at the class of their image.
         afterwards="""
 Cross-entropy is linear in the target. So this is the same as the two losses, weighted with lambda and
 1 - lambda.
+""",
+    ),
+    Exercise(
+        title="Mirrored digits",
+        text="""
+Augmentation is a belief: what is changed keeps its label. For digits, mirroring is a wrong belief, and a study
+can show what it costs. The file begins with a study that is unfair in two ways, and that claims the opposite.
+Repair it until its first claim says that mirroring harms, and is supported by at least 5 seeds.
+
+learn trains a small network, and `change` changes each batch that it learns from. A drill is called once for
+each seed. The file is a study, so `forty run` takes it, too.
+""",
+        imports="""
+import numpy as np
+
+from fortydays import Comparison, Drill, Metric, Study
+from fortydays.exercises.lab import Images, digits, learn
+from fortydays.study.bench import Bench
+""",
+        tasks=(
+            study(
+                mirrored_digits_harm,
+                begun=_begun,
+                demands=(_DRILLS, _CLAIM, _SEEDS),
+                mistakes=(
+                    wrong(
+                        _DRILLS.says,
+                        lambda: replace(mirrored_digits_harm(), drills=mirrored_digits_harm().drills[:1], claims=()),
+                    ),
+                    wrong(_CLAIM.says, _begun),
+                    wrong(_SEEDS.says, lambda: replace(mirrored_digits_harm(), seeds=(0, 1, 2))),
+                    wrong(_TESTED, lambda: _mirroring(tested=True)),
+                    wrong(_TESTED, lambda: _mirroring(tested=True, steps=20)),
+                    wrong(_UNLIKE, lambda: _mirroring(steps=20)),
+                    wrong(
+                        "Every image is mirrored, always: then none is learned as it is. Mirror half of them.",
+                        lambda: _mirroring(share=1.0),
+                    ),
+                ),
+            ),
+        ),
+        hints=(
+            "In how many lines do the two drills differ? One is enough.",
+            "What is the last number that each drill computes, and of which images?",
+            'Comparison takes direction="below", too, and its sentence has to say the same.',
+        ),
+        afterwards="""
+Day 8's question has the same form: a change helps where the labels survive it, and the network has the time to
+learn from it. Beliefs can be tested; this one took a second.
 """,
     ),
 )
