@@ -1,12 +1,15 @@
 """One loop over all tasks of all days: solutions pass, and every mistake is told by its own sentence."""
 
+import json
 import re
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from fortydays.days.journey import JOURNEY
+from fortydays.days.journey import JOURNEY, is_ready
 from fortydays.exercises import child
 from fortydays.exercises.design import Mistake, Task
 from fortydays.exercises.diagnosis import all_close, column, explain, outputs_of
@@ -14,10 +17,16 @@ from fortydays.exercises.finding import Place, days_with_exercises, exercises_of
 from fortydays.exercises.judge import State, assess, make_cases
 from fortydays.exercises.running import Answer, Called
 from fortydays.exercises.starter import solution, starter
+from fortydays.exercises.studies import carried_out
 
-PLACES = [place for day in days_with_exercises() for place in exercises_of(day)]
+PLACES = [place for day in days_with_exercises(drafts=True) for place in exercises_of(day)]
 TASKS = [(place, task) for place in PLACES for task in place.exercise.tasks]
-SEEDS = (0, 1)
+
+
+def seeds_of(task: Task) -> tuple[int, ...]:
+    """What decides the inputs; a study has none."""
+    return (0,) if task.demands else (0, 1)
+
 
 every_exercise = pytest.mark.parametrize("place", PLACES, ids=lambda p: f"{p.day}.{p.number}")
 every_task = pytest.mark.parametrize(("place", "task"), TASKS, ids=[f"{p.day}.{p.number} {t.name}" for p, t in TASKS])
@@ -25,6 +34,8 @@ every_task = pytest.mark.parametrize(("place", "task"), TASKS, ids=[f"{p.day}.{p
 
 def called(function: Any, task: Task, seed: int) -> Called:
     """What the judge would read of a function, without a process."""
+    if task.demands:
+        return Called(study=json.loads(json.dumps(carried_out(function()))))
     cases = make_cases(task, seed)
     with np.errstate(all="ignore"):
         records, arrays = child.call(function, cases, task.arguments, several=len(task.outputs) > 1, path="")
@@ -63,14 +74,14 @@ def wholly(mistake: Mistake, task: Task) -> Any:
 def test_its_solution_passes(place: Place) -> None:
     module = functions_of(solution(place))
     for task in place.exercise.tasks:
-        for seed in SEEDS:
+        for seed in seeds_of(task):
             finding = assess(task, make_cases(task, seed), called(module[task.name], task, seed))
             assert finding.state is State.PASSED, finding
 
 
 @every_task
 def test_every_mistake_is_told_by_its_own_sentence(place: Place, task: Task) -> None:
-    for seed in SEEDS:
+    for seed in seeds_of(task):
         cases = make_cases(task, seed)
         for mistake in task.mistakes:
             finding = assess(task, cases, called(wholly(mistake, task), task, seed))
@@ -80,8 +91,15 @@ def test_every_mistake_is_told_by_its_own_sentence(place: Place, task: Task) -> 
 
 
 @every_task
+def test_every_demand_on_a_study_is_told_by_some_mistake(place: Place, task: Task) -> None:
+    assert {demand.says for demand in task.demands} <= {mistake.says for mistake in task.mistakes}
+
+
+@every_task
 def test_its_answers_are_finite_and_not_taken_from_its_input(place: Place, task: Task) -> None:
-    for seed in SEEDS:
+    if task.demands:  # the numbers of a study are checked where it is carried out
+        return
+    for seed in seeds_of(task):
         cases = make_cases(task, seed)
         right = outputs_of(task.reference, cases, len(task.outputs))
         for output in (each for some in right for each in some):
@@ -109,7 +127,7 @@ def test_its_file_to_begin_with_has_the_same_names_and_nothing_written(place: Pl
     for task in place.exercise.tasks:
         assert begun[task.name].__doc__ == task.reference.__doc__
         if task.flawed is not None:
-            for seed in SEEDS:
+            for seed in seeds_of(task):
                 finding = assess(task, make_cases(task, seed), called(begun[task.name], task, seed))
                 assert finding.state is State.WRONG
                 assert finding.says in {mistake.says for mistake in task.mistakes}
@@ -134,9 +152,20 @@ def test_no_two_tasks_have_one_name() -> None:
     assert len(set(names)) == len(names)
 
 
-def test_the_loop_sees_every_day_that_is_to_have_exercises() -> None:
-    assert {place.day for place in PLACES} <= {day.number for day in JOURNEY}
-    assert PLACES
+def without_enough(ready: Iterable[int], days: Iterable[int]) -> dict[int, int]:
+    """The ready days, and those that have exercises, that have not four to six; how many, by day."""
+    counts = Counter(days)
+    return {day: counts[day] for day in {*ready, *counts} if not 4 <= counts[day] <= 6}
+
+
+def test_every_day_that_is_ready_has_four_to_six_exercises() -> None:
+    ready = [day.number for day in JOURNEY if is_ready(day)]
+    assert ready
+    assert without_enough(ready, [place.day for place in PLACES]) == {}
+
+
+def test_a_ready_day_with_no_exercise_or_with_too_few_or_too_many_would_be_noticed() -> None:
+    assert without_enough([1, 2, 3, 4], [1] * 4 + [2] * 3 + [3] * 7 + [5]) == {2: 3, 3: 7, 4: 0, 5: 1}
 
 
 def test_it_would_notice_a_mistake_that_is_none() -> None:

@@ -19,7 +19,7 @@ PLACES = exercises_of(find_day("1"))
 
 
 def graded(folder: Path, *, only: tuple[int, ...] = (), seed: int = 1) -> list[Grade]:
-    return grade(folder, PLACES, only=only, seed=seed, workers=2, limits=QUICK)
+    return [*grade(folder, PLACES, only=only, seed=seed, workers=2, limits=QUICK).grades]
 
 
 def of(grades: list[Grade], student: str) -> dict[int, str]:
@@ -123,3 +123,33 @@ def test_another_seed_gives_other_inputs(tmp_path: Path) -> None:
     says = {seed: graded(tmp_path, seed=seed)[1].says for seed in (1, 1, 2)}
     assert says[1] != says[2]
     assert says[1] == graded(tmp_path, seed=1)[1].says
+
+
+def test_the_folder_of_one_student_is_one_student(tmp_path: Path) -> None:
+    flat, whole = tmp_path / "flat" / "anna", tmp_path / "whole" / "bert"
+    for number in (1, 2):
+        put(flat / place(number).file_name, solution(place(number)))
+        put(whole / "day01" / place(number).file_name, solution(place(number)))
+    put(whole / "notes" / "plan.py", "")
+    for folder, name in ((flat, "anna"), (whole, "bert")):
+        found = grade(folder, PLACES, only=(), seed=1, workers=2, limits=QUICK)
+        assert found.alone == name
+        assert {student: len(grades) for student, grades in found.students.items()} == {name: 5}
+        assert [each.state for each in found.grades][:2] == ["passed", "passed"]
+    assert found.strange == ("notes/plan.py",)
+
+
+def test_a_class_beside_whose_folders_a_day_lies_stays_a_class(tmp_path: Path) -> None:
+    put(tmp_path / "day01" / "2_softmax.py", starter(place(2)))
+    put(tmp_path / "anna" / "day01" / "2_softmax.py", solution(place(2)))
+    found = grade(tmp_path, PLACES, only=(), seed=1, workers=2, limits=QUICK)
+    assert (found.alone, [*found.students]) == ("", ["anna", "day01"])
+
+
+def test_files_that_are_no_exercises_are_named(tmp_path: Path) -> None:
+    put(tmp_path / "anna" / "2_softmax.py", solution(place(2)))
+    put(tmp_path / "anna" / "first_try.py", solution(place(2)))
+    put(tmp_path / "anna" / "drawing.py", "def draw():\n    pass\n")
+    put(tmp_path / "bert.py", "print('hello')\n")
+    found = grade(tmp_path, PLACES, only=(), seed=1, workers=2, limits=QUICK)
+    assert found.strange == ("anna/drawing.py", "bert.py")

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from fortydays.base.errors import UsageError
+from fortydays.days.journey import LESSONS
 from fortydays.exercises import running
 from fortydays.exercises.design import Exercise, Task, grid, wrong
+from fortydays.exercises.finding import find_exercises
 from fortydays.exercises.judge import State, judge
 from fortydays.exercises.running import JudgeError, Limits
 
@@ -87,7 +89,12 @@ def told(tmp_path: Path, body: str, *, limits: Limits = QUICK) -> str:
             "return np.zeros(10**6)",
             "What it returns is of the kind ndarray; expected an array of numbers, and not a huge one.",
         ),
-        ("return [[1], [2, 3]]", "ValueError: setting an array element with a sequence."),
+        ("return [[1, 2], [3]]", "Its rows have different lengths, or some are lists and some numbers."),
+        ("return np.array([[1], [2, 3]])", "`return np.array([[1], [2, 3]])`: Its rows have different lengths, or"),
+        ("return np.max(0, x @ x.T)", "np.maximum(a, b) compares two arrays number by number. np.max(a, axis) takes"),
+        ("return np.amin(0, x)", "np.minimum(a, b) compares two arrays number by number. np.min(a, axis) takes"),
+        ("return max(0, x)", "max compares single numbers. np.maximum(a, b) compares arrays number by number."),
+        ("return x if x > 0 else 0", "np.where(condition, a, b) decides for each number."),
         ("pass; return", "It returns None. Is there a `return`?"),
         ("raise ValueError('a space at the end ')", "ValueError: a space at the end."),
         ("return x, x", "It returns 2 outputs; expected the result alone."),
@@ -178,6 +185,14 @@ def test_what_it_prints_is_kept_up_to_a_limit(tmp_path: Path) -> None:
     assert len(verdict.printed) < 1010
 
 
+def test_a_warning_names_the_file_of_the_reader(tmp_path: Path) -> None:
+    path = tmp_path / "1_mine.py"
+    path.write_text("import numpy as np\ndef double(x):\n    return x / 0\ndef triple(x):\n    return 3 * x\n")
+    printed = judge(path, TWO, seed=0, limits=QUICK).printed
+    assert printed.startswith("1_mine.py:3: RuntimeWarning: "), printed
+    assert "exercise.py" not in printed
+
+
 def test_answers_that_were_written_by_the_file_itself_are_not_believed(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(
@@ -187,6 +202,86 @@ def test_answers_that_were_written_by_the_file_itself_are_not_believed(tmp_path:
     )
     for finding in judge(path, TWO, seed=0, limits=QUICK).findings:
         assert finding.says.startswith(("What it returned cannot be read", "It ended the program itself"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"problem": 3}',
+        '{"problem": {"type": "x", "text": "y", "line": "z", "code": "", "shapes": {}}}',
+        '{"done": 0, "records": [{"problem": []}]}',
+        "[" * 100_000,
+        '{"done": 0, "records": [{"kinds": [""], "changed": []}]}',
+        '{"done": 0, "records": []}',
+        '{"done": 0, "study": {}}',
+    ],
+)
+def test_whatever_the_file_tells_in_the_place_of_the_judge_is_its_own_mistake(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        f"import os\nline = {line!r}\nfor n in range(3, 30):\n    try:\n"
+        "        os.write(n, (line + '\\n').encode())\n    except OSError:\n        pass\nos._exit(0)\n"
+    )
+    for finding in judge(path, TWO, seed=0, limits=QUICK).findings:
+        assert finding.says.startswith(("What it returned cannot be read", "It ended the program itself"))
+
+
+NO_IMPORT = "A file that is judged may not import fortydays: the solutions are there."
+NO_READING = "A file that is judged may not read the lessons: the solutions are there."
+LESSON = LESSONS / "day01_first_network" / "exercises.py"
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ("import fortydays.lessons.day01_first_network.exercises as e", NO_IMPORT),
+        ("from fortydays.lessons.day01_first_network import exercises", NO_IMPORT),
+        ("import fortydays", NO_IMPORT),
+        ("import importlib; importlib.import_module('fortydays.exercises.finding')", NO_IMPORT),
+        ("import importlib.util as u; u.find_spec('fortydays.lessons')", NO_IMPORT),
+        ("__import__('fortydays')", NO_IMPORT),
+        (
+            "import importlib; sys.meta_path.pop(0); importlib.import_module('fortydays.lessons.day01_first_network')",
+            NO_READING,
+        ),
+        (f"open({str(LESSON)!r}).read()", NO_READING),
+        (f"open({str(LESSON).encode()!r}, 'rb').read()", NO_READING),
+        (f"from pathlib import Path; Path({str(LESSON)!r}).read_text()", NO_READING),
+        (f"os.open({str(LESSONS)!r}, os.O_RDONLY)", NO_READING),
+        (f"open({str(LESSONS / '..' / 'lessons' / LESSON.parent.name / LESSON.name)!r})", NO_READING),
+        (f"os.chdir({str(LESSONS.parent)!r}); open('lessons/{LESSON.parent.name}/exercises.py')", NO_READING),
+        (f"import runpy; runpy.run_path({str(LESSON)!r})", NO_READING),
+        (
+            f"import importlib.util as u; s = u.spec_from_file_location('e', {str(LESSON)!r}); "
+            "m = u.module_from_spec(s); s.loader.exec_module(m)",
+            NO_READING,
+        ),
+    ],
+)
+def test_the_solutions_are_closed_to_the_file(tmp_path: Path, body: str, sentence: str) -> None:
+    assert sentence in told(tmp_path, body)
+
+
+def test_a_link_to_the_solutions_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(LESSONS)
+    assert NO_READING in told(tmp_path, f"open({str(tmp_path / 'link' / LESSON.parent.name / LESSON.name)!r})")
+
+
+def test_a_file_that_calls_the_solutions_does_not_pass(tmp_path: Path) -> None:
+    """The whole file of a learner who takes this way, and what they are told."""
+    (place,) = find_exercises("1", 2)
+    path = tmp_path / place.file_name
+    path.write_text(
+        "import fortydays.lessons.day01_first_network.exercises as e\n\n\ndef softmax(z):\n    return e.softmax(z)\n"
+    )
+    verdict = judge(path, place.exercise, seed=0)
+    assert [(finding.state, finding.says) for finding in verdict.findings] == [
+        (
+            State.WRONG,
+            "Line 1, `import fortydays.lessons.day01_first_network.exercises as e`: A file that is judged may not "
+            "import fortydays: the solutions are there. `forty hint` and, after one try, `forty solution` help.",
+        )
+    ] * len(verdict.findings)
 
 
 def test_the_environment_and_the_folder_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

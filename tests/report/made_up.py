@@ -235,7 +235,7 @@ def exhibits() -> list[dict[str, Any]]:
     return [
         {
             "kind": "matrix", "variant": "network", "seed": 2, "title": "Confusion matrix on the test split",
-            "caption": "Rows are what the picture shows, columns what the model said. The commonest mistake: "
+            "caption": "Rows are what is right, columns what the model said. The commonest mistake: "
             "4 taken for 9, 21 times.",
             "rows": digits, "columns": digits, "values": counts,
         },

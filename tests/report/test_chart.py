@@ -33,7 +33,7 @@ TWO = [
 def test_each_seed_the_mean_and_the_band_are_drawn() -> None:
     svg = chart({"network": TWO})
     root = ElementTree.fromstring(svg)
-    assert root.get("aria-label") == 'what it "shows" <here>'
+    assert root.get("aria-label") == 'what it "shows" <here>. 1 of 2 lines reaches lower, to 50.0%.'
     (seeds,), (mean,), (band,) = (
         re.findall(rf'class="{kind}"[^>]* d="([^"]*)"', svg) for kind in ("seed", "mean", "band")
     )
@@ -69,6 +69,35 @@ def test_names_stand_apart_beside_the_ends_of_their_lines() -> None:
     places = [float(y) for y in re.findall(r'class="name" x="\d+" y="([\d.]+)"', svg)]
     assert len(places) == 3
     assert all(b - a >= 13.9 for a, b in pairwise(places))
+
+
+LOW = [
+    {"epoch": [1, 2, 3], "validation_accuracy": [0.1, 0.9, 0.95]},
+    {"epoch": [1, 2, 3], "validation_accuracy": [0.85, 0.9, 0.95]},
+    {"epoch": [1, 2, 3], "validation_accuracy": [0.125, 0.9, 0.95]},
+]
+
+
+def test_lines_that_leave_the_plot_are_counted_at_its_edge() -> None:
+    svg = chart({"network": LOW})
+    # The axis begins 4 * 5 points below the last value of the mean, 95%.
+    (note,) = re.findall(r'<text class="beyond"[^>]*>([^<]*)</text>', svg)
+    assert note == "↓ 2 of 3 lines reach lower, to 10.0%"
+    assert 'aria-label="what it &#34;shows&#34; &lt;here&gt;. 2 of 3 lines reach lower, to 10.0%."' in svg
+    one = chart({"network": LOW[:2]})
+    assert "↓ 1 of 2 lines reaches lower, to 10.0%" in one
+
+
+def test_losses_that_leave_the_plot_are_counted_at_its_upper_edge() -> None:
+    loss = [{"epoch": [1, 2, 3], "train_loss": [9.0, 0.5, 0.25]}, {"epoch": [1, 2, 3], "train_loss": [0.6, 0.5, 0.25]}]
+    (note,) = re.findall(r'<text class="beyond"[^>]*>([^<]*)</text>', chart({"network": loss}, "train_loss"))
+    assert note == "↑ 1 of 2 lines reaches higher, to 9"
+
+
+def test_where_every_line_is_inside_nothing_is_said() -> None:
+    svg = chart({"network": TWO[1:] * 2})
+    assert "beyond" not in svg
+    assert 'aria-label="what it &#34;shows&#34; &lt;here&gt;"' in svg
 
 
 @pytest.mark.parametrize("history", [{}, {"epoch": [1], "validation_accuracy": [0.5]}])

@@ -88,6 +88,19 @@ def test_recipes_show_what_differs_and_fold_the_rest_away(page: str) -> None:
     assert "label smoothing" in after
 
 
+def test_a_field_that_recipes_got_later_is_not_told_of_variants_that_were_trained_before() -> None:
+    document = made_up.evidence()
+    newer = next(iter(document["details"].values()))
+    newer["recipe"] |= {"clip_norm": 0.0, "ema": 0.0}  # as they are where nobody sets them
+    assert differing_fields(read_results(document).variants) == differing_fields(
+        read_results(made_up.evidence()).variants
+    )
+    newer["recipe"]["clip_norm"] = 1.0
+    first, second, *_ = read_results(document).variants
+    assert "clip_norm" in differing_fields((first, second))
+    assert (first.recipe["clip_norm"], second.recipe["clip_norm"]) == (1.0, 0.0)
+
+
 def test_provenance_tells_how_to_get_the_numbers_again(page: str) -> None:
     text = words(page)
     for shown in ("forty run 4 --seeds 5", "5ec0ffee" * 8, "ab" * 32, "keras 3.15.1", "avx2 avx512f", "5 min 12 s"):
@@ -116,6 +129,20 @@ def test_provenance_tells_how_evidence_was_renewed() -> None:
         trial["epochs"] = 2
     document["code"]["renewed"] = [compared | {"checked": compared["checked"][:1]}]
     assert "in the first 2 epochs of 1 trial, computed" in words(make_page(document, source="your run x"))
+
+
+def test_what_marginal_and_flagged_mean_stands_below_the_verdicts() -> None:
+    document = short(made_up.evidence(exhibits=[]))
+    document["claims"] = [each | {"marginal": False, "flags": []} for each in document["claims"]]
+    assert "Marginal: " not in words(make_page(document, source="your run x"))
+    document["claims"][0]["marginal"] = True
+    told = words(make_page(document, source="your run x"))
+    assert "Marginal: the verdict stands only as long as one looks at this claim alone." in told
+    assert "Flagged: " not in told
+    document["claims"][1]["flags"] = ["pairing decides"]
+    assert "Flagged: by a check that the claim, or a variant of it, did not pass." in words(
+        make_page(document, source="x")
+    )
 
 
 def test_a_run_with_options_is_repeated_with_them() -> None:

@@ -5,6 +5,8 @@ import dataclasses
 import functools
 import io
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,8 @@ from PIL import Image
 from rich.console import Console
 from test_day_page import outline, words
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import real_browser
 from fortydays.fit.findings import Answer, Findings, LabelError
 from fortydays.fit.learning_curve import CurvePoint, LearningCurve
 from fortydays.report import plots
@@ -152,6 +156,17 @@ def test_names_that_are_markup_or_would_steer_a_terminal_do_neither() -> None:
     for text in (page, shown):
         assert not set(text) & {"\x1b", "\u202e"}
     assert "<script>alert(1)</script>" in shown
+
+
+@pytest.mark.slow
+def test_on_a_telephone_all_that_the_gates_say_can_be_read_without_scrolling_sideways() -> None:
+    with real_browser.started() as browser:
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        page.set_content(whole_page())
+        cells = page.locator("#gates ~ .wide td").all()
+        boxes = [cell.bounding_box() for cell in cells]
+    assert len(cells) == 6
+    assert all(box and box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
 
 
 def test_without_mistakes_suspects_maps_curve_and_model_the_page_says_so_or_nothing() -> None:

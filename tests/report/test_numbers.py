@@ -89,6 +89,26 @@ def test_an_end_of_an_interval_close_to_the_bound_does_not_look_as_if_it_were_on
     assert numbers.claim_value(judgement(low=0.00002)) == "+0.500 points (+0.002 to +0.690), 5 seeds"
 
 
+def test_an_interval_of_a_share_is_shown_within_0_and_100_percent_and_judged_as_it_is() -> None:
+    level = {
+        "condition": "mean test_accuracy of a ≥ 97%",
+        "value": 0.9734,
+        "low": 0.931,
+        "high": 1.0157,
+        "bound": 0.97,
+    }
+    assert numbers.claim_value(judgement(**level)) == "97.34% (93.10 to 100.00), 5 seeds"
+    both = Limits(low=0.9, high=0.99)
+    judged = judgement(**level, over_both=both, over_seeds=Limits(low=-0.2, high=1.0157), examples=30)
+    assert numbers.claim_value(judged) == (
+        "97.34% (90.00 to 99.00 over 5 seeds and 30 test examples; 0.00 to 100.00 over the seeds alone)"
+    )
+    assert judged.over_seeds == Limits(low=-0.2, high=1.0157)
+    gap = judgement(condition="mean accuracy_gap of a ≤ 5%", value=0.01, low=-0.02, high=0.04, bound=0.05)
+    assert numbers.claim_value(gap) == "1.00% (−2.00 to 4.00), 5 seeds"
+    assert "to +101.00)" in numbers.claim_value(judgement(low=0.1, high=1.01))  # a difference of points is no share
+
+
 def test_a_claim_with_one_seed_has_no_interval() -> None:
     one = judgement(low=None, high=None, n=1)
     assert numbers.claim_value(one) == "+0.5 points, 1 seed"

@@ -1,3 +1,4 @@
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -6,30 +7,104 @@ from xml.etree import ElementTree
 import pytest
 from made_up import evidence
 
-from fortydays.base import files
 from fortydays.base.errors import FortydaysError
+from fortydays.days.journey import JOURNEY, is_ready
+from fortydays.exercises.finding import days_with_exercises, exercises_of
 from fortydays.report.results import read_results
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 import readme  # noqa: E402
 
-MARKED = "before\n<!-- results: x -->\nold\n<!-- results end -->\nmid\n<!-- speed: y -->\n<!-- speed end -->\nafter\n"
+MOST_LINES = 120
 
 
-def test_the_readme_says_what_the_evidence_says():
+def marked(name: str) -> str:
+    return f"before\n<!-- {name}: x -->\nold\n<!-- {name} end -->\nafter\n"
+
+
+def test_readme_and_pages_say_what_the_evidence_says():
+    for name, text in readme.made(ROOT).items():
+        assert (ROOT / name).read_text("utf-8") == text, f"{name}: run make readme"
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere():
     text = (ROOT / "README.md").read_text("utf-8")
-    benchmarks = ROOT / "bench" / "results.json"
-    measured = files.read_json(benchmarks) if benchmarks.exists() else {}
-    assert readme.fill(text, readme.read_all(ROOT), measured) == text, "run: make readme"
+    assert len(text.splitlines()) <= MOST_LINES
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+    assert len(links) > 10
+    assert [link for link in links if not (ROOT / link).exists()] == []
 
 
-def test_the_parts_between_the_markers_are_written_and_nothing_else():
-    filled = readme.fill(MARKED, [read_results(evidence())], {})
+def test_the_readme_and_the_exercises_say_which_days_there_are():
+    ready = [day.number for day in JOURNEY if is_ready(day)]
+    whole = next(n for n in range(1, 41) if n + 1 not in ready)
+    more = [n for n in ready if n > whole]
+    said = f"Days 1 to {whole}{''.join(f', {n}' for n in more[:-1])}{f' and {more[-1]}' if more else ''} are here"
+    assert said in " ".join((ROOT / "README.md").read_text("utf-8").split())
+    studies = [
+        str(day.number)
+        for day in days_with_exercises()
+        if any(task.demands for place in exercises_of(day) for task in place.exercise.tasks)
+    ]
+    said = f"Days {', '.join(studies[:-1])} and {studies[-1]} end with a study."
+    assert said in (ROOT / "docs" / "exercises.md").read_text("utf-8")
+
+
+def test_the_claims_that_the_page_of_claims_names_are_those_of_the_evidence():
+    by_day = readme.read_all(ROOT)
+    shown = [f"{day.day}.{n}" for day in by_day for n, claim in enumerate(day.claims, 1) if claim.demonstration]
+    assert f"Today these are {', '.join(shown[:-1])} and {shown[-1]}." in " ".join(
+        (ROOT / "docs" / "claims.md").read_text("utf-8").split()
+    )
+    chosen_later = next(day for day in by_day if day.day == 2).claims[3]
+    assert "that of 2.4" in (ROOT / "docs" / "claims.md").read_text("utf-8")
+    assert chosen_later.claim == "Without an activation, two layers are no more accurate than one"
+
+
+def test_pictures_of_the_readme_are_small():
+    sizes = {path.name: path.stat().st_size for path in (ROOT / "docs" / "pictures").iterdir()}
+    assert len(sizes) == 2
+    assert {name: size for name, size in sizes.items() if size >= 150_000} == {}
+
+
+def test_the_part_between_the_markers_is_written_and_nothing_else():
+    filled = readme.fill_results(marked("results"), [read_results(evidence())])
     assert filled.startswith("before\n<!-- results: x -->\n| day | claim | verdict | measured |\n")
     assert "old" not in filled
-    assert filled.endswith("<!-- speed: y -->\nNot measured yet: `make bench`.\n<!-- speed end -->\nafter\n")
-    assert readme.fill(filled, [read_results(evidence())], {}) == filled
+    assert filled.endswith("\n<!-- results end -->\nafter\n")
+    assert readme.fill_results(filled, [read_results(evidence())]) == filled
+    assert readme.fill_speed(marked("speed"), {}) == (
+        "before\n<!-- speed: x -->\nNot measured yet: `make bench`.\n<!-- speed end -->\nafter\n"
+    )
+
+
+def test_a_highlight_has_its_verdict_its_value_and_one_interval():
+    results = read_results(evidence())
+    chosen = [(4, claim.claim) for claim in results.claims]
+    rows = readme.highlights([results], chosen).splitlines()[2:]
+    assert len(rows) == len(chosen)
+    for row, claim in zip(rows, results.claims, strict=True):
+        assert row.startswith(f"| 4 | {claim.claim} | ")
+        assert f"\u00a0{claim.verdict}" in row.split("|")[3]
+        assert row.count("(") - claim.claim.count("(") <= 1
+        assert "seed" not in row.split("|")[-2]
+
+
+def test_a_highlight_that_is_marginal_or_flagged_says_so():
+    marks = [{}, {"marginal": True}, {"flags": ["no spread"]}, {"marginal": True, "flags": ["no spread"]}]
+    claims = [claim | mark for claim, mark in zip(evidence()["claims"], marks, strict=False)]
+    results = read_results(evidence(claims=claims))
+    rows = readme.highlights([results], [(4, claim.claim) for claim in results.claims]).splitlines()[2:]
+    said = [row.split("|")[3].partition(",")[2].strip() for row in rows]
+    assert said == ["", "marginal", "flagged", "marginal, flagged"]
+
+
+def test_a_highlight_that_is_no_claim_any_more_is_told_with_those_that_are():
+    results = read_results(evidence())
+    with pytest.raises(FortydaysError, match="Day 4 has no claim 'It is so', which HIGHLIGHTS") as raised:
+        readme.highlights([results], [(4, "It is so")])
+    assert results.claims[0].claim in (raised.value.hint or "")
 
 
 def test_the_picture_is_a_file_with_ink_for_light_and_dark_pages():
@@ -44,7 +119,7 @@ def test_every_claim_is_listed_with_its_verdict():
     assert len(rows) == len(results.claims)
     for row, claim in zip(rows, results.claims, strict=True):
         assert claim.claim in row
-        assert f" {claim.verdict} |" in row
+        assert f"\u00a0{claim.verdict} |" in row
 
 
 def benchmark(**changed: object) -> dict[str, Any]:
@@ -87,9 +162,9 @@ def test_what_was_measured_once_or_is_the_same_each_time_has_no_range():
     assert row(figures={"found": same}, judged=["found"]).endswith("| 0.929 |")
 
 
-def test_a_readme_without_its_markers_is_refused():
+def test_a_text_without_its_markers_is_refused():
     with pytest.raises(FortydaysError, match="no part marked 'results'"):
-        readme.fill("nothing to fill", [], {})
+        readme.fill_results("nothing to fill", [read_results(evidence())])
 
 
 def test_where_and_when_it_was_measured_is_said_once_for_each_machine():
@@ -105,16 +180,16 @@ def test_where_and_when_it_was_measured_is_said_once_for_each_machine():
     )
     where = "Measured on A processor, 2 cores, 2026-11-22 to 2026-11-25; Another, 4 cores, 2026-11-22. How each was "
     assert where in table.splitlines()[-1]
-    assert "[bench/RESULTS.md](bench/RESULTS.md)" in table.splitlines()[-1]
+    assert "[bench/RESULTS.md](../bench/RESULTS.md)" in table.splitlines()[-1]
 
 
 def test_a_withdrawn_claim_is_listed_last_with_its_reason_and_no_number():
     results = read_results(evidence(withdrawn=[{"claim": "It is | so", "reason": "The control cannot learn."}]))
     rows = readme.results_table([results]).splitlines()[2:]
-    assert rows[-1] == "|  | It is \\| so | – withdrawn | The control cannot learn. |"
+    assert rows[-1] == "|  | It is \\| so | –\u00a0withdrawn | The control cannot learn. |"
     alone = read_results(evidence(claims=[], withdrawn=[{"claim": "It is so", "reason": "No."}]))
     assert readme.results_table([alone]).splitlines()[2:] == [
-        "| 4. Overfitting and regularization | It is so | – withdrawn | No. |"
+        "| 4. Overfitting and regularization | It is so | –\u00a0withdrawn | No. |"
     ]
 
 
@@ -126,7 +201,7 @@ def test_verdicts_that_do_not_stand_among_all_claims_of_the_course_are_named():
     assert readme.course([read_results(document)]) == (
         "1 of 3 verdicts stand when the claims of all days are tested together (Benjamini and Hochberg, 5%): "
         "all but 4.2, 4.3. Marginal within their day (Holm, 5%): 4.2. "
-        "A flag names a check that a claim, or a variant of it, did not pass: see docs/claims.md."
+        "A flag names a check that a claim, or a variant of it, did not pass: see [how claims are judged](claims.md)."
     )
 
 

@@ -268,6 +268,19 @@ def test_a_withdrawn_claim_has_its_reason_in_the_place_of_a_verdict(document: di
     assert "The control cannot learn." in text
 
 
+def test_what_marginal_and_flagged_mean_stands_below_the_claims(document: dict[str, Any]) -> None:
+    marginal = "Marginal: the verdict stands only as long as one looks at this claim alone."
+    flagged = "Flagged: by a check that the claim, or a variant of it, did not pass."
+    document["claims"] = [each | {"marginal": False, "flags": []} for each in document["claims"]]
+    text = " ".join(printed(document).split())
+    assert marginal not in text
+    assert flagged not in text
+    document["claims"][0]["flags"] = ["pairing decides"]
+    assert " ".join(printed(document).split()).endswith(f" {flagged}")
+    document["claims"][1]["marginal"] = True
+    assert " ".join(printed(document).split()).endswith(f" {marginal} {flagged}")
+
+
 def test_checks_that_were_not_passed_stand_before_the_verdicts_and_claims_name_them(document: dict[str, Any]) -> None:
     assert "check  " not in printed(document)
     document["claims"][1]["flags"] = ["pairing decides"]

@@ -11,6 +11,7 @@ import made_up
 from fortydays.days.journey import JOURNEY
 from fortydays.report.notes import to_html
 from fortydays.report.results import read_results
+from fortydays.report.typesetting import typeset
 from fortydays.site.finished import FinishedDay
 
 NOTES = """# Day 4. Overfitting
@@ -24,6 +25,12 @@ What <b>helps</b>?
 | a | b |
 |---|---|
 | 1 | 2 |
+
+With $W_1 x$ it is:
+
+$$
+\\frac{a}{b}
+$$
 
 ```python
 if x < 1:
@@ -49,4 +56,4 @@ def finished(number: int = 4, **changes: Any) -> FinishedDay:
     document = made_up.evidence(**({"day": number, "title": day.title, "exhibits": []} | changes))
     if "trials" not in changes:
         document = made_up.short(document)
-    return FinishedDay(day=day, results=read_results(document), notes=to_html(NOTES), source=SOURCE)
+    return FinishedDay(day=day, results=read_results(document), notes=to_html(NOTES, formula=typeset), source=SOURCE)

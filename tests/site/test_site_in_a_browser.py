@@ -1,77 +1,22 @@
 """The site in a real browser, opened from the disk: whole on a phone and without scripts, and nothing from outside."""
 
-from collections.abc import Iterator
-from pathlib import Path
+import threading
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-import real_browser
-from fortydays.base.errors import FortydaysError
-from fortydays.cli.site import described
-from fortydays.days.journey import JOURNEY, is_ready
-from fortydays.site.finished import finished_day, read_evidence
+from fortydays.days.journey import JOURNEY
+from fortydays.exercises.progress import Progress
+from fortydays.site.finished import FinishedDay, finished_day, read_evidence
 from fortydays.site.pages import make_site
-from fortydays.site.writing import write_site
+from fortydays.site.serving import server_of
+from fortydays.site.solved import filler
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 MOST_BYTES = 400_000
 DAY = "days/02-activations.html"
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The site of every day whose notes fit its evidence; whether that is current is another test's question."""
-    days = []
-    for day in JOURNEY:
-        if is_ready(day):
-            try:
-                days.append(finished_day(day, read_evidence(day)))
-            except FortydaysError:
-                continue
-    return make_site(days, list(described()))
-
-
-@pytest.fixture(scope="module")
-def folder(site: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("a folder") / "the site"
-    write_site(site, path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with real_browser.started() as found:
-        yield found
-
-
-@pytest.fixture
-def opened(browser: Any, folder: Path) -> Iterator[Any]:
-    """Opens pages from the disk; afterwards nothing may have been said or asked that should not be."""
-    problems: list[str] = []
-    contexts = []
-
-    def asked(request: Any) -> None:
-        if not request.url.startswith(("file:", "data:")):
-            problems.append(request.url)
-
-    def opened(path: str, *, width: int = 1280, **options: Any) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": 800}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda message: problems.append(message.text))
-        page.on("request", asked)
-        page.goto((folder / path).as_uri())
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert problems == []
 
 
 def test_every_page_is_small(site: dict[str, bytes]) -> None:
@@ -94,7 +39,17 @@ def test_nothing_keeps_anybody_from_using_a_page(opened: Any, site: dict[str, by
     found = []
     for path in sorted(path for path in site if path.endswith(".html")):
         page.goto(home + path)
-        told = Axe().run(page, options={"preload": False, "resultTypes": ["violations"]}).response["violations"]
+        # The visible half of a formula is hidden from who listens and has the colors of the text around: thousands of
+        # elements to look at for nothing.
+        told = (
+            Axe()
+            .run(
+                page,
+                context={"exclude": [".katex-html"]},
+                options={"preload": False, "resultTypes": ["violations"]},
+            )
+            .response["violations"]
+        )
         found += [(path, each["id"], each["nodes"][0]["html"][:200]) for each in told]
     assert found == []
 
@@ -121,6 +76,32 @@ def test_search_finds_a_section_and_the_keyboard_goes_there(opened: Any) -> None
     assert page.input_value("#search") == ""
 
 
+@pytest.mark.parametrize(
+    ("term", "shown", "marked"),
+    [
+        ("60", "1 < 2 & 60 of <b>", ["60"]),
+        ("38", "", None),
+        ("<b>", "1 < 2 & 60 of <b>", ["<b>"]),
+        ("&", "1 < 2 & 60 of <b>", ["&"]),
+        ("6 60", "1 < 2 & 60 of <b>", ["60"]),
+    ],
+)
+def test_search_marks_what_the_page_says_and_not_how_it_is_written(
+    opened: Any, term: str, shown: str, marked: list[str] | None
+) -> None:
+    page = opened(DAY)
+    page.keyboard.press("/")
+    page.wait_for_function("window.searchIndex")
+    page.evaluate("window.searchIndex = [['index.html', 'One', [['a', 'Part', '1 < 2 & 60 of <b>']]]]")
+    page.keyboard.type(term)
+    if marked is None:
+        assert page.text_content("#found") == "Nothing has all these words."
+        return
+    found = page.locator("#found a")
+    assert found.text_content() == f"One › Part{shown}"
+    assert found.locator("mark").all_text_contents() == marked
+
+
 def test_the_theme_turns_and_is_kept(opened: Any) -> None:
     page = opened("index.html", color_scheme="light")
     paper = "getComputedStyle(document.body).backgroundColor"
@@ -135,22 +116,62 @@ def test_the_theme_turns_and_is_kept(opened: Any) -> None:
     assert opened("index.html", color_scheme="dark").evaluate(paper) == dark
 
 
-def test_curves_tell_values_by_pointer_and_keyboard_and_hide_a_line(opened: Any) -> None:
+def test_the_search_is_called_by_its_key_only_where_nothing_has_the_focus(opened: Any) -> None:
     page = opened(DAY)
+    for place in ("#theme", ".chart", "summary"):
+        page.locator(place).first.focus()
+        page.keyboard.press("/")
+        assert page.evaluate("document.activeElement.id") != "search", place
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "search"
+    page.keyboard.type("a/b")
+    assert page.input_value("#search") == "a/b"
+
+
+def test_on_a_wide_screen_a_figure_stands_beside_the_text_that_follows_it(opened: Any) -> None:
+    page = opened("days/05-first-convolutions.html", width=1600)
+    tops = """() => {
+      const figure = document.querySelector(".notes > figure");
+      const box = figure.getBoundingClientRect(), text = figure.nextElementSibling.getBoundingClientRect();
+      return [text.top < box.bottom, box.right <= document.querySelector("main").getBoundingClientRect().right];
+    }"""
+    assert page.evaluate(tops) == [True, True]
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert page.evaluate(tops) == [False, True]
+
+
+def test_curves_tell_values_by_pointer_and_keyboard_and_hide_a_line(opened: Any, days: list[FinishedDay]) -> None:
+    page = opened(DAY)
+    results = next(each for each in days if each.page == DAY).results
+    first, second = [variant.name for variant in results.groups[0][1]][:2]
     figure = page.locator(".curves").first
     chart = figure.locator(".chart")
     chart.focus()
     page.keyboard.press("End")
     said = figure.locator(".readout").text_content()
     assert said.startswith("step ")
-    assert "relu 97." in said
-    figure.locator(".legend button", has_text="relu").first.click()
+    ends = [trial.history["validation_accuracy"][-1] for trial in results.variants[0].finished]
+    assert results.variants[0].name == first
+    assert f"{first} {100 * sum(ends) / len(ends):.2f}% ± " in said
+    # A screen reader is told that it takes keys, and reads what they say.
+    assert chart.get_attribute("role") == "application"
+    assert chart.get_attribute("aria-describedby") == figure.locator(".readout").get_attribute("id")
+    figure.locator(".legend button").first.click()
     chart.focus()
     page.keyboard.press("ArrowLeft")
-    assert "relu 9" not in figure.locator(".readout").text_content()
+    assert f"{second} " in figure.locator(".readout").text_content()
+    assert f"{first} " not in figure.locator(".readout").text_content()
     assert figure.locator(".series.off").count() == 1
     chart.hover(position={"x": 150, "y": 80})
-    assert "gelu 9" in figure.locator(".readout").text_content()
+    assert f"{second} " in figure.locator(".readout").text_content()
+
+
+def test_on_a_phone_a_touch_reads_values_that_stay(opened: Any) -> None:
+    figure = opened(DAY, width=390, has_touch=True, is_mobile=True).locator(".curves").first
+    assert figure.locator(".readout").text_content() == "Touch the picture to read values."
+    figure.locator(".chart").tap()
+    assert figure.locator(".readout").text_content().startswith("step ")
 
 
 def test_answers_are_folded_and_open(opened: Any) -> None:
@@ -159,6 +180,49 @@ def test_answers_are_folded_and_open(opened: Any) -> None:
     assert answer.get_attribute("open") is None
     answer.locator("summary").click()
     assert answer.get_attribute("open") is not None
+
+
+def test_a_served_site_shows_what_has_passed_as_soon_as_it_has(browser: Any) -> None:
+    kept = Progress()
+    days = [finished_day(day, read_evidence(day)) for day in JOURNEY[:1]]
+    with server_of(make_site(days, [], marked=True), 0, filler(lambda: kept)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for theme, width in (("light", 1280), ("dark", 390)):
+            kept.exercises.clear()
+            context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=theme)
+            page = context.new_page()
+            page.goto(server.address)
+            assert page.locator(".map .solved").count() == 0
+            kept.exercises |= {"1.1": {"tries": 1, "passed": "2026-11-29T00:00:00Z"}, "1.2": {"tries": 3}}
+            page.reload()
+            assert page.inner_text(".map .solved") == "1 of 5 solved"
+            page.click(".map a")
+            assert page.inner_text("p.solved") == "You have passed 1 of 5 exercises."
+            assert [each.inner_text() for each in page.locator("summary .solved").all()] == ["✓ passed", "tried"]
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert (
+                not Axe().run(page, options={"preload": False, "resultTypes": ["violations"]}).response["violations"]
+            )
+            context.close()
+        server.shutdown()
+
+
+def test_a_wide_formula_scrolls_in_its_box_by_keyboard_and_has_its_fonts(opened: Any) -> None:
+    page = opened("days/01-first-network.html", width=390)
+    formula = page.locator("div.formula", has_text="parameters").first
+    formula.focus()
+    assert formula.evaluate("each => each.scrollWidth > each.clientWidth && each.clientWidth < 390")
+    page.keyboard.press("ArrowRight")
+    scrolled = formula.evaluate(
+        """each => new Promise(done => {
+            each.addEventListener("scroll", () => done(true));
+            setTimeout(() => done(each.scrollLeft > 0), 5000);
+        })"""
+    )
+    assert scrolled
+    loaded = page.evaluate("[...document.fonts].filter(each => each.status == 'loaded').map(each => each.family)")
+    assert {"KaTeX_Main", "KaTeX_Math"} <= {name.strip("\"'") for name in loaded}
+    assert formula.locator("math").count() == 1
 
 
 def test_without_scripts_all_is_there_but_the_search(opened: Any) -> None:

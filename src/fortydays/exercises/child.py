@@ -1,12 +1,14 @@
 """``python -IB child.py FOLDER``: calls the functions of a reader's file and writes down what they return.
 
-Run as a file, without the package, in a process of its own that may not take long, take much memory, start a program
-or change a file. It is told arguments, never answers. What is refused here guards against slips, not against somebody
-who wants to break out.
+Run as a file, without the package, which only an exercise that asks for a study may load. It runs in a process of its
+own that may not take long, take much memory, start a program or change a file. It is told arguments, never answers,
+and may not import or read the lessons, which have them. What is refused here guards against slips and shortcuts, not
+against somebody who wants to break out.
 """
 
 import contextlib
 import faulthandler
+import importlib.abc
 import io
 import json
 import os
@@ -23,6 +25,9 @@ import numpy as np
 LARGEST_OUTPUT = 100_000
 """Numbers in one output; the largest right one has a few hundred."""
 
+OURS = "FortydaysError"
+"""What an exception of the package is called, whatever its type is."""
+
 _LONGEST_TEXT = 400
 _REFUSED = (
     "os.fork", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "os.kill", "pty.spawn", "subprocess.Popen",
@@ -30,6 +35,46 @@ _REFUSED = (
     "os.utime", "os.setxattr", "shutil.", "socket.",
 )  # fmt: skip
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+class ClosedError(PermissionError):
+    """The reader's file has asked for what has the solutions."""
+
+
+class Closed(importlib.abc.MetaPathFinder):
+    """Refuses a package, in every way of importing it, and what is in a folder, in Python's ways of reading it.
+
+    Args:
+        package: that no module may be imported of, such as "fortydays.lessons".
+        folder: whose files may not be opened.
+    """
+
+    def __init__(self, package: str, folder: str) -> None:
+        self._package, self._folder = package, os.path.realpath(folder)
+
+    def close(self) -> None:
+        """From now on."""
+        sys.meta_path.insert(0, self)  # importlib tells audit hooks nothing
+        sys.addaudithook(self._audit)
+
+    def find_spec(self, fullname: str, *_rest: object) -> None:
+        """Find nothing. Raises ClosedError for a module of the package."""
+        if fullname == self._package or fullname.startswith(f"{self._package}."):
+            raise ClosedError(
+                f"A file that is judged may not import {self._package}: the solutions are there. "
+                "`forty hint` and, after one try, `forty solution` help."
+            )
+
+    def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "import":
+            self.find_spec(str(arguments[0]))
+        elif event == "open" and isinstance(arguments[0], str | bytes):
+            there = os.path.realpath(os.fsdecode(arguments[0]))
+            if there == self._folder or there.startswith(f"{self._folder}{os.sep}"):
+                raise ClosedError(
+                    "A file that is judged may not read the lessons: the solutions are there. "
+                    "`forty hint` and, after one try, `forty solution` help."
+                )
 
 
 def main(folder: Path) -> None:
@@ -45,6 +90,7 @@ def main(folder: Path) -> None:
     faulthandler.register(signal.SIGXCPU, file=still, all_threads=False, chain=True)
     _limit(plan)
     sys.addaudithook(_refuse)
+    Closed(plan["closed"], plan["lessons"]).close()
 
     def tell(**what: Any) -> None:
         told.write(json.dumps(what) + "\n")
@@ -59,6 +105,9 @@ def main(folder: Path) -> None:
     else:
         for number, task in enumerate(plan["tasks"]):
             tell(begun=number)
+            if task["study"]:
+                tell(done=number, **_carried(module, plan["package"], str(path)))
+                continue
             function = module.get(task["name"])
             if not callable(function):
                 tell(done=number, missing=True)
@@ -77,6 +126,19 @@ def main(folder: Path) -> None:
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     os._exit(0)  # threads that the reader has started do not matter any more
+
+
+def _carried(module: dict[str, Any], package: str, path: str) -> dict[str, Any]:
+    """What the reader's study gives. It is made of parts of the package, so that this alone loads it."""
+    if "study" not in module:
+        return {"missing": True}
+    try:
+        sys.path.append(package)
+        from fortydays.exercises.studies import carried_out
+
+        return {"study": carried_out(module["study"])}
+    except BaseException as error:
+        return {"records": [{"problem": problem(error, path)}]}
 
 
 def call(
@@ -124,6 +186,10 @@ def problem(error: BaseException, path: str) -> dict[str, Any]:
     found: dict[str, Any] = {"type": type(error).__name__, "text": "", "line": 0, "code": "", "shapes": {}}
     with contextlib.suppress(Exception):
         found["text"] = (error.msg if isinstance(error, SyntaxError) else str(error))[:_LONGEST_TEXT]
+        # An error of a study, or of ours, has words of its own.
+        if isinstance(error, ClosedError) or type(error).__module__.startswith("fortydays."):
+            told = f"{getattr(error, 'message', error)} {getattr(error, 'hint', '')}".strip()
+            found |= {"type": OURS, "text": told[:_LONGEST_TEXT]}
     if isinstance(error, SyntaxError):
         return found | {"line": error.lineno or 0, "code": (error.text or "").strip()[:_LONGEST_TEXT]}
     for frame, line in traceback.walk_tb(error.__traceback__):

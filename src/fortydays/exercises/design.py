@@ -4,11 +4,15 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fortydays.base.errors import UsageError
+
+if TYPE_CHECKING:  # they load the parts of a study, which most exercises do without
+    from fortydays.exercises.studies import Demand
+    from fortydays.study.design import Study
 
 SIZES = (1, 1, 2, 2, 3, 3, 4, 5, 6, 8)
 """The sizes of the cases that a task is judged on, small ones first."""
@@ -47,6 +51,8 @@ class Task:
         reveals: whether the right answer may be shown beside a wrong one.
         flawed: what the reader begins with, to find what is wrong in it, or None for an empty function. It takes what
             the reference takes, and has no docstring.
+        demands: of a task that asks for a study, what that has to be, the most important first; none of a function.
+            The reference takes nothing then and returns a study of drills, and mistakes are such functions, too.
     """
 
     reference: Callable[..., Any]
@@ -55,6 +61,7 @@ class Task:
     mistakes: tuple[Mistake, ...] = ()
     reveals: bool = True
     flawed: Callable[..., Any] | None = None
+    demands: "tuple[Demand, ...]" = ()
 
     def __post_init__(self) -> None:
         for mistake in self.mistakes:
@@ -95,6 +102,32 @@ def number(reference: Callable[[], float], mistakes: Mapping[float, str]) -> Tas
     )
 
 
+def study(
+    reference: "Callable[[], Study]",
+    *,
+    begun: "Callable[[], Study]",
+    demands: "tuple[Demand, ...]",
+    mistakes: tuple[Mistake, ...],
+) -> Task:
+    """A task that asks for a study of drills whose first claim is supported.
+
+    Args:
+        reference: returns a right one; its docstring asks for it.
+        begun: returns what the reader begins with.
+        demands: what the study has to be.
+        mistakes: functions that return a study that is wrong. One that breaks a demand says what the demand says. Of
+            the others, the numbers are held against the reader's.
+    """
+    return Task(
+        reference=reference,
+        cases=lambda _rng, _size: (),
+        outputs=("the study",),
+        mistakes=mistakes,
+        flawed=begun,
+        demands=demands,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Exercise:
     """One exercise of a day; the reader writes its tasks into one file.
@@ -105,6 +138,7 @@ class Exercise:
         tasks: the functions to write, in order.
         hints: told one at a time, from a nudge to nearly the answer.
         afterwards: what is worth knowing once it is done.
+        imports: the lines of code that the file begins with.
     """
 
     title: str
@@ -112,6 +146,7 @@ class Exercise:
     tasks: tuple[Task, ...]
     hints: tuple[str, ...]
     afterwards: str
+    imports: str = "import numpy as np"
 
     @property
     def slug(self) -> str:

@@ -107,10 +107,10 @@ def explain(task: Task, cases: Cases, given: Outputs, right: Outputs) -> list[tu
     return [(says, tuple(names)) for says, names in found.items()]
 
 
-_NOT_FINITE = (
-    "It is not finite (inf or nan) for some inputs. Look for a division by zero, the logarithm of zero, or the "
-    "exponential of a large number."
-)
+_WHY_NOT_FINITE = "Look for a division by zero, the logarithm of zero, or the exponential of a large number."
+_NOT_FINITE = f"It is not finite (inf or nan) for some inputs. {_WHY_NOT_FINITE}"
+_NOT_FINITE_EITHER = f"For some inputs, what it returns is not finite (inf or nan). {_WHY_NOT_FINITE}"
+"""The same after a sentence that is about something else."""
 
 
 def _where_finite(task: Task, cases: Cases, given: Outputs, right: Outputs, k: int) -> str:
@@ -120,7 +120,7 @@ def _where_finite(task: Task, cases: Cases, given: Outputs, right: Outputs, k: i
     if not kept or len(kept) == len(cases) or all_close(some, good):
         return ""
     fewer = [cases[c] for c in kept]
-    return f"{_mistake(task, fewer, some, good, k) or next(_general(task, fewer, some, good, k))} {_NOT_FINITE}"
+    return f"{_mistake(task, fewer, some, good, k) or next(_general(task, fewer, some, good, k))} {_NOT_FINITE_EITHER}"
 
 
 def _is_finite(given: np.ndarray, right: np.ndarray) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fortydays.base.errors import UsageError
-from fortydays.days.journey import JOURNEY, Day, find_day, folder
+from fortydays.days.journey import JOURNEY, Day, find_day, folder, is_draft
 from fortydays.exercises.design import Exercise
 
 
@@ -23,19 +23,23 @@ class Place:
         return f"{self.number}_{self.exercise.slug}.py"
 
 
-def days_with_exercises() -> list[Day]:
-    """The days that have any."""
-    return [day for day in JOURNEY if (where := folder(day)) is not None and (where / "exercises.py").is_file()]
+def days_with_exercises(*, drafts: bool = False) -> list[Day]:
+    """The days that have any; those that are drafts only where they are asked for."""
+    return [
+        day
+        for day in JOURNEY
+        if (where := folder(day)) is not None and (where / "exercises.py").is_file() and (drafts or not is_draft(day))
+    ]
 
 
 def exercises_of(day: Day) -> tuple[Place, ...]:
-    """The exercises of a day.
+    """The exercises of a day, also of a draft.
 
     Raises:
         UsageError: it has none yet.
     """
-    if day not in (days := days_with_exercises()):
-        there = ", ".join(str(each.number) for each in days)
+    if day not in days_with_exercises(drafts=True):
+        there = ", ".join(str(each.number) for each in days_with_exercises())
         raise UsageError(
             f"Day {day.number}, {day.title}, has no exercises yet.", hint=f"Days with exercises: {there}."
         )

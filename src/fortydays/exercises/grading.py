@@ -42,21 +42,42 @@ class Grade:
     file: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Grades:
+    """What came of grading a folder.
+
+    Attributes:
+        grades: one for each student and exercise, in order.
+        alone: the student's name, where the folder has the files of one student alone; "" where of a class.
+        strange: the Python files that are no exercises, from the graded folder.
+    """
+
+    grades: tuple[Grade, ...]
+    alone: str = ""
+    strange: tuple[str, ...] = ()
+
+    @property
+    def students(self) -> dict[str, list[Grade]]:
+        """The grades of each student."""
+        found: dict[str, list[Grade]] = {}
+        for each in self.grades:
+            found.setdefault(each.student, []).append(each)
+        return found
+
+
 def grade(
     folder: Path, places: Sequence[Place], *, only: Iterable[int], seed: int, workers: int, limits: Limits = LIMITS
-) -> list[Grade]:
+) -> Grades:
     """Grade all students' files.
 
     Args:
-        folder: with a sub-folder or a Python file for each student.
+        folder: with a sub-folder or a Python file for each student; or that of one student, as ``forty exercise``
+            makes it.
         places: all exercises that there are.
         only: the days to grade; none for those that any student has worked on.
         seed: decides the inputs.
         workers: how many files are judged at once.
         limits: what one file may take.
-
-    Returns:
-        A grade for each student and exercise, in order.
 
     Raises:
         UsageError: there is no such folder, or nobody's work in it.
@@ -75,33 +96,70 @@ def grade(
         raise UsageError(
             f"{folder} has no folder and no Python file in it.", hint="Each student has one of them, with their name."
         )
-    found = {student: _work_of(student, places) for student in students}
+    alone = _is_one_student(students, places)
+    if alone:
+        students = [folder]
+    strange: list[Path] = []
+    found = {student: _work_of(student, places, strange) for student in students}
     days = set(only) or {place.day for work in found.values() for place in work}
     asked = [(s, place, work.get(place)) for s, work in found.items() for place in places if place.day in days]
     with ThreadPoolExecutor(max_workers=workers) as pool:
         waiting = [pool.submit(_grade, folder, *each, seed, limits) for each in asked]
         try:
-            return [each.result() for each in waiting]
+            grades = tuple(each.result() for each in waiting)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    return Grades(
+        grades=grades,
+        alone=_name_of(folder) if alone else "",
+        strange=tuple(str(path.relative_to(folder)) for path in strange),
+    )
+
+
+def _is_one_student(children: Sequence[Path], places: Sequence[Place]) -> bool:
+    """Whether a folder has a student's files in it, and no student's folder."""
+    folders = {usual_folder(place.day).name for place in places}
+    names = {place.file_name for place in places}
+
+    def usual(path: Path) -> bool:
+        return path.name in (folders if path.is_dir() else names)
+
+    others = [path for path in children if path.is_dir() and not usual(path)]
+    return any(map(usual, children)) and not any(usual(each) for other in others for each in _within(other))
+
+
+def _within(folder: Path) -> list[Path]:
+    with files.storage_errors("read", folder):
+        return list(folder.iterdir())
+
+
+def _name_of(student: Path) -> str:
+    return student.stem if _is_python(student) else student.resolve().name
 
 
 def _is_python(path: Path) -> bool:
     return path.suffix == ".py"
 
 
-def _work_of(student: Path, places: Sequence[Place]) -> "dict[Place, Path]":
-    """Which file of a student belongs to which exercise; of several, the one with the name that it began with."""
+def _work_of(student: Path, places: Sequence[Place], strange: list[Path]) -> "dict[Place, Path]":
+    """Which file of a student belongs to which exercise; of several, the one with the name that it began with.
+
+    The files that belong to none are added to ``strange``.
+    """
     found: dict[Place, Path] = {}
     for path in _files_of(student):
         names = _functions_in(path)
         counts = {place: len(names & {task.name for task in place.exercise.tasks}) for place in places}
+        belongs = False
         for place, count in counts.items():
             usual = (usual_folder(place.day).name, place.file_name)
             named = path.name == usual[1] and (path.parent.name == usual[0] or count > 0)
+            belongs = belongs or named or count > 0
             if named or (count and place not in found):
                 found[place] = path
+        if not belongs:
+            strange.append(path)
     return found
 
 
@@ -124,7 +182,7 @@ def _functions_in(path: Path) -> set[str]:
 
 
 def _grade(folder: Path, student: Path, place: Place, path: Path | None, seed: int, limits: Limits) -> Grade:
-    name = student.stem if _is_python(student) else student.name
+    name = _name_of(student)
     if path is None:
         return Grade(student=name, place=place, state=MISSING)
     file = str(path.relative_to(folder))

@@ -12,6 +12,7 @@ from fortydays.base.text import counted
 from fortydays.exercises.design import SIZES, Exercise, Task
 from fortydays.exercises.diagnosis import all_close, close, column, explain, form_of, outputs_of
 from fortydays.exercises.running import LIMITS, Called, Cases, JudgeError, Limits, Problem, run
+from fortydays.exercises.slips import slip_in
 
 _MOST_LINES = 12
 
@@ -94,11 +95,14 @@ def judge(path: Path, exercise: Exercise, *, seed: int, limits: Limits = LIMITS)
 def assess(task: Task, cases: Cases, called: Called) -> Finding:
     """What is to be said of what a function returned."""
     if called.missing:
-        return Finding(
-            name=task.name, state=State.WRONG, says=f"The file has no function {task.name}. It keeps its name."
-        )
+        says = f"The file has no function {task.name}. It keeps its name."
+        if task.demands:
+            says = f"The file sets no `study`. It ends with the line `study = {task.name}()`."
+        return Finding(name=task.name, state=State.WRONG, says=says)
     if called.problem is not None:
         return _of_problem(task, cases, called)
+    if task.demands:
+        return _of_study(task, called)
     form = form_of(task, called.answers)
     if form:
         return Finding(name=task.name, state=State.WRONG, says=form)
@@ -121,6 +125,23 @@ def assess(task: Task, cases: Cases, called: Called) -> Finding:
     return Finding(name=task.name, state=State.WRONG, says=says, shown=_shown(task, cases, given, right, k))
 
 
+def _of_study(task: Task, called: Called) -> Finding:
+    from fortydays.exercises.studies import passed, read_carried, what_is_wrong
+
+    try:
+        carried = read_carried(called.study or {})
+    except ValueError as error:
+        return Finding(name=task.name, state=State.WRONG, says=f"What it measured cannot be read ({error}).")
+    says = what_is_wrong(task, carried)
+    shown = "\n".join(
+        _line(name, np.array([metrics[metric] for metrics in carried.numbers[name]]))
+        for name, (metric, *_) in ((name, [m.name for m in found]) for name, found in carried.metrics.items())
+    )
+    if says:
+        return Finding(name=task.name, state=State.WRONG, says=says, shown=shown)
+    return Finding(name=task.name, state=State.PASSED, says=passed(carried))
+
+
 def _of_problem(task: Task, cases: Cases, called: Called) -> Finding:
     problem = called.problem
     assert problem is not None
@@ -140,6 +161,9 @@ def _told(task: Task, problem: Problem) -> str:
         text += f" It is called as {task.name}({', '.join(task.arguments)})."
     if problem.line:
         text = f"Line {problem.line}{f', `{problem.code}`' if problem.code else ''}: {text}"
+    slip = slip_in(problem)
+    if slip:
+        text += f" {slip}"
     if problem.shapes and problem.kind in ("ValueError", "IndexError", "TypeError"):
         shapes = ", ".join(f"`{name}` {shape}" for name, shape in problem.shapes.items())
         text += f" The shapes there: {shapes}."

@@ -1,7 +1,7 @@
 """How far a reader has come, kept in the workspace: what passed, which hints were told, and where the files are."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,10 +32,10 @@ class Progress:
         """What is known of one exercise."""
         return self.exercises.get(_key(place), {})
 
-    @property
-    def passed_count(self) -> int:
-        """How many exercises have passed once, of all days."""
-        return sum(bool(each.get("passed")) for each in self.exercises.values())
+    def passed_count(self, days: Collection[int]) -> int:
+        """How many exercises of these days have passed once."""
+        numbers = {str(day) for day in days}
+        return sum(bool(v.get("passed")) for key, v in self.exercises.items() if key.partition(".")[0] in numbers)
 
     def passed(self, place: "Place") -> bool:
         """Whether it has passed once."""

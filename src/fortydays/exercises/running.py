@@ -1,7 +1,9 @@
 """Runs a reader's file in a process of its own, with limits, and reads what its functions returned.
 
 That process gets arguments and no answers. It runs ``child.py`` with ``-I``, so that neither the environment nor the
-folder that a reader is in changes what it imports. It has nothing to read, and what it prints is cut off.
+folder that a reader is in changes what it imports. The installed package, which has the answers, is closed to it: all
+of it for functions, its lessons for a study, which is made of its parts. It gets no input, and what it prints is cut
+off.
 """
 
 import contextlib
@@ -24,6 +26,8 @@ import numpy as np
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.base.text import printable, size_in_words
+from fortydays.days.journey import LESSONS
+from fortydays.exercises.child import OURS
 from fortydays.exercises.design import Task
 
 LARGEST_FILE = 200_000
@@ -98,12 +102,14 @@ class Called:
     Attributes:
         answers: up to the first problem.
         problem: what ended the calls early, or None.
-        missing: whether the file has no such function.
+        missing: whether the file has no such function, or no study.
+        study: of a task that asks for a study, what the process has told of it.
     """
 
     answers: tuple[Answer, ...] = ()
     problem: Problem | None = None
     missing: bool = False
+    study: dict[str, Any] | None = None
 
 
 Cases = Sequence[tuple[Any, ...]]
@@ -159,15 +165,19 @@ def _run_once(
         _write_plan(folder, copy, tasks, cases, limits)
         code, late = _start_and_wait(folder, limits)
         told = _told(folder / "told.jsonl", limits)
-        printed = _beginning(folder / "printed.txt").replace(f"{folder}/", "")
+        printed = _beginning(folder / "printed.txt").replace(str(copy), path.name).replace(f"{folder}/", "")
         if not told or told[0].get("ready") is not True:
             reason = (printed.strip().splitlines() or ["no reason is known"])[-1]
             raise JudgeError(f"The judge could not run {path}: {reason}.")
         broken = next((each["problem"] for each in told if "problem" in each), None)
         if broken is not None:
-            return [Called(problem=_problem(broken, limits))] * len(tasks), printed
+            return [_called({"records": [{"problem": broken}]}, folder, limits, 0)] * len(tasks), printed
         done = {each["done"]: each for each in told if isinstance(each.get("done"), int)}
-        found = [_called(done[n], folder / f"answers{n}.npz", limits) for n in range(len(tasks)) if n in done]
+        found = [
+            _called(done[n], folder / f"answers{n}.npz", limits, 0 if tasks[n].demands else len(cases[n]))
+            for n in range(len(tasks))
+            if n in done
+        ]
         begun = any("begun" in each for each in told)
         if len(found) < len(tasks):
             ended = Called(problem=_ending(folder, source, code, late, limits))
@@ -188,10 +198,13 @@ def _write_plan(folder: Path, copy: Path, tasks: Sequence[Task], cases: Sequence
                 call.append(None if isinstance(value, np.ndarray) else [value])
             calls.append(call)
         planned.append(
-            {"name": task.name, "arguments": task.arguments, "several": len(task.outputs) > 1, "cases": calls}
-        )
+            {"name": task.name, "arguments": task.arguments, "several": len(task.outputs) > 1,
+             "cases": calls, "study": bool(task.demands)}
+        )  # fmt: skip
     limit = {"seconds": limits.seconds, "bytes": limits.memory, "written": limits.written}
-    plan = {"path": str(copy), "tasks": planned, **limit}
+    closed = "fortydays.lessons" if any(task.demands for task in tasks) else "fortydays"
+    ours = {"package": str(LESSONS.parents[1]), "closed": closed, "lessons": str(LESSONS)}
+    plan = {"path": str(copy), "tasks": planned, **ours, **limit}
     (folder / "plan.json").write_text(json.dumps(plan), "utf-8")
     np.savez(folder / "cases.npz", allow_pickle=False, **arrays)
 
@@ -226,7 +239,7 @@ def _told(path: Path, limits: Limits) -> list[dict[str, Any]]:
     found = []
     with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
         for line in file.read(limits.written).splitlines():
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 each = json.loads(line)
                 if isinstance(each, dict):
                     found.append(each)
@@ -240,14 +253,21 @@ def _beginning(path: Path) -> str:
     return ""
 
 
-def _called(done: dict[str, Any], answers: Path, limits: Limits) -> Called:
-    """What a task's line and file say; a file that is not what the child writes is the reader's doing."""
+def _called(done: dict[str, Any], answers: Path, limits: Limits, count: int) -> Called:
+    """What a task's line and file say; a file that is not what the child writes is the reader's doing.
+
+    ``count`` is that of the function's cases; 0 is a study.
+    """
     if done.get("missing"):
         return Called(missing=True)
+    if not count and isinstance(done.get("study"), dict):
+        return Called(study=done["study"])
     try:
         records = done["records"]
         problem = next((_problem(each["problem"], limits) for each in records if "problem" in each), None)
         good = [each for each in records if "problem" not in each]
+        if problem is None and len(good) != count:
+            raise ValueError("answers are missing")
         arrays = _arrays(answers, limits) if good else {}
         found = tuple(
             Answer(
@@ -258,7 +278,10 @@ def _called(done: dict[str, Any], answers: Path, limits: Limits) -> Called:
             for c, each in enumerate(good)
         )
         return Called(answers=found, problem=problem)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (
+        ValueError, KeyError, TypeError, AttributeError, ArithmeticError, MemoryError, OSError, EOFError,
+        zipfile.BadZipFile,
+    ) as error:  # fmt: skip
         return Called(problem=Problem(text=f"What it returned cannot be read ({type(error).__name__})."))
 
 
@@ -286,9 +309,11 @@ def _problem(told: dict[str, Any], limits: Limits) -> Problem:
         text = f"It prints more than the judge allows, {size_in_words(limits.written)}."
     elif kind == "SystemExit":
         text = "It ends the program: leave exit() out."
+    elif "inhomogeneous shape" in text:
+        text = "Its rows have different lengths, or some are lists and some numbers. An array has rows of one length."
     elif "mismatch in its core dimension" in text:  # NumPy's words for it name neither array
         text = "The shapes do not fit for a product of matrices."
-    else:
+    elif kind != OURS:
         text = f"{kind}: {text}" if text else kind
     return Problem(
         kind=kind,
@@ -314,5 +339,5 @@ def _ending(folder: Path, source: bytes, code: int, late: bool, limits: Limits) 
     if code == -signal.SIGKILL:
         return Problem(text="The system ended it: it took too much memory or time.")
     if code < 0:
-        return Problem(text=f"Python itself crashed ({signal.Signals(-code).name}).")
+        return Problem(text=f"Python itself crashed ({signal.strsignal(-code) or f'signal {-code}'}).")
     return Problem(text=f"It ended the program itself, with the exit code {code}: leave os._exit() out.")

@@ -21,7 +21,9 @@ def solution(place: Place) -> str:
 def _file(place: Place, functions: list[str]) -> str:
     paragraphs = [place.exercise.text.strip("\n"), f"Check it: forty check {place.day} {place.number}"]
     head = f'"""Day {place.day}, exercise {place.number}: {place.exercise.title}.'
-    return "\n\n".join([head, *paragraphs]) + '\n"""\n\nimport numpy as np\n\n\n' + "\n\n\n".join(functions) + "\n"
+    studies = [f"study = {task.name}()" for task in place.exercise.tasks if task.demands]
+    text = "\n\n".join([head, *paragraphs]) + '\n"""\n\n' + place.exercise.imports.strip()
+    return "\n\n\n".join([text, *functions, *studies]) + "\n"
 
 
 def _source(task: Task) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import files
-from fortydays.base.text import printable
+from fortydays.base.text import counted, printable
 from fortydays.report import curves, numbers
 from fortydays.report.curves import Curve
 from fortydays.report.drawing import short, thinned
@@ -78,6 +78,8 @@ def learning_chart(variants: Sequence[VariantResults], field: str, alt: str = ""
     named = [short(printable(v.name)) for v, _ in drawn] if 1 < len(drawn) <= _MOST_NAMES else []
     width = WIDTH - _LEFT - 12 - (round(_LEAD + _LETTER * max(map(len, named))) if named else 0)
     frame = _frame([c for _, c in drawn], width, share=share)
+    beyond = _beyond([c for _, c in drawn], frame, share=share)
+    alt = f"{alt.removesuffix('.')}. {beyond}." if alt and beyond else alt
     plot = f'x="{_LEFT}" y="{_TOP}" width="{frame.width}" height="{_DEEP}"'
     said = f'role="img" aria-label="{escape(printable(alt))}" ' if alt else ""
     fine = f"0 0 {frame.width * _FINE} {_DEEP * _FINE}"
@@ -91,6 +93,7 @@ def learning_chart(variants: Sequence[VariantResults], field: str, alt: str = ""
                 *(_series(v, c, frame, share=share) for v, c in drawn),
                 "</svg>",
                 *(_names(drawn, frame) if named else ()),
+                *(_note(beyond, frame, share=share) if beyond else ()),
                 "</svg>",
             ]
         )
@@ -117,6 +120,30 @@ def _frame(found: Sequence[Curve], width: int, *, share: bool) -> _Frame:
         low, high = 0.0, curves.ceiling_of_interest(means) or 1.0
     # Where all is one value, it stands at the edge.
     return _Frame(width=width, left=left, right=max(right, left + 1), low=low, high=high if high > low else low + 0.01)
+
+
+def _beyond(found: Sequence[Curve], frame: _Frame, *, share: bool) -> str:
+    """How many of the seeds' lines leave the plot, and how far; "" where none does.
+
+    The axis begins where curves can be told apart, so what comes before may be outside of it.
+    """
+    lines = [y for c in found for _, y in c.seeds]
+    ends = [float(y.min()) for y in lines] if share else [float(y.max()) for y in lines]
+    step = (frame.high - frame.low) / (_DEEP * _FINE)  # less than that cannot be seen
+    outside = [end for end in ends if (frame.low - end if share else end - frame.high) > step]
+    if not outside:
+        return ""
+    furthest = min(outside) if share else max(outside)
+    value = numbers.with_unit(furthest, "share", digits=1) if share else f"{furthest:.3g}"
+    reach = ("reaches" if len(outside) == 1 else "reach") + (" lower" if share else " higher")
+    return f"{len(outside)} of {counted(len(lines), 'line')} {reach}, to {value}"
+
+
+def _note(said: str, frame: _Frame, *, share: bool) -> list[str]:
+    """What leaves the plot, told at the edge where it does: at the end of training, where few lines are near it."""
+    y = _TOP + _DEEP - 8 if share else _TOP + 16
+    place = f'class="beyond" x="{_LEFT + frame.width - 6}" y="{y}" text-anchor="end"'
+    return [f"<text {place}>{'↓' if share else '↑'} {said}</text>"]
 
 
 def _series(variant: VariantResults, curve: Curve, frame: _Frame, *, share: bool) -> str:

@@ -7,9 +7,7 @@ from typing import Any
 from fortydays.base.values import fields_as_json
 from fortydays.report import numbers
 from fortydays.report.results import Results, VariantResults
-from fortydays.study.evidence import with_defaults
 from fortydays.study.statistics import Interval, interval
-from fortydays.train.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +94,7 @@ def _facts(results: Results) -> dict[str, str]:
         "dataset digest": dataset.digest[:12] if dataset else "",
         "split version": str(dataset.split_version) if dataset else "",
         "seeds": numbers.seeds_in_words(results.seeds),
-        "asked for": ", ".join([*results.only, *results.settings]),
+        "asked for": ", ".join(filter(None, [*results.only, *results.settings, results.as_a_try])),
         "engine": results.engine,
         "study digest": results.code.get("study", "")[:12],
         "engine digest": results.code.get("engine", "")[:12],
@@ -111,9 +109,7 @@ def _facts(results: Results) -> dict[str, str]:
 def _recipe(variant: VariantResults) -> dict[str, str]:
     if variant.is_drill:
         return {}
-    recipe = with_defaults(Recipe, variant.recipe)
-    del recipe["optimizer_options"]  # each option is a field of its own here
-    settings = {field: numbers.setting(value) for field, value in recipe.items()}
+    settings = {field: numbers.setting(value) for field, value in variant.recipe.items()}
     parameters = f"{variant.parameters:,}" if variant.parameters is not None else ""
     return {**settings, "parameters": parameters, "trained in": variant.precision}
 

@@ -134,9 +134,9 @@ def draw_line(
 
 
 def draw_point(axes: "Axes", at: float, spread: Interval, color: str, *, alpha: float = 1.0, **options: Any) -> None:
-    """A dot for a mean, on a line for its interval where it has one."""
+    """A dot for a mean accuracy, on a line for its interval where it has one."""
     if spread.low is not None and spread.high is not None:
-        axes.plot([at, at], [spread.low, spread.high], color=color, linewidth=2.2, alpha=alpha)
+        axes.plot([at, at], np.clip([spread.low, spread.high], 0, 1), color=color, linewidth=2.2, alpha=alpha)
     axes.plot([at], [spread.mean], "o", color=color, markersize=6.5, **options)
 
 

@@ -69,7 +69,8 @@ def make_page(findings: Findings, picture: Callable[[int], NDArray[np.uint8]]) -
 def write_page(done: "Fitted", output: Path | None, settings: Settings) -> Path:
     """Write the page of a fit to a file of the reader's, or into the workspace; where it is then."""
     path = (output or settings.workspace / "reports" / f"{done.findings.name}.html").absolute()
-    pixels = kept_pixels(done.collection, SIDE)
+    is_of_texts = done.findings.noun == "text"
+    pixels = np.zeros((0, SIDE, SIDE, 3), np.uint8) if is_of_texts else kept_pixels(done.collection, SIDE)
     with shared(path) if output is not None else contextlib.nullcontext():
         files.write_text(path, make_page(done.findings, lambda row: pixels[row]))
     return path
@@ -135,7 +136,9 @@ def _reasons(left_out: Sequence[Mapping[str, str]]) -> list[tuple[str, list[str]
     by_reason: dict[str, list[str]] = {}
     for each in left_out:
         # What another file is called differs from file to file; the reason is the same.
-        reason = "it is the same file as another" if "the same file as " in each["reason"] else each["reason"]
+        reason = each["reason"]
+        for what in ("file", "text"):
+            reason = f"it is the same {what} as another" if f"the same {what} as " in reason else reason
         by_reason.setdefault(reason, []).append(each["file"])
     return sorted(by_reason.items(), key=lambda item: -len(item[1]))[:10]
 
@@ -150,6 +153,9 @@ def _parts(findings: Findings, screen: Screen) -> Iterator[RenderableType]:
         screen.text(f"{_used(findings)} {findings.balance.sentence}"),
     )
     yield _class_table(findings, screen)
+    if findings.words:
+        told = [f"{each.name}: {', '.join(word for word, _ in each.words[:6])}" for each in findings.words]
+        yield _listed("Words that decide", told, screen)
     if findings.learning_curve is not None:
         yield screen.text(findings.learning_curve.sentence)
     told = [f"{e['label']} → {e['answer']}  {e['count']:,} of {e['of']:,}" for e in confusions(findings)]
@@ -180,7 +186,7 @@ def _class_table(findings: Findings, screen: Screen) -> RenderableType:
 
 def _used(findings: Findings) -> str:
     left_out = len(findings.inspection["left_out"])
-    return amounts(findings.inspection["used"], classes=len(findings.classes), left_out=left_out)
+    return amounts(findings.inspection["used"], classes=len(findings.classes), left_out=left_out, noun=findings.noun)
 
 
 def _listed(title: str, told: Sequence[str], screen: Screen) -> RenderableType:

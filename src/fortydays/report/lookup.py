@@ -175,7 +175,8 @@ def _evidence_or_aside(run: RunFolder) -> dict[str, Any]:
 def run_command(results: "Results") -> str:
     """The command that makes the same evidence again."""
     names = ("seeds", "only", "settings", "engine")
-    return command_of({name: getattr(results, name) for name in names}, day=results.day, name=results.name)
+    asked = {name: getattr(results, name) for name in names} | {"examples": results.tried_on}
+    return command_of(asked, day=results.day, name=results.name)
 
 
 def command_of(request: object, *, day: object, name: str) -> str:
@@ -192,4 +193,6 @@ def command_of(request: object, *, day: object, name: str) -> str:
             words += [option, str(value)]
     if asked.get("engine", "compiled") != "compiled":
         words += ["--engine", str(asked["engine"])]
+    if isinstance(asked.get("examples"), int):
+        words += ["--examples", str(asked["examples"])]
     return shlex.join(words)

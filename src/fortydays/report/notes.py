@@ -17,12 +17,15 @@ from fortydays.base import files
 from fortydays.base.errors import FortydaysError, UsageError, unknown_name
 from fortydays.base.text import counted
 from fortydays.report import numbers
+from fortydays.report.formulas import as_code
 from fortydays.report.results import Results, VariantResults, read_results
 from fortydays.study.samples import Findings, paired_sample
 from fortydays.study.statistics import Interval
 
 if TYPE_CHECKING:
     import rich.console
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
     from fortydays.days.journey import Day
 
@@ -36,7 +39,7 @@ _INERT = re.compile(r"[A-Za-z0-9]+(?:[ ._+-][A-Za-z0-9]+)*")
 _PICTURE = re.compile(r"^!\[(?P<caption>[^\]]+)\]\((?P<name>\w+)\)$", re.MULTILINE)
 _ANSWER = re.compile(r"^ +>.*\n", re.MULTILINE)
 _ANSWERS = re.compile(r"(?:^ +>.*\n)+", re.MULTILINE)
-_MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
+_MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$-])")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,7 +293,12 @@ def escape(text: str) -> str:
     return text if _INERT.fullmatch(text) else _MARKDOWN_SIGNS.sub(r"\\\1", text)
 
 
-def to_html(markdown: str, figures: Mapping[str, Callable[[], str]] | None = None) -> str:
+def to_html(
+    markdown: str,
+    figures: Mapping[str, Callable[[], str]] | None = None,
+    *,
+    formula: Callable[[str, bool], str] | None = None,
+) -> str:
     """Notes as HTML for the page of a day: no HTML of their own, no pictures from elsewhere, headings one lower.
 
     A paragraph ``![what it shows](name)`` becomes a figure of the day. A quotation inside a list is the answer to the
@@ -299,17 +307,20 @@ def to_html(markdown: str, figures: Mapping[str, Callable[[], str]] | None = Non
     Args:
         markdown: the notes, with their numbers.
         figures: by name, what draws a figure of the day as SVG; see :func:`read_figures`.
+        formula: makes HTML of a formula's TeX, such as :func:`fortydays.report.typesetting.typeset`; in characters if
+            left out.
 
     Raises:
-        UsageError: the notes name a figure that there is not.
+        UsageError: the notes name a figure that there is not, or a formula cannot be shown.
     """
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
     from markupsafe import escape as escaped
 
     from fortydays.report.drawing import drawings
+    from fortydays.report.typesetting import in_characters
 
-    drawing = drawings("n")
+    drawing, formula = drawings("n"), formula or in_characters
 
     def figure(match: re.Match[str]) -> str:
         caption, name = " ".join(match["caption"].split()), match["name"]
@@ -319,6 +330,7 @@ def to_html(markdown: str, figures: Mapping[str, Callable[[], str]] | None = Non
         return f"<figure>\n{svg}\n<figcaption>{escaped(caption)}</figcaption>\n</figure>\n"
 
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
+    _read_formulas(parser, formula)
     shown: list[Token] = []
     for token in parser.parse(markdown):
         content = ""
@@ -337,9 +349,35 @@ def to_html(markdown: str, figures: Mapping[str, Callable[[], str]] | None = Non
     return str(parser.renderer.render(shown, parser.options, {}))
 
 
+def _read_formulas(parser: "MarkdownIt", formula: Callable[[str, bool], str]) -> None:
+    """Let a parser know formulas between dollars, and what to make of them."""
+    from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+    parser.use(dollarmath_plugin, allow_labels=False, allow_space=False, double_inline=False)
+
+    def inside(_: object, tokens: "Sequence[Token]", place: int, *_rest: object) -> str:
+        return formula(tokens[place].content, False)
+
+    def block(_: object, tokens: "Sequence[Token]", place: int, *_rest: object) -> str:
+        return formula(tokens[place].content.strip(), True)
+
+    parser.add_render_rule("math_inline", inside)
+    parser.add_render_rule("math_block", block)
+
+
 def for_terminal(markdown: str, *, answers: bool = False) -> str:
-    """Notes as a terminal can show them: pictures as what they show, and answers only where they are asked for."""
-    shown = _PICTURE.sub(lambda match: f"*Picture on the page: {' '.join(match['caption'].split())}*", markdown)
+    """Notes as a terminal can show them: formulas in characters, pictures as what they show.
+
+    Args:
+        markdown: the notes, with their numbers.
+        answers: show the answers to the questions too.
+
+    Raises:
+        UsageError: a formula has no form in characters.
+    """
+    shown = _PICTURE.sub(
+        lambda match: f"*Picture on the page: {' '.join(match['caption'].split())}*", as_code(markdown)
+    )
     folded, hidden = _ANSWER.subn("", shown)
     if answers or not hidden:
         return shown

@@ -11,7 +11,7 @@ from fortydays.study.judgement import Judgement
 from fortydays.study.samples import NONE_DECLARED, Declared
 from fortydays.study.statistics import CONFIDENCE, Interval
 from fortydays.study.vocabulary import Setting
-from fortydays.tasks.metric import metric_of
+from fortydays.tasks.metric import OF_NETWORK, metric_of
 
 MINUS = "−"
 
@@ -72,19 +72,39 @@ def claim_value(claim: Judgement) -> str:
         # A claim about every single seed: its ends are the smallest and the largest value, not an interval.
         return f"{which} of {seeds}: {with_unit(claim.value, claim.unit)}"
     # A claim about two variants rests on their difference, which may come out either way.
-    difference = "paired by seed" in claim.condition
+    difference = claim.difference
     if claim.low is None or claim.high is None:
         return f"{with_unit(claim.value, claim.unit, difference=difference)}, {seeds}"
     digits = _digits_of_claim(claim, claim.low, claim.high)
     value = with_unit(claim.value, claim.unit, digits=digits, difference=difference)
+    if claim.low == claim.high and claim.tested is not None and claim.tested.metric in OF_NETWORK:
+        return f"{value}, with every seed"
 
     def ends(low: float, high: float) -> str:
-        return " to ".join(plain(end, claim.unit, digits=digits, sign=difference) for end in (low, high))
+        shown = (within(claim, end) for end in (low, high))
+        return " to ".join(plain(end, claim.unit, digits=digits, sign=difference) for end in shown)
 
     if claim.over_both is None or claim.over_seeds is None:
         return f"{value} ({ends(claim.low, claim.high)}), {seeds}"
     both = f"{ends(claim.over_both.low, claim.over_both.high)} over {seeds} and {claim.examples:,} test examples"
     return f"{value} ({both}; {ends(claim.over_seeds.low, claim.over_seeds.high)} over the seeds alone)"
+
+
+def limits_of(claim: Judgement) -> tuple[float, float] | None:
+    """Between which values a claim's quantity lies, whatever its interval says; None where it may be any.
+
+    Student's interval knows of no limits. A gap is a share that may be below zero.
+    """
+    if claim.unit != "share" or claim.difference:
+        return None
+    metric = claim.tested.metric if claim.tested else claim.condition
+    return (-1.0 if "gap" in metric else 0.0), 1.0
+
+
+def within(claim: Judgement, end: float) -> float:
+    """An end of a claim's interval as it is shown: of a share, not beyond 0 and 100%. The verdict knows all of it."""
+    limits = limits_of(claim)
+    return end if limits is None else min(limits[1], max(limits[0], end))
 
 
 def claim_basis(claim: Judgement) -> str:

@@ -14,11 +14,13 @@ from markupsafe import Markup
 
 from fortydays.base.text import counted, printable
 from fortydays.models.backbones import BACKBONES
+from fortydays.models.encoders import ENCODERS
 from fortydays.report import columns, lookup, numbers, plots
 from fortydays.report.chart import learning_chart
 from fortydays.report.drawing import drawings
-from fortydays.report.palette import SIGNS, look, verdict
+from fortydays.report.palette import SIGNS, look, qualified, verdict
 from fortydays.report.results import Results, VariantResults, read_results
+from fortydays.report.typesetting import style_of
 from fortydays.study.exhibit_document import Lines, Pictures
 from fortydays.study.judgement import Verdict
 from fortydays.study.renewal import Renewal
@@ -42,6 +44,7 @@ def environment(*folders: Path, autoescape: bool = True) -> "jinja2.Environment"
     )
     # ``drawing`` takes the SVG text of a figure and what it shows, in words for those who do not see it.
     made.globals |= {"drawing": drawings(), "numbers": numbers, "plots": plots, "signs": SIGNS, "verdict": verdict}
+    made.globals |= {"qualified": qualified}
     made.globals |= {"counted": counted, "share": columns.share_cell, "learning_chart": learning_chart}
     return made
 
@@ -59,7 +62,9 @@ def make_page(evidence: Mapping[str, Any], *, notes_html: str | None = None, sou
     """
     results = read_results(evidence)
     notes = Markup(notes_html) if notes_html else None  # noqa: S704 - made by notes.to_html, which lets no HTML through
-    return environment().get_template("page.html").render(**context_of(results, source=source), notes=notes)
+    formulas = Markup(style_of([notes_html or ""]))  # noqa: S704 - a style sheet of an installed package
+    template = environment().get_template("page.html")
+    return template.render(**context_of(results, source=source), notes=notes, formulas=formulas)
 
 
 def context_of(results: Results, *, source: str) -> dict[str, Any]:
@@ -80,7 +85,7 @@ def context_of(results: Results, *, source: str) -> dict[str, Any]:
         "renewed": "; ".join(_renewal(renewal) for renewal in results.renewed),
         "command": lookup.run_command(results),
         "look": look,
-        "backbones": BACKBONES,
+        "backbones": {**BACKBONES, **ENCODERS},
         "metric_cell": columns.metric_cell,
         "final_cell": columns.final_cell,
         "picture_widths": picture_widths,

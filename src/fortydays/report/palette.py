@@ -43,6 +43,11 @@ def verdict(claim: Judgement) -> str:
     return f"{signs[claim.verdict]} {claim.word}"
 
 
+def qualified(claim: Judgement) -> str:
+    """What stands behind a verdict that is shown without its basis: ", marginal", ", flagged", both, or nothing."""
+    return "".join([", marginal" if claim.marginal else "", ", flagged" if claim.flags else ""])
+
+
 def look(index: int) -> Look:
     """The look of the variant at a place in its study."""
     return Look(

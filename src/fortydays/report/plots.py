@@ -49,7 +49,7 @@ def accuracies(variants: Sequence[VariantResults]) -> str | None:
             axes.plot(values, [row + 0.22] * len(values), "o", color=color, alpha=0.45, markersize=3, linestyle="")
             spread = v.metrics["test_accuracy"]
             if spread.low is not None and spread.high is not None:
-                axes.plot([spread.low, spread.high], [row, row], color=color, linewidth=2.2)
+                axes.plot(np.clip([spread.low, spread.high], 0, 1), [row, row], color=color, linewidth=2.2)
             axes.plot([spread.mean], [row], "o", color=color, markersize=6.5)
         in_percent(axes.xaxis)
         axes.set(xlabel="test accuracy", xmargin=0.06)
@@ -240,7 +240,7 @@ def photograph_curve(curve: LearningCurve) -> str | None:
             axes.plot([twice.images], [twice.accuracy], "o", color=color, markerfacecolor="none", markersize=6.5)
             sizes.append(twice.images)
         in_sizes(axes, sizes, named=True)
-        axes.set(xlabel="photographs to learn from (logarithmic)", ylabel="validation accuracy", ymargin=0.08)
+        axes.set(xlabel=f"{curve.noun}s to learn from (logarithmic)", ylabel="validation accuracy", ymargin=0.08)
         in_percent(axes.yaxis)
         return svg_of(figure)
 

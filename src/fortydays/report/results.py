@@ -27,12 +27,14 @@ from fortydays.study.document import (
     Standardized,
     Trial,
 )
+from fortydays.study.evidence import with_defaults
 from fortydays.study.exhibit_document import ExhibitResult, Pictures
 from fortydays.study.judgement import Verdict
 from fortydays.study.renewal import Renewal
 from fortydays.study.statistics import Interval
-from fortydays.study.vocabulary import Setting
+from fortydays.study.vocabulary import Setting, try_in_words
 from fortydays.tasks.metric import Metric
+from fortydays.train.recipe import Recipe
 
 MOST_PNG = 500_000
 """The largest PNG file shown, in characters of its base64 text."""
@@ -96,6 +98,7 @@ class Results(Facts):
     The other fields are those of :class:`fortydays.study.document.Request` and of the document itself.
 
     Attributes:
+        tried_on: of a try, how many examples each split had at most.
         code: digests of the study and the engine, the version of this package, and the commit.
         machine: facts about the machine, in words.
         variants: and drills, in the study's order.
@@ -105,11 +108,18 @@ class Results(Facts):
     only: tuple[str, ...]
     settings: tuple[str, ...]
     engine: str
+    tried_on: int | None = None
+    looks: int = 0
     code: Mapping[str, str]
     renewed: tuple[Renewal, ...]
     machine: Mapping[str, str]
     variants: tuple[VariantResults, ...]
     seconds: Mapping[str, float]
+
+    @property
+    def as_a_try(self) -> str:
+        """What a try is, in words; "" where it is none."""
+        return "" if self.tried_on is None else try_in_words(self.tried_on)
 
     @property
     def groups(self) -> tuple[tuple[str, tuple[VariantResults, ...]], ...]:
@@ -200,6 +210,8 @@ def read_results(document: Mapping[str, Any]) -> Results:
         only=found.request.only,
         settings=found.request.settings,
         engine=found.request.engine,
+        tried_on=found.request.examples,
+        looks=found.looks,
         code=_code(found.code),
         renewed=found.code.renewed,
         machine={k: _joined(v) for k, v in dataclasses.asdict(found.machine).items() if v is not None},
@@ -233,9 +245,12 @@ def _told(detail: Detail | DrillDetail) -> dict[str, Any]:
 
 
 def _recipe(fields: Mapping[str, Any]) -> dict[str, Setting]:
-    """The fields of a recipe, with an optimizer's options as fields of their own."""
+    """The fields of a recipe, with an optimizer's options as fields of their own.
+
+    Fields that recipes got later have their defaults: so variants trained at different times are comparable.
+    """
     found: dict[str, Setting] = {}
-    for name, value in fields.items():
+    for name, value in with_defaults(Recipe, fields).items():
         found |= {f"{name}.{k}": v for k, v in value.items()} if isinstance(value, Mapping) else {name: value}
     return found
 

@@ -113,9 +113,10 @@ def _header(results: Results, screen: Screen, *, source: str) -> RenderableType:
     facts.append(" · ".join(filter(None, machine)))
     if results.only or results.settings:
         facts.append("asked for: " + ", ".join([*results.only, *results.settings]))
+    tried = (screen.text(f"This is {results.as_a_try}.", "yellow"),) if results.as_a_try else ()
     rule = Rule(style="dim", characters="-" if screen.ascii_only else "─")
     title = screen.text(f"{day} · {results.title}", "bold")
-    return Group(title, rule, *(screen.text(fact, "dim") for fact in facts))
+    return Group(title, rule, *tried, *(screen.text(fact, "dim") for fact in facts))
 
 
 # -------------------------------------------------------------------------------------------------------------- tables
@@ -258,6 +259,22 @@ def _footnote(results: Results, screen: Screen) -> Iterator[RenderableType]:
         f"differences are paired by seed.{gap}",
         "dim",
     )
+    told = [
+        said
+        for said, holds in (
+            (
+                "Marginal: the verdict stands only as long as one looks at this claim alone.",
+                any(c.marginal for c in results.claims),
+            ),
+            (
+                "Flagged: by a check that the claim, or a variant of it, did not pass.",
+                any(c.flags for c in results.claims),
+            ),
+        )
+        if holds
+    ]
+    if told:
+        yield screen.text(" ".join(told), "dim")
 
 
 # ------------------------------------------------------------------------------------------------------------ matrices

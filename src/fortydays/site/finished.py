@@ -14,9 +14,11 @@ from fortydays.days.journey import JOURNEY, Day, folder, is_ready
 from fortydays.days.loading import find_study, load_study
 from fortydays.report.notes import read_figures, read_notes, render_notes, to_html
 from fortydays.report.results import Results, read_results
+from fortydays.report.typesetting import check_packages, typeset
+from fortydays.site.kept import stale_kept
 from fortydays.study import evidence as documents
 from fortydays.study.design import Exhibit, Study
-from fortydays.study.verification import stale_parts
+from fortydays.study.verification import damage_named, stale_parts
 
 
 class StaleEvidenceError(FortydaysError):
@@ -48,9 +50,12 @@ def finished_days(*, threads: int, progress: Progress = SILENT) -> list[Finished
         progress: is told which day is looked at.
 
     Raises:
-        StaleEvidenceError: evidence is not current, as far as can be told without computing.
+        StaleEvidenceError: evidence, or a file that a page computes with, is not current, as far as can be told
+            without computing.
         StorageError: evidence is missing or damaged.
+        MissingPackagesError: what typesets formulas is not installed.
     """
+    check_packages()
     ready = [day for day in JOURNEY if is_ready(day)]
     found = {day.number: read_evidence(day) for day in ready}
     stale = {}
@@ -58,7 +63,7 @@ def finished_days(*, threads: int, progress: Progress = SILENT) -> list[Finished
     for done, day in enumerate(ready, 1):
         stale[day.number] = _reasons(day, found[day.number], threads)
         progress.advance("Evidence", done=float(done))
-    progress.finish("Evidence", note=f"of {counted(len(ready), 'day')}")
+    progress.finish("Evidence", note=f"{counted(len(ready), 'day')} checked")
     told = [
         f"{documents.published().path(number)}: {'; '.join(reasons)}" for number, reasons in stale.items() if reasons
     ]
@@ -66,7 +71,13 @@ def finished_days(*, threads: int, progress: Progress = SILENT) -> list[Finished
         numbers = [str(number) for number, reasons in stale.items() if reasons]
         raise StaleEvidenceError(
             "\n".join(["The site shows current evidence only, and this is not:", *told]),
-            hint=f"What it is about: forty verify {' '.join(numbers)}. Train and publish it: forty run DAY --publish",
+            hint=f"What it is about: forty verify {' '.join(numbers)}. An edited file: git restore evidence. "
+            "Else train and publish: forty run DAY --publish",
+        )
+    if strange := stale_kept(found):
+        raise StaleEvidenceError(
+            "\n".join(["Pages of the site compute with files that do not belong to the evidence:", *strange]),
+            hint="Get an edited file again: git restore evidence. Or make them anew in a clone: make pages",
         )
     return [finished_day(day, found[day.number]) for day in ready]
 
@@ -76,14 +87,20 @@ def finished_day(day: Day, evidence: Mapping[str, Any]) -> FinishedDay:
 
     Raises:
         StorageError: the evidence is damaged, or a file of the day cannot be read.
-        UsageError: the notes name what the evidence has not.
+        UsageError: the notes name what the evidence has not, or a formula cannot be typeset.
+        MissingPackagesError: what typesets formulas is not installed.
     """
     notes, where = read_notes(day), folder(day)
     assert where is not None
-    text = to_html(render_notes(notes.text, evidence, file=notes.file), read_figures(day)) if notes else ""
+    text = ""
+    if notes:
+        filled = render_notes(notes.text, evidence, file=notes.file)
+        text = to_html(filled, read_figures(day), formula=typeset)
     with files.storage_errors("read", where / "study.py"):
         source = (where / "study.py").read_text("utf-8")
-    return FinishedDay(day=day, results=read_results(evidence), notes=text, source=source)
+    with damage_named(documents.published().path(day.number)):
+        results = read_results(evidence)
+    return FinishedDay(day=day, results=results, notes=text, source=source)
 
 
 def read_evidence(day: Day) -> dict[str, Any]:
@@ -104,10 +121,8 @@ def read_evidence(day: Day) -> dict[str, Any]:
 
 def _reasons(day: Day, evidence: Mapping[str, Any], threads: int) -> list[str]:
     study = load_study(find_study(str(day.number)), threads=threads).study
-    try:
+    with damage_named(documents.published().path(day.number)):
         return [*stale_parts(evidence, study), *redrawn(study, evidence)]
-    except (KeyError, TypeError) as error:
-        raise StorageError(f"{documents.published().path(day.number)} is damaged: it has no {error}.") from error
 
 
 def redrawn(study: Study, evidence: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,9 @@ from markupsafe import Markup
 _HEADING = re.compile(r"<h([2-6])>(.*?)</h\1>", re.DOTALL)
 _CODE = re.compile(r'<pre><code class="language-python">(.*?)</code></pre>', re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
+_LISTED = re.compile(r"<pre><code>(.*?)</code></pre>", re.DOTALL)
+_COMMAND = re.compile(r"(?P<command>\S.*?)(?: +# (?P<said>.*))?")
+_WIDE = 80
 _LINK = re.compile(r'<a href="([^"]*)">(.*?)</a>', re.DOTALL)
 
 
@@ -41,6 +44,40 @@ def with_regions(text: str, name: str = "Table") -> str:
         text,
     )
     return opened.replace("</table>", "</table></div>").replace("<pre>", '<pre tabindex="0">')
+
+
+def with_listings(text: str, pages: Mapping[str, str]) -> str:
+    """HTML whose wide lists of commands have the comment of each command beside it, where it can be read.
+
+    A list is a block in which every line is a command, most of them with a comment, and some line has more than 80
+    characters. Comments break into lines then, and the commands stay whole.
+
+    Args:
+        text: the HTML, before :func:`with_regions`.
+        pages: by the path of a file, the address of its page, for files that a comment names.
+    """
+
+    def said(comment: str) -> str:
+        code = re.sub(r"`([^`]+)`", r"<code>\1</code>", comment)
+        return re.sub(
+            r"\b(?:docs/)\w[\w-]*\.md",
+            lambda m: f'<a href="{pages[m[0]]}">{m[0]}</a>' if m[0] in pages else m[0],
+            code,
+        )
+
+    def listing(match: re.Match[str]) -> str:
+        lines = match[1].rstrip("\n").split("\n")
+        rows = [_COMMAND.fullmatch(line) for line in lines if line]
+        with_comment = sum(row is not None and row["said"] is not None for row in rows)
+        wide = max(len(html.unescape(line)) for line in lines) > _WIDE
+        if not wide or not all(rows) or 2 * with_comment <= len(rows):
+            return match[0]
+        made = "".join(
+            f"<div><code>{row['command']}</code><span>{said(row['said'] or '')}</span></div>" for row in rows if row
+        )
+        return f'<div class="listing">{made}</div>'
+
+    return _LISTED.sub(listing, text)
 
 
 def with_colors(text: str) -> str:

@@ -2,7 +2,8 @@
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +18,18 @@ from fortydays.days.journey import CHAPTERS, JOURNEY, Day
 from fortydays.exercises.finding import days_with_exercises, exercises_of
 from fortydays.exercises.starter import starter
 from fortydays.report.page import context_of, environment
+from fortydays.report.typesetting import style_of
 from fortydays.site.commands import Command
-from fortydays.site.documents import DOCUMENTS, make_document, root
+from fortydays.site.documents import API_PAGE, DOCUMENTS, make_document, root
 from fortydays.site.finished import FinishedDay
 from fortydays.site.markup import contents, python, with_colors, with_headings, with_regions
+from fortydays.site.play.design import PlayPage
+from fortydays.site.play.making import MadePlay, files_of, found_plays
+from fortydays.site.reference import public_names
 from fortydays.site.search import index
+from fortydays.site.solved import mark, without_marks
 from fortydays.site.thumbnails import thumbnail
-from fortydays.study.judgement import Judgement, Verdict
+from fortydays.study.judgement import Judgement, Verdict, word_of
 
 if TYPE_CHECKING:
     import jinja2
@@ -37,54 +43,77 @@ SURPRISES = 3
 
 @dataclass(frozen=True, kw_only=True)
 class _Page:
-    """A page before it has its frame: address, title and body, and which page follows which."""
+    """A page before it has its frame: address, title and body, which page follows which, and what it computes with.
+
+    ``of_day`` says whether it is that of a day: all results on such a page are filled in from evidence.
+    """
 
     path: str
     title: str
     body: str
     before: FinishedDay | None = None
     after: FinishedDay | None = None
+    play: PlayPage | None = None
+    of_day: bool = False
 
 
 def make_site(
-    days: Sequence[FinishedDay], commands: Sequence[Command], *, progress: Progress = SILENT
+    days: Sequence[FinishedDay], commands: Sequence[Command], *, progress: Progress = SILENT, marked: bool = False
 ) -> dict[str, bytes]:
     """Every file of the site by its address.
+
+    Args:
+        days: those that are ready.
+        commands: all that there are.
+        progress: is told which day is made.
+        marked: whether pages have marks that a server fills in: see :mod:`fortydays.site.solved`.
 
     Raises:
         StorageError: a file of the project that becomes a page cannot be read.
     """
     progress.start("Pages", total=float(len(days)), unit="days")
     of_days = []
+    plays = found_plays(days)
     for place in range(len(days)):
-        of_days.append(_day(days, place))
+        of_days.append(_day(days, place, plays))
         progress.advance("Pages", done=place + 1.0)
-    progress.finish("Pages", note=f"of {counted(len(days), 'day')}")
+    progress.finish("Pages", note=f"{counted(len(days), 'day')} made")
     pages = [
-        _page("index.html", "Forty days of deep learning", "home.html", days=days, **_home(days)),
+        _page("index.html", "Forty days of deep learning", "home.html", days=days, plays=plays, **_home(days)),
         *of_days,
-        _page("promises.html", "Promise against result", "promises.html", rows=_rows(days)),
+        *_plays(days, plays),
+        _page("promises.html", "Promise against result", "promises.html", rows=_rows(days), plays=plays),
         *(
             _Page(path=d.page, title=d.name, body=f'<article class="prose">\n{make_document(d, root())}</article>')
             for d in DOCUMENTS
         ),
         _page("commands.html", "The command line", "commands.html", headings=_by_heading(commands)),
+        _page(API_PAGE, "The Python API", "api.html", names=public_names()),
     ]
     shell = _environment().get_template("shell.html")
-    frame = {"days": days, "documents": DOCUMENTS, "chapters": _chapters(days), "version": __version__}
+    frame = {"days": days, "plays": plays, "documents": DOCUMENTS, "chapters": _chapters(days), "version": __version__}
     made: dict[str, str] = {}
     pictures: dict[str, bytes] = {}
     for page in pages:
         made[page.path] = _with_files(_framed(shell, page, frame), pictures, up=_up(page.path))
     made["assets/site.css"] = _environment().get_template("site.css").render()
+    if style := style_of(page.body for page in pages):
+        made["assets/formulas.css"] = style
     for name in ("site.js", "curves.js"):
         made[f"assets/{name}"] = (_TEMPLATES / name).read_text("utf-8")
+    made |= files_of(plays)
     made["assets/search.js"] = index((page.path, page.title, page.body) for page in pages)
-    return dict(sorted(({path: text.encode() for path, text in made.items()} | pictures).items()))
+    encoded = {path: text.encode() for path, text in made.items()}
+    if not marked:
+        encoded = {path: without_marks(page) for path, page in encoded.items()}
+    return dict(sorted((encoded | pictures).items()))
 
 
 def _environment() -> "jinja2.Environment":
-    return environment(_TEMPLATES)
+    found = environment(_TEMPLATES)
+    found.globals["solved"] = lambda *what: Markup(mark(*what))  # noqa: S704 - words and numbers of ours
+    found.globals["claims_page"] = "../claims.html"  # from the page of a day, which alone has verdicts
+    return found
 
 
 def _page(path: str, title: str, template: str, **values: Any) -> _Page:
@@ -117,7 +146,7 @@ def _with_files(text: str, pictures: dict[str, bytes], *, up: str) -> str:
 # ---------------------------------------------------------------------------------------------------------------- days
 
 
-def _day(days: Sequence[FinishedDay], place: int) -> _Page:
+def _day(days: Sequence[FinishedDay], place: int, plays: Sequence[MadePlay]) -> _Page:
     found = days[place]
     parts = _notes(found.notes)
     page = _page(
@@ -133,10 +162,11 @@ def _day(days: Sequence[FinishedDay], place: int) -> _Page:
         lines=found.source.count("\n"),
         folder=f"{found.day.number:02}_{found.day.slug.replace('-', '_')}",
         exercises=_exercises(found.day),
+        plays=[each for each in plays if found.day.number in each.content.days],
     )
     before = days[place - 1] if place else None
     after = days[place + 1] if place + 1 < len(days) else None
-    return _Page(path=page.path, title=page.title, body=page.body, before=before, after=after)
+    return _Page(path=page.path, title=page.title, body=page.body, before=before, after=after, of_day=True)
 
 
 def _exercises(day: Day) -> list[dict[str, Any]]:
@@ -157,6 +187,22 @@ def _notes(notes: str) -> dict[str, Markup]:
     return {title[1]: Markup(part) for title, part in titles if title}  # noqa: S704 - made by notes.to_html
 
 
+# ---------------------------------------------------------------------------------------------- pages that compute
+
+
+def _plays(days: Sequence[FinishedDay], plays: Sequence[MadePlay]) -> list[_Page]:
+    """The pages that compute, after the list of them; nothing where there is none."""
+    if not plays:
+        return []
+    pages = [_page("play/index.html", "Try it", "play/index.html", plays=plays)]
+    for each in plays:
+        behind = [day for day in days if day.day.number in each.content.days]
+        values = {"play": each.page, "of_days": behind, **each.content.values}
+        made = _page(each.page.path, each.page.title, f"play/{each.page.name}.html", **values)
+        pages.append(_Page(path=made.path, title=made.title, body=made.body, play=each.page))
+    return pages
+
+
 # ---------------------------------------------------------------------------------------------------------------- home
 
 
@@ -168,7 +214,7 @@ def _home(days: Sequence[FinishedDay]) -> dict[str, Any]:
         "thumbnails": {each.day.number: thumbnail(each.results) for each in days},
         "trials": sum(len(v.finished) for each in days for v in each.results.variants),
         "claims": claims,
-        "counts": {str(verdict): sum(claim.verdict is verdict for claim in claims) for verdict in Verdict},
+        "counts": in_words(claims),
     }
 
 
@@ -182,8 +228,19 @@ def _chapters(days: Sequence[FinishedDay]) -> list[tuple[str, list[tuple[Day, Fi
     ]
 
 
+def in_words(claims: Iterable[Judgement]) -> dict[str, int]:
+    """How many claims have each verdict, by its word: a demonstration that is "reached" supports nothing."""
+    count = Counter(claim.word for claim in claims)
+    words = dict.fromkeys(word_of(v, demonstration=shown) for shown in (False, True) for v in Verdict)
+    return {word: count[word] for word in words if count[word]}
+
+
 def surprises(days: Sequence[FinishedDay]) -> list[tuple[FinishedDay, Judgement]]:
-    """The refuted claims that are furthest from what they say, one a day: measured in half widths of the interval."""
+    """The refuted claims whose value is furthest from the bound, one a day, in the order of the days.
+
+    The distance is measured in widths of the interval that judged: how clearly a claim is refuted, and not how large
+    the difference is.
+    """
 
     def distance(claim: Judgement) -> float:
         if claim.value is None or claim.low is None or claim.high is None or claim.high <= claim.low:

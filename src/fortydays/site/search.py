@@ -8,7 +8,12 @@ from collections.abc import Iterable
 MOST_CHARACTERS = 4000
 """Of a section's text, more is not searched."""
 
-_APART = ("p", "li", "td", "th", "dd", "dt", "pre", "h1", "h3", "span", "figcaption", "summary")
+_APART = (
+    "p", "li", "td", "th", "dd", "dt", "pre", "h1", "h2", "h3", "h4", "span", "div", "figcaption", "summary", "label",
+    "legend", "caption",
+)  # fmt: skip
+"""Elements whose text stands apart from what is around it."""
+
 _SILENT = ("svg", "script", "style", "select", "button")
 
 
@@ -18,11 +23,20 @@ class _Sections(html.parser.HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.found: list[tuple[str, list[str], list[str]]] = [("", [], [])]
-        self._silent, self._in_heading = 0, False
+        self._silent, self._in_heading, self._in_formula, self._in_code = 0, False, 0, False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """A heading with an address begins a section."""
-        address = dict(attrs).get("id")
+        """A heading with an address begins a section. A formula is what it says, once."""
+        address, said = dict(attrs).get("id"), dict(attrs).get("data-said")
+        if said and not self._in_formula:
+            self.handle_data(f" {said} " if tag == "div" else said)
+        if said or self._in_formula:
+            self._in_formula += 1
+            return
+        if tag != "span":  # a label may follow its word without a space
+            self._part(tag)
+        if tag == "pre":
+            self._in_code = True
         if tag in _SILENT:
             self._silent += 1
         elif tag in ("h2", "h3") and address:
@@ -30,19 +44,25 @@ class _Sections(html.parser.HTMLParser):
             self._in_heading = True
 
     def handle_endtag(self, tag: str) -> None:
-        """What was begun ends; elements stand apart from each other."""
+        """What was begun ends; elements stand apart from each other, but the colored parts of code do not."""
+        if self._in_formula:
+            self._in_formula -= 1
+            return
         if tag in _SILENT:
             self._silent -= 1
         elif tag in ("h2", "h3"):
             self._in_heading = False
-        elif not self._in_heading:
-            self.found[-1][2].append(
-                " " if tag in ("p", "li", "td", "th", "dd", "dt", "pre", "h1", "h3", "span") else ""
-            )
+        elif tag == "pre":
+            self._in_code = False
+        self._part(tag)
+
+    def _part(self, tag: str) -> None:
+        if tag in _APART and not self._in_heading and not self._in_code:
+            self.found[-1][2].append(" ")
 
     def handle_data(self, data: str) -> None:
         """Text of the heading, or of the section."""
-        if not self._silent:
+        if not self._silent and not self._in_formula:
             _, heading, text = self.found[-1]
             (heading if self._in_heading else text).append(data)
 

@@ -1,7 +1,7 @@
 """A server of the site for this machine alone: it gives files that are in memory, and nothing else."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -30,9 +30,9 @@ class SiteServer(ThreadingMixIn, HTTPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, site: Mapping[str, bytes], port: int) -> None:
+    def __init__(self, site: Mapping[str, bytes], port: int, fill: Callable[[bytes], bytes]) -> None:
         self._free = threading.BoundedSemaphore(MOST_AT_ONCE)
-        super().__init__((HOST, port), partial(_Answers, site))
+        super().__init__((HOST, port), partial(_Answers, site, fill))
 
     @property
     def address(self) -> str:
@@ -55,18 +55,19 @@ class SiteServer(ThreadingMixIn, HTTPServer):
         """A reader that has gone is no error."""
 
 
-def server_of(site: Mapping[str, bytes], port: int) -> SiteServer:
+def server_of(site: Mapping[str, bytes], port: int, fill: Callable[[bytes], bytes] = bytes) -> SiteServer:
     """A server that listens already; ``serve_forever`` answers.
 
     Args:
         site: content by address.
         port: or 0 for a free one.
+        fill: makes what is sent of a page, each time that it is asked for.
 
     Raises:
         UsageError: the port cannot be had.
     """
     try:
-        return SiteServer(site, port)
+        return SiteServer(site, port, fill)
     except OSError as error:
         raise UsageError(
             f"Port {port} of {HOST} cannot be had: {error.strerror or error}.", hint="Choose another: --port 0"
@@ -77,8 +78,8 @@ class _Answers(BaseHTTPRequestHandler):
     timeout = _SECONDS
     server_version, sys_version = "fortydays", ""
 
-    def __init__(self, site: Mapping[str, bytes], *arguments: Any) -> None:
-        self._site = site
+    def __init__(self, site: Mapping[str, bytes], fill: Callable[[bytes], bytes], *arguments: Any) -> None:
+        self._site, self._fill = site, fill
         super().__init__(*arguments)
 
     def do_GET(self) -> None:
@@ -98,8 +99,10 @@ class _Answers(BaseHTTPRequestHandler):
         if content is None:
             self.send_error(HTTPStatus.NOT_FOUND)
             return
-        self.send_response(HTTPStatus.OK)
         kind = path.rpartition(".")[2] if path else "html"
+        if kind == "html":
+            content = self._fill(content)
+        self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", _BY_NAME.get(kind, "application/octet-stream"))
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Cache-Control", "no-cache")

@@ -10,8 +10,9 @@ for (const figure of document.querySelectorAll(".curves")) {
   plot.append(line);
   const readout = document.createElement("p");
   readout.className = "readout";
+  readout.id = `readout-${[...document.querySelectorAll(".curves")].indexOf(figure)}`;
   readout.setAttribute("aria-live", "polite");
-  const hint = "Point at the picture, or use the arrow keys on it, to read values.";
+  const hint = matchMedia("(hover: none)").matches ? "Touch the picture to read values." : "Point at the picture, or use the arrow keys on it, to read values.";
   readout.textContent = hint;
   figure.append(readout);
   let at = null;
@@ -35,12 +36,16 @@ for (const figure of document.querySelectorAll(".curves")) {
     });
   }
 
-  chart.addEventListener("pointermove", (event) => {
+  for (const kind of ["pointermove", "pointerdown"]) chart.addEventListener(kind, (event) => {
     const box = plot.getScreenCTM();
     const all = places();
     if (all.length) show(all[nearest(all, left + ((event.clientX - box.e) / box.a / wide) * (right - left))]);
   });
-  chart.addEventListener("pointerleave", () => show(null));
+  chart.addEventListener("pointerleave", (event) => { if (event.pointerType !== "touch") show(null); }); // a finger that is lifted leaves, too
+  // A picture that takes keys is more than a picture: a screen reader is to pass them on.
+  chart.setAttribute("role", "application");
+  chart.setAttribute("aria-label", `${chart.getAttribute("aria-label")} The arrow keys read values.`);
+  chart.setAttribute("aria-describedby", readout.id);
   chart.setAttribute("tabindex", "0");
   chart.addEventListener("keydown", (event) => {
     const all = places(), now = at === null ? -1 : nearest(all, at);

@@ -36,9 +36,11 @@
   function snippet(text, terms) {
     const at = Math.max(0, Math.min(...terms.map((term) => words(text).indexOf(term)).filter((n) => n >= 0), text.length) - 50);
     const start = at ? text.indexOf(" ", at) + 1 : 0;
-    const cut = escaped(text.slice(start, start + 150));
-    const marked = new RegExp(terms.map((term) => escaped(term).replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|"), "gi");
-    return (start ? "… " : "") + cut.replace(marked, "<mark>$&</mark>") + (text.length > start + 150 ? " …" : "");
+    const any = terms.map((term) => term.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).sort((a, b) => b.length - a.length).join("|");
+    // Split first and escaped then: no term may be found in what a sign was escaped to.
+    const parts = text.slice(start, start + 150).split(new RegExp(`(${any})`, "gi"));
+    const marked = parts.map((part, n) => (n % 2 ? `<mark>${escaped(part)}</mark>` : escaped(part))).join("");
+    return (start ? "… " : "") + marked + (text.length > start + 150 ? " …" : "");
   }
 
   document.addEventListener("DOMContentLoaded", () => {
@@ -93,7 +95,8 @@
     list.addEventListener("click", close);
     document.addEventListener("click", (event) => input.parentElement.contains(event.target) || close());
     document.addEventListener("keydown", (event) => {
-      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select")) return;
+      // Only where nothing has the focus: who types or speaks into a field, or into a drawing, must not be taken away.
+      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || ![document.body, document.getElementById("main")].includes(document.activeElement)) return;
       event.preventDefault();
       input.focus();
     });
