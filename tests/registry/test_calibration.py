@@ -10,6 +10,7 @@ from fortydays.inputs.images import IMAGE
 from fortydays.registry.calibration import (
     as_logits,
     calibrated,
+    helpful_temperature,
     measured_confidence,
     softmax,
     temperature,
@@ -46,6 +47,16 @@ def test_the_temperature_makes_confidence_what_accuracy_is() -> None:
 
     assert found == pytest.approx(4 / math.log(3), rel=1e-4)
     assert softmax(logits, temperature=found)[0, 0] == pytest.approx(0.75, abs=1e-4)
+
+
+def test_a_temperature_is_kept_only_where_it_is_known_to_help() -> None:
+    enough = confident(16, 4, logit=9)
+    assert helpful_temperature(*enough) == temperature(*enough) > 1
+    assert helpful_temperature(*confident(15, 4, logit=9)) == 1.0
+    # Every second answer is right: of one half none, and what that half asks for harms the other one.
+    logits, labels = np.tile(np.array([0.5, 0], np.float32), (40, 1)), np.arange(40) % 2
+    assert temperature(logits, labels) > 10
+    assert helpful_temperature(logits, labels) == 1.0
 
 
 def test_where_every_answer_is_right_confidence_stays_as_it_was() -> None:

@@ -282,6 +282,18 @@ def test_a_champion_that_asks_for_what_the_limit_asks_changes_no_sentence() -> N
     assert found[2].asked == "an expected calibration error of at most 0.020"
 
 
+def test_what_is_found_is_told_of_what_the_model_takes() -> None:
+    of_chance = measured(calibration_chance=0.2)
+    found = judge(of_chance, facts=FACTS, classes=CLASSES, champion=None, limits=Limits(), noun="text")
+    said = {result.gate: f"{result.found}; {result.asked}" for result in found}
+    assert "1,000 texts" in said["accuracy"]
+    assert "1,000 texts give by chance" in said["calibration"]
+    assert "texts" in said["onnx is keras"]
+    assert "ms for one text on one thread" in said["latency"]
+    assert "1,000 texts, each changed once" in said["stable, shifted"]
+    assert not any("image" in sentence for sentence in said.values())
+
+
 def test_no_more_than_naming_one_class_is_not_enough() -> None:
     low, _ = share_interval(900, 1000, confidence=0.95)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from fortydays.base.errors import FortydaysError, StorageError
-from fortydays.registry import package
+from fortydays.inputs.ngrams import MOST_NGRAMS, Ngrams
+from fortydays.registry import contents, package
 from fortydays.registry.package import MANIFEST, DamagedPackageError, check, copy, read, seal
 
 
@@ -258,3 +259,11 @@ def test_a_manifest_is_the_same_text_everywhere(folder: Path) -> None:
 def test_there_is_nothing_to_seal_where_there_is_no_folder(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"There is no folder .*none\."):
         seal(tmp_path / "none", kind="bundle", facts={})
+
+
+def test_the_largest_vocabulary_of_texts_fits_into_a_bundle() -> None:
+    word = "\u043f" * 10
+    words = tuple(f"{word} {number:06}" for number in range(MOST_NGRAMS))
+    takes = Ngrams(length=512, longest=2, vocabulary=words, weights=(1.234,) * MOST_NGRAMS)
+    size = len(json.dumps(takes.as_dict(), indent=1, ensure_ascii=False).encode())
+    assert 5_000_000 < size < contents._LARGEST[contents.PREPROCESSING_FILE]

@@ -331,7 +331,9 @@ def test_a_champion_that_may_have_learned_them_is_not(registry: Registry, settin
     done = to(registry, settings, "mine@2")
 
     (found,) = [gate.found for gate in done.closed]
-    assert found.startswith(f"not comparable: version 1: The photographs own:mine@{first.digest[:12]} are not in")
+    assert found.startswith(
+        f"not comparable: version 1: The photographs or texts own:mine@{first.digest[:12]} are not in"
+    )
     assert done.move is None
 
 

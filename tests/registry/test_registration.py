@@ -239,7 +239,8 @@ def test_a_version_is_no_bundle_and_a_bundle_without_a_model_neither(trained: Tr
     resealed(r"signature\.json is not the model's")
     told = json.loads(whole[bundle / "preprocessing.json"])
     (bundle / "preprocessing.json").write_text(json.dumps({**told, "kind": "sounds"}))
-    resealed(r"preprocessing\.json does not say what the model takes: its kind is none of images, numbers, tokens")
+    kinds = "images, ngrams, numbers, tokens"
+    resealed(rf"preprocessing\.json does not say what the model takes: its kind is none of {kinds}")
     (bundle / "preprocessing.json").write_text(json.dumps({**told, "width": 9}))
     resealed(r"preprocessing\.json tells of a picture of 8 x 9 grey pixels, which is not what the model takes")
     save_arrays(bundle / "golden.npz", [images, answers[::-1], labels])

@@ -39,7 +39,7 @@ def test_without_a_data_version_what_is_missing_is_told(settings: Settings) -> N
     with pytest.raises(DataError) as caught:
         loaded(settings)
     assert caught.value.message == (
-        f"The photographs {NAME} are not in the workspace {settings.workspace}. "
+        f"The photographs or texts {NAME} are not in the workspace {settings.workspace}. "
         "The model was not made from a data version that could be checked out."
     )
     assert caught.value.hint == "They are made with: forty fit FOLDER --name flowers"

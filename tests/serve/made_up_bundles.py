@@ -79,7 +79,9 @@ def colour_bundle(folder: Path, *, classes: Sequence[str], confidence: Any = Non
     return sealed(folder, content, name="flowers", confidence=confidence, classes=classes)
 
 
-def text_bundle(folder: Path, text: Tokens, goodness: Mapping[str, float], *, version: int = 1) -> Manifest:
+def text_bundle(
+    folder: Path, text: Tokens, goodness: Mapping[str, float], *, version: int = 1, texts: Any = None
+) -> Manifest:
     """Write the bundle of a model of texts that says "good" where the goodness of the words is above 0, else "bad"."""
     side = np.zeros((text.size, 2), np.float32)
     for word, value in goodness.items():
@@ -88,8 +90,9 @@ def text_bundle(folder: Path, text: Tokens, goodness: Mapping[str, float], *, ve
     examples = [text.encode(" ".join(word for word in goodness if goodness[word] * sign > 0)) for sign in (-1, 1)]
     golden = {name: np.stack([each[name] for each in examples]) for name in (TOKENS, MASK)}
     return sealed(
-        folder, content, text, golden, name="reviews", version=version, classes=("bad", "good"), labels=(0, 1)
-    )
+        folder, content, text, golden, name="reviews", version=version, classes=("bad", "good"), labels=(0, 1),
+        texts=texts,
+    )  # fmt: skip
 
 
 def sealed(
@@ -104,6 +107,7 @@ def sealed(
     strokes: bool = False,
     confidence: Any = None,
     labels: Sequence[int] | None = None,
+    texts: Any = None,
 ) -> Manifest:
     """Write the bundle of an ONNX file, which takes images where nothing else is said."""
     folder.mkdir(parents=True)
@@ -121,6 +125,8 @@ def sealed(
     }
     if confidence is not None:
         documents["confidence.json"] = confidence
+    if texts is not None:
+        documents["samples.json"] = {"schema_version": 1, "texts": texts}
     for file, document in documents.items():
         (folder / file).write_text(json.dumps(document))
     (folder / "model.onnx").write_bytes(content)

@@ -197,7 +197,10 @@ def test_what_cannot_be_read_is_named_and_the_others_are_answered(
 
 def test_the_only_one_that_cannot_be_read_is_the_error(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["predict", str(models / "plain"), "nowhere.png"]) == 1
-    assert capsys.readouterr() == ("", "Error: nowhere.png: There is no such file.\n")
+    looked = f"It was looked for in {Path.cwd()}.\n"
+    assert capsys.readouterr() == ("", f"Error: nowhere.png: There is no such file.\n{looked}")
+    assert execute(["predict", str(models / "plain"), "image.png"]) == 1  # there is a folder "images"
+    assert capsys.readouterr().err == "Error: image.png: There is no such file.\nDid you mean images?\n"
 
 
 def test_of_many_that_are_left_out_a_few_are_named(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -214,7 +217,7 @@ def test_a_folder_without_an_image_is_told_so(models: Path, capsys: pytest.Captu
     Path("texts/notes.txt").write_text("x")
     assert execute(["predict", str(models / "plain"), "texts"]) == 1
     told = capsys.readouterr().err
-    assert "Error: There is no image in what was named; 1 other files are left out." in told
+    assert "Error: There is no image in what was named; 1 other file is left out." in told
     assert "end with .jpg, .jpeg, .jpe, .jfif" in told
 
 

@@ -7,6 +7,7 @@ import pytest
 from fortydays.base.errors import UnreadableContentError
 from fortydays.inputs.images import Images
 from fortydays.inputs.input import Bounds, Input
+from fortydays.inputs.ngrams import Ngrams
 from fortydays.inputs.numbers import Numbers
 from fortydays.inputs.tokens import Tokens
 from fortydays.serve.errors import RequestError
@@ -121,7 +122,7 @@ def test_bytes_that_no_input_lays_claim_to_are_refused() -> None:
 
 # ------------------------------------------------------------------------------------------ tensors that are no pixels
 
-TEXTS = Tokens(length=2, vocabulary=("good", "bad"))
+TEXTS = Tokens(length=2, vocabulary=("good", "bad"), masked=True)
 NUMBERS = Numbers(shape=(2,))
 
 
@@ -254,3 +255,68 @@ def test_texts_among_pixels_cost_no_more_room_than_they_take() -> None:
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 5_000_000
+
+
+# --------------------------------------------------------------------------------------------------------------- texts
+
+REVIEWS = Ngrams(length=4, longest=1, vocabulary=("good", "bad"), weights=(1.0, 1.0))
+
+
+def read_texts(extra: bytes = b"", **changes: Any) -> Any:
+    tensor = {"name": "text", "datatype": "BYTES", "shape": [2], "data": ["good", "bad bad"], **changes}
+    tensor = {name: value for name, value in tensor.items() if value is not None}
+    head = json.dumps({"inputs": [tensor]}).encode()
+    length = str(len(head)) if extra else None
+    return read_infer_request(head + extra, length, REVIEWS, most_json=5_000, bounds=Bounds(characters=20))
+
+
+def test_texts_may_be_sent_as_bytes_in_json_or_behind_it() -> None:
+    behind = b"\x04\0\0\0good\x07\0\0\0bad bad"
+    for asked in (
+        read_texts(),
+        read_texts(shape=[2, 1], data=[["good"], ["bad bad"]]),
+        read_texts(behind, data=None, parameters={"binary_data_size": len(behind)}),
+    ):
+        assert asked.inputs["ngrams"].tolist() == [[1, 2, 0, 0], [1, 3, 0, 0]]
+
+
+def test_arrays_of_texts_are_taken_too() -> None:
+    arrays = REVIEWS.from_json(["good"], Bounds())
+    inputs = [
+        {"name": name, "datatype": kind, "shape": [1, 4], "data": arrays[name].ravel().tolist()}
+        for name, kind in (("ngrams", "INT32"), ("values", "FP32"))
+    ]
+    asked = read_infer_request(json.dumps({"inputs": inputs}).encode(), None, REVIEWS, most_json=5_000)
+    assert asked.inputs["ngrams"].tolist() == [[1, 2, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("extra", "changes", "said"),
+    [
+        (b"", {"datatype": "UINT8"}, "The input 'text' has another datatype; expected BYTES."),
+        (b"", {"shape": []}, "The input 'text' has another shape; expected [-1]."),
+        (b"", {"shape": [2, 2]}, "The input 'text' has another shape; expected [-1]."),
+        (b"", {"shape": [3]}, "The input 'text' has not as many texts as its shape says."),
+        (b"", {"data": "good"}, "The input 'text' has not as many texts as its shape says."),
+        (b"", {"data": ["good", 1]}, "The texts are no text and no list of texts."),
+        (b"", {"data": ["good", "..."]}, "Text 2 of 2: The text has no word."),
+        (b"", {"data": ["good", "good " * 9]}, "Text 2 of 2: The text has 45 characters; expected at most 20."),
+        (b"more", {}, "4 bytes follow that no input lays claim to."),
+        (
+            b"more", {"parameters": {"binary_data_size": 9}},
+            "The bytes of 'text' after the JSON part are 4; expected 9.",
+        ),
+        (
+            b"\x09\0\0\0good", {"data": None, "parameters": {"binary_data_size": 8}},
+            "The bytes of 'text' are no texts in UTF-8, each after its length.",
+        ),
+        (
+            b"\x01\0\0\0\xff", {"data": None, "parameters": {"binary_data_size": 5}},
+            "The bytes of 'text' are no texts in UTF-8, each after its length.",
+        ),
+    ],
+)  # fmt: skip
+def test_bytes_that_are_no_texts_are_refused(extra: bytes, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(RequestError) as raised:
+        read_texts(extra, **changes)
+    assert (raised.value.status, raised.value.message) == (400, said)

@@ -369,7 +369,7 @@ def test_nothing_is_cut_off_on_any_screen(browser: Any, running: Running, width:
 def texts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("texts")
     goodness = {"awful": -1.0, "incomprehensible": -1.0, "uninteresting": -1.0, "lovely": 2.0}
-    text_bundle(folder / "one", Tokens(length=8, vocabulary=(*goodness, "film")), goodness)
+    text_bundle(folder / "one", Tokens(length=8, vocabulary=(*goodness, "film"), masked=True), goodness)
     with served(folder / "one") as found:
         yield found
 
@@ -379,7 +379,7 @@ def test_a_text_that_is_typed_is_answered(page: Any, texts: Running) -> None:
     page.wait_for_selector("#writing:not([hidden])")
     assert page.is_hidden("#drawing")
     assert page.is_hidden("#drop")
-    assert page.text_content("#text-help") == "The model reads the first 8 words."
+    assert page.text_content("#text-help") == "The model reads the last 8 words."
 
     page.get_by_role("textbox", name="Write a text").fill("An awful film.")
     page.get_by_role("button", name="Ask").click()
@@ -391,12 +391,38 @@ def test_a_text_that_is_typed_is_answered(page: Any, texts: Running) -> None:
     wait_for(page, "#message", "The text has no word.")
     assert page.locator("#bars li").count() == 0
 
+    page.fill("#text", "zxqv qqq")
+    page.click("#writing button")
+    wait_for(page, "#message", "The model knows none of the words of this text, so there is no answer.")
+    assert page.locator("#bars li").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("encoding", "note"), [("utf-8", ""), ("cp1252", "It is read as cp1252"), ("utf-16", "It is read as UTF-16.")]
+)
+def test_a_file_of_text_is_read_in_the_encodings_of_the_service(
+    page: Any, texts: Running, encoding: str, note: str
+) -> None:
+    page.goto(texts.address)
+    page.wait_for_selector("#writing:not([hidden])")
+    said = "Un caf\u00e9 \u20ac 3,\nlovely"
+    page.set_input_files("#file", {"name": "a.txt", "mimeType": "text/plain", "buffer": said.encode(encoding)})
+    wait_for(page, "#answered-by", "good, says reviews@1")
+    assert page.input_value("#text") == said
+    told = page.text_content("#read-as")
+    assert told.startswith(note)
+    assert bool(told) == bool(note)
+
 
 def test_a_sample_of_a_text_shows_its_words_and_is_written_and_asked(page: Any, texts: Running) -> None:
     page.goto(texts.address)
     page.wait_for_selector("#samples li:nth-child(2)")
     assert page.locator("#samples span").all_text_contents() == ["bad", "good"]
     assert page.locator("#samples q").all_text_contents() == ["awful incomprehensible uninteresting", "lovely"]
+    assert page.text_content("#samples .help") == (
+        "One of each class. The model has not learned from them. These are the words that the model sees; a question "
+        "mark stands for a word that it does not know."
+    )
 
     page.get_by_role("button", name="Sample of good: lovely").click()
     wait_for(page, "#answered-by", "good, says reviews@1")

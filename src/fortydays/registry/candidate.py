@@ -13,11 +13,12 @@ from fortydays.base.errors import FortydaysError, UsageError, unknown_name
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
 from fortydays.data import library
-from fortydays.data.arrays import Dataset
+from fortydays.data.arrays import Dataset, Reading
 from fortydays.study import evidence as documents
 from fortydays.study.code import engine_digest, study_digest
 from fortydays.study.runs import RunFolder, find_run, latest_evidence
 from fortydays.study.trial import digest_of_arrays
+from fortydays.study.vocabulary import try_in_words
 
 if TYPE_CHECKING:
     from fortydays.days.loading import StudyFile
@@ -60,6 +61,11 @@ def find_candidate(study: str, settings: Settings, progress: Progress, *, varian
     file = find_study(study)
     run = _run_of(study, file, settings, run_id)
     evidence = documents.read_evidence(run.evidence)
+    if tried := evidence["request"].get("examples"):
+        raise UsageError(
+            f"The run {run.run_id} is {try_in_words(tried)}: no model of it is registered.",
+            hint=f"Run all of it: forty run {study}\nOr name another run with --run; `forty runs` lists them.",
+        )
     if variant and variant not in evidence["variants"] and variant not in evidence["details"]:
         raise unknown_name("variant", variant, list(evidence["details"]))
     named = [variant] if variant else list(evidence["details"])
@@ -88,6 +94,7 @@ def find_candidate(study: str, settings: Settings, progress: Progress, *, varian
         )
     if evidence["code"]["engine"] != engine_digest():
         progress.warn(f"The training engine has changed since the run {run.run_id}.")
+    dataset = dataset.read_as(Reading.of(evidence["details"][trial["variant"]]["recipe"]))
     return Candidate(
         run=run,
         evidence=evidence,

@@ -26,6 +26,9 @@ _COLUMNS = 5
 _WORDS = 120
 """Characters of an example in words."""
 
+_TASKS = {"image": "image-classification", "text": "text-classification"}
+"""What model hubs call the task, by what an example is called."""
+
 
 def write_card(
     folder: Path,
@@ -58,8 +61,11 @@ def write_card(
     if pictures:
         files.write_bytes(folder / PICTURE_FILE, _sheet(pictures))
     text = plain_text(Path(__file__).parent / "templates" / "card.md.jinja").render(
-        card_data=_front_matter(name, lineage["dataset"], lineage["trial"]["metrics"]["test_accuracy"]),
+        card_data=_front_matter(
+            name, lineage["dataset"], lineage["trial"]["metrics"]["test_accuracy"], noun=dataset.training.input.NOUN
+        ),
         name=name,
+        counted=counted,
         input=dataset.training.input,
         lineage=lineage,
         study=lineage["study"],
@@ -117,12 +123,13 @@ def _shown(
     return pictures, in_words
 
 
-def _front_matter(name: str, dataset: Mapping[str, Any], accuracy: float) -> str:
-    """What model hubs read of a card, in their own words."""
+def _front_matter(name: str, dataset: Mapping[str, Any], accuracy: float, *, noun: str) -> str:
+    """What model hubs read of a card, in their own words; the ``noun`` is what an example is called."""
     from huggingface_hub import EvalResult, ModelCardData
 
+    task = _TASKS.get(noun, "tabular-classification")
     result = EvalResult(
-        task_type="image-classification",
+        task_type=task,
         dataset_type=dataset["name"],
         dataset_name=dataset["name"],
         dataset_split="test",
@@ -133,8 +140,8 @@ def _front_matter(name: str, dataset: Mapping[str, Any], accuracy: float) -> str
     return ModelCardData(
         model_name=name,
         library_name="onnx",
-        pipeline_tag="image-classification",
-        tags=["image-classification", "keras", "fortydays"],
+        pipeline_tag=task,
+        tags=[task, "keras", "fortydays"],
         datasets=[dataset["name"]],
         metrics=["accuracy"],
         eval_results=[result],

@@ -8,9 +8,9 @@ from pathlib import Path
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, StorageError
 from fortydays.base.settings import Settings
-from fortydays.data.catalog import DATASETS
-from fortydays.data.photographs import PHOTOGRAPHS
+from fortydays.data import library
 from fortydays.study.runs import RunFolder, list_runs
+from fortydays.tune.kept import SearchFolder
 
 _ARTIFACTS = "mlartifacts"
 
@@ -43,18 +43,22 @@ def parts(settings: Settings, *, served: Collection[str]) -> list[Part]:
     home = settings.workspace
     all_runs = list_runs(settings.runs)
     living = [run.run_id for run in all_runs if run.is_held()]
-    working = f"in use by the run {living[0]}" if living else ""
+    searched = [each.path.name for each in _searches(home / "searches") if each.is_held()]
+    searching = f"in use by the search {searched[0]}" if searched else ""
+    working = f"in use by the run {living[0]}" if living else searching
     serving = f"in use by the service at {next(iter(served))}" if served else ""
-    datasets = [settings.datasets / name for name in (*DATASETS, *PHOTOGRAPHS)]
+    datasets = [settings.datasets / name for name in library.every()]
     free, why = _runs_to_spare(all_runs, living, settings)
     log = [home / "serve" / f"requests.sqlite{ending}" for ending in ("", "-wal", "-shm", "-journal")]
     return [
-        _part("reports", [home / "reports"], "pages; `forty report` and `forty fit` write them again"),
+        _part("reports", [home / "reports"], "pages; `forty report`, `fit` and `tune` write them again"),
         _part("caches", [home / "cache", home / "engines"], "nothing; they are made again", kept=working),
+        _part("answers", [home / "answers"], "answers of interrupted questions; they are computed again"),
         _part("bundles", [home / "bundles"], "copies of models; they are made again", kept=serving),
         _part("features", [home / "features"], "minutes; they are computed again", kept=working),
         _part("backbones", [home / "backbones"], "minutes; they are fetched and exported again", kept=working),
         _part("datasets", datasets, "they are fetched again, which needs the network", kept=working),
+        _part("searches", [home / "searches"], "what was tried; to have it again is to train again", kept=searching),
         _part("exercises", [home / "exercises"], "which exercises you have passed; your files of them stay"),
         _part("log", log, "what services were asked; it cannot be had again", kept=serving),
         # Runs that nobody works on and no model is made of may go, though others stay.
@@ -75,6 +79,11 @@ def remove(part: Part) -> None:
 def _part(name: str, paths: list[Path], lost: str, *, kept: str = "") -> Part:
     there = tuple(path for path in paths if os.path.lexists(path))
     return Part(name=name, paths=there, bytes=sum(map(_size, there)), lost=lost, kept=kept, removable=not kept)
+
+
+def _searches(folder: Path) -> list[SearchFolder]:
+    found = sorted(folder.iterdir()) if files.is_folder(folder) else []
+    return [SearchFolder(path=path) for path in found if files.is_folder(path)]
 
 
 def _runs_to_spare(found: list[RunFolder], living: list[str], settings: Settings) -> tuple[list[Path], str]:

@@ -28,11 +28,12 @@ LABELS_FILE, SIGNATURE_FILE, PREPROCESSING_FILE = "labels.json", "signature.json
 GOLDEN_FILE = "golden.npz"
 CARD_FILE, PICTURE_FILE = "README.md", "mistakes.png"
 CONFIDENCE_FILE = "confidence.json"
+SAMPLES_FILE = "samples.json"
 
 NEEDED = (ONNX_FILE, LABELS_FILE, SIGNATURE_FILE, PREPROCESSING_FILE, GOLDEN_FILE, CARD_FILE, LINEAGE_FILE)
 """The files of every bundle, besides its manifest."""
 
-WHERE_THERE = (PICTURE_FILE, CONFIDENCE_FILE)
+WHERE_THERE = (PICTURE_FILE, CONFIDENCE_FILE, SAMPLES_FILE)
 """The files that a bundle has where its version has them."""
 
 GOLDEN_TOLERANCE = 1e-3
@@ -41,10 +42,22 @@ GOLDEN_TOLERANCE = 1e-3
 MOST_SAMPLES = 20
 """Classes of which a bundle has a sample at most."""
 
+LONGEST_SAMPLE = 20_000
+"""Characters of a text that is a sample: of a longer one, the first ones."""
+
+SAMPLES_SCHEMA = 1
+"""Version of what :data:`SAMPLES_FILE` holds: "schema_version", and "texts" by the place of their class."""
+
 CONFIDENCE_SCHEMA = 1
 """Version of what :data:`CONFIDENCE_FILE` holds: "schema_version" and the fields of :class:`Confidence`."""
 
-_LARGEST = {ONNX_FILE: LARGEST, GOLDEN_FILE: 100_000_000, CARD_FILE: 1_000_000, PICTURE_FILE: 20_000_000}
+_LARGEST = {
+    ONNX_FILE: LARGEST,
+    GOLDEN_FILE: 100_000_000,
+    CARD_FILE: 1_000_000,
+    PICTURE_FILE: 20_000_000,
+    PREPROCESSING_FILE: 50_000_000,  # 200,000 n-grams, in scripts of up to four bytes a letter
+}
 _LARGEST_DOCUMENT = 5_000_000
 _MOST_GOLDEN, _MOST_VERSION = 1_000, 2**31 - 1
 _LONGEST_LABEL, _DEEPEST = 300, 32
@@ -99,6 +112,7 @@ class Bundle:
         confidence: below which probability its answers are unknown, where that was measured.
         samples: the arrays of an example of each class that the model has not learned from, by the class's place; of
             older bundles none, whose golden examples have no labels.
+        texts: what is written in the samples, by the class's place, where the model takes texts that were at hand.
     """
 
     manifest: Manifest
@@ -112,6 +126,7 @@ class Bundle:
     lineage: Mapping[str, Any]
     confidence: Confidence | None = None
     samples: Mapping[int, Arrays] = field(default_factory=dict, compare=False)
+    texts: Mapping[int, str] = field(default_factory=dict, compare=False)
 
     @property
     def unknown_below(self) -> float | None:
@@ -175,6 +190,7 @@ def _opened(folder: Path, manifest: Manifest, threads: int) -> Bundle:
         lineage=documents[LINEAGE_FILE],
         confidence=_confidence(documents[CONFIDENCE_FILE]) if CONFIDENCE_FILE in documents else None,
         samples=_samples(content[GOLDEN_FILE], model),
+        texts=_texts(documents[SAMPLES_FILE], signature) if SAMPLES_FILE in documents else {},
     )
 
 
@@ -241,6 +257,22 @@ def _confidence(document: Mapping[str, Any]) -> Confidence:
         raise ValueError(f"images in {CONFIDENCE_FILE} is no whole number")
     values: dict[str, Any] = {name: float(document[name]) for name in _RANGES}
     return Confidence(**values | {"images": document["images"]})
+
+
+def _texts(document: Mapping[str, Any], signature: Signature) -> dict[int, str]:
+    texts = document.get("texts")
+    if document.get("schema_version") != SAMPLES_SCHEMA:
+        raise ValueError(f"{SAMPLES_FILE} has another schema version than {SAMPLES_SCHEMA}")
+    if not isinstance(texts, dict) or len(texts) > MOST_SAMPLES:
+        raise ValueError(f"{SAMPLES_FILE} has no texts of at most {MOST_SAMPLES} classes")
+    found = {}
+    for place, text in texts.items():
+        if not re.fullmatch("[0-9]{1,5}", place) or int(place) >= signature.classes:
+            raise ValueError(f"{SAMPLES_FILE} has a text of a class that the model does not have")
+        if not isinstance(text, str) or not 0 < len(text) <= LONGEST_SAMPLE or re.search("[\ud800-\udfff]", text):
+            raise ValueError(f"{SAMPLES_FILE} has a text that is none of 1 to {LONGEST_SAMPLE:,} characters")
+        found[int(place)] = text
+    return found
 
 
 def _samples(content: bytes, model: OnnxModel) -> dict[int, Arrays]:

@@ -82,7 +82,7 @@ def to_onnx(model: "keras.Model", input: Input, *, test_views: str = "none") -> 
 
 
 def head_to_onnx(head: "keras.Model", frozen: bytes) -> bytes:
-    """What was trained on features, behind the ONNX file that made them, as one that takes uint8 pixels.
+    """What was trained on features, behind the ONNX file that made them, as one that takes what that file does.
 
     Raises ExportFailedError.
     """
@@ -129,10 +129,10 @@ def _work(request: Mapping[str, Any]) -> None:
     features = variant.features_of(request["seed"])
     if features is not None:
         # The network that made the features is built again by Keras: what it answers is compared with the ONNX file.
-        settings, (image,) = read_settings(), input.arrays
-        frozen = frozen_network(features, image.shape, settings)
+        settings, (taken,) = read_settings(), input.arrays
+        frozen = frozen_network(features, taken.shape, settings)
         backbone = pretrained_model(features, settings)
-        model = whole_model(features, image.shape, backbone, head)
+        model = whole_model(features, taken.shape, backbone, head)
     save_arrays(scratch / _ANSWERS, [_answers(model, input, examples, test_views)])
     with files.storage_errors("write", folder / KERAS_FILE), private_umask():
         model.save(folder / KERAS_FILE)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fortydays.base.text import counted
 from fortydays.registry.evaluation import REFERENCE_MILLISECONDS, Measured
 
 RESAMPLES = 10_000
@@ -78,19 +79,20 @@ def judge(
     classes: Sequence[str],
     champion: Champion | None,
     limits: Limits,
+    noun: str = "image",
 ) -> list[GateResult]:
     """Set a candidate against all gates: a result for each, in the order to show them.
 
     ``facts`` are what was found when it was registered: its study's ``claims`` and how its ``onnx`` compares with
-    Keras. The champion is the version it would replace, or None if there is none.
+    Keras. The champion is the version it would replace, or None if there is none. The noun is that of one example.
     """
     said = {
         "claims": _claims(facts["claims"]),
-        "accuracy": _accuracy(measured, champion, limits),
-        "calibration": _calibration(measured, champion, limits),
+        "accuracy": _accuracy(measured, champion, limits, noun),
+        "calibration": _calibration(measured, champion, limits, noun),
         "worst class": _worst_class(measured, champion, limits, classes),
-        "onnx is keras": _onnx(facts["onnx"], limits),
-        "latency": _latency(measured, limits),
+        "onnx is keras": _onnx(facts["onnx"], limits, noun),
+        "latency": _latency(measured, limits, noun),
         "size": (
             measured.bytes <= limits.megabytes * 1e6,
             f"{measured.bytes / 1e6:.2f} MB",
@@ -100,7 +102,7 @@ def judge(
     for each in measured.behaviours:
         said[f"stable, {each.change}"] = (
             each.same >= limits.same_answers,
-            f"the same answer for {100 * each.same:.1f}% of {each.images:,} images, each changed once",
+            f"the same answer for {100 * each.same:.1f}% of {counted(each.images, noun)}, each changed once",
             f"at least {100 * limits.same_answers:.0f}%",
         )
     return [
@@ -143,8 +145,8 @@ def _claims(claims: Sequence[Mapping[str, str]]) -> _Said:
     return bool(claims) and not open_claims, found, "the study's claims about the variant are supported"
 
 
-def _accuracy(measured: Measured, champion: Champion | None, limits: Limits) -> _Said:
-    here = f"{100 * measured.accuracy:.2f}% of {measured.images:,} images"
+def _accuracy(measured: Measured, champion: Champion | None, limits: Limits, noun: str) -> _Said:
+    here = f"{100 * measured.accuracy:.2f}% of {counted(measured.images, noun)}"
     low, _ = share_interval(int(measured.right.sum()), measured.images, confidence=limits.confidence)
     than_guessing = f"clearly more than the {100 * measured.largest_share:.1f}% that naming one class always would get"
     if low <= measured.largest_share:
@@ -170,7 +172,7 @@ def share_interval(count: int, n: int, *, confidence: float) -> tuple[float, flo
     return middle - half, middle + half
 
 
-def _calibration(measured: Measured, champion: Champion | None, limits: Limits) -> _Said:
+def _calibration(measured: Measured, champion: Champion | None, limits: Limits, noun: str) -> _Said:
     most, why = limits.calibration_error, ""
     if champion is not None and champion.measured is not None:
         relative = champion.measured.calibration_error + limits.calibration_margin
@@ -178,7 +180,7 @@ def _calibration(measured: Measured, champion: Champion | None, limits: Limits) 
             most, why = relative, f": the champion's and {limits.calibration_margin:g}"
     if measured.calibration_chance > most:
         most = measured.calibration_chance
-        why = f", which {measured.images:,} images give by chance to a model whose confidence is right"
+        why = f", which {counted(measured.images, noun)} give by chance to a model whose confidence is right"
     asked = f"an expected calibration error of at most {most:.3f}{why}"
     return measured.calibration_error <= most, f"{measured.calibration_error:.3f}", asked
 
@@ -203,8 +205,8 @@ def _worst_class(measured: Measured, champion: Champion | None, limits: Limits, 
     return passed, found, f"at least {100 * least:.1f}%: {why}"
 
 
-def _onnx(onnx: Mapping[str, Any], limits: Limits) -> _Said:
-    images = f"{onnx['images']:,} images"
+def _onnx(onnx: Mapping[str, Any], limits: Limits, noun: str) -> _Said:
+    images = counted(onnx["images"], noun)
     if onnx["precision"] == "int8":
         found = f"int8: the same class on {100 * onnx['agreement']:.1f}% of {images}"
         asked = f"the same class on at least {100 * limits.int8_agreement:.0f}%"
@@ -213,11 +215,11 @@ def _onnx(onnx: Mapping[str, Any], limits: Limits) -> _Said:
     return onnx["difference"] <= limits.onnx_difference, found, f"at most {limits.onnx_difference:.0e}"
 
 
-def _latency(measured: Measured, limits: Limits) -> _Said:
+def _latency(measured: Measured, limits: Limits, noun: str) -> _Said:
     # What slows the reference graph down slows the model down as well, and is not the model's fault.
     reference = measured.reference_milliseconds
     most = limits.milliseconds * max(1.0, reference / REFERENCE_MILLISECONDS)
     asked = f"at most {most:.3g} ms; the reference graph takes {reference:.2f} ms now"
     if most > limits.milliseconds:
         asked += f", and {REFERENCE_MILLISECONDS:g} ms, with a limit of {limits.milliseconds:g} ms, on an idle machine"
-    return measured.milliseconds <= most, f"{measured.milliseconds:.2f} ms for one image on one thread", asked
+    return measured.milliseconds <= most, f"{measured.milliseconds:.2f} ms for one {noun} on one thread", asked

@@ -10,10 +10,11 @@ from fortydays.base.errors import DataError, ExitCode, FortydaysError, StorageEr
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
 from fortydays.data import library
-from fortydays.data.arrays import Dataset
+from fortydays.data.arrays import Dataset, Reading
 from fortydays.data.own import dataset as own
-from fortydays.registry.contents import EVALUATION_FILE, LINEAGE_FILE, ONNX_FILE
-from fortydays.registry.evaluation import measure
+from fortydays.inputs.kinds import read_input
+from fortydays.registry.contents import EVALUATION_FILE, LINEAGE_FILE, ONNX_FILE, PREPROCESSING_FILE
+from fortydays.registry.evaluation import Measured, measure
 from fortydays.registry.gates import Champion, GateResult, Limits, judge
 from fortydays.registry.inference import UnsafeModelError
 from fortydays.registry.moves import Move, check_reason
@@ -203,11 +204,12 @@ def _gates(
             hint="What it was validated on cannot be told from what it has learned. Run the study again and register.",
         )
     return judge(
-        measure(_model_in(folder / "candidate"), dataset.training, threads=settings.threads),
+        _measured(folder / "candidate", lineage, dataset, settings),
         facts={"claims": lineage["claims"], "onnx": evaluation["onnx"]},
         classes=dataset.classes,
         champion=_champion(version, lineage, registry, dataset, settings, folder, progress),
         limits=limits,
+        noun=dataset.training.input.NOUN,
     )
 
 
@@ -234,7 +236,7 @@ def _champion(
             return None
         problem = _incomparable(theirs, lineage, dataset, settings)
         if not problem:
-            measured = measure(_model_in(folder / "champion"), dataset.training, threads=settings.threads)
+            measured = _measured(folder / "champion", theirs, dataset, settings)
             return Champion(version=champion.version, measured=measured)
         problem = f"version {champion.version}: {problem}"
     except (NotWholeError, UnsafeModelError) as error:
@@ -259,6 +261,15 @@ def _incomparable(theirs: Mapping[str, Any], lineage: Mapping[str, Any], dataset
         return own.was_learned(earlier, name, settings)
     except (DataError, StorageError) as error:
         return error.message
+
+
+def _measured(folder: Path, lineage: Mapping[str, Any], dataset: Dataset, settings: Settings) -> Measured:
+    """A version on the validation data, with texts read as it learned to read them."""
+    data = dataset.read_as(Reading.of(lineage["recipe"]))
+    training = data.training
+    if own.is_own(dataset.name):
+        training = library.taken_by(data, read_input(files.read_json(folder / PREPROCESSING_FILE)), settings)
+    return measure(_model_in(folder), training, threads=settings.threads)
 
 
 def _model_in(folder: Path) -> bytes:

@@ -30,9 +30,12 @@ from fortydays.registry.contents import (
     GOLDEN_FILE,
     LABELS_FILE,
     LINEAGE_FILE,
+    LONGEST_SAMPLE,
     MOST_SAMPLES,
     ONNX_FILE,
     PREPROCESSING_FILE,
+    SAMPLES_FILE,
+    SAMPLES_SCHEMA,
     SIGNATURE_FILE,
     Confidence,
 )
@@ -64,8 +67,12 @@ _LARGEST_LOSS = 0.01
 
 @dataclass(frozen=True, kw_only=True)
 class Registered:
-    """A version that was made, what was measured of it on validation data, and what it is made of, as JSON values."""
+    """A version that was made, what was measured of it on validation data, and what it is made of, as JSON values.
 
+    The noun is what one example is called.
+    """
+
+    noun: str
     version: Version
     evaluation: Mapping[str, Any]
     lineage: Mapping[str, Any]
@@ -129,7 +136,9 @@ def register(
         _describe(folder, name, candidate, evaluation, lineage, confidence)
         manifest = package.seal(folder, kind="version", facts={"name": name})
         version = registry.add(name, folder, manifest, facts=_facts(candidate, evaluation, lineage))
-    return Registered(version=version, evaluation=evaluation, lineage=lineage)
+    return Registered(
+        noun=candidate.dataset.training.input.NOUN, version=version, evaluation=evaluation, lineage=lineage
+    )
 
 
 def _tracked(run: RunFolder, registry: Registry, progress: Progress) -> str:
@@ -225,11 +234,18 @@ def _check_fits(candidate: Candidate, accuracy: float, images: int, of: int) -> 
         )
 
 
-def _golden(model: OnnxModel, dataset: Dataset, path: Path) -> None:
-    """Keep the first validation image of each class, and further ones, with the model's answers and the labels."""
-    validation = dataset.training.validation
+def _golden(model: OnnxModel, dataset: Dataset, folder: Path) -> None:
+    """Keep the first validation example of each class, and further ones, with the model's answers and the labels.
+
+    Of texts that are at hand, what is written in the first ones is kept, too, for people to look at.
+    """
+    path, validation = folder / GOLDEN_FILE, dataset.training.validation
     labels = np.asarray(validation.labels).astype(np.int64)
-    _, first = np.unique(labels, return_index=True)
+    there, first = np.unique(labels, return_index=True)
+    if dataset.wording is not None:
+        written = zip(there[:MOST_SAMPLES].tolist(), dataset.wording(first[:MOST_SAMPLES].tolist()), strict=True)
+        texts = {str(label): text[:LONGEST_SAMPLE] for label, text in written}
+        files.write_json(folder / SAMPLES_FILE, {"schema_version": SAMPLES_SCHEMA, "texts": texts})
     rows = first[:MOST_SAMPLES].tolist()
     further = [row for row in evenly(len(labels), GOLDEN).tolist() if row not in rows]
     rows += further[: max(0, GOLDEN - len(rows))]
@@ -290,7 +306,7 @@ def _describe(
     }
     for file, document in documents.items():
         files.write_json(folder / file, document)
-    _golden(model, dataset, folder / GOLDEN_FILE)
+    _golden(model, dataset, folder)
     _mlflow_files(content, folder, model)
     write_card(
         folder,

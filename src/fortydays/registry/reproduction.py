@@ -70,7 +70,7 @@ def reproduce(
 
     Raises:
         UsageError: there is no such version, or its study is not there.
-        DataError: the photographs are gone, and so is the data version that they were taken from.
+        DataError: the photographs or texts are gone, and so is the data version that they were taken from.
         FortydaysError: the study is another one, or does not have the variant any more.
         NotWholeError: the version's files are missing or altered.
         TrainingFailedError: the loss stopped being a number.
@@ -143,7 +143,7 @@ def _trained(plan: Plan, spec: TrialSpec, progress: Progress) -> Mapping[str, An
 
 
 def _dataset(name: str, lineage: Mapping[str, Any], settings: Settings, progress: Progress) -> Dataset:
-    """The dataset of a study. Photographs that are gone are made again from the version that the lineage names."""
+    """The dataset of a study. Photographs or texts that are gone are made again from the version in the lineage."""
     try:
         return library.load(name, settings, progress)
     except (DataError, StorageError) as error:
@@ -166,7 +166,7 @@ def _dataset(name: str, lineage: Mapping[str, Any], settings: Settings, progress
                 f"where the one here has {version.digest[:12]}.",
                 hint="Reproduce the model in the workspace that has it.",
             ) from error
-    progress.say(f"The photographs {name} are gone. They are made again from {version}.")
+    progress.say(f"The photographs or texts {name} are gone. They are made again from {version}.")
     restore(name, version, settings, progress=progress)
     return library.load(name, settings, progress)
 

@@ -49,6 +49,11 @@ class Prediction(BaseModel):
         description="Whether the example looks unlike what the model has learned. "
         "Left away where the model's threshold was not measured.",
     )
+    encoding: str | None = Field(
+        default=None,
+        description="Of a text that came as bytes, in which encoding they were read: UTF-8, UTF-16, or cp1252, where "
+        "a line is not UTF-8. If letters of your texts are lost, send UTF-8.",
+    )
 
 
 class Predictions(BaseModel):
@@ -90,6 +95,9 @@ class Model(BaseModel):
     confidence: Confidence | None
     learned_from: LearnedFrom | None = Field(description="Null where its lineage does not say it.")
     samples: list[str] = Field(description="The class of each example under `/model/samples/`, counted from 0.")
+    samples_are_texts: bool = Field(
+        description="Whether the samples are texts as people wrote them, and not the words that the model sees of one."
+    )
     shadow: str | None
 
 

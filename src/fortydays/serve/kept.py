@@ -48,6 +48,11 @@ def opened(source: Source, settings: Settings, *, threads: int, progress: Progre
         ) from None
 
 
+def folder_of(source: Source, bundle: Bundle, settings: Settings) -> Path:
+    """The folder of a bundle that :func:`opened` has opened. Until it is read, another process may remove it."""
+    return source.folder or settings.workspace / "bundles" / bundle.manifest.digest
+
+
 def _opened(source: Source, kept: Path, database: Path | None, *, threads: int, progress: Progress) -> Bundle:
     state = _state(database)  # before the registry is asked: what is written meanwhile makes the answer an old one
     answers = _answers(kept, state)

@@ -5,7 +5,8 @@ JSON part first, its length in a header, and the numbers of the tensors behind i
 """
 
 import math
-from collections.abc import Mapping
+import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +14,17 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from fortydays.base.errors import UnreadableContentError
 from fortydays.base.text import shown
-from fortydays.inputs.input import Arrays, ArraySpec, Input, flattened
+from fortydays.inputs.input import Arrays, ArraySpec, Bounds, Input, flattened
 from fortydays.registry.inference import OUTPUT
 from fortydays.serve.errors import RequestError
 
 JSON_LENGTH = "inference-header-content-length"
 """The header with the length of the JSON part, where tensors follow it."""
+
+
+_BOUNDS = Bounds()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,19 +53,23 @@ def parse_json(content: bytes) -> dict[str, Any]:
     return document
 
 
-def read_infer_request(content: bytes, json_length: str | None, takes: Input, *, most_json: int) -> InferRequest:
+def read_infer_request(
+    content: bytes, json_length: str | None, takes: Input, *, most_json: int, bounds: Bounds = _BOUNDS
+) -> InferRequest:
     """Read the body of ``POST /v2/models/NAME/infer``, its JSON of at most ``most_json`` bytes.
+
+    Texts may be sent in a tensor of BYTES in the place of their arrays; ``bounds`` is what is read of them.
 
     Raises:
         RequestError: 400, as the protocol wants for every request that is wrong.
     """
     try:
-        return _read(content, json_length, takes, most_json)
+        return _read(content, json_length, takes, most_json, bounds)
     except RequestError as error:
         raise RequestError(400 if error.status == 422 else error.status, error.message) from None
 
 
-def _read(content: bytes, json_length: str | None, takes: Input, most_json: int) -> InferRequest:
+def _read(content: bytes, json_length: str | None, takes: Input, most_json: int, bounds: Bounds) -> InferRequest:
     length = len(content)
     if json_length is not None:
         if not (json_length.isascii() and json_length.isdecimal()) or int(json_length[:12]) > len(content):
@@ -70,27 +79,15 @@ def _read(content: bytes, json_length: str | None, takes: Input, most_json: int)
         raise RequestError(413, f"The JSON is too large; expected at most {most_json:,} bytes.")
     document = parse_json(content[:length])
     tensors, outputs = document.get("inputs"), _field(document, "outputs", [])
-    specs = takes.arrays
-    names = [spec.name for spec in specs]
     if not isinstance(tensors, list) or not all(isinstance(tensor, dict) for tensor in tensors):
         raise RequestError(400, "The inputs are no list of JSON objects.")
-    found = [tensor.get("name") for tensor in tensors]
-    if len(found) != len(names) or not all(name in found for name in names):
-        raise RequestError(
-            400, f"There are other inputs than this model takes; expected {', '.join(map(repr, names))}."
-        )
     if not isinstance(outputs, list) or any(not isinstance(o, dict) or o.get("name") != OUTPUT for o in outputs):
         raise RequestError(400, f"There is another output than {OUTPUT!r}.")
-    follows, arrays = memoryview(content)[length:], {}
-    for tensor in tensors:  # bytes follow in the order of the request
-        spec = specs[names.index(tensor["name"])]
-        arrays[spec.name], follows = _array(tensor, spec, follows)
-    if follows:
-        raise RequestError(400, f"{len(follows):,} bytes follow that no input lays claim to.")
-    try:
-        takes.check(arrays)
-    except ValueError as error:
-        raise RequestError(400, f"The inputs are others than this model takes: {error}.") from None
+    found = [tensor.get("name") for tensor in tensors]
+    if takes.TEXT_TENSOR and found == [takes.TEXT_TENSOR]:
+        arrays = _arrays_of_texts(tensors[0], memoryview(content)[length:], takes, bounds)
+    else:
+        arrays = _arrays(tensors, memoryview(content)[length:], takes)
     asked = _parameters(outputs[0]) if outputs else {}
     unknown = [name for name in asked if name != "binary_data"]
     if unknown:
@@ -101,6 +98,74 @@ def _read(content: bytes, json_length: str | None, takes: Input, most_json: int)
     if not isinstance(name, str) or len(name) > 256:
         raise RequestError(400, "The request's id is no text of at most 256 characters.")
     return InferRequest(inputs=arrays, id=name, binary=binary is True)
+
+
+def _arrays(tensors: Sequence[Mapping[str, Any]], follows: memoryview, takes: Input) -> Arrays:
+    """The inputs of a request, each an array that the model takes."""
+    specs = takes.arrays
+    names = [spec.name for spec in specs]
+    found = [tensor.get("name") for tensor in tensors]
+    if len(found) != len(names) or not all(name in found for name in names):
+        raise RequestError(
+            400, f"There are other inputs than this model takes; expected {', '.join(map(repr, names))}."
+        )
+    arrays = {}
+    for tensor in tensors:  # bytes follow in the order of the request
+        spec = specs[names.index(tensor["name"])]
+        arrays[spec.name], follows = _array(tensor, spec, follows)
+    if follows:
+        raise RequestError(400, f"{len(follows):,} bytes follow that no input lays claim to.")
+    try:
+        takes.check(arrays)
+    except ValueError as error:
+        raise RequestError(400, f"The inputs are others than this model takes: {error}.") from None
+    return arrays
+
+
+def _arrays_of_texts(tensor: Mapping[str, Any], follows: memoryview, takes: Input, bounds: Bounds) -> Arrays:
+    """The arrays of texts that a request has in a tensor of BYTES, as JSON or behind it, each after its length."""
+    name, shape = takes.TEXT_TENSOR, tensor.get("shape")
+    if tensor.get("datatype") != "BYTES":
+        raise RequestError(400, f"The input {name!r} has another datatype; expected BYTES.")
+    shape = shape if isinstance(shape, list) and all(type(n) is int and n > 0 for n in shape) else []
+    if shape[1:] not in ([], [1]) or not shape:
+        raise RequestError(400, f"The input {name!r} has another shape; expected [-1].")
+    size = _parameters(tensor).get("binary_data_size")
+    if size is None:
+        texts = tensor.get("data")
+        if isinstance(texts, list) and all(isinstance(each, list) and len(each) == 1 for each in texts):
+            texts = [each[0] for each in texts]
+    elif size != len(follows) or "data" in tensor:
+        raise RequestError(
+            400, f"The bytes of {name!r} after the JSON part are {len(follows):,}; expected {size!r:.20}."
+        )
+    else:
+        texts, follows = _texts_in(bytes(follows), name, most=shape[0]), follows[:0]
+    if not isinstance(texts, list) or len(texts) != shape[0]:
+        raise RequestError(400, f"The input {name!r} has not as many texts as its shape says.")
+    if follows:
+        raise RequestError(400, f"{len(follows):,} bytes follow that no input lays claim to.")
+    try:
+        return takes.from_json(texts, bounds)
+    except UnreadableContentError as error:
+        raise RequestError(400, error.message) from None
+
+
+def _texts_in(content: bytes, name: str, *, most: int) -> list[str]:
+    """The texts in bytes: before each, its length in bytes as a little-endian number of four bytes."""
+    texts: list[str] = []
+    place = 0
+    try:
+        while place < len(content) and len(texts) <= most:
+            (length,) = struct.unpack_from("<I", content, place)
+            text = content[place + 4 : place + 4 + length]
+            if len(text) < length:
+                raise ValueError
+            texts.append(text.decode())
+            place += 4 + length
+    except (struct.error, ValueError):
+        raise RequestError(400, f"The bytes of {name!r} are no texts in UTF-8, each after its length.") from None
+    return texts
 
 
 def _array(tensor: Mapping[str, Any], spec: ArraySpec, follows: memoryview) -> tuple[NDArray[Any], memoryview]:

@@ -53,8 +53,15 @@ def load(folder: Path, limits: Limits, metrics: Metrics, *, threads: int) -> Ser
         return bundle.model.predict(inputs, at_once=limits.batch)
 
     batcher = Batcher(compute, limits, seconds=lambda count: one + (count - 1) * each, observe=metrics.batch.observe)
-    samples = tuple((place, *bundle.input.as_file(example)) for place, example in bundle.samples.items())
+    samples = tuple((place, *_as_file(bundle, place)) for place in bundle.samples)
     return ServedModel(bundle=bundle, batcher=batcher, folder=folder, card=card_page(bundle), samples=samples)
+
+
+def _as_file(bundle: Bundle, place: int) -> tuple[bytes, str]:
+    """The example of a class as a file, and its media type: the text itself, where the bundle has it."""
+    if place in bundle.texts:
+        return bundle.texts[place].encode(), "text/plain"
+    return bundle.input.as_file(bundle.samples[place])
 
 
 def _seconds(bundle: Bundle, count: int) -> float:

@@ -144,6 +144,7 @@
   // What was asked before has nothing to say any more.
   const anew = () => {
     state.turn += 1;
+    $("read-as").textContent = "";
     state.next = null;
     if (state.preview) URL.revokeObjectURL(state.preview);
     state.preview = "";
@@ -239,6 +240,31 @@
   });
   $("clear").addEventListener("click", clear);
 
+  // The text of a file, as the service reads one: lines that are not UTF-8 are cp1252.
+  const decoded = (bytes) => {
+    const starts = (...first) => first.every((byte, place) => bytes[place] === byte);
+    if (starts(0xff, 0xfe)) return { text: new TextDecoder("utf-16le").decode(bytes), note: "It is read as UTF-16." };
+    if (starts(0xfe, 0xff)) return { text: new TextDecoder("utf-16be").decode(bytes), note: "It is read as UTF-16." };
+    const strictly = new TextDecoder("utf-8", { fatal: true });
+    const lines = [];
+    let others = 0;
+    for (let start = 0; start <= bytes.length;) {
+      const found = bytes.indexOf(10, start);
+      const end = found < 0 ? bytes.length : found;
+      const line = bytes.subarray(start, end);
+      try {
+        lines.push(strictly.decode(line));
+      } catch {
+        lines.push(new TextDecoder("windows-1252").decode(line));
+        others += 1;
+      }
+      start = end + 1;
+    }
+    const note = others ? "It is read as cp1252, the encoding of Windows in western Europe, since it is not UTF-8. " +
+      "If letters look wrong, save it again as UTF-8." : "";
+    return { text: lines.join("\n"), note };
+  };
+
   // A file of the reader's or a sample: an image is shown, a text is written where texts are.
   const take = async (file) => {
     if (!file) return;
@@ -251,8 +277,10 @@
       return;
     }
     if (type === "text/plain") {
-      $("text").value = await file.text();
+      const { text, note } = decoded(new Uint8Array(await file.arrayBuffer()));
+      $("text").value = text;
       write();
+      $("read-as").textContent = note;
       return;
     }
     anew();
@@ -314,6 +342,12 @@
     const list = $("samples").querySelector("ul");
     list.replaceChildren();
     $("samples").hidden = !model.samples.length;
+    const seen = model.samples_are_texts ? "" : {
+      ngrams: "These are the words that the model sees, those that count most first, and not the texts themselves.",
+      tokens: "These are the words that the model sees; a question mark stands for a word that it does not know.",
+    }[model.input.kind];
+    $("samples").querySelector(".help").textContent =
+      `One of each class. The model has not learned from them.${seen ? ` ${seen}` : ""}`;
     for (const [number, name] of model.samples.entries()) {
       const file = await ask(`model/samples/${number}`, {}, () => {}, (answer) => answer.blob());
       if (!file || state.model !== model) return;
@@ -354,12 +388,13 @@
     // Links carry no token: from now on, a cookie of this browser lets them through.
     if (sessionStorage.getItem("token")) await fetch("session", { method: "POST", headers: headers() }).catch(() => {});
     name(model);
-    const { accepts, strokes, length } = model.input;
+    const { accepts, strokes, length, truncation, ngrams } = model.input;
     const files = accepts.filter((type) => type.startsWith("image/"));
     $("drawing").hidden = !strokes;
     $("drop").hidden = !files.length;
     $("writing").hidden = !accepts.includes("text/plain");
-    $("text-help").textContent = `The model reads the first ${length} words.`;
+    $("text-help").textContent = length ? `The model reads the ${truncation === "start" ? "last" : "first"} ${length} words.`
+      : `The model knows ${(ngrams || 0).toLocaleString("en")} words and pairs of words.`;
     $("file").accept = files.join();
     document.querySelector("main").classList.toggle("given", !strokes);
     $("drop-title").textContent = strokes ? "Or give an image" : "Give an image";

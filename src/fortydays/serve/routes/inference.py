@@ -10,7 +10,7 @@ from fortydays import __version__
 from fortydays.serve import documents as shapes
 from fortydays.serve.errors import RequestError
 from fortydays.serve.exchange import Exchange, aside, json_answer
-from fortydays.serve.protocol import JSON_LENGTH, read_infer_request, write_infer_answer
+from fortydays.serve.protocol import JSON_LENGTH, InferRequest, read_infer_request, write_infer_answer
 from fortydays.serve.routes.operation import readiness
 from fortydays.serve.routes.table import Endpoint
 from fortydays.serve.served import ServedModel
@@ -56,12 +56,13 @@ def _add_model(app: FastAPI, service: Service) -> None:
         """What the model takes and gives."""
         bundle = _model(request, service).bundle
         found = bundle.model.signature.as_dict()
+        texts = bundle.input.TEXT_TENSOR
         return json_answer(
             {
                 "name": bundle.name,
                 "versions": [str(bundle.version)],
                 "platform": "onnx_onnxv1",
-                "inputs": found["inputs"],
+                "inputs": [{"name": texts, "datatype": "BYTES", "shape": [-1]}] if texts else found["inputs"],
                 "outputs": found["outputs"],
             }
         )
@@ -76,10 +77,13 @@ def _add_model(app: FastAPI, service: Service) -> None:
         length, content = request.headers.get(JSON_LENGTH), await request.body()
         model = _model(request, service)  # by now it may be another
         json = content if length is None else b""
-        asked = await aside(
-            json,
-            lambda: read_infer_request(content, length, model.bundle.input, most_json=service.limits.json_body),
-        )
+        limits = service.limits
+
+        def read() -> InferRequest:
+            takes = model.bundle.input
+            return read_infer_request(content, length, takes, most_json=limits.json_body, bounds=limits.content)
+
+        asked = await aside(json, read)
         answer = await service.answer_arrays(model, asked.inputs, request)
         bundle = answer.model.bundle
         body, headers = write_infer_answer(asked, answer.probabilities, name=bundle.name, version=bundle.version)

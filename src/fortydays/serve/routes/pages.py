@@ -82,6 +82,7 @@ def add_model(app: FastAPI, service: Service) -> None:
                 "confidence": bundle.confidence.as_dict() if bundle.confidence else None,
                 "learned_from": _learned_from(bundle.lineage),
                 "samples": [label(bundle, place) for place, *_ in service.main.samples],
+                "samples_are_texts": bool(bundle.texts),
                 "shadow": shadow.reference if shadow else None,
             }
         )

@@ -1,9 +1,12 @@
 """Asking the models in the service's own words: files, forms, JSON."""
 
+from collections.abc import Sequence
+
 from fastapi import FastAPI
 from starlette.responses import Response
 
 from fortydays.base import clock
+from fortydays.base.encodings import encoding_of
 from fortydays.base.errors import UnreadableContentError
 from fortydays.base.text import shown
 from fortydays.inputs.input import Arrays, Input
@@ -42,7 +45,8 @@ def add_predict(app: FastAPI, service: Service) -> None:
     async def predict(request: Exchange) -> Response:
         """The most probable classes of one example, or of several."""
         count = _top(request)
-        return _predictions(request, await _answer(request, service), count)
+        answer, contents = await _answer(request, service)
+        return _predictions(request, answer, count, contents)
 
     @app.post(
         "/compare",
@@ -54,18 +58,25 @@ def add_predict(app: FastAPI, service: Service) -> None:
     async def compare(request: Exchange) -> Response:
         """What the second model, the one in the shadow, says of one file."""
         count = _top(request)
-        return _predictions(request, await service.compare(await request.body()), count)
+        content = await request.body()
+        return _predictions(request, await service.compare(content), count, [content])
 
 
-def _predictions(request: Exchange, answer: Answer, count: int) -> Response:
+def _predictions(request: Exchange, answer: Answer, count: int, contents: Sequence[bytes]) -> Response:
+    """The answers to some examples; of texts that came as bytes, with the encoding in which these were read."""
     bundle = answer.model.bundle
+    of_texts = bundle.input.of_texts and contents
+    read_as = [{"encoding": encoding_of(each)} for each in contents] if of_texts else [{}] * len(answer.probabilities)
     return json_answer(
         {
             "model": bundle.name,
             "version": bundle.version,
             "request_id": request.id,
             "milliseconds": round(1000 * (clock.seconds() - request.arrived), 3),
-            "predictions": [prediction(bundle, row, count) for row in answer.probabilities],
+            "predictions": [
+                {**prediction(bundle, row, count), **said}
+                for row, said in zip(answer.probabilities, read_as, strict=True)
+            ],
         }
     )
 
@@ -81,8 +92,8 @@ def _top(request: Exchange) -> int:
     return int(text)
 
 
-async def _answer(request: Exchange, service: Service) -> Answer:
-    """Read a body by its type, and ask the first model."""
+async def _answer(request: Exchange, service: Service) -> tuple[Answer, Sequence[bytes]]:
+    """Read a body by its type, and ask the first model. Also the files that were sent, if it were files."""
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
     takes = service.main.bundle.input
@@ -92,7 +103,7 @@ async def _answer(request: Exchange, service: Service) -> Answer:
             raise RequestError(413, f"The JSON is too large; expected at most {service.limits.json_body:,} bytes.")
         model = service.main
         inputs = await aside(content, lambda: _spelled_out(content, service, model.bundle.input))
-        return await service.answer_arrays(model, inputs, request)
+        return await service.answer_arrays(model, inputs, request), ()
     if kind == "multipart/form-data":
         files = await read_files(content_type, request.stream(), most=service.limits.images)
         names = [
@@ -102,13 +113,14 @@ async def _answer(request: Exchange, service: Service) -> Answer:
         for name, (_, content) in zip(names, files, strict=True):
             if not content:
                 raise RequestError(400, f"{name}: The file is empty; expected one {takes.NOUN} file.")
-        return await service.answer_files([content for _, content in files], request, names=names)
+        contents = [content for _, content in files]
+        return await service.answer_files(contents, request, names=names), contents
     # What a file is, its bytes say: programs have many names for a JPEG, and some send none.
     if kind in _BYTES_TYPES or kind.partition("/")[0] in {known.partition("/")[0] for known in takes.MEDIA_TYPES}:
         content = await request.body()
         if not content:
             raise RequestError(400, f"The body is empty; expected one {takes.NOUN} file.")
-        return await service.answer_files([content], request)
+        return await service.answer_files([content], request), [content]
     raise _of_unknown_type(content_type, kind, takes.MEDIA_TYPES)
 
 
@@ -128,8 +140,11 @@ def _spelled_out(content: bytes, service: Service, takes: Input) -> Arrays:
     document = parse_json(content)
     if takes.JSON_FIELD not in document:
         raise RequestError(422, f'The JSON has no "{takes.JSON_FIELD}"; expected {{"{takes.JSON_FIELD}": [...]}}.')
+    values, most = document[takes.JSON_FIELD], service.limits.waiting
+    if isinstance(values, list) and len(values) > most and isinstance(values[0], str):  # before any is read
+        raise RequestError(413, f"{len(values):,} examples in one request; expected 1 to {most}.")
     try:
-        inputs = takes.from_json(document[takes.JSON_FIELD], service.limits.content)
+        inputs = takes.from_json(values, service.limits.content)
         takes.check(inputs)
     except UnreadableContentError as error:
         raise refused(error) from None
