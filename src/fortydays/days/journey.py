@@ -12,7 +12,7 @@ from pathlib import Path
 from fortydays.base import files
 from fortydays.base.errors import UsageError, unknown_name
 
-_LESSONS = Path(__file__).parent.parent / "lessons"
+LESSONS = Path(__file__).parent.parent / "lessons"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ def folder_name(day: Day) -> str:
 
 def folder(day: Day) -> Path | None:
     """Where a day's notes and study are, or None if the day is not written yet."""
-    path = _LESSONS / folder_name(day)
+    path = LESSONS / folder_name(day)
     return path if path.is_dir() else None
 
 
@@ -86,7 +86,13 @@ def is_ready(day: Day) -> bool:
     A study is a draft, and its folder has a file ``DRAFT`` that says what is missing, until its evidence is published.
     """
     path = folder(day)
-    return path is not None and (path / "study.py").is_file() and not (path / "DRAFT").exists()
+    return path is not None and (path / "study.py").is_file() and not is_draft(day)
+
+
+def is_draft(day: Day) -> bool:
+    """Whether a day has a folder that is not ready: learners do not meet it, and whoever writes it names it."""
+    path = folder(day)
+    return path is not None and (path / "DRAFT").exists()
 
 
 _HOW_TO_NAME_A_DAY = "Give its number (1 to 40) or its name, such as first-network; `forty list` shows them all."
