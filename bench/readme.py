@@ -1,9 +1,10 @@
-"""The parts of the README that quote results, and its picture: written from evidence, never by hand.
+"""What the README and the pages of results and speed quote, and the README's picture: from evidence, never by hand.
 
-``python bench/readme.py`` (``make readme``) renews them in a source checkout; a test fails while the README
+``python bench/readme.py`` (``make readme``) renews them in a source checkout; a test fails while one of them
 says something else than the evidence.
 """
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,38 +13,84 @@ from typing import Any
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError
 from fortydays.base.privacy import share
-from fortydays.report.numbers import claim_basis
-from fortydays.report.palette import WITHDRAWN, verdict
+from fortydays.days.journey import JOURNEY, is_draft
+from fortydays.report.numbers import claim_basis, claim_value
+from fortydays.report.palette import WITHDRAWN, qualified, verdict
 from fortydays.report.results import Results, read_results
-from fortydays.study.judgement import Verdict
+from fortydays.study.judgement import Judgement, Verdict
 from fortydays.study.openings import largest_error
 from fortydays.study.statistics import CONFIDENCE, benjamini_hochberg
 
 PICTURE_OF_DAY = 2
+
+HIGHLIGHTS = (
+    (1, "The hidden layer makes the network more accurate than a linear classifier"),
+    (2, "ReLU reaches 95% validation accuracy in fewer steps than sigmoid"),
+    (3, "At default settings, Adam is the best of the four optimizers"),
+    (4, "With 1,000 training images, dropout makes the network more accurate"),
+    (5, "Convolutions lose accuracy when pixels are shuffled"),
+    (6, "Two convolutions in a block are more accurate than one"),
+    (7, "With normalization already there, dropout makes the network more accurate"),
+    (8, "In 150 epochs, all seven changes together make the network more accurate"),
+    (9, "Features of ImageNet are better than random features, raw pixels and random convolutions"),
+    (10, "100 photographs of each flower are enough for 90%"),
+)
+"""Which claims the README shows: day and sentence. Chosen for what they teach, whatever their verdict is."""
+
 _UNITS = {"ratio": "x", "seconds": " s", "ms": " ms", "MiB": " MiB", "MB": " MB"}
 
 
-def fill(readme: str, results: Sequence[Results], benchmarks: Mapping[str, Any]) -> str:
-    """The README with its results and speed written anew.
+def fill_readme(text: str, results: Sequence[Results]) -> str:
+    """The README with its highlights written anew.
 
     Args:
-        readme: its text, with the markers ``<!-- results: ... -->``, ``<!-- results end -->`` and the same for speed.
+        text: it, with the markers ``<!-- highlights: ... -->`` and ``<!-- highlights end -->``.
         results: the published evidence, by day.
-        benchmarks: the content of ``bench/results.json``.
 
     Raises:
-        FortydaysError: a marker is missing.
+        FortydaysError: a marker is missing, or a claim of :data:`HIGHLIGHTS` is not in the evidence.
     """
-    readme = _between(readme, "results", f"{results_table(results)}\n\n{course(results)}\n\n{openings(results)}")
-    return _between(readme, "speed", speed_table(benchmarks))
+    return _between(text, "highlights", highlights(results))
+
+
+def fill_results(text: str, results: Sequence[Results]) -> str:
+    """The page of all results, likewise, between the markers of ``results``."""
+    return _between(text, "results", f"{results_table(results)}\n\n{course(results)}\n\n{openings(results)}")
+
+
+def fill_speed(text: str, benchmarks: Mapping[str, Any]) -> str:
+    """The page of speed, likewise; ``benchmarks`` is the content of ``bench/results.json``."""
+    return _between(text, "speed", speed_table(benchmarks))
+
+
+def highlights(results: Sequence[Results], chosen: Sequence[tuple[int, str]] = ()) -> str:
+    """The claims that the README shows, as a Markdown table: verdict, value and the interval that judged."""
+    claims = {(day.day, claim.claim): claim for day in results for claim in day.claims}
+    lines = ["| day | claim | verdict | measured |", "|---|---|---|---|"]
+    for day, sentence in chosen or HIGHLIGHTS:
+        claim = claims.get((day, sentence))
+        if claim is None:
+            there = "; ".join(text for number, text in claims if number == day) or "none"
+            raise FortydaysError(
+                f"Day {day} has no claim {sentence!r}, which HIGHLIGHTS in bench/readme.py names.",
+                hint=f"Choose another one of that day: {there}.",
+            )
+        said = f"{_together(verdict(claim))}{qualified(claim)}"
+        lines.append(f"| {day} | {_cell(claim.claim)} | {said} | {_cell(_short(claim))} |")
+    return "\n".join(lines)
+
+
+def _short(claim: Judgement) -> str:
+    """The value with the interval that judged it, and no more."""
+    return claim_value(dataclasses.replace(claim, over_both=None)).rpartition(", ")[0]
 
 
 def results_table(results: Sequence[Results]) -> str:
     """Every claim of every day with its verdict, or with why it is withdrawn, as a Markdown table."""
     lines = ["| day | claim | verdict | measured |", "|---|---|---|---|"]
     for day in results:
-        rows = [(claim.claim, verdict(claim), claim_basis(claim)) for claim in day.claims]
-        rows += [(withdrawal.claim, WITHDRAWN, withdrawal.reason) for withdrawal in day.withdrawn]
+        rows = [(claim.claim, _together(verdict(claim)), claim_basis(claim)) for claim in day.claims]
+        rows += [(withdrawal.claim, _together(WITHDRAWN), withdrawal.reason) for withdrawal in day.withdrawn]
         for index, row in enumerate(rows):
             cells = [f"{day.day}. {day.title}" if index == 0 else "", *row]
             lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
@@ -64,7 +111,7 @@ def course(results: Sequence[Results]) -> str:
     return (
         f"{stand} together (Benjamini and Hochberg, 5%){exceptions}. "
         f"Marginal within their day (Holm, 5%): {', '.join(marginal) or 'none'}. "
-        "A flag names a check that a claim, or a variant of it, did not pass: see docs/claims.md."
+        "A flag names a check that a claim, or a variant of it, did not pass: see [how claims are judged](claims.md)."
     )
 
 
@@ -86,7 +133,7 @@ def openings(results: Sequence[Results]) -> str:
     ]
     bound = (
         "The points are how far the accuracies of all these variants may be off at once, if each was fixed before the "
-        "split was opened (Hoeffding's inequality, 95%). Some were not: see [how claims are judged](docs/claims.md)."
+        "split was opened (Hoeffding's inequality, 95%). Some were not: see [how claims are judged](claims.md)."
     )
     return f"The published trials have opened these test splits: {'; '.join(said)}. {bound}"
 
@@ -103,7 +150,7 @@ def speed_table(benchmarks: Mapping[str, Any]) -> str:
         machine = f"{found['machine']['cpu_model']}, {found['machine']['cores']} cores"
         measured.setdefault(machine, []).append(found["measured"][:10])
     where = "; ".join(f"{machine}, {_days(days)}" for machine, days in sorted(measured.items()))
-    more = "How each was measured, and what else was, is in [bench/RESULTS.md](bench/RESULTS.md)."
+    more = "How each was measured, and what else was, is in [bench/RESULTS.md](../bench/RESULTS.md)."
     return "\n".join([*lines, "", f"Measured on {where}. {more}"])
 
 
@@ -145,7 +192,7 @@ def picture(results: Results) -> str:
 
 
 def renew(root: Path) -> list[Path]:
-    """Write README and picture of a source checkout anew.
+    """Write README, pages and picture of a source checkout anew.
 
     Args:
         root: the checkout.
@@ -153,33 +200,51 @@ def renew(root: Path) -> list[Path]:
     Returns:
         The files written.
     """
-    by_day = read_all(root)
-    readme, drawing = root / "README.md", root / "docs" / "pictures" / f"day{PICTURE_OF_DAY:02}.svg"
-    benchmarks = root / "bench" / "results.json"
-    with files.storage_errors("read", readme):
-        text = readme.read_text("utf-8")
-    files.write_text(readme, fill(text, by_day, files.read_json(benchmarks) if benchmarks.exists() else {}))
-    files.write_text(drawing, picture(next(r for r in by_day if r.day == PICTURE_OF_DAY)))
-    for path in (readme, drawing):
+    written = {root / name: text for name, text in made(root).items()}
+    for path, text in written.items():
+        files.write_text(path, text)
         share(path)
-    return [readme, drawing]
+    return [*written]
+
+
+def made(root: Path) -> dict[str, str]:
+    """What the files of a source checkout are to say, by their path in it."""
+    by_day, benchmarks = read_all(root), root / "bench" / "results.json"
+
+    def text(name: str) -> str:
+        with files.storage_errors("read", root / name):
+            return (root / name).read_text("utf-8")
+
+    return {
+        "README.md": fill_readme(text("README.md"), by_day),
+        "docs/results.md": fill_results(text("docs/results.md"), by_day),
+        "docs/speed.md": fill_speed(text("docs/speed.md"), files.read_json(benchmarks) if benchmarks.exists() else {}),
+        f"docs/pictures/day{PICTURE_OF_DAY:02}.svg": picture(next(r for r in by_day if r.day == PICTURE_OF_DAY)),
+    }
 
 
 def read_all(root: Path) -> list[Results]:
-    """The published evidence of a source checkout, by day."""
-    return [read_results(files.read_json(path)) for path in sorted((root / "evidence").glob("day[0-9][0-9].json"))]
+    """The published evidence of a source checkout, by day. A draft may have some of its evidence already."""
+    folder = root / "evidence"
+    ready = [folder / f"day{day.number:02}.json" for day in JOURNEY if not is_draft(day)]
+    return [read_results(files.read_json(path)) for path in ready if path.is_file()]
 
 
 def _between(text: str, name: str, content: str) -> str:
     pattern = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- {name} end -->)", re.DOTALL)
     if not pattern.search(text):
-        raise FortydaysError(f"The README has no part marked {name!r}.")
+        raise FortydaysError(f"The text has no part marked {name!r}.")
     return pattern.sub(lambda found: f"{found[1]}{content}\n{found[2]}", text)
 
 
 def _number(value: float) -> str:
     """Three digits, but never the form 1e+03."""
     return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
+
+
+def _together(text: str) -> str:
+    """A text that is not broken into two lines."""
+    return text.replace(" ", "\u00a0")
 
 
 def _cell(text: str) -> str:

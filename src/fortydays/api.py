@@ -5,20 +5,23 @@ environment, and gives what the command would print as a value. What goes wrong 
 :class:`~fortydays.base.errors.FortydaysError`: its text says what happened, what was expected, and what to do next.
 """
 
+import functools
 import os
+import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from fortydays.base import clock, files
 from fortydays.base.errors import FortydaysError, UsageError, unknown_name
 from fortydays.base.privacy import shared
 from fortydays.base.progress import SILENT, Progress, amount
-from fortydays.base.settings import available_cores, read_settings
+from fortydays.base.settings import available_cores as _cores
+from fortydays.base.settings import read_settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +33,10 @@ if TYPE_CHECKING:
     from fortydays.report.results import Results
     from fortydays.study.judgement import Judgement
 
+    _Answer = tuple[str, "NDArray[np.float32] | None", str]  # of an image or text: its name, and why there is none
+
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
 
 _TRACED = (
     "Numbers are traced to the file that they came from. Write the study into one, in a notebook with "
@@ -38,6 +44,10 @@ _TRACED = (
 )
 
 _IMAGES = "Images are files, or one array of pixels"
+_STACKED = "np.stack(images) makes one of several."
+
+_ARGUMENTS = {"set": "settings", "time": "seconds", "no-track": "track=False", "fresh": "fresh=True"}
+"""The options of the commands that are called otherwise here."""
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_UPDATES = 0.5
@@ -170,6 +180,35 @@ class Plot:
         return f"<figure>{_drawing()(self.svg, self.caption)}<figcaption>{escape(self.caption)}</figcaption></figure>"
 
 
+def _in_python(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """The function, with the words of a command line in its errors put as its caller would write them."""
+
+    @functools.wraps(function)
+    def called(*arguments: _P.args, **named: _P.kwargs) -> _T:
+        try:
+            return function(*arguments, **named)
+        except UsageError as error:
+            error.message, error.hint = _as_arguments(error.message), _as_arguments(error.hint)
+            error.args = (error.message,)
+            raise
+
+    return called
+
+
+def _as_arguments(text: str) -> str:
+    """Options as arguments, such as "--seeds is 0" as "seeds is 0"; what is meant for a terminal stays."""
+    if "forty " in text:
+        return text
+    text = re.sub(r"--seeds (\d+)-(\d+)", lambda found: f"seeds=range({found[1]}, {int(found[2]) + 1})", text)
+
+    def named(found: re.Match[str]) -> str:
+        name = _ARGUMENTS.get(found[1], found[1].replace("-", "_"))
+        return f"{name}={found[2]}" if found[2] else name
+
+    return re.sub(r"(?<!\S)--([a-z][a-z-]*)(?: (?=[\dA-Z'])(\S*[^\s.,;:]))?", named, text)
+
+
+@_in_python
 def run(
     day: int | str | os.PathLike[str],
     *,
@@ -177,6 +216,7 @@ def run(
     only: str | Sequence[str] = (),
     settings: Mapping[str, object] | None = None,
     engine: str = "compiled",
+    examples: int | None = None,
     fresh: bool = False,
     track: bool = True,
     quiet: bool = False,
@@ -186,11 +226,12 @@ def run(
     A run that was interrupted goes on where it stopped when the same call is made again.
 
     Args:
-        day: a day (2, "day2", "activation-functions"), or the path of a study file, which ends in ``.py``.
+        day: a day (2, "day2", "activations"), or the path of a study file, which ends in ``.py``.
         seeds: trials of each variant and drill; ``range(5, 29)`` for these seeds. None is as many as the study has.
         only: these variants, drills or groups.
         settings: recipe fields for every variant, such as ``{"epochs": 1}``.
         engine: "compiled", or "plain" (without substituted layers).
+        examples: for a try in seconds, how many examples each split has at most; claims get no verdicts then.
         fresh: begin anew, even where an interrupted run could go on.
         track: record the run in MLflow.
         quiet: tell no progress.
@@ -213,7 +254,11 @@ def run(
     environment = read_settings()
     asked = tuple(f"{name}={value}" for name, value in (settings or {}).items())
     request = Request(
-        seeds=seeds, only=(only,) if isinstance(only, str) else tuple(only), settings=asked, engine=engine
+        seeds=seeds,
+        only=(only,) if isinstance(only, str) else tuple(only),
+        settings=asked,
+        engine=engine,
+        examples=examples,
     )
     file = find_study(_named(day))
     files.make_folder(environment.workspace)
@@ -230,7 +275,7 @@ def show(day: int | str | os.PathLike[str], *, published: bool = False) -> Resul
     """A day's results, without training: of your own latest run, or else the published ones.
 
     Args:
-        day: a day (2, "day2", "activation-functions"), or the path of a study file that you have run.
+        day: a day (2, "day2", "activations"), or the path of a study file that you have run.
         published: the published results, even where you have a run of your own.
 
     Raises:
@@ -250,14 +295,15 @@ def show(day: int | str | os.PathLike[str], *, published: bool = False) -> Resul
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Predictions:
-    """What a model says of some images, in their order.
+    """What a model says of some images or texts, in their order.
 
     Attributes:
-        names: of the files; of an array, the places of its images.
+        names: of the files, with the line in a table; of an array or of ``texts``, the places in it, from "0".
         classes: what the probabilities are of.
-        probabilities: float32, shape (images, classes); NaN where there is no answer.
-        unknown: whether an image looks unlike what the model has learned; None where the model cannot tell.
+        probabilities: float32, shape (images or texts, classes); NaN where there is no answer.
+        unknown: whether it looks unlike what the model has learned; None where the model cannot tell.
         errors: why there is no answer, a sentence; or "".
+        left_out: other files of a folder, and rows that do not fit their table, each with the reason.
     """
 
     names: tuple[str, ...]
@@ -265,10 +311,11 @@ class Predictions:
     probabilities: "NDArray[np.float32]"
     unknown: tuple[bool | None, ...]
     errors: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """The most probable class of each image; "" where there is no answer."""
+        """The most probable class of each image or text; "" where there is no answer."""
         best = (
             () if error else (int(row.argmax()),) for row, error in zip(self.probabilities, self.errors, strict=True)
         )
@@ -276,7 +323,7 @@ class Predictions:
 
     @cached_property
     def frame(self) -> "pd.DataFrame":
-        """One row for each image: file, class, probability (a share of 1), unknown, error."""
+        """One row for each image or text: file, class, probability (a share of 1), unknown, error."""
         return _frame(
             [
                 {"file": name, "class": label, "probability": float(row.max()), "unknown": unknown, "error": error}
@@ -317,32 +364,47 @@ class Model:
         return self._bundle.card
 
     def predict(
-        self, images: "str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | NDArray[Any]"
+        self,
+        files: "str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | NDArray[Any] | None" = None,
+        *,
+        texts: str | Sequence[str] | None = None,
+        text: str = "",
     ) -> Predictions:
-        """What the model says of images.
+        """What the model says of images or of texts, whichever it takes.
 
         Args:
-            images: an image file, a folder of them, or a list of both; or an array of whole numbers from 0 to 255 of
-                the shape that the model takes, such as (28, 28), or of (images, 28, 28).
+            files: a file, a folder of them, or a list of both: of images, or of texts (``.txt``), where a CSV, TSV,
+                JSONL or Parquet table is asked about row by row. Or, of images, an array of whole numbers from 0 to
+                255 of the shape that the model takes, such as (28, 28), or of (images, 28, 28).
+            texts: a text, or several, in the place of files.
+            text: the column of a table that has the texts; "" to find it.
+
+        Returns:
+            One answer for each image or text, in their order.
 
         Raises:
-            UsageError: there is no image, or the array is none of images for this model.
-            FortydaysError: the only image cannot be read; of several, ``errors`` says so.
+            UsageError: there is nothing to answer, the model takes something else, the array is none of images for
+                it, or the column cannot be told.
+            DataError, StorageError: a table cannot be understood, or a folder or a table cannot be read.
+            FortydaysError: the only image or text cannot be read; of several, ``errors`` says so.
         """
         import numpy as np
 
-        if isinstance(images, np.ndarray):
-            answers = self._of_array(images)
+        from fortydays.serve.answers import is_unknown
+
+        if (files is None) == (texts is None):
+            said = "There is nothing to answer." if files is None else "Both files and texts are given."
+            raise UsageError(said, hint=self._ways)
+        left_out: tuple[str, ...] = ()
+        if texts is not None:
+            answers = self._of_texts(texts)
+        elif isinstance(files, np.ndarray):
+            answers = self._of_array(files)
         else:
-            named = [images] if isinstance(images, str | os.PathLike) or not isinstance(images, Sequence) else images
-            answers = self._of_files(
-                [_path(name, _IMAGES, hint="np.stack(images) makes one of several.") for name in named]
-            )
+            answers, left_out = self._of_files(files, column=text)
         errors = tuple(error for _, _, error in answers)
         if len(answers) == 1 and errors[0]:
             raise FortydaysError(f"{answers[0][0]}: {errors[0]}")
-        from fortydays.serve.answers import is_unknown
-
         nothing = np.full(len(self.classes), np.nan, np.float32)
         return Predictions(
             names=tuple(name for name, _, _ in answers),
@@ -350,11 +412,43 @@ class Model:
             probabilities=np.stack([nothing if row is None else row for _, row, _ in answers]),
             unknown=tuple(None if row is None else is_unknown(self._bundle, row) for _, row, _ in answers),
             errors=errors,
+            left_out=left_out,
         )
 
-    def _of_array(self, array: "NDArray[Any]") -> "list[tuple[str, NDArray[np.float32] | None, str]]":
+    @property
+    def _ways(self) -> str:
+        """How this model is asked, a sentence."""
+        noun = self._bundle.input.NOUN
+        if self._bundle.input.of_texts:
+            return "Give texts=[...], or files of texts, folders of them, or tables."
+        return f"Give {'an' if noun[0] in 'aeiou' else 'a'} {noun} file, a folder of them, or an array of pixels."
+
+    def _of_texts(self, texts: str | Sequence[str]) -> "list[_Answer]":
+        from fortydays.serve.prediction import ImageFile, answer
+
+        if not self._bundle.input.of_texts:
+            raise UsageError(
+                f"texts= is for models of texts; {self} takes {self._bundle.input.title}.", hint=self._ways
+            )
+        several = [texts] if isinstance(texts, str) or not isinstance(texts, Iterable) else list(texts)
+        for place, each in enumerate(several):
+            if not isinstance(each, str):
+                raise UsageError(
+                    f"A text is a str; number {place} of texts is a {type(each).__name__}.",
+                    hint="A column of pandas with missing cells: texts=list(column.dropna())",
+                )
+        if not several:
+            raise UsageError("There is no text to answer.", hint=self._ways)
+        asked = [ImageFile(name=str(n), content=each.encode("utf-8", "replace")) for n, each in enumerate(several)]
+        return [(each.name, each.probabilities, each.error) for each in answer(self._bundle, asked, workers=_cores())]
+
+    def _of_array(self, array: "NDArray[Any]") -> "list[_Answer]":
         import numpy as np
 
+        if self._bundle.input.of_texts:
+            raise UsageError(
+                f"This is an array of shape {array.shape}; {self} takes {self._bundle.input.title}.", hint=self._ways
+            )
         takes, (spec, *others) = self._bundle.input, self._bundle.input.arrays
         one = array.shape == spec.shape
         whole = array.dtype.kind in "iu" and (not array.size or (array.min() >= 0 and array.max() <= 255))
@@ -367,18 +461,24 @@ class Model:
         inputs = takes.named((array[None] if one else array).astype(np.dtype(spec.dtype)))
         return [(str(place), row, "") for place, row in enumerate(self._bundle.model.predict(inputs))]
 
-    def _of_files(self, named: Sequence[str]) -> "list[tuple[str, NDArray[np.float32] | None, str]]":
-        from fortydays.serve.prediction import answer, find_images
+    def _of_files(self, files: object, *, column: str) -> "tuple[list[_Answer], tuple[str, ...]]":
+        from fortydays.serve.prediction import answer, find_question
 
+        takes = self._bundle.input
+        if column and not self._bundle.input.of_texts:
+            raise UsageError(f"text= is for models of texts; {self} takes {takes.title}.", hint=self._ways)
+        expected, hint = (
+            ("Texts are files, or texts=[...]", "") if self._bundle.input.of_texts else (_IMAGES, _STACKED)
+        )
+        named = [files] if isinstance(files, str | os.PathLike) or not isinstance(files, Sequence) else files
+        paths = [_path(name, expected, hint=hint) for name in named]
         # A dash would mean the standard input.
-        names = [f"./{name}" if name == "-" else name for name in named]
-        question = find_images(names, endings=self._bundle.input.SUFFIXES)
+        question = find_question(self._bundle, [f"./{n}" if n == "-" else n for n in paths], column=column)
+        left_out = tuple(f"{each.path}: {each.reason}" for each in question.left_out)
         if not question.images:
-            raise UsageError(
-                "There is no image to answer.", hint="Give an image file, a folder of them, or an array of pixels."
-            )
-        answers = answer(self._bundle, question.images, workers=available_cores())
-        return [(each.name, each.probabilities, each.error) for each in answers]
+            raise UsageError(f"There is no {takes.NOUN} to answer.", hint=self._ways)
+        answers = answer(self._bundle, question.images, workers=_cores())
+        return [(each.name, each.probabilities, each.error) for each in answers], left_out
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
@@ -388,7 +488,7 @@ class Model:
 
 
 def load(model: str, *, quiet: bool = False) -> Model:
-    """Load a model to ask it about images.
+    """Load a model to ask it about images or texts.
 
     Args:
         model: NAME (its champion), NAME@VERSION or NAME@ALIAS of the registry; or the folder of a bundle.
@@ -403,11 +503,11 @@ def load(model: str, *, quiet: bool = False) -> Model:
     source, settings = source_of(_path(model, "A model is named by a text such as 'mnist@champion'")), read_settings()
     # In a thread, because a notebook has an event loop of its own in this one.
     with ThreadPoolExecutor(1) as pool:
-        found = pool.submit(opened, source, settings, threads=available_cores(), progress=_progress(quiet)).result()
+        found = pool.submit(opened, source, settings, threads=_cores(), progress=_progress(quiet)).result()
     return Model(name=found.name, version=found.version, classes=found.classes, _bundle=found)
 
 
-# ----------------------------------------------------------------------------------------------------- own photographs
+# ----------------------------------------------------------------------------------------------------- own data
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -439,7 +539,14 @@ class Fitted:
         from fortydays.report.terminal import as_text
 
         said = as_text(lambda console: print_findings(self.findings, console))
-        return "\n".join([*self.notes, said, "", f"The page with pictures: {self.page}"])
+        return "\n".join(
+            [
+                *self.notes,
+                said,
+                "",
+                f"The page with {'examples' if self.findings.noun == 'text' else 'pictures'}: {self.page}",
+            ]
+        )
 
     def _repr_html_(self) -> str:
         from markupsafe import escape
@@ -447,6 +554,7 @@ class Fitted:
         return f"<pre>{escape(repr(self))}</pre>"
 
 
+@_in_python
 def fit(
     folder: str | os.PathLike[str],
     *,
@@ -456,31 +564,38 @@ def fit(
     target: float | None = None,
     fine_tune: bool = False,
     fixed_camera: bool = False,
+    text: str = "",
+    label: str = "",
+    group: str = "",
     fresh: bool = False,
     track: bool = True,
     quiet: bool = False,
 ) -> Fitted:
-    """Learn to tell your photographs apart: look, divide, learn, show, and keep the model.
+    """Learn to tell your photographs or texts apart: look, divide, learn, show, and keep the model.
 
-    The folder is only read. Made again, the same call goes on where it was interrupted, and is over at once where
-    nothing has changed.
+    The folder or table is only read. Made again, the same call goes on where it was interrupted, and is over at once
+    where nothing has changed.
 
     Args:
-        folder: one folder for each class; a CSV or JSONL table of file and label; NAME@v2; or "tf_flowers".
-        name: what to call the model; the folder's name if left out.
-        backbone: the pretrained network; the best that can be had if left out.
+        folder: one folder for each class, of photographs or of ``.txt``; a CSV, TSV or JSONL table of files, or of
+            texts (also Parquet), with labels; NAME@v2; or "tf_flowers".
+        name: what to call the model; the folder's or table's name if left out.
+        backbone: of photographs, the pretrained network; the best that can be had if left out.
         seconds: to plan for; None is as long as it takes.
-        target: the share of test photographs that must be right over all seeds, such as 0.95. Missed, the model is
-            registered and is not the champion.
-        fine_tune: also train the network's last block further: minutes.
+        target: the share of test photographs or texts that must be right over all seeds, such as 0.95. Missed, the
+            model is registered and is not the champion.
+        fine_tune: of photographs, also train the network's last block further: minutes.
         fixed_camera: all photographs show one scene.
+        text: the column of a table that has the texts; "" to find it.
+        label: the column that has their labels; "" to find it.
+        group: the column whose equal cells stay on one side of the split; "" for none.
         fresh: learn anew, even where nothing has changed.
         track: record the run in MLflow.
         quiet: tell no progress.
 
     Raises:
-        UsageError: an option does not fit.
-        DataError: the photographs cannot be used, weights cannot be had, or there is no room.
+        UsageError: an option does not fit, or a column cannot be told; the message lists the columns.
+        DataError: the photographs or texts cannot be used, weights cannot be had, or there is no room.
         StudyInterruptedError: you stopped it; what is done is kept.
         FortydaysError: training or registering failed.
     """
@@ -494,12 +609,12 @@ def fit(
     from fortydays.track.follower import TrackingListener
     from fortydays.track.tracked import carry_out
 
-    source = _path(folder, "Photographs are named by their folder, or by a table of files and labels")
+    source = _path(folder, "Photographs and texts are named by their folder, or by a table with labels")
     settings, progress = read_settings(), _progress(quiet)
     called = name_of(source, name, settings)
     request = FitRequest(
         source=source, name=called, backbone=backbone, seconds=seconds, target=target, fine_tune=fine_tune,
-        fixed_camera=fixed_camera, fresh=fresh,
+        fixed_camera=fixed_camera, fresh=fresh, text=text, label=label, group=group,
     )  # fmt: skip
     listener = TrackingListener(settings, enabled=track)
     done = _resumable(
@@ -511,8 +626,8 @@ def fit(
                 find_study(str(study)), Request(), settings, listener, progress=progress, fresh=anew, renew=True
             ),
             registry=lambda: open_registry(settings, progress),
-            looked=lambda found, pixels: tell(
-                found, pixels, name=called, place=source, settings=settings, progress=progress
+            looked=lambda found, content: tell(
+                found, content, name=called, place=source, settings=settings, progress=progress
             ),
         )
     )

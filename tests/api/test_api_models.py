@@ -1,4 +1,4 @@
-"""What `fd.load` gives, and what a model says of images."""
+"""What `fd.load` gives, and what a model says of images or of texts."""
 
 import asyncio
 import sys
@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "serve"))
-from made_up_bundles import CONFIDENCE, bundle
+from made_up_bundles import CONFIDENCE, bundle, text_bundle
 
 import fortydays as fd
+from fortydays.inputs.tokens import Tokens
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +99,7 @@ def test_an_array_of_something_else_is_refused_with_what_is_expected(model: fd.M
     )
 
 
-@pytest.mark.parametrize("images", [5, None, [pixels(1)], Image.new("L", (8, 8))])
+@pytest.mark.parametrize("images", [5, [pixels(1)], Image.new("L", (8, 8))])
 def test_what_is_no_file_and_no_array_is_told(model: fd.Model, images: Any) -> None:
     with pytest.raises(fd.FortydaysError, match="Images are files, or one array of pixels; this is a"):
         model.predict(images)
@@ -116,3 +117,71 @@ def test_a_model_that_is_not_there_is_told(tmp_path: Path) -> None:
         fd.load(f"{tmp_path}/nothing")
     with pytest.raises(fd.FortydaysError, match="A model is named by a text such as 'mnist@champion'; this is a int"):
         fd.load(3)  # type: ignore[arg-type]
+
+
+# --------------------------------------------------------------------------------------------------------------- texts
+
+
+@pytest.fixture(scope="module")
+def of_texts(tmp_path_factory: pytest.TempPathFactory) -> fd.Model:
+    """A model of texts that says "good" where a lovely word is among the first eight."""
+    place = tmp_path_factory.mktemp("texts") / "one"
+    goodness = {"awful": -1.0, "lovely": 2.0}
+    text_bundle(place, Tokens(length=8, vocabulary=(*goodness, "film"), masked=True), goodness)
+    return fd.load(str(place), quiet=True)
+
+
+def test_a_text_or_several_are_answered_in_their_order(of_texts: fd.Model) -> None:
+    assert of_texts.predict(texts="A lovely film.").labels == ("good",)
+    some = of_texts.predict(texts=["An awful film.", "lovely", ""])
+    assert some.labels == ("bad", "good", "")
+    assert some.names == ("0", "1", "2")
+    assert some.errors == ("", "", "It is empty; expected one text file.")
+    assert some.probabilities.shape == (3, 2)
+    assert some.probabilities[1].tolist() == pytest.approx([1 / (1 + np.exp(4)), 1 / (1 + np.exp(-4))])
+    column = some.frame["class"][:2]
+    assert of_texts.predict(texts=column.replace({"good": "lovely", "bad": "awful"})).labels == ("bad", "good")
+
+
+def test_files_folders_and_the_rows_of_tables_of_texts_are_answered(of_texts: fd.Model, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.txt").write_text("A lovely film.")
+    table = tmp_path / "new.csv"
+    table.write_text("id,said,note\n1,An awful film,lovely\n2,lovely,awful\n3,too,many,cells\n")
+    found = of_texts.predict([tmp_path / "folder", table], text="said")
+    assert found.names == (f"{tmp_path}/folder/a.txt", f"{table}, line 2", f"{table}, line 3")
+    assert found.labels == ("good", "bad", "good")
+    assert [each.partition(": ")[0] for each in found.left_out] == [f"{table}, line 4"]
+    with pytest.raises(fd.FortydaysError, match="There is no column 'words'"):
+        of_texts.predict(table, text="words")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"files": np.zeros((8, 8), np.uint8)}, r"This is an array of shape \(8, 8\); reviews@1 takes"),
+        ({"files": 5}, r"Texts are files, or texts=\[...\]; this is a int"),
+        ({"texts": ["lovely", float("nan")]}, "A text is a str; number 1 of texts is a float"),
+        ({"texts": 5}, "A text is a str; number 0 of texts is a int"),
+        ({"texts": []}, "There is no text to answer"),
+        ({"texts": ""}, "0: It is empty"),
+        ({}, r"There is nothing to answer\.\nGive texts=\[...\], or files of texts"),
+        ({"files": "a.txt", "texts": "lovely"}, "Both files and texts are given"),
+    ],
+)
+def test_a_model_of_texts_says_what_it_takes(of_texts: fd.Model, asked: dict[str, Any], said: str) -> None:
+    with pytest.raises(fd.FortydaysError, match=said):
+        of_texts.predict(**asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"texts": ["lovely"]}, "texts= is for models of texts; digits@1 takes a picture of 8 x 8 grey pixels"),
+        ({"files": "new.csv", "text": "said"}, "text= is for models of texts; digits@1 takes a picture"),
+        ({}, r"There is nothing to answer\.\nGive an image file, a folder of them, or an array of pixels"),
+    ],
+)
+def test_a_model_of_images_takes_no_texts(model: fd.Model, asked: dict[str, Any], said: str) -> None:
+    with pytest.raises(fd.FortydaysError, match=said):
+        model.predict(**asked)

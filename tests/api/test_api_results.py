@@ -131,6 +131,39 @@ def test_seeds_that_are_none_are_told(seeds: Any) -> None:
     assert caught.value.args[0].startswith(f"seeds is {seeds!r}; expected a whole number from 1 to 1000, or a range")
 
 
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: fd.run(1, seeds=0), "seeds is 0; expected a whole number from 1 to 1000."),
+        (lambda: fd.run(1, seeds=range(5, 5)), "seeds is 0; expected"),
+        (lambda: fd.fit("here", target=95), "target is 95; expected a share of test photographs or texts, above 0"),
+        (lambda: fd.fit("here", seconds=0.5), "seconds is 0.5 s; expected from 1 s to 1,000,000 s."),
+    ],
+)
+def test_errors_speak_of_arguments_and_not_of_options(call: Any, said: str) -> None:
+    with pytest.raises(fd.FortydaysError) as caught:
+        call()
+    assert str(caught.value).startswith(said)
+    assert "--" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("For 95%: --target 0.95", "For 95%: target=0.95"),
+        ("Call these by another name: --name NAME", "Call these by another name: name=NAME"),
+        ("Take a range without them, such as --seeds 5-9", "Take a range without them, such as seeds=range(5, 10)"),
+        ("Train that too: --only 'sgd'. Or leave --only away.", "Train that too: only='sgd'. Or leave only away."),
+        ("Begin another run with --fresh.", "Begin another run with fresh=True."),
+        ("Leave --set away.", "Leave settings away."),
+        ("--fine-tune is for photographs.", "fine_tune is for photographs."),
+        ("Write: forty data look FOLDER --name NAME", "Write: forty data look FOLDER --name NAME"),
+    ],
+)
+def test_an_option_is_put_as_an_argument(text: str, said: str) -> None:
+    assert api._as_arguments(text) == said
+
+
 def test_damaged_evidence_is_told_at_once(tmp_path: Path) -> None:
     publish(tmp_path / "published", made_up.evidence() | {"seeds": "many"})
     with pytest.raises(fd.FortydaysError, match="damaged"):

@@ -1,4 +1,4 @@
-"""What `fd.fit` asks for and gives. How a fit is worked is tested with the command."""
+"""What `fd.fit` asks for, of photographs and of texts, and gives. How a fit is worked is tested with the command."""
 
 import dataclasses
 import sys
@@ -53,11 +53,18 @@ def test_what_was_asked_for_is_passed_on_and_what_was_found_out_is_given(
     assert done._repr_html_().startswith("<pre>There is little time.")
 
 
+def test_the_columns_of_a_table_of_texts_are_passed_on(asked: list[FitRequest], tmp_path: Path) -> None:
+    fd.fit(tmp_path / "pets.csv", text="said", label="kind", group="author", quiet=True)
+    assert asked == [
+        FitRequest(source=str(tmp_path / "pets.csv"), name="pets", text="said", label="kind", group="author")
+    ]
+
+
 def test_an_option_that_cannot_be_is_told(asked: list[FitRequest]) -> None:
     with pytest.raises(fd.FortydaysError, match="is 95; expected a share of test photographs"):
         fd.fit("pets", target=95)
     with pytest.raises(fd.FortydaysError, match="There is no backbone 'resnet50'"):
         fd.fit("pets", backbone="resnet50")
-    with pytest.raises(fd.FortydaysError, match="Photographs are named by their folder"):
+    with pytest.raises(fd.FortydaysError, match="Photographs and texts are named by their folder"):
         fd.fit(["a.png"])  # type: ignore[arg-type]
     assert asked == []

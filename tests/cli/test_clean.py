@@ -104,6 +104,18 @@ def test_models_and_own_data_never_go(home: Path, capsys: pytest.CaptureFixture[
     assert (home / "mlflow.db").exists()
 
 
+def test_searches_go_but_for_one_that_is_worked_on(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files.write_text(home / "searches" / "tiny-beef" / "tries.json", "{}")
+    files.write_text(home / "searches" / "a file.txt", "")
+    with files.locked(home / "searches" / "tiny-beef" / "search.lock", timeout=0):
+        for part in ("searches", "features"):
+            assert execute(["clean", part, "--yes"]) == 1
+            assert f"{part} cannot be removed: in use by the search tiny-beef." in capsys.readouterr().err
+    assert execute(["clean", "searches", "--yes"]) == 0
+    assert not (home / "searches").exists()
+    assert (home / "features" / "a.bin").exists()
+
+
 def test_what_a_living_run_uses_stays(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with files.locked(home / "runs" / CAFE / "run.lock", timeout=0):
         assert execute(["clean", "datasets", "--yes"]) == 1

@@ -40,7 +40,14 @@ def test_list_as_json_tells_everything_pinned(home: Path) -> None:
     document = json.loads(result.stdout)
     assert document["schema_version"] == 1
     datasets = document["datasets"]
-    assert [dataset["name"] for dataset in datasets] == ["mnist", "fashion_mnist", "cifar10", "digits", "tf_flowers"]
+    assert [dataset["name"] for dataset in datasets] == [
+        "mnist",
+        "fashion_mnist",
+        "cifar10",
+        "digits",
+        "tf_flowers",
+        "imdb",
+    ]
     assert datasets[2]["input"]["kind"] == "images"
     assert datasets[2]["shape"] == [32, 32, 3]
     assert datasets[2]["splits"] == {"train": 45_000, "validation": 5_000, "test": 10_000}

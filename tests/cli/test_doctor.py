@@ -18,7 +18,7 @@ import fortydays
 from fortydays.base.machine import Machine
 from fortydays.base.settings import Settings
 from fortydays.cli import doctor
-from fortydays.data import store
+from fortydays.data import cache
 from fortydays.data.catalog import DATASETS
 
 
@@ -193,7 +193,7 @@ def test_two_gigabytes_must_be_free(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_cached_datasets_are_listed_without_what_is_only_half_there(tmp_path: Path) -> None:
     here = settings(tmp_path)
-    whole, half = (store.path(DATASETS[name], here) for name in ("fashion_mnist", "mnist"))
+    whole, half = (cache.path(DATASETS[name], here) for name in ("fashion_mnist", "mnist"))
     for folder in (whole, half):
         folder.mkdir(parents=True)
         (folder / "training_images.npy").touch()

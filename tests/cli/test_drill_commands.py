@@ -11,6 +11,7 @@ from fortydays.cli.main import execute
 from fortydays.days import loading
 from fortydays.study import evidence as documents
 from fortydays.study.evidence import Published
+from fortydays.study.seal import sealed
 
 FILE = '''
 """A reader's own drill."""
@@ -102,7 +103,7 @@ def test_a_day_of_drills_is_current_where_its_evidence_is_that_of_the_study(
         return code, day["state"], day["reasons"]
 
     def publish(**changes: Any) -> None:
-        (tmp_path / "day27.json").write_text(json.dumps({**evidence, "day": 27, **changes}))
+        (tmp_path / "day27.json").write_text(json.dumps(sealed({**evidence, "day": 27, **changes})))
 
     publish()
     assert verified() == (0, "current", ["its drills are compared by running them: --rerun"])

@@ -59,6 +59,14 @@ def test_the_whole_way(here: Path, capsys: Printed) -> None:
     assert told.endswith("Go on: forty exercise 1\n")
 
 
+def test_no_name_of_a_file_is_split(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: Printed) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    for day in ("1", "4", "10"):
+        assert execute(["exercise", day]) == 0
+        told = capsys.readouterr().out
+        assert all(place.file_name in told for place in find_exercises(day))
+
+
 def test_the_list_of_days_says_how_many_have_passed(here: Path, capsys: Printed) -> None:
     assert execute(["list"]) == 0
     assert "exercise" not in capsys.readouterr().out
@@ -185,6 +193,37 @@ def test_grades_are_a_csv_file_that_runs_nothing_in_a_spreadsheet(here: Path, ca
     assert fifth[1]["what"] == "parameters: Line 2, `raise ValueError('=1+1')`: ValueError: =1+1."
     for each in told:
         assert not any(cell.startswith(("=", "+", "-", "@")) for cell in each.values())
+
+
+def test_on_the_screen_each_student_has_a_line_and_no_row_is_a_pillar(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    (here / "anna").mkdir()
+    (here / "anna" / "2_softmax.py").write_text(solved(2))
+    (here / "anna" / "5_counting_parameters.py").write_text(solved(5))
+    (here / "anna" / "1_a_dense_layer.py").write_text(starter(find_exercises("1", 1)[0]))
+    (here / "bert.py").write_text(solved(2).replace("axis=1", "axis=0"))
+    (here / "carl.py").write_text("print('hello')\n")
+    assert execute(["grade", ".", "--seed", "7"]) == 0
+    said = capsys.readouterr()
+    assert said.err == "Note: in carl.py there is no function of an exercise, so it is left out.\n"
+    lines = said.out.splitlines()
+    assert lines[0] == "anna 2 of 5"
+    assert lines[1:3] == ["  day 1, 1. A dense layer: not written", "  day 1, 2. Softmax: passed"]
+    at = lines.index("  day 1, 2. Softmax: wrong")
+    assert lines[at + 1] == "      softmax: It works along the other axis of `z`. Look at every `axis=`."
+    assert [line.split() for line in lines[-5:-1]] == [
+        ["student", "passed", "not", "right", "missing"],
+        ["anna", "2", "of", "5", "1", "2"],
+        ["bert", "0", "of", "5", "1", "4"],
+        ["carl", "0", "of", "5", "0", "5"],
+    ]
+    assert max(map(len, lines)) <= 80
+    assert execute(["grade", "anna"]) == 0
+    said = capsys.readouterr()
+    assert said.err == "Note: these look like the files of one student, anna, and are graded as such.\n"
+    assert said.out.startswith("anna 2 of 5\n")
 
 
 def test_each_grading_has_a_seed_of_its_own_which_is_told(here: Path, capsys: Printed) -> None:

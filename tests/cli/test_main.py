@@ -52,3 +52,38 @@ def test_a_reader_of_the_output_who_has_gone_is_not_told_anything(arguments: lis
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["--version"]) == 0
     assert capsys.readouterr().out == f"fortydays {fortydays.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check"], "Error: Missing argument 'DAY'.\nSee `forty check --help`.\n"),
+        (["exercise", "1", "1"], "Error: Got unexpected extra argument(s) (1)\nSee `forty exercise --help`.\n"),
+        (["models", "good"], "Error: No such command 'good'.\nSee `forty models --help`.\n"),
+        (["data", "get"], "Error: Missing argument 'NAME'.\nSee `forty data get --help`.\n"),
+        (["check", "1", "x"], "Error: N is wrong; expected a whole number.\n"),
+        (["nosuch"], "Error: No such command 'nosuch'.\nSee `forty --help`.\n"),
+    ],
+)
+def test_wrong_usage_is_told_in_the_words_of_that_command(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(arguments) == 2
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("family", [[], ["data"], ["models"], ["site"]])
+def test_the_help_breaks_off_in_no_sentence(
+    family: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert execute([*family, "--help"]) == 0
+    listed = capsys.readouterr().out.partition("\nCommands:\n")[2]
+    assert listed
+    assert "..." not in listed
+    assert max(map(len, listed.splitlines())) <= 80
+
+
+def test_the_help_begins_where_the_list_of_days_does(capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["--help"]) == 0
+    assert capsys.readouterr().out.endswith("\n  Begin: forty read 1, then forty run 1\n")

@@ -156,3 +156,23 @@ def test_its_own_copy_of_the_study_can_be_run(here: Path) -> None:
     *cells, run = code_of_day_1(here)
     shown = carried_out([*cells, run.replace("# mine", "mine")], here)
     assert "Evidence: your run day01-study-" in shown
+
+
+@pytest.mark.slow
+def test_a_kernel_of_jupyter_runs_it_from_the_first_cell_to_the_last(here: Path) -> None:
+    import nbformat
+    from nbclient import NotebookClient
+
+    assert execute(["notebook", "1"]) == 0
+    notebook = nbformat.read(here / "day01.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(here)}}).execute()
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    said = ["".join(output.get("text", "") for output in cell.outputs) for cell in cells]
+    shown = [[html for output in cell.outputs if (html := output.get("data", {}).get("text/html"))] for cell in cells]
+    assert said[0] == "Writing day01_study.py\n"
+    assert [len(each) for each in shown] == [0, 1, 1, 1, 1, 0]
+    assert "First neural network" in shown[1][0]
+    assert all("<svg" in each for (each,) in shown[2:4])
+    assert "<table" in shown[4][0]
+    assert (here / "day01_study.py").is_file()

@@ -144,3 +144,42 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines() -> None:
         progress.start("study", total=1, unit="trials")
         progress.finish("study")
     assert stream.getvalue() == "study: done\n"
+
+
+def test_of_more_than_eight_trials_the_others_wait_and_are_counted(now: list[float]) -> None:
+    console, stream = log_console()
+    with console_progress(console) as progress:
+        progress.start("study", total=100, unit="steps")
+        for seed in range(11):
+            progress.start(f"seed {seed}", total=100, unit="steps")
+        now[0] = 20.0
+        progress.advance("seed 7", done=50)
+        progress.advance("seed 8", done=50)
+        progress.advance("study", done=60)
+        progress.finish("seed 0", note="ended")
+        now[0] = 40.0
+        progress.advance("seed 8", done=60)
+    assert stream.getvalue().splitlines() == [
+        "seed 7: 50 of 100 steps",
+        "study: 60 of 100 steps, and 3 more at work",
+        "seed 0: ended",
+        "seed 8: 60 of 100 steps",
+    ]
+
+
+def test_on_a_terminal_a_bar_that_goes_makes_room_for_another() -> None:
+    console, _ = screen()
+    with console_progress(console) as progress:
+        for task in range(11):
+            progress.start(f"task {task}", total=100, unit="steps")
+        bars = progress._bars  # type: ignore[attr-defined]
+        progress.advance("task 0", done=1)
+        assert [each.visible for each in bars.tasks] == [True] * 9 + [False] * 2
+        assert bars.tasks[0].fields["note"] == "and 2 more at work"
+        progress.finish("task 3")
+        progress.advance("task 0", done=2)
+        assert [each.visible for each in bars.tasks] == [True] * 9 + [False]
+        assert bars.tasks[0].fields["note"] == "and 1 more at work"
+        progress.finish("task 4")
+        progress.advance("task 0", done=3)
+        assert bars.tasks[0].fields["note"] == ""

@@ -14,6 +14,7 @@ from fortydays.days import loading
 from fortydays.study import evidence as documents
 from fortydays.study import identity, joining, runner
 from fortydays.study.evidence import Published
+from fortydays.study.seal import sealed
 
 IDENTITY = {"backend": "tensorflow", "packages": {}, "seed": 0, "variants": {}}
 
@@ -34,7 +35,7 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_a_whole_study_is_published_as_it_came_out(ran: dict[str, Any], tmp_path: Path) -> None:
     assert execute(["run", "1", "--publish", "--no-track", "--json"]) == 0
     text = (tmp_path / "evidence" / "day01.json").read_text("utf-8")
-    assert json.loads(text) == ran | {"identity": IDENTITY}  # what it computes is found then
+    assert json.loads(text) == sealed(ran | {"identity": IDENTITY})  # what it computes is found then
     assert text.count("\n") == 1
 
 

@@ -68,6 +68,23 @@ def start_forty(home, *arguments):
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--examples", "many"), "--examples is 'many'; expected a whole number, such as 500."),
+        (("--examples", "-5"), "--examples is '-5'; expected a whole number, such as 500."),
+        (("--examples", "0"), "--examples is 0; expected a whole number from 1 to 1000000."),
+        (("--examples", "100", "--publish"), "A try with --examples is never published"),
+        (("--examples", "100", "--strict"), "--strict asks for verdicts, and a try with --examples has none."),
+    ],
+)
+def test_what_cannot_be_asked_of_a_try_is_told_before_anything_is_loaded(workspace, capsys, arguments, said):
+    code, out, err = forty(capsys, "run", "1", *arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert not workspace.exists()
+
+
 def test_json_is_one_document_with_a_verdict_for_every_claim(finished):
     _, _, out, err = finished
     document = json.loads(out)

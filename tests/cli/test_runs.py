@@ -39,6 +39,19 @@ def test_a_finished_run_tells_its_verdicts(workspace: Path, capsys: pytest.Captu
     assert longest_line(text) <= 80
 
 
+def test_a_try_is_told_in_the_place_of_verdicts(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = {"seeds": [0, 1, 2, 3, 4], "only": [], "settings": [], "engine": "compiled", "examples": 1500}
+    make_run(workspace, BEEF, evidence=made_up.evidence(), request=asked)
+    assert execute(["runs"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(rf"^{BEEF} +finished +15/15 +2026-11-22 13:58 +a try on 1,500 *$", text, re.MULTILINE)
+    assert longest_line(text) <= 80
+    assert execute(["runs", "--json"]) == 0
+    (run,) = json.loads(capsys.readouterr().out)["runs"]
+    assert run["examples"] == 1500
+    assert run["command"] == "forty run 4 --seeds 5 --examples 1500"
+
+
 def test_csv_is_one_row_for_each_run(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["runs", "--csv"]) == 0
     heads = capsys.readouterr().out

@@ -44,6 +44,29 @@ def test_native_code_that_does_not_listen_is_left_within_two_seconds(number, cod
     assert GRACE_SECONDS <= time.monotonic() - began < 5
 
 
+def test_a_stop_that_python_would_print_and_forget_ends_the_process_all_the_same():
+    program = """
+import os, signal, time
+from fortydays.cli.stopping import stopping_in_time
+class Finalized:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.5)
+class Wrong:
+    def __del__(self):
+        raise ValueError("told as ever")
+with stopping_in_time(lambda: "The last words."):
+    Wrong()
+    Finalized()
+    time.sleep(20)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=15, check=False)
+    assert done.returncode == 130
+    assert "ValueError: told as ever" in done.stderr
+    assert "KeyboardInterrupt" not in done.stderr
+    assert done.stderr.endswith("The last words.\n")
+
+
 def test_a_stop_that_comes_in_time_is_the_ordinary_one():
     with pytest.raises(KeyboardInterrupt), stopping_in_time(lambda: "not said"):
         os.kill(os.getpid(), signal.SIGINT)

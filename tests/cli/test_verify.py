@@ -7,6 +7,7 @@ from fortydays.cli.main import execute
 from fortydays.study import evidence as documents
 from fortydays.study import identity
 from fortydays.study.evidence import Published
+from fortydays.study.seal import sealed
 
 TRIAL = {
     "variant": "network",
@@ -53,10 +54,11 @@ def shipped(tmp_path, monkeypatch):
         "variants": documents.summarize([TRIAL]),
         "results_digest": documents.results_digest([TRIAL]),
     }
-    current |= documents.judgements_of(study, current)
+    current = sealed(current | documents.judgements_of(study, current))
 
-    def ship(**changes):
-        files.write_json(tmp_path / "day01.json", current | changes)
+    def ship(*, sealing=True, **changes):
+        document = current | changes
+        files.write_json(tmp_path / "day01.json", sealed(document) if sealing else document)
 
     ship()
     return ship, current
@@ -97,6 +99,41 @@ def test_an_edited_trial_is_found(shipped, capsys):
         "its table is not what its trials give",
         "its verdicts are not what its trials give",
     ]
+
+
+def test_what_was_edited_after_it_was_sealed_is_found_wherever_it_is(shipped, capsys):
+    ship, current = shipped
+    ship(sealing=False, created="2026-11-23T10:00:00Z", threads=4)
+    code, (day,) = verify(capsys)
+    assert (code, day["reasons"]) == (3, ["it was edited: the seal does not fit its created, threads"])
+    assert execute(["verify", "1", "--judge"]) == 3  # an edit is not sealed
+    assert "Get the edited file again: git restore evidence." in capsys.readouterr().out
+    assert documents.published().read(1)["seal"] == current["seal"]
+
+
+def test_evidence_without_a_seal_is_current_and_gets_one(shipped, capsys):
+    ship, current = shipped
+    old = [{name: value for name, value in claim.items() if name != "tested"} for claim in current["claims"]]
+    ship(sealing=False, seal={}, claims=old)
+    code, (day,) = verify(capsys)
+    assert (code, day["state"]) == (0, "current")
+    assert day["reasons"] == [
+        "it is not sealed: an edited number would not be noticed",
+        "its claims do not say what was tested as values",
+        "forty verify 1 --judge adds it",
+    ]
+    assert execute(["verify", "1", "--judge"]) == 0
+    assert documents.published().read(1) == current
+
+
+def test_answers_that_do_not_give_the_accuracy_are_named_with_the_file(shipped, capsys, tmp_path):
+    ship, _ = shipped
+    ship(trials=[{**TRIAL, "right": "AA=="}])
+    code, (day,) = verify(capsys)
+    assert (code, day["state"]) == (1, "damaged")
+    said = "The evidence is damaged: the answers of 'network', seed 0, do not give its test accuracy."
+    assert day["reasons"] == [f"{tmp_path / 'day01.json'}: {said}"]
+    assert execute(["verify", "1", "--judge"]) == 1
 
 
 def test_damaged_evidence_is_named(shipped, capsys, tmp_path):
@@ -147,7 +184,8 @@ def rerun(shipped, monkeypatch):
             "results_digest": documents.results_digest(trials),
         }
 
-        def run_study(source, request, settings, *, progress, fresh):
+        def run_study(source, request, settings, *, progress, fresh, executor):
+            assert executor is None  # this process
             asked.append((source.day, request, fresh))
             return None, found
 

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("jax", "keras", "matplotlib", "mlflow", "pandas", "pi_heif", "scipy", "sklearn", "tensorflow")
+HEAVY = (
+    "jax", "keras", "matplotlib", "mlflow", "optuna", "pandas", "pi_heif", "py3langid", "pyarrow", "scipy", "sklearn",
+    "tensorflow",
+)  # fmt: skip
 
 # Runs in a fresh interpreter and prints which of the heavy libraries it ended up with.
 LOADED_BY = """

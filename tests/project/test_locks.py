@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("run", "jax", "data", "serve", "tracker", "dev", "build")
+LOCKS = ("run", "jax", "data", "ray", "encoder", "serve", "tracker", "dev", "build")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 OPTIONAL = PROJECT["project"]["optional-dependencies"]
 
@@ -69,13 +69,16 @@ def test_the_tests_run_with_the_versions_that_studies_run_with() -> None:
         ("run", PROJECT["project"]["dependencies"]),
         ("jax", PROJECT["project"]["dependencies"] + OPTIONAL["jax"]),
         ("data", PROJECT["project"]["dependencies"] + OPTIONAL["data"]),
+        ("ray", PROJECT["project"]["dependencies"] + OPTIONAL["ray"]),
         (
             "dev",
             PROJECT["project"]["dependencies"]
             + OPTIONAL["jax"]
             + OPTIONAL["data"]
+            + OPTIONAL["ray"]
             + PROJECT["dependency-groups"]["dev"],
         ),
+        ("encoder", PROJECT["dependency-groups"]["encoder"]),
         ("serve", PROJECT["dependency-groups"]["serve"]),
         ("tracker", PROJECT["dependency-groups"]["tracker"]),
         ("build", PROJECT["build-system"]["requires"]),
@@ -125,10 +128,15 @@ def test_a_service_alone_needs_nothing_that_is_not_needed_anyway() -> None:
         assert locked.get(package, versions) <= versions, package
 
 
+def test_the_encoder_brings_nothing_along() -> None:
+    assert set(pins("encoder")) == {Requirement(each).name for each in PROJECT["dependency-groups"]["encoder"]}
+
+
 def test_every_dependency_has_its_reason() -> None:
     page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
     told = {name for row in re.findall(r"^\| ([a-z][a-z0-9, -]*) \|", page, re.MULTILINE) for name in row.split(", ")}
-    groups = PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]
+    groups = PROJECT["project"]["dependencies"]
+    groups += PROJECT["dependency-groups"]["dev"] + PROJECT["dependency-groups"]["encoder"]
     groups += [requirement for extra in OPTIONAL.values() for requirement in extra]
     needed = {Requirement(requirement).name for requirement in groups}
     assert told - {"package"} == needed

@@ -10,7 +10,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = {"bench", "check", "clean", "demo", "format", "help", "lock", "readme", "setup", "setup-dev", "site"}
-TARGETS |= {"setup-jax", "setup-data", "test", "test-jax", "test-slow"}
+TARGETS |= {
+    "pages",
+    "pictures",
+    "setup-jax",
+    "setup-data",
+    "setup-ray",
+    "setup-encoder",
+    "test",
+    "test-jax",
+    "test-slow",
+}
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 

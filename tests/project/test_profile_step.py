@@ -47,25 +47,48 @@ def test_operations_are_added_up_by_type_and_those_within_others_are_left_out(pr
 
     assert list(found.items()) == [("Conv2D", 3.0), ("MaxPool", 0.5)]
 
+    kinds = {"pool": "MaxPooling2D", "conv": "Conv2D"}
+    assert list(profile_step.layers_of(space.SerializeToString(), kinds).items()) == [
+        ("Conv2D", 3.0),
+        ("MaxPooling2D", 0.5),
+    ]
+    # Of layers inside one another the outermost counts; what is in none is told as that.
+    found = profile_step.layers_of(space.SerializeToString(), {"a": "Block", "conv": "Conv2D"})
+    assert found == {"Block": 2.5, "Conv2D": 1.0}
+    assert profile_step.layers_of(space.SerializeToString(), {"b": "Block"}) == {"none of the layers": 2.5, "Block": 1}
+
 
 def test_a_real_step_is_taken_apart(profile_step: Any) -> None:
-    from keras import Input, Sequential, layers
+    from keras import Input, Model, Sequential, layers
 
     def network() -> Any:
         return Sequential(
-            [Input((8, 8, 1)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(10, activation="softmax")]
+            [
+                Input((8, 8, 1)),
+                layers.Conv2D(4, 3),
+                layers.Reshape((36, 4)),
+                Attention(),
+                layers.Flatten(),
+                layers.Dense(10, activation="softmax"),
+            ]
         )
+
+    def Attention() -> Any:  # noqa: N802 - stands for a layer
+        inputs = Input((36, 4))
+        return Model(inputs, layers.MultiHeadAttention(2, 2)(inputs, inputs))
 
     train, validation = (
         split_of(np.full((count, 8, 8, 1), 7, np.uint8), np.arange(count, dtype=np.uint8) % 10) for count in (64, 16)
     )
     variant = Variant(name="net", model=network, recipe=Recipe(epochs=1, batch_size=16, evaluate_every=1))
 
-    _, milliseconds, operations = profile_step.profile(variant, data_of(train, validation, classes=10))
+    _, milliseconds, operations, kinds = profile_step.profile(variant, data_of(train, validation, classes=10))
 
     assert any("Conv2D" in kind for kind in operations)
     assert list(operations.values()) == sorted(operations.values(), reverse=True)
     assert milliseconds > 0
+    assert set(kinds) >= {"Conv2D", "MultiHeadAttention", "Dense", "none of the layers"}
+    assert sum(kinds.values()) == pytest.approx(sum(operations.values()))
 
 
 @pytest.mark.parametrize(

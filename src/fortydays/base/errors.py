@@ -79,9 +79,18 @@ class TrackingError(FortydaysError):
     """The experiment tracker could not be reached or used."""
 
 
+_MOST_SAID = 1_000
+
+
 def in_words(error: Exception) -> str:
-    """What an error says, for a sentence of another: of one of ours the message, without what to do next."""
-    return error.message if isinstance(error, FortydaysError) else f"{type(error).__name__}: {error}"
+    """What an error says, for a sentence of another: of one of ours the message, without what to do next.
+
+    Of another one at most the first 1,000 characters: a library's may print whole arrays.
+    """
+    if isinstance(error, FortydaysError):
+        return error.message
+    said = str(error)
+    return f"{type(error).__name__}: {said[:_MOST_SAID]}{' ...' if len(said) > _MOST_SAID else ''}"
 
 
 def unknown_name(

@@ -331,18 +331,20 @@ def read_json(path: Path) -> dict[str, Any]:
     return document
 
 
-def set_aside(path: Path) -> Path:
+def set_aside(path: Path, *, word: str = "damaged") -> Path:
     """Rename a damaged file or folder to ``NAME.damaged-TIME`` beside it, so that nothing is lost.
+
+    Another ``word`` says of one that is whole why it gives way.
 
     Returns:
         Where it is now.
     """
     stamp = clock.utc_now().strftime("%Y%m%d-%H%M%S")
-    target = path.with_name(f"{path.name}.damaged-{stamp}")
+    target = path.with_name(f"{path.name}.{word}-{stamp}")
     count = 1
     while exists(target):
         count += 1
-        target = path.with_name(f"{path.name}.damaged-{stamp}-{count}")
+        target = path.with_name(f"{path.name}.{word}-{stamp}-{count}")
     with storage_errors("set aside", path):
         path.replace(target)
     return target
@@ -394,3 +396,12 @@ def locked(path: Path, *, timeout: float = -1) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_held(lock: Path) -> bool:
+    """Whether a process holds a lock file now. Raises StorageError."""
+    try:
+        with locked(lock, timeout=0):
+            return False
+    except TimeoutError:
+        return True

@@ -66,6 +66,26 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     )
 
 
+def read_cluster_token(environment: Mapping[str, str] | None = None) -> str:
+    """The token of a Ray cluster where Ray itself looks for it, or "".
+
+    That is ``RAY_AUTH_TOKEN``, else the file that ``RAY_AUTH_TOKEN_PATH`` names, else ``~/.ray/auth_token``.
+
+    Raises:
+        UsageError: the file that the variable names cannot be read, or holds no token.
+    """
+    env = os.environ if environment is None else environment
+    if token := env.get("RAY_AUTH_TOKEN", ""):
+        return token
+    if name := env.get("RAY_AUTH_TOKEN_PATH", ""):
+        return _token_in("RAY_AUTH_TOKEN_PATH", _expanded("RAY_AUTH_TOKEN_PATH", name))
+    try:
+        usual = Path("~/.ray/auth_token").expanduser()
+    except RuntimeError:  # there is no home
+        return ""
+    return _token_in("RAY_AUTH_TOKEN_PATH", usual) if usual.is_file() else ""
+
+
 def keep_matplotlib_in_workspace() -> None:
     """To be called before matplotlib is imported: its settings and font cache go into the workspace, not the home."""
     if "MPLCONFIGDIR" not in os.environ:
@@ -87,7 +107,11 @@ def _token(env: Mapping[str, str]) -> str:
         raise UsageError(
             "FORTYDAYS_TOKEN and FORTYDAYS_TOKEN_FILE are both set; expected one.", hint="Unset one of them."
         )
-    path = _expanded("FORTYDAYS_TOKEN_FILE", name)
+    return _token_in("FORTYDAYS_TOKEN_FILE", _expanded("FORTYDAYS_TOKEN_FILE", name))
+
+
+def _token_in(variable: str, path: Path) -> str:
+    """The token in the file that a variable names. Raises UsageError."""
     try:
         content = None
         if path.is_file():  # opening a pipe would wait
@@ -107,7 +131,7 @@ def _token(env: Mapping[str, str]) -> str:
         except UnicodeDecodeError:
             wrong = "it is not ASCII text"
     raise UsageError(
-        f"FORTYDAYS_TOKEN_FILE names {path}, but {wrong}.",
+        f"{variable} names {path}, but {wrong}.",
         hint="Write the token, at least 16 characters, into that file, or unset the variable.",
     )
 

@@ -8,12 +8,15 @@ from fortydays.base.errors import DataError
 from fortydays.base.settings import Settings, read_settings
 from fortydays.base.text import size_in_words
 from fortydays.cli import data_look, data_versions, streams
+from fortydays.cli.listing import Commands
 from fortydays.cli.streams import AsJson
 
 if TYPE_CHECKING:
-    from fortydays.data.store import Verification
+    from fortydays.data.cache import Verification
 
-app = typer.Typer(no_args_is_help=True, help="List, get and check the datasets; keep versions of your own data.")
+app = typer.Typer(
+    no_args_is_help=True, help="List, get and check the datasets; keep versions of your own data.", cls=Commands
+)
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="A dataset, as `forty data list` names it.")]
 
@@ -21,11 +24,10 @@ _Name = Annotated[str, typer.Argument(metavar="NAME", help="A dataset, as `forty
 @app.command("list")
 def list_datasets(as_json: AsJson = False) -> None:
     """Show every dataset: its size, its splits, and whether it is in the cache."""
-    from fortydays.data.catalog import DATASETS
-    from fortydays.data.photographs import PHOTOGRAPHS
+    from fortydays.data import library
 
     settings = read_settings()
-    rows = [_row(name, settings) for name in (*DATASETS, *PHOTOGRAPHS)]
+    rows = [_row(name, settings) for name in library.every()]
     if as_json:
         streams.print_json({"datasets": rows})
         return
@@ -101,10 +103,8 @@ def verify_datasets(
 def _verifications(name: str, own: list[str], settings: Settings) -> "list[Verification]":
     from fortydays.base.errors import unknown_name
     from fortydays.data import library
-    from fortydays.data.catalog import DATASETS
-    from fortydays.data.photographs import PHOTOGRAPHS
 
-    known = [*DATASETS, *PHOTOGRAPHS]
+    known = list(library.every())
     if name not in ("", *known, *own):
         raise unknown_name("dataset", name, [*known, *own])
     # A reader's name may be older than the dataset of that name: then both are looked at, as far as they are there.
@@ -147,6 +147,7 @@ def _row(name: str, settings: Settings) -> dict[str, Any]:
     """What is known of a dataset by its name. Raises UsageError where there is none of that name."""
     from fortydays.data import library
     from fortydays.data.photographs import PhotographsSpec
+    from fortydays.data.texts import TextsSpec
 
     spec, (path, cached) = library.pinned(name), library.place(name, settings)
     # The splits of photographs are made when they are first used.
@@ -156,7 +157,7 @@ def _row(name: str, settings: Settings) -> dict[str, Any]:
         "title": spec.title,
         "version": spec.version,
         "digest": spec.digest,
-        "input": spec.input.summary(),
+        "input": {**spec.input.summary(), **({"words": spec.words} if isinstance(spec, TextsSpec) else {})},
         "shape": list(spec.input.arrays[0].shape),
         "classes": list(spec.classes),
         "splits": {split: getattr(sizes, split, None) for split in ("train", "validation", "test")},

@@ -14,7 +14,7 @@ from fortydays.base.errors import StorageError, UsageError
 from fortydays.base.privacy import shared
 from fortydays.base.settings import read_settings
 from fortydays.base.text import counted
-from fortydays.cli import streams
+from fortydays.cli import drafts, streams
 from fortydays.cli.streams import AsCsv, AsJson
 
 if TYPE_CHECKING:
@@ -80,18 +80,18 @@ def print_map(console: "Console") -> None:
     if following is not None:
         verb = "Next" if counts[RUN_BY_YOU] else "Begin"
         console.print(f"{verb}: forty read {following}, then forty run {following}", width=width, highlight=False)
-    passed = read_progress().passed_count
+    passed = read_progress().passed_count([day.number for day, state in states if state != TO_COME])
     if passed:
         console.print(f"{counted(passed, 'exercise')} passed: forty exercise", width=width, highlight=False)
 
 
 def _states() -> "list[tuple[Day, str]]":
-    """Every day with its state. A study of the reader's own is no day."""
+    """Every day with its state. A study of the reader's own is no day; a draft is to come, also once it has run."""
     from fortydays.days.journey import JOURNEY, is_ready
     from fortydays.study.runs import list_runs
 
     run = {run.read()["day"] for run in list_runs(read_settings().runs) if files.exists(run.evidence)}
-    return [(day, RUN_BY_YOU if day.number in run else READY if is_ready(day) else TO_COME) for day in JOURNEY]
+    return [(day, TO_COME if not is_ready(day) else RUN_BY_YOU if day.number in run else READY) for day in JOURNEY]
 
 
 def show(day: _DayOrStudy, published: _Published = False, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
@@ -103,7 +103,9 @@ def show(day: _DayOrStudy, published: _Published = False, as_json: AsJson = Fals
     from fortydays.report.results import read_results
     from fortydays.study.evidence import outline
 
-    found = need_evidence(find_subject(day), read_settings(), only_published=published)
+    subject = find_subject(day)
+    drafts.tell(subject.day)
+    found = need_evidence(subject, read_settings(), only_published=published)
     if as_csv:
         from fortydays.report.rows import TRIAL, trial_rows
 
@@ -138,6 +140,7 @@ def copy(
             hint=f"Write: forty copy {shlex.quote(day)} {shlex.quote(str(file.with_name(file.name + '.py')))}",
         )
     study = find_study(day)
+    drafts.tell_named(day)
     _write_new(file, lambda: _source(study))
     typer.echo(f"{file} is a copy of day {study.day}'s study. Change what you like in it.")
     typer.echo(f"Run it: forty run {shlex.quote(str(file))}")
@@ -163,6 +166,7 @@ def notebook(
     notes = read_notes(subject.day) if subject.day else None
     if subject.day is None or notes is None:
         raise UsageError(f"{subject.words} has no notes yet.", hint="`forty list` shows the days that are ready.")
+    drafts.tell(subject.day)
     file = output or Path(f"{subject.file_name}.ipynb")
     if file.suffix != ".ipynb":
         hint = f"Write: forty notebook {shlex.quote(day)} -o {shlex.quote(str(file.with_name(file.name + '.ipynb')))}"
@@ -207,6 +211,7 @@ def read(
     notes = read_notes(subject.day) if subject.day else None
     if notes is None:
         raise UsageError(f"{subject.words} has no notes yet.", hint="`forty list` shows the days that are ready.")
+    drafts.tell(subject.day)
     text = for_terminal(_filled(notes, subject), answers=answers)
     console = streams.console()
     if no_pager or not console.is_terminal:
@@ -248,7 +253,7 @@ def _filled(notes: "Notes", subject: "Subject") -> str:
 
 def _is_whole(own: "Results", shipped: "Results") -> bool:
     """Whether a run was made as the published one was, and so can stand in the text that was written about that."""
-    changed = own.only or own.settings or own.engine != "compiled"
+    changed = own.only or own.settings or own.tried_on or own.engine != "compiled"
     return not changed and len(own.seeds) >= len(shipped.seeds)
 
 
@@ -269,6 +274,7 @@ def report(
     from fortydays.report.page import make_page
 
     settings, subject = read_settings(), find_subject(day)
+    drafts.tell(subject.day)
     found = need_evidence(subject, settings, only_published=published)
     page = make_page(found.evidence, notes_html=_notes(subject, found.evidence), source=found.source)
     usual = settings.workspace / "reports" / f"{subject.file_name}.html"
@@ -296,12 +302,15 @@ def _notes(subject: "Subject", evidence: dict[str, Any]) -> str | None:
     made without notes, and the reader told.
     """
     from fortydays.report.notes import read_figures, read_notes, render_notes, to_html
+    from fortydays.report.typesetting import can_typeset, in_characters, typeset
 
     notes = read_notes(subject.day) if subject.day else None
     if subject.day is None or notes is None:
         return None
+    formula = typeset if can_typeset() else in_characters
     try:
-        return to_html(render_notes(notes.text, evidence, file=notes.file), read_figures(subject.day))
+        text = render_notes(notes.text, evidence, file=notes.file)
+        return to_html(text, read_figures(subject.day), formula=formula)
     except UsageError as error:
         typer.echo(f"Warning: the page is made without the day's notes. {error.message}", err=True)
         return None

@@ -1,6 +1,5 @@
-"""The commands of the exercises: ``forty exercise``, ``check``, ``hint``, ``solution`` and ``grade``."""
+"""The commands of the exercises: ``forty exercise``, ``check``, ``hint`` and ``solution``."""
 
-import secrets
 import shlex
 import textwrap
 from pathlib import Path
@@ -11,21 +10,19 @@ import typer
 from fortydays.base import files
 from fortydays.base.errors import ExitCode, StorageError, UsageError
 from fortydays.base.privacy import shared
-from fortydays.base.settings import available_cores, read_settings
+from fortydays.base.settings import read_settings
 from fortydays.base.text import counted, printable
-from fortydays.cli import streams
-from fortydays.cli.streams import AsCsv, AsJson
+from fortydays.cli import drafts, streams
+from fortydays.cli.streams import AsJson
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from fortydays.exercises.finding import Place
-    from fortydays.exercises.grading import Grade
     from fortydays.exercises.judge import Verdict
     from fortydays.exercises.progress import Progress
 
-_LARGEST_SEED = 2**32 - 1
-_COLUMNS = ("student", "day", "exercise", "title", "state", "passed", "tasks", "what", "file", "seed")
+LARGEST_SEED = 2**32 - 1
 _Day = Annotated[str, typer.Argument(metavar="DAY", help="A day: 1, day1 or first-network.")]
 _Number = Annotated[
     int | None, typer.Argument(metavar="[N]", help="One of its exercises.", min=1, max=99, show_default=False)
@@ -36,7 +33,7 @@ _Folder = Annotated[
         "--folder", "-f", metavar="FOLDER", help="Where your files of the day are [dayNN].", show_default=False
     ),
 ]
-_Seed = Annotated[int | None, typer.Option("--seed", help="Decides the inputs.", min=0, max=_LARGEST_SEED)]
+Seed = Annotated[int | None, typer.Option("--seed", help="Decides the inputs.", min=0, max=LARGEST_SEED)]
 
 
 def read_progress() -> "Progress":
@@ -70,6 +67,7 @@ def exercise(
         _print_progress(places, read_progress(), as_json=as_json)
         return
     places = list(find_exercises(day))
+    drafts.tell_named(day)
     place = places[0]
     where = _folder_of(place, folder, read_progress()) or usual_folder(place.day)
     written = _write(places, where)
@@ -118,10 +116,15 @@ def _print_progress(
         ]  # fmt: skip
         streams.print_json({"exercises": told})
         return
+    from rich.table import Column
+
     from fortydays.report.tables import Table, number
 
     console = streams.console()
-    headers = [number("day"), "exercise", "state"] if where is None else ["exercise", "state", f"file in {where}"]
+    file = Column(f"file in {where}", no_wrap=True)  # a name that is split cannot be copied
+    headers: list[Column | str] = (
+        [number("day"), "exercise", "state"] if where is None else ["exercise", "state", file]
+    )
     table = Table(*headers)
     for p in places:
         name = f"{p.number}. {p.exercise.title}"
@@ -164,7 +167,7 @@ def _folder_of(place: "Place", named: Path | None, kept: "Progress") -> Path | N
 
 
 def check(
-    day: _Day, number: _Number = None, folder: _Folder = None, seed: _Seed = None, as_json: AsJson = False
+    day: _Day, number: _Number = None, folder: _Folder = None, seed: Seed = None, as_json: AsJson = False
 ) -> None:
     """Judge your files of a day, or of one exercise: what is right, and what is wrong with the rest.
 
@@ -177,6 +180,7 @@ def check(
 
     workspace = read_settings().workspace
     places = find_exercises(day, number)
+    drafts.tell_named(day)
     where = _folder_of(places[0], folder, read_progress())
     if where is None:
         raise UsageError(
@@ -283,64 +287,5 @@ def _meant(day: str, number: int | None, kept: "Progress") -> "Place":
     from fortydays.exercises.finding import find_exercises
 
     places = find_exercises(day, number)
+    drafts.tell_named(day)
     return next((place for place in places if not kept.passed(place)), places[-1])
-
-
-# --------------------------------------------------------------------------------------------------------------- grade
-
-
-def grade(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="With a folder or a Python file for each student.")],
-    day: Annotated[
-        list[str] | None,
-        typer.Option("--day", help="Only this day; more than once for more [those that somebody has worked on]."),
-    ] = None,
-    as_csv: AsCsv = False,
-    seed: _Seed = None,
-) -> None:
-    """Judge the exercises of many people, each time with new inputs. No file stops the judging of the others."""
-    from fortydays.days.journey import find_day
-    from fortydays.exercises.finding import days_with_exercises, exercises_of
-    from fortydays.exercises.grading import JUDGE_FAILED
-    from fortydays.exercises.grading import grade as grades_of
-
-    only = [exercises_of(find_day(each))[0].day for each in day or []]
-    places = [place for each in days_with_exercises() for place in exercises_of(each)]
-    drawn = secrets.randbelow(_LARGEST_SEED) if seed is None else seed
-    grades = grades_of(folder, places, only=only, seed=drawn, workers=available_cores())
-    if as_csv:
-        streams.print_csv([_row(each, drawn) for each in grades], _COLUMNS, as_json=False)
-    else:
-        _print_grades(grades, drawn)
-    if any(each.state == JUDGE_FAILED for each in grades):
-        typer.echo("Warning: the judge itself failed for some files; see their rows.", err=True)
-        raise typer.Exit(ExitCode.FAILED)
-
-
-def _row(grade: "Grade", seed: int) -> dict[str, object]:
-    place = grade.place
-    return {
-        "student": printable(grade.student),
-        "day": place.day,
-        "exercise": place.number,
-        "title": place.exercise.title,
-        "state": grade.state,
-        "passed": grade.passed,
-        "tasks": len(place.exercise.tasks),
-        "what": printable(grade.says),
-        "file": printable(grade.file),
-        "seed": seed,
-    }
-
-
-def _print_grades(grades: "list[Grade]", seed: int) -> None:
-    from fortydays.report.tables import Table, number
-
-    console = streams.console()
-    table = Table("student", number("day"), "exercise", "state", number("tasks"), "what")
-    for g in grades:
-        count = f"{g.passed} of {len(g.place.exercise.tasks)}"
-        name = f"{g.place.number}. {g.place.exercise.title}"
-        table.add_row(printable(g.student), str(g.place.day), name, g.state, count, printable(g.says))
-    console.print(table)
-    console.print(f"Seed {seed}: the same inputs again with --seed {seed}.", highlight=False)

@@ -1,4 +1,4 @@
-"""``forty fit``: from a folder of your own photographs to a model that can be served."""
+"""``forty fit``: from your own photographs or texts to a model that can be served."""
 
 import re
 import sys
@@ -10,7 +10,8 @@ import typer
 from fortydays.base.errors import ExitCode, UsageError
 from fortydays.base.settings import Settings, read_settings
 from fortydays.cli import streams
-from fortydays.cli.data_look import FIXED_CAMERA, OUTPUT
+from fortydays.cli.cluster import checked_place, executor_on
+from fortydays.cli.data_look import FIXED_CAMERA, GROUP, LABEL, OUTPUT, TEXT
 from fortydays.cli.models import opened
 from fortydays.cli.progress import plain_lines, working
 from fortydays.cli.stopping import typed_again
@@ -18,6 +19,7 @@ from fortydays.cli.streams import AsJson
 
 if TYPE_CHECKING:
     from fortydays.base.progress import Progress
+    from fortydays.cluster.place import Place
     from fortydays.fit.fitting import Fitted
     from fortydays.fit.request import FitRequest
     from fortydays.study.runs import RunFolder
@@ -29,8 +31,9 @@ def fit(
     folder: Annotated[
         str,
         typer.Argument(
-            metavar="FOLDER",
-            help="One folder for each class; a CSV or JSONL table of file and label; NAME@v2; or tf_flowers.",
+            metavar="FOLDER|TABLE",
+            help="One folder for each class, of photographs or .txt; a CSV or JSONL table of files, or of texts (also "
+            "Parquet), with labels; NAME@v2; or tf_flowers.",
         ),
     ],
     name: Annotated[
@@ -47,27 +50,35 @@ def fit(
         typer.Option(
             "--target",
             metavar="SHARE",
-            help="Of test photographs to be right, over all seeds; exit code 3 if that is not supported.",
+            help="Of test photographs or texts to be right, over all seeds; exit code 3 if that is not supported.",
         ),
     ] = None,
     fine_tune: Annotated[
         bool, typer.Option("--fine-tune", help="Also train the network's last block further: minutes.")
     ] = False,
     fixed_camera: Annotated[bool, FIXED_CAMERA] = False,
+    text: Annotated[str, TEXT] = "",
+    label: Annotated[str, LABEL] = "",
+    group: Annotated[str, GROUP] = "",
     fresh: Annotated[bool, typer.Option("--fresh", help="Learn anew, even where nothing has changed.")] = False,
     output: Annotated[Path | None, OUTPUT] = None,
     no_track: Annotated[bool, typer.Option("--no-track", help="Do not record the run in MLflow.")] = False,
+    on: Annotated[
+        str | None,
+        typer.Option("--on", metavar="local:N", help="Train in N workers on this machine at once (make setup-ray)."),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Learn to tell your photographs apart: look, divide, learn, show, and keep the model.
+    """Learn to tell your photographs or texts apart: look, divide, learn, show, and keep the model.
 
-    Your folder is only read. Given again, the command goes on where it was stopped, and is over at once where nothing
-    has changed. Exit code 3 where the target is missed or the model does not pass a gate.
+    Your folder or table is only read. Given again, the command goes on where it was stopped, and is over at once
+    where nothing has changed. Exit code 3 where the target is missed or the model does not pass a gate.
     """
     from fortydays.fit.request import FitRequest, name_of
     from fortydays.report.fitted import write_page
 
     settings = read_settings()
+    place = _place(on, settings)
     request = FitRequest(
         source=folder,
         name=name_of(folder, name, settings),
@@ -77,8 +88,11 @@ def fit(
         fine_tune=fine_tune,
         fixed_camera=fixed_camera,
         fresh=fresh,
+        text=text,
+        label=label,
+        group=group,
     )
-    done, trouble = _fitted(request, settings, track=not no_track)
+    done, trouble = _fitted(request, settings, track=not no_track, place=place)
     page = write_page(done, output, settings)
     (_print_json if as_json else _print)(done, page)
     for line in trouble:
@@ -87,7 +101,21 @@ def fit(
     return int(ExitCode.DONE if done.findings.alias else ExitCode.NOT_MET)
 
 
-def _fitted(request: "FitRequest", settings: Settings, *, track: bool) -> "tuple[Fitted, list[str]]":
+def _place(on: str | None, settings: Settings) -> "Place | None":
+    """The place that ``--on`` names; one that has what a reader fits, which is this machine alone."""
+    from fortydays.cluster.place import parse_place
+
+    if on is not None and not (place := parse_place(on)).workers:
+        raise UsageError(
+            f"--on is {place}; expected local:N. What you fit is on this machine, and is not sent to others.",
+            hint="For example: --on local:2",
+        )
+    return checked_place(on, settings)
+
+
+def _fitted(
+    request: "FitRequest", settings: Settings, *, track: bool, place: "Place | None"
+) -> "tuple[Fitted, list[str]]":
     """What came out of the fit, and what went wrong with the tracker."""
     from fortydays.fit import fitting
     from fortydays.report.photographs import tell
@@ -98,7 +126,7 @@ def _fitted(request: "FitRequest", settings: Settings, *, track: bool) -> "tuple
     with working(f"{stopped}\n{hint}") as progress:
 
         def run_study(study: Path, fresh: bool) -> "tuple[RunFolder, dict[str, Any]]":
-            run, evidence, told = _trained(study, settings, progress, fresh=fresh, track=track)
+            run, evidence, told = _trained(study, settings, progress, fresh=fresh, track=track, place=place)
             trouble.extend(told)
             return run, evidence
 
@@ -109,8 +137,8 @@ def _fitted(request: "FitRequest", settings: Settings, *, track: bool) -> "tuple
                 progress=progress,
                 run_study=run_study,
                 registry=lambda: opened(settings, progress),
-                looked=lambda found, pixels: tell(
-                    found, pixels, name=request.name, place=request.source, settings=settings, progress=progress
+                looked=lambda found, content: tell(
+                    found, content, name=request.name, place=request.source, settings=settings, progress=progress
                 ),
             )
         except (KeyboardInterrupt, StudyInterruptedError) as interrupt:
@@ -119,7 +147,7 @@ def _fitted(request: "FitRequest", settings: Settings, *, track: bool) -> "tuple
 
 
 def _trained(
-    study: Path, settings: Settings, progress: "Progress", *, fresh: bool, track: bool
+    study: Path, settings: Settings, progress: "Progress", *, fresh: bool, track: bool, place: "Place | None"
 ) -> "tuple[RunFolder, dict[str, Any], list[str]]":
     from fortydays.days.loading import find_study
     from fortydays.study.plan import Request
@@ -128,7 +156,16 @@ def _trained(
 
     listener, request = TrackingListener(settings, enabled=track), Request(command=typed_again(sys.argv[1:]))
     file = find_study(str(study))
-    run, evidence = carry_out(file, request, settings, listener, progress=progress, fresh=fresh, renew=True)
+    run, evidence = carry_out(
+        file,
+        request,
+        settings,
+        listener,
+        progress=progress,
+        fresh=fresh,
+        renew=True,
+        executor=executor_on(place, settings, progress),
+    )
     return run, evidence, listener.trouble()
 
 
@@ -146,11 +183,12 @@ def _print(done: "Fitted", page: Path) -> None:
     for note in done.notes:
         console.print(note, markup=False)
     print_findings(done.findings, console)
-    typer.echo(f"\nThe page with pictures: {page}")
+    typer.echo(f"\nThe page with {'examples' if done.findings.noun == 'text' else 'pictures'}: {page}")
     model, _, version = done.findings.model.partition("@")
     if done.findings.alias:
         typer.echo(f"Serve it: forty serve {model}")
-        typer.echo(f"Ask it: forty predict {model} FILE")
+        what = "new.csv" if done.findings.noun == "text" else "FILE"
+        typer.echo(f"Ask it: forty predict {model} {what}")
         return
     closed = "; ".join(str(gate["gate"]) for gate in done.findings.gates if not gate["passed"])
     why = f" Not passed: {closed}." if closed else ""

@@ -21,11 +21,14 @@ from fortydays.base.settings import read_settings
 from fortydays.base.text import printable, shown
 from fortydays.cli import (
     clean,
+    cluster,
+    contributing,
     data,
     days,
     doctor,
     exercises,
     fit,
+    grades,
     models,
     predict,
     run,
@@ -34,15 +37,18 @@ from fortydays.cli import (
     site,
     speedrun,
     streams,
+    tune,
     verify,
     versions,
 )
+from fortydays.cli.listing import Commands
 from fortydays.cli.stopping import TERMINATED, leave
 
 app = typer.Typer(
     name="forty",
     help="Forty days of deep learning and MLOps: studies that run, claims that are checked.",
-    epilog="Begin with: forty run 1",
+    epilog="Begin: forty read 1, then forty run 1",
+    cls=Commands,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={
@@ -54,18 +60,27 @@ app = typer.Typer(
 )
 
 _COMMANDS = {
-    "The days": (days.list_days, days.read, run.run, days.show, days.copy, days.report, days.notebook, site.app),
-    "Exercises": (exercises.exercise, exercises.check, exercises.hint, exercises.solution, exercises.grade),
+    "The days": (
+        days.list_days, days.read, run.run, tune.tune, days.show, days.copy, days.report, days.notebook, site.app,
+    ),
+    "Exercises": (exercises.exercise, exercises.check, exercises.hint, exercises.solution, grades.grade),
     "Results": (runs.runs, runs.compare, verify.verify, runs.ui, runs.sync),
     "Models": (
         fit.fit, models.register, models.app, versions.promote, versions.rollback, versions.retire, versions.lineage,
         versions.reproduce, models.bundle, predict.predict, serve.serve, serve.reload,
     ),
-    "The machine": (data.app, speedrun.speedrun, clean.clean, doctor.doctor),
+    "Adding to the course": (contributing.new_day,),
+    "The machine": (data.app, cluster.cluster, speedrun.speedrun, clean.clean, doctor.doctor),
 }  # fmt: skip
 """The commands by the heading under which the help lists them; an app is a family of commands."""
 
-_NAMES: dict[object, str] = {days.list_days: "list", models.app: "models", data.app: "data", site.app: "site"}
+_NAMES: dict[object, str] = {
+    days.list_days: "list",
+    models.app: "models",
+    data.app: "data",
+    site.app: "site",
+    contributing.new_day: "new-day",
+}
 
 for _heading, _commands in _COMMANDS.items():
     for _command in _commands:
@@ -179,8 +194,11 @@ def _of_usage(error: Any, arguments: list[str]) -> tuple[str, str]:
         if said.startswith(start) and names:
             rest = said.removeprefix(start) if expected.endswith(" ") else ""
             value = _value_of(names, arguments)
-            return f"{names[0]} is {shown(value) if value else 'wrong'}; expected {expected}{rest}.", ""
-    return error.format_message(), "See `forty --help`." if error.exit_code == ExitCode.USAGE else ""
+            named = names[0] if names[0].startswith("-") else (error.param.metavar or names[0]).strip("[]")
+            return f"{named} is {shown(value) if value else 'wrong'}; expected {expected}{rest}.", ""
+    # The library's "No such command 'x'" is about the family in which it was looked for.
+    command = context.command_path if context is not None else "forty"
+    return error.format_message(), f"See `{command} --help`." if error.exit_code == ExitCode.USAGE else ""
 
 
 def _value_of(names: list[str], arguments: list[str]) -> str:

@@ -8,8 +8,9 @@ import typer
 from fortydays.base import files
 from fortydays.base.errors import UsageError
 from fortydays.base.settings import Settings, read_settings
-from fortydays.base.text import printable
+from fortydays.base.text import counted, printable
 from fortydays.cli import streams
+from fortydays.cli.listing import Commands
 from fortydays.cli.progress import plain_lines, working
 from fortydays.cli.streams import AsJson
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from fortydays.base.progress import Progress
     from fortydays.registry.registry import Registry, Version
 
-app = typer.Typer(invoke_without_command=True, help="List the registered models; show one; free a lock.")
+app = typer.Typer(invoke_without_command=True, help="List the registered models; show one; free a lock.", cls=Commands)
 
 _SHOWN = 20
 
@@ -184,7 +185,7 @@ def register(
         return
     typer.echo(
         f"{version}: {lineage['study']['variant']}, seed {lineage['trial']['seed']}, "
-        f"{100 * evaluation['accuracy']:.2f}% of {evaluation['images']:,} validation images."
+        f"{100 * evaluation['accuracy']:.2f}% of {counted(evaluation['images'], f'validation {made.noun}')}."
     )
     typer.echo(f"Next: forty promote {version} --to champion")
 

@@ -1,9 +1,11 @@
 """``forty predict``: what a model says of image files."""
 
 import contextlib
+import difflib
 import json
+import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -14,18 +16,23 @@ import typer
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.base.privacy import shared
-from fortydays.base.settings import available_cores, read_settings
+from fortydays.base.settings import Settings, available_cores, read_settings
 from fortydays.base.text import counted, printable
 from fortydays.cli import streams
+from fortydays.cli.cluster import checked_place
 from fortydays.cli.progress import console_progress
 from fortydays.cli.stopping import stopping_in_time
 from fortydays.cli.streams import AsJson
 
 if TYPE_CHECKING:
     from fortydays.base.progress import Progress
+    from fortydays.cluster.place import Place
+    from fortydays.cluster.shards import Job
     from fortydays.inputs.input import Input
     from fortydays.registry.contents import Bundle
+    from fortydays.serve.kept_answers import KeptAnswers
     from fortydays.serve.prediction import Answered, Question
+    from fortydays.serve.source import Source
 
 _WIDEST, _NARROWEST = 80, 40
 _TOP = 5
@@ -34,8 +41,10 @@ _LONG = 200
 _NAMED = 20
 """How many of the files that are left out are named."""
 
+_DECODERS = ("pi-heif",)
+"""Packages that pixels depend on, and no trial: on all machines that answer, they are the same."""
 
-_Asked = Annotated[
+_Model = Annotated[
     str,
     typer.Argument(
         metavar="NAME[@VERSION|@ALIAS]", help="A model of the registry (its champion), or the folder of a bundle."
@@ -43,7 +52,7 @@ _Asked = Annotated[
 ]
 _Images = Annotated[
     list[str] | None,
-    typer.Argument(metavar="FILE...", help="Image files, folders of them, or - for one on standard input."),
+    typer.Argument(metavar="FILE...", help="Image or text files, folders, tables of texts, or - for standard input."),
 ]
 _Listed = Annotated[
     str, typer.Option("--list", metavar="FILE", help="A list of more of them, one a line; - for standard input.")
@@ -57,38 +66,56 @@ _Output = Annotated[
     Path | None,
     typer.Option("--csv", "-o", metavar="OUT.csv", help="Write all probabilities into a CSV file instead."),
 ]
+_On = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        metavar="PLACE",
+        help="With --csv: answer on a cluster: local:N, HOST:PORT or ray://HOST:PORT (make setup-ray).",
+    ),
+]
 
 
 def predict(
-    model: _Asked,
+    model: _Model,
     images: _Images = None,
     listed: _Listed = "",
     null: _Null = False,
     top: _Top = None,
     output: _Output = None,
+    text: Annotated[
+        str, typer.Option("--text", metavar="COLUMN", help="Of a table of texts: the column that has them [found].")
+    ] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Though that file is there already.")] = False,
+    on: _On = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what images show, as a model sees them.
+    """Say what images show, or what texts are, as a model sees them.
 
     An answer is marked as unknown where the image looks unlike what the model has learned. A file that cannot be read
     is named, the others are answered, and the exit code is 1.
     """
     from fortydays.data.own.listing import LARGEST_FILE
     from fortydays.serve.kept import opened
-    from fortydays.serve.prediction import STANDARD_INPUT, answer, find_images
+    from fortydays.serve.prediction import STANDARD_INPUT
     from fortydays.serve.source import source_of
 
-    out, cores, count = sys.stdout, available_cores(), _Count()  # the output is another one while a bar is drawn
-    source = source_of(model)
+    out, count = sys.stdout, _Count()  # the output is another one while a bar is drawn
+    source, settings = source_of(model), read_settings()
     if output is not None and not overwrite:
         _check_free(output)
+    if on is not None and output is None:
+        raise UsageError(
+            "--on answers in parts, which are kept until the file of all answers is whole. No file is named.",
+            hint="Add --csv OUT.csv.",
+        )
+    place = checked_place(on, settings)
     with stopping_in_time(lambda: "Stopped."):
         names = _names(images or [], listed, null=null)
         content = sys.stdin.buffer.read(LARGEST_FILE + 1) if STANDARD_INPUT in names else b""
         with console_progress(streams.console(stderr=True), bars=False) as progress:
-            bundle = opened(source, read_settings(), threads=cores, progress=progress)
-        question = find_images(names, endings=bundle.input.SUFFIXES, standard_input=content)
+            bundle = opened(source, settings, threads=settings.threads, progress=progress)
+        question = _question(names, bundle, content, column=text)
         total = len(question.images)
 
         def show(answers: "Iterable[Answered]") -> None:
@@ -106,7 +133,15 @@ def predict(
         is_long = total >= _LONG and (output is not None or not out.isatty())
         with console_progress(streams.console(stderr=True), bars=is_long) as progress:
             _tell_left_out(question, bundle.input, progress)
-            with contextlib.closing(answer(bundle, question.images, workers=cores)) as answers:
+            asked = _Asked(
+                source=source,
+                bundle=bundle,
+                question=question,
+                settings=settings,
+                place=place,
+                in_parts=output is not None,
+            )
+            with asked.answers(progress) as answers:
                 followed = _followed(answers, bundle, count, total, progress, is_long=is_long)
                 if output is None:
                     show(followed)
@@ -115,9 +150,82 @@ def predict(
         if output is not None and not as_json:
             out.write(f"{_summary(bundle, count)}\nThe answers: {printable(str(output))}\n")
     if count.failed and total == 1:
-        raise FortydaysError(count.last)
+        raise FortydaysError(count.last, hint=_where_it_is(question.images[0].name))
     if count.failed:
-        raise FortydaysError(f"There is no answer for {count.failed:,} of {total:,} images.")
+        raise FortydaysError(f"There is no answer for {count.failed:,} of {total:,} {bundle.input.NOUN}s.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What is asked of which model, and where: in this process, or at a place."""
+
+    source: "Source"
+    bundle: "Bundle"
+    question: "Question"
+    settings: Settings
+    place: "Place | None"
+    in_parts: bool
+
+    @contextlib.contextmanager
+    def answers(self, progress: "Progress") -> "Iterator[Iterable[Answered]]":
+        """The answers. Those of a long question that goes into a file are kept until the file is whole."""
+        from fortydays.serve.kept_answers import BATCHES, answer_in_parts, keeping
+        from fortydays.serve.parts import answer_elsewhere
+        from fortydays.serve.prediction import answer, computed_at_once
+
+        bundle, images, cores = self.bundle, self.question.images, available_cores()
+        is_short = len(images) <= BATCHES * computed_at_once(bundle)
+        if not self.in_parts or (is_short and self.place is None):
+            with contextlib.closing(answer(bundle, images, workers=cores)) as answers:
+                yield answers
+            return
+        with keeping(bundle, images, self.settings.workspace, threads=self.settings.threads) as kept:
+            done = kept.done()
+            if done:
+                progress.say(f"Going on: {done:,} of {len(images):,} have their answer already.")
+            if self.place is None:
+                answered = answer_in_parts(bundle, kept, workers=cores, damaged=progress.say)
+            else:
+                answered = answer_elsewhere(kept, self._on(self.place, kept, progress), damaged=progress.say)
+            with contextlib.closing(answered) as answers:
+                yield answers
+
+    def _on(
+        self, place: "Place", kept: "KeptAnswers", progress: "Progress"
+    ) -> "Callable[[Sequence[int]], Generator[tuple[int, bytes], None, None]]":
+        """What answers parts at a place."""
+        from fortydays.cluster.shards import done_on
+
+        def answered(missing: Sequence[int]) -> "Generator[tuple[int, bytes], None, None]":
+            return done_on(place, self._job(place, kept), missing, settings=self.settings, progress=progress)
+
+        return answered
+
+    def _job(self, place: "Place", kept: "KeptAnswers") -> "Job":
+        """Workers on this machine read the files themselves. Others are sent them, some at a time."""
+        from fortydays.cluster.shards import Job
+        from fortydays.serve import parts
+        from fortydays.serve.kept import folder_of
+
+        bundle, threads = self.bundle, self.settings.threads
+        content = parts.contents_of(folder_of(self.source, bundle, self.settings), bundle.manifest)
+        return Job(
+            worker=parts.WORKER,
+            arguments=(content, bundle.manifest.digest, threads),
+            pieces=lambda number: parts.pieces_of(kept.part(number), read_there=place.workers > 0),
+            named=lambda number: parts.named(kept, number, bundle.input.NOUN),
+            packages=_DECODERS,
+        )
+
+
+def _where_it_is(name: str) -> str:
+    """What to do about a file that is not there: one that is called nearly so, or where it was looked for."""
+    path = Path(name)
+    if os.path.lexists(path) or name == "-" or not files.is_folder(path.parent):
+        return ""
+    with files.storage_errors("read", path.parent):
+        near = difflib.get_close_matches(path.name, [each.name for each in path.parent.iterdir()], n=1)
+    return f"Did you mean {path.with_name(near[0])}?" if near else f"It was looked for in {path.absolute().parent}."
 
 
 # ------------------------------------------------------------------------------------------------------ what is asked
@@ -144,20 +252,33 @@ def _names(images: Sequence[str], listed: str, *, null: bool) -> list[str]:
     return names
 
 
+def _question(names: Sequence[str], bundle: "Bundle", content: bytes, *, column: str) -> "Question":
+    from fortydays.serve.prediction import find_question
+
+    if column and not bundle.input.of_texts:
+        raise UsageError(f"--text is for models of texts; {bundle.name} takes {bundle.input.title}.")
+    return find_question(bundle, names, column=column, standard_input=content)
+
+
 def _check_free(path: Path) -> None:
     if files.exists(path):
         raise UsageError(f"{path} is there already.", hint="Name another file, or add --overwrite.")
 
 
 def _tell_left_out(question: "Question", takes: "Input", progress: "Progress") -> None:
+    for note in question.notes:
+        progress.say(note)
     for each in question.left_out[:_NAMED]:
         progress.say(f"Left out: {printable(each.path)}: {each.reason}")
     if len(question.left_out) > _NAMED:
         progress.say(f"Left out: {len(question.left_out) - _NAMED:,} files more")
     if not question.images:
+        others = counted(len(question.left_out), "other file")
         raise FortydaysError(
-            f"There is no {takes.NOUN} in what was named; {len(question.left_out):,} other files are left out.",
-            hint=f"In folders, {takes.NOUN}s are the files whose names end with {', '.join(takes.SUFFIXES)}.",
+            f"There is no {takes.NOUN} in what was named; {others} {'is' if len(question.left_out) == 1 else 'are'} "
+            "left out.",
+            hint=f"In folders, {takes.NOUN}s are the files whose names end with {', '.join(takes.SUFFIXES)}."
+            + (" Name a table of texts itself: forty predict NAME new.csv" if takes.of_texts else ""),
         )
 
 
@@ -166,11 +287,12 @@ def _tell_left_out(question: "Question", takes: "Input", progress: "Progress") -
 
 @dataclass(kw_only=True)
 class _Count:
-    """How many images had no answer, why the last of them had none, and how many answers are unknown."""
+    """How many had no answer, why the last had none, how many are unknown, and of how many something is said."""
 
     answered: int = 0
     failed: int = 0
     unknown: int = 0
+    noted: int = 0
     last: str = ""
 
 
@@ -182,7 +304,7 @@ def _followed(
 
     task = f"Asking {bundle.name}@{bundle.version}"
     if is_long:
-        progress.start(task, total=float(total), unit="images")
+        progress.start(task, total=float(total), unit=f"{bundle.input.NOUN}s")
     for done, each in enumerate(answers, start=1):
         if each.probabilities is None:
             count.failed += 1
@@ -192,6 +314,9 @@ def _followed(
         else:
             count.answered += 1
             count.unknown += is_unknown(bundle, each.probabilities) is True
+            count.noted += bool(each.note)
+            if each.note and count.noted <= _NAMED:
+                progress.say(f"{_shown(each.name)}: {each.note}")
         yield each
         if is_long:
             progress.advance(task, done=float(done))
@@ -317,7 +442,7 @@ def _row(out: TextIO, cells: Sequence[str], widths: Sequence[int]) -> None:
 
 def _summary(bundle: "Bundle", count: _Count) -> str:
     unknown = f"; {count.unknown:,} of them unknown: unlike what it has learned"
-    said = f"{counted(count.answered, 'image')} answered by {bundle.name}@{bundle.version}"
+    said = f"{counted(count.answered, bundle.input.NOUN)} answered by {bundle.name}@{bundle.version}"
     return f"{said}{'' if bundle.unknown_below is None else unknown}."
 
 

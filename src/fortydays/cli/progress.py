@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _SECONDS_BETWEEN_LINES = 10.0
 _SHARE_BETWEEN_LINES = 0.1
 _SECONDS_AT_LEAST = 1.0  # even where tenths pass faster
+_MOST_SHOWN = 9
+"""Tasks that are shown at once: a study and eight of its trials. Of the others it is told how many there are."""
 
 
 @contextlib.contextmanager
@@ -32,7 +34,8 @@ def console_progress(console: "rich.console.Console", *, bars: bool = True) -> I
 
     On a terminal each running task has a bar, in the order of their starts, so that a study's bar stands above its
     trial's. A bar goes when its task ends; a note of the end stays as a line. Elsewhere (a file, the log of a build)
-    a task gets a line when ten seconds have passed or a tenth of it is done, and one at its end.
+    a task gets a line when ten seconds have passed or a tenth of it is done, and one at its end. Of more than eight
+    tasks beside the first, the others wait for one of these to end, and the first says how many they are.
 
     Args:
         console: where to write; results go to standard output, so this is one on standard error.
@@ -62,10 +65,14 @@ class _Bars(Progress):
 
     def start(self, task: str, *, total: float | None, unit: str) -> None:
         self._remove(task)
-        self._tasks[task] = self._bars.add_task(task, total=total, amount="", note=""), total, unit
+        visible = len(self._tasks) < _MOST_SHOWN
+        row = self._bars.add_task(task, total=total, visible=visible, amount="", note="")
+        self._tasks[task] = row, total, unit
 
     def advance(self, task: str, *, done: float, note: str = "") -> None:
         row, total, unit = self._tasks[task]
+        if task == next(iter(self._tasks)):
+            note = note or _more(len(self._tasks))
         self._bars.update(row, completed=done, amount=amount(done, total, unit), note=note)
 
     def finish(self, task: str, *, note: str = "") -> None:
@@ -82,6 +89,13 @@ class _Bars(Progress):
     def _remove(self, task: str) -> None:
         if task in self._tasks:
             self._bars.remove_task(self._tasks.pop(task)[0])
+            for row, _, _ in list(self._tasks.values())[:_MOST_SHOWN]:
+                self._bars.update(row, visible=True)
+
+
+def _more(running: int) -> str:
+    """How many tasks run that are not shown, or ""."""
+    return f"and {running - _MOST_SHOWN} more at work" if running > _MOST_SHOWN else ""
 
 
 @dataclass(kw_only=True)
@@ -104,6 +118,10 @@ class _Lines(Progress):
 
     def advance(self, task: str, *, done: float, note: str = "") -> None:
         line, now = self._tasks[task], clock.seconds()
+        place = list(self._tasks).index(task)
+        if place >= _MOST_SHOWN:
+            return
+        note = note or (_more(len(self._tasks)) if place == 0 else "")
         passed = now - line.moment
         is_tenth = line.total is not None and done - line.done >= _SHARE_BETWEEN_LINES * line.total
         if passed >= _SECONDS_BETWEEN_LINES or (is_tenth and passed >= _SECONDS_AT_LEAST):

@@ -10,13 +10,15 @@ from fortydays.base import files
 from fortydays.base.errors import ExitCode, FortydaysError, UsageError, unknown_name
 from fortydays.base.settings import Settings, read_settings
 from fortydays.base.text import counted
-from fortydays.cli import streams
+from fortydays.cli import drafts, streams
+from fortydays.cli.cluster import On, checked_place, executor_on
 from fortydays.cli.progress import console_progress, plain_lines
 from fortydays.cli.stopping import stopping_in_time, typed_again
 from fortydays.cli.streams import AsJson
 
 if TYPE_CHECKING:
     from fortydays.base.progress import Progress
+    from fortydays.cluster.place import Place
     from fortydays.study.plan import Request
     from fortydays.study.runs import RunFolder
 
@@ -40,6 +42,10 @@ def run(
     engine: Annotated[
         str, typer.Option("--engine", metavar="ENGINE", help="compiled, or plain (without substituted layers).")
     ] = "compiled",
+    examples: Annotated[
+        str | None,
+        typer.Option("--examples", metavar="N", help="Only a try: at most N examples of each split, no verdicts."),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 unless every claim is supported.")] = False,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin anew, even where an interrupted run could go on.")
@@ -52,6 +58,7 @@ def run(
             help="Write the evidence into the source checkout as the published one; with --only, beside the others.",
         ),
     ] = False,
+    on: On = None,
     as_json: AsJson = False,
 ) -> int:
     """Run a day's study: train every variant and carry out every drill with every seed, check the claims.
@@ -63,16 +70,28 @@ def run(
     asked, variants = tuple(settings or ()), tuple(only or ())
     command = typed_again(sys.argv[1:])
     request = Request(
-        seeds=_seeds(seeds), only=variants, settings=asked, engine=engine, command=command, publish=publish
+        seeds=_seeds(seeds),
+        only=variants,
+        settings=asked,
+        engine=engine,
+        examples=_examples(examples),
+        command=command,
+        publish=publish,
     )
+    if strict and request.examples is not None:
+        raise UsageError("--strict asks for verdicts, and a try with --examples has none.", hint="Leave one away.")
     _check_settings(request.settings)
     _check_only(day, request.only)
     environment, console = read_settings(), streams.console(stderr=True)
+    place = checked_place(on, environment)
+    drafts.tell_named(day)
     if publish:
         with console_progress(console) as progress:
             _check_publishable(day, request, environment, progress)
     with console_progress(console) as progress:
-        folder, evidence, tracking = _run(day, request, environment, progress, fresh=fresh, no_track=no_track)
+        folder, evidence, tracking = _run(
+            day, request, environment, progress, fresh=fresh, no_track=no_track, place=place
+        )
     if as_json:
         from fortydays.study.evidence import outline
 
@@ -93,7 +112,14 @@ def run(
 
 
 def _run(
-    day: str, request: "Request", settings: Settings, progress: "Progress", *, fresh: bool, no_track: bool
+    day: str,
+    request: "Request",
+    settings: Settings,
+    progress: "Progress",
+    *,
+    fresh: bool,
+    no_track: bool,
+    place: "Place | None",
 ) -> "tuple[RunFolder, dict[str, Any], list[str]]":
     from fortydays.days.loading import find_study
     from fortydays.study.runner import StudyInterruptedError
@@ -105,7 +131,15 @@ def _run(
     listener = TrackingListener(settings, enabled=not no_track)
     with stopping_in_time(lambda: f"Stopped. {_kept(listener.run)}\n{again}"):
         try:
-            folder, evidence = carry_out(find_study(day), request, settings, listener, progress=progress, fresh=fresh)
+            folder, evidence = carry_out(
+                find_study(day),
+                request,
+                settings,
+                listener,
+                progress=progress,
+                fresh=fresh,
+                executor=executor_on(place, settings, progress),
+            )
         except StudyInterruptedError as error:
             raise StudyInterruptedError(error.message, hint=again) from error.__cause__
         except KeyboardInterrupt as interrupt:
@@ -132,6 +166,13 @@ def _seeds(text: str | None) -> int | range | None:
     raise UsageError(
         f"--seeds is {text!r}; expected a whole number from 1 to 1000, or a range such as 5-28.",
     )
+
+
+def _examples(text: str | None) -> int | None:
+    """How many examples each split of a try has at most. Raises UsageError."""
+    if text is None or (text.strip().isdecimal() and len(text.strip()) <= 10):
+        return None if text is None else int(text)
+    raise UsageError(f"--examples is {text!r}; expected a whole number, such as 500.")
 
 
 def _check_settings(settings: tuple[str, ...]) -> None:
@@ -183,7 +224,7 @@ def _check_publishable(day: str, request: "Request", settings: Settings, progres
         UsageError: it is of a study of one's own, of other recipes or of fewer seeds, or of some variants beside which
             the published trials of the others cannot stay; or the published evidence is not that of a source checkout.
     """
-    from fortydays.days.journey import find_day
+    from fortydays.days.journey import find_day, is_draft
     from fortydays.days.loading import find_study, is_study_file, load_study
     from fortydays.study.evidence import check_publishable, published
 
@@ -192,7 +233,8 @@ def _check_publishable(day: str, request: "Request", settings: Settings, progres
             "Only what a day's study says is published: no --set, --seeds or --engine.",
             hint="Leave --publish away to run what you asked for.",
         )
-    number = find_day(day).number
+    found = find_day(day)
+    number, unfinished = found.number, is_draft(found)
     check_publishable(number)
     if request.only:
         from fortydays.study.joining import check_joinable
@@ -200,7 +242,8 @@ def _check_publishable(day: str, request: "Request", settings: Settings, progres
         study = load_study(find_study(day), threads=settings.threads).study
         variants, drills = study.select(request.only)
         trained = [variant.name for variant in variants] + [drill.name for drill in drills]
-        check_joinable(study, published().read(number), trained, settings, progress=progress)
+        before = published().read(number)
+        check_joinable(study, before, trained, settings, unfinished=unfinished, progress=progress)
 
 
 def _publish(day: str, evidence: dict[str, Any], settings: Settings, progress: "Progress") -> None:
@@ -215,7 +258,8 @@ def _publish(day: str, evidence: dict[str, Any], settings: Settings, progress: "
         from fortydays.study.joining import joined
 
         evidence = joined(study, published().read(evidence["day"]) or {}, evidence)
+    details = evidence["details"]  # a draft may have only some of the variants
     identity = identity_of_study(
-        study, evidence["details"], seed=evidence["seeds"][0], settings=settings, progress=progress
+        study, details, seed=evidence["seeds"][0], settings=settings, only=details, progress=progress
     )
     publish(evidence | {"identity": identity})

@@ -32,8 +32,8 @@ _SIGNS = {"supported": "✓", "refuted": "✗", "undecided": "?", "reached": "�
 
 
 _CSV = (
-    "run_id", "day", "name", "state", "done", "total", "created", *(word.replace(" ", "_") for word in _SIGNS),
-    "command", "problem",
+    "run_id", "day", "name", "state", "examples", "done", "total", "created",
+    *(word.replace(" ", "_") for word in _SIGNS), "command", "problem",
 )  # fmt: skip
 """The columns of the list as CSV; of verdicts, how many claims have them."""
 
@@ -84,6 +84,7 @@ def _facts(run: "RunFolder", tracker: "Destination | None") -> dict[str, Any]:
         "day": day if isinstance(day, int) else None,
         "name": name,
         "state": str(run.state()),
+        "examples": _tried_on(document),
         "done": sum(files.exists(trial.result) for trial in run.trials()),
         "total": _total(document),
         "created": str(document.get("created", "")),
@@ -118,6 +119,13 @@ def _typed(document: dict[str, Any]) -> str:
     return printable(found) if isinstance(found, str) and len(found) <= _LONGEST_COMMAND else ""
 
 
+def _tried_on(document: dict[str, Any]) -> int | None:
+    """Of a try, how many examples each split has at most; None of a whole run."""
+    request = document.get("request")
+    found = request.get("examples") if isinstance(request, dict) else None
+    return found if isinstance(found, int) else None
+
+
 def _total(document: dict[str, Any]) -> int | None:
     """How many trials there are to be, or None where the run does not say."""
     try:
@@ -125,6 +133,13 @@ def _total(document: dict[str, Any]) -> int | None:
         return len([*identity["recipes"], *identity.get("drills", ())]) * len(document["request"]["seeds"])
     except (KeyError, TypeError):
         return None
+
+
+def _claims_cell(run: dict[str, Any]) -> str:
+    """How many claims have which verdict; of a try, that it is one."""
+    if run["examples"] is not None:
+        return f"a try on {run['examples']:,}"
+    return " ".join(f"{count}{_SIGNS[verdict]}" for verdict, count in run["verdicts"].items() if count)
 
 
 def _print_runs(found: list[dict[str, Any]], opened: "Mapping[str, tuple[int, int]]", console: "Console") -> None:
@@ -148,7 +163,7 @@ def _print_runs(found: list[dict[str, Any]], opened: "Mapping[str, tuple[int, in
             screen.text(*state),
             f"{run['done']}/{'?' if run['total'] is None else run['total']}",
             screen.text(run["created"][:16].replace("T", " ")),
-            screen.text(" ".join(f"{count}{_SIGNS[verdict]}" for verdict, count in run["verdicts"].items() if count)),
+            screen.text(_claims_cell(run)),
         )
     console.print(table, width=screen.width)
     for run in found:

@@ -8,6 +8,7 @@ import typer
 
 from fortydays.base.privacy import shared
 from fortydays.base.settings import read_settings
+from fortydays.cli.listing import Commands
 from fortydays.cli.progress import working
 
 if TYPE_CHECKING:
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 
     from fortydays.site.commands import Command
 
-app = typer.Typer(help="The days as web pages that open from the disk, without a network.", no_args_is_help=True)
+app = typer.Typer(
+    help="The days as web pages that open from the disk, without a network.", no_args_is_help=True, cls=Commands
+)
 
 
 @app.command()
@@ -50,21 +53,26 @@ def build(
 def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 8040,
 ) -> None:
-    """Serve the same pages on 127.0.0.1 until Ctrl-C. Nothing is written."""
+    """Serve the same pages on 127.0.0.1 until Ctrl-C, with the exercises that you have passed. Nothing is written."""
+    from fortydays.exercises import progress
     from fortydays.site.serving import server_of
+    from fortydays.site.solved import filler
 
-    with server_of(_made(), port) as server:
+    workspace = read_settings().workspace
+    with server_of(_made(marked=True), port, filler(lambda: progress.read(workspace))) as server:
         typer.echo(f"The site is at {server.address} Ctrl-C ends it.")
         server.serve_forever()
 
 
-def _made() -> dict[str, bytes]:
+def _made(*, marked: bool = False) -> dict[str, bytes]:
     from fortydays.site.finished import finished_days
     from fortydays.site.pages import make_site
 
     with working("Stopped. Nothing was written.") as progress:
+        if marked:
+            progress.say("All pages are made first, which takes up to a minute.")
         days = finished_days(threads=read_settings().threads, progress=progress)
-        return make_site(days, list(described()), progress=progress)
+        return make_site(days, list(described()), progress=progress, marked=marked)
 
 
 # ------------------------------------------------------------------------------------------------------------ commands

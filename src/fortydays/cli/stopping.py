@@ -46,12 +46,20 @@ def stopping_in_time(last_words: Callable[[], str]) -> Iterator[None]:
             leave(TERMINATED if numbers[0] == signal.SIGTERM else ExitCode.INTERRUPTED)
 
     watcher = threading.Thread(target=watch, daemon=True, name="stopping in time")
-    before = signal.set_wakeup_fd(spoken.fileno(), warn_on_full_buffer=False)
+    before, tell_ignored = signal.set_wakeup_fd(spoken.fileno(), warn_on_full_buffer=False), sys.unraisablehook
+
+    def tell_but_stops(ignored: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(ignored.exc_type, KeyboardInterrupt):
+            tell_ignored(ignored)
+
+    # Where it is raised inside a callback, such as a finalizer, Python prints it and goes on. The watcher ends it.
+    sys.unraisablehook = tell_but_stops
     watcher.start()
     try:
         yield
     finally:
         over.set()
+        sys.unraisablehook = tell_ignored
         signal.set_wakeup_fd(before)
         spoken.close()
         watcher.join()

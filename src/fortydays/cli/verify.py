@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fortydays.base.errors import DataError, ExitCode, FortydaysError
+from fortydays.base.errors import DataError, ExitCode, FortydaysError, StorageError, UsageError
 from fortydays.base.process import end_with_parent
 from fortydays.base.progress import SILENT
 from fortydays.base.settings import Settings, available_cores, read_settings
 from fortydays.cli import streams
+from fortydays.cli.cluster import On, checked_place, executor_on
 from fortydays.cli.progress import working
 from fortydays.cli.streams import AsJson
 
 if TYPE_CHECKING:
     from fortydays.base.progress import Progress
+    from fortydays.cluster.place import Place
     from fortydays.days.journey import Day
 
 
@@ -26,18 +28,24 @@ def verify(
     rerun: Annotated[bool, typer.Option("--rerun", help="Train again and compare.")] = False,
     judge: Annotated[
         bool,
-        typer.Option("--judge", help="Where claims alone have changed, judge the published trials by them."),
+        typer.Option(
+            "--judge", help="Where claims alone have changed, judge the trials by them; seal what is not sealed."
+        ),
     ] = False,
+    on: On = None,
     as_json: AsJson = False,
 ) -> int:
     """Say which published evidence is stale, and with --rerun whether a fresh run agrees with it.
 
     Evidence is stale where the program would compute something else than it did: other programs, initial weights,
     order, draws, learning rates, splits or measures. That is found without training. Its verdicts are judged again
-    from its trials. Exit code 3 where anything is stale, cannot be compared here or does not agree, 1 where a file is
-    damaged.
+    from its trials, and each part of it must be as its seal says. Exit code 3 where anything is stale, cannot be
+    compared here or does not agree, 1 where a file is damaged.
     """
+    if on is not None and not rerun:
+        raise UsageError("--on says where to train again, and without --rerun nothing is.", hint="Add --rerun.")
     settings = read_settings()
+    place = checked_place(on, settings)
     chosen = _chosen(days or [])
     if judge:
         for day in chosen:
@@ -46,7 +54,9 @@ def verify(
         findings = _found(chosen, settings, progress)
         if rerun:
             findings = [
-                found if found["state"] in ("damaged", "missing") else found | _run_again(day, settings, progress)
+                found
+                if found["state"] in ("damaged", "missing")
+                else found | _run_again(day, settings, progress, place)
                 for day, found in zip(chosen, findings, strict=True)
             ]
     if as_json:
@@ -91,7 +101,7 @@ def _verify(day: "Day", settings: Settings, progress: "Progress" = SILENT) -> di
     from fortydays.days.loading import find_study, load_study
     from fortydays.study.evidence import published
     from fortydays.study.identity import NotComparableError, changes
-    from fortydays.study.verification import stale_parts
+    from fortydays.study.verification import damage_named, stale_parts, unfinished
 
     found: dict[str, Any] = {"day": day.number, "title": day.title}
     try:
@@ -101,9 +111,13 @@ def _verify(day: "Day", settings: Settings, progress: "Progress" = SILENT) -> di
     if evidence is None:
         return {**found, "state": "missing", "reasons": ["no evidence is published"]}
     study = load_study(find_study(str(day.number)), threads=settings.threads).study
+    try:
+        with damage_named(published().path(day.number)):
+            created, reasons, lacking = evidence["created"], stale_parts(evidence, study), unfinished(evidence)
+    except StorageError as error:
+        return {**found, "state": "damaged", "reasons": [error.message]}
     state = ""
     try:
-        reasons = stale_parts(evidence, study)
         if not reasons:
             progress.say(f"Day {day.number}: looking at what is computed; nothing is trained")
             reasons = changes(evidence, study, settings, progress=progress)
@@ -115,26 +129,35 @@ def _verify(day: "Day", settings: Settings, progress: "Progress" = SILENT) -> di
     state = state or ("stale" if reasons else "current")
     if study.drills and not reasons:
         reasons = ["its drills are compared by running them: --rerun"]
-    return {**found, "state": state, "reasons": reasons, "created": evidence["created"]}
+    if state == "current" and lacking:
+        reasons = [*reasons, *lacking, f"forty verify {day.number} --judge adds it"]
+    return {**found, "state": state, "reasons": reasons, "created": created}
 
 
 def _judge(day: "Day", settings: Settings) -> None:
-    """Publish the verdicts that the study's claims give of the published trials, where nothing else has changed."""
+    """Publish the verdicts that the study's claims give of the published trials, where nothing else has changed.
+
+    Evidence of an older program gets what it lacks.
+    """
     from fortydays.days.loading import find_study, load_study
     from fortydays.study.evidence import check_publishable, publish, published, with_changes
-    from fortydays.study.verification import OF_CLAIMS, stale_parts
+    from fortydays.study.verification import OF_CLAIMS, damage_named, stale_parts, unfinished
 
     evidence = published().read(day.number)
     if evidence is None:
         return
     study = load_study(find_study(str(day.number)), threads=settings.threads).study
-    reasons = stale_parts(evidence, study)
-    if reasons and {*reasons} <= {*OF_CLAIMS}:  # else what is printed afterwards says what is wrong
+    try:
+        with damage_named(published().path(day.number)):
+            reasons, lacking = stale_parts(evidence, study), unfinished(evidence)
+    except StorageError:
+        return  # what is printed afterwards says what is wrong, here and where more than claims has changed
+    if (reasons or lacking) and {*reasons} <= {*OF_CLAIMS}:
         check_publishable(day.number)
         publish(with_changes(study, evidence))
 
 
-def _run_again(day: "Day", settings: Settings, progress: "Progress") -> dict[str, Any]:
+def _run_again(day: "Day", settings: Settings, progress: "Progress", place: "Place | None") -> dict[str, Any]:
     from fortydays.days.loading import find_study, load_study
     from fortydays.study.evidence import published
     from fortydays.study.plan import Request
@@ -146,7 +169,9 @@ def _run_again(day: "Day", settings: Settings, progress: "Progress") -> dict[str
     source = load_study(find_study(str(day.number)), threads=settings.threads)
     progress.say(f"Day {day.number}: running again")
     # Always anew: what is verified is that today's program gives these numbers from the first step.
-    return agreement(evidence, run_study(source, Request(), settings, progress=progress, fresh=True)[1])
+    executor = executor_on(place, settings, progress)
+    _, found = run_study(source, Request(), settings, progress=progress, fresh=True, executor=executor)
+    return agreement(evidence, found)
 
 
 def _print(findings: list[dict[str, Any]]) -> None:
@@ -154,6 +179,7 @@ def _print(findings: list[dict[str, Any]]) -> None:
     from rich.text import Text
 
     from fortydays.report.tables import Table, number
+    from fortydays.study.seal import EDITED
     from fortydays.study.verification import OF_CLAIMS
 
     console = streams.console()
@@ -170,5 +196,9 @@ def _print(findings: list[dict[str, Any]]) -> None:
     judged = " ".join(str(f["day"]) for f in stale if f["reasons"] and {*f["reasons"]} <= {*OF_CLAIMS})
     if judged:
         console.print(f"Judge the claims anew, without training: forty verify {judged} --judge")
+    elif any(reason.startswith(EDITED) for f in stale for reason in f["reasons"]):
+        console.print(
+            "Get the edited file again: git restore evidence. Or train and publish it: forty run DAY --publish"
+        )
     elif any(f["state"] == "stale" for f in stale):
         console.print("Train and publish it again: forty run DAY --publish")

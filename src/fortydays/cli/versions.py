@@ -139,6 +139,10 @@ def lineage(model: _Model, as_json: AsJson = False) -> None:
     streams.console().print(tree)
 
 
+_NOTHING: tuple[Any, ...] = (None, {}, 0, "none")
+"""Values of a recipe that say that something is not done."""
+
+
 def _branches(found: Mapping[str, Any]) -> dict[str, list[str]]:
     """The tree's branches, each with its leaves; an empty leaf is none."""
     from fortydays.data.own.dataset import label_of
@@ -159,7 +163,7 @@ def _branches(found: Mapping[str, Any]) -> dict[str, list[str]]:
             "" if study["day"] else f"file {study['file']}",
             *(f"{claim['verdict']}: {claim['claim']}" for claim in found["claims"]),
         ],
-        "recipe": [f"{name} {_value(value)}" for name, value in found["recipe"].items() if value not in (None, {}, 0)],
+        "recipe": [f"{name} {_value(value)}" for name, value in found["recipe"].items() if value not in _NOTHING],
         f"trained in {trial['precision']}, {counted(trial['epochs'], 'epoch')}, {trial['train_seconds']:.1f} s": [
             f"weights {trial['weights_digest']}",
             f"{trial['parameters']:,} parameters",

@@ -1,11 +1,13 @@
 """A study carried out while the tracker is told of it: what every way to run a study has in common."""
 
+import functools
 from typing import Any
 
 from fortydays.base.errors import StudyChangedError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
 from fortydays.days.loading import StudyFile
+from fortydays.study.executor import Executor
 from fortydays.study.plan import Request
 from fortydays.study.runs import RunFolder
 from fortydays.track.follower import TrackingListener
@@ -20,6 +22,7 @@ def carry_out(
     progress: Progress,
     fresh: bool,
     renew: bool = False,
+    executor: Executor | None = None,
 ) -> tuple[RunFolder, dict[str, Any]]:
     """Run the study of a file, from the start or from where an interrupted run stopped.
 
@@ -31,6 +34,7 @@ def carry_out(
         progress: told of the work.
         fresh: begin anew, even where an interrupted run could go on.
         renew: begin anew where an interrupted run cannot go on; otherwise that is an error.
+        executor: trains the trials; None for this process.
 
     Returns:
         The run's folder and its evidence.
@@ -43,10 +47,13 @@ def carry_out(
 
     progress.say("Loading Keras")
     source = load_study(file, threads=settings.threads)
+    run = functools.partial(
+        run_study, source, request, settings, progress=progress, started=listener.started, executor=executor
+    )
     try:
-        return run_study(source, request, settings, progress=progress, started=listener.started, fresh=fresh)
+        return run(fresh=fresh)
     except StudyChangedError as error:
         if not renew:
             raise
         progress.say(f"{error.message} It begins anew.")
-        return run_study(source, request, settings, progress=progress, started=listener.started, fresh=True)
+        return run(fresh=True)
