@@ -1,7 +1,11 @@
 """What --on names, and what is refused before anything is started."""
 
 import importlib.util
+import shlex
+import shutil
 import socket
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +14,8 @@ import pytest
 from fortydays.base import settings as base_settings
 from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.base.settings import Settings, read_cluster_token
+from fortydays.cluster import connection, reach
 from fortydays.cluster import place as places
-from fortydays.cluster import reach
 from fortydays.cluster.connection import check_place
 from fortydays.cluster.place import Place, check_room, parse_place, require_ray
 
@@ -200,19 +204,33 @@ class TestACluster:
                 asked(f"127.0.0.1:{port}", client=client)
 
 
-def test_the_folder_of_a_cluster_is_short_enough_for_sockets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import shutil
-    import tempfile
-
-    from fortydays.cluster.connection import cluster_folder
-
-    long = tmp_path / "a folder for temporary files whose name is long"
-    long.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(long))
-    found = cluster_folder()
+@pytest.mark.parametrize("name", ["a folder for temporary files whose name is long", "a b"])
+def test_the_folder_of_a_cluster_is_short_and_plain(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / name))
+    found = connection.cluster_folder()
     try:
         session = "/session_2026-11-30_06-11-52_952941_4194304/sockets/plasma_store"
         assert len(str(found)) + len(session) <= 103
+        assert shlex.quote(str(found)) == str(found)
         assert found.stat().st_mode & 0o077 == 0
     finally:
         shutil.rmtree(found)
+
+
+def test_a_python_below_a_path_with_a_space_is_started_through_a_plain_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/opt/python")
+    assert connection.python_for_ray(tmp_path) == "/opt/python"
+    venv, folder = tmp_path / "forty days" / ".venv", tmp_path / "cluster"
+    for path in (venv / "bin", folder):
+        path.mkdir(parents=True)
+    (venv / "bin" / "python").write_text("this one")
+    monkeypatch.setattr(sys, "executable", str(venv / "bin" / "python"))
+    monkeypatch.setattr(sys, "prefix", str(venv))
+    found = connection.python_for_ray(folder)
+    assert found == str(folder / "python" / "bin" / "python")
+    assert Path(found).read_text() == "this one"

@@ -5,6 +5,7 @@ import importlib
 import logging
 import os
 import secrets
+import shlex
 import shutil
 import signal
 import socket
@@ -141,8 +142,8 @@ def _started(cpus: int) -> tuple[subprocess.Popen[bytes], Path, str]:
     """The process that holds a new cluster, the folder of its files, and its address. Raises FortydaysError."""
     folder = cluster_folder()
     command = [
-        sys.executable, "-P", "-m", "ray.scripts.scripts", "start", "--head", "--block", "--node-ip-address=127.0.0.1",
-        "--port=0", f"--ray-client-server-port={_free_port()}", "--min-worker-port=0", "--max-worker-port=0",
+        python_for_ray(folder), "-P", "-m", "ray.scripts.scripts", "start", "--head", "--block",
+        "--node-ip-address=127.0.0.1", "--port=0", f"--ray-client-server-port={_free_port()}", "--min-worker-port=0", "--max-worker-port=0",
         f"--num-cpus={cpus}", "--num-gpus=0", f"--object-store-memory={_OBJECT_STORE_BYTES}",
         "--include-dashboard=false", "--include-log-monitor=false", "--disable-usage-stats", "--log-style=record",
         f"--temp-dir={folder}",
@@ -192,10 +193,24 @@ def _address(host: subprocess.Popen[bytes], folder: Path) -> str:
 
 
 def cluster_folder() -> Path:
-    """A new folder for a cluster's files, whose path is short enough for the sockets in it."""
-    usual = Path(tempfile.gettempdir())
-    parent = usual if len(str(usual)) <= _LONGEST_FOLDER - len("/forty-12345678") else Path("/tmp")  # noqa: S108
+    """A new folder for a cluster's files: its path is short enough for the sockets in it, and plain for a shell."""
+    usual = tempfile.gettempdir()
+    fits = len(usual) <= _LONGEST_FOLDER - len("/forty-12345678") and shlex.quote(usual) == usual
+    parent = Path(usual if fits else "/tmp")  # noqa: S108
     return Path(tempfile.mkdtemp(prefix="forty-", dir=parent))
+
+
+def python_for_ray(folder: Path) -> str:
+    """This Python, by a path that a shell takes as one word: Ray passes it to shells without quotes.
+
+    Args:
+        folder: of a cluster, whose own path is plain. Where Python is below a path with a space, a link is made in it.
+    """
+    if shlex.quote(sys.executable) == sys.executable:
+        return sys.executable
+    link = folder / "python"
+    link.symlink_to(sys.prefix, target_is_directory=True)
+    return str(link / Path(sys.executable).relative_to(sys.prefix))
 
 
 def _free_port() -> int:
