@@ -143,7 +143,8 @@ def _started(cpus: int) -> tuple[subprocess.Popen[bytes], Path, str]:
     folder = cluster_folder()
     command = [
         python_for_ray(folder), "-P", "-m", "ray.scripts.scripts", "start", "--head", "--block",
-        "--node-ip-address=127.0.0.1", "--port=0", f"--ray-client-server-port={_free_port()}", "--min-worker-port=0", "--max-worker-port=0",
+        "--node-ip-address=127.0.0.1", "--port=0", f"--ray-client-server-port={_free_port()}",
+        "--min-worker-port=0", "--max-worker-port=0",
         f"--num-cpus={cpus}", "--num-gpus=0", f"--object-store-memory={_OBJECT_STORE_BYTES}",
         "--include-dashboard=false", "--include-log-monitor=false", "--disable-usage-stats", "--log-style=record",
         f"--temp-dir={folder}",
