@@ -23,6 +23,8 @@ from fortydays.site.commands import Command
 from fortydays.site.documents import API_PAGE, DOCUMENTS, make_document, root
 from fortydays.site.finished import FinishedDay
 from fortydays.site.markup import contents, python, with_colors, with_headings, with_regions
+from fortydays.site.networks import NETWORKS_PAGE, DatasetNetworks, accuracy_against_cost, networks_by_dataset
+from fortydays.site.networks import in_words as in_words_of_picture
 from fortydays.site.play.design import PlayPage
 from fortydays.site.play.making import MadePlay, files_of, found_plays
 from fortydays.site.reference import public_names
@@ -74,8 +76,9 @@ def make_site(
     progress.start("Pages", total=float(len(days)), unit="days")
     of_days = []
     plays = found_plays(days)
+    datasets = networks_by_dataset(days)
     for place in range(len(days)):
-        of_days.append(_day(days, place, plays))
+        of_days.append(_day(days, place, plays, datasets))
         progress.advance("Pages", done=place + 1.0)
     progress.finish("Pages", note=f"{counted(len(days), 'day')} made")
     pages = [
@@ -83,6 +86,7 @@ def make_site(
         *of_days,
         *_plays(days, plays),
         _page("promises.html", "Promise against result", "promises.html", rows=_rows(days), plays=plays),
+        *_networks(datasets),
         *(
             _Page(path=d.page, title=d.name, body=f'<article class="prose">\n{make_document(d, root())}</article>')
             for d in DOCUMENTS
@@ -91,7 +95,14 @@ def make_site(
         _page(API_PAGE, "The Python API", "api.html", names=public_names()),
     ]
     shell = _environment().get_template("shell.html")
-    frame = {"days": days, "plays": plays, "documents": DOCUMENTS, "chapters": _chapters(days), "version": __version__}
+    frame = {
+        "days": days,
+        "plays": plays,
+        "datasets": datasets,
+        "documents": DOCUMENTS,
+        "chapters": _chapters(days),
+        "version": __version__,
+    }
     made: dict[str, str] = {}
     pictures: dict[str, bytes] = {}
     for page in pages:
@@ -146,7 +157,9 @@ def _with_files(text: str, pictures: dict[str, bytes], *, up: str) -> str:
 # ---------------------------------------------------------------------------------------------------------------- days
 
 
-def _day(days: Sequence[FinishedDay], place: int, plays: Sequence[MadePlay]) -> _Page:
+def _day(
+    days: Sequence[FinishedDay], place: int, plays: Sequence[MadePlay], datasets: Sequence[DatasetNetworks]
+) -> _Page:
     found = days[place]
     parts = _notes(found.notes)
     page = _page(
@@ -163,6 +176,7 @@ def _day(days: Sequence[FinishedDay], place: int, plays: Sequence[MadePlay]) -> 
         folder=f"{found.day.number:02}_{found.day.slug.replace('-', '_')}",
         exercises=_exercises(found.day),
         plays=[each for each in plays if found.day.number in each.content.days],
+        beside=next((each.dataset for each in datasets if found.day in each.days), ""),
     )
     before = days[place - 1] if place else None
     after = days[place + 1] if place + 1 < len(days) else None
@@ -185,6 +199,14 @@ def _notes(notes: str) -> dict[str, Markup]:
     parts = re.split(r'(?=<h2 id=")', made)
     titles = [(re.search(r'<h2 id="[^"]*">(.*?)</h2>', part), part) for part in parts]
     return {title[1]: Markup(part) for title, part in titles if title}  # noqa: S704 - made by notes.to_html
+
+
+def _networks(datasets: Sequence[DatasetNetworks]) -> list[_Page]:
+    """The page of all networks, where days share a dataset."""
+    if not datasets:
+        return []
+    values = {"datasets": datasets, "picture": accuracy_against_cost, "in_words": in_words_of_picture}
+    return [_page(NETWORKS_PAGE, "All networks side by side", "networks.html", **values)]
 
 
 # ---------------------------------------------------------------------------------------------- pages that compute
