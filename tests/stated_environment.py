@@ -25,6 +25,7 @@ STATED = {
     "TERM": "xterm-256color",
     "TZ": "UTC",
     "GIT_CONFIG_NOSYSTEM": "1",
+    "ORT_DISABLE_TELEMETRY": "1",  # some tests import ONNX Runtime by themselves
 }
 
 

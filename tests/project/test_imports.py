@@ -1,6 +1,8 @@
 """Importing starts nothing heavy, and imports point left only."""
 
+import ast
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -88,3 +90,41 @@ def test_the_architecture_page_names_every_room() -> None:
     assert rooms
     assert {room for room in rooms if f"\n| {room} |" not in page} == set()
     assert len(page.splitlines()) < 150
+
+
+def test_onnx_runtime_is_silent_wherever_it_is_imported() -> None:
+    """The call comes before the import, in the same function; another package may import it, too."""
+    places = 0
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        for function in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(function, ast.FunctionDef):
+                heavy = [
+                    line.lineno
+                    for line in ast.walk(function)
+                    if isinstance(line, ast.Import) and {each.name for each in line.names} & {"onnxruntime", "tf2onnx"}
+                ]
+                silent = [
+                    call.lineno
+                    for call in ast.walk(function)
+                    if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "keep_onnx_runtime_silent"
+                ]
+                assert not heavy or (silent and min(silent) < min(heavy)), f"{path}, {function.name}"
+                places += bool(heavy)
+    assert places > 3
+
+
+def test_onnx_runtime_leaves_nothing_in_the_home(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from fortydays.registry.evaluation import reference_graph\nreference_graph()()",
+        ],
+        env={**{k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.rglob("*"))

@@ -92,6 +92,15 @@ def keep_matplotlib_in_workspace() -> None:
         os.environ["MPLCONFIGDIR"] = str(read_settings().workspace / "cache" / "matplotlib")
 
 
+def keep_onnx_runtime_silent() -> None:
+    """To be called before ONNX Runtime is imported, also by another package: it sends nothing about the reader.
+
+    From 1.32 on, it otherwise leaves a device id in the home and reports to its makers what it runs. Who wants that
+    sets ``ORT_DISABLE_TELEMETRY`` to 0.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
 def available_cores() -> int:
     """How many cores this process may use (its affinity where the system knows one)."""
     if hasattr(os, "sched_getaffinity"):

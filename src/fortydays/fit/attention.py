@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import files
+from fortydays.base.settings import keep_onnx_runtime_silent
 from fortydays.study.features import AT_ONCE
 from fortydays.study.frozen import OUTPUT, Frozen
 
@@ -94,6 +95,7 @@ def feature_maps(
 
 def _before_average(frozen: Frozen, images: NDArray[np.uint8], *, threads: int) -> NDArray[np.float32]:
     """The same from the ONNX file, with what is averaged at its end as its output."""
+    keep_onnx_runtime_silent()
     import onnx
     import onnxruntime
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import clock
+from fortydays.base.settings import keep_onnx_runtime_silent
 from fortydays.data.arrays import Split, TrainingData
 from fortydays.inputs.input import Arrays, count_of, rows_of
 from fortydays.registry.inference import NUMBERS_AT_ONCE, OnnxModel
@@ -232,6 +233,7 @@ def side_by_side(model: Callable[[int], object], reference: Callable[[int], obje
 
 def reference_graph() -> Callable[[], object]:
     """A graph to compare times with: four products of matrices of 256 x 256 numbers, on one thread."""
+    keep_onnx_runtime_silent()
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base.errors import FortydaysError
+from fortydays.base.settings import keep_onnx_runtime_silent
 from fortydays.inputs.input import Arrays, ArraySpec, check_arrays, count_of, rows_of
 from fortydays.registry.operators import STANDARD, problem_of
 
@@ -151,6 +152,7 @@ class OnnxModel:
     def __init__(self, content: bytes, *, threads: int, signature: Signature | None = None) -> None:
         self.signature = signature or read_signature(content)
         self._most_at_once = max(1, NUMBERS_AT_ONCE // self.signature.numbers)
+        keep_onnx_runtime_silent()
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

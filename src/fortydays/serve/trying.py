@@ -14,6 +14,7 @@ from pathlib import Path
 from fortydays.base.errors import FortydaysError
 from fortydays.base.memory import left_in_container
 from fortydays.base.process import end_with_parent
+from fortydays.base.settings import keep_onnx_runtime_silent
 from fortydays.serve.source import run_aside
 
 _MOST_MEMORY = 4 * 2**30
@@ -52,6 +53,7 @@ def main(folder: Path, *, batch: int, seconds: int) -> int:
     with contextlib.suppress(OSError):  # where a container has less memory, Linux ends this process, not the service
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # or NumPy takes addresses for a thread of each core
+    keep_onnx_runtime_silent()
     import onnx
     import onnxruntime  # before the memory that is left is counted
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, StorageError
 from fortydays.base.progress import SILENT, Progress
-from fortydays.base.settings import Settings
+from fortydays.base.settings import Settings, keep_onnx_runtime_silent
 from fortydays.data import weights as published
 from fortydays.study.code import code_of, digest_of
 from fortydays.study.evidence import installed
@@ -76,6 +76,7 @@ class Frozen:
 
     def session(self, *, threads: int) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
         """What computes features: from the array of examples, shape (n, ...), to float32, shape (n, *shape)."""
+        keep_onnx_runtime_silent()
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

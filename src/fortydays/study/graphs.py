@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from fortydays.base import files
 from fortydays.base.errors import FortydaysError, StorageError
 from fortydays.base.process import child_environment, end_with_parent
+from fortydays.base.settings import keep_onnx_runtime_silent
 from fortydays.inputs.input import ArraySpec
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def to_graph(
     Raises:
         ExportFailedError: the graph has a part that ONNX does not know.
     """
+    keep_onnx_runtime_silent()
     import tensorflow as tf
     import tf2onnx
 
