@@ -102,6 +102,12 @@ def test_a_model_that_is_used_twice_counts_twice(keras: Any) -> None:
     assert multiply_adds(keras.Model([one, other], keras.layers.Dense(2)(joined))) == 2 * 4 * 4 + 8 * 2
 
 
+def test_a_text_of_any_length_is_counted_at_the_length_that_is_told(keras: Any) -> None:
+    model = keras.Sequential([keras.Input((None, 5)), keras.layers.SimpleRNN(4), keras.layers.Dense(2)])
+    assert multiply_adds(model, shape=(3,)) == 3 * (5 * 4 + 4 * 4) + 4 * 2
+    assert multiply_adds(keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)]), shape=(3,)) == 5 * 2
+
+
 def test_what_cannot_be_told_is_unknown_and_has_a_reason(keras: Any) -> None:
     of_any_length = keras.Sequential([keras.Input((None, 5)), keras.layers.LSTM(4)])
     counted = count_of(of_any_length)

@@ -131,7 +131,8 @@ def _details(
             else None
         )
         model = build_model(variant.model, seed=0, precision="float32")
-        convolutions, counted = has_convolutions(model), multiply_adds(model)
+        shape = features.shape if features else _shape_read(plan, recipe)
+        convolutions, counted = has_convolutions(model), multiply_adds(model, shape=shape)
         return {
             "description": variant.description,
             "group": variant.group,

@@ -55,7 +55,7 @@ def rehearse(
         data = _stand_in(variant, examples)
         check_recipe_fits(variant.recipe, data)
         model = _untrained(variant, data)
-        if reason := count_of(model).reason:
+        if reason := count_of(model, shape=data.input.arrays[0].shape).reason:
             progress.warn(f"{variant.name}: the multiply-adds are not counted: {reason}.")
         for measure in study.measures:
             if variant.name in measure.variants:

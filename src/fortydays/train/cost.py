@@ -25,12 +25,16 @@ class Count:
     reason: str = ""
 
 
-def count_of(model: "keras.Model") -> Count:
+def count_of(model: "keras.Model", *, shape: tuple[int, ...] = ()) -> Count:
     """Multiplications, each with its addition, that a model does for one example, without training.
 
     Matrix products and convolutions are counted, in every step of a loop, whichever layer does them. Biases,
     normalization, activations and pooling, which cost next to nothing beside them, are not (He and Sun, 2015, count
     likewise). A layer that is called twice is counted twice.
+
+    Args:
+        model: of Keras.
+        shape: of one example. An input that takes any length is as long as this: a text of so many tokens.
 
     Nothing is raised: a reader's own layers may do anything, and a number that is only shown must not end a study.
     """
@@ -41,7 +45,7 @@ def count_of(model: "keras.Model") -> Count:
         return model(inputs, training=False)
 
     try:
-        shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
+        shapes = [_filled(tuple(tensor.shape[1:]), shape) for tensor in model.inputs]
         if any(None in shape for shape in shapes):
             return Count(multiply_adds=None, reason=f"its input has no fixed size: {shapes}")
         examples = [np.zeros((1, *shape), tensor.dtype) for shape, tensor in zip(shapes, model.inputs, strict=True)]
@@ -52,6 +56,11 @@ def count_of(model: "keras.Model") -> Count:
         return Count(multiply_adds=None, reason=in_words(error).rstrip("."))
 
 
-def multiply_adds(model: "keras.Model") -> int | None:
+def multiply_adds(model: "keras.Model", *, shape: tuple[int, ...] = ()) -> int | None:
     """The number that :func:`count_of` tells; None where there is none."""
-    return count_of(model).multiply_adds
+    return count_of(model, shape=shape).multiply_adds
+
+
+def _filled(shape: tuple[int | None, ...], known: tuple[int, ...]) -> tuple[int | None, ...]:
+    """A shape whose unknown sizes are those at the same place of a known one."""
+    return tuple(known[i] if size is None and i < len(known) else size for i, size in enumerate(shape))
