@@ -40,7 +40,10 @@ def fit(
         str, typer.Option("--name", metavar="NAME", help="What to call the model [the folder's name].")
     ] = "",
     backbone: Annotated[
-        str, typer.Option("--backbone", metavar="NAME", help="The pretrained network [the best that can be had].")
+        str,
+        typer.Option(
+            "--backbone", metavar="NAME", help="Of photographs: the pretrained network [the best that can be had]."
+        ),
     ] = "auto",
     time: Annotated[
         str, typer.Option("--time", metavar="TIME", help="To plan for, such as 90s, 5m or 1h [as it takes].")

@@ -388,12 +388,12 @@
     // Links carry no token: from now on, a cookie of this browser lets them through.
     if (sessionStorage.getItem("token")) await fetch("session", { method: "POST", headers: headers() }).catch(() => {});
     name(model);
-    const { accepts, strokes, length, truncation, ngrams } = model.input;
+    const { accepts, strokes, length, truncation, pieces, ngrams } = model.input;
     const files = accepts.filter((type) => type.startsWith("image/"));
     $("drawing").hidden = !strokes;
     $("drop").hidden = !files.length;
     $("writing").hidden = !accepts.includes("text/plain");
-    $("text-help").textContent = length ? `The model reads the ${truncation === "start" ? "last" : "first"} ${length} words.`
+    $("text-help").textContent = length ? `The model reads the ${truncation === "start" ? "last" : "first"} ${length} ${pieces ? "pieces of words" : "words"}.`
       : `The model knows ${(ngrams || 0).toLocaleString("en")} words and pairs of words.`;
     $("file").accept = files.join();
     document.querySelector("main").classList.toggle("given", !strokes);
