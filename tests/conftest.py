@@ -1,6 +1,8 @@
 """What all rooms share: an environment that does not depend on the reader's, and what takes seconds to make."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ hypothesis.settings.register_profile("stated", deadline=None, derandomize=True, 
 hypothesis.settings.load_profile("stated")
 
 _home = pytest.StashKey[Path | None]()
+_unpinned = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,6 +49,18 @@ def keras() -> Any:
     from fortydays.train.framework import load_keras
 
     return load_keras(threads=1)
+
+
+@pytest.fixture(autouse=True)
+def keras_is_pinned(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that computes without the fixture ``keras``: later ones of this process could pin no threads."""
+    yield
+    eager, stash = sys.modules.get("tensorflow.python.eager.context"), request.config.stash
+    if eager is None or not eager.context()._initialized or _unpinned in stash:
+        return
+    if not sys.modules["tensorflow"].config.threading.get_intra_op_parallelism_threads():
+        stash[_unpinned] = True
+        pytest.fail("This test computes with TensorFlow on all cores; expected one thread. Let it take `keras`.")
 
 
 @pytest.fixture(scope="session")

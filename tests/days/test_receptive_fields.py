@@ -42,7 +42,7 @@ def receptive_field(model: Any) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", TABLES)
-def test_the_notes_tell_the_receptive_fields_of_the_networks(folder: str) -> None:
+def test_the_notes_tell_the_receptive_fields_of_the_networks(keras: Any, folder: str) -> None:
     study = importlib.import_module(f"fortydays.lessons.{folder}.study").study
     assert len(study.variants) == TABLES[folder]
     assert told(folder) == {variant.name: receptive_field(variant.model()) for variant in study.variants}
