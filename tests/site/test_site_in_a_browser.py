@@ -38,6 +38,11 @@ def test_nothing_keeps_anybody_from_using_a_page(opened: Any, site: dict[str, by
     home = page.url.removesuffix("index.html")
     found = []
     for path in sorted(path for path in site if path.endswith(".html")):
+        # Pages of days have one template and one style sheet: contrast, which takes most of the time, is looked at on
+        # one of them, and what a theme changes, too.
+        another_day = path.startswith("days/") and path != DAY
+        if another_day and theme == "dark":
+            continue
         page.goto(home + path)
         # The visible half of a formula is hidden from who listens and has the colors of the text around: thousands of
         # elements to look at for nothing.
@@ -46,7 +51,11 @@ def test_nothing_keeps_anybody_from_using_a_page(opened: Any, site: dict[str, by
             .run(
                 page,
                 context={"exclude": [".katex-html"]},
-                options={"preload": False, "resultTypes": ["violations"]},
+                options={
+                    "preload": False,
+                    "resultTypes": ["violations"],
+                    "rules": {"color-contrast": {"enabled": not another_day}},
+                },
             )
             .response["violations"]
         )
