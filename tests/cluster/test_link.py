@@ -43,7 +43,11 @@ def linked(head: Head, *, patience: float = 0.3, between: float = 0.02) -> Itera
 def stuck() -> Iterator[Callable[[], None]]:
     """A call that waits for ever, as Ray does; until the test is over."""
     over = threading.Event()
-    yield lambda: over.wait() and None
+
+    def wait() -> None:
+        over.wait()
+
+    yield wait
     over.set()
 
 
@@ -120,7 +124,12 @@ def test_who_leaves_a_cluster_that_does_not_let_go_is_not_held(
     head = Head()
     link = Link(answers=head.answers, lost=lambda: LostClusterError("It is gone."), seconds_between_looks=0.02)
     left: list[Any] = []
-    link.close(lambda: left.append(stuck()))
+
+    def leave() -> None:
+        stuck()
+        left.append(True)
+
+    link.close(leave)
     assert left == []
     time.sleep(0.1)
     before = head.asked

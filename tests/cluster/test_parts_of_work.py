@@ -220,8 +220,9 @@ def test_a_cluster_that_ends_at_whatever_step_ends_the_work_with_what_the_link_s
             raise LostClusterError("The cluster has ended.", hint="Again.")
         return function(*arguments, **named)
 
-    lost, said = work(ray, [], 1, 2), list[str]()
-    lost.call, lost.progress = of_a_link, SimpleNamespace(say=said.append, warn=said.append)
+    said = list[str]()
+    lost = work(ray, said, 1, 2)
+    lost.call = of_a_link
     with pytest.raises(LostClusterError, match="The cluster has ended"):
         list(lost.results())
     assert gone[0] == step

@@ -179,10 +179,12 @@ def _started(cpus: int) -> tuple[subprocess.Popen[bytes], Path, str]:
 
 def _end(host: subprocess.Popen[bytes], folder: Path) -> None:
     host.terminate()
-    # On a busy machine it takes longer, and does it without us: killed, it would leave processes and files behind.
-    with contextlib.suppress(subprocess.TimeoutExpired):
+    try:
         host.wait(_SECONDS_TO_END)
         shutil.rmtree(folder, ignore_errors=True)
+    except subprocess.TimeoutExpired:
+        # On a busy machine it goes on alone. If it were killed, it would leave processes and files behind.
+        threading.Thread(target=host.wait, daemon=True).start()
 
 
 def _address(host: subprocess.Popen[bytes], folder: Path) -> str:

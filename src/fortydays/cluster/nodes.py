@@ -216,7 +216,9 @@ def nodes_that_fit(
     """
     shared = settings if place.workers else None
     here = facts_here(backend, dataset=dataset, settings=settings, packages=packages)
-    nodes = link.call(examined, link.ray, here, backend=backend, dataset=dataset, settings=shared, packages=packages)
+    nodes: list[Node] = link.call(
+        examined, link.ray, here, backend=backend, dataset=dataset, settings=shared, packages=packages
+    )
     check_nodes(nodes, threads=threads, what=what)
     if any(node.facts and node.facts.processor != here.processor for node in nodes):
         progress.warn(
