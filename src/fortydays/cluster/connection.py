@@ -21,6 +21,7 @@ from fortydays.base import clock
 from fortydays.base.errors import FortydaysError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings, available_cores
+from fortydays.base.text import printable
 from fortydays.cluster.link import Link, LostClusterError
 from fortydays.cluster.losses import lost_cluster
 from fortydays.cluster.place import Place, check_room, require_ray
@@ -196,14 +197,19 @@ def _address(host: subprocess.Popen[bytes], folder: Path) -> str:
             if address := written.read_text("ascii").strip():
                 return address
         threading.Event().wait(_SECONDS_BETWEEN_LOOKS)
+    if host.poll() is None:
+        raise FortydaysError(
+            f"Ray has not started on this machine in {_SECONDS_TO_START:.0f} seconds.",
+            hint="Other programs may keep the processors busy. Give the same command again when fewer run, or without "
+            "--on.",
+        )
+    lines = []
     with contextlib.suppress(OSError):
         lines = (folder / "start.log").read_text("utf-8", "replace").strip().splitlines()
-        said = f": {lines[-1][:300]}" if lines else ""
-        why = "has ended" if host.poll() is not None else f"has not started in {_SECONDS_TO_START:.0f} seconds"
-        raise FortydaysError(
-            f"Ray {why} while it started on this machine{said}", hint="Is there memory for it, about 1 GB?"
-        )
-    raise FortydaysError("Ray did not start on this machine.", hint="Is there memory for it, about 1 GB?")
+    said = f": {printable(lines[-1])[:300]}" if lines else "."
+    raise FortydaysError(
+        f"Ray has ended while it started on this machine{said}", hint="Is there memory for it, about 1 GB?"
+    )
 
 
 def cluster_folder() -> Path:
