@@ -27,7 +27,9 @@ from fortydays.cluster.losses import lost_cluster
 from fortydays.cluster.place import Place, check_room, require_ray
 from fortydays.cluster.reach import answers, token_for
 
-_SECONDS_TO_START = 120.0
+_SECONDS_TO_START = 300.0
+"""Ray starts in ten seconds on an idle machine."""
+
 _SECONDS_TO_END = 4.0
 _SECONDS_BETWEEN_LOOKS = 0.1
 _OBJECT_STORE_BYTES = 256 * 2**20
@@ -46,6 +48,10 @@ _ON_THE_LOOPBACK = {
     "no_grpc_proxy": "127.0.0.1,localhost",
     "RAY_worker_niceness": "0",  # or workers get what is left of a machine that does something else, too
 }
+
+
+class _EndedError(FortydaysError):
+    """Ray has ended while it started."""
 
 
 def check_place(place: Place, settings: Settings) -> str:
@@ -144,7 +150,7 @@ def _own_cluster(cpus: int) -> Iterator[tuple[str, Callable[[], bool]]]:
     """
     try:
         host, folder, address = _started(cpus)
-    except FortydaysError:  # on a busy machine, Ray does not wait for its own parts
+    except _EndedError:  # on a busy machine, Ray does not wait for its own parts
         host, folder, address = _started(cpus)
     try:
         yield address, lambda: host.poll() is not None
@@ -207,7 +213,7 @@ def _address(host: subprocess.Popen[bytes], folder: Path) -> str:
     with contextlib.suppress(OSError):
         lines = (folder / "start.log").read_text("utf-8", "replace").strip().splitlines()
     said = f": {printable(lines[-1])[:300]}" if lines else "."
-    raise FortydaysError(
+    raise _EndedError(
         f"Ray has ended while it started on this machine{said}", hint="Is there memory for it, about 1 GB?"
     )
 
