@@ -349,7 +349,7 @@ def is_fine_with_kills(found: dict[str, Any]) -> bool:
 
 
 class Counting(threading.Thread):
-    """Counts the workers that train at the same moment; Ray names a worker after what it does."""
+    """Counts the workers that there are at the same moment: each trains, and Ray names a worker after its class."""
 
     def __init__(self, ray: Cluster) -> None:
         super().__init__(daemon=True)
@@ -366,7 +366,7 @@ class Counting(threading.Thread):
     def run(self) -> None:
         """Look until it is over."""
         while not self._over.wait(0.5):
-            self.most = max(self.most, len(self.ray.workers("ray::TrialWorker.train")))
+            self.most = max(self.most, len(self.ray.workers("ray::TrialWorker")))
 
 
 def finished(home: Path) -> list[Path]:
