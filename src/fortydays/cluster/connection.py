@@ -214,7 +214,8 @@ def _address(host: subprocess.Popen[bytes], folder: Path) -> str:
         lines = (folder / "start.log").read_text("utf-8", "replace").strip().splitlines()
     said = f": {printable(lines[-1])[:300]}" if lines else "."
     raise _EndedError(
-        f"Ray has ended while it started on this machine{said}", hint="Is there memory for it, about 1 GB?"
+        f"Ray has ended while it started on this machine{said}",
+        hint="Is there memory for it, about 1 GB, and a processor that is not busy?",
     )
 
 
