@@ -11,6 +11,7 @@ import pytest
 from fortydays.base.errors import DataError, FortydaysError
 from fortydays.base.settings import read_settings
 from fortydays.cluster import shards
+from fortydays.cluster.link import LostClusterError
 from fortydays.cluster.nodes import Node
 from fortydays.cluster.place import Place
 from fortydays.cluster.shards import Job, PieceWorker, Shards, done_on
@@ -123,10 +124,17 @@ def job(*, start: int = 100) -> Job:
     )
 
 
+def call(function: Any, *arguments: Any, **named: Any) -> Any:
+    """As a link calls while the cluster is there."""
+    return function(*arguments, **named)
+
+
 def work(ray: PlayedRay, said: list[str], *parts: int, threads: int = 1, start: int = 100) -> Shards:
     progress: Any = SimpleNamespace(say=said.append, warn=said.append)
     nodes = [Node(id="n1", number=1, address="here", cpus=ray.cpus)]
-    return Shards(ray=ray, job=job(start=start), due=deque(parts), threads=threads, progress=progress, nodes=nodes)
+    return Shards(
+        ray=ray, call=call, job=job(start=start), due=deque(parts), threads=threads, progress=progress, nodes=nodes
+    )
 
 
 def test_each_part_is_done_once_in_whatever_order() -> None:
@@ -198,11 +206,28 @@ def test_a_cluster_that_is_lost_is_told() -> None:
     with pytest.raises(FortydaysError, match="lost all nodes that had room for a worker") as raised:
         list(work(PlayedRay(cpus=0), [], 1).results())
     assert "give the same command again" in raised.value.hint
-    lost = work(ray := PlayedRay({10: [DiedError()]}), [], 1)
-    lost.is_gone = lambda: True
-    with pytest.raises(FortydaysError, match="The cluster does not answer any more"):
+
+
+@pytest.mark.parametrize("step", ["put", "nodes", "start", "wait", "get"])
+def test_a_cluster_that_ends_at_whatever_step_ends_the_work_with_what_the_link_says(step: str) -> None:
+    """A link raises instead of calling: nothing is asked of Ray any more, not even to end the workers."""
+    ray, gone = PlayedRay(), list[str]()
+
+    def of_a_link(function: Any, *arguments: Any, **named: Any) -> Any:
+        name = {"alive": "nodes"}.get(function.__name__, function.__name__)
+        if gone or name == step:
+            gone.append(name)
+            raise LostClusterError("The cluster has ended.", hint="Again.")
+        return function(*arguments, **named)
+
+    said = list[str]()
+    lost = work(ray, said, 1, 2)
+    lost.call = of_a_link
+    with pytest.raises(LostClusterError, match="The cluster has ended"):
         list(lost.results())
-    assert ray.started == 1
+    assert gone[0] == step
+    assert ray.done == []
+    assert said == []  # no worker is said to have died
 
 
 def test_who_takes_no_more_ends_the_workers() -> None:

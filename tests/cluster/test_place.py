@@ -4,6 +4,7 @@ import importlib.util
 import shlex
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -234,3 +235,29 @@ def test_a_python_below_a_path_with_a_space_is_started_through_a_plain_path(
     found = connection.python_for_ray(folder)
     assert found == str(folder / "python" / "bin" / "python")
     assert Path(found).read_text() == "this one"
+
+
+@pytest.mark.parametrize(
+    ("program", "seconds", "said", "hint"),
+    [
+        ("import time; time.sleep(60)", 1, "Ray has not started on this machine in 1 seconds.", "the processors busy"),
+        (
+            "raise SystemExit",
+            60,
+            "Ray has ended while it started on this machine: No space left",
+            "Is there memory for it",
+        ),
+    ],
+    ids=["slow", "ended"],
+)
+def test_a_ray_that_does_not_start_is_told_with_what_may_be_the_cause(
+    program: str, seconds: float, said: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_SECONDS_TO_START", seconds)
+    (tmp_path / "start.log").write_text("first\nNo space left\n")
+    with subprocess.Popen([sys.executable, "-c", program]) as host:
+        with pytest.raises(FortydaysError) as raised:
+            connection._address(host, tmp_path)
+        host.kill()
+    assert raised.value.message == said
+    assert hint in raised.value.hint

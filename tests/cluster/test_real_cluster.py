@@ -1,6 +1,7 @@
-"""A real cluster of two workers on this machine: the same bits as here, and nothing lost when something is killed.
+"""Real clusters on this machine: the same bits as here, and nothing lost when something is killed.
 
-Everything is done by the commands that a reader types. Where Ray is not installed, there is nothing to try.
+Everything is done by the commands that a reader types. Where Ray is not installed, there is nothing to try. Each start
+of Ray takes ten seconds, so a test kills several things in turn, and most commands use one cluster.
 """
 
 import contextlib
@@ -15,14 +16,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "serve"))
+from made_up_bundles import bundle
+
+from fortydays.cluster import connection
+from fortydays.serve.kept_answers import BATCHES
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed"),
     pytest.mark.timeout(900),
 ]
+
+PARTS = 8
+IMAGES = 64 * BATCHES * (PARTS - 1) + 100
 
 STUDY = '''
 """Two variants of a study of one's own, with a module beside it. A trial is long enough to be killed."""
@@ -61,35 +73,40 @@ study = Study(
 )
 '''
 
+RUN = ("run", "widths.py", "--no-track", "--json")
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
-def environment(home: Path) -> dict[str, str]:
-    return {**os.environ, "FORTYDAYS_HOME": str(home), "FORTYDAYS_THREADS": "1", "FORTYDAYS_OFFLINE": "1"}
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a study, a model, and images for some parts, one of them broken."""
+    folder = tmp_path_factory.mktemp("reader") / "my studies"
+    folder.mkdir()
+    (folder / "beside.py").write_text("EPOCHS = 300\n")
+    (folder / "widths.py").write_text(STUDY)
+    (folder / "short.py").write_text(STUDY.replace("from beside import EPOCHS", "EPOCHS = 2"))
+    # What Python would find first in the folder that the command is typed in.
+    (folder / "random.py").write_text("raise SystemExit('the wrong module')\n")
+    bundle(folder / "model")
+    (folder / "images").mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(IMAGES):
+        Image.fromarray(rng.integers(0, 256, (8, 8), np.uint8)).save(folder / "images" / f"{number:05}.png")
+    (folder / "images" / "00007.png").write_bytes(b"no picture")
+    return folder
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("reader") / "my studies"
-    folder.mkdir()
-    (folder / "beside.py").write_text("EPOCHS = 400\n")
-    (folder / "widths.py").write_text(STUDY)
-    # What Python would find first in the folder that the command is typed in.
-    (folder / "random.py").write_text("raise SystemExit('the wrong module')\n")
-    return folder / "widths.py"
-
-
-@pytest.fixture
-def start(study: Path) -> Iterator[Start]:
-    """Starts ``forty run`` of the study in a home, with more arguments."""
+def start(place: Path) -> Iterator[Start]:
+    """Starts a command in the folder, with its workspace in a home."""
     running: list[subprocess.Popen[str]] = []
 
-    def run(home: Path, *arguments: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "fortydays", "run", study.name, "--no-track", "--json", *arguments]
+    def begin(home: Path, *arguments: str) -> "subprocess.Popen[str]":
+        settings = {"FORTYDAYS_HOME": str(home), "FORTYDAYS_THREADS": "1", "FORTYDAYS_OFFLINE": "1"}
         process = subprocess.Popen(
-            command,
-            cwd=study.parent,
-            env={**environment(home), "PYTHONSAFEPATH": "1"},
+            [sys.executable, "-m", "fortydays", *arguments],
+            cwd=place,
+            env={**os.environ, **settings, "PYTHONSAFEPATH": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -98,129 +115,147 @@ def start(study: Path) -> Iterator[Start]:
         running.append(process)
         return process
 
-    yield run
+    yield begin
     for process in running:
         process.kill()
         process.communicate()  # which closes the pipes
 
 
-def result(process: "subprocess.Popen[str]") -> tuple[dict[str, Any], str]:
-    """The evidence that a command printed, and what it said."""
-    printed, said = process.communicate(timeout=600)
-    assert process.returncode == 0, said
-    return json.loads(printed), said
-
-
 @pytest.fixture(scope="module")
-def here(study: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The evidence of a run in one process."""
-    done = subprocess.run(
-        [sys.executable, "-m", "fortydays", "run", study.name, "--no-track", "--json"],
-        cwd=study.parent,
-        env={**environment(tmp_path_factory.mktemp("home")), "PYTHONSAFEPATH": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
+def cluster() -> Iterator[str]:
+    """The address of a cluster with two CPUs, whose token is in the environment."""
+    ours = {**connection._ALWAYS, **connection._ON_THE_LOOPBACK, "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
+    with connection._environment(ours), connection._own_cluster(2) as (address, _):
+        yield address
+
+
+def ended(process: "subprocess.Popen[str]", code: int, *, seconds: float = 600) -> tuple[str, str]:
+    """What a command printed, and what it said."""
+    printed, said = process.communicate(timeout=seconds)
+    assert process.returncode == code, said
+    return printed, said
 
 
 def wait_for(found: Callable[[], Any], what: str, *, seconds: float = 300) -> Any:
     until = time.monotonic() + seconds
     while not (value := found()):
         assert time.monotonic() < until, what
-        time.sleep(0.05)
+        time.sleep(0.02)
     return value
 
 
-def of_ray(process: "subprocess.Popen[str]") -> list[psutil.Process]:
-    """The processes of the cluster that a command has started."""
+def named(name: str, root: int | None = None) -> list[psutil.Process]:
+    """The processes below another one, or below this one, that have a name in their command line."""
+    found = []
     with contextlib.suppress(psutil.Error):
-        return [each for each in psutil.Process(process.pid).children(recursive=True) if "ray" in _words(each)]
-    return []
+        for each in psutil.Process(root).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if name in " ".join(each.cmdline()):
+                    found.append(each)
+    return found
 
 
-def workers(process: "subprocess.Popen[str]") -> list[psutil.Process]:
-    """The workers of a command's cluster."""
-    return [each for each in of_ray(process) if "ray::TrialWorker" in _words(each)]
+def are_gone(processes: list[psutil.Process]) -> bool:
+    return not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in processes)
 
 
-def _words(process: psutil.Process) -> str:
-    with contextlib.suppress(psutil.Error):
-        return " ".join(process.cmdline())
-    return ""
+def folder_of(cluster: list[psutil.Process]) -> Path:
+    """Where the files of a cluster are, whose processes these are."""
+    words = [word for each in cluster for word in each.cmdline() if word.startswith("--temp-dir=")]
+    return Path(words[0].removeprefix("--temp-dir="))
 
 
-def checkpoints(home: Path) -> list[Path]:
+def states(home: Path) -> list[Path]:
     return list(home.glob("runs/*/trials/*/checkpoint.npz"))
 
 
 def digests(evidence: dict[str, Any]) -> dict[tuple[str, int], str]:
-    return {(t["variant"], t["seed"]): t["weights_digest"] for t in evidence["trials"]}
+    return {(trial["variant"], trial["seed"]): trial["weights_digest"] for trial in evidence["trials"]}
 
 
-def ended(processes: list[psutil.Process]) -> bool:
-    return not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in processes)
-
-
-def test_a_worker_is_killed_and_the_evidence_is_the_same_bit_for_bit(
-    start: Start, here: dict[str, Any], tmp_path: Path
+def test_a_study_is_stopped_and_goes_on_and_a_worker_is_killed_and_the_evidence_is_the_same_bit_for_bit(
+    start: Start, cluster: str, tmp_path: Path
 ) -> None:
-    process = start(tmp_path, "--on", "local:2")
-    wait_for(lambda: len(checkpoints(tmp_path)) == 2, "no states of two trials came back")
-    workers(process)[0].kill()
-    evidence, said = result(process)
+    here = json.loads(ended(start(tmp_path / "here", *RUN), 0)[0])
+    home = tmp_path / "there"
+
+    process = start(home, *RUN, "--on", "local:2")
+    wait_for(lambda: states(home), "no state of a trial came back")
+    of_its_own = named("ray", process.pid)
+    folder = folder_of(of_its_own)
+    assert folder.is_dir()
+    assert named("ray::TrialWorker", process.pid)
+    process.send_signal(signal.SIGINT)
+    _, said = ended(process, 130, seconds=60)
+    assert "Continue with: forty run widths.py --no-track --json --on local:2" in said
+    wait_for(lambda: are_gone(of_its_own), "the cluster goes on after Ctrl-C", seconds=30)
+    wait_for(lambda: not folder.exists(), "the cluster's files are still there", seconds=30)
+
+    process = start(home, *RUN, "--on", cluster)
+    wait_for(lambda: len(states(home)) == 2 and len(named("ray::TrialWorker")) == 2, "no two trials ran")
+    named("ray::TrialWorker")[0].kill()
+    printed, said = ended(process, 0)
+    evidence = json.loads(printed)
+    assert "Continuing " in said
     assert "has ended by itself. The trial goes on from what is kept of it (attempt 2 of 3)." in said
     assert evidence["results_digest"] == here["results_digest"]
     assert digests(evidence) == digests(here)
-    again = [trial for trial in evidence["trials"] if trial["attempts"] == 2]
-    assert len(again) == 1
-    assert again[0]["resumed_from_epoch"] > 0
+    assert [trial["resumed_from_epoch"] > 0 for trial in evidence["trials"] if trial["attempts"] == 2] == [True]
     assert sum(trial["attempts"] for trial in evidence["trials"]) == 5
     assert {trial["worker"] for trial in evidence["trials"]} <= {"worker 1", "worker 2", "worker 3"}
     assert all(trial["machine"] == here["trials"][0]["machine"] for trial in evidence["trials"])
-    assert not of_ray(process)
 
 
-def test_the_driver_is_killed_then_stopped_and_the_same_command_goes_on(
-    start: Start, here: dict[str, Any], tmp_path: Path
+def test_a_cluster_then_the_command_then_a_worker_is_killed_and_the_answers_are_the_same_to_the_byte(
+    start: Start, cluster: str, tmp_path: Path
 ) -> None:
-    process = start(tmp_path, "--on", "local:2")
-    wait_for(lambda: checkpoints(tmp_path), "no state of a trial came back")
-    cluster = of_ray(process)
-    assert cluster
+    question = ("predict", "./model", "images", "--csv")
+    ended(start(tmp_path / "here", *question, str(tmp_path / "here.csv")), 1)
+    home, out = tmp_path / "there", tmp_path / "there.csv"
+    again = (*question, str(out), "--on")
+
+    process = start(home, *again, "local:2")
+    wait_for(lambda: named("ray::PieceWorker", process.pid), "no worker was started")
+    of_its_own = named("ray", process.pid)
+    named("gcs_server", process.pid)[0].kill()
+    _, said = ended(process, 1, seconds=60)
+    assert "Error: The cluster on this machine has ended by itself.\nWhat is done is kept." in said
+    assert "Traceback" not in said
+    wait_for(lambda: are_gone(of_its_own), "the cluster goes on after its head node", seconds=30)
+
+    process = start(home, *again, "local:2")
+    wait_for(lambda: named("ray::PieceWorker", process.pid), "no worker was started again")
+    wait_for(lambda: list(home.glob("answers/*/*.part")), "no part was answered")
+    of_its_own = named("ray", process.pid)
     process.kill()
-    process.wait()
-    wait_for(lambda: ended(cluster), "the cluster goes on without its command", seconds=30)
+    process.communicate()
+    wait_for(lambda: are_gone(of_its_own), "the cluster goes on without its command", seconds=30)
+    assert not out.exists()
 
-    process = start(tmp_path, "--on", "local:2")
-    wait_for(lambda: len(workers(process)) == 2, "nothing is trained")
-    cluster = of_ray(process)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
-    assert "Continue with: forty run widths.py --no-track --json --on local:2" in said
-    wait_for(lambda: ended(cluster), "the cluster goes on after Ctrl-C", seconds=30)
-
-    evidence, said = result(start(tmp_path, "--on", "local:2"))
-    assert "Continuing " in said
-    assert evidence["results_digest"] == here["results_digest"]
-    assert max(trial["resumed_from_epoch"] for trial in evidence["trials"]) > 0
-    assert not list(Path(os.environ.get("TMPDIR", "/tmp")).glob("forty-*/session_*"))
+    process = start(home, *again, cluster)
+    wait_for(lambda: named("ray::PieceWorker"), "no worker was started")[0].kill()
+    printed, said = ended(process, 1)
+    assert "Going on: " in said
+    assert "1 node, room for 2 parts at once" in said
+    assert "has ended by itself. Another one begins that part (attempt 2 of 3)." in said
+    assert "There is no answer for 1 of 7,268 images." in said
+    assert "7,267 images answered by digits@1." in printed
+    assert out.read_bytes() == (tmp_path / "here.csv").read_bytes()
+    assert not list(home.glob("answers/*/*.part"))
 
 
-def test_the_nodes_of_a_cluster_are_shown(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "fortydays", "cluster", "--on", "local:2", "--json"],
-        env=environment(tmp_path),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    (node,) = json.loads(done.stdout)["nodes"]
+def test_a_search_finds_what_it_finds_here(start: Start, cluster: str, tmp_path: Path) -> None:
+    found: list[Any] = []
+    for home, on in (("here", ()), ("there", ("--on", cluster))):
+        space = ("--set", "learning_rate=1e-3..1:log", "--trials", "3", "--batch", "3")
+        command = ("tune", "short.py", "--only", "16 units", *space, "--json", "-o", f"tuned_{home}.py")
+        printed, _ = ended(start(tmp_path / home, *command, *on), 0)
+        found.append({**json.loads(printed)["found"], "created": ""})
+    assert found[0] == found[1]
+
+
+def test_the_nodes_of_a_cluster_are_shown(start: Start, cluster: str, tmp_path: Path) -> None:
+    printed, _ = ended(start(tmp_path, "cluster", "--on", cluster, "--json"), 0)
+    (node,) = json.loads(printed)["nodes"]
     assert (node["address"], node["cpus"], node["trials"], node["problems"]) == ("127.0.0.1", 2, 2, [])
     assert {"keras", "ray"} <= set(node["packages"])

@@ -9,6 +9,7 @@ import pytest
 
 from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.cluster.executor import Work
+from fortydays.cluster.link import LostClusterError
 from fortydays.cluster.nodes import Node
 from fortydays.study.executor import Callbacks
 from fortydays.study.trial import TrialOutcome, TrialSpec, trial_result
@@ -125,11 +126,16 @@ class Driver:
         )
 
 
+def call(function: Any, *arguments: Any, **named: Any) -> Any:
+    """As a link calls while the cluster is there."""
+    return function(*arguments, **named)
+
+
 def work(ray: PlayedRay, waiting: deque[TrialSpec], driver: Driver) -> Work:
     node = Node(id="n1", number=1, address="here", cpus=2)
     return Work(
-        ray=ray, specs=waiting, callbacks=driver.callbacks(), settings=None, progress=driver.progress, nodes=[node],
-        study=None,
+        ray=ray, call=call, specs=waiting, callbacks=driver.callbacks(), settings=None, progress=driver.progress,
+        nodes=[node], study=None,
     )  # fmt: skip
 
 
@@ -206,15 +212,21 @@ def test_a_connection_that_is_lost_is_told() -> None:
     assert raised.value.message == "The connection to the cluster was lost."
 
 
-def test_a_head_node_that_has_ended_is_told_and_not_waited_for() -> None:
-    ray = PlayedRay({"a": [([], DiedError())]})
-    lost = work(ray, specs("a"), Driver())
-    lost.is_gone = lambda: True
-    with pytest.raises(FortydaysError) as raised:
+def test_a_cluster_that_has_ended_is_told_as_the_link_tells_it_and_not_waited_for() -> None:
+    ray, driver = PlayedRay({"a": [([], DiedError())], "b": [([], None)]}), Driver()
+
+    def of_a_link(function: Any, *arguments: Any, **named: Any) -> Any:
+        try:
+            return function(*arguments, **named)
+        except DiedError as error:
+            raise LostClusterError("The cluster has ended.", hint="Again.") from error
+
+    lost = work(ray, specs("a", "b"), driver)
+    lost.call = of_a_link
+    with pytest.raises(LostClusterError, match="The cluster has ended"):
         list(lost.outcomes())
-    assert raised.value.message == "The cluster does not answer any more."
-    assert raised.value.hint.endswith("give the same command again.")
-    assert ray.begun == [("a", None)]
+    assert ray.begun == [("a", None), ("b", None)]  # no trial was given out again
+    assert driver.said == []
 
 
 def test_a_cluster_without_a_node_left_is_told() -> None:

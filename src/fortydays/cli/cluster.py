@@ -72,11 +72,12 @@ def cluster(
         working("Stopped.") as progress,
         connected(
             place, settings, progress, variables=variables_of_workers(numerical_switches(), backend=backend)
-        ) as ray,
+        ) as link,
     ):
         progress.say("Looking at the nodes")
-        nodes = examined(
-            ray,
+        nodes = link.call(
+            examined,
+            link.ray,
             facts_here(backend),
             backend=backend,
             dataset="",

@@ -7,13 +7,12 @@ import os
 import secrets
 import shlex
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,15 @@ from fortydays.base import clock
 from fortydays.base.errors import FortydaysError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings, available_cores
+from fortydays.base.text import printable
+from fortydays.cluster.link import Link, LostClusterError
+from fortydays.cluster.losses import lost_cluster
 from fortydays.cluster.place import Place, check_room, require_ray
-from fortydays.cluster.reach import token_for
+from fortydays.cluster.reach import answers, token_for
 
-_SECONDS_TO_START = 120.0
+_SECONDS_TO_START = 300.0
+"""Ray starts in ten seconds on an idle machine."""
+
 _SECONDS_TO_END = 4.0
 _SECONDS_BETWEEN_LOOKS = 0.1
 _OBJECT_STORE_BYTES = 256 * 2**20
@@ -42,7 +46,12 @@ _ALWAYS = {
 _ON_THE_LOOPBACK = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on any system: or Ray takes an address that others reach
     "no_grpc_proxy": "127.0.0.1,localhost",
+    "RAY_worker_niceness": "0",  # or workers get what is left of a machine that does something else, too
 }
+
+
+class _EndedError(FortydaysError):
+    """Ray has ended while it started."""
 
 
 def check_place(place: Place, settings: Settings) -> str:
@@ -63,8 +72,8 @@ def check_place(place: Place, settings: Settings) -> str:
 
 
 @contextlib.contextmanager
-def connected(place: Place, settings: Settings, progress: Progress, *, variables: Mapping[str, str]) -> Iterator[Any]:
-    """Ray, connected to a place while the block runs. What the block has started there ends with it.
+def connected(place: Place, settings: Settings, progress: Progress, *, variables: Mapping[str, str]) -> Iterator[Link]:
+    """A link to a place, with Ray connected, while the block runs. What the block has started there ends with it.
 
     Args:
         place: the cluster.
@@ -74,6 +83,7 @@ def connected(place: Place, settings: Settings, progress: Progress, *, variables
 
     Raises:
         FortydaysError: as :func:`check_place`; or the cluster does not start.
+        LostClusterError: by calls of the link, when the cluster is gone.
     """
     token = check_place(place, settings)
     with contextlib.ExitStack() as stack:
@@ -81,59 +91,69 @@ def connected(place: Place, settings: Settings, progress: Progress, *, variables
         if place.workers:
             stack.enter_context(_environment(_ON_THE_LOOPBACK))
             progress.say(f"Starting {place.workers} workers" if place.workers > 1 else "Starting a worker")
-            address = stack.enter_context(_own_cluster(place.workers * settings.threads))
+            address, has_ended = stack.enter_context(_own_cluster(place.workers * settings.threads))
+            head = Place(address=address)
         else:
             progress.say(f"Connecting to {place}")
-            address = str(place)
-        yield stack.enter_context(_ray(address, variables))
+            address, has_ended, head = str(place), lambda: False, place
+        link = Link(answers=lambda: answers(head), has_ended=has_ended, lost=lambda: lost_cluster(place))
+        yield stack.enter_context(_ray(link, address, variables))
 
 
 @contextlib.contextmanager
-def _ray(address: str, variables: Mapping[str, str]) -> Iterator[Any]:
+def _ray(link: Link, address: str, variables: Mapping[str, str]) -> Iterator[Link]:
     import ray
     from ray._private import worker
+
+    # Of its own, Ray prints to standard output when a worker dies. That is told otherwise, and here.
+    telling, worker.print_to_stdstream = worker.print_to_stdstream, lambda *_, **__: None
+    link.ray = ray
+    try:
+        try:
+            link.call(_connect, address, variables)
+        except (LostClusterError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise FortydaysError(
+                f"Ray could not use the cluster {address}: {said[:300]}",
+                hint="Compare Python and Ray there and here: they must be the same, Python to its last number.",
+            ) from error
+        yield link
+    finally:
+        link.close(ray.shutdown)
+        worker.print_to_stdstream = telling
+
+
+def _connect(address: str, variables: Mapping[str, str]) -> None:
+    import ray
 
     # An earlier cluster of this process had another token.
     native: Any = importlib.import_module("ray._raylet")
     native.Config.initialize("")
     native.AuthenticationTokenLoader.instance().reset_cache()
-    # Of its own, Ray prints to standard output when a worker dies. That is told otherwise, and here.
-    telling, worker.print_to_stdstream = worker.print_to_stdstream, lambda *_, **__: None
     code = {
         "py_modules": [str(Path(fortydays.__file__).parent)],
         "excludes": ["**/__pycache__", "**/*.pyc"],
         "env_vars": dict(variables),
     }
-    try:
-        # Never without an address: Ray would join any cluster that a file in /tmp names.
-        with _signals_kept():
-            ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL, runtime_env=code)
-    except BaseException as error:
-        worker.print_to_stdstream = telling
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise FortydaysError(
-            f"Ray could not use the cluster {address}: {said[:300]}",
-            hint="Compare Python and Ray there and here: they must be the same, Python to its last number.",
-        ) from error
-    try:
-        yield ray
-    finally:
-        with contextlib.suppress(Exception):  # a cluster that is gone cannot be left
-            ray.shutdown()
-        worker.print_to_stdstream = telling
+    # Never without an address: Ray would join any cluster that a file in /tmp names.
+    ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL, runtime_env=code)
 
 
 @contextlib.contextmanager
-def _own_cluster(cpus: int) -> Iterator[str]:
-    """The address of a cluster of one's own, which lives while the block runs, and no longer than this process."""
+def _own_cluster(cpus: int) -> Iterator[tuple[str, Callable[[], bool]]]:
+    """A cluster of one's own, which lives while the block runs, and no longer than this process.
+
+    Yields:
+        Its address, and what tells whether it has ended by itself.
+    """
     try:
         host, folder, address = _started(cpus)
-    except FortydaysError:  # on a busy machine, Ray does not wait for its own parts
+    except _EndedError:  # on a busy machine, Ray does not wait for its own parts
         host, folder, address = _started(cpus)
     try:
-        yield address
+        yield address, lambda: host.poll() is not None
     finally:
         _end(host, folder)
 
@@ -168,10 +188,10 @@ def _end(host: subprocess.Popen[bytes], folder: Path) -> None:
     host.terminate()
     try:
         host.wait(_SECONDS_TO_END)
+        shutil.rmtree(folder, ignore_errors=True)
     except subprocess.TimeoutExpired:
-        host.kill()
-        host.wait()
-    shutil.rmtree(folder, ignore_errors=True)
+        # On a busy machine it goes on alone. If it were killed, it would leave processes and files behind.
+        threading.Thread(target=host.wait, daemon=True).start()
 
 
 def _address(host: subprocess.Popen[bytes], folder: Path) -> str:
@@ -183,14 +203,20 @@ def _address(host: subprocess.Popen[bytes], folder: Path) -> str:
             if address := written.read_text("ascii").strip():
                 return address
         threading.Event().wait(_SECONDS_BETWEEN_LOOKS)
+    if host.poll() is None:
+        raise FortydaysError(
+            f"Ray has not started on this machine in {_SECONDS_TO_START:.0f} seconds.",
+            hint="Other programs may keep the processors busy. Give the same command again when fewer run, or without "
+            "--on.",
+        )
+    lines = []
     with contextlib.suppress(OSError):
         lines = (folder / "start.log").read_text("utf-8", "replace").strip().splitlines()
-        said = f": {lines[-1][:300]}" if lines else ""
-        why = "has ended" if host.poll() is not None else f"has not started in {_SECONDS_TO_START:.0f} seconds"
-        raise FortydaysError(
-            f"Ray {why} while it started on this machine{said}", hint="Is there memory for it, about 1 GB?"
-        )
-    raise FortydaysError("Ray did not start on this machine.", hint="Is there memory for it, about 1 GB?")
+    said = f": {printable(lines[-1])[:300]}" if lines else "."
+    raise _EndedError(
+        f"Ray has ended while it started on this machine{said}",
+        hint="Is there memory for it, about 1 GB, and a processor that is not busy?",
+    )
 
 
 def cluster_folder() -> Path:
@@ -233,21 +259,6 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-@contextlib.contextmanager
-def _signals_kept() -> Iterator[None]:
-    """Have this process's ways to take signals stay as they are: Ray would leave at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def variables_of_workers(switches: Mapping[str, str], *, backend: str) -> dict[str, str]:

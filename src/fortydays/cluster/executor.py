@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import sys
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
 from fortydays.base.text import printable
 from fortydays.cluster.connection import connected, variables_of_workers
-from fortydays.cluster.losses import AGAIN, MOST_ATTEMPTS, TOO_LITTLE_MEMORY, deaths, head_watch, is_of_memory
+from fortydays.cluster.link import Call, Link
+from fortydays.cluster.losses import AGAIN, MOST_ATTEMPTS, TOO_LITTLE_MEMORY, deaths, is_of_memory
 from fortydays.cluster.nodes import Node, alive, nodes_that_fit
 from fortydays.cluster.place import Place
 from fortydays.cluster.scheduling import choose
@@ -78,17 +79,17 @@ class RayExecutor:
 
         first = specs[0]
         variables = variables_of_workers(numerical_switches(), backend=first.backend)
-        with connected(self._place, self._settings, self._progress, variables=variables) as ray:
-            nodes = self._nodes(ray, first)
+        with connected(self._place, self._settings, self._progress, variables=variables) as link:
+            nodes = self._nodes(link, first)
             yield from Work(
-                ray=ray,
+                ray=link.ray,
+                call=link.call,
                 specs=specs,
                 callbacks=callbacks,
                 settings=self._shared_settings,
                 progress=self._progress,
                 nodes=nodes,
                 study=study_of(first),
-                is_gone=head_watch(ray, self._place),
             ).outcomes()
 
     @property
@@ -96,10 +97,10 @@ class RayExecutor:
         """What workers on this machine share; on others they read their own."""
         return self._settings if self._place.workers else None
 
-    def _nodes(self, ray: Any, spec: TrialSpec) -> list[Node]:
+    def _nodes(self, link: Link, spec: TrialSpec) -> list[Node]:
         """The nodes, which fit and have the dataset. Raises FortydaysError."""
         nodes = nodes_that_fit(
-            ray,
+            link,
             self._place,
             self._settings,
             self._progress,
@@ -108,7 +109,7 @@ class RayExecutor:
             dataset=spec.dataset,
         )
         if spec.dataset:
-            send_dataset(ray, spec.dataset, nodes, self._settings, self._progress)
+            link.call(send_dataset, link.ray, spec.dataset, nodes, self._settings, self._progress)
         return nodes
 
 
@@ -127,16 +128,16 @@ def study_of(spec: TrialSpec) -> StudyFiles | None:
 
 @dataclass(kw_only=True)
 class Work:
-    """Trains specs with workers of a cluster that is connected."""
+    """Trains specs with workers of a cluster that is connected. All that it asks of Ray goes through ``call``."""
 
     ray: Any
+    call: Call
     specs: deque[TrialSpec]
     callbacks: Callbacks
     settings: Settings | None
     progress: Progress
     nodes: list[Node]
     study: StudyFiles | None
-    is_gone: Callable[[], bool] = lambda: False
     workers: list[_Worker] = field(default_factory=list)
     told: dict[TrialSpec, _Told] = field(default_factory=dict)
     started: int = 0
@@ -147,7 +148,7 @@ class Work:
             while self.specs or self._busy:
                 self._give_out()
                 waiting = [each for worker in self._busy for each in (worker.outcome, worker.news)]
-                ready = set(self.ray.wait(waiting, num_returns=1, timeout=_SECONDS_OF_NEWS)[0])
+                ready = set(self.call(self.ray.wait, waiting, num_returns=1, timeout=_SECONDS_OF_NEWS)[0])
                 for worker in self._busy:
                     if worker.outcome in ready or worker.news in ready:
                         outcome = self._heard(worker, ended=worker.outcome in ready)
@@ -183,7 +184,7 @@ class Work:
     def _room(self) -> int:
         """How many workers there may be. Raises FortydaysError: there is no node left."""
         threads = self.specs[0].threads
-        living = {node.id for node in alive(self.ray)}
+        living = {node.id for node in self.call(alive, self.ray)}
         room = sum(node.places(threads) for node in self.nodes if node.id in living)
         if not room:
             raise FortydaysError(
@@ -195,13 +196,10 @@ class Work:
     def _start(self) -> _Worker:
         actor = self.ray.remote(TrialWorker)
         places = [str(Path.cwd()), str(Path(sys.argv[0] or ".").resolve().parent)]
-        handle = actor.options(
-            # Reserved as long as it lives: so there are never more trials than the cores have room for.
-            num_cpus=self.specs[0].threads,
-            max_restarts=0,
-            max_task_retries=0,
-            max_concurrency=3,
-        ).remote(settings=self.settings, not_ours=places)
+        options = {"max_restarts": 0, "max_task_retries": 0, "max_concurrency": 3}
+        # Reserved as long as it lives: so there are never more trials than the cores have room for.
+        reserved = actor.options(num_cpus=self.specs[0].threads, **options)
+        handle = self.call(reserved.remote, settings=self.settings, not_ours=places)
         self.started += 1
         worker = _Worker(number=self.started, handle=handle)
         self.workers.append(worker)
@@ -218,8 +216,8 @@ class Work:
         if spec.recipe is not None and not spec.validation_only:
             state = self.callbacks.resume(spec)
         worker.variant, worker.spec = spec.variant, spec
-        worker.outcome = worker.handle.train.remote(spec, self.study, state)
-        worker.news = worker.handle.news.remote(_SECONDS_OF_NEWS)
+        worker.outcome = self.call(lambda: worker.handle.train.remote(spec, self.study, state))
+        worker.news = self.call(lambda: worker.handle.news.remote(_SECONDS_OF_NEWS))
 
     # --------------------------------------------------------------------------------------------- what workers tell
 
@@ -228,11 +226,11 @@ class Work:
         spec = worker.spec
         assert spec is not None
         try:
-            self._tell(spec, self.ray.get(worker.news))
+            self._tell(spec, self.call(self.ray.get, worker.news))
             if not ended:
-                worker.news = worker.handle.news.remote(_SECONDS_OF_NEWS)
+                worker.news = self.call(lambda: worker.handle.news.remote(_SECONDS_OF_NEWS))
                 return None
-            found, rest = self.ray.get(worker.outcome)
+            found, rest = self.call(self.ray.get, worker.outcome)
             self._tell(spec, rest)
         except deaths(self.ray) as error:
             return self._died(worker, spec, error)
@@ -274,9 +272,6 @@ class Work:
     def _died(self, worker: _Worker, spec: TrialSpec, error: Exception) -> TrialOutcome | None:
         """Give the spec of a dead worker out again; after the last attempt, what became of it."""
         self.workers.remove(worker)
-        if self.is_gone():
-            self.workers.clear()  # Ray would wait for their end
-            raise FortydaysError("The cluster does not answer any more.", hint=AGAIN)
         self._end(worker)
         told = self.told[spec]
         if told.attempts < MOST_ATTEMPTS:
@@ -299,4 +294,4 @@ class Work:
 
     def _end(self, worker: _Worker) -> None:
         with contextlib.suppress(Exception):  # it has ended, or the cluster has
-            self.ray.kill(worker.handle, no_restart=True)
+            self.call(self.ray.kill, worker.handle, no_restart=True)

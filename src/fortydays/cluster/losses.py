@@ -1,10 +1,9 @@
 """What a cluster loses while it works: workers, nodes, its head; how Ray tells that, and how often one tries again."""
 
-from collections.abc import Callable
 from typing import Any
 
+from fortydays.cluster.link import LostClusterError
 from fortydays.cluster.place import Place
-from fortydays.cluster.reach import is_gone
 
 MOST_ATTEMPTS = 3
 """Workers that may die of one piece of work."""
@@ -25,9 +24,12 @@ def is_of_memory(ray: Any, error: Exception) -> bool:
     return isinstance(error, ray.exceptions.OutOfMemoryError) or "memory" in str(error).lower()
 
 
-def head_watch(ray: Any, place: Place) -> Callable[[], bool]:
-    """Tells whether the head node of a connected cluster has ended. The Ray Client tells that by itself."""
-    if place.client:
-        return lambda: False
-    address = str(ray.get_runtime_context().gcs_address)
-    return lambda: is_gone(address)
+def lost_cluster(place: Place) -> LostClusterError:
+    """The error that a cluster is gone."""
+    if place.workers:
+        return LostClusterError(
+            "The cluster on this machine has ended by itself.",
+            hint="What is done is kept. Give the same command again to go on; if this happens again, take fewer "
+            "workers, or leave out --on.",
+        )
+    return LostClusterError(f"The cluster {place} does not answer any more.", hint=AGAIN)

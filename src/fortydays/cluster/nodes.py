@@ -9,6 +9,7 @@ from fortydays.base.machine import describe_machine
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings, read_settings
 from fortydays.base.text import counted, printable
+from fortydays.cluster.link import Link
 from fortydays.cluster.place import Place
 
 MOST_NODES = 1000
@@ -186,7 +187,7 @@ def alive(ray: Any) -> list[Node]:
 
 
 def nodes_that_fit(
-    ray: Any,
+    link: Link,
     place: Place,
     settings: Settings,
     progress: Progress,
@@ -200,7 +201,7 @@ def nodes_that_fit(
     """The nodes of a cluster, after it was seen that all fit. Another kind of processor is told.
 
     Args:
-        ray: the module, connected.
+        link: to the cluster.
         place: the cluster.
         settings: of this machine.
         progress: told of the nodes.
@@ -215,7 +216,9 @@ def nodes_that_fit(
     """
     shared = settings if place.workers else None
     here = facts_here(backend, dataset=dataset, settings=settings, packages=packages)
-    nodes = examined(ray, here, backend=backend, dataset=dataset, settings=shared, packages=packages)
+    nodes: list[Node] = link.call(
+        examined, link.ray, here, backend=backend, dataset=dataset, settings=shared, packages=packages
+    )
     check_nodes(nodes, threads=threads, what=what)
     if any(node.facts and node.facts.processor != here.processor for node in nodes):
         progress.warn(

@@ -74,9 +74,9 @@ def _refused(place: Place) -> bool:
         return False
 
 
-def is_gone(address: str) -> bool:
-    """Whether nothing answers any more at the address of a head node. Ray itself waits a minute, and then ends us."""
-    return _asked(Place(address=address), []) in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
+def answers(place: Place) -> bool:
+    """Whether a cluster that runs answers a question, whatever it says."""
+    return _asked(place, []) not in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 
 def _asked(place: Place, metadata: Sequence[tuple[str, str]]) -> str:

@@ -18,7 +18,8 @@ from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
 from fortydays.base.text import printable
 from fortydays.cluster.connection import connected, variables_of_workers
-from fortydays.cluster.losses import AGAIN, MOST_ATTEMPTS, TOO_LITTLE_MEMORY, deaths, head_watch, is_of_memory
+from fortydays.cluster.link import Call
+from fortydays.cluster.losses import AGAIN, MOST_ATTEMPTS, TOO_LITTLE_MEMORY, deaths, is_of_memory
 from fortydays.cluster.nodes import Node, alive, nodes_that_fit
 from fortydays.cluster.place import Place
 
@@ -101,9 +102,9 @@ def done_on(
 
     backend = backends.wanted()
     variables = variables_of_workers(numerical_switches(), backend=backend)
-    with connected(place, settings, progress, variables=variables) as ray:
+    with connected(place, settings, progress, variables=variables) as link:
         nodes = nodes_that_fit(
-            ray,
+            link,
             place,
             settings,
             progress,
@@ -113,13 +114,13 @@ def done_on(
             what=PART,
         )
         yield from Shards(
-            ray=ray,
+            ray=link.ray,
+            call=link.call,
             job=job,
             due=deque(numbers),
             threads=settings.threads,
             progress=progress,
             nodes=nodes,
-            is_gone=head_watch(ray, place),
         ).results()
 
 
@@ -135,15 +136,15 @@ class _Worker:
 
 @dataclass(kw_only=True)
 class Shards:
-    """Does parts with workers of a cluster that is connected."""
+    """Does parts with workers of a cluster that is connected. All that it asks of Ray goes through ``call``."""
 
     ray: Any
+    call: Call
     job: Job
     due: deque[int]
     threads: int
     progress: Progress
     nodes: Sequence[Node]
-    is_gone: Callable[[], bool] = lambda: False
     workers: list[_Worker] = field(default_factory=list)
     attempts: dict[int, int] = field(default_factory=dict)
     sent: list[Any] = field(default_factory=list)
@@ -151,11 +152,11 @@ class Shards:
     def results(self) -> Generator[tuple[int, Any], None, None]:
         """The number of each part and what it gave, in the order of completion."""
         try:
-            self.sent = [self.ray.put(each) for each in self.job.arguments]
+            self.sent = [self.call(self.ray.put, each) for each in self.job.arguments]
             while self.due or self._busy:
                 self._give_out()
                 waiting = [worker.answer for worker in self._busy]
-                ready = set(self.ray.wait(waiting, num_returns=1, timeout=_SECONDS_OF_WAITING)[0])
+                ready = set(self.call(self.ray.wait, waiting, num_returns=1, timeout=_SECONDS_OF_WAITING)[0])
                 for worker in self._busy:
                     if worker.answer in ready:
                         yield from self._heard(worker)
@@ -179,7 +180,7 @@ class Shards:
 
     def _room(self) -> int:
         """How many workers there may be. Raises FortydaysError: there is no node left."""
-        living = {node.id for node in alive(self.ray)}
+        living = {node.id for node in self.call(alive, self.ray)}
         room = sum(node.places(self.threads) for node in self.nodes if node.id in living)
         if not room:
             raise FortydaysError("The cluster has lost all nodes that had room for a worker.", hint=AGAIN)
@@ -187,11 +188,8 @@ class Shards:
 
     def _start(self) -> _Worker:
         not_ours = [str(Path.cwd()), str(Path(sys.argv[0] or ".").resolve().parent)]
-        handle = (
-            self.ray.remote(PieceWorker)
-            .options(num_cpus=self.threads, max_restarts=0, max_task_retries=0)
-            .remote(self.job.worker, not_ours, *self.sent)
-        )
+        actor = self.ray.remote(PieceWorker).options(num_cpus=self.threads, max_restarts=0, max_task_retries=0)
+        handle = self.call(actor.remote, self.job.worker, not_ours, *self.sent)
         worker = _Worker(handle=handle)
         self.workers.append(worker)
         return worker
@@ -200,19 +198,22 @@ class Shards:
         number = self.due.popleft()
         self.attempts[number] = self.attempts.get(number, 0) + 1
         worker.number, worker.pieces = number, self.job.pieces(number)
-        worker.answer = worker.handle.do.remote(*next(worker.pieces))
+        self._send(worker, next(worker.pieces))
+
+    def _send(self, worker: _Worker, piece: tuple[Any, ...]) -> None:
+        worker.answer = self.call(lambda: worker.handle.do.remote(*piece))
 
     def _heard(self, worker: _Worker) -> Iterator[tuple[int, Any]]:
         """Send the next piece of a worker's part; of the last one, what the part gave."""
         number = worker.number
         assert number is not None
         try:
-            found = self.ray.get(worker.answer)
+            found = self.call(self.ray.get, worker.answer)
             if isinstance(found, FortydaysError):
                 raise found
             piece = next(worker.pieces, None)
             if piece is not None:
-                worker.answer = worker.handle.do.remote(*piece)
+                self._send(worker, piece)
                 return
         except deaths(self.ray) as error:
             self._died(worker, number, error)
@@ -229,9 +230,6 @@ class Shards:
     def _died(self, worker: _Worker, number: int, error: Exception) -> None:
         """Have the part of a dead worker done by another. Raises FortydaysError after the last attempt."""
         self.workers.remove(worker)
-        if self.is_gone():
-            self.workers.clear()  # Ray would wait for their end
-            raise FortydaysError("The cluster does not answer any more.", hint=AGAIN)
         self._end(worker)
         attempts, name = self.attempts[number], self.job.named(number)
         if attempts >= MOST_ATTEMPTS:
@@ -248,7 +246,7 @@ class Shards:
 
     def _end(self, worker: _Worker) -> None:
         with contextlib.suppress(Exception):  # it has ended, or the cluster has
-            self.ray.kill(worker.handle, no_restart=True)
+            self.call(self.ray.kill, worker.handle, no_restart=True)
 
 
 def _sentence(text: str) -> str:
