@@ -80,7 +80,8 @@ def words_and_pairs() -> keras.Model:
     """The mean of the words' vectors, beside the mean of the vectors of pairs of neighbors."""
     tokens = keras.Input((None,), dtype="int32")
     pairs = numbers_of_pairs(tokens)
-    of_words = mean_of_words(layers.Embedding(FIRST_WORD + WORDS, WIDTH)(tokens), tokens)
+    vectors = layers.Embedding(FIRST_WORD + WORDS, WIDTH)(tokens)
+    of_words = mean_of_words(vectors, tokens)
     of_pairs = mean_of_words(layers.Embedding(1 + BUCKETS, WIDTH)(pairs), pairs)
     return keras.Model(tokens, layers.Dense(2, activation="softmax")(layers.concatenate([of_words, of_pairs])))
 
