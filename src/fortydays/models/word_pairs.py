@@ -50,6 +50,7 @@ def train_word_pairs(
     validation: tuple[NDArray[np.int32], NDArray[Any]],
     *,
     strengths: Sequence[float] = STRENGTHS,
+    pairs: bool = True,
 ) -> WordPairs:
     """Train the model; of several strengths of regularization, the best on validation texts is taken.
 
@@ -57,11 +58,14 @@ def train_word_pairs(
         train: tokens, int32, shape (n, length), and labels 0 or 1, shape (n,). Tokens of 0 fill texts up.
         validation: the same.
         strengths: values of C to try; of equals the first.
+        pairs: whether pairs of neighbors count; False for words alone.
     """
     from sklearn.linear_model import LogisticRegression
 
     tokens, labels = train[0], np.asarray(train[1]) == 1
     known = np.unique(_numbers(tokens)[0])
+    if not pairs:
+        known = known[known < _MOST]
     occurring = _occurring(tokens, known)
     of_second, of_first = (1 + np.asarray(occurring[side].sum(axis=0)).ravel() for side in (labels, ~labels))
     ratio = np.log(of_second / of_second.sum()) - np.log(of_first / of_first.sum())

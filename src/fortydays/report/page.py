@@ -168,7 +168,9 @@ def lines_in_words(exhibit: Lines) -> str:
     told = []
     for line in exhibit.lines:
         points = [f"{value(y)} at {place(x)}" for x, y in zip(line.x, line.y, strict=True)]
-        if points:
+        if line.labels:
+            told.append(f"{line.name}: {', '.join(line.labels)}.")
+        elif points:
             told.append(f"{line.name}: {', '.join(points if len(points) < 13 else [f'ends with {points[-1]}'])}.")
     return " ".join(told)
 

@@ -172,6 +172,9 @@ def lines(exhibit: Lines) -> str:
             if line.dashed:
                 style = dataclasses.replace(style, dash=(4, 2.5))
             _draw_spread(axes, line, style)
+            if line.labels:
+                _draw_labelled(axes, line, style)
+                continue
             draw_line(axes, line.x, line.y, style, line.name, markersize=4.5)
             marked = [(line.x[place], line.y[place]) for place in line.marked]
             axes.plot(
@@ -192,13 +195,22 @@ def lines(exhibit: Lines) -> str:
             in_percent(axes.yaxis)
         else:
             in_numbers(axes.yaxis)
-        few = max((len(line.x) for line in exhibit.lines), default=0) < 13
+        few = (
+            any(line.labels for line in exhibit.lines) or max((len(line.x) for line in exhibit.lines), default=0) < 13
+        )
         axes.set(xlabel=exhibit.x_label[:60], ylabel=exhibit.y_label[:40], xmargin=0.08 if few else 0.01)
         highest = max((y for line in exhibit.lines for y in (*line.y, *line.high)), default=0.0)
         if exhibit.y_from is not None and exhibit.y_from < highest:
             axes.set_ylim(exhibit.y_from, highest + 0.05 * (highest - exhibit.y_from))
         add_names(figure, axes)
         return svg_of(figure)
+
+
+def _draw_labelled(axes: "Axes", line: Line, style: Look) -> None:
+    """Points with their labels, of which the first is named in the list of names."""
+    axes.plot(line.x, line.y, "o", color=style.color, markersize=4.5, label=short(line.name))
+    for x, y, label in zip(line.x, line.y, line.labels, strict=True):
+        axes.annotate(short(label), (x, y), (3, 3), textcoords="offset points", fontsize=7.5)
 
 
 def _draw_spread(axes: "Axes", line: Line, style: Look) -> None:

@@ -69,6 +69,7 @@ class VariantResults:
     features: FeaturesResult | None = None
     examples: int | None = None
     redrawn: bool = False
+    vectors: str = ""
     standardized: Standardized | None = None
     fits: Fits | None = None
     declared: Mapping[str, Metric] = field(default_factory=dict)

@@ -43,20 +43,21 @@ def _lines(exhibit: Lines) -> list[str]:
     kept = []
     for index, line in enumerate(exhibit.lines):
         points = [(x, y) for x, y in zip(line.x, line.y, strict=True) if x > 0 or not logarithmic]
-        kept.append((index if line.look is None else line.look, points))
-    every = [each for _, some in kept for each in some]
+        kept.append((index if line.look is None else line.look, points, bool(line.labels)))
+    every = [each for _, some, _ in kept for each in some]
     if len(every) < 2:
         return []
     xs, ys = ([math.log(x) if logarithmic else x for x, _ in every], [y for _, y in every])
     low = min(ys) if exhibit.y_from is None else min(exhibit.y_from, max(ys))
     parts = []
-    for place, some in kept:
+    for place, some, alone in kept:
         color = look(place).color
         px = _scaled([math.log(x) if logarithmic else x for x, _ in some], min(xs), max(xs), WIDTH)
         py = _scaled([max(y, low) for _, y in some], max(ys), low, HEIGHT)
         path = " ".join(f"{x:.0f},{y:.0f}" for x, y in zip(px, py, strict=True))
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2.4"/>')
-        if len(some) < 13:
+        if not alone:
+            parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2.4"/>')
+        if alone or len(some) < 13:
             parts += [
                 f'<circle cx="{x:.0f}" cy="{y:.0f}" r="3.6" fill="{color}"/>' for x, y in zip(px, py, strict=True)
             ]

@@ -139,6 +139,7 @@ def _details(
             "parameters": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
             "multiply_adds": None if counted is None else counted + (network.multiply_adds if network else 0),
             **({"features": network.as_dict()} if network else {}),
+            **({"vectors": variant.vectors} if variant.vectors else {}),
             **({} if variant.examples is None else {"examples": variant.examples}),
             **({"redrawn": True} if variant.redrawn else {}),
             "precision": resolve_precision(recipe, convolutions=convolutions, bfloat16_is_fast=plan.bfloat16_is_fast),

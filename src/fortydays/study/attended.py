@@ -53,7 +53,7 @@ def weights_of_words(model: "keras.Model", tokens: NDArray[np.int32]) -> NDArray
             f"The model has no layer with the name {ATTENTION!r}, whose output would be the weights of the words.",
             hint=f"Give the layer that makes the weights name={ATTENTION!r}.",
         )
-    return _in_batches(keras.Model(model.input, layer.output), tokens)[..., 0]
+    return in_batches(keras.Model(model.input, layer.output), tokens)[..., 0]
 
 
 def _random(model: "keras.Model", tokens: NDArray[np.int32]) -> NDArray[np.float32]:  # noqa: ARG001 - as the others
@@ -115,7 +115,7 @@ def changed_without(way: str, count: int, *, texts: int = 512) -> "Callable[[ker
         if not len(chosen):
             return 0.0
         changed = without_words(chosen, WAYS[way](model, chosen), count)
-        before, after = np.split(_in_batches(model, np.concatenate([chosen, changed])).argmax(axis=1), 2)
+        before, after = np.split(in_batches(model, np.concatenate([chosen, changed])).argmax(axis=1), 2)
         return float(np.mean(before != after))
 
     return measure
@@ -193,7 +193,7 @@ def _long_enough(tokens: NDArray[np.int32]) -> NDArray[np.int32]:
     return found
 
 
-def _in_batches(model: "keras.Model", tokens: NDArray[np.int32]) -> NDArray[np.float32]:
+def in_batches(model: "keras.Model", tokens: NDArray[np.int32]) -> NDArray[np.float32]:
     """What a model gives for texts, float32; its first axis is theirs."""
     import keras
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fortydays.base.errors import UsageError, unknown_name
 from fortydays.base.text import shown
 from fortydays.data.arrays import Split, TrainingData
+from fortydays.data.word_vectors import find_collection
 from fortydays.inputs.input import Input
 from fortydays.study.checks import CHECKS
 from fortydays.study.claim_checks import CLAIM_CHECKS
@@ -29,7 +30,7 @@ from fortydays.study.overviews import (
 )
 from fortydays.study.runs import variant_folder
 from fortydays.study.search import Search
-from fortydays.tasks.metric import ACCURACY, GAP, LOSS, OF_COST, SPLITS, Metric, metric_of
+from fortydays.tasks.metric import ACCURACY, GAP, LOSS, OF_COST, OF_NETWORK, SPLITS, Metric, metric_of
 from fortydays.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Variant:
         group: variants of one group are shown together and can be asked for together with ``--only``.
         search: a field to choose on the validation split first.
         features: what the model learns from in the place of the examples, or None.
+        vectors: the pretrained vectors of words that the model's embedding begins with: one of
+            :data:`~fortydays.data.word_vectors.COLLECTIONS`, or "" for none.
         examples: training images of each class, the first ones of the training split; None for all.
         redrawn: whether each seed draws for itself what else is left to chance: which training images of each class,
             and the network that makes features, where it has random weights. The same seed draws the same images for
@@ -69,6 +72,7 @@ class Variant:
     group: str = ""
     search: Search | None = None
     features: Features | TextFeatures | None = None
+    vectors: str = ""
     examples: int | None = None
     redrawn: bool = False
     expected: Mapping[str, str] = field(default_factory=dict)
@@ -114,6 +118,13 @@ class Variant:
                 "views are made of pixels.",
                 hint='Set test_views="none".',
             )
+        if self.vectors:
+            find_collection(self.vectors)  # raises where there is none
+            if self.features is not None:
+                raise UsageError(
+                    f"The variant {self.name!r} learns from features, which have no words, and has vectors of words.",
+                    hint="Leave vectors= unset, or features=.",
+                )
 
     @property
     def _has_random_features(self) -> bool:
@@ -147,9 +158,12 @@ class Measure:
         name: the metric's name in evidence and claims.
         variants: whose trials are measured.
         function: from the model and the validation examples, as they are in the dataset, to the number: an array
-            (uint8 pixels, for instance), or arrays by name where an example has several.
+            (uint8 pixels, for instance), or arrays by name where an example has several. With ``data``, from the model
+            and all that training may see.
         at: when: at the "end" of training, on what was kept, or at its "start", on the trial's initial weights.
-        labels: whether the function is given the labels of these examples too, as a third argument: uint8, shape (n,).
+        labels: whether the function is given their labels too, as a third argument: uint8, shape (n,).
+        data: whether it is given a :class:`~fortydays.data.arrays.TrainingData` in the place of the examples. That has
+            the input too, such as the vocabulary of texts, and what else is known about each example.
     """
 
     name: str
@@ -157,13 +171,21 @@ class Measure:
     function: "Callable[..., float]"
     at: str = "end"
     labels: bool = False
+    data: bool = False
 
     def __post_init__(self) -> None:
+        if self.data and self.labels:
+            raise UsageError(
+                f"The measure {self.name!r} has data=True and labels=True; expected one of them.",
+                hint="With data=True, the labels are data.validation.labels.",
+            )
         if self.at not in MEASURED_AT:
             raise unknown_name("time of a measure", self.at, MEASURED_AT, about=f"the measure {self.name!r}")
 
     def of(self, model: "keras.Model", data: TrainingData) -> Any:
         """What the function gives for a model and the validation examples of what it learns from."""
+        if self.data:
+            return self.function(model, data)
         inputs = data.validation.inputs
         examples = next(iter(inputs.values())) if len(inputs) == 1 else inputs
         return self.function(model, examples, *((data.validation.labels,) if self.labels else ()))
@@ -301,7 +323,8 @@ class Study:
         said = f"the overview {shown(overview.title)}"
         searches = {v.name: v.search for v in self.variants if v.search}
         names: tuple[str, ...] = tuple(v.name for v in self.variants)  # drills have no curves
-        if isinstance(overview, MetricOverview | MetricsOverview | LinesOverview):
+        of_training = isinstance(overview, CostOverview) and overview.cost not in OF_NETWORK
+        if of_training or isinstance(overview, MetricOverview | MetricsOverview | LinesOverview):
             names = self.names
         elif isinstance(overview, SearchOverview):
             names = tuple(searches)

@@ -218,6 +218,7 @@ class Detail:
         multiply_adds: multiplications with their additions for one example, in matrix products and convolutions; null
             where they cannot be counted.
         features: what it learned from in the place of pixels.
+        vectors: the pretrained vectors of words that its embedding began with; missing where there were none.
         examples: training examples of each class that it learned from; all where it is missing.
         redrawn: whether each seed drew these examples, or the random network that made the features.
         precision: the arithmetic it was trained in.
@@ -232,6 +233,7 @@ class Detail:
     parameters: Natural
     multiply_adds: Natural | None = None
     features: FeaturesResult | None = None
+    vectors: str = ""
     examples: Count | None = None
     redrawn: bool = False
     precision: Precision

@@ -161,6 +161,7 @@ class InProcess:
             read_as(self._dataset, recipe),
             variant.model,
             features=features,
+            vectors=variant.vectors,
             examples=examples,
             settings=self._settings,
             progress=self._progress,

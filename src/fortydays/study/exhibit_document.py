@@ -72,6 +72,7 @@ class Line:
         marked: positions of points that stand out, such as a value that was chosen.
         look: place of a variant in the study, whose color and dashes it has; null for those of its own place.
         dashed: whether it is dashed, beside a solid line of the same look.
+        labels: what stands beside each point; of a line with labels, the points alone are drawn, as on a map.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Line:
     marked: Annotated[tuple[Natural, ...], Says({"maxItems": 100})] = ()
     look: Natural | None = None
     dashed: bool = False
+    labels: Labels = ()
 
     def __post_init__(self) -> None:
         if len(self.x) != len(self.y):
@@ -90,6 +92,8 @@ class Line:
             raise ValueError(
                 f"has {len(self.low)} low and {len(self.high)} high; expected {len(self.y)} of both, or none"
             )
+        if len(self.labels) not in (0, len(self.y)):
+            raise ValueError(f"has {len(self.labels)} labels and {len(self.y)} points; expected one each, or none")
         if any(place >= len(self.y) for place in self.marked):
             raise ValueError(f"has the marked points {list(self.marked)}; expected positions below {len(self.y)}")
 

@@ -33,6 +33,7 @@ from fortydays.inputs.numbers import NUMBERS, Numbers
 from fortydays.inputs.wordpieces import PIECES, Wordpieces
 from fortydays.models.backbones import find_backbone
 from fortydays.models.encoders import find_encoder
+from fortydays.study.word_vectors import with_vectors
 from fortydays.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -303,6 +304,7 @@ def prepare(
     builder: "ModelBuilder",
     *,
     features: AnyFeatures | None,
+    vectors: str = "",
     examples: int | None,
     seed: int | None = None,
     settings: Settings,
@@ -314,6 +316,7 @@ def prepare(
         dataset: the study's.
         builder: the variant's.
         features: the variant's, or None for the examples themselves.
+        vectors: of words, the variant's, or "".
         examples: training examples of each class; None for all.
         seed: of which examples these are; None for the first ones.
         settings: the workspace, and threads.
@@ -324,6 +327,7 @@ def prepare(
         StorageError: the workspace cannot be written.
     """
     if features is None:
+        builder = with_vectors(builder, vectors, dataset.training.input, settings, progress)
         return Prepared(dataset=with_few(dataset, examples, seed=seed), builder=builder)
     from fortydays.study.frozen import frozen_network
 
@@ -333,7 +337,7 @@ def prepare(
 
     def of(split: Split, name: str) -> Split:
         found = _features_of(split, name, dataset, frozen, settings, progress)
-        return Split(inputs={NUMBERS: found}, labels=split.labels)
+        return Split(inputs={NUMBERS: found}, labels=split.labels, about=split.about)
 
     return Prepared(
         dataset=with_few(with_features(dataset, frozen.features, of), examples, seed=seed),
@@ -438,7 +442,8 @@ def rows_of_split(split: Split, chosen: NDArray[np.intp]) -> Split:
         return found
 
     inputs = {name: rows_of_array(array) for name, array in split.inputs.items()}
-    return Split(inputs=inputs, labels=labels[chosen])
+    about = {name: np.asarray(array)[chosen] for name, array in split.about.items()}
+    return Split(inputs=inputs, labels=labels[chosen], about=about)
 
 
 def _check_room(features: AnyFeatures, examples: int) -> None:

@@ -28,6 +28,7 @@ from fortydays.study.evidence import package_versions
 from fortydays.study.features import AnyFeatures, filled, read_as, some_of_each_class, with_features, with_few
 from fortydays.study.search import choose
 from fortydays.study.trial import TrialOutcome, TrialSpec, digest_of_arrays, run_trial
+from fortydays.study.word_vectors import with_vectors
 from fortydays.train import backends
 from fortydays.train.backends import Backend
 from fortydays.train.framework import ModelBuilder
@@ -311,7 +312,8 @@ def _stand_ins(
     """What a shadow trains on: the examples, or made-up numbers in the place of features that take long to compute."""
     rng, drawn = np.random.default_rng(0), variant.drawn_with(seed)
     if features is None:
-        return variant.model, with_few(dataset, variant.examples, seed=drawn)
+        builder = with_vectors(variant.model, variant.vectors, dataset.training.input, settings, progress)
+        return builder, with_few(dataset, variant.examples, seed=drawn)
     made_of = Numbers(shape=features.shape)
 
     def made_up(split: Split, name: str) -> Split:  # noqa: ARG001

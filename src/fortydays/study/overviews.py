@@ -14,7 +14,7 @@ from fortydays.base.errors import UsageError, unknown_name
 from fortydays.study.drills import declared_metrics
 from fortydays.study.fields import check_fields
 from fortydays.study.statistics import wilson
-from fortydays.tasks.metric import ACCURACY, OF_NETWORK, metric_of
+from fortydays.tasks.metric import ACCURACY, OF_COST, OF_NETWORK, metric_of
 
 AXES = ("linear", "logarithmic")
 
@@ -84,7 +84,8 @@ class MetricOverview(_Overview):
 class CostOverview(_Overview):
     """A metric of some variants over what their networks cost. Each point has its 95% interval.
 
-    The costs are those in the evidence, in millions.
+    The costs of a network are those in the evidence, in millions. That of training is the mean of its seconds; drills
+    have it, too: the seconds that one takes in all.
 
     Attributes:
         title: of the picture.
@@ -92,17 +93,20 @@ class CostOverview(_Overview):
         y_from: where the vertical axis begins, in the metric's unit; None where the values decide.
         metric: such as "test_accuracy".
         lines: for the name of each line, the variants on it. The line goes from the cheapest to the most expensive.
-        cost: "multiply_adds", or "parameters".
+        cost: "multiply_adds", "parameters" or "train_seconds".
+        x_axis: one of :data:`AXES`.
     """
 
     metric: str
     lines: Mapping[str, tuple[str, ...]]
     cost: str = "multiply_adds"
+    x_axis: str = "linear"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.cost not in OF_NETWORK:
-            raise unknown_name("cost", self.cost, OF_NETWORK, about=f"the overview {self.title!r}")
+        _check_axis(self.title, self.x_axis)
+        if self.cost not in OF_COST:
+            raise unknown_name("cost", self.cost, OF_COST, about=f"the overview {self.title!r}")
         if not any(self.lines.values()):
             raise UsageError(f"The overview {self.title!r} needs lines with variants.")
 
@@ -115,15 +119,26 @@ class CostOverview(_Overview):
         """The exhibit. A variant without a mean, or one whose cost is not known, is left out."""
         means, details = evidence["variants"], evidence["details"]
         order, drawn = list(details), []
+        costs = self._costs(evidence)
         for name, line in self.lines.items():
-            known = [v for v in line if self.metric in means.get(v, {}) and details[v].get(self.cost) is not None]
-            known.sort(key=lambda v: float(details[v][self.cost]))
+            known = sorted((v for v in line if self.metric in means.get(v, {}) and v in costs), key=costs.__getitem__)
             if known:
-                points = [(details[v][self.cost] / 1e6, means[v][self.metric]) for v in known]
+                points = [(costs[v], means[v][self.metric]) for v in known]
                 drawn.append({"name": name, "look": min(map(order.index, known)), **_points(points)})
         metric = metric_of(self.metric, declared_metrics(details))
-        x_label = f"{metric_of(self.cost).title}, millions"
-        return self._exhibit(drawn, x_label=x_label, x_axis="linear", y_label=metric.title, y_unit=metric.unit)
+        x_label = f"{metric_of(self.cost).title}, {'millions' if self.cost in OF_NETWORK else 'seconds'}"
+        return self._exhibit(drawn, x_label=x_label, x_axis=self.x_axis, y_label=metric.title, y_unit=metric.unit)
+
+    def _costs(self, evidence: Mapping[str, Any]) -> dict[str, float]:
+        """By variant, where its points lie, as far as that is known."""
+        if self.cost in OF_NETWORK:
+            told = {name: detail.get(self.cost) for name, detail in evidence["details"].items()}
+            return {name: cost / 1e6 for name, cost in told.items() if cost is not None}
+        seconds: dict[str, list[float]] = {}
+        for trial in evidence["trials"]:
+            if trial["status"] == "finished":
+                seconds.setdefault(trial["variant"], []).append(trial["train_seconds"])
+        return {name: round(float(np.mean(each)), 1) for name, each in seconds.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -119,6 +119,7 @@ def _probe(
         read_as(plan.dataset, recipe),
         variant.model,
         features=variant.features_of(plan.seeds[0]),
+        vectors=variant.vectors,
         examples=variant.examples,
         seed=variant.drawn_with(plan.seeds[0]),
         settings=plan.settings,

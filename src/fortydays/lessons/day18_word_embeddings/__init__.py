@@ -1,0 +1,1 @@
+"""Day 18 of the journey."""

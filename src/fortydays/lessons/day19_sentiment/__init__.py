@@ -1,0 +1,1 @@
+"""Day 19 of the journey."""
