@@ -7,6 +7,7 @@ import lzma
 import tarfile
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -224,3 +225,66 @@ def test_other_examples_than_texts_are_read_in_one_way_only(spec: texts.TextsSpe
     assert images.read_as(Reading()) is images
     with pytest.raises(UsageError, match="The recipe says how texts are read, but the examples of 'films'"):
         images.read_as(Reading(length=3))
+
+
+PIECES_OF_WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "bad", "good", "plot", "number", "train", "##00")
+
+
+@pytest.fixture
+def pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The encoder knows a few pieces."""
+    monkeypatch.setattr(texts.published, "vocabulary_of", lambda *_: PIECES_OF_WORDS)
+
+
+@pytest.mark.usefixtures("pieces")
+def test_texts_are_read_as_pieces_of_words_in_the_same_order(spec: texts.TextsSpec, settings: Settings) -> None:
+    words = texts.load(spec, settings)
+
+    found = words.read_as(Reading(units="wordpieces", length=7))
+
+    assert found.training.input.summary() == {"kind": "wordpieces", "length": 7, "pieces": 10}
+    first = found.training.train.inputs["tokens"][0]
+    assert first.tolist() == [2, 4, 6, 1, 7, 8, 3]  # of "bad plot light number train00" the first five pieces
+    for ours, theirs in (
+        (found.training.train, words.training.train),
+        (found.training.validation, words.training.validation),
+        (found.test.open(), words.test.open()),
+    ):
+        assert ours.labels.tolist() == theirs.labels.tolist()
+        assert ours.inputs["tokens"].shape == (len(theirs), 7)
+        is_good = ours.inputs["tokens"][:, 1] == PIECES_OF_WORDS.index("good")
+        assert is_good.tolist() == (theirs.labels == 1).tolist()
+
+
+@pytest.mark.usefixtures("pieces")
+def test_damaged_pieces_are_set_aside_and_made_again(spec: texts.TextsSpec, settings: Settings) -> None:
+    reading = Reading(units="wordpieces", length=7)
+    before = texts.load(spec, settings).read_as(reading).training.train.inputs["tokens"]
+    (path,) = texts.path(spec, settings).parent.glob("*.wordpieces-*/training_pieces.npy")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+    again = texts.load(spec, settings).read_as(reading).training.train.inputs["tokens"]
+
+    assert again.tolist() == before.tolist()
+    assert path.read_bytes() != content
+    assert len(list(path.parent.parent.glob(f"{path.parent.name}.damaged-*"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"length": 513}, "Texts are to have 513 pieces of words; expected a whole number from 3 to 512."),
+        ({"length": 2}, "Texts are to have 2 pieces of words; expected a whole number from 3 to 512."),
+        ({"vocabulary": 5}, "The recipe says which words are read, but the texts are read as pieces of words."),
+        ({"truncation": "end"}, "The recipe says which words are read, but the texts are read as pieces of words."),
+    ],
+)
+@pytest.mark.usefixtures("pieces")
+def test_a_reading_that_no_encoder_has_is_refused(
+    spec: texts.TextsSpec, settings: Settings, asked: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError) as raised:
+        texts.load(spec, settings).read_as(Reading(units="wordpieces", **asked))
+    assert raised.value.message == said

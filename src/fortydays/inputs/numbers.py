@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fortydays.base.errors import Problem, UnreadableContentError
-from fortydays.inputs.input import Arrays, ArraySpec, Bounds, Input, flattened
+from fortydays.inputs.input import Arrays, ArraySpec, Bounds, Cast, Input, flattened
 
 NUMBERS = "numbers"
 """The name of the one array of numbers."""
@@ -71,6 +71,10 @@ class Numbers(Input):
                 Problem.DAMAGED,
                 f"The numbers are others than this model takes; expected {self.title}, or a list of such lists.",
             ) from None
+
+    def in_network(self, arrays: Mapping[str, Any], cast: Cast) -> Any:
+        """float32, also of numbers that are kept in half the memory."""
+        return cast(arrays[NUMBERS], "float32")
 
     def check(self, arrays: Arrays) -> None:
         """Refuse infinite numbers too, with which a network computes none."""

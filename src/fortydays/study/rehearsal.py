@@ -78,7 +78,7 @@ def rehearse(
 
 def _stand_in(variant: Variant, dataset: Dataset) -> TrainingData:
     """Data of the shapes and types that the variant trains on; zeros stand for features."""
-    if variant.features is not None:
+    if variant.features is not None and variant.features.computed:
         made_of = Numbers(shape=variant.features.shape)
 
         def zeros(split: Split, name: str) -> Split:  # noqa: ARG001
