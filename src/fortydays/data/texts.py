@@ -519,9 +519,10 @@ def _cut(
                 done += 1
                 if done % 1_000 == 0:
                     progress.advance(task, done=float(done))
-            for name, array in zip(_OF_PIECES, _one_after_the_other(texts), strict=True):
-                write_array(building / f"{part}_{name}.npy", array)
-                digests[f"{part}_{name}"] = files.sha256_of_file(building / f"{part}_{name}.npy")
+            pieces, offsets = _one_after_the_other(texts)
+            for name, array in ((f"{part}_pieces", pieces), (f"{part}_offsets", offsets)):
+                write_array(building / f"{name}.npy", array)
+                digests[name] = files.sha256_of_file(building / f"{name}.npy")
         files.write_json(building / _DIGESTS, digests)
     progress.finish(task)
 

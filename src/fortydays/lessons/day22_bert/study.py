@@ -98,7 +98,7 @@ def with_labels(count: int) -> Variant:
         features=VECTOR,
         examples=count // 2 if count < EVERY else None,
         redrawn=count < EVERY,
-        group="frozen",
+        group="frozen encoder",
         description=f"a linear head on MiniLM's vectors, {count:,} labels",
     )
 
@@ -135,7 +135,7 @@ study = Study(
                 name=ngrams(count),
                 do=count_pairs(count, reading=Reading(length=WHOLE), array=TOKENS),
                 metrics=ACCURACIES,
-                group="n-grams",
+                group="words and pairs",
                 description=f"words and pairs of words in a linear model, {count:,} labels",
             )
             for count in (*FEW, EVERY)
