@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from fortydays.base.errors import UsageError
 from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
 from fortydays.inputs.images import Images
-from fortydays.inputs.input import Input
+from fortydays.inputs.input import Input, check_arrays
 from fortydays.inputs.tokens import Tokens
 from fortydays.inputs.wordpieces import Wordpieces
 from fortydays.study import frozen as networks
@@ -142,6 +142,7 @@ def test_large_features_are_computed_of_the_drawn_texts_alone_and_kept_in_half_t
     assert train.labels.tolist() == (drawn % 2).tolist()
     shown = prepared.dataset.training.input.in_numpy(train.inputs)
     assert (shown.dtype, shown.shape) == (np.float32, (2, 6, 384))
+    check_arrays(train.inputs, prepared.dataset.training.input.arrays)
 
 
 def test_where_all_layers_are_trained_further_the_pieces_are_learned_from_and_the_model_begins_pretrained(

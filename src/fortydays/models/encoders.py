@@ -86,15 +86,15 @@ class Encoder:
             count: how many layers, from 0.
 
         Returns:
-            A model from int32 numbers of pieces, shape (n, length), to float32, shape (n, length, features). The
-            numbers have the precision of float16, so that they can be kept as such. Where no piece is, all are zero.
+            A model from int32 numbers of pieces, shape (n, length), to float32, shape (n, length, features). Where
+            there is no piece, all are zero.
         """
         import keras
         from keras import ops
 
         there = ops.cast(ops.not_equal(model.input, 0), "float32")
         x = model.get_layer(self._norm(count - 1)).output * ops.expand_dims(there, -1)
-        return keras.Model(model.input, ops.cast(ops.cast(x, "float16"), "float32"), name=f"first-of-{self.name}")
+        return keras.Model(model.input, x, name=f"first-of-{self.name}")
 
     def build_last(self, length: int, count: int) -> "keras.Model":
         """The last layers, with random weights, to be trained further.

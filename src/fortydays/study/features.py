@@ -97,7 +97,7 @@ class AnyFeatures(ABC):
 
     @property
     def kept_as(self) -> str:
-        """The type of the numbers in the file that keeps them; it holds them exactly."""
+        """The type of the numbers in the file that keeps them, and in memory."""
         return "float32"
 
     @abstractmethod
@@ -288,7 +288,7 @@ class TextFeatures(AnyFeatures):
 
     @property
     def kept_as(self) -> str:
-        """Vectors of pieces are many, and have the precision of float16."""
+        """Vectors of pieces are many: they are kept in half the memory."""
         return "float16" if self.last_layers else "float32"
 
     def fill(self, model: "keras.Model", pretrained: "keras.Model") -> None:
@@ -422,7 +422,7 @@ def with_features(dataset: Dataset, features: AnyFeatures, make: Callable[[Split
     """
     training = dataclasses.replace(
         dataset.training,
-        input=Numbers(shape=features.shape),
+        input=Numbers(shape=features.shape, dtype=features.kept_as),
         train=make(dataset.training.train, "training"),
         validation=make(dataset.training.validation, "validation"),
     )

@@ -316,12 +316,12 @@ def _stand_ins(
     if features is None or not features.computed:
         builder = variant.model if features is None else filled(variant.model, features, settings, progress)
         return builder, with_few(dataset, variant.examples, seed=drawn)
-    made_of = Numbers(shape=features.shape)
+    made_of = Numbers(shape=features.shape, dtype=features.kept_as)
     most = min(_MADE_UP, _MADE_UP_NUMBERS // int(np.prod(made_of.shape)))
 
     def made_up(split: Split, name: str) -> Split:  # noqa: ARG001
         labels = np.asarray(split.labels)[:most]
-        numbers = rng.integers(0, 64, (len(labels), *made_of.shape)).astype(np.float32) / 16
+        numbers = rng.integers(0, 64, (len(labels), *made_of.shape)).astype(made_of.dtype) / 16
         return Split(inputs=made_of.named(numbers), labels=labels)
 
     builder = filled(variant.model, features, settings, progress)
