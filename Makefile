@@ -43,7 +43,7 @@ setup-data: $(STAMPS)/data ## Add versions of your own folders of data (DVC)
 setup-ray: $(STAMPS)/ray ## Add training on several machines (Ray; 0.2 GB)
 	@echo "Ready. .venv/bin/forty run 1 --on local:2 trains in two workers"
 
-setup-encoder: $(STAMPS)/encoder ## Add MiniLM, which forty fit tries on few texts (0.1 GB)
+setup-encoder: $(STAMPS)/encoder ## Add MiniLM, for day 22 and for forty fit on few texts (0.1 GB)
 	@echo "Ready. .venv/bin/forty fit reviews.csv tries MiniLM, too, where there are at most 3,000 texts to learn from"
 
 demo: $(STAMPS)/package ## Run day 1 from data to report (DAY=2 for another day)

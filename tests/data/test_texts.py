@@ -7,6 +7,7 @@ import lzma
 import tarfile
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -237,3 +238,66 @@ def test_the_stars_and_the_length_of_each_text_are_known_and_no_network_is_given
         assert list(split.inputs) == ["tokens"]
     some = dataset.training.train.rows(np.array([0, 17]))
     assert some.about["stars"].tolist() == [9 if label else 2 for label in some.labels]
+
+
+PIECES_OF_WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "bad", "good", "plot", "number", "train", "##00")
+
+
+@pytest.fixture
+def pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The encoder knows a few pieces."""
+    monkeypatch.setattr(texts.published, "vocabulary_of", lambda *_: PIECES_OF_WORDS)
+
+
+@pytest.mark.usefixtures("pieces")
+def test_texts_are_read_as_pieces_of_words_in_the_same_order(spec: texts.TextsSpec, settings: Settings) -> None:
+    words = texts.load(spec, settings)
+
+    found = words.read_as(Reading(units="wordpieces", length=7))
+
+    assert found.training.input.summary() == {"kind": "wordpieces", "length": 7, "pieces": 10}
+    first = found.training.train.inputs["tokens"][0]
+    assert first.tolist() == [2, 4, 6, 1, 7, 8, 3]  # of "bad plot light number train00" the first five pieces
+    for ours, theirs in (
+        (found.training.train, words.training.train),
+        (found.training.validation, words.training.validation),
+        (found.test.open(), words.test.open()),
+    ):
+        assert ours.labels.tolist() == theirs.labels.tolist()
+        assert ours.inputs["tokens"].shape == (len(theirs), 7)
+        is_good = ours.inputs["tokens"][:, 1] == PIECES_OF_WORDS.index("good")
+        assert is_good.tolist() == (theirs.labels == 1).tolist()
+
+
+@pytest.mark.usefixtures("pieces")
+def test_damaged_pieces_are_set_aside_and_made_again(spec: texts.TextsSpec, settings: Settings) -> None:
+    reading = Reading(units="wordpieces", length=7)
+    before = texts.load(spec, settings).read_as(reading).training.train.inputs["tokens"]
+    (path,) = texts.path(spec, settings).parent.glob("*.wordpieces-*/training_pieces.npy")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+    again = texts.load(spec, settings).read_as(reading).training.train.inputs["tokens"]
+
+    assert again.tolist() == before.tolist()
+    assert path.read_bytes() != content
+    assert len(list(path.parent.parent.glob(f"{path.parent.name}.damaged-*"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"length": 513}, "Texts are to have 513 pieces of words; expected a whole number from 3 to 512."),
+        ({"length": 2}, "Texts are to have 2 pieces of words; expected a whole number from 3 to 512."),
+        ({"vocabulary": 5}, "The recipe says which words are read, but the texts are read as pieces of words."),
+        ({"truncation": "end"}, "The recipe says which words are read, but the texts are read as pieces of words."),
+    ],
+)
+@pytest.mark.usefixtures("pieces")
+def test_a_reading_that_no_encoder_has_is_refused(
+    spec: texts.TextsSpec, settings: Settings, asked: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError) as raised:
+        texts.load(spec, settings).read_as(Reading(units="wordpieces", **asked))
+    assert raised.value.message == said

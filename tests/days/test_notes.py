@@ -55,6 +55,7 @@ NOT_MEASURED = {
     19: {"90%", "95%"},
     20: {"91%"},
     21: {"89%"},
+    22: {"92%", "94%"},
 }
 PERCENTAGE = re.compile(r"\d+(?:\.\d+)?%")
 OTHER_MEASUREMENT = re.compile(r"\d+(?:\.\d+)? (?:percent|points?)\b|\b0\.[6-9]\d+")

@@ -79,7 +79,7 @@ def test_a_blank_text_has_a_word_so_that_a_mean_over_its_words_is_a_number() -> 
     assert TEXT.blank(2)["mask"].sum(axis=1).tolist() == [1, 1]
 
 
-@pytest.mark.parametrize("takes", [TEXT, Numbers(shape=(2, 3))])
+@pytest.mark.parametrize("takes", [TEXT, Numbers(shape=(2, 3)), Numbers(shape=(2,), dtype="float16")])
 def test_an_input_that_is_written_down_is_read_again(takes: Tokens | Numbers) -> None:
     assert read_input(takes.as_dict()) == takes
 
@@ -95,11 +95,18 @@ def test_an_input_that_is_written_down_is_read_again(takes: Tokens | Numbers) ->
         ({"kind": "tokens", "length": 4, "vocabulary": ["x" * 101]}, "is no text of 1 to 100 characters"),
         ({"kind": "tokens", "length": 4, "vocabulary": [], "masked": False}, "does not say where texts are cut"),
         ({"kind": "numbers", "shape": [0]}, "the shape of the numbers is not said"),
+        ({"kind": "numbers", "shape": [2], "dtype": "float64"}, "type of the numbers is none of float32, float16"),
     ],
 )
 def test_a_document_that_describes_no_input_is_refused(document: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         read_input(document)
+
+
+def test_numbers_that_are_kept_in_half_the_memory_are_shown_to_a_network_as_float32() -> None:
+    kept = Numbers(shape=(2,), dtype="float16")
+    shown = kept.in_numpy({"numbers": np.array([[0.5, 2.0]], np.float16)})
+    assert (shown.dtype, shown.tolist()) == (np.float32, [[0.5, 2.0]])
 
 
 def test_rows_of_numbers_are_taken_one_or_several_and_nothing_else() -> None:

@@ -38,6 +38,17 @@ def test_a_longer_text_loses_its_last_pieces_and_keeps_its_end() -> None:
     assert tokens("good good good good unbelievable") == [BEGIN, 4, 4, 4, 4, 6, 7, END]
 
 
+def test_texts_whose_pieces_are_known_are_filled_up_as_they_are_encoded() -> None:
+    texts = ["good film", "", "good film good film good film good film"]
+    pieces = [np.array(Wordpieces(length=512, vocabulary=PIECES).pieces_of(text), np.uint16) for text in texts]
+    offsets = np.cumsum([0, *map(len, pieces)])
+
+    found = TEXT.filled(np.concatenate(pieces), offsets)
+
+    assert found.dtype == np.int32
+    assert found.tolist() == [TEXT.encode(text)["tokens"].tolist() for text in texts]
+
+
 def test_a_text_of_any_length_takes_a_moment() -> None:
     spaces = " " * 1_000
     assert tokens(f"good{spaces}film{spaces}good") == [BEGIN, 4, 5, END, 0, 0, 0, 0]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fortydays.base.errors import UsageError
 from fortydays.data.safetensors import read_safetensors
 from fortydays.inputs.wordpieces import Wordpieces, read_vocabulary
-from fortydays.models.encoders import ENCODERS, VECTORS, Encoder, fill_encoder, find_encoder
+from fortydays.models.encoders import ENCODERS, VECTORS, Encoder, fill_encoder, fill_last_layers, find_encoder
 
 SMALL = Encoder(name="small", title="Small", pieces=11, features=8, layers=2, heads=2, inside=12, longest=16)
 LENGTH = 6
@@ -98,6 +98,25 @@ def test_a_saved_encoder_gives_the_same(network: Any, keras: Any, tmp_path: Path
     network.save(tmp_path / "encoder.keras")
     again = keras.models.load_model(tmp_path / "encoder.keras")
     assert np.array_equal(np.asarray(again(TOKENS)), np.asarray(network(TOKENS)))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_last_layers_make_of_what_the_first_give_what_the_whole_network_makes(
+    count: int, network: Any, keras: Any
+) -> None:
+    last = SMALL.build_last(LENGTH, count)
+    fill_last_layers(keras.Sequential([keras.Input(last.input_shape[1:], dtype=last.input.dtype), last]), network)
+    given = TOKENS if count == 2 else np.asarray(SMALL.build_first(network, 2 - count)(TOKENS, training=False))
+
+    assert np.asarray(last(given)) == pytest.approx(np.asarray(network(TOKENS)), abs=1e-6)
+
+
+def test_what_the_first_layers_give_is_zero_where_there_is_no_piece(network: Any) -> None:
+    found = np.asarray(SMALL.build_first(network, 1)(TOKENS, training=False))
+
+    assert found.shape == (2, LENGTH, 8)
+    assert (found[0, 4:] == 0).all()
+    assert (np.abs(found[1]).max(axis=1) > 0).all()
 
 
 @pytest.mark.parametrize(

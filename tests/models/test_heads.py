@@ -15,10 +15,14 @@ from fortydays.models.backbones import (
     last_block,
     pretrained_part,
 )
-from fortydays.models.heads import fine_tuned_head, linear_head
+from fortydays.models.encoders import Encoder, fill_last_layers
+from fortydays.models.heads import fine_tuned_head, linear_head, tuned_encoder
 
 SIDE = 32
 IMAGES = np.random.default_rng(0).uniform(0, 1, (2, SIDE, SIDE, 3)).astype(np.float32)
+
+
+SMALL = Encoder(name="small", title="Small", pieces=11, features=8, layers=2, heads=2, inside=12, longest=16)
 
 
 @functools.cache
@@ -116,3 +120,20 @@ def test_a_model_without_a_last_block_is_left_as_it_is(keras: Any) -> None:
 def test_the_last_block_of_an_unknown_backbone_is_refused(keras: Any) -> None:
     with pytest.raises(UsageError, match=r"There is no backbone 'resnet50'"):
         last_block("resnet50", SIDE)
+
+
+@pytest.mark.parametrize(("count", "shape", "trained"), [(1, (6, 8), 1), (2, (6,), 2)])
+def test_an_encoder_that_is_trained_further_begins_undecided_and_with_pretrained_layers(
+    count: int, shape: tuple[int, ...], trained: int, keras: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fortydays.models.encoders.find_encoder", lambda _: SMALL)
+    keras.utils.set_random_seed(1)
+    pretrained, model = SMALL.build(6), tuned_encoder("small", 6, count, 3)()
+    fill_last_layers(model, pretrained)
+
+    assert model.input_shape == (None, *shape)
+    assert np.asarray(model(np.ones((2, *shape), np.int32))) == pytest.approx(np.full((2, 3), 1 / 3))
+    names = {layer.name for part in model.layers if isinstance(part, keras.Model) for layer in part.layers}
+    assert ({"1.query", "1.outside"} <= names, "0.query" in names) == (True, trained == 2)
+    (part,) = [part for part in model.layers if isinstance(part, keras.Model)]
+    assert (part.get_layer("1.query").get_weights()[0] == pretrained.get_layer("1.query").get_weights()[0]).all()

@@ -192,7 +192,7 @@ def test_images_that_have_been_looked_at_take_no_memory(settings: Settings, tmp_
     class Largest:
         """Makes one feature of an image: its largest value."""
 
-        shape = (1,)
+        features, shape = FEATURES, (1,)
 
         def session(self, *, threads: int) -> Any:
             return lambda some: some.max(axis=1, keepdims=True).astype(np.float32)

@@ -78,6 +78,20 @@ def test_features_of_1e_minus_10_are_standardized_by_ours(keras: Any) -> None:
     }
 
 
+def test_a_column_that_would_be_no_float32_at_a_smaller_scale_says_nothing_of_the_layer(keras: Any) -> None:
+    columns = numbers(SPREAD * [1, 1e-33, 1])  # MiniLM has such
+
+    ours, theirs = (
+        standardization_of(of_layers(layer), columns, of_features=True)
+        for layer in (standardization, keras.layers.Normalization)
+    )
+
+    assert ours is not None
+    assert theirs is not None
+    assert (ours["any_scale"], theirs["any_scale"]) == (True, False)
+    assert ours["smallest"] == pytest.approx(1, abs=1e-3)
+
+
 def test_of_many_examples_the_layers_adapt_to_those_that_they_are_probed_with(keras: Any) -> None:
     # With heavy tails, a thousand of five thousand examples have other deviations than all of them.
     numbers = np.random.default_rng(2).standard_t(3, (5_000, COLUMNS)).astype(np.float32)

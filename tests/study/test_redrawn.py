@@ -138,3 +138,21 @@ def test_each_seed_has_a_random_network_of_its_own(
         digests(dataclasses.replace(STUDY, variants=(variant,)), "random", [0, 1], settings)
         assert asked == expected
         asked.clear()
+
+
+def test_large_features_are_made_of_the_drawn_examples_alone_and_the_trials_are_the_same(
+    dataset: Dataset, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected, asked = digests(STUDY, "drawn", [0, 1], settings), list[tuple[int | None, int | None]]()
+    real = executors.prepare
+
+    def noted(*arguments: Any, features: Features | None, **given: Any) -> Any:
+        asked.append((given["examples"], given["seed"]))
+        return real(*arguments, features=None, **given)  # pixels in the place of features
+
+    monkeypatch.setattr(executors, "prepare", noted)
+    before_block = Features(backbone="mobilenetv2-0.35", side=32, before_last_block=True)
+    variant = dataclasses.replace(DRAWN, features=before_block)
+
+    assert digests(dataclasses.replace(STUDY, variants=(variant,)), "drawn", [0, 1], settings) == expected
+    assert asked == [(6, 0), (6, 1)]

@@ -15,7 +15,7 @@ from fortydays.base.errors import UsageError
 from fortydays.inputs.input import Arrays, Input
 from fortydays.inputs.ngrams import WORDS, Ngrams
 from fortydays.inputs.tokens import Tokens
-from fortydays.inputs.wordpieces import Wordpieces
+from fortydays.inputs.wordpieces import WORDPIECES, Wordpieces
 from fortydays.tasks.classification import Classification
 
 
@@ -79,8 +79,8 @@ class Reading:
         vocabulary: words that have a token of their own; None for all that the dataset has.
         length: tokens of a text; None for the dataset's.
         truncation: where longer texts lose words: one of :data:`~fortydays.inputs.tokens.TRUNCATIONS`.
-        units: of a reader's own texts, what n-grams are made of: one of :data:`~fortydays.inputs.ngrams.UNITS`; or
-            "wordpieces" for the pieces of words that an encoder takes.
+        units: of a reader's own texts, what n-grams are made of: one of :data:`~fortydays.inputs.ngrams.UNITS`; or, of
+            public texts, too, "wordpieces" for the pieces of words that an encoder takes.
     """
 
     vocabulary: int | None = None
@@ -128,6 +128,13 @@ class Dataset:
             and reading == Reading(units=reading.units)
         ):
             return self if takes.units == reading.units else self.texts(reading)
+        if self.texts is not None and isinstance(takes, Tokens) and reading.units == WORDPIECES:
+            if reading != Reading(units=WORDPIECES, length=reading.length):
+                raise UsageError(
+                    "The recipe says which words are read, but the texts are read as pieces of words.",
+                    hint="Leave vocabulary and truncation unset: an encoder knows its pieces, and takes the first.",
+                )
+            return self.texts(reading)
         if self.texts is None or not isinstance(takes, Tokens) or reading.units != WORDS:
             if reading != Reading():
                 raise UsageError(

@@ -11,12 +11,15 @@ The cache of each lies in ``DATASETS/NAME/v<version>.<split version>-<start of t
 
 The vocabulary is of the training split alone. As a word's number is its rank, a recipe's smaller vocabulary is a
 comparison, and a recipe's length a slice: neither needs the texts.
+
+For an encoder, the texts are kept a second time, as the numbers of their pieces of words, in a folder beside this one:
+see :func:`in_pieces`.
 """
 
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -26,12 +29,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import files
+from fortydays.base.errors import StorageError, UsageError
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
+from fortydays.data import weights as published
 from fortydays.data.arrays import Dataset, Reading, SealedSplit, Split, TrainingData
 from fortydays.data.cache import PARTS, Cache, Verification, path
 from fortydays.data.download import PATIENT, Limits
 from fortydays.data.layouts import DamagedSourceError
+from fortydays.data.own.texts.arrays import ENCODER
 from fortydays.data.own.texts.duplicates import near_duplicates
 from fortydays.data.places import at_address
 from fortydays.data.published import PublishedFile, Search
@@ -39,6 +45,7 @@ from fortydays.data.review_files import Review, read_json_lines, read_review_fol
 from fortydays.data.splits import SplitSizes, split_indices
 from fortydays.data.store import read_array, write_array
 from fortydays.inputs.tokens import FIRST_WORD, MOST_WORDS, UNKNOWN, Tokens, words_of
+from fortydays.inputs.wordpieces import FEWEST, LONGEST, PIECES, WORDPIECES, Wordpieces
 from fortydays.tasks.classification import Classification
 
 FEWEST_TIMES = 2
@@ -48,6 +55,8 @@ STARS, LENGTH = "stars", "words"
 """What is known of a text besides: the stars that it gives, and how many words it has in all."""
 
 _NAMES = ("tokens", "offsets", "labels", STARS)
+_OF_PIECES = ("pieces", "offsets")
+_DIGESTS = "sha256.json"
 _DTYPES = {"tokens": "uint16", "offsets": "int64", "labels": "uint8", STARS: "uint8"}
 
 
@@ -204,26 +213,86 @@ def load(spec: TextsSpec, settings: Settings, progress: Progress = SILENT, *, li
         return _part(folder, spec, "test")
 
     def read_as(reading: Reading) -> Dataset:
+        if reading.units == WORDPIECES:
+            return in_pieces(spec, settings, progress, length=reading.length or spec.length, limits=limits)
         text = Tokens(
             length=reading.length or spec.length,
             vocabulary=vocabulary[: reading.vocabulary],
             truncation=reading.truncation,
         )
-        return Dataset(
-            name=spec.name,
-            digest=spec.digest,
-            split_version=spec.split_version,
-            classes=spec.classes,
-            training=TrainingData(
-                input=text,
-                task=Classification(classes=len(spec.classes)),
-                train=training.first(size).read_by(text),
-                validation=training.rest(size).read_by(text),
-            ),
-            test=SealedSplit(lambda: read_test().read_by(text)),
+        return _dataset(
+            spec,
+            text,
+            train=training.first(size).read_by(text),
+            validation=training.rest(size).read_by(text),
+            test=lambda: read_test().read_by(text),
         )
 
     return dataclasses.replace(read_as(Reading()), texts=read_as)
+
+
+def _dataset(
+    spec: TextsSpec, takes: Tokens | Wordpieces, *, train: Split, validation: Split, test: Callable[[], Split]
+) -> Dataset:
+    return Dataset(
+        name=spec.name,
+        digest=spec.digest,
+        split_version=spec.split_version,
+        classes=spec.classes,
+        training=TrainingData(
+            input=takes, task=Classification(classes=len(spec.classes)), train=train, validation=validation
+        ),
+        test=SealedSplit(test),
+    )
+
+
+def in_pieces(
+    spec: TextsSpec, settings: Settings, progress: Progress = SILENT, *, length: int, limits: Limits = PATIENT
+) -> Dataset:
+    """The texts as pieces of words for an encoder, in the same splits and the same order.
+
+    The words of the cache are in lower case, without punctuation, and rare ones are lost. So the pieces are made of
+    the published file, which is looked for again the first time, and kept beside the cache.
+
+    Args:
+        spec: of the texts, which are in the cache.
+        settings: the workspace.
+        progress: told of the work.
+        length: pieces of every text, of which one begins it and one ends it: the first ones of a longer text.
+        limits: of a download.
+
+    Raises:
+        UsageError: an encoder takes no texts of that length.
+        DataError: the published file, or the vocabulary, cannot be had.
+        StorageError: the cache cannot be read or written.
+    """
+    if not FEWEST <= length <= LONGEST:
+        raise UsageError(
+            f"Texts are to have {length:,} pieces of words; expected a whole number from {FEWEST} to {LONGEST}.",
+            hint=f"Set length to at most {LONGEST}.",
+        )
+    folder = path(spec, settings)
+    takes = Wordpieces(length=length, vocabulary=published.vocabulary_of(ENCODER, settings, progress))
+    place = folder.with_name(f"{folder.name}.wordpieces-{files.sha256_of_json(list(takes.vocabulary))[:12]}")
+
+    def of(part: str) -> Split:
+        with files.locked(place.with_name(f".{place.name}.lock")):
+            if files.is_folder(place) and (problem := _problem_of_pieces(place, part)):
+                aside = files.set_aside(place)
+                progress.warn(f"{place} is damaged: {problem}. It is kept as {aside.name}, and made again.")
+            if not files.is_folder(place):
+                _cut(spec, settings, folder, place, takes.vocabulary, progress, limits)
+        pieces, offsets = (np.load(place / f"{part}_{name}.npy", mmap_mode="r") for name in _OF_PIECES)
+        return Split(inputs={PIECES: takes.filled(pieces, offsets)}, labels=_part(folder, spec, part).labels)
+
+    training, size = of("training"), spec.sizes.train
+    return _dataset(
+        spec,
+        takes,
+        train=training.rows(slice(size)),
+        validation=training.rows(slice(size, None)),
+        test=lambda: of("test"),
+    )
 
 
 def get(spec: TextsSpec, settings: Settings, progress: Progress = SILENT, *, limits: Limits = PATIENT) -> Path:
@@ -332,10 +401,28 @@ def prepare(
         np.array([lexicon.setdefault(word, len(lexicon)) for word in words_of(each.text)], np.int64)
         for each in reviews
     ]
+    places, learned = _divided(reviews, digest=digest, split_version=split_version, sizes=sizes)
+    rank_of, vocabulary = _ranked([numbers[i] for i in places["training"][:learned]], list(lexicon))
+
+    def ragged(which: NDArray[np.int64]) -> Ragged:
+        tokens, offsets = _one_after_the_other([rank_of[numbers[i]] for i in which])
+        labels, stars = (np.array([getattr(reviews[i], name) for i in which], np.uint8) for name in ("label", "stars"))
+        return Ragged(tokens=tokens, offsets=offsets, labels=labels, stars=stars)
+
+    return Prepared(
+        parts={part: ragged(which) for part, which in places.items()},
+        vocabulary=vocabulary,
+        left_out=len(reviews) - sum(map(len, places.values())),
+    )
+
+
+def _divided(
+    reviews: Sequence[Review], *, digest: str, split_version: int, sizes: SplitSizes | None
+) -> tuple[dict[str, NDArray[np.int64]], int]:
+    """The places of the texts of each part, and how many of "training" are to train on: the first ones."""
     near = near_duplicates(words_of(each.text) for each in reviews)
     is_test = np.array([each.part == "test" for each in reviews])
     labels = np.array([each.label for each in reviews], np.uint8)
-    stars = np.array([each.stars for each in reviews], np.uint8)
     leave_out = _to_leave_out(near, is_test)
     kept = np.concatenate([np.flatnonzero(~is_test & ~leave_out), np.flatnonzero(is_test)])
     if sizes is None:
@@ -344,18 +431,14 @@ def prepare(
     split = split_indices(
         labels[kept], digest=digest, split_version=split_version, sizes=sizes, official_test=sizes.test
     )
-    learned = [numbers[i] for i in kept[split.train]]
-    rank_of, vocabulary = _ranked(learned, list(lexicon))
+    training = np.concatenate([split.train, split.validation])
+    return {"training": kept[training], "test": kept[split.test]}, len(split.train)
 
-    def ragged(which: NDArray[np.int64]) -> Ragged:
-        chosen = [rank_of[numbers[i]] for i in kept[which]]
-        offsets = np.concatenate([[0], np.cumsum([len(text) for text in chosen])]).astype(np.int64)
-        return Ragged(
-            tokens=np.concatenate(chosen), offsets=offsets, labels=labels[kept[which]], stars=stars[kept[which]]
-        )
 
-    parts = {"training": ragged(np.concatenate([split.train, split.validation])), "test": ragged(split.test)}
-    return Prepared(parts=parts, vocabulary=vocabulary, left_out=int(leave_out.sum()))
+def _one_after_the_other(texts: Sequence[NDArray[np.uint16]]) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+    """Texts as one array, and where each begins and the last one ends."""
+    offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int64)
+    return np.concatenate(texts), offsets
 
 
 def _ranked(texts: Sequence[NDArray[np.int64]], lexicon: list[str]) -> tuple[NDArray[np.uint16], tuple[str, ...]]:
@@ -386,6 +469,14 @@ def _to_leave_out(pairs: NDArray[np.int64], is_test: NDArray[np.bool_]) -> NDArr
 
 def _fetch(spec: TextsSpec, settings: Settings, folder: Path, progress: Progress, limits: Limits) -> None:
     """Get the texts from the first place that gives the right content, and write them into the cache."""
+    reviews = _published(spec, settings, folder, progress, limits)
+    prepared = prepare(reviews, digest=spec.digest, split_version=spec.split_version, sizes=spec.sizes)
+    _write(prepared, folder)
+    progress.say(f"{spec.title} is in {folder}; {prepared.left_out} training texts that occur twice are left out.")
+
+
+def _published(spec: TextsSpec, settings: Settings, folder: Path, progress: Progress, limits: Limits) -> list[Review]:
+    """The published texts, from the first place that gives the right content. Raises DataError."""
     search = Search(
         title=f"the dataset {spec.name!r}",
         groups=[(source.file,) for source in spec.sources],
@@ -397,18 +488,15 @@ def _fetch(spec: TextsSpec, settings: Settings, folder: Path, progress: Progress
     )
     for candidate in search.candidates():
         try:
-            reviews = spec.sources[candidate.group].read(candidate.paths[0], classes=len(spec.classes))
+            reviews: list[Review] = spec.sources[candidate.group].read(candidate.paths[0], classes=len(spec.classes))
             if (found := digest_of_reviews(reviews)) != spec.digest:
                 raise DamagedSourceError(f"its content has digest {found}, expected {spec.digest}")
         except DamagedSourceError as error:
             search.refuse(candidate, error.message)
             continue
-        progress.say(f"Reading {len(reviews):,} texts")
-        prepared = prepare(reviews, digest=spec.digest, split_version=spec.split_version, sizes=spec.sizes)
-        _write(prepared, folder)
         files.remove(search.kept)
-        progress.say(f"{spec.title} is in {folder}; {prepared.left_out} training texts that occur twice are left out.")
-        return
+        progress.say(f"Reading {len(reviews):,} texts")
+        return reviews
     raise search.failed()
 
 
@@ -418,3 +506,52 @@ def _write(prepared: Prepared, folder: Path) -> None:
         for part, texts in prepared.parts.items():
             for name in _NAMES:
                 write_array(building / f"{part}_{name}.npy", getattr(texts, name).astype(_DTYPES[name]))
+
+
+def _cut(
+    spec: TextsSpec,
+    settings: Settings,
+    folder: Path,
+    place: Path,
+    vocabulary: tuple[str, ...],
+    progress: Progress,
+    limits: Limits,
+) -> None:
+    """Cut the published texts into pieces of words and write these into a folder. Raises DataError."""
+    reviews = _published(spec, settings, folder, progress, limits)
+    places, _ = _divided(reviews, digest=spec.digest, split_version=spec.split_version, sizes=spec.sizes)
+    longest = Wordpieces(length=LONGEST, vocabulary=vocabulary)
+    task, done = "Cutting texts into pieces of words", 0
+    progress.start(task, total=float(sum(map(len, places.values()))), unit="texts")
+    with files.folder_built_whole(place) as building:
+        digests = {}
+        for part, which in places.items():
+            # The cache was made by the same rule: with other labels, its texts would be others.
+            if [reviews[i].label for i in which] != _part(folder, spec, part).labels.tolist():
+                raise StorageError(f"The texts in {folder} are not in the order of the published ones.")
+            texts = []
+            for i in which:
+                texts.append(np.array(longest.pieces_of(reviews[i].text), np.uint16))
+                done += 1
+                if done % 1_000 == 0:
+                    progress.advance(task, done=float(done))
+            pieces, offsets = _one_after_the_other(texts)
+            for name, array in ((f"{part}_pieces", pieces), (f"{part}_offsets", offsets)):
+                write_array(building / f"{name}.npy", array)
+                digests[name] = files.sha256_of_file(building / f"{name}.npy")
+        files.write_json(building / _DIGESTS, digests)
+    progress.finish(task)
+
+
+def _problem_of_pieces(place: Path, part: str) -> str:
+    """What is wrong with the files of the pieces of a part, found by reading all of them; or ""."""
+    try:
+        digests = files.read_json(place / _DIGESTS)
+        wrong = [
+            name
+            for name in (f"{part}_{each}" for each in _OF_PIECES)
+            if files.sha256_of_file(place / f"{name}.npy") != digests[name]
+        ]
+    except (StorageError, KeyError, TypeError) as error:
+        return f"it cannot be read: {error}"
+    return f"the disk has changed {wrong[0]}.npy" if wrong else ""

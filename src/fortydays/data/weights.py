@@ -12,12 +12,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from fortydays.base import files
-from fortydays.base.errors import unknown_name
+from fortydays.base.errors import DataError, unknown_name
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.data.download import PATIENT, Limits
 from fortydays.data.places import at_address, from_pypi, python_package
 from fortydays.data.published import PublishedFile, Search
+from fortydays.inputs.wordpieces import read_vocabulary
 
 _FOLDER = "weights"
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
@@ -207,6 +208,23 @@ def obtain_vocabulary(
     if name not in known:
         raise unknown_name("network of texts", name, known)
     return _obtained(known[name], known[name].vocabulary, "vocabulary", settings, progress, limits)
+
+
+def vocabulary_of(name: str, settings: Settings, progress: Progress = SILENT) -> tuple[str, ...]:
+    """The pieces of words that a network of texts knows, by their numbers.
+
+    Raises:
+        UsageError: there is no such network.
+        DataError: the file cannot be had, or is no vocabulary.
+        StorageError: it cannot be read.
+    """
+    found = obtain_vocabulary(name, settings, progress)
+    with files.storage_errors("read", found.path):
+        content = found.path.read_bytes()
+    try:
+        return read_vocabulary(content)
+    except ValueError as error:
+        raise DataError(f"{found.path} is no vocabulary: {error}.") from error
 
 
 def _obtained(

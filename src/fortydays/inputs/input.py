@@ -28,7 +28,7 @@ class ArraySpec:
 
     Attributes:
         name: of the ONNX file's input and of the protocol's tensor.
-        dtype: one of :data:`DATATYPES`.
+        dtype: one of :data:`DATATYPES`; "float16" of numbers that are kept in half the memory and never served.
         shape: of one example.
     """
 

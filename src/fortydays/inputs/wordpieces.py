@@ -35,13 +35,12 @@ FILLED, UNKNOWN, BEGIN, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 INSIDE = "##"
 """What a piece begins with that continues a word."""
 
-LONGEST = 512
-"""Pieces of a text."""
+FEWEST, LONGEST = 3, 512
+"""Pieces of a text, with those for its beginning and its end."""
 
 MOST_PIECES = 2**17
 """Pieces of a vocabulary."""
 
-_FEWEST = 3
 _LONGEST_PIECE = 100
 _LONGEST_WORD = 100
 _READ = 200
@@ -163,8 +162,8 @@ class Wordpieces(Input):
     def from_dict(cls, document: Mapping[str, Any]) -> "Wordpieces":
         """What :meth:`as_dict` wrote. Raises ValueError where it did not."""
         length, vocabulary = document.get("length"), document.get("vocabulary")
-        if type(length) is not int or not _FEWEST <= length <= LONGEST:
-            raise ValueError(f"the length of the texts is no whole number from {_FEWEST} to {LONGEST}")
+        if type(length) is not int or not FEWEST <= length <= LONGEST:
+            raise ValueError(f"the length of the texts is no whole number from {FEWEST} to {LONGEST}")
         if not isinstance(vocabulary, list):
             raise ValueError("there is no vocabulary of pieces of words")
         return cls(length=length, vocabulary=checked_vocabulary(vocabulary))
@@ -220,6 +219,26 @@ class Wordpieces(Input):
                 return unknown
         return found
 
+    def filled(self, pieces: NDArray[np.uint16], offsets: NDArray[np.int64]) -> NDArray[np.int32]:
+        """The array of texts whose pieces are known already.
+
+        Args:
+            pieces: uint16, shape (pieces,): those of all texts, one text after the other, without their beginnings and
+                ends.
+            offsets: int64, shape (n + 1,): where each text begins, and where the last one ends.
+
+        Returns:
+            int32, shape (n, length): as :meth:`encode` makes it of each text.
+        """
+        counts = np.minimum(np.diff(offsets), self.length - 2)
+        column = np.arange(self.length - 2)
+        rows, columns = np.nonzero(column < counts[:, None])
+        tokens = np.full((len(counts), self.length), PADDING, np.int32)
+        tokens[:, 0] = self._numbers[BEGIN]
+        tokens[rows, 1 + columns] = np.asarray(pieces)[np.asarray(offsets)[rows] + columns]
+        tokens[np.arange(len(counts)), 1 + counts] = self._numbers[END]
+        return tokens
+
     def encode(self, text: str) -> Arrays:
         """The array of one text, without a first axis."""
         numbers = [self._numbers[BEGIN], *self.pieces_of(text), self._numbers[END]]
@@ -257,7 +276,7 @@ class Wordpieces(Input):
     def blank(self, count: int) -> Arrays:
         """Texts of one unknown word."""
         found = super().blank(count)
-        found[PIECES][:, :_FEWEST] = [self._numbers[name] for name in (BEGIN, UNKNOWN, END)]
+        found[PIECES][:, :FEWEST] = [self._numbers[name] for name in (BEGIN, UNKNOWN, END)]
         return found
 
     @property

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 VECTORS = "vectors"
 """The layer that gives a vector for each piece of a text, before they are added up."""
 
+VECTORS_GIVEN = "vectors_given"
+"""What the last layers are given: a vector for each piece, from the layers before them."""
+
+LAST_LAYERS = "last-"
+"""How the name of a model begins that is a part of an encoder."""
+
 _EPSILON = 1e-12
 _NEVER = -1e9
 """What is added to the attention to a piece that is none."""
@@ -64,10 +70,63 @@ class Encoder:
             length 1. Zeros stand for no piece.
         """
         import keras
-        from keras import layers, ops
+        from keras import ops
 
         tokens = keras.Input((length,), dtype="int32", name=PIECES)
+        x = self._embedded(tokens, length)
         there = ops.cast(ops.not_equal(tokens, 0), "float32")
+        features = self._layers(x, there, length, range(self.layers))
+        return keras.Model(tokens, features, name=self.name)
+
+    def build_first(self, model: "keras.Model", count: int) -> "keras.Model":
+        """The first layers of a model from :meth:`build`, with its weights: what the others are given.
+
+        Args:
+            model: from :meth:`build`.
+            count: how many layers, from 0.
+
+        Returns:
+            A model from int32 numbers of pieces, shape (n, length), to float32, shape (n, length, features). Where
+            there is no piece, all are zero.
+        """
+        import keras
+        from keras import ops
+
+        there = ops.cast(ops.not_equal(model.input, 0), "float32")
+        x = model.get_layer(self._norm(count - 1)).output * ops.expand_dims(there, -1)
+        return keras.Model(model.input, x, name=f"first-of-{self.name}")
+
+    def build_last(self, length: int, count: int) -> "keras.Model":
+        """The last layers, with random weights, to be trained further.
+
+        Args:
+            length: pieces of the texts.
+            count: how many layers, from 1. With all of them it takes pieces, as :meth:`build` does.
+
+        Returns:
+            A model from what :meth:`build_first` gives to float32, shape (n, features), each row of length 1.
+        """
+        import keras
+        from keras import ops
+
+        if count == self.layers:
+            return self.build(length)
+        given = keras.Input((length, self.features), name=VECTORS_GIVEN)
+        # Layer normalization gives no row of zeros: where all are zero, there is no piece.
+        there = ops.cast(ops.any(ops.not_equal(given, 0.0), axis=-1), "float32")
+        features = self._layers(given, there, length, range(self.layers - count, self.layers))
+        return keras.Model(given, features, name=f"{LAST_LAYERS}{count}-of-{self.name}")
+
+    def _norm(self, number: int) -> str:
+        """The layer that gives what the part with this number makes; of -1, what the first part is given."""
+        if number < 0:
+            return "embedded.norm"
+        return VECTORS if number == self.layers - 1 else f"{number}.norm"
+
+    def _embedded(self, tokens: Any, length: int) -> Any:
+        """What the first layer is given: float32, shape (n, length, features)."""
+        from keras import layers, ops
+
         # Counted from the tokens: a constant of positions would have no number of examples.
         places = ops.cumsum(tokens * 0 + 1, axis=1) - 1
         x = layers.Add(name="embedded")(
@@ -76,19 +135,22 @@ class Encoder:
                 layers.Embedding(length, self.features, name="places")(places),
             ]
         )
-        x = layers.LayerNormalization(epsilon=_EPSILON, name="embedded.norm")(x)
+        return layers.LayerNormalization(epsilon=_EPSILON, name=self._norm(-1))(x)
+
+    def _layers(self, x: Any, there: Any, length: int, numbers: range) -> Any:
+        """What layers make of what they are given: float32, shape (n, features). ``there`` is 1 where a piece is."""
+        from keras import layers, ops
+
         unseen = layers.Reshape((1, 1, length))((1.0 - there) * _NEVER)
-        for number in range(self.layers):
-            last = number == self.layers - 1
+        for number in numbers:
             attended = self._attention(x, unseen, length, f"{number}")
             x = layers.LayerNormalization(epsilon=_EPSILON, name=f"{number}.attended")(layers.Add()([x, attended]))
             inside = layers.Dense(self.inside, activation="gelu", name=f"{number}.inside")(x)
             added = layers.Add()([x, layers.Dense(self.features, name=f"{number}.outside")(inside)])
-            x = layers.LayerNormalization(epsilon=_EPSILON, name=VECTORS if last else f"{number}.norm")(added)
+            x = layers.LayerNormalization(epsilon=_EPSILON, name=self._norm(number))(added)
         # The mean over the pieces and their sum have one direction, and the length becomes 1.
         added_up = ops.matmul(layers.Reshape((1, length))(there), x)
-        features = layers.UnitNormalization(name="features")(layers.Reshape((self.features,))(added_up))
-        return keras.Model(tokens, features, name=self.name)
+        return layers.UnitNormalization(name="features")(layers.Reshape((self.features,))(added_up))
 
     def _attention(self, x: Any, unseen: Any, length: int, name: str) -> Any:
         """What each piece takes from the others: float32, shape (n, length, features)."""
@@ -136,6 +198,20 @@ def find_encoder(name: str) -> Encoder:
     if name not in ENCODERS:
         raise unknown_name("encoder", name, ENCODERS)
     return ENCODERS[name]
+
+
+def fill_last_layers(model: "keras.Model", pretrained: "keras.Model") -> None:
+    """Give the last layers, or all layers, of an encoder in a model the weights of a pretrained one.
+
+    Args:
+        model: with a part from :meth:`Encoder.build_last`.
+        pretrained: from :meth:`Encoder.build`, of the same encoder and for texts of the same length, with its weights.
+    """
+    for part in model.layers:
+        if part.name == pretrained.name or part.name.startswith(LAST_LAYERS):
+            for layer in part.layers:
+                if layer.weights:
+                    layer.set_weights(pretrained.get_layer(layer.name).get_weights())
 
 
 def fill_encoder(model: "keras.Model", arrays: Mapping[str, NDArray[Any]]) -> None:

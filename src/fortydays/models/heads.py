@@ -66,3 +66,29 @@ def fine_tuned_head(
         )
 
     return build
+
+
+def tuned_encoder(encoder: str, length: int, count: int, classes: int) -> "Callable[[], keras.Model]":
+    """A builder of an encoder's last layers, to be trained further, with a linear layer behind them.
+
+    Args:
+        encoder: its name.
+        length: pieces of the texts that it sees.
+        count: how many layers. With all of them, the model takes pieces; with fewer, what the layers before give.
+        classes: how many there are.
+    """
+
+    def build() -> "keras.Model":
+        import keras
+        from keras import layers
+
+        from fortydays.models.encoders import find_encoder
+
+        found = find_encoder(encoder)
+        part = found.build_last(length, count)
+        given = keras.Input(part.input_shape[1:], dtype=part.input.dtype)
+        # The features have the length 1, so each number is small; standardized ones would each have a deviation of 1.
+        features = layers.Rescaling(found.features**0.5)(part(given))
+        return keras.Model(given, layers.Dense(classes, activation="softmax", kernel_initializer="zeros")(features))
+
+    return build

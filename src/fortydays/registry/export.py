@@ -127,6 +127,8 @@ def _work(request: Mapping[str, Any]) -> None:
     input, test_views = read_input(request["input"]), request["test_views"]
     examples = dict(zip([spec.name for spec in input.arrays], load_arrays(scratch / _EXAMPLES), strict=True))
     features = variant.features_of(request["seed"])
+    if features is not None and not features.computed:
+        features = None  # the whole network was trained
     if features is not None:
         # The network that made the features is built again by Keras: what it answers is compared with the ONNX file.
         settings, (taken,) = read_settings(), input.arrays

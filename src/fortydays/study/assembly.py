@@ -127,7 +127,7 @@ def _details(
         # Networks of other seeds differ in nothing that is told.
         network = (
             dataclasses.replace(network_of(features, _shape_read(plan, recipe)), features=variant.features)
-            if features and variant.features
+            if features and features.computed and variant.features
             else None
         )
         model = build_model(variant.model, seed=0, precision="float32")

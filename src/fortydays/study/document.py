@@ -153,6 +153,7 @@ class FeaturesResult:
         side: pixels of the images it was shown, upwards and sideways; null of texts.
         length: pieces of words of the texts it was given; null of images.
         before_last_block: whether it is what the network's last block is given, which was then trained further.
+        last_layers: of a network of texts, how many layers at its end were trained further.
         pretrained: whether the network had learned from other examples; else its weights were random.
         shape: of the features of one example.
         parameters: of the network, which is not trained.
@@ -165,6 +166,7 @@ class FeaturesResult:
     side: Annotated[int, Says({"minimum": 32})] | None = None
     length: Count | None = None
     before_last_block: bool = False
+    last_layers: Natural = 0
     pretrained: bool
     shape: Annotated[tuple[Count, ...], Says({"minItems": 1, "maxItems": 3})]
     parameters: Natural

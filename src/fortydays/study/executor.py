@@ -82,7 +82,7 @@ class InProcess:
         self._drills = {drill.name: drill for drill in study.drills}
         self._study, self._dataset, self._settings, self._progress = study, dataset, settings, progress
         self._ready: _Ready | None = None
-        self._shared: tuple[tuple[AnyFeatures | None, int | None, Reading], DeviceSplit] | None = None
+        self._shared: tuple[tuple[AnyFeatures | None, int | None, int | None, Reading], DeviceSplit] | None = None
         self._machine = this_machine(computing=bool(study.variants))
         self._processor = processor_kind()
 
@@ -143,12 +143,14 @@ class InProcess:
         """Have a spec's program compiled; the seconds that took, 0 where the spec before has the same program."""
         variant = self._variants[spec.variant]
         features, seed = variant.features_of(spec.seed), variant.drawn_with(spec.seed)
+        # Large features are computed, and on the device, of the examples alone that a seed draws.
+        alone = features is not None and features.computed and features.trained_further and seed is not None
         compiled = {name: value for name, value in recipe.as_dict().items() if name not in FREE_FIELDS}
         # What is covered gets the mean color of the examples, which is part of the program.
-        of_examples = seed if recipe.cutout else None
+        of_examples = seed if recipe.cutout or alone else None
         key = (spec.variant, spec.engine, spec.bfloat16_is_fast, compiled, features, of_examples)
         if self._ready is not None and self._ready.key == key:
-            dataset, rows = _drawn(self._ready.whole, variant.examples, seed)
+            dataset, rows = _drawn(self._ready.whole, None if alone else variant.examples, seed)
             if rows is not None:
                 self._ready.trainer.learn_from(dataset.training, rows)
                 self._ready = dataclasses.replace(self._ready, dataset=dataset)
@@ -156,19 +158,20 @@ class InProcess:
         self._ready = None  # its memory is needed
         assert self._dataset is not None  # a study with variants has one
         # Where each seed draws its examples, all are on the device, and a program takes some of them.
-        examples = variant.examples if seed is None else None
+        examples = variant.examples if seed is None or alone else None
         prepared = prepare(
             read_as(self._dataset, recipe),
             variant.model,
             features=features,
             vectors=variant.vectors,
             examples=examples,
+            seed=seed if alone else None,
             settings=self._settings,
             progress=self._progress,
         )
         whole = prepared.dataset
-        dataset, rows = _drawn(whole, variant.examples, seed)
-        learned_from = (features, examples, Reading.of(recipe.as_dict()))
+        dataset, rows = _drawn(whole, None if alone else variant.examples, seed)
+        learned_from = (features, examples, seed if alone else None, Reading.of(recipe.as_dict()))
         if self._shared is None or self._shared[0] != learned_from:
             self._shared = None  # likewise
             self._shared = (learned_from, backends.backend().on_device(whole.training.train))

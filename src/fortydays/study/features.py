@@ -32,7 +32,7 @@ from fortydays.inputs.input import ArraySpec, Input
 from fortydays.inputs.numbers import NUMBERS, Numbers
 from fortydays.inputs.wordpieces import PIECES, Wordpieces
 from fortydays.models.backbones import find_backbone
-from fortydays.models.encoders import find_encoder
+from fortydays.models.encoders import fill_last_layers, find_encoder
 from fortydays.study.word_vectors import with_vectors
 from fortydays.train.recipe import Recipe
 
@@ -90,6 +90,20 @@ class AnyFeatures(ABC):
     def trained_further(self) -> bool:
         """Whether a part of the network is trained further, behind these features."""
         return False
+
+    @property
+    def computed(self) -> bool:
+        """Whether there is anything to compute: not where the whole network is trained further, from the examples."""
+        return True
+
+    @property
+    def kept_as(self) -> str:
+        """The type of the numbers in the file that keeps them, and in memory."""
+        return "float32"
+
+    @abstractmethod
+    def fill(self, model: "keras.Model", pretrained: "keras.Model") -> None:
+        """Give the part of a model that is trained further the weights of the whole pretrained network."""
 
     @abstractmethod
     def as_dict(self) -> dict[str, Any]:
@@ -162,6 +176,12 @@ class Features(AnyFeatures):
         """Whether it is the last block that learns from these."""
         return self.before_last_block
 
+    def fill(self, model: "keras.Model", pretrained: "keras.Model") -> None:
+        """The last block."""
+        from fortydays.models.backbones import fill_last_blocks
+
+        fill_last_blocks(model, pretrained)
+
     def as_dict(self) -> dict[str, Any]:
         """As JSON values. A seed of 0 is left out, as it was before there were others."""
         names = ("backbone", "side", "before_last_block", "pretrained", *(["seed"] if self.seed else []))
@@ -214,20 +234,30 @@ class Features(AnyFeatures):
 
 @dataclass(frozen=True, kw_only=True)
 class TextFeatures(AnyFeatures):
-    """What a variant learns from, in the place of the pieces of a text: one vector for each text.
+    """What a variant learns from, in the place of the pieces of a text.
 
     The network is one of :data:`~fortydays.models.encoders.ENCODERS`.
 
     Attributes:
         length: pieces of words that it is given of a text, as many as the dataset's texts have.
+        last_layers: how many of the network's last layers are trained further. With 0, a text has one vector, which
+            comes out at the end; with some, a vector for each piece, which is what these layers are given; with all of
+            them, it has its pieces.
     """
 
     NOUN: ClassVar[str] = "text"
 
     length: int
+    last_layers: int = 0
 
     def __post_init__(self) -> None:
-        longest = find_encoder(self.backbone).longest
+        encoder = find_encoder(self.backbone)
+        longest = encoder.longest
+        if not isinstance(self.last_layers, int) or not 0 <= self.last_layers <= encoder.layers:
+            raise UsageError(
+                f"{self.last_layers!r} of the last layers are to be trained further; expected a whole number from 0 "
+                f"to {encoder.layers}."
+            )
         if not isinstance(self.length, int) or not 3 <= self.length <= longest:
             raise UsageError(
                 f"Features are of texts of {self.length!r} pieces of words; expected a whole number from 3 "
@@ -240,13 +270,40 @@ class TextFeatures(AnyFeatures):
         return find_encoder(self.backbone).title
 
     @property
-    def shape(self) -> tuple[int]:
-        """How many numbers the vector has; float32."""
-        return (find_encoder(self.backbone).features,)
+    def shape(self) -> tuple[int, ...]:
+        """How many numbers the vector, or the vector of each piece, has; float32. Or how many pieces there are."""
+        width = find_encoder(self.backbone).features
+        if not self.computed:
+            return (self.length,)
+        return (self.length, width) if self.last_layers else (width,)
+
+    @property
+    def trained_further(self) -> bool:
+        """Whether there are layers that learn from these."""
+        return self.last_layers > 0
+
+    @property
+    def computed(self) -> bool:
+        """Whether some layers are left that stay as they are."""
+        return self.last_layers < find_encoder(self.backbone).layers
+
+    @property
+    def kept_as(self) -> str:
+        """Vectors of pieces are many: they are kept in half the memory."""
+        return "float16" if self.last_layers else "float32"
+
+    def fill(self, model: "keras.Model", pretrained: "keras.Model") -> None:
+        """The last layers."""
+        fill_last_layers(model, pretrained)
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON values. A seed of 0 is left out."""
-        names = ("backbone", "length", "pretrained", *(["seed"] if self.seed else []))
+        """As JSON values. What is 0 is left out."""
+        names = (
+            "backbone",
+            "length",
+            "pretrained",
+            *(name for name in ("last_layers", "seed") if getattr(self, name)),
+        )
         return {name: getattr(self, name) for name in names}
 
     def check_takes(self, input: Input, name: str) -> None:
@@ -271,8 +328,9 @@ class TextFeatures(AnyFeatures):
         return find_encoder(self.backbone).build(self.length)
 
     def frozen_part(self, shape: tuple[int, ...], model: "keras.Model") -> "keras.Model":  # noqa: ARG002 - it is known
-        """The whole encoder."""
-        return model
+        """The whole encoder, or its first layers."""
+        encoder = find_encoder(self.backbone)
+        return encoder.build_first(model, encoder.layers - self.last_layers) if self.last_layers else model
 
     def from_array(self, part: "keras.Model") -> Callable[[Any], Any]:
         """From int32 numbers of pieces."""
@@ -329,9 +387,14 @@ def prepare(
     if features is None:
         builder = with_vectors(builder, vectors, dataset.training.input, settings, progress)
         return Prepared(dataset=with_few(dataset, examples, seed=seed), builder=builder)
+    features.check_takes(dataset.training.input, dataset.name)
+    if not features.computed:
+        drawn = with_few(dataset, examples, seed=seed)
+        return Prepared(dataset=drawn, builder=filled(builder, features, settings, progress))
     from fortydays.study.frozen import frozen_network
 
-    features.check_takes(dataset.training.input, dataset.name)
+    if features.trained_further:  # they are large: none is computed that is not learned from
+        dataset, examples = with_few(dataset, examples, seed=seed), None
     frozen = frozen_network(features, dataset.training.input.arrays[0].shape, settings, progress)
     _check_room(features, len(dataset.training.train))
 
@@ -363,7 +426,7 @@ def with_features(dataset: Dataset, features: AnyFeatures, make: Callable[[Split
     """
     training = dataclasses.replace(
         dataset.training,
-        input=Numbers(shape=features.shape),
+        input=Numbers(shape=features.shape, dtype=features.kept_as),
         train=make(dataset.training.train, "training"),
         validation=make(dataset.training.validation, "validation"),
     )
@@ -379,7 +442,6 @@ def filled(
     """
     if not (features.trained_further and features.pretrained):
         return builder
-    from fortydays.models.backbones import fill_last_blocks
     from fortydays.study.frozen import pretrained_model
 
     @functools.cache
@@ -388,7 +450,7 @@ def filled(
 
     def build() -> "keras.Model":
         model = builder()
-        fill_last_blocks(model, pretrained())
+        features.fill(model, pretrained())
         return model
 
     return build
@@ -447,7 +509,7 @@ def rows_of_split(split: Split, chosen: NDArray[np.intp]) -> Split:
 
 
 def _check_room(features: AnyFeatures, examples: int) -> None:
-    needed = 4 * examples * int(np.prod(features.shape))
+    needed = np.dtype(features.kept_as).itemsize * examples * int(np.prod(features.shape))
     if needed > MOST_BYTES:
         raise DataError(
             f"The features of {examples:,} {features.NOUN}s before the last block of {features.backbone} take "
@@ -501,13 +563,14 @@ def extended(
         noun: what to call one example.
 
     Returns:
-        A read-only memory map: float32, shape (n, *frozen.shape).
+        A read-only memory map, shape (n, *frozen.shape), of the type that the features are kept in.
 
     Raises:
         DataError: there is not enough room.
         StorageError: the file cannot be read or written.
     """
-    size = 4 * int(np.prod(frozen.shape))
+    kept_as = _type_of(frozen)
+    size = kept_as.itemsize * int(np.prod(frozen.shape))
     files.make_folder(path.parent)
     with files.locked(path.with_name(f".{path.name}.lock")):
         done = _rows_that_are_right(path, frozen, progress)
@@ -520,27 +583,28 @@ def extended(
                     stop = min(start + _ROWS_KEPT_AT_ONCE, len(images))
                     content = compute(images[start:stop])
                     forget_pages(images)  # or all of a large folder would be in memory in the end
-                    append_rows(path, content, after=start)
+                    append_rows(path, content.astype(kept_as, copy=False), after=start)
                     progress.advance(task, done=float(stop))
             finally:
                 progress.finish(task)
     if not len(images):
-        return np.zeros((0, *frozen.shape), np.float32)
+        return np.zeros((0, *frozen.shape), kept_as)
     with files.storage_errors("read", path):
-        return np.memmap(path, np.float32, "r", shape=(len(images), *frozen.shape))
+        return np.memmap(path, kept_as, "r", shape=(len(images), *frozen.shape))
 
 
 def _rows_that_are_right(path: Path, frozen: "Frozen", progress: Progress) -> int:
     """How many rows of features a file has. One with a row that the disk has changed is set aside."""
     if not files.is_file(path):
         return 0
-    size = 4 * int(np.prod(frozen.shape))
+    kept_as = _type_of(frozen)
+    size = kept_as.itemsize * int(np.prod(frozen.shape))
     checksums = checksums_in(path)
     with files.storage_errors("read", path):
         rows = min(path.stat().st_size // size, len(checksums))
         if not rows:
             return 0
-        found = np.memmap(path, np.float32, "r", shape=(rows, *frozen.shape))
+        found = np.memmap(path, kept_as, "r", shape=(rows, *frozen.shape))
     right = bool((checksums_of(found) == checksums[:rows]).all())
     forget_pages(found)
     if right:
@@ -548,6 +612,10 @@ def _rows_that_are_right(path: Path, frozen: "Frozen", progress: Progress) -> in
     aside = files.set_aside(path)
     progress.warn(f"{path} is damaged: the disk has changed it. It is kept as {aside.name}, and computed anew.")
     return 0
+
+
+def _type_of(frozen: "Frozen") -> np.dtype[Any]:
+    return np.dtype(frozen.features.kept_as)
 
 
 def _check_disk(path: Path, needed: int) -> None:

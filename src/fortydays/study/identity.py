@@ -48,6 +48,9 @@ _DIGITS = 7
 _MADE_UP = 2_000
 """Examples of each split that get made-up features."""
 
+_MADE_UP_NUMBERS = 10_000_000
+"""Of which there are at most so many: vectors of pieces of words are large."""
+
 DIGESTS = {
     "steps": "the compiled training steps",
     "evaluations": "the compiled evaluation",
@@ -137,7 +140,7 @@ def identity_of(
         # The shadow's examples may be fewer than are drawn from.
         rows = some_of_each_class(dataset.training.train.labels, variant.examples, seed=seed)
         digests["examples"] = digest_of_arrays([rows.astype(np.int64)])
-    if features is not None:
+    if features is not None and features.computed:
         if features not in networks:
             networks[features] = _identity_of_features(features, dataset, settings, progress)
         digests["features"], numbers["features"] = networks[features]
@@ -314,11 +317,14 @@ def _stand_ins(
     if features is None:
         builder = with_vectors(variant.model, variant.vectors, dataset.training.input, settings, progress)
         return builder, with_few(dataset, variant.examples, seed=drawn)
-    made_of = Numbers(shape=features.shape)
+    if not features.computed:
+        return filled(variant.model, features, settings, progress), with_few(dataset, variant.examples, seed=drawn)
+    made_of = Numbers(shape=features.shape, dtype=features.kept_as)
+    most = min(_MADE_UP, _MADE_UP_NUMBERS // int(np.prod(made_of.shape)))
 
     def made_up(split: Split, name: str) -> Split:  # noqa: ARG001
-        labels = np.asarray(split.labels)[:_MADE_UP]
-        numbers = rng.integers(0, 64, (len(labels), *made_of.shape)).astype(np.float32) / 16
+        labels = np.asarray(split.labels)[:most]
+        numbers = rng.integers(0, 64, (len(labels), *made_of.shape)).astype(made_of.dtype) / 16
         return Split(inputs=made_of.named(numbers), labels=labels)
 
     builder = filled(variant.model, features, settings, progress)

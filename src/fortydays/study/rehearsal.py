@@ -78,12 +78,12 @@ def rehearse(
 
 def _stand_in(variant: Variant, dataset: Dataset) -> TrainingData:
     """Data of the shapes and types that the variant trains on; zeros stand for features."""
-    if variant.features is not None:
-        made_of = Numbers(shape=variant.features.shape)
+    if variant.features is not None and variant.features.computed:
+        made_of = Numbers(shape=variant.features.shape, dtype=variant.features.kept_as)
 
         def zeros(split: Split, name: str) -> Split:  # noqa: ARG001
             # Of one number in memory: features of all examples may be larger than what there is.
-            features = np.broadcast_to(np.float32(0), (len(split), *made_of.shape))
+            features = np.broadcast_to(np.zeros((), made_of.dtype), (len(split), *made_of.shape))
             return Split(inputs=made_of.named(features), labels=split.labels)
 
         dataset = with_features(dataset, variant.features, zeros)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import files
-from fortydays.base.errors import DataError, StorageError
+from fortydays.base.errors import StorageError
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.data import weights as published
@@ -26,7 +26,7 @@ from fortydays.data.own.texts.kept import kept_texts
 from fortydays.data.own.texts.vocabulary import Counted, Numbered, Runs, learn_vocabulary
 from fortydays.inputs.input import Arrays
 from fortydays.inputs.ngrams import CHARACTERS, NGRAMS, VALUES, WORDS, Ngrams
-from fortydays.inputs.wordpieces import PADDING, PIECES, WORDPIECES, Wordpieces, read_vocabulary
+from fortydays.inputs.wordpieces import PADDING, PIECES, WORDPIECES, Wordpieces
 from fortydays.tasks.classification import Classification
 
 _DOCUMENT = "input.json"
@@ -191,13 +191,7 @@ def _in_pieces(texts: OwnExamples, settings: Settings, progress: Progress) -> tu
 
     It is as many pieces as 95 of a hundred training texts have at most, rounded up, and not too many.
     """
-    found = published.obtain_vocabulary(ENCODER, settings, progress)
-    with files.storage_errors("read", found.path):
-        content = found.path.read_bytes()
-    try:
-        vocabulary = read_vocabulary(content)
-    except ValueError as error:
-        raise DataError(f"{found.path} is no vocabulary: {error}.") from error
+    vocabulary = published.vocabulary_of(ENCODER, settings, progress)
     kept = kept_texts(folder_of(texts.collection, settings), texts.contents)
     longest = Wordpieces(length=MOST_PIECES_OF_TEXT, vocabulary=vocabulary)
     counts = [int((longest.encode(kept[place])[PIECES] != PADDING).sum()) for place in texts.of("train")]

@@ -1,0 +1,1 @@
+"""Day 22 of the journey."""
