@@ -1,4 +1,4 @@
-"""Every dataset by its name: the catalog's arrays, public photographs and texts, photographs with captions, and own."""
+"""Every dataset by its name: arrays of the catalog, public photographs and texts, captions, and a reader's own."""
 
 from pathlib import Path
 
