@@ -325,6 +325,18 @@ def prepare(
     """
     if features is None:
         return Prepared(dataset=with_few(dataset, examples, seed=seed), builder=builder)
+    whole, frozen = with_features_of(dataset, features, settings, progress)
+    return Prepared(
+        dataset=with_few(whole, examples, seed=seed),
+        builder=filled(builder, features, settings, progress),
+        frozen=frozen,
+    )
+
+
+def with_features_of(
+    dataset: Dataset, features: AnyFeatures, settings: Settings, progress: Progress = SILENT
+) -> "tuple[Dataset, Frozen]":
+    """The dataset with features in the place of its examples, and the network that makes them; raises as above."""
     from fortydays.study.frozen import frozen_network
 
     features.check_takes(dataset.training.input, dataset.name)
@@ -335,11 +347,7 @@ def prepare(
         found = _features_of(split, name, dataset, frozen, settings, progress)
         return Split(inputs={NUMBERS: found}, labels=split.labels)
 
-    return Prepared(
-        dataset=with_few(with_features(dataset, frozen.features, of), examples, seed=seed),
-        builder=filled(builder, features, settings, progress),
-        frozen=frozen,
-    )
+    return with_features(dataset, frozen.features, of), frozen
 
 
 def read_as(dataset: Dataset, recipe: Recipe) -> Dataset:
