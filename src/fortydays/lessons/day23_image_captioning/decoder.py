@@ -95,19 +95,21 @@ def build(*, features: int, tokens: int) -> Decoder:
 
     seen = keras.Input((features,), name="features")
     image = layers.Dropout(DROPOUT)(layers.LayerNormalization()(seen))
-    state = [layers.Dense(WIDTH, activation="tanh", name=name)(image) for name in ("begin_h", "begin_c")]
+    h = layers.Dense(WIDTH, activation="tanh")(image)
+    c = layers.Dense(WIDTH, activation="tanh")(image)
 
     said = keras.Input((None,), dtype="int32", name="tokens")
     embedding, lstm = layers.Embedding(tokens, WIDTH), layers.LSTM(WIDTH, return_sequences=True)
     drop, answer = layers.Dropout(DROPOUT), layers.Dense(tokens, activation="softmax")
-    whole = keras.Model([seen, said], answer(drop(lstm(drop(embedding(said)), initial_state=state))))
+    read = lstm(drop(embedding(said)), initial_state=[h, c])
+    whole = keras.Model([seen, said], answer(drop(read)))
 
     # One step of the LSTM is its cell: no loop, so that the exported graph has none either.
     token = keras.Input((), dtype="int32", name="token")
     before = [keras.Input((WIDTH,), name=name) for name in ("h", "c")]
     output, after = lstm.cell(embedding(token), before)
     step = keras.Model([token, *before], [answer(output), *after])
-    return Decoder(whole=whole, begin=keras.Model(seen, state), step=step)
+    return Decoder(whole=whole, begin=keras.Model(seen, [h, c]), step=step)
 
 
 def train(

@@ -1,38 +1,37 @@
 """Day 23's exercises: what BLEU counts, how rare words weigh, writing greedily, and one step of a beam search."""
 
-from collections import Counter
-
 import numpy as np
 
 from fortydays.exercises.design import Exercise, Task, number, wrong
 
 
-def found_words(candidate: tuple[str, ...], references: tuple[tuple[str, ...], ...]) -> int:
+def found_words(candidate: np.ndarray, references: np.ndarray) -> int:
     """How many words of a caption are found in the captions of people, as BLEU counts them.
 
-    A word counts at most as often as the one reference that has it most often.
+    candidate is (words,). references is (captions, length), filled up with 0. Words are whole numbers from 1. A word
+    counts at most as often as the one reference that has it most often.
     """
-    most: Counter[str] = Counter()
-    for reference in references:
-        most |= Counter(reference)
-    return (Counter(candidate) & most).total()
+    words, counts = np.unique(candidate, return_counts=True)
+    most = [(references == word).sum(axis=1).max() for word in words]
+    return int(np.minimum(counts, most).sum())
 
 
-def brevity(candidate: int, references: tuple[int, ...]) -> float:
-    """BLEU's factor for short captions, from the number of words of the caption and of those of people.
+def brevity(candidate: int, references: np.ndarray) -> float:
+    """BLEU's factor for short captions, from the number of words of the caption and of those of people, (captions,).
 
     What counts is the reference with the closest length; of two, the shorter one.
     """
-    closest = min(references, key=lambda words: (abs(words - candidate), words))
+    ordered = np.sort(references)
+    closest = ordered[np.abs(ordered - candidate).argmin()]
     return min(1.0, float(np.exp(1 - closest / candidate)))
 
 
-def rarity(word: str, corpus: tuple[tuple[tuple[str, ...], ...], ...]) -> float:
-    """The weight of a word in CIDEr: log(N / max(1, d)). corpus has, for each of N photographs, its captions.
+def rarity(word: int, corpus: np.ndarray) -> float:
+    """The weight of a word in CIDEr: log(N / max(1, d)), where d of N photographs have the word in some caption.
 
-    d is how many photographs have the word in some caption.
+    corpus is (photographs, captions, length): words are whole numbers from 1, and 0 fills up.
     """
-    have = sum(any(word in caption for caption in captions) for captions in corpus)
+    have = (corpus == word).any(axis=(1, 2)).sum()
     return float(np.log(len(corpus) / max(1, have)))
 
 
@@ -71,28 +70,28 @@ def numbers_of_the_state() -> int:
     return 2 * 192
 
 
-WORDS = ("a", "dog", "man", "runs", "on", "red")
+def _judged(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    # The word 1 again and again: more often than any one reference has it.
+    candidate = np.concatenate([[1, 1, 1, 1, 1], rng.integers(2, 7, n + 3)])
+    references = rng.integers(0, 7, (3, n + 4))
+    references[:, :2] = [[1, 1], [1, 3], [1, 5]]
+    references[:, 2:][references[:, 2:] == 1] = 2
+    return rng.permutation(candidate), references
 
 
-def _said(rng: np.random.Generator, length: int) -> tuple[str, ...]:
-    return tuple(WORDS[place] for place in rng.integers(0, len(WORDS), length))
-
-
-def _judged(rng: np.random.Generator, n: int) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    # One word again and again: more often than any one reference has it.
-    return ("a", "a", "a", *_said(rng, n + 3)), tuple(("a", *_said(rng, n + 2 + k)) for k in range(3))
-
-
-def _lengths(rng: np.random.Generator, n: int) -> tuple[int, tuple[int, ...]]:
+def _lengths(rng: np.random.Generator, n: int) -> tuple[int, np.ndarray]:
     candidate = int(rng.integers(6, 10))
     closest = ((1,), (-1,), (1, -1), (2,))[n % 4]  # the third: two that are as close
-    return candidate, (*(candidate + apart for apart in closest), candidate - 5, candidate + 4)
+    return candidate, rng.permutation(candidate + np.array([*closest, -5, 4]))
 
 
-def _corpus(rng: np.random.Generator, n: int) -> tuple[str, tuple[tuple[tuple[str, ...], ...], ...]]:
-    corpus = [(("a", "a", *_said(rng, 2)), ("a", *_said(rng, 2))) for _ in range(n + 3)]
-    corpus.append((("some", "some"), ("some", "cats")))
-    return ("some", "cats", "a", "dog")[n % 4], tuple(corpus)
+def _corpus(rng: np.random.Generator, n: int) -> tuple[int, np.ndarray]:
+    corpus = rng.integers(2, 5, (n + 4, 2, 4))
+    corpus[:, :, -1] = 0
+    corpus[:, 0, 0] = corpus[:, 0, 1] = 1  # in each photograph, twice
+    corpus[:2, :, 1] = 5  # in each caption of two photographs
+    corpus[2:4, 1, 1] = 6  # in the second caption of two others
+    return (5, 6, 1, 7)[n % 4], corpus
 
 
 def _table(rng: np.random.Generator, n: int) -> tuple[np.ndarray, int, int, int]:
@@ -110,30 +109,29 @@ def _beam(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, int
     return totals, np.round(rng.dirichlet(np.ones(n + 4), 3) + 0.001, 4), 3
 
 
-def _all_that_occur(candidate: tuple[str, ...], references: tuple[tuple[str, ...], ...]) -> int:
-    return sum(any(word in reference for reference in references) for word in candidate)
+def _all_that_occur(candidate: np.ndarray, references: np.ndarray) -> int:
+    return int(np.isin(candidate, references).sum())
 
 
-def _references_added_up(candidate: tuple[str, ...], references: tuple[tuple[str, ...], ...]) -> int:
-    return (Counter(candidate) & Counter(word for each in references for word in each)).total()
+def _references_added_up(candidate: np.ndarray, references: np.ndarray) -> int:
+    return found_words(candidate, references.reshape(1, -1))
 
 
 def _factor(candidate: int, reference: float) -> float:
     return min(1.0, float(np.exp(1 - reference / candidate)))
 
 
-def _closest(candidate: int, references: tuple[int, ...], longer: bool = False) -> int:
-    return min(references, key=lambda words: (abs(words - candidate), -words if longer else words))
+def _closest(candidate: int, references: np.ndarray, sign: int = 1) -> int:
+    ordered = np.sort(references)[::sign]
+    return int(ordered[np.abs(ordered - candidate).argmin()])
 
 
-def _by_captions(word: str, corpus: tuple[tuple[tuple[str, ...], ...], ...]) -> float:
-    captions = [caption for of_one in corpus for caption in of_one]
-    return float(np.log(len(captions) / max(1, sum(word in caption for caption in captions))))
+def _by_captions(word: int, corpus: np.ndarray) -> float:
+    return rarity(word, corpus.reshape(-1, 1, corpus.shape[2]))
 
 
-def _by_occurrences(word: str, corpus: tuple[tuple[tuple[str, ...], ...], ...]) -> float:
-    count = sum(caption.count(word) for of_one in corpus for caption in of_one)
-    return float(np.log(len(corpus) / max(1, count)))
+def _by_occurrences(word: int, corpus: np.ndarray) -> float:
+    return float(np.log(len(corpus) / max(1, (corpus == word).sum())))
 
 
 def _always_behind_the_first(table: np.ndarray, begin: int, end: int, longest: int) -> list[int]:  # noqa: ARG001
@@ -182,7 +180,7 @@ words of the caption, and r that of the reference whose length is closest.
                     ),
                     wrong(
                         "Each word is counted once: count how often it occurs.",
-                        lambda c, r: len(set(c) & {word for each in r for word in each}),
+                        lambda c, r: int(np.isin(np.unique(c), r).sum()),
                     ),
                     wrong("This is a share: return how many words.", lambda c, r: found_words(c, r) / len(c)),
                 ),
@@ -191,11 +189,11 @@ words of the caption, and r that of the reference whose length is closest.
                 reference=brevity,
                 cases=_lengths,
                 mistakes=(
-                    wrong("The closest length counts, not the longest.", lambda c, r: _factor(c, max(r))),
-                    wrong("The closest length counts, not the mean.", lambda c, r: _factor(c, float(np.mean(r)))),
+                    wrong("The closest length counts, not the longest.", lambda c, r: _factor(c, r.max())),
+                    wrong("The closest length counts, not the mean.", lambda c, r: _factor(c, r.mean())),
                     wrong(
                         "Of two lengths that are as close, the shorter one counts.",
-                        lambda c, r: _factor(c, _closest(c, r, longer=True)),
+                        lambda c, r: _factor(c, _closest(c, r, sign=-1)),
                     ),
                     wrong("The factor is never more than 1.", lambda c, r: float(np.exp(1 - _closest(c, r) / c))),
                     wrong("It is exp(1 - r / c), not c / r.", lambda c, r: min(1.0, c / _closest(c, r))),
@@ -203,8 +201,9 @@ words of the caption, and r that of the reference whose length is closest.
             ),
         ),
         hints=(
-            "Counter(words) counts. a | b keeps the larger count of each word, and a & b the smaller one.",
-            "min(references, key=...) finds the closest one.",
+            "np.unique(candidate, return_counts=True) gives each word, and how often it occurs.",
+            "(references == word).sum(axis=1) is how often each reference has it. The largest of these counts.",
+            "argmin gives the first of equals: sort the lengths before.",
         ),
         afterwards="""
 BLEU does the same with runs of two, three and four words, and multiplies the four shares.
@@ -230,13 +229,13 @@ photographs have the word in some of their captions; d is at least 1.
                     ),
                     wrong(
                         "The first caption alone is looked at.",
-                        lambda w, c: rarity(w, tuple(captions[:1] for captions in c)),
+                        lambda w, c: rarity(w, c[:, :1]),
                     ),
                 ),
             ),
         ),
         hints=(
-            "any(word in caption for caption in captions) is true of a photograph that has it.",
+            "(corpus == word).any(axis=(1, 2)) is true of a photograph that has it.",
             "max(1, d) helps with a word that no one has written.",
         ),
         afterwards="""
