@@ -69,9 +69,9 @@ def split_of(bench: Bench, name: str) -> tuple[Photographs, Frozen]:
     return Photographs(features=features, captions=in_words(dataset.captions(name))), frozen
 
 
-def scores_of(bench: Bench, judged: Judged, written: Captions, training: Photographs) -> Found:
+def scores_of(judged: Judged, written: Captions, training: Photographs) -> Found:
     """The metrics of some captions, by name."""
-    low, high = judged.bleu_interval(bench.random)
+    low, high = judged.bleu_interval(np.random.default_rng(0))  # the same draws for all, whatever the seed
     known = {tuple(words) for words in training.every_caption}
     return {
         CIDER.name: judged.cider,
@@ -83,8 +83,8 @@ def scores_of(bench: Bench, judged: Judged, written: Captions, training: Photogr
     }
 
 
-def _judged(bench: Bench, written: Captions, training: Photographs, test: Photographs) -> Found:
-    return scores_of(bench, judge_rounds([written] * EACH, test.captions), written, training)
+def _judged(written: Captions, training: Photographs, test: Photographs) -> Found:
+    return scores_of(judge_rounds([written] * EACH, test.captions), written, training)
 
 
 # ------------------------------------------------------------------------------------------------------- baselines
@@ -106,13 +106,13 @@ def constant(bench: Bench) -> Found:
         ours = rarity.weigh(words)
         return float(np.mean([cider(ours, theirs, apart=abs(len(words) - count)) for theirs, count in references]))
 
-    return _judged(bench, [max(likely, key=gained)] * len(test.captions), training, test)
+    return _judged([max(likely, key=gained)] * len(test.captions), training, test)
 
 
 def neighbors(bench: Bench) -> Found:
     """Say of a photograph what is most usual among the captions of the most similar training photographs."""
     training, test = (split_of(bench, name)[0] for name in ("train", "test"))
-    return _judged(bench, consensus(training, test.features), training, test)
+    return _judged(consensus(training, test.features), training, test)
 
 
 def consensus(training: Photographs, features: NDArray[np.float32], *, among: int = NEIGHBORS) -> Captions:
@@ -133,7 +133,7 @@ def human(bench: Bench) -> Found:
     """Judge each of the five captions of a photograph by the four others."""
     training, test = (split_of(bench, name)[0] for name in ("train", "test"))
     rounds = [[of_one[k] for of_one in test.captions] for k in range(EACH)]
-    found = scores_of(bench, judge_rounds(rounds, test.captions), [w for each in rounds for w in each], training)
+    found = scores_of(judge_rounds(rounds, test.captions), [w for each in rounds for w in each], training)
     return dict(found)
 
 
@@ -166,7 +166,7 @@ def write_greedily(bench: Bench) -> Found:
     decoder, vocabulary = trained(bench)
     training, (test, encoder) = split_of(bench, "train")[0], split_of(bench, "test")
     tokens = greedy(*by_keras(decoder), test.features)
-    found = _judged(bench, [vocabulary.caption(each) for each in tokens], training, test)
+    found = _judged([vocabulary.caption(each) for each in tokens], training, test)
     bench.say("exporting the decoder")
     folder = files.make_folder(bench.settings.workspace / "exported")
     export(decoder, folder)
@@ -182,7 +182,7 @@ def write_blindly(bench: Bench) -> Found:
     decoder, vocabulary = trained(bench, blind=True)
     training, test = (split_of(bench, name)[0] for name in ("train", "test"))
     tokens = greedy(*by_keras(decoder), test.features * np.float32(0))
-    return _judged(bench, [vocabulary.caption(each) for each in tokens], training, test)
+    return _judged([vocabulary.caption(each) for each in tokens], training, test)
 
 
 def write_by_beam(bench: Bench) -> Found:
@@ -190,7 +190,7 @@ def write_by_beam(bench: Bench) -> Found:
     decoder, vocabulary = trained(bench)
     training, test = (split_of(bench, name)[0] for name in ("train", "test"))
     tokens = beam(*by_keras(decoder), test.features)
-    return _judged(bench, [vocabulary.caption(each) for each in tokens], training, test)
+    return _judged([vocabulary.caption(each) for each in tokens], training, test)
 
 
 def page_of_captions(bench: Bench) -> dict[str, Any]:
