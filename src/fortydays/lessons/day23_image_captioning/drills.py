@@ -102,7 +102,7 @@ def constant(bench: Bench) -> Found:
     rarity = Rarity(validation.captions)
     references = [(rarity.weigh(words), len(words)) for words in validation.every_caption]
 
-    def gained(words: list[str]) -> float:
+    def gained(words: Sequence[str]) -> float:
         ours = rarity.weigh(words)
         return float(np.mean([cider(ours, theirs, apart=abs(len(words) - count)) for theirs, count in references]))
 
