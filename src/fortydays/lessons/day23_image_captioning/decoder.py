@@ -22,13 +22,13 @@ PADDING, UNKNOWN, START, END, FIRST_WORD = range(5)
 FEWEST_TIMES = 2
 """How often a word must occur in the training captions to get a token."""
 
-LONGEST = 20
+LONGEST = 16
 """Words of a caption that is learned from, or written: more are cut off."""
 
 DROPOUT = 0.5
 LEARNING_RATE = 0.002
 BATCH = 64
-EPOCHS = 20
+EPOCHS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,9 +100,9 @@ def build(*, features: int, tokens: int) -> Decoder:
 
     said = keras.Input((None,), dtype="int32", name="tokens")
     embedding, lstm = layers.Embedding(tokens, WIDTH), layers.LSTM(WIDTH, return_sequences=True)
-    drop, answer = layers.Dropout(DROPOUT), layers.Dense(tokens, activation="softmax")
-    read = lstm(drop(embedding(said)), initial_state=[h, c])
-    whole = keras.Model([seen, said], answer(drop(read)))
+    answer = layers.Dense(tokens, activation="softmax")
+    read = lstm(layers.Dropout(DROPOUT)(embedding(said)), initial_state=[h, c])
+    whole = keras.Model([seen, said], answer(layers.Dropout(DROPOUT)(read)))
 
     # One step of the LSTM is its cell: no loop, so that the exported graph has none either.
     token = keras.Input((), dtype="int32", name="token")
