@@ -180,6 +180,22 @@ def test_a_damaged_copy_is_set_aside_and_fetched_again(spec: captions.CaptionsSp
     assert spec.digest == library.load("seen", settings).digest
 
 
+def test_other_captions_in_a_sound_archive_of_the_cache_are_noticed(
+    spec: captions.CaptionsSpec, settings: Settings
+) -> None:
+    folder = library.get("seen", settings)
+    with zipfile.ZipFile(folder / "test.zip") as opened:
+        members = {name: opened.read(name) for name in opened.namelist()}
+    members["captions.json"] = members["captions.json"].replace(b"said 3", b"said 4")
+    archive(folder / "test.zip", members)
+    (problem,) = library.verify("seen", settings).problems
+    assert problem.startswith("the test photographs have digest")
+    contents = (folder / "contents.json").read_text("utf-8").replace(problem.split()[-1], problem.split()[5][:-1])
+    (folder / "contents.json").write_text(contents, "utf-8")
+    assert library.verify("seen", settings).problems == ("contents.json does not tell of the pinned photographs",) * 2
+    assert spec.digest == library.load("seen", settings).digest  # set aside, and fetched again
+
+
 def test_every_place_that_was_tried_is_told(spec: captions.CaptionsSpec, settings: Settings, tmp_path: Path) -> None:
     text_archive(tmp_path / "mirror" / "seen" / "text.zip", [f"a.jpg#{k}\tOther ." for k in range(5)])
     with pytest.raises(DataError) as refused:

@@ -69,10 +69,19 @@ def test_greedy_writing_takes_the_best_word_each_time_and_beam_search_the_best_c
     assert beam(*steps(MISLEADING), ONE, width=2) == [[B, C, END]]
 
 
+def count_down(tokens: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+    """A step of captions that have so many words as their first feature says."""
+    (left,) = state
+    probabilities = np.zeros((len(tokens), C + 1), np.float32)
+    probabilities[:, A], probabilities[:, END] = left[:, 0] > 0, left[:, 0] <= 0
+    return probabilities, (left - 1,)
+
+
 def test_captions_of_several_photographs_do_not_mix_and_end_each_for_itself() -> None:
-    begin, step = steps({(): {A: 1.0}, (A,): {END: 0.6, B: 0.4}, (A, B): {END: 1.0}, (A, END): {A: 1.0}})
-    assert greedy(begin, step, np.zeros((2, 3), np.float32)) == [[A, END]] * 2
-    assert beam(begin, step, np.zeros((2, 3), np.float32)) == [[A, END]] * 2
+    words = np.array([[1], [3], [0]], np.float32)
+    expected = [[A, END], [A, A, A, END], [END]]
+    assert greedy(lambda features: (features,), count_down, words) == expected
+    assert beam(lambda features: (features,), count_down, words) == expected
 
 
 def test_what_is_no_word_is_never_written_and_a_caption_that_does_not_end_is_cut_off() -> None:

@@ -66,6 +66,7 @@ def beam(
 
     The score is the mean logarithm of the probabilities, END included. With the sum, short captions would win. At each
     step, the ``width`` best captions so far stay, of each photograph for itself. Those with END are put aside.
+    The search ends when one of these is at least as good as all that go on.
 
     Args:
         begin: makes the first state.
@@ -93,7 +94,13 @@ def _searched(state: State, step: Step, width: int, longest: int) -> list[int]:
         ended += [(total, caption) for total, caption, _ in grown if caption[-1] == END]
         left = [each for each in grown if each[1][-1] != END]
         going = [(total, caption) for total, caption, _ in left]
-        if not going or len(ended) >= width:
+        if not going or (ended and max(map(_mean, ended)) >= max(map(_mean, going))):
             break
         state = tuple(each[[row for _, _, row in left]] for each in state)
-    return max(ended or going, key=lambda each: each[0] / len(each[1]))[1]
+    return max(ended or going, key=_mean)[1]
+
+
+def _mean(caption: tuple[float, list[int]]) -> float:
+    """The mean logarithm of the probabilities of a caption."""
+    total, tokens = caption
+    return total / len(tokens)
