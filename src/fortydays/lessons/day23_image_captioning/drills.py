@@ -38,7 +38,7 @@ SAME = Metric(name="same_in_onnx_share", title="the same caption by ONNX Runtime
 SHOWN = 12
 """Photographs of the page of captions."""
 
-_SIDE = 80
+_SIDE, _COLORS = 80, 64
 
 Found = Mapping[str, float | NDArray[Any]]
 Captions = Sequence[Sequence[str]]
@@ -200,7 +200,8 @@ def page_of_captions(bench: Bench) -> dict[str, Any]:
     written = [vocabulary.caption(each) for each in greedy(*by_keras(decoder), test.features)]
     scores = judge_rounds([written] * EACH, test.captions).cider
     assert bench.dataset is not None  # the study has one
-    pixels = bench.dataset.test.open().array
+    assert bench.dataset.captions is not None
+    pixels, said = bench.dataset.test.open().array, bench.dataset.captions("test")
     order = np.argsort(-scores, kind="stable")
     chosen = order[np.linspace(0, len(order) - 1, min(SHOWN, len(order))).round().astype(int)]
     return {
@@ -209,12 +210,11 @@ def page_of_captions(bench: Bench) -> dict[str, Any]:
         "caption": f"{len(chosen)} of {len(order)} test photographs, at equal steps from the highest CIDEr to the "
         "lowest. Under each: what the LSTM wrote, its CIDEr, and what one of five people wrote. Photographs: Flickr8k "
         "(Hodosh et al., 2013).",
-        "columns": 3,
+        "columns": 1,
         "pictures": [
             {
-                "png": png(reduced(pixels[place], _SIDE)),
-                "label": f"{' '.join(written[place])} ({scores[place]:.2f}) · "
-                f"a person: {' '.join(test.captions[place][0])}",
+                "png": png(reduced(pixels[place], _SIDE), colors=_COLORS),
+                "label": f"{' '.join(written[place])} · CIDEr {scores[place]:.2f} · a person: {said[place][0]}",
                 "index": int(place),
             }
             for place in chosen
