@@ -15,7 +15,7 @@ from fortydays.lessons.day23_image_captioning.writing import beam, by_keras, gre
 from fortydays.study.bench import Bench
 from fortydays.study.features import Features
 from fortydays.study.frozen import Frozen
-from fortydays.study.pictures import png, reduced
+from fortydays.study.pictures import png
 from fortydays.tasks.captions import Judged, Rarity, cider, judge_rounds
 from fortydays.tasks.metric import Metric
 
@@ -35,10 +35,10 @@ COPIED = Metric(name="copied_share", title="captions that are training captions"
 SCORES = (CIDER, BLEU, BLEU_LOW, BLEU_HIGH, DIFFERENT, COPIED)
 SAME = Metric(name="same_in_onnx_share", title="the same caption by ONNX Runtime", unit="share", better="higher")
 
-SHOWN = 12
+SHOWN = 9
 """Photographs of the page of captions."""
 
-_SIDE, _COLORS = 80, 64
+_COLORS = 64
 
 Found = Mapping[str, float | NDArray[Any]]
 Captions = Sequence[Sequence[str]]
@@ -210,10 +210,10 @@ def page_of_captions(bench: Bench) -> dict[str, Any]:
         "caption": f"{len(chosen)} of {len(order)} test photographs, at equal steps from the highest CIDEr to the "
         "lowest. Under each: what the LSTM wrote, its CIDEr, and what one of five people wrote. Photographs: Flickr8k "
         "(Hodosh et al., 2013).",
-        "columns": 1,
+        "columns": 3,
         "pictures": [
             {
-                "png": png(reduced(pixels[place], _SIDE), colors=_COLORS),
+                "png": png(pixels[place], colors=_COLORS),
                 "label": f"{' '.join(written[place])} · CIDEr {scores[place]:.2f} · a person: {said[place][0]}",
                 "index": int(place),
             }
