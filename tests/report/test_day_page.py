@@ -271,6 +271,18 @@ def test_pictures_are_enlarged_without_blur_by_one_whole_number(page: str) -> No
     assert re.findall(r"--width:(\d+)px", page) == ["96", "810"]
 
 
+def test_pictures_with_sentences_under_them_get_more_room_than_those_with_names() -> None:
+    exhibit = made_up.exhibits()[1] | {"columns": 3}
+    for label, widths in (
+        ("a name", ["104"]),
+        ("a sentence about what is in the picture, as a person says it", ["160"]),
+    ):
+        exhibit["pictures"] = [{"png": made_up.png(160, 1), "label": label}]
+        page = make_page(short(made_up.evidence(exhibits=[exhibit])), source="published")
+        assert re.findall(r"--width:(\d+)px", page) == widths
+        assert ('class="pictures labelled sentences"' in page) == (widths == ["160"])
+
+
 def test_a_picture_larger_than_its_room_is_made_smaller_and_a_false_header_does_no_harm() -> None:
     pictures = made_up.exhibits()[1] | {"columns": 1}
     pictures["pictures"] = [{"png": made_up.png(1000, 1), "label": ""}]

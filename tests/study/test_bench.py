@@ -9,13 +9,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import tiny_frozen
 import tiny_study
 
-from fortydays.base.errors import FortydaysError
+from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.base.process import PARENT
+from fortydays.data.arrays import Dataset, SealedSplit, Split, TrainingData
+from fortydays.inputs.images import IMAGE, Images
+from fortydays.study import frozen as networks
 from fortydays.study.bench import Bench, a_bench, carry_out
 from fortydays.study.drills import Drill
+from fortydays.tasks.classification import Classification
 
 
 @pytest.fixture(autouse=True)
@@ -115,3 +121,63 @@ def test_what_is_no_number_for_each_metric_is_a_failure_in_words(given: Any, err
     settings = tiny_study.settings(tmp_path)
     result = carry_out(drill(lambda bench: given), seed=0, settings=settings, say=lambda text: None)
     assert (result["status"], result["error"], result["metrics"]) == ("failed", error, {})
+
+
+# -------------------------------------------------------------------------------------- numbers for each test example
+
+
+def test_a_metric_that_is_given_for_each_example_is_their_mean(tmp_path: Path) -> None:
+    numbers = np.array([0.1234567, 0.5, 1.0])
+    result = carry_out(
+        drill(lambda bench: {"found": numbers}), seed=0, settings=tiny_study.settings(tmp_path), say=lambda text: None
+    )
+    assert result["by_example"] == {"found": [0.123457, 0.5, 1.0]}
+    assert result["metrics"]["found"] == pytest.approx(1.623457 / 3)
+
+
+@pytest.mark.parametrize("numbers", [np.array([1.0, math.nan]), np.zeros((2, 2)), np.array([]), np.array(["1"] * 2)])
+def test_numbers_for_each_example_that_are_none_fail(numbers: Any, tmp_path: Path) -> None:
+    result = carry_out(
+        drill(lambda bench: {"found": numbers}), seed=0, settings=tiny_study.settings(tmp_path), say=lambda text: None
+    )
+    assert result["status"] == "failed"
+    assert result["error"].endswith("as found; expected a finite number.")
+
+
+# -------------------------------------------------------------------------------------------------------- features
+
+
+def test_features_are_made_of_the_studys_dataset_in_the_readers_workspace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tiny_study.settings(tmp_path)
+    images = np.full((4, 8, 8, 3), 51, np.uint8)
+    split = Split(inputs={IMAGE: images}, labels=np.zeros(4, np.uint8))
+    dataset = Dataset(
+        name="grey",
+        digest="ab" * 32,
+        split_version=1,
+        classes=("grey",),
+        training=TrainingData(
+            input=Images(shape=(8, 8, 3)), task=Classification(classes=1), train=split, validation=split
+        ),
+        test=SealedSplit(lambda: split),
+        captions=lambda split: ((split,),),
+    )
+    monkeypatch.setattr(networks, "frozen_network", lambda *_: tiny_frozen.frozen(tmp_path / "means", (8, 8, 3)))
+    for _ in range(2):  # computed once
+        with a_bench(seed=0, settings=settings, say=lambda text: None, dataset=dataset) as bench:
+            found, network = bench.learned_from(tiny_frozen.FEATURES)
+            assert found.training.train.array == pytest.approx(np.full((4, 1, 1, 3), 0.2))
+            assert found.captions is not None
+            assert found.captions("test") == (("test",),)
+            assert network.shape == (1, 1, 3)
+    assert len(list((settings.workspace / "features").rglob("training-*.features"))) == 1
+
+
+def test_a_study_without_a_dataset_has_no_features(tmp_path: Path) -> None:
+    with (
+        a_bench(seed=0, settings=tiny_study.settings(tmp_path), say=lambda text: None) as bench,
+        pytest.raises(UsageError, match="The study has no dataset, so there are no features"),
+    ):
+        bench.learned_from(tiny_frozen.FEATURES)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import flipped_byte
+import numpy as np
 import pytest
 import tiny_study
 from jsonschema import Draft202012Validator
@@ -19,7 +20,7 @@ from rich.console import Console
 from tiny_study import Watch
 from worker_pool import Pool
 
-from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.base.errors import FortydaysError, StorageError, UsageError
 from fortydays.base.process import PARENT
 from fortydays.base.settings import Settings
 from fortydays.days.loading import find_study, load_study, load_study_of
@@ -29,13 +30,14 @@ from fortydays.report.results import read_results
 from fortydays.report.terminal import print_evidence
 from fortydays.study.bench import Bench
 from fortydays.study.claims import Comparison, InEverySeed, Threshold, ThresholdOfBest
-from fortydays.study.design import Measure, Study
+from fortydays.study.design import Exhibit, Measure, Study
 from fortydays.study.drills import Drill
 from fortydays.study.evidence import SCHEMA_FILE, best_trial, outline, results_digest
 from fortydays.study.identity import changes
 from fortydays.study.plan import Request, StudySource, make_plan
 from fortydays.study.runner import StudyInterruptedError, run_study
 from fortydays.study.runs import RunFolder, RunState
+from fortydays.study.samples import findings_of
 from fortydays.study.verification import agreement, stale_parts
 from fortydays.tasks.metric import Metric
 from fortydays.track.content import entries_of
@@ -162,6 +164,55 @@ def test_an_exception_of_one_repetition_costs_no_other(raised: BaseException, se
     (warning,) = progress.warned
     assert warning.startswith("a drill, seed 1 failed: ")
     assert "a drill, seed 1, failed:" in printed(evidence)
+
+
+# ------------------------------------------------------------------------------------------------ for each example
+
+
+def test_claims_count_the_examples_that_drills_give_numbers_for(
+    settings: Settings, schema: Draft202012Validator
+) -> None:
+    """No seed changes anything, so without the examples every difference would be certain."""
+    ours, theirs = np.array([3.0, 1.0, 2.0, 4.0]), np.array([2.0, 1.0, 2.0, 1.0])
+    drills = (
+        drill(lambda bench: {"found": ours}, name="ours"),
+        drill(lambda bench: {"found": theirs}, name="theirs"),
+    )
+    claim = Comparison(sentence="Ours finds more", metric="found", variant="ours", than="theirs", direction="above")
+    study = study_of(*drills, claims=(claim,))
+    run, evidence = run_study(source_of(study), Request(), settings, progress=Watch())
+    schema.validate(json.loads(run.evidence.read_text("utf-8")))
+    (judged,) = evidence["claims"]
+    # The differences 1, 0, 0, 3 have the mean 1 and the standard error sqrt(2) / 2; Student's quantile is 3.182.
+    assert judged["verdict"] == "undecided"
+    assert judged["low"] == pytest.approx(1 - 3.182 * 2**0.5 / 2, abs=1e-3)
+    assert (judged["value"], judged["examples"]) == (1.0, 4)
+    assert evidence["trials"][0]["by_example"] == {"found": [3.0, 1.0, 2.0, 4.0]}
+    assert "by_example" not in outline(evidence)["trials"][0]
+    changed = copy.deepcopy(evidence["trials"])
+    changed[0]["by_example"]["found"] = [3.0, 1.0, 4.0, 2.0]
+    assert results_digest(changed, study.declared) != evidence["results_digest"]
+    changed[0]["by_example"]["found"][0] = 4.0
+    with pytest.raises(StorageError, match="the numbers for each example of 'ours', seed 0, do not give its found"):
+        findings_of(changed)
+
+
+def test_a_drill_can_show_something_with_its_first_seed(settings: Settings) -> None:
+    def show(bench: Bench) -> dict[str, Any]:
+        table = {"kind": "table", "title": "Seen", "caption": "", "columns": ["seed"]}
+        return {**table, "rows": [[str(bench.seed + bench.random.integers(1))]]}
+
+    def fail_once(bench: Bench) -> dict[str, float]:
+        return {"found": 1.0} if bench.seed else {}
+
+    exhibit = Exhibit(variant="a drill", make=show)
+    study = study_of(drill(fail_once), exhibits=(exhibit,))
+    _, evidence = run_study(source_of(study), Request(), settings, progress=Watch())
+    (shown,) = evidence["exhibits"]
+    assert (shown["variant"], shown["seed"], shown["rows"]) == ("a drill", 1, [["1"]])  # seed 0 has failed
+    assert list((settings.workspace / "drills").iterdir()) == []
+    with pytest.raises(UsageError, match="There is no variant 'other'"):
+        study_of(drill(), exhibits=(Exhibit(variant="other", make=show),))
 
 
 # ----------------------------------------------------------------------------------------------------------- the run

@@ -402,3 +402,15 @@ def test_the_photograph_is_the_first_that_is_named_rightly_unless_given(keras: A
 def test_numbers_cannot_be_shown_as_photographs(exhibit: Any) -> None:
     with pytest.raises(UsageError, match=r"The test split holds numbers, no images that can be shown\."):
         exhibit.make(shown(images=np.zeros((5, 1, 1, 8), np.float32)))
+
+
+def test_a_photograph_with_fewer_colors_is_nearly_the_same_and_smaller() -> None:
+    from PIL import Image
+
+    image = np.random.default_rng(0).integers(0, 256, (40, 40, 1)).repeat(3, axis=2).astype(np.uint8)
+    image[:, :, 1] //= 2
+    with Image.open(io.BytesIO(base64.b64decode(png(image, colors=64)))) as opened:
+        few = np.asarray(opened.convert("RGB"))
+    assert len(np.unique(few.reshape(-1, 3), axis=0)) == 64
+    assert np.abs(few.astype(int) - image).mean() < 4
+    assert len(png(image, colors=64)) < 0.7 * len(png(image))

@@ -107,3 +107,13 @@ def test_graphs_whose_parts_have_the_same_names_are_not_mixed_up(keras: Any) -> 
     whole = joined(scaled(2.0, "y"), scaled(5.0, "z"))
 
     assert answers(whole, np.ones((1, 1, 1, 3), np.float32)).tolist() == [[[[10.0, 10.0, 10.0]]]]
+
+
+def test_a_graph_may_have_several_outputs_each_with_its_name(keras: Any) -> None:
+    given = keras.Input((3,))
+    model = keras.Model(given, [given * 2.0, keras.ops.sum(given, axis=1)])
+    spec = ArraySpec(name="given", dtype="float32", shape=(3,))
+    proto = to_graph(lambda arrays: model(arrays["given"]), [spec], output=("twice", "sum"), layers_of=model)
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    twice, added = session.run(["twice", "sum"], {"given": np.array([[1, 2, 3]], np.float32)})
+    assert (twice.tolist(), added.tolist()) == ([[2, 4, 6]], [6])

@@ -10,6 +10,7 @@ from fortydays.study.exhibit_document import ExhibitResult
 from fortydays.study.overviews import (
     CostOverview,
     CurveOverview,
+    ExamplesOverview,
     LinesOverview,
     MetricOverview,
     SearchOverview,
@@ -259,3 +260,32 @@ def test_seconds_of_training_are_the_mean_over_seeds_and_drills_have_them_too() 
     assert found["lines"][0]["x"] == [2.0, 35.0]
     assert (found["x_label"], found["x_axis"]) == ("training time, seconds", "logarithmic")
     assert fits(found)
+
+
+def test_a_metric_that_no_seed_changes_has_the_interval_of_its_examples() -> None:
+    told = {"status": "finished", "metrics": {"score": 2.0}}
+    by_example = {"by_example": {"score": [1.0, 2.0, 3.0]}}
+    evidence = {
+        "dataset": {"test": 3},
+        "details": {name: {"metrics": [{"name": "score", "title": "Score"}]} for name in ("sure", "other", "none")},
+        "trials": [
+            *({"variant": "sure", "seed": seed, **told, **by_example} for seed in (0, 1)),
+            *({"variant": "other", "seed": seed, **told} for seed in (0, 1)),
+        ],
+    }
+    found = ExamplesOverview(title="T", caption="C", variants=("none", "other", "sure"), metric="score").make(evidence)
+    assert fits(found)
+    assert (found["x_names"], found["y_label"]) == (["other", "sure"], "Score")
+    plain, sure = found["lines"]
+    assert (plain["x"], plain["y"], plain["low"], plain["high"]) == ([0], [2.0], [2.0], [2.0])
+    # The standard error of 1, 2 and 3 is 1 / sqrt(3), and Student's quantile for two degrees of freedom 4.303.
+    assert (sure["x"], sure["y"]) == ([1], [2.0])
+    assert sure["high"] == pytest.approx([2 + 4.303 / 3**0.5], abs=1e-3)
+    assert sure["low"] == pytest.approx([2 - 4.303 / 3**0.5], abs=1e-3)
+
+
+def test_a_single_seed_has_no_interval_in_the_picture_of_examples() -> None:
+    trial = {"variant": "one", "seed": 0, "status": "finished", "metrics": {"score": 2.0}}
+    evidence = {"dataset": None, "details": {"one": {"metrics": [{"name": "score", "title": "S"}]}}, "trials": [trial]}
+    (line,) = ExamplesOverview(title="T", caption="C", variants=("one",), metric="score").make(evidence)["lines"]
+    assert (line["y"], "low" in line) == ([2.0], False)

@@ -104,6 +104,8 @@ class Dataset:
         classes: the classes' names; position is label.
         texts: of a dataset of texts: makes it anew, read in another way; else None.
         wording: from places in the validation split to what is written there, of texts that are kept; else None.
+        captions: of photographs with captions: from the name of a split, "train", "validation" or "test", to the
+            captions of each of its photographs; those of the test split are read when they are asked for. Else None.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Dataset:
     test: SealedSplit
     texts: "Callable[[Reading], Dataset] | None" = None
     wording: Callable[[Sequence[int]], list[str]] | None = None
+    captions: Callable[[str], tuple[tuple[str, ...], ...]] | None = None
 
     def read_as(self, reading: Reading) -> "Dataset":
         """The dataset with its texts read in some way. Of other examples, there is one way only.

@@ -1,13 +1,14 @@
-"""Every dataset by its name: the catalog's arrays, public photographs, public texts, and a reader's own."""
+"""Every dataset by its name: arrays of the catalog, public photographs and texts, captions, and a reader's own."""
 
 from pathlib import Path
 
 from fortydays.base.errors import unknown_name
 from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
-from fortydays.data import cache, catalog, photographs, store, texts
+from fortydays.data import cache, captions, catalog, photographs, store, texts
 from fortydays.data.arrays import Dataset, TrainingData
 from fortydays.data.cache import Verification
+from fortydays.data.captions import CaptionsSpec
 from fortydays.data.own import dataset as own
 from fortydays.data.photographs import PhotographsSpec
 from fortydays.data.spec import DatasetSpec
@@ -16,12 +17,12 @@ from fortydays.inputs.input import Input
 from fortydays.inputs.ngrams import Ngrams
 from fortydays.inputs.wordpieces import Wordpieces
 
-Spec = DatasetSpec | PhotographsSpec | TextsSpec
+Spec = DatasetSpec | PhotographsSpec | TextsSpec | CaptionsSpec
 
 
 def every() -> dict[str, Spec]:
     """What the program itself knows of datasets that it can fetch, by name, in the order to list them."""
-    return {**catalog.DATASETS, **photographs.PHOTOGRAPHS, **texts.TEXTS}
+    return {**catalog.DATASETS, **photographs.PHOTOGRAPHS, **texts.TEXTS, **captions.CAPTIONS}
 
 
 def pinned(name: str) -> Spec:
@@ -59,6 +60,8 @@ def load(name: str, settings: Settings, progress: Progress = SILENT) -> Dataset:
         return photographs.load(spec, settings, progress)
     if isinstance(spec, TextsSpec):
         return texts.load(spec, settings, progress)
+    if isinstance(spec, CaptionsSpec):
+        return captions.load(spec, settings, progress)
     return store.load(spec, settings, progress)
 
 
@@ -85,6 +88,8 @@ def get(name: str, settings: Settings, progress: Progress = SILENT) -> Path:
         return photographs.get(spec, settings, progress, thorough=True)
     if isinstance(spec, TextsSpec):
         return texts.get(spec, settings, progress)
+    if isinstance(spec, CaptionsSpec):
+        return captions.get(spec, settings, progress)
     return store.get(spec, settings, progress)
 
 
@@ -96,6 +101,8 @@ def verify(name: str, settings: Settings) -> Verification:
     spec = pinned(name)
     if isinstance(spec, TextsSpec):
         return texts.verify(spec, settings)
+    if isinstance(spec, CaptionsSpec):
+        return captions.verify(spec, settings)
     return photographs.verify(spec, settings) if isinstance(spec, PhotographsSpec) else store.verify(spec, settings)
 
 
@@ -106,4 +113,6 @@ def place(name: str, settings: Settings) -> tuple[Path, bool]:
         return photographs.folder(spec, settings), photographs.cached(spec, settings)
     if isinstance(spec, TextsSpec):
         return cache.path(spec, settings), texts.cached(spec, settings)
+    if isinstance(spec, CaptionsSpec):
+        return cache.path(spec, settings), captions.cached(spec, settings)
     return cache.path(spec, settings), store.cached(spec, settings)

@@ -116,7 +116,8 @@ def _done(drill: Drill, seed: int) -> dict[str, float]:
     """What a drill gives for a seed, on a bench without a workspace: it only computes."""
     nowhere = Path("no-workspace")
     settings = Settings(workspace=nowhere, datasets=nowhere, mirror=None, offline=True, threads=1, tracking_uri="")
-    return checked(drill, drill.do(Bench(seed=seed, settings=settings, say=lambda _: None)))
+    numbers, _ = checked(drill, drill.do(Bench(seed=seed, settings=settings, say=lambda _: None)))
+    return numbers
 
 
 def read_carried(document: Mapping[str, Any]) -> Carried:

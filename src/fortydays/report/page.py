@@ -88,6 +88,7 @@ def context_of(results: Results, *, source: str) -> dict[str, Any]:
         "backbones": {**BACKBONES, **ENCODERS},
         "metric_cell": columns.metric_cell,
         "final_cell": columns.final_cell,
+        "has_sentences": has_sentences,
         "picture_widths": picture_widths,
         "lines_in_words": lines_in_words,
         "cell": cell,
@@ -140,6 +141,14 @@ def _renewal(found: Renewal) -> str:
 COLUMN_OF_PICTURES = 704
 """How wide pictures beside each other are together, in pixels of the page."""
 
+SENTENCE = 40
+"""Characters of a label that is a sentence: pictures with such labels get as much room as there is."""
+
+
+def has_sentences(exhibit: Pictures) -> bool:
+    """Whether what stands under the pictures are sentences."""
+    return any(len(each.label) > SENTENCE for each in exhibit.pictures)
+
 
 def picture_widths(exhibit: Pictures) -> list[int]:
     """How wide to show each picture, in pixels of the page.
@@ -150,7 +159,9 @@ def picture_widths(exhibit: Pictures) -> list[int]:
     # The width stands in the header of a PNG file; 1 for what is none.
     headers = [base64.b64decode(each.png[:32]) for each in exhibit.pictures]
     widths = [max(1, int.from_bytes(header[16:20], "big")) for header in headers]
-    room = min(104.0, COLUMN_OF_PICTURES / exhibit.columns - 12) if exhibit.columns > 1 else float(COLUMN_OF_PICTURES)
+    room = COLUMN_OF_PICTURES / exhibit.columns - 12 if exhibit.columns > 1 else float(COLUMN_OF_PICTURES)
+    if exhibit.columns > 1 and not has_sentences(exhibit):
+        room = min(104.0, room)
     factor = room / max(widths, default=1)
     factor = round(factor) if factor > 1 else factor
     return [max(1, round(factor * width)) for width in widths]

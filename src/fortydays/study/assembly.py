@@ -16,6 +16,7 @@ from fortydays.base.progress import Progress
 from fortydays.data.arrays import Dataset, Reading
 from fortydays.study import evidence as documents
 from fortydays.study import frozen, openings
+from fortydays.study.bench import a_bench
 from fortydays.study.design import Exhibit, Shown, Variant
 from fortydays.study.features import AnyFeatures, read_as
 from fortydays.study.frozen import Frozen
@@ -179,8 +180,11 @@ def _exhibits(plan: Plan, run: RunFolder, progress: Progress, known: Mapping[str
         about = repr(exhibit.variant) if isinstance(exhibit, Exhibit) else f"{len(exhibit.variants)} variants"
         try:
             if isinstance(exhibit, Exhibit):
-                shown = _shown(plan, run, exhibit.variant, known)
-                content = exhibit.make(shown) if shown else None
+                if exhibit.variant in [drill.name for drill in plan.drills]:
+                    content = _of_drill(plan, exhibit, progress, known)
+                else:
+                    shown = _shown(plan, run, exhibit.variant, known)
+                    content = exhibit.make(shown) if shown else None
             else:
                 content = exhibit.make(known) if known["variants"].keys() >= set(exhibit.variants) else None
             if content is not None:
@@ -189,6 +193,15 @@ def _exhibits(plan: Plan, run: RunFolder, progress: Progress, known: Mapping[str
         except Exception as error:  # a study's own code; a picture that fails must not cost the trials
             progress.warn(f"An exhibit of {about} failed: {in_words(error)}")
     return made
+
+
+def _of_drill(plan: Plan, exhibit: Exhibit, progress: Progress, known: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a drill shows, with the first seed that it came to its end with, or None where there is none."""
+    ended = [t["seed"] for t in known["trials"] if t["variant"] == exhibit.variant and t["status"] == "finished"]
+    if not ended:
+        return None
+    with a_bench(seed=ended[0], settings=plan.settings, say=progress.say, dataset=plan.dataset) as bench:
+        return {"variant": exhibit.variant, "seed": ended[0], **exhibit.make(bench)}
 
 
 def _shown(plan: Plan, run: RunFolder, variant: str, known: Mapping[str, Any]) -> Shown | None:

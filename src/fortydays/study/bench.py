@@ -1,4 +1,4 @@
-"""What a drill works with: a fresh workspace, a random generator, this program's commands, and parts that run beside.
+"""What a drill works with: a fresh workspace, a random generator, features, commands, and parts that run beside.
 
 Whatever a drill has started is ended when it is over, however it ends, and its workspace is removed.
 """
@@ -14,22 +14,29 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fortydays.base import clock, files
-from fortydays.base.errors import FortydaysError, unknown_name
+from fortydays.base.errors import FortydaysError, UsageError, unknown_name
 from fortydays.base.process import guarded
 from fortydays.base.settings import Settings
 from fortydays.base.text import shown
 from fortydays.data.arrays import Dataset
 from fortydays.study.drills import Drill
 
+if TYPE_CHECKING:
+    from fortydays.study.features import AnyFeatures
+    from fortydays.study.frozen import Frozen
+
 LONGEST_COMMAND = 300.0
 """Seconds that a command may take, unless a drill says otherwise."""
 
 _SECONDS_TO_END = 10.0
+DECIMALS = 6
+"""Of the numbers that a drill gives for each test example, as evidence keeps them."""
+
 _SECONDS_BETWEEN_POLLS = 0.05
 _MOST_SAID = 100_000
 _OF_THE_READER = ("MLFLOW_TRACKING_URI", "FORTYDAYS_DATASETS", "FORTYDAYS_TOKEN", "FORTYDAYS_TOKEN_FILE")
@@ -90,11 +97,35 @@ class Bench:
     """
 
     def __init__(
-        self, *, seed: int, settings: Settings, say: Callable[[str], None], dataset: Dataset | None = None
+        self,
+        *,
+        seed: int,
+        settings: Settings,
+        say: Callable[[str], None],
+        dataset: Dataset | None = None,
+        lasting: Settings | None = None,
     ) -> None:
         self.seed, self.settings, self.say, self.dataset = seed, settings, say, dataset
+        self._lasting = lasting or settings
         self.random = np.random.default_rng(seed)
         self.parts: list[Part] = []
+
+    def learned_from(self, features: "AnyFeatures") -> "tuple[Dataset, Frozen]":
+        """The study's dataset with features in the place of its examples, and the network that makes them.
+
+        They are computed once for all drills and seeds, and kept in the reader's own workspace.
+
+        Raises:
+            UsageError: the study has no dataset, or its examples are none that features can be made of.
+            DataError: the weights of the network cannot be had, or there is no room for the features.
+            StorageError: the workspace cannot be written.
+        """
+        from fortydays.study.features import with_features_of
+
+        if self.dataset is None:
+            raise UsageError("The study has no dataset, so there are no features.", hint="Set dataset= in the study.")
+        self.say(f"features by {features.title}")
+        return with_features_of(self.dataset, features, self._lasting)
 
     def forty(self, *arguments: str, seconds: float = LONGEST_COMMAND) -> subprocess.CompletedProcess[str]:
         """Run a command of this program in the fresh workspace, to its end.
@@ -172,7 +203,7 @@ def a_bench(
     """
     with files.temporary_folder(settings.workspace / "drills", "bench") as folder:
         fresh = replace(settings, workspace=folder, datasets=folder / "datasets", tracking_uri="", service_token="")
-        bench = Bench(seed=seed, settings=fresh, say=say, dataset=dataset)
+        bench = Bench(seed=seed, settings=fresh, say=say, dataset=dataset, lasting=settings)
         try:
             yield bench
         finally:
@@ -186,29 +217,39 @@ def carry_out(
     """Carry out a drill once, with the arguments of :func:`a_bench`.
 
     Returns:
-        ``status, error, metrics, train_seconds`` of the trial. The status is "failed" where the drill has raised an
-        exception, or has given other metrics than it declares, or something that is no finite number.
+        ``status, error, metrics, by_example, train_seconds`` of the trial. The status is "failed" where the drill has
+        raised an exception, or has given other metrics than it declares, or something that is no finite number.
 
     Raises:
         StorageError: there is no place for a workspace.
     """
     metrics: dict[str, float] = {}
+    by_example: dict[str, list[float]] = {}
     error = ""
     with a_bench(seed=seed, settings=settings, say=say, dataset=dataset) as bench:
         began = clock.seconds()
         try:
-            metrics = checked(drill, drill.do(bench))
+            metrics, by_example = checked(drill, drill.do(bench))
         except FortydaysError as raised:
             error = raised.message
         except (Exception, SystemExit) as raised:  # a procedure of a reader's: its failure is a result
             error = f"{type(raised).__name__}: {raised}"
         seconds = clock.seconds() - began
     status = "failed" if error else "finished"
-    return {"status": status, "error": error, "metrics": metrics, "train_seconds": seconds}
+    found = {"status": status, "error": error, "metrics": metrics, "train_seconds": seconds}
+    return {**found, "by_example": by_example} if by_example else found
 
 
-def checked(drill: Drill, found: object) -> dict[str, float]:
-    """What a drill has given, as numbers in the order in which it declares them. Raises FortydaysError."""
+def checked(drill: Drill, found: object) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """What a drill has given, as numbers in the order in which it declares them.
+
+    Returns:
+        Each metric, and, of those that were given as an array, the numbers for each test example. Such a metric is
+        their mean. They are rounded to :data:`DECIMALS` digits first.
+
+    Raises:
+        FortydaysError: it gave something else.
+    """
     names = [metric.name for metric in drill.measured]
     if not isinstance(found, Mapping):
         raise FortydaysError(
@@ -220,12 +261,17 @@ def checked(drill: Drill, found: object) -> dict[str, float]:
     missing = [name for name in names if name not in found]
     if missing:
         raise FortydaysError(f"The drill gave no {' and no '.join(missing)}; expected a number for each metric.")
-    numbers = {}
+    numbers: dict[str, float] = {}
+    by_example: dict[str, list[float]] = {}
     for name in names:
+        given = found[name]
+        if isinstance(given, np.ndarray) and given.ndim == 1 and given.size and given.dtype.kind in "bif":
+            by_example[name] = np.round(given.astype(np.float64), DECIMALS).tolist()
+            given = np.mean(by_example[name])
         try:
-            numbers[name] = float(found[name])
+            numbers[name] = float(given)
         except (TypeError, ValueError):
             numbers[name] = math.nan
         if not math.isfinite(numbers[name]):
             raise FortydaysError(f"The drill gave {shown(repr(found[name]))} as {name}; expected a finite number.")
-    return numbers
+    return numbers, by_example

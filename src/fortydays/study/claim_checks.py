@@ -160,7 +160,7 @@ def _unlike(claim: Claim, details: Mapping[str, Any], trials: Sequence[Mapping[s
 
 def _without_pairing(claim: Claim, judgement: Judgement, found: Findings) -> Iterator[str]:
     """The same question for two samples that are not paired, by the test of Welch (1947)."""
-    other = claim.judge(dataclasses.replace(found, paired=False, answers={}))
+    other = claim.judge(dataclasses.replace(found, paired=False, answers={}, by_example={}))
     if other.verdict is not judgement.verdict:
         yield from _in_words(other, "without pairing by seed (Welch)")
 

@@ -22,6 +22,7 @@ from fortydays.study.fields import FieldError, check_fields
 from fortydays.study.judgement import Withdrawal
 from fortydays.study.overviews import (
     CostOverview,
+    ExamplesOverview,
     LinesOverview,
     MetricOverview,
     MetricsOverview,
@@ -216,15 +217,17 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class Exhibit:
-    """A picture or table of a day, made from the trial of a variant that is best on the validation split.
+    """A picture or table of a day, made by a drill, or from the trial of a variant that is best on validation.
 
     Attributes:
-        variant: whose trial.
-        make: gives the exhibit as JSON values, in one of the kinds of :mod:`fortydays.study.exhibits`.
+        variant: whose trial; or the name of a drill.
+        make: gives the exhibit as JSON values, in one of the kinds of :mod:`fortydays.study.exhibits`. Of a variant,
+            it is given what is :class:`Shown`. Of a drill, it is given a fresh
+            :class:`~fortydays.study.bench.Bench` with the first seed that the drill came to its end with.
     """
 
     variant: str
-    make: Callable[[Shown], dict[str, Any]]
+    make: Callable[[Any], dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -304,13 +307,14 @@ class Study:
             if not 0 < target <= 1:
                 said = f"has the target {target}; expected a share above 0 and at most 1."
                 raise self._refused("targets", said, hint="95% is 0.95.")
-        # Measures and exhibits take a trained model, which a drill does not give.
-        trained = [(v, f"the measure {shown(m.name)}") for m in self.measures for v in m.variants]
-        trained += [(e.variant, "an exhibit") for e in self.all_exhibits if isinstance(e, Exhibit)]
         variants = [v.name for v in self.variants]
-        for name, by in trained:
-            if name not in variants:
-                raise unknown_name("variant", name, variants, about=by)
+        for measure in self.measures:  # they take a trained model, which a drill does not give
+            for name in measure.variants:
+                if name not in variants:
+                    raise unknown_name("variant", name, variants, about=f"the measure {shown(measure.name)}")
+        for exhibit in self.all_exhibits:
+            if isinstance(exhibit, Exhibit) and exhibit.variant not in self.names:
+                raise unknown_name("variant", exhibit.variant, self.names, about="an exhibit")
         for overview in self.all_exhibits:
             if not isinstance(overview, Exhibit):
                 self._check_overview(overview)
@@ -324,7 +328,7 @@ class Study:
         searches = {v.name: v.search for v in self.variants if v.search}
         names: tuple[str, ...] = tuple(v.name for v in self.variants)  # drills have no curves
         of_training = isinstance(overview, CostOverview) and overview.cost not in OF_NETWORK
-        if of_training or isinstance(overview, MetricOverview | MetricsOverview | LinesOverview):
+        if of_training or isinstance(overview, MetricOverview | MetricsOverview | LinesOverview | ExamplesOverview):
             names = self.names
         elif isinstance(overview, SearchOverview):
             names = tuple(searches)
@@ -332,7 +336,7 @@ class Study:
             if name not in names:
                 kind = "variant with a search" if isinstance(overview, SearchOverview) else "variant"
                 raise unknown_name(kind, name, names, about=said)
-        if isinstance(overview, MetricOverview | CostOverview) and overview.metric not in (
+        if isinstance(overview, MetricOverview | CostOverview | ExamplesOverview) and overview.metric not in (
             known := self._measured_of(overview.variants)
         ):
             raise unknown_name("metric", overview.metric, known, about=said)

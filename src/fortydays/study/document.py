@@ -290,6 +290,7 @@ class Trial:
         resumed_from_epoch: the epoch of the checkpoint it went on from, or 0.
         weights_digest: SHA-256 of its weights, or "".
         right: which examples of the test split it answered rightly: one bit each, in base64; "" if not known.
+        by_example: of a drill, by metric, its number for each example of the test split, whose mean the metric is.
         dead_units: by ReLU layer, how many of its units are dead; of some models nothing is known.
         machine: the machine that trained it, in a few words; missing where it is the document's.
         worker: which worker of a cluster trained it; missing where the process of the run did.
@@ -309,6 +310,7 @@ class Trial:
     resumed_from_epoch: Natural = 0
     weights_digest: Annotated[str, Says({"pattern": "^([0-9a-f]{64})?$"})]
     right: Annotated[str, Says({"pattern": "^[A-Za-z0-9+/]*={0,2}$", "maxLength": MOST_ANSWERS})] = ""
+    by_example: Mapping[str, Points] = field(default_factory=dict)
     dead_units: Mapping[str, DeadUnits] = field(default_factory=dict)
     machine: Name = ""
     worker: Name = ""

@@ -14,6 +14,8 @@ from fortydays.tasks.metric import UNITS, Metric, metric_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from fortydays.study.bench import Bench
 
 NAME = re.compile(r"[a-z0-9][a-z0-9 .+-]{0,39}")
@@ -29,7 +31,9 @@ class Drill:
 
     Attributes:
         name: what tables, claims and ``--only`` call it: lower case, digits, spaces, ``. + -``.
-        do: is given a :class:`~fortydays.study.bench.Bench` and gives a finite number for each metric, by name.
+        do: is given a :class:`~fortydays.study.bench.Bench` and gives a finite number for each metric, by name. For a
+            metric that is a mean over the test examples, it may give their numbers: an array of shape (examples,), in
+            the order of the split. Claims about it then count the examples as well as the seeds.
         metrics: what it gives: metrics, or the names of metrics (see :func:`fortydays.tasks.metric.metric_of`).
         description: what is done, in a few words.
         group: drills of one group are shown together and can be asked for together with ``--only``.
@@ -39,7 +43,7 @@ class Drill:
     """
 
     name: str
-    do: "Callable[[Bench], Mapping[str, float]]"
+    do: "Callable[[Bench], Mapping[str, float | NDArray[Any]]]"
     metrics: tuple[Metric | str, ...]
     description: str = ""
     group: str = ""

@@ -238,10 +238,10 @@ def _first_published(day: int | None) -> dict[str, Any] | None:
 def results_digest(trials: Sequence[Mapping[str, Any]], declared: Declared = NONE_DECLARED) -> str:
     """SHA-256 of what trials computed: equal digests, equal bits.
 
-    That is how each ended, its metrics, its weights, its answers, its dead units and its history. Times are left out,
-    because they differ from run to run, and so are the metrics that drills ``declared`` and that are not exact. Left
-    out is also what is told about a trial beside its numbers: epochs, the best epoch, machine, error. An edit of those
-    is noticed by the seal of the whole document (:mod:`fortydays.study.seal`).
+    That is how each ended, its metrics, its weights, its answers and numbers for each example, its dead units and its
+    history. Times are left out, because they differ from run to run, and so are the metrics that drills ``declared``
+    and that are not exact. Left out is also what is told about a trial beside its numbers: epochs, the best epoch,
+    machine, error. An edit of those is noticed by the seal of the whole document (:mod:`fortydays.study.seal`).
     """
     return files.sha256_of_json(
         [
@@ -252,7 +252,7 @@ def results_digest(trials: Sequence[Mapping[str, Any]], declared: Declared = NON
                 "metrics": {name: v for name, v in t["metrics"].items() if metric_of(name, declared).exact},
                 "weights_digest": t["weights_digest"],
                 # Older programs did not keep these.
-                **{name: t[name] for name in ("right", "dead_units") if t.get(name)},
+                **{name: t[name] for name in ("right", "by_example", "dead_units") if t.get(name)},
                 "history": {name: v for name, v in t["history"].items() if name != "seconds"},
             }
             for t in sorted(trials, key=lambda t: (t["variant"], t["seed"]))
@@ -275,10 +275,10 @@ def installed(names: Sequence[str]) -> dict[str, str]:
 
 
 def outline(evidence: Mapping[str, Any]) -> dict[str, Any]:
-    """The evidence without histories, answers, exhibits and seal: what ``--json`` prints."""
+    """The evidence without histories, what is told of each example, exhibits and seal: what ``--json`` prints."""
     short = {name: value for name, value in evidence.items() if name not in ("exhibits", SEAL)}
     short["trials"] = [
-        {k: v for k, v in trial.items() if k not in ("history", "right")} for trial in evidence["trials"]
+        {k: v for k, v in trial.items() if k not in ("history", "right", "by_example")} for trial in evidence["trials"]
     ]
     return short
 

@@ -387,14 +387,27 @@ def prepare(
     if features is None:
         builder = with_vectors(builder, vectors, dataset.training.input, settings, progress)
         return Prepared(dataset=with_few(dataset, examples, seed=seed), builder=builder)
-    features.check_takes(dataset.training.input, dataset.name)
     if not features.computed:
+        features.check_takes(dataset.training.input, dataset.name)
         drawn = with_few(dataset, examples, seed=seed)
         return Prepared(dataset=drawn, builder=filled(builder, features, settings, progress))
-    from fortydays.study.frozen import frozen_network
-
     if features.trained_further:  # they are large: none is computed that is not learned from
         dataset, examples = with_few(dataset, examples, seed=seed), None
+    whole, frozen = with_features_of(dataset, features, settings, progress)
+    return Prepared(
+        dataset=with_few(whole, examples, seed=seed),
+        builder=filled(builder, features, settings, progress),
+        frozen=frozen,
+    )
+
+
+def with_features_of(
+    dataset: Dataset, features: AnyFeatures, settings: Settings, progress: Progress = SILENT
+) -> "tuple[Dataset, Frozen]":
+    """The dataset with features in the place of its examples, and the network that makes them; raises as above."""
+    from fortydays.study.frozen import frozen_network
+
+    features.check_takes(dataset.training.input, dataset.name)
     frozen = frozen_network(features, dataset.training.input.arrays[0].shape, settings, progress)
     _check_room(features, len(dataset.training.train))
 
@@ -402,11 +415,7 @@ def prepare(
         found = _features_of(split, name, dataset, frozen, settings, progress)
         return Split(inputs={NUMBERS: found}, labels=split.labels, about=split.about)
 
-    return Prepared(
-        dataset=with_few(with_features(dataset, frozen.features, of), examples, seed=seed),
-        builder=filled(builder, features, settings, progress),
-        frozen=frozen,
-    )
+    return with_features(dataset, frozen.features, of), frozen
 
 
 def read_as(dataset: Dataset, recipe: Recipe) -> Dataset:

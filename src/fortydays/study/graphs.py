@@ -1,4 +1,4 @@
-"""A function on TensorFlow as an ONNX graph with one output, whose inputs and output have names of ours.
+"""A function on TensorFlow as an ONNX graph whose inputs and outputs have names of ours.
 
 Of Keras's backends, TensorFlow alone exports every layer of this journey to a graph that ONNX Runtime takes. So an
 export is done in a process of its own, whatever the caller computes with: :func:`export_elsewhere` starts the module
@@ -88,16 +88,16 @@ def to_graph(
     function: Callable[[Mapping[str, Any]], Any],
     inputs: Sequence[ArraySpec],
     *,
-    output: str,
+    output: str | tuple[str, ...],
     layers_of: "keras.Model",
     weights_apart: bool = False,
 ) -> "onnx.ModelProto":
     """A function as an ONNX graph.
 
     Args:
-        function: from tensors of TensorFlow by name to a tensor.
+        function: from tensors of TensorFlow by name to a tensor, or to as many as there are outputs.
         inputs: what it takes of one example; the graph takes any number of them.
-        output: the name of what it gives.
+        output: the name of what it gives, or the names.
         layers_of: the model that the function calls.
         weights_apart: whether the exporter sees no weights, which come into the graph afterwards. It copies all that
             it sees again and again: 90 MB of weights took 5 GB and a minute. Nothing is made of constants then.
@@ -122,7 +122,8 @@ def to_graph(
     def named(*arrays: Any) -> Any:
         given = {spec.name: x for spec, x in zip(inputs, arrays[: len(inputs)], strict=True)}
         with _in_place_of(weights.values(), arrays[len(inputs) :]):
-            return {output: function(given)}
+            found = function(given)
+            return {output: found} if isinstance(output, str) else dict(zip(output, found, strict=True))
 
     try:
         with warnings.catch_warnings():

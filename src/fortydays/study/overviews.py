@@ -13,6 +13,7 @@ import numpy as np
 from fortydays.base.errors import UsageError, unknown_name
 from fortydays.study.drills import declared_metrics
 from fortydays.study.fields import check_fields
+from fortydays.study.samples import findings_of, sample_of
 from fortydays.study.statistics import wilson
 from fortydays.tasks.metric import ACCURACY, OF_COST, OF_NETWORK, metric_of
 
@@ -368,6 +369,43 @@ class SplitOverview(_Overview):
         return self._exhibit(drawn, **axes, y_label="accuracy", y_unit="share")
 
 
+@dataclass(frozen=True, kw_only=True)
+class ExamplesOverview(_Overview):
+    """A metric of some variants, each with the 95% interval that claims about it are judged by.
+
+    That is over the seeds and, where the metric is a mean over the test examples, over these too. So a variant that no
+    seed changes has an interval as well.
+
+    Attributes:
+        title: of the picture.
+        caption: what it shows.
+        y_from: where the vertical axis begins, in the metric's unit; None where the values decide.
+        variants: whose metric, from the left to the right; drills have metrics, too.
+        metric: such as "test_accuracy".
+    """
+
+    variants: tuple[str, ...]
+    metric: str
+
+    def make(self, evidence: Mapping[str, Any]) -> dict[str, Any]:
+        """The exhibit. A variant without a finished trial is left out, and so is an end where one seed has none."""
+        details, examples = evidence["details"], (evidence.get("dataset") or {"test": 0})["test"]
+        declared = declared_metrics(details)
+        found = findings_of(evidence["trials"], examples=examples, declared=declared)
+        samples = {name: sample_of(found, name, self.metric)[0] for name in self.variants}
+        known = [name for name, sample in samples.items() if sample.values]
+        drawn = []
+        for place, name in enumerate(known):
+            sample = samples[name]
+            ends = sample.limits() if len(sample.values) > 1 else None
+            limits = {"low": ends.low, "high": ends.high} if ends else {"low": None, "high": None}
+            spread = {"mean": sample.spread.mean, **limits}
+            drawn.append({"name": name, "look": list(details).index(name), **_points([(place, spread)])})
+        metric = metric_of(self.metric, declared)
+        axes = {"x_label": "variant", "x_axis": "linear", "x_names": known}
+        return self._exhibit(drawn, **axes, y_label=metric.title, y_unit=metric.unit)
+
+
 def _by_epoch(history: Mapping[str, Any], field: str) -> dict[int, float]:
     """What a trial saw at the end of each epoch. A point tells how many are done, the first such at the end of one."""
     found: dict[int, float] = {}
@@ -378,7 +416,14 @@ def _by_epoch(history: Mapping[str, Any], field: str) -> dict[int, float]:
 
 
 Overview = (
-    MetricOverview | CostOverview | MetricsOverview | LinesOverview | SearchOverview | CurveOverview | SplitOverview
+    MetricOverview
+    | CostOverview
+    | MetricsOverview
+    | LinesOverview
+    | SearchOverview
+    | CurveOverview
+    | SplitOverview
+    | ExamplesOverview
 )
 
 

@@ -31,6 +31,7 @@ class Findings:
     Attributes:
         trials: their metrics.
         answers: which test examples they answered rightly, as far as that is known.
+        by_example: by metric of drills, its number for each test example, as far as it has them.
         declared: the metrics that drills declare.
         looks: how often a part of the seeds was judged before.
         paired: whether two variants are compared within each seed. Else they are two samples (Welch, 1947).
@@ -38,6 +39,7 @@ class Findings:
 
     trials: Trials
     answers: Answers = field(default_factory=dict)
+    by_example: Mapping[str, Mapping[int, Mapping[str, NDArray[np.float64]]]] = field(default_factory=dict)
     declared: Declared = field(default_factory=lambda: NONE_DECLARED)
     looks: int = 0
     paired: bool = True
@@ -55,26 +57,35 @@ def findings_of(
         looks: how often some of the seeds were judged before.
 
     Raises:
-        StorageError: the answers of a trial are damaged.
+        StorageError: the answers of a trial, or its numbers for each example, are damaged.
     """
     metrics: dict[str, dict[int, Mapping[str, float | None]]] = {}
     answers: dict[str, dict[int, NDArray[np.bool_]]] = {}
+    by_example: dict[str, dict[int, dict[str, NDArray[np.float64]]]] = {}
     for trial in trials:
         if trial["status"] != "finished":
             continue
         variant, seed = trial["variant"], trial["seed"]
         metrics.setdefault(variant, {})[seed] = trial["metrics"]
+        for metric, values in trial.get("by_example", {}).items():
+            numbers = np.asarray(values, np.float64)
+            if not numbers.size or abs(numbers.mean() - trial["metrics"].get(metric, np.inf)) > 1e-6:
+                said = f"the numbers for each example of {variant!r}, seed {seed}, do not give its {metric}"
+                raise _damaged(said)
+            by_example.setdefault(variant, {}).setdefault(seed, {})[metric] = numbers
         if trial.get("right") and examples:
             right = _unpacked(trial["right"], examples)
             accuracy = trial["metrics"].get(_TEST_ACCURACY)
             if right is None or accuracy is None or abs(right.mean() - accuracy) > 1e-6:
-                said = f"the answers of {variant!r}, seed {seed}, do not give its test accuracy"
-                raise StorageError(
-                    f"The evidence is damaged: {said}.",
-                    hint="Get the file again, or make it anew with `forty run`.",
-                )
+                raise _damaged(f"the answers of {variant!r}, seed {seed}, do not give its test accuracy")
             answers.setdefault(variant, {})[seed] = right
-    return Findings(trials=metrics, answers=answers, declared=declared, looks=looks)
+    return Findings(trials=metrics, answers=answers, by_example=by_example, declared=declared, looks=looks)
+
+
+def _damaged(said: str) -> StorageError:
+    return StorageError(
+        f"The evidence is damaged: {said}.", hint="Get the file again, or make it anew with `forty run`."
+    )
 
 
 def with_costs(trials: Sequence[Mapping[str, Any]], details: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -178,6 +189,9 @@ def paired_sample(found: Findings, metric: str, variant: str, than: str, *, scal
 
 def _by_example(found: Findings, variant: str, seed: int, metric: str) -> NDArray[np.float64] | None:
     """A metric of a trial as the mean of numbers for each test example, or None where it is none."""
+    known = found.by_example.get(variant, {}).get(seed, {})
+    if metric in known:
+        return known[metric]
     right = found.answers.get(variant, {}).get(seed)
     if right is None or metric not in (_TEST_ACCURACY, GAP.name):
         return None
@@ -201,4 +215,6 @@ def _missing(rows: Sequence[NDArray[np.float64] | None]) -> str:
 def _table(rows: Sequence[NDArray[np.float64] | None]) -> NDArray[np.float64] | None:
     """The rows as one array, or None where one is missing."""
     known = [row for row in rows if row is not None]
-    return np.asarray(np.stack(known), np.float64) if known and len(known) == len(rows) else None
+    if not known or len(known) < len(rows) or len({len(row) for row in known}) > 1:
+        return None
+    return np.asarray(np.stack(known), np.float64)

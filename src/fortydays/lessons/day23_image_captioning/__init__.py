@@ -1,0 +1,1 @@
+"""Day 23 of the journey."""
