@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fortydays.days.journey import Day
 from fortydays.report import numbers
@@ -86,8 +87,9 @@ def accuracy_against_cost(found: DatasetNetworks) -> str:
         )  # fmt: skip
         named: set[int] = set()
         for each in reversed(found.networks):
-            label = {} if each.day.number in named else {"label": f"{each.day.number} {each.day.title}"}
+            first = each.day.number not in named
             named.add(each.day.number)
+            label: dict[str, Any] = {"label": f"{each.day.number} {each.day.title}"} if first else {}
             draw_point(axes, each.multiply_adds, each.accuracy, colors[each.day.number], **label)
         for each in front:
             axes.annotate(

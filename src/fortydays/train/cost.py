@@ -61,6 +61,6 @@ def multiply_adds(model: "keras.Model", *, shape: tuple[int, ...] = ()) -> int |
     return count_of(model, shape=shape).multiply_adds
 
 
-def _filled(shape: tuple[int | None, ...], known: tuple[int, ...]) -> tuple[int | None, ...]:
+def _filled(shape: tuple[Any, ...], known: tuple[int, ...]) -> tuple[Any, ...]:
     """A shape whose unknown sizes are those at the same place of a known one."""
     return tuple(known[i] if size is None and i < len(known) else size for i, size in enumerate(shape))
