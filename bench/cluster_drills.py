@@ -317,7 +317,8 @@ def kills(epochs: int, folder: Path) -> dict[str, Any]:
             due = (number + 1) * TRIALS // (len(steps) + 2)
             wait_until_kept(lambda: finished(home) if is_amid(home) else [], due, process)
             if step == "workers":
-                wait_for(lambda: ray.workers("ray::TrialWorker"), "a worker ran", process)[-1].kill()
+                # The oldest: a trial that was interrupted just now goes on, because after three times it has failed.
+                wait_for(lambda: ray.workers("ray::TrialWorker"), "a worker ran", process)[0].kill()
             elif step == "nodes":
                 end_all(ray.nodes.pop())
                 ray.add(1)
