@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ from fortydays.base.errors import FortydaysError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings, available_cores
 from fortydays.base.text import printable
+from fortydays.cluster import farewell
 from fortydays.cluster.link import Link, LostClusterError
-from fortydays.cluster.losses import lost_cluster
+from fortydays.cluster.losses import AGAIN, lost_cluster
 from fortydays.cluster.place import Place, check_room, require_ray
 from fortydays.cluster.reach import answers, token_for
 
@@ -96,8 +98,31 @@ def connected(place: Place, settings: Settings, progress: Progress, *, variables
         else:
             progress.say(f"Connecting to {place}")
             address, has_ended, head = str(place), lambda: False, place
+        if not place.client:  # whose connection Ray lets break off without ending the process
+            stack.enter_context(_last_words(place))
         link = Link(answers=lambda: answers(head), has_ended=has_ended, lost=lambda: lost_cluster(place))
         yield stack.enter_context(_ray(link, address, variables))
+
+
+@contextlib.contextmanager
+def _last_words(place: Place) -> Iterator[None]:
+    """Have another process say what has happened where Ray ends this one from inside: see :mod:`.farewell`."""
+    cluster = "on this machine" if place.workers else str(place)
+    said = f"Error: The cluster {cluster} has ended, or this command was killed.\n{AGAIN}"
+    watcher = subprocess.Popen(
+        [sys.executable, "-I", "-S", farewell.__file__, said],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C does not reach it
+    )
+    assert watcher.stdin is not None
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # somebody has ended it
+            watcher.stdin.write(farewell.FAREWELL)
+            watcher.stdin.close()
+        watcher.wait()
 
 
 @contextlib.contextmanager
@@ -137,6 +162,9 @@ def _connect(address: str, variables: Mapping[str, str]) -> None:
         "excludes": ["**/__pycache__", "**/*.pyc"],
         "env_vars": dict(variables),
     }
+    # A connection that breaks off is told once, by us.
+    logging.getLogger("ray.util.client").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module="ray")
     # Never without an address: Ray would join any cluster that a file in /tmp names.
     ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL, runtime_env=code)
 

@@ -1,0 +1,25 @@
+"""What is said where a command on a cluster ends without a line of its own."""
+
+import subprocess
+import sys
+
+import pytest
+
+from fortydays.cluster import farewell
+
+
+def said_after(*written: bytes) -> str:
+    """What the process says when another one has written that, and has ended."""
+    command = [sys.executable, "-I", "-S", farewell.__file__, "Error: The cluster has ended."]
+    done = subprocess.run(command, input=b"".join(written), capture_output=True, check=True)
+    assert done.stdout == b""
+    return done.stderr.decode()
+
+
+def test_one_that_takes_its_leave_is_silent() -> None:
+    assert said_after(farewell.FAREWELL) == ""
+
+
+@pytest.mark.parametrize("written", [b"", b"half a line"])
+def test_one_that_ends_from_inside_has_a_message(written: bytes) -> None:
+    assert said_after(written) == "\nError: The cluster has ended.\n"
