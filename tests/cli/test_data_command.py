@@ -47,6 +47,7 @@ def test_list_as_json_tells_everything_pinned(home: Path) -> None:
         "digits",
         "tf_flowers",
         "imdb",
+        "flickr8k",
     ]
     assert datasets[2]["input"]["kind"] == "images"
     assert datasets[2]["shape"] == [32, 32, 3]

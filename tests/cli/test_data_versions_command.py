@@ -190,7 +190,7 @@ def test_verify_knows_own_data_beside_the_datasets(capsys: pytest.CaptureFixture
     _, errors = forty(capsys, "verify", "flower", code=ExitCode.USAGE)
     assert errors == (
         "Error: There is no dataset 'flower'. Did you mean 'flowers'?\n"
-        "Known: mnist, fashion_mnist, cifar10, digits, tf_flowers, imdb, flowers.\n"
+        "Known: mnist, fashion_mnist, cifar10, digits, tf_flowers, imdb, flickr8k, flowers.\n"
     )
     for path in (two_versions / "data" / ".dvc" / "cache" / "files" / "md5").glob("*/*"):
         if path.read_bytes() == b"yellow":

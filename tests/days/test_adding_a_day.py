@@ -12,7 +12,7 @@ import pytest
 
 from fortydays.base.text import counted
 from fortydays.report.notes import Numbers
-from fortydays.study import exhibits, overviews
+from fortydays.study import exhibits, overviews, words_shown
 from fortydays.tasks import metric
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +34,7 @@ def in_tables(heading: str) -> set[str]:
 def test_every_metric_and_picture_is_named() -> None:
     own = {
         name
-        for module in (exhibits, overviews)
+        for module in (exhibits, overviews, words_shown)
         for name, each in vars(module).items()
         if getattr(each, "__module__", "") == module.__name__ and name[0] != "_"
         and (name.endswith("Overview") or "Exhibit" in str(getattr(each, "__annotations__", {}).get("return")))
@@ -49,8 +49,8 @@ def test_every_placeholder_is_named() -> None:
 
 
 def test_the_commands_begin_with_a_new_day_and_end_with_its_evidence() -> None:
-    assert COMMANDS[0] == ["new-day", "18"]
-    assert COMMANDS[-1] == ["run", "18", "--publish"]
+    assert COMMANDS[0] == ["new-day", "25"]
+    assert COMMANDS[-1] == ["run", "25", "--publish"]
     assert len(COMMANDS) == 7, counted(len(COMMANDS), "command")
 
 
@@ -76,13 +76,13 @@ def test_the_commands_make_a_day_that_passes_the_tests_of_days(tmp_path: Path) -
     for command in COMMANDS:
         if "--publish" not in command:  # that trains the whole study
             said[command[0]] = given([sys.executable, "-m", "fortydays", *command], copy, environment)
-    assert "src/fortydays/lessons/day18_word_embeddings is day 18" in said["new-day"]
+    assert "src/fortydays/lessons/day25_introduction_to_mlops is day 25" in said["new-day"]
     assert "a try gives no verdict" in said["run"]
     assert "Numbers: your run" in said["read"]
     assert "0 of 2 passed" in said["exercise"]
     assert Path(said["report"].strip()).is_file()
-    (copy / "src/fortydays/lessons/day18_word_embeddings/DRAFT").unlink()
+    (copy / "src/fortydays/lessons/day25_introduction_to_mlops/DRAFT").unlink()
     tests = ["tests/days/test_notes.py", "tests/exercises/test_every_exercise.py"]
-    chosen = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "-k", "day18 or 18."]
+    chosen = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "-k", "day25 or 25."]
     last = given(chosen, copy, environment).splitlines()[-1]
     assert re.fullmatch(r"\d+ passed, 1 skipped, \d+ deselected in .*", last), last

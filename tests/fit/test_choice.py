@@ -11,6 +11,7 @@ from fortydays.base.settings import Settings, read_settings
 from fortydays.data import places
 from fortydays.data import weights as published
 from fortydays.data.weights import Obtained
+from fortydays.data.word_vectors import COLLECTIONS
 from fortydays.fit.choice import (
     CANDIDATES,
     ChosenBackbone,
@@ -150,7 +151,7 @@ def test_where_no_weights_can_be_had_every_place_is_named(
 def test_every_backbone_and_encoder_has_weights_and_the_candidates_go_from_slow_to_fast() -> None:
     costs = [BACKBONES[name].multiply_adds for name in CANDIDATES]
 
-    assert {*BACKBONES, *ENCODERS} == set(published.WEIGHTS)
+    assert {*BACKBONES, *ENCODERS, *COLLECTIONS} == set(published.WEIGHTS)
     assert costs == sorted(costs, reverse=True)
 
 

@@ -201,7 +201,7 @@ class Input(ABC):
 
     def in_numpy(self, arrays: Arrays) -> Any:
         """What a network gets of examples, as an array, or as arrays by name."""
-        return self.in_network(arrays, lambda array, dtype: array.astype(dtype))
+        return self.in_network(arrays, lambda array, dtype: array.astype(dtype, copy=False))
 
     @property
     def disturbances(self) -> tuple[Disturbance, ...]:

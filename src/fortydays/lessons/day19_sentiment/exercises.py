@@ -23,7 +23,7 @@ def accuracy_by(values: np.ndarray, answers: np.ndarray, labels: np.ndarray, ask
     return np.array([np.mean(answers[values == each] == labels[values == each]) for each in asked])
 
 
-def wilson(right: int, count: int) -> np.ndarray:
+def interval_of_share(right: int, count: int) -> np.ndarray:
     """The lower and the upper end of Wilson's 95% interval for a share, (2,), with z = 1.96.
 
     right of count answers are right.
@@ -118,7 +118,7 @@ def _wald(right: int, count: int) -> np.ndarray:
 
 
 def _around_the_share(right: int, count: int) -> np.ndarray:
-    low, high = wilson(right, count)
+    low, high = interval_of_share(right, count)
     return right / count + np.array([-1, 1]) * (high - low) / 2
 
 
@@ -200,13 +200,16 @@ Return its lower and its upper end.
 """,
         tasks=(
             Task(
-                reference=wilson,
+                reference=interval_of_share,
                 cases=_shares,
                 mistakes=(
                     wrong("This is p ± z sqrt(p (1 - p) / n), which has no width where p is 0 or 1.", _wald),
                     wrong("The middle is not p: it lies nearer to a half.", _around_the_share),
-                    wrong("The upper end comes first.", lambda r, n: wilson(r, n)[::-1]),
-                    wrong("The interval is of the mistakes: take the right answers.", lambda r, n: wilson(n - r, n)),
+                    wrong("The upper end comes first.", lambda r, n: interval_of_share(r, n)[::-1]),
+                    wrong(
+                        "The interval is of the mistakes: take the right answers.",
+                        lambda r, n: interval_of_share(n - r, n),
+                    ),
                 ),
             ),
         ),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fortydays.base import files
 from fortydays.base.arrays import load_arrays, save_arrays
+from fortydays.base.settings import keep_onnx_runtime_silent
 from fortydays.inputs.input import ArraySpec
 from fortydays.lessons.day23_image_captioning.decoder import WIDTH, Decoder, build
 from fortydays.lessons.day23_image_captioning.writing import Begin, State, Step
@@ -42,6 +43,7 @@ def export(decoder: Decoder, folder: Path) -> None:
 
 def by_onnx(folder: Path, *, threads: int = 1) -> tuple[Begin, Step]:
     """What begins and what makes a step, by ONNX Runtime from the graphs in a folder."""
+    keep_onnx_runtime_silent()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
