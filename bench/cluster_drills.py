@@ -422,7 +422,7 @@ def speed(epochs: int, folder: Path) -> dict[str, Any]:
     Where others use the machine, seconds say more about them. So the speed-up is also given in seconds of processors:
     those of one process over those of the worker that has computed longest. Its start is in them.
     """
-    study = STUDY.replace("EPOCHS", str(epochs)).replace("SEEDS", "2").replace("(16, 32)", "(768, 1024)")
+    study = STUDY.replace("EPOCHS", str(epochs)).replace("SEEDS", "2").replace("(16, 32)", "(1000, 1024)")
     (folder / "widths.py").write_text(study)
     command = ("run", "widths.py", "--no-track", "--json")
     seconds, of_processors, evidence = {}, {}, {}
