@@ -23,3 +23,26 @@ def test_one_that_takes_its_leave_is_silent() -> None:
 @pytest.mark.parametrize("written", [b"", b"half a line"])
 def test_one_that_ends_from_inside_has_a_message(written: bytes) -> None:
     assert said_after(written) == "\nError: The cluster has ended.\n"
+
+
+LAST = """
+import os
+from fortydays.cluster.connection import _last_words
+from fortydays.cluster.place import Place
+
+with _last_words(Place(address="192.0.2.7:6379")):
+    {end}
+"""
+
+
+@pytest.mark.parametrize(("end", "said"), [("pass", ""), ("os._exit(1)", "The cluster 192.0.2.7:6379 has ended, or")])
+def test_a_command_that_ray_ends_has_last_words(end: str, said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LAST.format(end=end)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert bool(done.stderr) == bool(said)
+    assert said in done.stderr

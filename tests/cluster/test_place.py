@@ -205,12 +205,12 @@ class TestACluster:
                 asked(f"127.0.0.1:{port}", client=client)
 
 
-@pytest.mark.parametrize("name", ["a folder for temporary files whose name is long", "a b"])
-def test_the_folder_of_a_cluster_is_short_and_plain(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / name).mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / name))
+@pytest.mark.parametrize(
+    "name", ["a folder for temporary files whose name is long, longer than a socket may have", "a b"]
+)
+def test_the_folder_of_a_cluster_is_short_and_plain(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = tempfile.mkdtemp(prefix=name, dir="/tmp")
+    monkeypatch.setattr(tempfile, "tempdir", usual)
     found = connection.cluster_folder()
     try:
         session = "/session_2026-11-30_06-11-52_952941_4194304/sockets/plasma_store"
@@ -219,6 +219,7 @@ def test_the_folder_of_a_cluster_is_short_and_plain(
         assert found.stat().st_mode & 0o077 == 0
     finally:
         shutil.rmtree(found)
+        shutil.rmtree(usual)
 
 
 def test_a_python_below_a_path_with_a_space_is_started_through_a_plain_path(
