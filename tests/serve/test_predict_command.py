@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -330,6 +331,23 @@ def test_a_csv_file_is_replaced_only_when_asked_to_and_whole(
 
     assert execute([*arguments[:2], "images/dark.png", *arguments[3:], "--overwrite"]) == 0
     assert len(Path("out.csv").read_text().splitlines()) == 2
+
+
+def test_stopped_before_a_csv_file_is_whole_it_says_how_to_go_on(
+    models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_arguments: Any, **_options: Any) -> Any:
+        yield from ()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(prediction, "answer", stopped)
+    arguments = ["predict", str(models / "plain"), "images", "--csv", "out.csv"]
+    monkeypatch.setattr(sys, "argv", ["forty", *arguments])
+    assert execute(arguments) == 130
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "Stopped. What is answered is kept.",
+        f"Continue with: {shlex.join(['forty', *arguments])}",
+    ]
 
 
 def test_a_csv_file_that_came_to_be_meanwhile_stays(

@@ -67,6 +67,12 @@ class StorageError(FortydaysError):
     """A file could not be read or written: full disk, no permission, damaged content."""
 
 
+class StoppedError(FortydaysError):
+    """The reader stopped the work; what is done is kept."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
 class StudyChangedError(FortydaysError):
     """An interrupted run cannot continue, because what it would train has changed since."""
 

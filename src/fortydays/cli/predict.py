@@ -14,14 +14,14 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from fortydays.base import files
-from fortydays.base.errors import FortydaysError, UsageError
+from fortydays.base.errors import FortydaysError, StoppedError, UsageError
 from fortydays.base.privacy import shared
 from fortydays.base.settings import Settings, available_cores, read_settings
 from fortydays.base.text import counted, printable
 from fortydays.cli import streams
 from fortydays.cli.cluster import checked_place
 from fortydays.cli.progress import console_progress
-from fortydays.cli.stopping import stopping_in_time
+from fortydays.cli.stopping import stopping_in_time, typed_again
 from fortydays.cli.streams import AsJson
 
 if TYPE_CHECKING:
@@ -110,7 +110,8 @@ def predict(
             hint="Add --csv OUT.csv.",
         )
     place = checked_place(on, settings)
-    with stopping_in_time(lambda: "Stopped."):
+    stopped, again = "Stopped. What is answered is kept.", f"Continue with: {typed_again(sys.argv[1:])}"
+    with stopping_in_time(lambda: "Stopped." if output is None else f"{stopped}\n{again}"):
         names = _names(images or [], listed, null=null)
         content = sys.stdin.buffer.read(LARGEST_FILE + 1) if STANDARD_INPUT in names else b""
         with console_progress(streams.console(stderr=True), bars=False) as progress:
@@ -146,7 +147,10 @@ def predict(
                 if output is None:
                     show(followed)
                 else:
-                    _write(followed, show, bundle, output, overwrite=overwrite)
+                    try:
+                        _write(followed, show, bundle, output, overwrite=overwrite)
+                    except KeyboardInterrupt as interrupt:
+                        raise StoppedError(stopped, hint=again) from interrupt
         if output is not None and not as_json:
             out.write(f"{_summary(bundle, count)}\nThe answers: {printable(str(output))}\n")
     if count.failed and total == 1:
