@@ -27,6 +27,7 @@ def test_one_that_ends_from_inside_has_a_message(written: bytes) -> None:
 
 LAST = """
 import os
+from fortydays.base import process
 from fortydays.cluster.connection import _last_words
 from fortydays.cluster.place import Place
 
@@ -35,7 +36,11 @@ with _last_words(Place(address="192.0.2.7:6379")):
 """
 
 
-@pytest.mark.parametrize(("end", "said"), [("pass", ""), ("os._exit(1)", "The cluster 192.0.2.7:6379 has ended, or")])
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [("pass", ""), ("process.end(130)", ""), ("os._exit(1)", "The cluster 192.0.2.7:6379 has ended, or")],
+    ids=["ordinary", "stopped in time", "from inside"],
+)
 def test_a_command_that_ray_ends_has_last_words(end: str, said: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", LAST.format(end=end)],

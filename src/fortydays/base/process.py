@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from fortydays.base import files
 from fortydays.base.text import printable
@@ -27,6 +27,8 @@ _SECONDS_BETWEEN_LOOKS = 0.5
 _SECONDS_TO_END = 5.0
 _SECONDS_WITHOUT_A_WORD = 2.0
 _LONGEST_COMMAND = 200
+
+_BEFORE_END: list[Callable[[], None]] = []
 
 
 def identity() -> dict[str, Any]:
@@ -92,6 +94,24 @@ def end_with_parent() -> None:
 def guarded(command: Sequence[str]) -> list[str]:
     """The command line of another program that is to end with this process. To be started in a session of its own."""
     return [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py")), str(os.getpid()), *command]
+
+
+@contextlib.contextmanager
+def before_end(do: Callable[[], None]) -> Iterator[None]:
+    """While the block runs, have something done before :func:`end` ends this process in the middle of it."""
+    _BEFORE_END.append(do)
+    try:
+        yield
+    finally:
+        _BEFORE_END.remove(do)
+
+
+def end(code: int) -> NoReturn:
+    """End this process now, without tearing native libraries down: only what :func:`before_end` names is done."""
+    for do in reversed(_BEFORE_END):
+        with contextlib.suppress(Exception):
+            do()
+    os._exit(code)
 
 
 def _end_after(parent: int) -> None:

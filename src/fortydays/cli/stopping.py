@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
+from fortydays.base import process
 from fortydays.base.errors import ExitCode
 
 GRACE_SECONDS = 1.2
@@ -84,4 +85,4 @@ def leave(code: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
-    os._exit(code)
+    process.end(code)

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import fortydays
-from fortydays.base import clock
+from fortydays.base import clock, process
 from fortydays.base.errors import FortydaysError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings, available_cores
 from fortydays.base.text import printable
 from fortydays.cluster import farewell
 from fortydays.cluster.link import Link, LostClusterError
-from fortydays.cluster.losses import AGAIN, lost_cluster
+from fortydays.cluster.losses import lost_cluster
 from fortydays.cluster.place import Place, check_room, require_ray
 from fortydays.cluster.reach import answers, token_for
 
@@ -44,6 +44,8 @@ _ALWAYS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # or Ray tells its makers about the cluster
     "RAY_AUTH_MODE": "token",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # or CUDA_VISIBLE_DEVICES, which changes what is computed, is set
+    # Over ray://, workers of a command that has ended go on for so many seconds; Ray would wait thirty.
+    "RAY_CLIENT_RECONNECT_GRACE_PERIOD": "5",
 }
 _ON_THE_LOOPBACK = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on any system: or Ray takes an address that others reach
@@ -108,20 +110,26 @@ def connected(place: Place, settings: Settings, progress: Progress, *, variables
 def _last_words(place: Place) -> Iterator[None]:
     """Have another process say what has happened where Ray ends this one from inside: see :mod:`.farewell`."""
     cluster = "on this machine" if place.workers else str(place)
-    said = f"Error: The cluster {cluster} has ended, or this command was killed.\n{AGAIN}"
+    said = f"Error: The cluster {cluster} has ended, or this command was killed.\n{lost_cluster(place).hint}"
     watcher = subprocess.Popen(
         [sys.executable, "-I", "-S", farewell.__file__, said],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C does not reach it
     )
-    assert watcher.stdin is not None
+    told = watcher.stdin
+    assert told is not None
+
+    def take_leave() -> None:
+        with contextlib.suppress(OSError, ValueError):  # somebody has ended it, or it was done
+            told.write(farewell.FAREWELL)
+            told.close()
+
     try:
-        yield
+        with process.before_end(take_leave):
+            yield
     finally:
-        with contextlib.suppress(OSError):  # somebody has ended it
-            watcher.stdin.write(farewell.FAREWELL)
-            watcher.stdin.close()
+        take_leave()
         watcher.wait()
 
 
