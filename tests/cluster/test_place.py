@@ -131,6 +131,7 @@ def head() -> Any:
 
     def start(method: str, token: str) -> str:
         def answer(_request: bytes, context: Any) -> bytes:
+            start.told += [value for name, value in context.invocation_metadata() if name == "authorization"]
             if token and ("authorization", f"Bearer {token}") not in context.invocation_metadata():
                 context.abort(grpc.StatusCode.UNAUTHENTICATED, "no")
             return b""
@@ -145,6 +146,7 @@ def head() -> Any:
         servers.append(server)
         return f"127.0.0.1:{port}"
 
+    start.told = []  # the tokens that it was told
     yield start
     for server in servers:
         server.stop(None)
@@ -163,6 +165,7 @@ class TestACluster:
 
     def test_that_takes_our_token_is_used(self, head: Any, method: str, client: bool) -> None:
         assert asked(head(method, "ours"), client=client) == "ours"
+        assert head.told == ["Bearer ours"]
 
     def test_that_takes_another_token_is_said_with_the_word_token(self, head: Any, method: str, client: bool) -> None:
         address = head(method, "theirs")
@@ -175,6 +178,7 @@ class TestACluster:
         address = head(method, "")
         with pytest.raises(UsageError, match="asks for no token: whoever reaches it can run programs on it"):
             asked(address, client=client)
+        assert head.told == []  # our token is nothing for a stranger
 
     def test_at_another_port_is_said(self, head: Any, method: str, client: bool) -> None:
         address = head(CLIENT if method == GCS else GCS, "ours")

@@ -33,7 +33,11 @@ def token_for(place: Place) -> str:
         raise UsageError("The token of the cluster has characters that no token has.", hint=_HOW)
     if _refused(place):
         raise FortydaysError(f"No cluster answers at {place}: nothing listens at that port.", hint=_running(place))
-    status = _asked(place, [("authorization", f"Bearer {token}")])
+    # Without the token first: one who asks for none is not told it.
+    status = _asked(place, [])
+    asks = status == "UNAUTHENTICATED"
+    if asks:
+        status = _asked(place, [("authorization", f"Bearer {token}")])
     if status == "UNAUTHENTICATED":
         raise UsageError(
             f"The cluster {place} does not take the token that is set here.",
@@ -44,7 +48,7 @@ def token_for(place: Place) -> str:
     if status == "UNIMPLEMENTED":
         other = place.address if place.client else f"ray://{place.address}"
         raise UsageError(f"{place} is another port of the cluster.", hint=f"Try --on {other}, or another port.")
-    if _asked(place, []) != "UNAUTHENTICATED":
+    if not asks:
         raise UsageError(
             f"The cluster {place} asks for no token: whoever reaches it can run programs on it. It is not used.",
             hint=_HOW,
