@@ -20,6 +20,7 @@ from fortydays.base.errors import ExitCode, StorageError, StudyChangedError, Tra
 from fortydays.base.settings import Settings
 from fortydays.study import runner
 from fortydays.study.design import Study
+from fortydays.study.executor import InProcess
 from fortydays.study.runner import Request, StudyInterruptedError, run_study
 from fortydays.study.runs import RunFolder, RunState, list_runs
 from fortydays.study.trial import TrialOutcome, TrialSpec, trial_result
@@ -233,6 +234,51 @@ def test_a_try_that_is_lost_ends_the_run_and_does_not_count_against_its_value(se
     assert raised.value.hint == "What is done is kept. Is there memory?"
     (run,) = list_runs(settings.runs)
     assert not list(run.path.rglob("searches/*.json"))
+
+
+class LosesOne(InProcess):
+    """Trains what it is given here, but for one trial, whose workers end again and again."""
+
+    def map(self, specs: deque[TrialSpec], callbacks: Any) -> Generator[TrialOutcome, None, None]:
+        lost = specs.popleft()
+        callbacks.started(lost, 1)
+        result = trial_result(lost, status="failed", error="3 workers have ended.")
+        yield TrialOutcome(spec=lost, result=result, hint="Is there memory?", lost=True)
+        yield from super().map(specs, callbacks)
+
+
+def test_a_trial_that_is_lost_is_all_that_the_same_command_trains_again(
+    settings: Settings, finished_pair: Any
+) -> None:
+    plan = runner.make_plan(source(PAIR), Request(), settings, Watch())
+    executor = LosesOne(study=plan.source.study, dataset=plan.dataset, settings=settings, progress=Watch())
+    watch = Watch()
+    with pytest.raises(TrainingFailedError) as raised:
+        run_study(source(PAIR), Request(), settings, progress=watch, executor=executor)
+    assert raised.value.message == "Not trained: one hidden, seed 0. 1 of 2 trials are done and kept."
+    assert "Give the same command again" in raised.value.hint
+    assert "one hidden, seed 0 failed: 3 workers have ended. Is there memory?" in watch.warned
+    again = Untrained()
+    with pytest.raises(StudyInterruptedError):
+        run_study(source(PAIR), Request(), settings, progress=Watch(), executor=again)
+    assert again.asked == ["one hidden, seed 0"]
+    _, evidence = run_study(source(PAIR), Request(), settings, progress=Watch())
+    assert evidence["results_digest"] == finished_pair.evidence["results_digest"]
+
+
+@pytest.mark.parametrize("name", ["processor", "accelerator"])
+def test_where_trials_are_computed_elsewhere_this_machine_may_be_another_one(
+    name: str, settings: Settings, interrupted_copy: Copy, finished_pair: Any
+) -> None:
+    copied = interrupted_copy(finished_pair)
+    copied.update(identity={**copied.read()["identity"], name: "another"})
+    copied.trial("one-hidden-seed1").result.unlink()
+    elsewhere = Untrained()
+    with pytest.raises(StudyInterruptedError):
+        run_study(source(PAIR), Request(), settings, progress=Watch(), executor=elsewhere)
+    assert elsewhere.asked == ["one hidden, seed 1"]
+    with pytest.raises(StudyChangedError, match=f"the {name} changed since"):
+        run_study(source(PAIR), Request(), settings, progress=Watch())
 
 
 def flip(path: Path) -> None:

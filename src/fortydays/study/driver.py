@@ -47,6 +47,7 @@ class Driver:
         self._tries: dict[str, list[dict[str, Any]]] = {}
         self._results: dict[tuple[str, int], dict[str, Any]] = {}
         self._steps = _Steps(plan, progress)
+        self._lost: list[TrialSpec] = []
         self.chosen: dict[str, Chosen] = {}
         self.compile_seconds = 0.0
 
@@ -55,7 +56,8 @@ class Driver:
 
         Raises:
             StorageError: the run's folder cannot be written.
-            TrainingFailedError: what trains has ended again and again while it was at a try of a search.
+            TrainingFailedError: what trains has ended again and again while it was at a trial, or at a try of a
+                search. All other trials are kept.
             FortydaysError: what the executor raises.
         """
         self._progress.start(
@@ -75,6 +77,13 @@ class Driver:
         finally:
             for spec in self._steps.running:
                 self._progress.finish(self._task(spec), note="stopped")
+        if self._lost:
+            done = len(self._plan.trials) - len(self._lost)
+            named = "; ".join(map(self._task, self._lost))
+            raise TrainingFailedError(
+                f"Not trained: {named}. {done} of {len(self._plan.trials)} trials are done and kept.",
+                hint="Give the same command again to train what is left; without --on, this machine does.",
+            )
         self._progress.finish(STUDY_TASK)
         return [self._results[trial] for trial in self._plan.trials]
 
@@ -179,6 +188,9 @@ class Driver:
             self._progress.warn(f"{self._task(spec)} failed: {outcome.result['error']} {outcome.hint}")
         self._progress.finish(self._task(spec), note=note)
         del self._steps.running[spec]
+        if outcome.lost:  # nothing is known of it: it is not kept, and the same command trains it again
+            self._lost.append(spec)
+            return
         if spec.validation_only:
             self._keep_try(outcome, self._variants[spec.variant])
             return

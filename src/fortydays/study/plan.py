@@ -281,6 +281,10 @@ def _with_settings(variant: Variant, settings: Sequence[str]) -> Variant:
     return dataclasses.replace(variant, recipe=variant.recipe.with_settings(settings), search=search)
 
 
+OF_MACHINE = ("accelerator", "processor")
+"""What of a plan's identity is of the machine that computes."""
+
+
 def in_words(changed: Sequence[str]) -> str:
     """The parts of a plan's identity that have changed, as a message names them."""
     words = {

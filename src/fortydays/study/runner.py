@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from fortydays.base import clock, files
-from fortydays.base.errors import ExitCode, FortydaysError, StudyChangedError, UsageError
+from fortydays.base.errors import StoppedError, StudyChangedError, UsageError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
 from fortydays.data.arrays import Dataset
@@ -14,17 +14,15 @@ from fortydays.study.assembly import evidence_of
 from fortydays.study.driver import Driver
 from fortydays.study.executor import Executor, InProcess
 from fortydays.study.features import prepare
-from fortydays.study.plan import Plan, Request, StudySource, in_words, make_plan
+from fortydays.study.plan import OF_MACHINE, Plan, Request, StudySource, in_words, make_plan
 from fortydays.study.probes import probes_of
 from fortydays.study.rehearsal import rehearse
 from fortydays.study.runs import RunFolder, RunState, create_run, damaged_runs, earlier_looks, unfinished_run
 from fortydays.study.seal import sealed
 
 
-class StudyInterruptedError(FortydaysError):
+class StudyInterruptedError(StoppedError):
     """The reader stopped the run; what is done is kept."""
-
-    exit_code = ExitCode.INTERRUPTED
 
 
 def run_study(
@@ -58,7 +56,7 @@ def run_study(
         StorageError: the workspace cannot be read or written.
     """
     plan = make_plan(source, request, settings, progress)
-    run, resumed = _open_run(plan, progress, fresh=fresh)
+    run, resumed = _open_run(plan, progress, fresh=fresh, elsewhere=executor is not None)
     with _held(run):
         for folder in (run.path / "searches", run.path / "probes", *(t.path for t in run.trials())):
             files.remove_leftovers(folder)
@@ -92,8 +90,12 @@ def _added(before: Mapping[str, float], spent: Mapping[str, float]) -> dict[str,
     return {name: before.get(name, 0.0) + value for name, value in spent.items()}
 
 
-def _open_run(plan: Plan, progress: Progress, *, fresh: bool) -> tuple[RunFolder, bool]:
-    """The interrupted run that can go on, whose code is the same that was rehearsed, or a new one."""
+def _open_run(plan: Plan, progress: Progress, *, fresh: bool, elsewhere: bool) -> tuple[RunFolder, bool]:
+    """The interrupted run that can go on, whose code is the same that was rehearsed, or a new one.
+
+    Where trials are computed ``elsewhere``, this machine is no part of what must be the same: each trial names its
+    own.
+    """
     runs, name, day, request = plan.settings.runs, plan.source.name, plan.source.day, plan.as_asked
     for damaged in damaged_runs(runs):
         progress.warn(f"The run {damaged.run_id} is left out: its run.json is damaged.")
@@ -103,7 +105,8 @@ def _open_run(plan: Plan, progress: Progress, *, fresh: bool) -> tuple[RunFolder
             rehearse(plan.source.study, plan.variants, plan.dataset, threads=plan.settings.threads, progress=progress)
         return create_run(runs, day=day, name=name, request=request, identity=plan.identity), False
     before = found.read()["identity"]
-    changed = [name for name, value in plan.identity.items() if before.get(name) != value]
+    ignored = OF_MACHINE if elsewhere else ()
+    changed = [name for name, value in plan.identity.items() if before.get(name) != value and name not in ignored]
     if changed:
         hint = "Start over with --fresh; the interrupted run stays where it is."
         if changed == ["threads"]:
