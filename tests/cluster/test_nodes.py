@@ -7,7 +7,7 @@ import pytest
 
 from fortydays.base.errors import FortydaysError
 from fortydays.base.settings import Settings, read_settings
-from fortydays.cluster.nodes import Facts, Node, check_nodes, differences, facts_here, has_dataset
+from fortydays.cluster.nodes import Facts, Node, check_nodes, differences, facts_here, has_dataset, lack_of_room
 
 HERE = Facts(
     python="3.12.4", packages={"keras": "3.15.1", "numpy": "2.4.6", "ray": "2.60.0"}, code="a" * 64, processor="one"
@@ -60,6 +60,13 @@ def test_a_trial_needs_a_node_with_a_cpu_for_each_thread(nodes: list[Node], most
     ) as raised:
         check_nodes(nodes, threads=4)
     assert "FORTYDAYS_THREADS" in raised.value.hint
+
+
+def test_a_lack_of_room_is_told_before_anything_is_begun() -> None:
+    assert lack_of_room([node(1, cpus=2), node(2, cpus=4)], threads=4) == ""
+    assert lack_of_room([node(1, cpus=0)], threads=1) == (
+        "No node has the 1 CPU that a trial takes, one for each thread; the most is 0."
+    )
 
 
 def test_a_node_has_room_for_as_many_trials_as_its_cpus_have_threads() -> None:

@@ -48,6 +48,9 @@ class PlayedRay:
         OutOfMemoryError=MemoryError,
         RayError=FailedError,
     )
+    util = SimpleNamespace(
+        scheduling_strategies=SimpleNamespace(NodeAffinitySchedulingStrategy=lambda node_id, soft: (node_id, soft))
+    )
 
     def __init__(self, deaths: dict[int, list[Exception]] | None = None, *, cpus: int = 2) -> None:
         self.deaths, self.cpus = deaths or {}, cpus
@@ -70,13 +73,19 @@ class PlayedRay:
             self.started += 1
             name, worker = self.started, kind(*given)
             handle = SimpleNamespace(
-                do=SimpleNamespace(remote=lambda *piece: self._do(name, worker, piece)), name=name
+                do=SimpleNamespace(remote=lambda *piece: self._do(name, worker, piece)),
+                greet=SimpleNamespace(remote=lambda: worker.greet),
+                name=name,
             )
             self.alive[name] = handle
             self.most = max(self.most, len(self.alive))
             return handle
 
-        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=start))
+        def with_options(**options: Any) -> Any:
+            self.options = options
+            return SimpleNamespace(remote=start)
+
+        return SimpleNamespace(options=with_options)
 
     def _do(self, name: int, worker: PieceWorker, piece: tuple[Any, ...]) -> Any:
         assert name not in self.under_way  # one piece at a time
@@ -94,8 +103,12 @@ class PlayedRay:
 
         return answer
 
-    def wait(self, waiting: list[Any], **_: Any) -> tuple[list[Any], list[Any]]:
-        return waiting[-1:], waiting[:-1]  # who began last is done first
+    def wait(self, waiting: list[Any], *, num_returns: int, timeout: float) -> tuple[list[Any], list[Any]]:
+        assert 1 <= num_returns <= len(waiting)  # or Ray raises
+        assert timeout <= 1
+        begun = [each for each in waiting if each.__name__ == "greet"][:num_returns]
+        ready = begun or waiting[-1:]  # who began last is done first
+        return ready, [each for each in waiting if each not in ready]
 
     def get(self, answer: Any) -> Any:
         return answer()
@@ -133,8 +146,9 @@ def work(ray: PlayedRay, said: list[str], *parts: int, threads: int = 1, start: 
     progress: Any = SimpleNamespace(say=said.append, warn=said.append)
     nodes = [Node(id="n1", number=1, address="here", cpus=ray.cpus)]
     return Shards(
-        ray=ray, call=call, job=job(start=start), due=deque(parts), threads=threads, progress=progress, nodes=nodes
-    )
+        ray=ray, call=call, job=job(start=start), due=deque(parts), threads=threads, progress=progress, nodes=nodes,
+        examine=list,
+    )  # fmt: skip
 
 
 def test_each_part_is_done_once_in_whatever_order() -> None:
@@ -151,6 +165,7 @@ def test_a_worker_takes_as_many_cpus_as_it_has_threads() -> None:
     ray = PlayedRay()
     assert len(list(work(ray, [], 1, 2, threads=2).results())) == 2
     assert ray.most == 1
+    assert (ray.options["num_cpus"], ray.options["scheduling_strategy"]) == (2, ("n1", False))
 
 
 def test_no_more_workers_are_started_than_there_are_parts() -> None:
@@ -203,7 +218,7 @@ def test_what_nobody_foresaw_on_a_node_is_told_without_a_traceback() -> None:
 def test_a_cluster_that_is_lost_is_told() -> None:
     with pytest.raises(FortydaysError, match="The connection to the cluster was lost"):
         list(work(PlayedRay({10: [ConnectionError("gone")]}), [], 1).results())
-    with pytest.raises(FortydaysError, match="lost all nodes that had room for a worker") as raised:
+    with pytest.raises(FortydaysError, match="lost all nodes that had room for a part") as raised:
         list(work(PlayedRay(cpus=0), [], 1).results())
     assert "give the same command again" in raised.value.hint
 

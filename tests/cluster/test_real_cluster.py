@@ -23,8 +23,8 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "serve"))
 from made_up_bundles import bundle
+from real_nodes import TOKEN, Cluster, cluster
 
-from fortydays.cluster import connection
 from fortydays.serve.kept_answers import BATCHES
 
 pytestmark = [
@@ -82,7 +82,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a study, a model, and images for some parts, one of them broken."""
     folder = tmp_path_factory.mktemp("reader") / "my studies"
     folder.mkdir()
-    (folder / "beside.py").write_text("EPOCHS = 300\n")
+    (folder / "beside.py").write_text("EPOCHS = 500\n")
     (folder / "widths.py").write_text(STUDY)
     (folder / "short.py").write_text(STUDY.replace("from beside import EPOCHS", "EPOCHS = 2"))
     # What Python would find first in the folder that the command is typed in.
@@ -101,12 +101,12 @@ def start(place: Path) -> Iterator[Start]:
     """Starts a command in the folder, with its workspace in a home."""
     running: list[subprocess.Popen[str]] = []
 
-    def begin(home: Path, *arguments: str) -> "subprocess.Popen[str]":
+    def begin(home: Path, *arguments: str, token: str = TOKEN) -> "subprocess.Popen[str]":
         settings = {"FORTYDAYS_HOME": str(home), "FORTYDAYS_THREADS": "1", "FORTYDAYS_OFFLINE": "1"}
         process = subprocess.Popen(
             [sys.executable, "-m", "fortydays", *arguments],
             cwd=place,
-            env={**os.environ, **settings, "PYTHONSAFEPATH": "1"},
+            env={**os.environ, **settings, "RAY_AUTH_TOKEN": token, "PYTHONSAFEPATH": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -122,11 +122,10 @@ def start(place: Path) -> Iterator[Start]:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """The address of a cluster with two CPUs, whose token is in the environment."""
-    ours = {**connection._ALWAYS, **connection._ON_THE_LOOPBACK, "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
-    with connection._environment(ours), connection._own_cluster(2) as (address, _):
-        yield address
+def nodes() -> Iterator[Cluster]:
+    """A cluster of two nodes with a CPU each, and a workspace each."""
+    with cluster(1, 1) as found:
+        yield found
 
 
 def ended(process: "subprocess.Popen[str]", code: int, *, seconds: float = 600) -> tuple[str, str]:
@@ -174,7 +173,7 @@ def digests(evidence: dict[str, Any]) -> dict[tuple[str, int], str]:
 
 
 def test_a_study_is_stopped_and_goes_on_and_a_worker_is_killed_and_the_evidence_is_the_same_bit_for_bit(
-    start: Start, cluster: str, tmp_path: Path
+    start: Start, nodes: Cluster, tmp_path: Path
 ) -> None:
     here = json.loads(ended(start(tmp_path / "here", *RUN), 0)[0])
     home = tmp_path / "there"
@@ -187,27 +186,33 @@ def test_a_study_is_stopped_and_goes_on_and_a_worker_is_killed_and_the_evidence_
     assert named("ray::TrialWorker", process.pid)
     process.send_signal(signal.SIGINT)
     _, said = ended(process, 130, seconds=60)
-    assert "Continue with: forty run widths.py --no-track --json --on local:2" in said
+    assert said.endswith("Continue with: forty run widths.py --no-track --json --on local:2\n")
+    assert "Error:" not in said
     wait_for(lambda: are_gone(of_its_own), "the cluster goes on after Ctrl-C", seconds=30)
     wait_for(lambda: not folder.exists(), "the cluster's files are still there", seconds=30)
 
-    process = start(home, *RUN, "--on", cluster)
-    wait_for(lambda: len(states(home)) == 2 and len(named("ray::TrialWorker")) == 2, "no two trials ran")
-    named("ray::TrialWorker")[0].kill()
+    process = start(home, *RUN, "--on", nodes.client)
+    wait_for(lambda: len(states(home)) == 2 and len(nodes.workers("ray::TrialWorker")) == 2, "no two trials ran")
+    nodes.workers("ray::TrialWorker")[0].kill()
+    wait_for(lambda: len(nodes.workers("ray::TrialWorker")) == 2, "no other worker was started")
+    nodes.end_newest()
+    nodes.add(1)
     printed, said = ended(process, 0)
     evidence = json.loads(printed)
     assert "Continuing " in said
-    assert "has ended by itself. The trial goes on from what is kept of it (attempt 2 of 3)." in said
+    assert "Sending digits to 2 nodes" in said
+    assert said.count("has ended by itself. The trial goes on from what is kept of it (attempt 2 of 3).") == 2
+    assert "Node 3 (127.0.0.1) has joined, with room for 1 trial." in said
     assert evidence["results_digest"] == here["results_digest"]
     assert digests(evidence) == digests(here)
-    assert [trial["resumed_from_epoch"] > 0 for trial in evidence["trials"] if trial["attempts"] == 2] == [True]
-    assert sum(trial["attempts"] for trial in evidence["trials"]) == 5
-    assert {trial["worker"] for trial in evidence["trials"]} <= {"worker 1", "worker 2", "worker 3"}
+    assert [trial["resumed_from_epoch"] > 0 for trial in evidence["trials"] if trial["attempts"] == 2] == [True] * 2
+    assert sum(trial["attempts"] for trial in evidence["trials"]) == 6
+    assert {trial["worker"] for trial in evidence["trials"]} <= {f"worker {number}" for number in range(1, 6)}
     assert all(trial["machine"] == here["trials"][0]["machine"] for trial in evidence["trials"])
 
 
 def test_a_cluster_then_the_command_then_a_worker_is_killed_and_the_answers_are_the_same_to_the_byte(
-    start: Start, cluster: str, tmp_path: Path
+    start: Start, nodes: Cluster, tmp_path: Path
 ) -> None:
     question = ("predict", "./model", "images", "--csv")
     ended(start(tmp_path / "here", *question, str(tmp_path / "here.csv")), 1)
@@ -232,11 +237,15 @@ def test_a_cluster_then_the_command_then_a_worker_is_killed_and_the_answers_are_
     wait_for(lambda: are_gone(of_its_own), "the cluster goes on without its command", seconds=30)
     assert not out.exists()
 
-    process = start(home, *again, cluster)
-    wait_for(lambda: named("ray::PieceWorker"), "no worker was started")[0].kill()
+    process = start(home, *again, nodes.client)
+    wait_for(lambda: nodes.workers("ray::PieceWorker"), "no worker was started")
+    # As soon as it has begun, it has a part.
+    done = len(list(home.glob("answers/*/*.part")))
+    wait_for(lambda: len(list(home.glob("answers/*/*.part"))) > done, "no part was answered on the cluster")
+    nodes.workers("ray::PieceWorker")[0].kill()
     printed, said = ended(process, 1)
     assert "Going on: " in said
-    assert "1 node, room for 2 parts at once" in said
+    assert "2 nodes, room for 2 parts at once" in said
     assert "has ended by itself. Another one begins that part (attempt 2 of 3)." in said
     assert "There is no answer for 1 of 7,268 images." in said
     assert "7,267 images answered by digits@1." in printed
@@ -244,9 +253,9 @@ def test_a_cluster_then_the_command_then_a_worker_is_killed_and_the_answers_are_
     assert not list(home.glob("answers/*/*.part"))
 
 
-def test_a_search_finds_what_it_finds_here(start: Start, cluster: str, tmp_path: Path) -> None:
+def test_a_search_finds_what_it_finds_here(start: Start, nodes: Cluster, tmp_path: Path) -> None:
     found: list[Any] = []
-    for home, on in (("here", ()), ("there", ("--on", cluster))):
+    for home, on in (("here", ()), ("there", ("--on", nodes.address))):
         space = ("--set", "learning_rate=1e-3..1:log", "--trials", "3", "--batch", "3")
         command = ("tune", "short.py", "--only", "16 units", *space, "--json", "-o", f"tuned_{home}.py")
         printed, _ = ended(start(tmp_path / home, *command, *on), 0)
@@ -254,8 +263,11 @@ def test_a_search_finds_what_it_finds_here(start: Start, cluster: str, tmp_path:
     assert found[0] == found[1]
 
 
-def test_the_nodes_of_a_cluster_are_shown(start: Start, cluster: str, tmp_path: Path) -> None:
-    printed, _ = ended(start(tmp_path, "cluster", "--on", cluster, "--json"), 0)
-    (node,) = json.loads(printed)["nodes"]
-    assert (node["address"], node["cpus"], node["trials"], node["problems"]) == ("127.0.0.1", 2, 2, [])
-    assert {"keras", "ray"} <= set(node["packages"])
+def test_the_nodes_of_a_cluster_are_shown_to_who_has_its_token(start: Start, nodes: Cluster, tmp_path: Path) -> None:
+    printed, _ = ended(start(tmp_path, "cluster", "--on", nodes.client, "--json"), 0)
+    found = json.loads(printed)["nodes"]
+    assert [(n["address"], n["cpus"], n["trials"], n["problems"]) for n in found] == [("127.0.0.1", 1, 1, [])] * 2
+    assert {"keras", "ray"} <= set(found[0]["packages"])
+    for address in (nodes.client, nodes.address):
+        _, said = ended(start(tmp_path, "cluster", "--on", address, token="f" * 64), 2)
+        assert f"The cluster {address} does not take the token that is set here." in said

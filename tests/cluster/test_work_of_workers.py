@@ -38,6 +38,9 @@ class PlayedRay:
         OutOfMemoryError=MemoryError,
         RayError=FailedError,
     )
+    util = SimpleNamespace(
+        scheduling_strategies=SimpleNamespace(NodeAffinitySchedulingStrategy=lambda node_id, soft: (node_id, soft))
+    )
 
     def __init__(self, script: dict[str, list[tuple[list[Any], Any]]], *, cpus: int = 2) -> None:
         self.script, self.cpus = script, cpus
@@ -55,11 +58,16 @@ class PlayedRay:
             worker = SimpleNamespace()
             worker.train = SimpleNamespace(remote=lambda *given: self._train(worker, *given))
             worker.news = SimpleNamespace(remote=lambda seconds: worker.told)
+            worker.greet = SimpleNamespace(remote=lambda: lambda: None)
             self.alive.append(worker)
             self.most = max(self.most, len(self.alive))
             return worker
 
-        return SimpleNamespace(options=lambda **options: SimpleNamespace(remote=start))
+        def with_options(**options: Any) -> Any:
+            self.options = options
+            return SimpleNamespace(remote=start)
+
+        return SimpleNamespace(options=with_options)
 
     def _train(self, worker: Any, spec: TrialSpec, study: Any, state: Any) -> Any:
         self.begun.append((spec.variant, state and state.state["epoch"]))
@@ -83,8 +91,10 @@ class PlayedRay:
         worker.told = told
         return outcome
 
-    def wait(self, waiting: list[Any], **_: Any) -> tuple[list[Any], list[Any]]:
-        return waiting, []
+    def wait(self, waiting: list[Any], *, num_returns: int, timeout: float) -> tuple[list[Any], list[Any]]:
+        assert 1 <= num_returns <= len(waiting)  # or Ray raises
+        assert timeout <= 1
+        return waiting[:num_returns], waiting[num_returns:]
 
     def get(self, reference: Any) -> Any:
         return reference()
@@ -135,7 +145,7 @@ def work(ray: PlayedRay, waiting: deque[TrialSpec], driver: Driver) -> Work:
     node = Node(id="n1", number=1, address="here", cpus=2)
     return Work(
         ray=ray, call=call, specs=waiting, callbacks=driver.callbacks(), settings=None, progress=driver.progress,
-        nodes=[node], study=None,
+        nodes=[node], examine=list, study=None,
     )  # fmt: skip
 
 
@@ -173,7 +183,7 @@ def test_a_trial_whose_worker_dies_goes_on_from_the_newest_state_that_came_back(
     ]
 
 
-def test_the_third_death_marks_a_trial_failed_and_the_others_are_trained() -> None:
+def test_the_third_death_gives_a_trial_up_and_the_others_are_trained() -> None:
     ray = PlayedRay({"a": [([], DiedError())] * 3, "b": [([], None)]}, cpus=1)
     outcomes = {o.spec.variant: o for o in work(ray, specs("a", "b"), Driver()).outcomes()}
     assert outcomes["b"].result["status"] == "finished"
@@ -181,6 +191,7 @@ def test_the_third_death_marks_a_trial_failed_and_the_others_are_trained() -> No
     assert (failed.result["status"], failed.result["attempts"]) == ("failed", 3)
     assert failed.result["error"] == "3 workers have ended by themselves while they trained it."
     assert failed.hint == "Train it without --on to see why."
+    assert failed.lost
 
 
 def test_where_memory_was_short_it_is_said() -> None:
@@ -239,3 +250,4 @@ def test_a_trial_takes_as_many_cpus_as_it_has_threads() -> None:
     ray = PlayedRay({"a": [([], None)], "b": [([], None)]})
     assert len(list(work(ray, specs("a", "b", threads=2), Driver()).outcomes())) == 2
     assert ray.most == 1
+    assert (ray.options["num_cpus"], ray.options["scheduling_strategy"]) == (2, ("n1", False))

@@ -1,6 +1,7 @@
 """What a worker tells without waiting, and the files that it is sent."""
 
 import dataclasses
+import gc
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,8 @@ from fortydays.base.errors import DataError, StudyChangedError, UsageError
 from fortydays.base.settings import Settings, read_settings
 from fortydays.cluster import shipping, worker
 from fortydays.cluster.executor import study_of
-from fortydays.cluster.shipping import cached_files, receive_dataset, study_files
+from fortydays.cluster.nodes import Facts, Node
+from fortydays.cluster.shipping import Receiver, cached_files, send_dataset, study_files
 from fortydays.cluster.worker import Mailbox, StudyFiles
 from fortydays.data import catalog, library, store
 from fortydays.study.trial import TrialSpec
@@ -136,23 +138,149 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return read_settings()
 
 
-def test_a_dataset_is_sent_as_the_files_of_the_cache_and_checked_there(here: Settings, there: Settings) -> None:
+class PlayedLink:
+    """Plays a link to a cluster whose nodes are in this process; ``late`` are those that do not answer."""
+
+    class exceptions:  # noqa: N801 - as Ray has it
+        RayError = RuntimeError
+
+    util = SimpleNamespace(
+        scheduling_strategies=SimpleNamespace(NodeAffinitySchedulingStrategy=lambda node_id, soft: node_id)
+    )
+
+    def __init__(self, late: tuple[str, ...] = ()) -> None:
+        self.ray = self
+        self.late = late
+        self.largest = 0
+        self.killed: list[str] = []
+
+    def call(self, function: Any, *arguments: Any, **named: Any) -> Any:
+        return function(*arguments, **named)
+
+    def put(self, content: bytes) -> bytes:
+        self.largest = max(self.largest, len(content))
+        return content
+
+    def remote(self, kind: type) -> Any:
+        def options(*, scheduling_strategy: str, **_: Any) -> Any:
+            def start(*given: Any) -> Any:
+                receiver = kind(*given)
+
+                def method(name: str) -> Any:
+                    def remote(*arguments: Any) -> Any:
+                        answer = lambda: getattr(receiver, name)(*arguments)  # noqa: E731
+                        answer.node = scheduling_strategy  # type: ignore[attr-defined]
+                        return answer
+
+                    return SimpleNamespace(remote=remote)
+
+                return SimpleNamespace(
+                    begin=method("begin"), write=method("write"), finish=method("finish"), node=scheduling_strategy
+                )
+
+            return SimpleNamespace(remote=start)
+
+        return SimpleNamespace(options=options)
+
+    def wait(self, waiting: list[Any], *, num_returns: int, timeout: float) -> tuple[list[Any], list[Any]]:
+        assert num_returns == len(waiting)
+        return [each for each in waiting if each.node not in self.late], []
+
+    def get(self, answer: Any) -> Any:
+        return answer()
+
+    def kill(self, receiver: Any) -> None:
+        self.killed.append(receiver.node)
+
+
+def node(number: int, *, has_data: bool = False) -> Node:
+    facts = Facts(python="3", packages={}, code="", processor="", has_data=has_data)
+    return Node(id=f"n{number}", number=number, address=f"10.0.0.{number}", cpus=1, facts=facts)
+
+
+class Shown:
+    """A progress that remembers."""
+
+    def __init__(self) -> None:
+        self.tasks: list[tuple[str, float]] = []
+        self.done: list[float] = []
+
+    def start(self, task: str, *, total: float, unit: str) -> None:
+        assert unit == "bytes"
+        self.tasks.append((task, total))
+
+    def advance(self, _: str, *, done: float) -> None:
+        self.done.append(done)
+
+    def finish(self, _: str) -> None:
+        self.tasks.append(("over", 0))
+
+
+def test_a_dataset_is_sent_piece_by_piece_and_is_right_there(
+    here: Settings, there: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spec = catalog.DATASETS["digits"]
     assert library.load("digits", here).digest == spec.digest
-    place, content = cached_files("digits", here)
-    assert sorted(content) == ["test_images.npy", "test_labels.npy", "training_images.npy", "training_labels.npy"]
+    _, found = cached_files("digits", here)
+    assert sorted(found) == ["test_images.npy", "test_labels.npy", "training_images.npy", "training_labels.npy"]
+    monkeypatch.setattr(shipping, "_PIECE_BYTES", 10_000)
+    link, shown = PlayedLink(), Shown()
     assert not store.cached(spec, there)
-    assert receive_dataset("digits", place, list(content), *content.values()) == ""
+    send_dataset(link, "digits", [node(1, has_data=True), node(2)], here, shown)  # type: ignore[arg-type]
     assert store.verify(spec, there).right
-    assert receive_dataset("digits", place, list(content), *content.values()) == ""
+    size = sum(path.stat().st_size for path in found.values())
+    assert shown.tasks == [("Sending digits to 1 node", size), ("over", 0)]
+    assert (shown.done[-1], link.largest, link.killed) == (size, 10_000, ["n2"])
+
+    # Another command was faster: nothing is sent.
+    again = PlayedLink()
+    send_dataset(again, "digits", [node(2)], here, Shown())  # type: ignore[arg-type]
+    assert (again.largest, again.killed) == (0, ["n2"])
+
+
+def test_a_node_that_does_not_answer_is_named_and_nothing_is_in_its_cache(here: Settings, there: Settings) -> None:
+    library.load("digits", here)
+    link = PlayedLink(late=("n3",))
+    with pytest.raises(DataError) as raised:
+        send_dataset(link, "digits", [node(2), node(3)], here, Shown())  # type: ignore[arg-type]
+    assert raised.value.message == (
+        "The dataset 'digits' could not be sent to node 3 (10.0.0.3): it has not answered within 120 seconds."
+    )
+    assert sorted(link.killed) == ["n2", "n3"]
+    assert not list(there.datasets.rglob("*.npy"))
 
 
 def test_a_node_keeps_a_dataset_at_its_own_place_only(here: Settings, there: Settings) -> None:
-    assert receive_dataset("digits", "../digits", ["a"], b"") == "it would lie at another place there"
+    assert Receiver("digits", "../digits").begin() == "it would lie at another place there"
     library.load("digits", here)
     place, _ = cached_files("digits", here)
-    assert receive_dataset("digits", place, ["../a"], b"") == "../a is no path in its folder"
+    receiver = Receiver("digits", place)
+    assert receiver.begin() is True
+    assert receiver.write("../a", 0, b"") == "../a is no path in its folder"
+    assert not list(there.datasets.rglob("a"))
+
+
+def test_one_that_ends_in_the_middle_leaves_nothing_that_counts_as_the_dataset(
+    here: Settings, there: Settings
+) -> None:
+    library.load("digits", here)
+    place, found = cached_files("digits", here)
+    spec = catalog.DATASETS["digits"]
+    receiver = Receiver("digits", place)
+    assert receiver.begin() is True
+    assert receiver.write("test_labels.npy", 0, found["test_labels.npy"].read_bytes()) is True
+    del receiver
+    gc.collect()
+    assert not store.cached(spec, there)
     assert not list(there.datasets.rglob("*.npy"))
+    assert Receiver("digits", place).begin() is True
+
+
+def test_an_empty_file_is_sent_too(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "full").write_bytes(b"123")
+    assert list(shipping._pieces(tmp_path / "empty")) == [(0, b"")]
+    assert list(shipping._pieces(tmp_path / "full")) == [(0, b"123")]
 
 
 def test_data_that_are_not_sent_are_said_with_what_to_do(here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,13 +57,13 @@ def cluster(
 ) -> int:
     """Show the nodes of a cluster: versions, room for trials, and what does not fit.
 
-    Exit code 3 where trials cannot be trained on all of them.
+    Exit code 3 where trials cannot be trained on all of them, or none has room for one.
     """
     settings = read_settings()
     place = checked_place(on, settings)
     assert place is not None
     from fortydays.cluster.connection import connected, variables_of_workers
-    from fortydays.cluster.nodes import examined, facts_here
+    from fortydays.cluster.nodes import examined, facts_here, lack_of_room
     from fortydays.train import backends
     from fortydays.train.framework import numerical_switches
 
@@ -83,11 +83,15 @@ def cluster(
             dataset="",
             settings=settings if place.workers else None,
         )
+    lacking = lack_of_room(nodes, threads=threads)
     if as_json:
-        streams.print_json({"place": str(place), "threads": threads, "nodes": [_as_json(n, threads) for n in nodes]})
+        told = [_as_json(n, threads) for n in nodes]
+        streams.print_json({"place": str(place), "threads": threads, "problem": lacking, "nodes": told})
     else:
         _print(nodes, threads)
-    return int(ExitCode.NOT_MET if any(node.problems for node in nodes) or not nodes else ExitCode.DONE)
+        if lacking:
+            streams.console().print(lacking)
+    return int(ExitCode.NOT_MET if lacking or any(node.problems for node in nodes) else ExitCode.DONE)
 
 
 def _as_json(node: "Node", threads: int) -> dict[str, Any]:

@@ -1,15 +1,15 @@
 """The executor that trains on a cluster: who trains what, what comes back, and what becomes of workers that die.
 
-The driver's process starts workers, each an actor of Ray with as many CPUs as a trial has threads. It gives each one
-spec at a time and asks all for news; a worker never waits for it. When a worker dies, its spec is given out again,
-with the newest state that came back as an argument.
+The driver's process starts workers (:mod:`.crew`). It gives each one spec at a time and asks all for news; a worker
+never waits for it. When a worker dies, its spec is given out again, with the newest state that came back as an
+argument.
 """
 
 import contextlib
 import dataclasses
 import sys
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
 from fortydays.base.text import printable
 from fortydays.cluster.connection import connected, variables_of_workers
+from fortydays.cluster.crew import SECONDS_OF_WAITING, Crew, Member
 from fortydays.cluster.link import Call, Link
 from fortydays.cluster.losses import AGAIN, MOST_ATTEMPTS, TOO_LITTLE_MEMORY, deaths, is_of_memory
-from fortydays.cluster.nodes import Node, alive, nodes_that_fit
+from fortydays.cluster.nodes import Examiner, Node
 from fortydays.cluster.place import Place
 from fortydays.cluster.scheduling import choose
 from fortydays.cluster.shipping import send_dataset, study_files
@@ -30,16 +31,11 @@ from fortydays.cluster.worker import StudyFiles, TrialWorker
 from fortydays.study.executor import Callbacks
 from fortydays.study.trial import TrialOutcome, TrialSpec, trial_result
 
-_SECONDS_OF_NEWS = 1.0
-"""How long a worker waits for the next news when it is asked."""
-
 
 @dataclass(kw_only=True, eq=False)
-class _Worker:
+class _Worker(Member):
     """A worker, and what it does now."""
 
-    number: int
-    handle: Any
     variant: str = ""
     spec: TrialSpec | None = None
     outcome: Any = None
@@ -80,7 +76,16 @@ class RayExecutor:
         first = specs[0]
         variables = variables_of_workers(numerical_switches(), backend=first.backend)
         with connected(self._place, self._settings, self._progress, variables=variables) as link:
-            nodes = self._nodes(link, first)
+            examiner = Examiner(
+                link,
+                self._place,
+                self._settings,
+                self._progress,
+                backend=first.backend,
+                threads=first.threads,
+                dataset=first.dataset,
+            )
+            nodes = self._with_dataset(link, first, examiner.first())
             yield from Work(
                 ray=link.ray,
                 call=link.call,
@@ -89,6 +94,7 @@ class RayExecutor:
                 settings=self._shared_settings,
                 progress=self._progress,
                 nodes=nodes,
+                examine=lambda new: self._with_dataset(link, first, examiner.joined(new)),
                 study=study_of(first),
             ).outcomes()
 
@@ -97,19 +103,11 @@ class RayExecutor:
         """What workers on this machine share; on others they read their own."""
         return self._settings if self._place.workers else None
 
-    def _nodes(self, link: Link, spec: TrialSpec) -> list[Node]:
-        """The nodes, which fit and have the dataset. Raises FortydaysError."""
-        nodes = nodes_that_fit(
-            link,
-            self._place,
-            self._settings,
-            self._progress,
-            backend=spec.backend,
-            threads=spec.threads,
-            dataset=spec.dataset,
-        )
+    def _with_dataset(self, link: Link, spec: TrialSpec, nodes: list[Node]) -> list[Node]:
+        """The same nodes, of which those that fit have been given the dataset of a spec. Raises DataError."""
         if spec.dataset:
-            link.call(send_dataset, link.ray, spec.dataset, nodes, self._settings, self._progress)
+            fitting = [node for node in nodes if not node.problems]
+            send_dataset(link, spec.dataset, fitting, self._settings, self._progress)
         return nodes
 
 
@@ -137,18 +135,27 @@ class Work:
     settings: Settings | None
     progress: Progress
     nodes: list[Node]
+    examine: Callable[[list[Node]], list[Node]]
     study: StudyFiles | None
-    workers: list[_Worker] = field(default_factory=list)
     told: dict[TrialSpec, _Told] = field(default_factory=dict)
-    started: int = 0
 
     def outcomes(self) -> Generator[TrialOutcome, None, None]:
         """The outcomes in the order of completion."""
+        self.crew = Crew(
+            ray=self.ray,
+            call=self.call,
+            nodes=self.nodes,
+            threads=self.specs[0].threads,
+            what="trial",
+            member=_Worker,
+            begin=self._begin,
+            examine=self.examine,
+            progress=self.progress,
+        )
         try:
             while self.specs or self._busy:
                 self._give_out()
-                waiting = [each for worker in self._busy for each in (worker.outcome, worker.news)]
-                ready = set(self.call(self.ray.wait, waiting, num_returns=1, timeout=_SECONDS_OF_NEWS)[0])
+                ready = self.crew.wait([each for worker in self._busy for each in (worker.outcome, worker.news)])
                 for worker in self._busy:
                     if worker.outcome in ready or worker.news in ready:
                         outcome = self._heard(worker, ended=worker.outcome in ready)
@@ -160,53 +167,34 @@ class Work:
                 hint=AGAIN,
             ) from error
         finally:
-            for worker in self.workers:
-                self._end(worker)
+            self.crew.end()
 
     @property
     def _busy(self) -> list[_Worker]:
-        return [worker for worker in self.workers if worker.spec is not None]
+        return [worker for worker in self.crew.members if worker.spec is not None]
 
     # ----------------------------------------------------------------------------------------------- giving work out
 
     def _give_out(self) -> None:
-        """Give specs to the workers that are free, and to new ones where there is room."""
-        idle = [worker for worker in self.workers if worker.spec is None]
+        """Give specs to the workers that have begun and are free, and start others for what is left."""
+        idle = [worker for worker in self.crew.members if worker.spec is None and worker.greeting is None]
         # Those that have a variant compiled that waits choose first.
         waiting = {spec.variant for spec in self.specs}
         idle.sort(key=lambda worker: worker.variant not in waiting)
         for worker in idle:
             if self.specs:
                 self._give(worker)
-        while self.specs and len(self.workers) < self._room():
-            self._give(self._start())
+        self.crew.grow(len(self.specs) - sum(worker.greeting is not None for worker in self.crew.members))
 
-    def _room(self) -> int:
-        """How many workers there may be. Raises FortydaysError: there is no node left."""
-        threads = self.specs[0].threads
-        living = {node.id for node in self.call(alive, self.ray)}
-        room = sum(node.places(threads) for node in self.nodes if node.id in living)
-        if not room:
-            raise FortydaysError(
-                "The cluster has lost all nodes that had room for a trial.",
-                hint=AGAIN,
-            )
-        return room
-
-    def _start(self) -> _Worker:
-        actor = self.ray.remote(TrialWorker)
+    def _begin(self, options: Mapping[str, Any]) -> Any:
+        """A new worker on the cluster."""
         places = [str(Path.cwd()), str(Path(sys.argv[0] or ".").resolve().parent)]
-        options = {"max_restarts": 0, "max_task_retries": 0, "max_concurrency": 3}
-        # Reserved as long as it lives: so there are never more trials than the cores have room for.
-        reserved = actor.options(num_cpus=self.specs[0].threads, **options)
-        handle = self.call(reserved.remote, settings=self.settings, not_ours=places)
-        self.started += 1
-        worker = _Worker(number=self.started, handle=handle)
-        self.workers.append(worker)
-        return worker
+        # It is asked for news while it trains.
+        actor = self.ray.remote(TrialWorker).options(max_concurrency=3, **options)
+        return self.call(actor.remote, settings=self.settings, not_ours=places)
 
     def _give(self, worker: _Worker) -> None:
-        others = {other.variant for other in self.workers if other is not worker}
+        others = {other.variant for other in self.crew.members if other is not worker}
         place = choose(self.specs, last=worker.variant, others=others)
         spec = self.specs[place]
         del self.specs[place]
@@ -217,7 +205,7 @@ class Work:
             state = self.callbacks.resume(spec)
         worker.variant, worker.spec = spec.variant, spec
         worker.outcome = self.call(lambda: worker.handle.train.remote(spec, self.study, state))
-        worker.news = self.call(lambda: worker.handle.news.remote(_SECONDS_OF_NEWS))
+        worker.news = self.call(lambda: worker.handle.news.remote(SECONDS_OF_WAITING))
 
     # --------------------------------------------------------------------------------------------- what workers tell
 
@@ -226,10 +214,12 @@ class Work:
         spec = worker.spec
         assert spec is not None
         try:
-            self._tell(spec, self.call(self.ray.get, worker.news))
             if not ended:
-                worker.news = self.call(lambda: worker.handle.news.remote(_SECONDS_OF_NEWS))
+                self._tell(spec, self.call(self.ray.get, worker.news))
+                worker.news = self.call(lambda: worker.handle.news.remote(SECONDS_OF_WAITING))
                 return None
+            with contextlib.suppress(*deaths(self.ray)):  # what it has found may be there, though it has died since
+                self._tell(spec, self.call(self.ray.get, worker.news))
             found, rest = self.call(self.ray.get, worker.outcome)
             self._tell(spec, rest)
         except deaths(self.ray) as error:
@@ -271,8 +261,7 @@ class Work:
 
     def _died(self, worker: _Worker, spec: TrialSpec, error: Exception) -> TrialOutcome | None:
         """Give the spec of a dead worker out again; after the last attempt, what became of it."""
-        self.workers.remove(worker)
-        self._end(worker)
+        self.crew.remove(worker)
         told = self.told[spec]
         if told.attempts < MOST_ATTEMPTS:
             self.progress.warn(
@@ -291,7 +280,3 @@ class Work:
         )
         hint = TOO_LITTLE_MEMORY if is_of_memory(self.ray, error) else "Train it without --on to see why."
         return TrialOutcome(spec=spec, result=result, hint=hint, lost=True)
-
-    def _end(self, worker: _Worker) -> None:
-        with contextlib.suppress(Exception):  # it has ended, or the cluster has
-            self.call(self.ray.kill, worker.handle, no_restart=True)

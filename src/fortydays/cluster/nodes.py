@@ -126,29 +126,35 @@ def differences(here: Facts, there: Facts) -> tuple[str, ...]:
 def examined(
     ray: Any,
     here: Facts,
+    nodes: Sequence[Node] | None = None,
     *,
     backend: str,
     dataset: str,
     settings: Settings | None,
     packages: Sequence[str] = (),
 ) -> list[Node]:
-    """The nodes that are alive, each examined by a process on it.
+    """Nodes, each examined by a process on it.
 
     Args:
         ray: the module, connected.
         here: facts of this machine, to compare with.
+        nodes: to examine; None for all that are alive.
         backend: that is computed on.
         dataset: that is needed, or "".
         settings: of this machine, where the nodes share its workspace; else None.
         packages: that matter besides those that trials depend on.
-    """
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+    Raises:
+        FortydaysError: there are more nodes than are used.
+    """
+    if nodes is None:
+        nodes = alive(ray)
+    if len(nodes) > MOST_NODES:
+        raise FortydaysError(f"The cluster has {len(nodes):,} nodes; expected at most {MOST_NODES:,}.")
     examine = ray.remote(facts_here)
     asked = {}
-    for node in alive(ray):
-        there = NodeAffinitySchedulingStrategy(node_id=node.id, soft=False)
-        options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": there}
+    for node in nodes:
+        options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": on_node(ray, node)}
         answer = examine.options(**options).remote(backend, dataset=dataset, settings=settings, packages=packages)
         asked[answer] = node
     ready = set(ray.wait(list(asked), num_returns=len(asked), timeout=_SECONDS_TO_EXAMINE)[0]) if asked else set()
@@ -173,7 +179,7 @@ def _with(node: Node, facts: Facts | None, problems: tuple[str, ...]) -> Node:
 
 def alive(ray: Any) -> list[Node]:
     """The nodes that are alive, in the order of their addresses."""
-    living = [each for each in ray.nodes() if each["Alive"]][:MOST_NODES]
+    living = [each for each in ray.nodes() if each["Alive"]]
     living.sort(key=lambda each: (each["NodeManagerAddress"], each["NodeID"]))
     return [
         Node(
@@ -186,19 +192,13 @@ def alive(ray: Any) -> list[Node]:
     ]
 
 
-def nodes_that_fit(
-    link: Link,
-    place: Place,
-    settings: Settings,
-    progress: Progress,
-    *,
-    backend: str,
-    threads: int,
-    dataset: str = "",
-    packages: Sequence[str] = (),
-    what: str = "trial",
-) -> list[Node]:
-    """The nodes of a cluster, after it was seen that all fit. Another kind of processor is told.
+def on_node(ray: Any, node: Node) -> Any:
+    """What makes Ray start something on a node, and nowhere else."""
+    return ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node_id=node.id, soft=False)
+
+
+class Examiner:
+    """Examines the nodes of a cluster for one command.
 
     Args:
         link: to the cluster.
@@ -210,24 +210,53 @@ def nodes_that_fit(
         dataset: that is needed, or "". It need not be there yet.
         packages: that matter besides those that trials depend on.
         what: each piece of the work is called.
-
-    Raises:
-        FortydaysError: as :func:`check_nodes`.
     """
-    shared = settings if place.workers else None
-    here = facts_here(backend, dataset=dataset, settings=settings, packages=packages)
-    nodes: list[Node] = link.call(
-        examined, link.ray, here, backend=backend, dataset=dataset, settings=shared, packages=packages
-    )
-    check_nodes(nodes, threads=threads, what=what)
-    if any(node.facts and node.facts.processor != here.processor for node in nodes):
-        progress.warn(
-            f"Some nodes have another kind of processor than this machine: their {what}s may have other bits."
-        )
-    if not place.workers:
-        room = sum(node.places(threads) for node in nodes)
-        progress.say(f"{counted(len(nodes), 'node')}, room for {counted(room, what)} at once")
-    return nodes
+
+    def __init__(
+        self,
+        link: Link,
+        place: Place,
+        settings: Settings,
+        progress: Progress,
+        *,
+        backend: str,
+        threads: int,
+        dataset: str = "",
+        packages: Sequence[str] = (),
+        what: str = "trial",
+    ) -> None:
+        self._link, self._place, self._progress = link, place, progress
+        self._threads, self._what = threads, what
+        self._here = facts_here(backend, dataset=dataset, settings=settings, packages=packages)
+        self._asked = {
+            "backend": backend,
+            "dataset": dataset,
+            "settings": settings if place.workers else None,
+            "packages": packages,
+        }
+
+    def first(self) -> list[Node]:
+        """The nodes of the cluster, after it was seen that all fit. Another kind of processor is told.
+
+        Raises:
+            FortydaysError: as :func:`check_nodes`.
+        """
+        nodes = self.joined(None)
+        check_nodes(nodes, threads=self._threads, what=self._what)
+        if any(node.facts and node.facts.processor != self._here.processor for node in nodes):
+            self._progress.warn(
+                "Some nodes have another kind of processor than this machine: "
+                f"their {self._what}s may have other bits."
+            )
+        if not self._place.workers:
+            room = sum(node.places(self._threads) for node in nodes)
+            self._progress.say(f"{counted(len(nodes), 'node')}, room for {counted(room, self._what)} at once")
+        return nodes
+
+    def joined(self, nodes: Sequence[Node] | None) -> list[Node]:
+        """Nodes with what was found on them, and what does not fit; None for all that are alive."""
+        found: list[Node] = self._link.call(examined, self._link.ray, self._here, nodes, **self._asked)
+        return found
 
 
 def check_nodes(nodes: Sequence[Node], *, threads: int, what: str = "trial") -> None:
@@ -244,9 +273,13 @@ def check_nodes(nodes: Sequence[Node], *, threads: int, what: str = "trial") -> 
             f"{what.capitalize()}s would not be the same on all nodes. {told[:1].upper()}{told[1:]}{more}.",
             hint="Install the same there as here (locks/run.txt and locks/ray.txt), or take these nodes out.",
         )
-    if not any(node.places(threads) for node in nodes):
-        most = max((node.cpus for node in nodes), default=0)
-        raise FortydaysError(
-            f"No node has the {threads} CPUs that a {what} takes, one for each thread; the most is {most}.",
-            hint="Set FORTYDAYS_THREADS to fewer; another number of threads gives other bits.",
-        )
+    if said := lack_of_room(nodes, threads=threads, what=what):
+        raise FortydaysError(said, hint="Set FORTYDAYS_THREADS to fewer; another number of threads gives other bits.")
+
+
+def lack_of_room(nodes: Sequence[Node], *, threads: int, what: str = "trial") -> str:
+    """That no node has room for a trial, or what the work's pieces are called, in words; "" where one has."""
+    if any(node.places(threads) for node in nodes):
+        return ""
+    most = max((node.cpus for node in nodes), default=0)
+    return f"No node has the {counted(threads, 'CPU')} that a {what} takes, one for each thread; the most is {most}."

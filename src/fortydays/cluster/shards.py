@@ -4,11 +4,10 @@ What a part is, and what works on it, is another room's. A worker is an actor of
 with threads. It holds one piece of one part at a time, so that what waits in memory does not grow with the work.
 """
 
-import contextlib
 import importlib
 import sys
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,11 @@ from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
 from fortydays.base.text import printable
 from fortydays.cluster.connection import connected, variables_of_workers
+from fortydays.cluster.crew import Crew, Member
 from fortydays.cluster.link import Call
 from fortydays.cluster.losses import AGAIN, MOST_ATTEMPTS, TOO_LITTLE_MEMORY, deaths, is_of_memory
-from fortydays.cluster.nodes import Node, alive, nodes_that_fit
+from fortydays.cluster.nodes import Examiner, Node
 from fortydays.cluster.place import Place
-
-_SECONDS_OF_WAITING = 1.0
 
 PART = "part"
 """What a piece of the work is called where something is said of all of them."""
@@ -62,6 +60,9 @@ class PieceWorker:
         sys.path[:] = [place for place in sys.path if place not in not_ours]
         self._worker, self._arguments = worker, arguments
         self._made: Any = None
+
+    def greet(self) -> None:
+        """Return at once, as soon as the process has begun."""
 
     def do(self, *piece: Any) -> Any:
         """What comes of a piece, or the error that it cannot be done here."""
@@ -103,7 +104,7 @@ def done_on(
     backend = backends.wanted()
     variables = variables_of_workers(numerical_switches(), backend=backend)
     with connected(place, settings, progress, variables=variables) as link:
-        nodes = nodes_that_fit(
+        examiner = Examiner(
             link,
             place,
             settings,
@@ -120,16 +121,16 @@ def done_on(
             due=deque(numbers),
             threads=settings.threads,
             progress=progress,
-            nodes=nodes,
+            nodes=examiner.first(),
+            examine=examiner.joined,
         ).results()
 
 
 @dataclass(kw_only=True, eq=False)
-class _Worker:
-    """A worker, and what it does now."""
+class _Worker(Member):
+    """A worker, and the part that it works on."""
 
-    handle: Any
-    number: int | None = None
+    part: int | None = None
     pieces: Iterator[tuple[Any, ...]] = field(default_factory=lambda: iter(()))
     answer: Any = None
 
@@ -145,59 +146,57 @@ class Shards:
     threads: int
     progress: Progress
     nodes: Sequence[Node]
-    workers: list[_Worker] = field(default_factory=list)
+    examine: Callable[[list[Node]], list[Node]]
     attempts: dict[int, int] = field(default_factory=dict)
     sent: list[Any] = field(default_factory=list)
 
     def results(self) -> Generator[tuple[int, Any], None, None]:
         """The number of each part and what it gave, in the order of completion."""
+        self.crew = Crew(
+            ray=self.ray,
+            call=self.call,
+            nodes=self.nodes,
+            threads=self.threads,
+            what=PART,
+            member=_Worker,
+            begin=self._begin,
+            examine=self.examine,
+            progress=self.progress,
+        )
         try:
             self.sent = [self.call(self.ray.put, each) for each in self.job.arguments]
             while self.due or self._busy:
                 self._give_out()
-                waiting = [worker.answer for worker in self._busy]
-                ready = set(self.call(self.ray.wait, waiting, num_returns=1, timeout=_SECONDS_OF_WAITING)[0])
+                ready = self.crew.wait([worker.answer for worker in self._busy])
                 for worker in self._busy:
                     if worker.answer in ready:
                         yield from self._heard(worker)
         except ConnectionError as error:
             raise FortydaysError("The connection to the cluster was lost.", hint=AGAIN) from error
         finally:
-            for worker in self.workers:
-                self._end(worker)
+            self.crew.end()
 
     @property
     def _busy(self) -> list[_Worker]:
-        return [worker for worker in self.workers if worker.number is not None]
+        return [worker for worker in self.crew.members if worker.part is not None]
 
     def _give_out(self) -> None:
-        """Give parts to the workers that are free, and to new ones where there is room."""
-        for worker in self.workers:
-            if self.due and worker.number is None:
+        """Give parts to the workers that have begun and are free, and start others for what is left."""
+        for worker in self.crew.members:
+            if self.due and worker.part is None and worker.greeting is None:
                 self._give(worker)
-        while self.due and len(self.workers) < self._room():
-            self._give(self._start())
+        self.crew.grow(len(self.due) - sum(worker.greeting is not None for worker in self.crew.members))
 
-    def _room(self) -> int:
-        """How many workers there may be. Raises FortydaysError: there is no node left."""
-        living = {node.id for node in self.call(alive, self.ray)}
-        room = sum(node.places(self.threads) for node in self.nodes if node.id in living)
-        if not room:
-            raise FortydaysError("The cluster has lost all nodes that had room for a worker.", hint=AGAIN)
-        return room
-
-    def _start(self) -> _Worker:
+    def _begin(self, options: Mapping[str, Any]) -> Any:
+        """A new worker on the cluster."""
         not_ours = [str(Path.cwd()), str(Path(sys.argv[0] or ".").resolve().parent)]
-        actor = self.ray.remote(PieceWorker).options(num_cpus=self.threads, max_restarts=0, max_task_retries=0)
-        handle = self.call(actor.remote, self.job.worker, not_ours, *self.sent)
-        worker = _Worker(handle=handle)
-        self.workers.append(worker)
-        return worker
+        actor = self.ray.remote(PieceWorker).options(**options)
+        return self.call(actor.remote, self.job.worker, not_ours, *self.sent)
 
     def _give(self, worker: _Worker) -> None:
         number = self.due.popleft()
         self.attempts[number] = self.attempts.get(number, 0) + 1
-        worker.number, worker.pieces = number, self.job.pieces(number)
+        worker.part, worker.pieces = number, self.job.pieces(number)
         self._send(worker, next(worker.pieces))
 
     def _send(self, worker: _Worker, piece: tuple[Any, ...]) -> None:
@@ -205,7 +204,7 @@ class Shards:
 
     def _heard(self, worker: _Worker) -> Iterator[tuple[int, Any]]:
         """Send the next piece of a worker's part; of the last one, what the part gave."""
-        number = worker.number
+        number = worker.part
         assert number is not None
         try:
             found = self.call(self.ray.get, worker.answer)
@@ -224,13 +223,12 @@ class Shards:
                 f"{_sentence(self.job.named(number))} could not be done on the cluster: {printable(said)[:500]}",
                 hint="What is done is kept. Without --on, the same command says more.",
             ) from error
-        worker.number, worker.answer = None, None
+        worker.part, worker.answer = None, None
         yield number, found
 
     def _died(self, worker: _Worker, number: int, error: Exception) -> None:
         """Have the part of a dead worker done by another. Raises FortydaysError after the last attempt."""
-        self.workers.remove(worker)
-        self._end(worker)
+        self.crew.remove(worker)
         attempts, name = self.attempts[number], self.job.named(number)
         if attempts >= MOST_ATTEMPTS:
             hint = TOO_LITTLE_MEMORY if is_of_memory(self.ray, error) else "Without --on, the same command says more."
@@ -243,10 +241,6 @@ class Shards:
             f"{MOST_ATTEMPTS})."
         )
         self.due.appendleft(number)
-
-    def _end(self, worker: _Worker) -> None:
-        with contextlib.suppress(Exception):  # it has ended, or the cluster has
-            self.call(self.ray.kill, worker.handle, no_restart=True)
 
 
 def _sentence(text: str) -> str:

@@ -1,6 +1,7 @@
 """What a trial needs that its spec only names: the files of a study of one's own, and those of a dataset."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,18 @@ from fortydays.base import files
 from fortydays.base.errors import DataError, FortydaysError, UsageError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings, read_settings
-from fortydays.base.text import size_in_words
-from fortydays.cluster.nodes import Node
+from fortydays.base.text import counted, printable, size_in_words
+from fortydays.cluster.link import Link, LostClusterError
+from fortydays.cluster.nodes import Node, on_node
 from fortydays.cluster.worker import StudyFiles
 
 MOST_STUDY_BYTES = 10_000_000
 MOST_DATA_BYTES = 4 * 2**30
+
+_PIECE_BYTES = 8 * 2**20
+"""Far less than the memory that Ray shares between processes."""
+
+_SECONDS_FOR_A_PIECE = 120.0
 
 
 def study_files(path: Path) -> StudyFiles:
@@ -41,37 +48,89 @@ def study_files(path: Path) -> StudyFiles:
     return StudyFiles(folder=folder.name or "study", study=path.name, content=content)
 
 
-def send_dataset(ray: Any, name: str, nodes: Sequence[Node], settings: Settings, progress: Progress) -> None:
-    """Give the nodes that do not have a dataset the files of this machine's cache. They check every digest on loading.
+def send_dataset(link: Link, name: str, nodes: Sequence[Node], settings: Settings, progress: Progress) -> None:
+    """Give the nodes that do not have a dataset the files of this machine's cache, a piece at a time.
+
+    They check every digest on loading. No more than one piece is in memory, here and there.
 
     Raises:
-        DataError: it cannot be sent, or a node cannot keep it.
+        DataError: it cannot be sent, or a node cannot keep it or does not answer.
     """
     lacking = [node for node in nodes if node.facts is not None and not node.facts.has_data]
     if not lacking:
         return
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+    place, found = cached_files(name, settings)
+    receiver = link.ray.remote(Receiver)
+    options = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0}
+    receivers = {}
+    task, done = f"Sending {name} to {counted(len(lacking), 'node')}", 0
+    progress.start(task, total=float(sum(path.stat().st_size for path in found.values())), unit="bytes")
+    try:
+        for node in lacking:
+            there = receiver.options(scheduling_strategy=on_node(link.ray, node), **options)
+            receivers[node.number] = link.call(there.remote, name, place)
 
-    place, content = cached_files(name, settings)
-    progress.say(f"Sending {name} to {len(lacking)} of {len(nodes)} nodes")
-    sent = {each: ray.put(bytes_of) for each, bytes_of in content.items()}
-    receive = ray.remote(receive_dataset)
-    for node in lacking:
-        there = NodeAffinitySchedulingStrategy(node_id=node.id, soft=False)
-        options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": there}
-        # Arguments are in that node's memory when the function begins; lists of references would not be.
-        answer = receive.options(**options).remote(name, place, list(sent), *sent.values())
-        try:
-            problem = ray.get(answer)
-        except Exception as error:
-            problem = str(getattr(error, "cause", None) or error).strip().splitlines()[-1][:300]
-        if problem:
-            raise DataError(
-                f"The dataset {name!r} could not be sent to node {node.number} ({node.address}): {problem}"
-            )
+        def ask(method: str, *arguments: Any) -> dict[int, Any]:
+            """What all receivers return. Raises DataError."""
+            asked = {n: link.call(getattr(each, method).remote, *arguments) for n, each in receivers.items()}
+            ready = link.call(
+                link.ray.wait, list(asked.values()), num_returns=len(asked), timeout=_SECONDS_FOR_A_PIECE
+            )[0]
+            return {
+                node.number: _answer(link, name, node, asked[node.number], ready)
+                for node in lacking
+                if node.number in asked
+            }
+
+        for number, is_wanted in ask("begin").items():
+            if not is_wanted:  # another command has sent it since
+                link.call(link.ray.kill, receivers.pop(number))
+        for inside, path in found.items() if receivers else ():
+            for after, content in _pieces(path):
+                ask("write", inside, after, link.call(link.ray.put, content))
+                done += len(content)
+                progress.advance(task, done=float(done))
+        if receivers:
+            ask("finish")
+    finally:
+        progress.finish(task)
+        for each in receivers.values():
+            with contextlib.suppress(Exception):  # it has ended, or the cluster has
+                link.call(link.ray.kill, each)
 
 
-def cached_files(name: str, settings: Settings) -> tuple[str, dict[str, bytes]]:
+def _answer(link: Link, name: str, node: Node, asked: Any, ready: Collection[Any]) -> Any:
+    """What a receiver has returned. Raises DataError."""
+    where = f"The dataset {name!r} could not be sent to node {node.number} ({node.address})"
+    if asked not in ready:
+        raise DataError(
+            f"{where}: it has not answered within {_SECONDS_FOR_A_PIECE:.0f} seconds.",
+            hint="What is done is kept. Is its disk busy, or its network slow?",
+        )
+    try:
+        found = link.call(link.ray.get, asked)
+    except LostClusterError:
+        raise
+    except Exception as error:
+        said = str(getattr(error, "cause", None) or error).strip().splitlines() or [type(error).__name__]
+        raise DataError(f"{where}: {printable(said[-1])[:300]}") from error
+    if isinstance(found, str):
+        raise DataError(f"{where}: {found}")
+    return found
+
+
+def _pieces(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The bytes of a file in pieces, each with its place; of an empty file, one that is empty."""
+    after = 0
+    with files.storage_errors("read", path), path.open("rb") as file:
+        while (content := file.read(_PIECE_BYTES)) or not after:
+            yield after, content
+            after += len(content)
+            if not content:
+                return
+
+
+def cached_files(name: str, settings: Settings) -> tuple[str, dict[str, Path]]:
     """Where in the folder of datasets a dataset lies, and its files, by their paths there ("" where it is one file).
 
     Raises:
@@ -97,43 +156,74 @@ def cached_files(name: str, settings: Settings) -> tuple[str, dict[str, bytes]]:
             "sent to nodes without it.",
             hint=hint,
         )
-    content = {}
-    for path in found:
-        with files.storage_errors("read", path):
-            inside = path.relative_to(place).as_posix() if place.is_dir() else ""
-            content[inside] = path.read_bytes()
-    return place.relative_to(settings.datasets).as_posix(), content
+    inside = {path: path.relative_to(place).as_posix() if place.is_dir() else "" for path in found}
+    return place.relative_to(settings.datasets).as_posix(), {inside[path]: path for path in found}
 
 
-def receive_dataset(name: str, place: str, names: Sequence[str], *contents: bytes) -> str:
-    """On a node: write a dataset's files into the cache of this machine. Returns what is wrong, or ""."""
-    settings = read_settings()
-    try:
-        return _received(name, place, names, contents, settings)
-    except FortydaysError as error:
-        return error.message
+class Receiver:
+    """On a node: writes a dataset's files into the cache of this machine, as they come.
 
+    Its methods return a text where something is wrong. Where it ends before :meth:`finish`, nothing is in the cache.
 
-def _received(name: str, place: str, names: Sequence[str], contents: Sequence[bytes], settings: Settings) -> str:
-    from fortydays.data import library
+    Args:
+        name: of the dataset.
+        place: where in the folder of datasets it lies.
+    """
 
-    expected, cached = library.place(name, settings)
-    if expected != settings.datasets / place:
-        return "it would lie at another place there"
-    if cached:
-        return ""
-    files.make_folder(expected.parent)
-    with files.locked(expected.parent / "lock"):
-        if files.exists(expected):
-            return ""
-        if list(names) == [""]:
-            files.write_bytes(expected, contents[0])
-            return ""
-        with files.folder_built_whole(expected) as building:
-            for inside, content in zip(names, contents, strict=True):
-                target = building / inside
-                if not target.resolve().is_relative_to(building.resolve()):
+    def __init__(self, name: str, place: str) -> None:
+        self._name, self._place = name, place
+        self._held = contextlib.ExitStack()
+        self._file: Path | None = None
+        self._building: Path | None = None
+        self._whole: Path | None = None
+
+    def begin(self) -> bool | str:
+        """Whether this machine lacks the dataset, so that its files are to come."""
+        from fortydays.data import library
+
+        settings = read_settings()
+        try:
+            expected, cached = library.place(self._name, settings)
+            if expected != settings.datasets / self._place:
+                return "it would lie at another place there"
+            if cached:
+                return False
+            self._held.enter_context(files.locked(expected.parent / "lock", timeout=_SECONDS_FOR_A_PIECE / 2))
+            if files.exists(expected):
+                return False
+            files.remove_leftovers(expected.parent)
+            self._whole = expected
+        except TimeoutError:
+            return "another program is writing it there"
+        except FortydaysError as error:
+            return error.message
+        return True
+
+    def write(self, inside: str, after: int, content: bytes) -> bool | str:
+        """Write the bytes of a file that begin at a place of it."""
+        assert self._whole is not None
+        try:
+            if not inside:
+                target = self._file = files.part_of(self._whole)
+            else:
+                if self._building is None:
+                    self._building = self._held.enter_context(files.folder_built_whole(self._whole))
+                target = self._building / inside
+                if not target.resolve().is_relative_to(self._building.resolve()):
                     return f"{inside} is no path in its folder"
-                files.make_folder(target.parent)
-                files.write_bytes(target, content)
-    return ""
+            files.make_folder(target.parent)
+            files.append_bytes(target, after=after, content=content)
+        except FortydaysError as error:
+            return error.message
+        return True
+
+    def finish(self) -> bool | str:
+        """Give what has come its name in the cache."""
+        assert self._whole is not None
+        try:
+            if self._file is not None:
+                files.complete_part(self._whole)
+            self._held.close()
+        except FortydaysError as error:
+            return error.message
+        return True

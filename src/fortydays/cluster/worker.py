@@ -111,6 +111,9 @@ class TrialWorker:
         self._mailbox = Mailbox()
         self._executors: dict[tuple[int | None, str, int | None], InProcess] = {}
 
+    def greet(self) -> None:
+        """Return at once, as soon as the process has begun."""
+
     def news(self, seconds: float) -> list[tuple[Any, ...]]:
         """What has happened since the last time: a name of :class:`Callbacks` or of a progress, and its content."""
         return self._mailbox.take(seconds)
