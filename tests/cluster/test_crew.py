@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from played import EXCEPTIONS, UTIL, DiedError, FailedError
 
 from fortydays.base import clock
 from fortydays.base.errors import DataError, FortydaysError
@@ -13,27 +14,10 @@ from fortydays.cluster.crew import Crew, Member
 from fortydays.cluster.nodes import Node
 
 
-class DiedError(Exception):
-    pass
-
-
-class FailedError(Exception):
-    pass
-
-
 class PlayedRay:
     """Plays nodes, of which each has CPUs, and actors that begin unless other programs have the CPUs of their node."""
 
-    exceptions = SimpleNamespace(
-        RayActorError=DiedError,
-        WorkerCrashedError=DiedError,
-        ObjectLostError=DiedError,
-        OutOfMemoryError=MemoryError,
-        RayError=FailedError,
-    )
-    util = SimpleNamespace(
-        scheduling_strategies=SimpleNamespace(NodeAffinitySchedulingStrategy=lambda node_id, soft: (node_id, soft))
-    )
+    exceptions, util = EXCEPTIONS, UTIL
 
     def __init__(self, **cpus: int) -> None:
         self.cpus = cpus

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from played import EXCEPTIONS, UTIL, DiedError, FailedError
 
 from fortydays.base.errors import DataError, FortydaysError
 from fortydays.base.settings import read_settings
@@ -15,14 +16,6 @@ from fortydays.cluster.link import LostClusterError
 from fortydays.cluster.nodes import Node
 from fortydays.cluster.place import Place
 from fortydays.cluster.shards import Job, PieceWorker, Shards, done_on
-
-
-class DiedError(Exception):
-    pass
-
-
-class FailedError(Exception):
-    pass
 
 
 class Adder:
@@ -41,16 +34,7 @@ class Adder:
 class PlayedRay:
     """Plays a cluster with one node. ``deaths`` has how often a worker dies of a number, and with what."""
 
-    exceptions = SimpleNamespace(
-        RayActorError=DiedError,
-        WorkerCrashedError=DiedError,
-        ObjectLostError=DiedError,
-        OutOfMemoryError=MemoryError,
-        RayError=FailedError,
-    )
-    util = SimpleNamespace(
-        scheduling_strategies=SimpleNamespace(NodeAffinitySchedulingStrategy=lambda node_id, soft: (node_id, soft))
-    )
+    exceptions, util = EXCEPTIONS, UTIL
 
     def __init__(self, deaths: dict[int, list[Exception]] | None = None, *, cpus: int = 2) -> None:
         self.deaths, self.cpus = deaths or {}, cpus

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from played import EXCEPTIONS, UTIL, DiedError, FailedError
 
 from fortydays.base.errors import FortydaysError, UsageError
 from fortydays.cluster.executor import Work
@@ -17,30 +18,13 @@ from fortydays.train.checkpoint import Checkpoint
 from fortydays.train.recipe import Recipe
 
 
-class DiedError(Exception):
-    pass
-
-
-class FailedError(Exception):
-    pass
-
-
 class PlayedRay:
     """Plays a cluster: ``script`` has by variant what becomes of each attempt: states that come back, then an end.
 
     An end is None for an outcome, or an exception. An object to wait for is a function that gives its value.
     """
 
-    exceptions = SimpleNamespace(
-        RayActorError=DiedError,
-        WorkerCrashedError=DiedError,
-        ObjectLostError=DiedError,
-        OutOfMemoryError=MemoryError,
-        RayError=FailedError,
-    )
-    util = SimpleNamespace(
-        scheduling_strategies=SimpleNamespace(NodeAffinitySchedulingStrategy=lambda node_id, soft: (node_id, soft))
-    )
+    exceptions, util = EXCEPTIONS, UTIL
 
     def __init__(self, script: dict[str, list[tuple[list[Any], Any]]], *, cpus: int = 2) -> None:
         self.script, self.cpus = script, cpus

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from played import UTIL
 
 from fortydays.base.errors import DataError, StudyChangedError, UsageError
 from fortydays.base.settings import Settings, read_settings
@@ -141,12 +142,7 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 class PlayedLink:
     """Plays a link to a cluster whose nodes are in this process; ``late`` are those that do not answer."""
 
-    class exceptions:  # noqa: N801 - as Ray has it
-        RayError = RuntimeError
-
-    util = SimpleNamespace(
-        scheduling_strategies=SimpleNamespace(NodeAffinitySchedulingStrategy=lambda node_id, soft: node_id)
-    )
+    util = UTIL
 
     def __init__(self, late: tuple[str, ...] = ()) -> None:
         self.ray = self
@@ -162,20 +158,20 @@ class PlayedLink:
         return content
 
     def remote(self, kind: type) -> Any:
-        def options(*, scheduling_strategy: str, **_: Any) -> Any:
+        def options(*, scheduling_strategy: tuple[str, bool], **_: Any) -> Any:
             def start(*given: Any) -> Any:
                 receiver = kind(*given)
 
                 def method(name: str) -> Any:
                     def remote(*arguments: Any) -> Any:
                         answer = lambda: getattr(receiver, name)(*arguments)  # noqa: E731
-                        answer.node = scheduling_strategy  # type: ignore[attr-defined]
+                        answer.node = scheduling_strategy[0]  # type: ignore[attr-defined]
                         return answer
 
                     return SimpleNamespace(remote=remote)
 
                 return SimpleNamespace(
-                    begin=method("begin"), write=method("write"), finish=method("finish"), node=scheduling_strategy
+                    begin=method("begin"), write=method("write"), finish=method("finish"), node=scheduling_strategy[0]
                 )
 
             return SimpleNamespace(remote=start)

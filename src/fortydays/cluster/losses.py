@@ -16,7 +16,14 @@ TOO_LITTLE_MEMORY = "There may be too little memory for so many at once."
 def deaths(ray: Any) -> tuple[type[Exception], ...]:
     """What Ray raises where a worker has died, or what it was to give has gone with its node."""
     found = ray.exceptions
-    return found.RayActorError, found.WorkerCrashedError, found.ObjectLostError, found.OutOfMemoryError
+    return (
+        found.RayActorError,
+        found.WorkerCrashedError,
+        found.NodeDiedError,
+        found.ActorUnschedulableError,  # its node has gone before it began
+        found.ObjectLostError,
+        found.OutOfMemoryError,
+    )
 
 
 def is_of_memory(ray: Any, error: Exception) -> bool:
