@@ -15,7 +15,7 @@ from fortydays.study.drills import Drill
 from fortydays.study.evidence import judgements_of
 from fortydays.study.exhibits import confusion_matrix
 from fortydays.study.identity import identity_of_study
-from fortydays.study.joining import check_joinable, joined
+from fortydays.study.joining import check_joinable, joined, with_probes
 from fortydays.study.overviews import CurveOverview, SplitOverview
 from fortydays.study.plan import Request
 from fortydays.study.runner import run_study
@@ -168,13 +168,27 @@ def test_where_the_others_cannot_stay_nothing_is_trained(
     assert hint in (refused.value.hint or "")
 
 
-def test_a_control_that_was_not_probed_is_trained_too(ran: Any) -> None:
+def test_a_control_that_stays_and_was_not_probed_is_probed_without_training_its_trials(ran: Any) -> None:
     details = {
-        name: {field: value for field, value in detail.items() if field != "fits"}
+        name: {field: value for field, value in detail.items() if field not in ("fits", "standardized")}
         for name, detail in ran.published["details"].items()
     }
-    with pytest.raises(UsageError, match="A claim compares with linear, and the published evidence does not say"):
-        check_joinable(NOW, ran.published | {"details": details}, ["hidden"], ran.settings)
+    unprobed = sealed(ran.published | {"details": details})
+    check_joinable(NOW, unprobed, ["hidden"], ran.settings)
+    source = tiny_study.source(NOW, path=Path(__file__))
+    watch = tiny_study.Watch()
+    found = with_probes(source, unprobed, ["hidden"], ran.settings, watch)
+    assert watch.tasks == ["checking that linear can learn"]
+    assert found["details"]["linear"] == ran.published["details"]["linear"]
+    assert found["details"]["hidden"] == details["hidden"]
+    assert found["trials"] == ran.published["trials"]
+    together = joined(NOW, found, ran.alone)
+    assert (together["claims"], together["checks"]) == (ran.whole["claims"], ran.whole["checks"])
+
+    # What was probed is not probed again.
+    watch = tiny_study.Watch()
+    assert with_probes(source, ran.published, ["hidden"], ran.settings, watch) == ran.published
+    assert watch.tasks == []
 
 
 def test_evidence_that_was_edited_does_not_stay(ran: Any) -> None:

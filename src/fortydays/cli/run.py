@@ -85,9 +85,10 @@ def run(
     environment, console = read_settings(), streams.console(stderr=True)
     place = checked_place(on, environment)
     drafts.tell_named(day)
+    before: dict[str, Any] = {}
     if publish:
         with console_progress(console) as progress:
-            _check_publishable(day, request, environment, progress)
+            before = _published_beside(day, request, environment, progress)
     with console_progress(console) as progress:
         folder, evidence, tracking = _run(
             day, request, environment, progress, fresh=fresh, no_track=no_track, place=place
@@ -104,7 +105,7 @@ def run(
         plain_lines().say(line)
     if publish:
         with console_progress(console) as progress:
-            _publish(day, evidence, environment, progress)
+            _publish(day, evidence, before, environment, progress)
     if any(t["error"] for t in evidence["trials"]):
         return int(ExitCode.FAILED)
     missed = strict and any(c["verdict"] != "supported" for c in evidence["claims"])
@@ -217,8 +218,10 @@ def _check_only(day: str, only: tuple[str, ...]) -> None:
             raise unknown_name("variant", name, known)
 
 
-def _check_publishable(day: str, request: "Request", settings: Settings, progress: "Progress") -> None:
-    """Refuse, before anything is trained, a request whose evidence could not be published.
+def _published_beside(day: str, request: "Request", settings: Settings, progress: "Progress") -> dict[str, Any]:
+    """The published evidence that a run of some variants will be joined to; {} where it will stand alone.
+
+    A request whose evidence could not be published is refused before anything is trained.
 
     Raises:
         UsageError: it is of a study of one's own, of other recipes or of fewer seeds, or of some variants beside which
@@ -237,18 +240,24 @@ def _check_publishable(day: str, request: "Request", settings: Settings, progres
     number, unfinished = found.number, is_draft(found)
     check_publishable(number)
     if request.only:
-        from fortydays.study.joining import check_joinable
+        from fortydays.study.joining import check_joinable, with_probes
 
-        study = load_study(find_study(day), threads=settings.threads).study
+        source = load_study(find_study(day), threads=settings.threads)
+        study = source.study
         variants, drills = study.select(request.only)
         trained = [variant.name for variant in variants] + [drill.name for drill in drills]
         before = published().read(number)
         check_joinable(study, before, trained, settings, unfinished=unfinished, progress=progress)
+        if before is not None:
+            return with_probes(source, before, trained, settings, progress)
+    return {}
 
 
-def _publish(day: str, evidence: dict[str, Any], settings: Settings, progress: "Progress") -> None:
+def _publish(
+    day: str, evidence: dict[str, Any], before: dict[str, Any], settings: Settings, progress: "Progress"
+) -> None:
     from fortydays.days.loading import find_study, load_study
-    from fortydays.study.evidence import publish, published
+    from fortydays.study.evidence import publish
     from fortydays.study.identity import identity_of_study
 
     if any(t["error"] for t in evidence["trials"]):
@@ -257,7 +266,7 @@ def _publish(day: str, evidence: dict[str, Any], settings: Settings, progress: "
     if evidence["request"]["only"]:
         from fortydays.study.joining import joined
 
-        evidence = joined(study, published().read(evidence["day"]) or {}, evidence)
+        evidence = joined(study, before, evidence)
     details = evidence["details"]  # a draft may have only some of the variants
     identity = identity_of_study(
         study, details, seed=evidence["seeds"][0], settings=settings, only=details, progress=progress

@@ -18,7 +18,8 @@ from fortydays.data import library
 from fortydays.study import evidence as documents
 from fortydays.study.design import Exhibit, Study
 from fortydays.study.identity import changes
-from fortydays.study.probes import controls_of
+from fortydays.study.plan import Request, StudySource, make_plan
+from fortydays.study.probes import controls_of, probe
 from fortydays.study.verification import broken_seal
 from fortydays.train import backends
 
@@ -97,16 +98,46 @@ def check_joinable(
                 f"The study has {counted(asked, 'exhibit')} of {name!r}, and the published evidence has {made}.",
                 hint=f"Exhibits are made of trained weights. Train it too: --only {name!r}.",
             )
-    if unprobed := [n for n in kept if n in controls_of(study) and not published["details"][n].get("fits")]:
-        raise UsageError(
-            f"A claim compares with {', '.join(unprobed)}, and the published evidence does not say whether that can "
-            "learn.",
-            hint=f"Train that too: {' '.join(f'--only {name!r}' for name in unprobed)}.",
-        )
     if broken := broken_seal(published):
         raise UsageError(f"The published evidence cannot stay: {'; '.join(broken)}.", hint=hint)
     if found := changes(published, study, settings, only=kept, progress=progress):
         raise UsageError(f"The published trials of other variants are stale: {'; '.join(found)}.", hint=hint)
+
+
+def with_probes(
+    source: StudySource,
+    published: Mapping[str, Any],
+    trained: Collection[str],
+    settings: Settings,
+    progress: Progress = SILENT,
+) -> dict[str, Any]:
+    """The published evidence, in which each control that stays has been probed: earlier evidence has no probes.
+
+    A probe needs no trial, and what :func:`check_joinable` has found good computes as it did.
+
+    Args:
+        source: of the day.
+        published: its evidence, which is good.
+        trained: names of the variants that are to be trained.
+        settings: the workspace.
+        progress: told of the work.
+    """
+    study, details = source.study, dict(published["details"])
+    unprobed = [
+        name
+        for name in controls_of(study)
+        if name in details and name not in trained and not details[name].get("fits")
+    ]
+    if unprobed:
+        plan = make_plan(source, Request(only=tuple(unprobed)), settings, progress)
+        for variant in plan.variants:
+            detail = details[variant.name]
+            search = variant.search
+            chosen = {search.field: detail["recipe"][search.field]} if search else {}
+            trials = [trial for trial in published["trials"] if trial["variant"] == variant.name]
+            recipe = variant.recipe.replace(**chosen)
+            details[variant.name] = detail | probe(plan, variant, recipe, trials, is_control=True, say=progress)
+    return {**published, "details": details}
 
 
 def joined(study: Study, published: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def probes_of(
             own = [t for t in trials if t["variant"] == variant.name]
             is_control = variant.name in controls
             try:
-                kept = _probe(plan, variant, recipes[variant.name], own, is_control=is_control, say=progress)
+                kept = probe(plan, variant, recipes[variant.name], own, is_control=is_control, say=progress)
             except Exception as error:  # what was trained is worth keeping without it
                 progress.warn(f"{variant.name!r} could not be probed: {in_words(error)}")
                 kept = {}
@@ -107,7 +107,7 @@ def _read(path: Path, progress: Progress) -> dict[str, Any] | None:
         return None
 
 
-def _probe(
+def probe(
     plan: Plan,
     variant: Variant,
     recipe: Recipe,
@@ -116,6 +116,16 @@ def _probe(
     is_control: bool,
     say: Progress,
 ) -> dict[str, Any]:
+    """What is found out about one variant.
+
+    Args:
+        plan: of a study with the variant.
+        variant: the variant.
+        recipe: its recipe, with what a search chose.
+        trials: of the variant, as the evidence tells them.
+        is_control: whether another variant is compared with it, so that it is to show that it can learn.
+        say: told of the work.
+    """
     assert plan.dataset is not None  # a study with variants has one
     found: dict[str, Any] = {}
     prepared = prepare(
