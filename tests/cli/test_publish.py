@@ -103,7 +103,10 @@ def test_some_variants_are_published_beside_the_others_if_these_can_stay(
     ran: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     network = SimpleNamespace(name="network")
-    study = SimpleNamespace(select=lambda only: ((network,), ()) if only == ("network",) else pytest.fail(str(only)))
+    study = SimpleNamespace(
+        select=lambda only: ((network,), ()) if only == ("network",) else pytest.fail(str(only)),
+        standing=(),  # no claim, so no control whose probe would be missing
+    )
     monkeypatch.setattr(loading, "load_study", lambda file, threads: SimpleNamespace(study=study))
     documents.publish(ran)
     before = (tmp_path / "evidence" / "day01.json").read_text("utf-8")
