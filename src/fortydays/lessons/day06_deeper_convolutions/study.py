@@ -9,7 +9,7 @@ from fortydays.models.historical import alexnet, googlenet, lenet, resnet
 from fortydays.study.claims import Comparison, Threshold
 from fortydays.study.design import Study, Variant
 from fortydays.study.exhibits import confident_mistakes, confusion_matrix, first_filters
-from fortydays.study.overviews import CostOverview
+from fortydays.study.overviews import CostOverview, MetricOverview
 from fortydays.train.recipe import Recipe
 
 JOURNAL = Recipe(epochs=15, batch_size=64, optimizer="adam", learning_rate=0.001)
@@ -44,6 +44,28 @@ def blocks(*, normalized: bool = True, convolutions: int = 2, window: int = 3) -
     return build
 
 
+def added() -> keras.Model:
+    """Blocks of three convolutions, of which the last two only learn what to add to what the first one gives."""
+    inputs = keras.Input((32, 32, 3))
+    x = layers.Normalization()(inputs)
+    for filters in (32, 64):
+        x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+        y = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+        y = layers.Conv2D(filters, 3, padding="same")(y)
+        x = layers.Activation("relu")(layers.Add()([x, y]))
+        x = layers.MaxPooling2D(2)(x)
+        x = layers.Dropout(0.25)(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(512, activation="relu")(x)
+    x = layers.Dropout(0.5)(x)
+    return keras.Model(inputs, layers.Dense(10, activation="softmax")(x))
+
+
+def plain() -> keras.Model:
+    """The small ResNet without its shortcuts: as many layers, as many parameters."""
+    return resnet(shortcuts=False)
+
+
 study = Study(
     title="Deeper convolutional networks",
     dataset="cifar10",
@@ -63,6 +85,20 @@ study = Study(
             description="conv-conv-pool-dropout twice, with a recipe for 15 epochs",
         ),
         Variant(
+            name="three",
+            model=blocks(convolutions=3),
+            recipe=RECIPE,
+            group="depth",
+            description="conv-conv-conv-pool-dropout twice",
+        ),
+        Variant(
+            name="three added",
+            model=added,
+            recipe=RECIPE,
+            group="depth",
+            description="the same, with a shortcut around the last two",
+        ),
+        Variant(
             name="one 5x5",
             model=blocks(convolutions=1, window=5),
             recipe=RECIPE,
@@ -79,6 +115,7 @@ study = Study(
         Variant(name="alexnet", model=alexnet, recipe=SHORT, group="history", description="2012: ReLU and dropout"),
         Variant(name="googlenet", model=googlenet, recipe=SHORT, group="history", description="2014: parallel paths"),
         Variant(name="resnet", model=resnet, recipe=SHORT, group="history", description="2015: residual blocks"),
+        Variant(name="plain", model=plain, recipe=SHORT, group="history", description="resnet without shortcuts"),
     ),
     claims=(
         Comparison(
@@ -86,6 +123,20 @@ study = Study(
             metric="test_accuracy",
             variant="blocks",
             than="one",
+            direction="above",
+        ),
+        Comparison(
+            sentence="Three convolutions in a block are more accurate than two",
+            metric="test_accuracy",
+            variant="three",
+            than="blocks",
+            direction="above",
+        ),
+        Comparison(
+            sentence="With a shortcut around the last two, blocks of three convolutions are more accurate",
+            metric="test_accuracy",
+            variant="three added",
+            than="three",
             direction="above",
         ),
         Comparison(
@@ -122,17 +173,36 @@ study = Study(
             than="alexnet",
             direction="above",
         ),
+        Comparison(
+            sentence="The small ResNet is more accurate than without its shortcuts",
+            metric="test_accuracy",
+            variant="resnet",
+            than="plain",
+            direction="above",
+        ),
     ),
     first=(
+        MetricOverview(
+            title="Depth by itself, with and without shortcuts",
+            caption="Test accuracy over the convolutions in each of the two blocks, with its 95% interval over seeds. "
+            "All else is equal.",
+            metric="test_accuracy",
+            lines={
+                "windows of 3 x 3": {"one": 1, "blocks": 2, "three": 3},
+                "with a shortcut around the last two": {"three added": 3},
+                "one window of 5 x 5": {"one 5x5": 1},
+            },
+            x_label="convolutions in each block",
+        ),
         CostOverview(
             title="What depth is worth, and what it costs",
             caption="Test accuracy over the multiply-adds for one image, with its 95% interval over seeds. The blocks "
             "have 15 epochs and the others 10, so compare within these two groups.",
             metric="test_accuracy",
             lines={
-                "blocks of one or two 3 x 3": ("one", "blocks"),
+                "blocks of one, two, three 3 x 3": ("one", "blocks", "three"),
                 "blocks of one 5 x 5": ("one 5x5",),
-                **{name: (name,) for name in ("lenet", "alexnet", "googlenet", "resnet")},
+                **{name: (name,) for name in ("lenet", "alexnet", "googlenet", "resnet", "plain")},
             },
         ),
     ),
