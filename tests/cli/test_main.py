@@ -1,6 +1,7 @@
 """The entry of the command: what every command does alike."""
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import sys
 import pytest
 
 import fortydays
-from fortydays.cli import days
+from fortydays.cli import days, streams
 from fortydays.cli.main import execute
 
 
@@ -26,6 +27,19 @@ def test_an_interrupt_is_told_in_one_word(monkeypatch: pytest.MonkeyPatch, capsy
     assert execute(["list"]) == 130
     printed = capsys.readouterr()
     assert (printed.out, printed.err.strip()) == ("", "Stopped.")
+
+
+def test_a_program_that_asked_for_json_is_told_of_an_interrupt_as_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def print_json(_document: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(streams, "print_json", print_json)
+    assert execute(["list", "--json"]) == 130
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert json.loads(printed.err) == {"error": {"code": 130, "message": "Stopped.", "hint": ""}}
 
 
 def test_a_file_that_the_system_refuses_is_named(

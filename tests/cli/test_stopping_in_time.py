@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -42,6 +43,22 @@ def test_native_code_that_does_not_listen_is_left_within_two_seconds(number, cod
     assert err == "The last words.\n"
     assert process.returncode == code
     assert GRACE_SECONDS <= time.monotonic() - began < 5
+
+
+def test_a_program_that_asked_for_json_is_told_the_last_words_as_json():
+    program = """
+import os, signal, sys, time
+from fortydays.cli.stopping import stopping_in_time
+sys.argv = ["forty", "run", "1", "--json"]
+signal.signal(signal.SIGINT, lambda *_: None)  # which would be the ordinary way
+with stopping_in_time(lambda: "Stopped.\\nContinue with: forty run 1 --json"):
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(20)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=15, check=False)
+    assert done.returncode == 130
+    told = {"code": 130, "message": "Stopped.", "hint": "Continue with: forty run 1 --json"}
+    assert json.loads(done.stderr) == {"error": told}
 
 
 def test_a_stop_that_python_would_print_and_forget_ends_the_process_all_the_same():

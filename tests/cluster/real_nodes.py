@@ -78,6 +78,11 @@ class Cluster:
         """The address for clients."""
         return f"ray://127.0.0.1:{self.client_port}"
 
+    @property
+    def host(self) -> str:
+        """Where its nodes are. Where a machine has an address of its own, Ray takes that for 127.0.0.1."""
+        return self.address.rpartition(":")[0]
+
     def add(self, cpus: int) -> None:
         """Start one more node, in a folder of its own."""
         self.started += 1

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import json
 import signal
 import sys
 from pathlib import Path
@@ -18,7 +17,7 @@ from fortydays.base.files import storage_error
 from fortydays.base.privacy import tighten
 from fortydays.base.process import end_with_parent
 from fortydays.base.settings import read_settings
-from fortydays.base.text import printable, shown
+from fortydays.base.text import shown
 from fortydays.cli import (
     clean,
     cluster,
@@ -42,7 +41,8 @@ from fortydays.cli import (
     versions,
 )
 from fortydays.cli.listing import Commands
-from fortydays.cli.stopping import TERMINATED, leave
+from fortydays.cli.stopping import leave
+from fortydays.cli.streams import TERMINATED
 
 app = typer.Typer(
     name="forty",
@@ -156,7 +156,7 @@ def execute(arguments: list[str]) -> int:
             _print_error(message, hint, code=error.exit_code, as_json=as_json)
         return int(error.exit_code)
     except (KeyboardInterrupt, Abort) as interrupt:
-        return _stopped(terminated=isinstance(interrupt, _Terminated) or bool(asked))
+        return _stopped(terminated=isinstance(interrupt, _Terminated) or bool(asked), as_json=as_json)
     except OSError as error:
         if error.filename is None and error.errno in _WRITING:  # every room names the file that it could not use
             streams.drop_output()
@@ -168,7 +168,7 @@ def execute(arguments: list[str]) -> int:
         return int(found.exit_code)
     if code == ExitCode.INTERRUPTED:
         # The library turns an interrupt that nobody handled into this code, without a word.
-        return _stopped(terminated=bool(asked))
+        return _stopped(terminated=bool(asked), as_json=as_json)
     return code if isinstance(code, int) else int(ExitCode.DONE)
 
 
@@ -213,9 +213,10 @@ def _value_of(names: list[str], arguments: list[str]) -> str:
 _WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EINVAL, errno.EPIPE)
 
 
-def _stopped(*, terminated: bool) -> int:
-    typer.echo("Stopped.", err=True)
-    return TERMINATED if terminated else int(ExitCode.INTERRUPTED)
+def _stopped(*, terminated: bool, as_json: bool) -> int:
+    code = TERMINATED if terminated else int(ExitCode.INTERRUPTED)
+    _print_error("Stopped.", "", code=code, as_json=as_json)
+    return code
 
 
 class _Terminated(KeyboardInterrupt):
@@ -223,11 +224,5 @@ class _Terminated(KeyboardInterrupt):
 
 
 def _print_error(message: str, hint: str, *, code: int, as_json: bool) -> None:
-    # A name from outside can hold what a terminal would act on; the lines are our own.
-    message, hint = ("\n".join(map(printable, text.split("\n"))) for text in (message, hint))
-    stopped = code in (ExitCode.INTERRUPTED, TERMINATED)
-    lines = [message if stopped else f"Error: {message}", *([hint] if hint else [])]
-    if as_json:
-        lines = [json.dumps({"error": {"code": int(code), "message": message, "hint": hint}}, ensure_ascii=False)]
     with contextlib.suppress(OSError):  # nobody hears it, but the code tells
-        typer.echo("\n".join(lines), err=True)
+        typer.echo(streams.error_text(message, hint, code=code, as_json=as_json), err=True)

@@ -16,12 +16,10 @@ from collections.abc import Callable, Iterator
 
 from fortydays.base import process
 from fortydays.base.errors import ExitCode
+from fortydays.cli.streams import TERMINATED, error_text
 
 GRACE_SECONDS = 1.2
 """How long the ordinary way of stopping may take before the watching thread ends the process."""
-
-TERMINATED = 143
-"""The exit code after a request to terminate: 128 and the signal's number."""
 
 
 @contextlib.contextmanager
@@ -29,7 +27,8 @@ def stopping_in_time(last_words: Callable[[], str]) -> Iterator[None]:
     """While the block runs, make sure that a signal to stop ends the process within :data:`GRACE_SECONDS`.
 
     Args:
-        last_words: gives what to print where the ordinary way took too long. Called from another thread.
+        last_words: gives what to print where the ordinary way took too long: what happened, and on a second line what
+            to do next. With ``--json`` on the command line it is printed as a document. Called from another thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are the main thread's; this one is not asked to stop by them
@@ -43,8 +42,11 @@ def stopping_in_time(last_words: Callable[[], str]) -> Iterator[None]:
     def watch() -> None:
         numbers = heard.recv(1)
         if numbers and not over.wait(GRACE_SECONDS):
-            os.write(standard_error, f"{last_words()}\n".encode())
-            leave(TERMINATED if numbers[0] == signal.SIGTERM else ExitCode.INTERRUPTED)
+            code = TERMINATED if numbers[0] == signal.SIGTERM else int(ExitCode.INTERRUPTED)
+            message, _, hint = last_words().partition("\n")
+            said = error_text(message, hint, code=code, as_json="--json" in sys.argv)
+            os.write(standard_error, f"{said}\n".encode())
+            leave(code)
 
     watcher = threading.Thread(target=watch, daemon=True, name="stopping in time")
     before, tell_ignored = signal.set_wakeup_fd(spoken.fileno(), warn_on_full_buffer=False), sys.unraisablehook

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fortydays.base.errors import UsageError
+from fortydays.base.errors import ExitCode, UsageError
 from fortydays.base.spreadsheet import table
-from fortydays.base.text import in_ascii
+from fortydays.base.text import in_ascii, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +22,9 @@ NO_COLOR_OPTION = "--no-color"
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document; all else goes to standard error.")]
 
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print a table for a spreadsheet; all else to standard error.")]
+
+TERMINATED = 143
+"""The exit code after a request to terminate: 128 and the signal's number."""
 
 _TEXT, _JSON = "fortydays-text", "fortydays-json"
 
@@ -60,6 +63,23 @@ def print_csv(rows: Sequence[Mapping[str, object]], columns: Iterable[str], *, a
     if as_json:
         raise UsageError("--csv and --json are two forms of one output.", hint="Give one of them.")
     typer.echo(table(rows, columns), nl=False)
+
+
+def error_text(message: str, hint: str, *, code: int, as_json: bool) -> str:
+    """What is told of an error, or of work that was stopped: lines for a reader, or one JSON document for a program.
+
+    Args:
+        message: what happened.
+        hint: what to do next, or "".
+        code: the exit code, see :class:`~fortydays.base.errors.ExitCode`.
+        as_json: whether ``--json`` was asked for.
+    """
+    # A name from outside can hold what a terminal would act on; the lines are our own.
+    message, hint = ("\n".join(map(printable, text.split("\n"))) for text in (message, hint))
+    if as_json:
+        return json.dumps({"error": {"code": int(code), "message": message, "hint": hint}}, ensure_ascii=False)
+    stopped = code in (ExitCode.INTERRUPTED, TERMINATED)
+    return "\n".join([message if stopped else f"Error: {message}", *([hint] if hint else [])])
 
 
 def prepare(arguments: list[str]) -> None:
