@@ -296,14 +296,10 @@ def asked(home: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     [
         ("there", "Error: --on is 'there'; expected local:N, HOST:PORT or ray://HOST:PORT."),
         ("local:0", "Error: --on is 'local:0'; expected local:N, with N workers on this machine"),
-        (
-            "ray://192.0.2.7:10001",
-            "Error: --on is ray://192.0.2.7:10001; expected local:N. What you fit is on this machine, and is not sent "
-            "to others. For example: --on local:2",
-        ),
+        ("ray://192.0.2.7:10001", "Error: There is no token for the cluster ray://192.0.2.7:10001."),
     ],
 )
-def test_a_place_without_the_readers_data_is_refused_before_anything_is_looked_at(
+def test_a_place_that_cannot_be_used_is_refused_before_anything_is_looked_at(
     asked: Any, on: str, said: str, home: Path, capsys: Any
 ) -> None:
     code, told = refusal(capsys, "pets", "--on", on)

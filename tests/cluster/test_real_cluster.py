@@ -22,9 +22,16 @@ import pytest
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "serve"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "data" / "own"))
 from made_up_bundles import bundle
+from photographs import make_folder
 from real_nodes import TOKEN, Cluster, cluster
 
+from fortydays.base.settings import read_settings
+from fortydays.data.own import dataset as own
+from fortydays.data.own.collection import opened
+from fortydays.data.own.inspection import inspect
+from fortydays.data.own.listing import list_photographs
 from fortydays.serve.kept_answers import BATCHES
 
 pytestmark = [
@@ -84,7 +91,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     (folder / "beside.py").write_text("EPOCHS = 500\n")
     (folder / "widths.py").write_text(STUDY)
-    (folder / "short.py").write_text(STUDY.replace("from beside import EPOCHS", "EPOCHS = 2"))
     # What Python would find first in the folder that the command is typed in.
     (folder / "random.py").write_text("raise SystemExit('the wrong module')\n")
     bundle(folder / "model")
@@ -258,14 +264,29 @@ def test_a_cluster_then_the_command_then_a_worker_is_killed_and_the_answers_are_
     assert not parts(home)
 
 
-def test_a_search_finds_what_it_finds_here(start: Start, nodes: Cluster, tmp_path: Path) -> None:
+def test_a_search_over_data_of_ones_own_finds_what_it_finds_here(
+    start: Start, nodes: Cluster, place: Path, tmp_path: Path
+) -> None:
+    """The data are sent to the nodes; their own workspaces have none of them."""
     found: list[Any] = []
+    photographs = make_folder(tmp_path / "photographs", {"red": 10, "blue": 20})
     for home, on in (("here", ()), ("there", ("--on", nodes.address))):
+        name = kept_photographs(photographs, tmp_path / home)
+        study = STUDY.replace("from beside import EPOCHS", "EPOCHS = 2").replace('"digits"', repr(name))
+        study = study.replace("Input((8, 8))", "Input((16, 16, 3))").replace("Dense(10,", "Dense(2,")
+        (place / "short.py").write_text(study.replace("batch_size=64", "batch_size=8"))
         space = ("--set", "learning_rate=1e-3..1:log", "--trials", "3", "--batch", "3")
         command = ("tune", "short.py", "--only", "16 units", *space, "--json", "-o", f"tuned_{home}.py")
-        printed, _ = ended(start(tmp_path / home, *command, *on), 0)
+        printed, said = ended(start(tmp_path / home, *command, *on), 0)
         found.append({**json.loads(printed)["found"], "created": ""})
     assert found[0] == found[1]
+    assert f"Sending {name} to " in said
+
+
+def kept_photographs(folder: Path, home: Path) -> str:
+    """Photographs of a reader's own in a workspace; how a study names them."""
+    with opened("colours", read_settings({"FORTYDAYS_HOME": str(home)}), side=16) as collection:
+        return own.keep(inspect(list_photographs(folder), collection, workers=1), collection, name="colours").name
 
 
 def test_the_nodes_of_a_cluster_are_shown_to_who_has_its_token(start: Start, nodes: Cluster, tmp_path: Path) -> None:

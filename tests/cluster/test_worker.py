@@ -2,6 +2,7 @@
 
 import dataclasses
 import gc
+import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,15 +11,22 @@ from typing import Any
 import pytest
 from played import UTIL
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from fortydays.base.errors import DataError, StudyChangedError, UsageError
 from fortydays.base.settings import Settings, read_settings
 from fortydays.cluster import shipping, worker
 from fortydays.cluster.executor import study_of
-from fortydays.cluster.nodes import Facts, Node
-from fortydays.cluster.shipping import Receiver, cached_files, send_dataset, study_files
+from fortydays.cluster.nodes import Facts, Node, has_dataset
+from fortydays.cluster.shipping import Receiver, cached_files, files_to_send, send_dataset, study_files
 from fortydays.cluster.worker import Mailbox, StudyFiles
 from fortydays.data import catalog, library, store
+from fortydays.data.own import dataset as own
+from fortydays.data.own.texts.columns import Wanted
+from fortydays.data.own.texts.kept import opened
+from fortydays.data.own.texts.listing import list_texts
+from fortydays.data.own.texts.looking import inspect_texts
 from fortydays.study.trial import TrialSpec
+from made_up_texts import reviews, write_table
 
 
 def test_a_mailbox_gives_everything_once_in_its_order() -> None:
@@ -272,6 +280,55 @@ def test_one_that_ends_in_the_middle_leaves_nothing_that_counts_as_the_dataset(
     assert Receiver("digits", place).begin() is True
 
 
+@pytest.fixture
+def mine(here: Settings, tmp_path: Path) -> str:
+    """The name of 60 texts of a reader's own, in the workspace here."""
+    table = write_table(tmp_path / "reviews.csv", reviews({"good": 30, "bad": 30}))
+    with opened("reviews", here) as collection:
+        return own.keep(inspect_texts(list_texts(table, Wanted()), collection), collection, name="reviews").name
+
+
+def test_data_of_ones_own_are_sent_as_a_copy_that_a_worker_finds(
+    here: Settings, there: Settings, mine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = library.load(mine, here).digest
+    assert not has_dataset(mine, there)
+    link, shown = PlayedLink(), Shown()
+    send_dataset(link, mine, [node(1, has_data=True), node(2)], here, shown)  # type: ignore[arg-type]
+    assert shown.tasks[0][0] == f"Sending {mine} to 1 node"
+    assert has_dataset(mine, there)
+    assert not (there.workspace / "own").exists()  # a node's own collections are as they were
+    assert [path.name for path in (there.workspace / "cache" / "own").iterdir() if path.is_dir()] == [mine[4:]]
+    assert not list((here.workspace / "cache" / "own").glob("*/*"))  # the copy that was sent
+
+    found: list[Any] = []
+    monkeypatch.setattr("fortydays.days.loading.load_study_of", lambda spec: SimpleNamespace(study=None))
+    monkeypatch.setattr(worker, "InProcess", lambda **fields: found.append(fields["dataset"]))
+    spec = dataclasses.replace(spec_of(Path("mine.py"), "0" * 64), dataset=mine, dataset_digest=digest)
+    worker.TrialWorker(settings=None)._made(spec, None)
+    assert [(each.name, each.digest) for each in found] == [(mine, digest)]
+
+    # Another command was faster: nothing is sent.
+    again = PlayedLink()
+    send_dataset(again, mine, [node(2)], here, Shown())  # type: ignore[arg-type]
+    assert (again.largest, again.killed) == (0, ["n2"])
+
+
+def test_a_copy_has_its_own_place_only(mine: str, there: Settings) -> None:
+    assert Receiver(mine, "../reviews").begin() == "it would lie at another place there"
+    assert "names no data of your own" in str(Receiver("own:../a@0123456789ab", "a").begin())
+    assert not there.workspace.exists()
+
+
+def test_data_of_ones_own_that_are_too_many_are_not_copied(
+    here: Settings, mine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipping, "MOST_DATA_BYTES", 100)
+    with pytest.raises(DataError, match="more than the 100 bytes") as raised, files_to_send(mine, here):
+        pass
+    assert raised.value.hint == "Use --on local:N, which sends nothing."
+
+
 def test_an_empty_file_is_sent_too(tmp_path: Path) -> None:
     (tmp_path / "empty").write_bytes(b"")
     (tmp_path / "full").write_bytes(b"123")
@@ -283,9 +340,11 @@ def test_data_that_are_not_sent_are_said_with_what_to_do(here: Settings, monkeyp
     with pytest.raises(DataError, match="The dataset 'mnist' is not on every node") as raised:
         cached_files("mnist", here)
     assert "forty data get" in raised.value.hint
-    with pytest.raises(DataError, match="own:flowers@0123456789abcdef of your own are not on every node") as raised:
-        cached_files("own:flowers@0123456789abcdef", here)
-    assert "--on local:N" in raised.value.hint
+    with (
+        pytest.raises(DataError, match="own:flowers@0123456789ab are not in the workspace"),
+        files_to_send("own:flowers@0123456789ab", here),
+    ):
+        pass
     library.load("digits", here)
     monkeypatch.setattr(shipping, "MOST_DATA_BYTES", 1000)
     with pytest.raises(DataError, match="more than the 1,000 bytes that are sent to nodes without it"):

@@ -10,7 +10,7 @@ import typer
 from fortydays.base.errors import ExitCode, UsageError
 from fortydays.base.settings import Settings, read_settings
 from fortydays.cli import streams
-from fortydays.cli.cluster import checked_place, executor_on
+from fortydays.cli.cluster import On, checked_place, executor_on
 from fortydays.cli.data_look import FIXED_CAMERA, GROUP, LABEL, OUTPUT, TEXT
 from fortydays.cli.models import opened
 from fortydays.cli.progress import plain_lines, working
@@ -66,10 +66,7 @@ def fit(
     fresh: Annotated[bool, typer.Option("--fresh", help="Learn anew, even where nothing has changed.")] = False,
     output: Annotated[Path | None, OUTPUT] = None,
     no_track: Annotated[bool, typer.Option("--no-track", help="Do not record the run in MLflow.")] = False,
-    on: Annotated[
-        str | None,
-        typer.Option("--on", metavar="local:N", help="Train in N workers on this machine at once (make setup-ray)."),
-    ] = None,
+    on: On = None,
     as_json: AsJson = False,
 ) -> int:
     """Learn to tell your photographs or texts apart: look, divide, learn, show, and keep the model.
@@ -81,7 +78,7 @@ def fit(
     from fortydays.report.fitted import write_page
 
     settings = read_settings()
-    place = _place(on, settings)
+    place = checked_place(on, settings)
     request = FitRequest(
         source=folder,
         name=name_of(folder, name, settings),
@@ -102,18 +99,6 @@ def fit(
         plain_lines().say(line)
     # The target is a claim of the study, and that its claims are supported is a gate.
     return int(ExitCode.DONE if done.findings.alias else ExitCode.NOT_MET)
-
-
-def _place(on: str | None, settings: Settings) -> "Place | None":
-    """The place that ``--on`` names; one that has what a reader fits, which is this machine alone."""
-    from fortydays.cluster.place import parse_place
-
-    if on is not None and not (place := parse_place(on)).workers:
-        raise UsageError(
-            f"--on is {place}; expected local:N. What you fit is on this machine, and is not sent to others.",
-            hint="For example: --on local:2",
-        )
-    return checked_place(on, settings)
 
 
 def _fitted(

@@ -89,15 +89,13 @@ def facts_here(
 
 
 def has_dataset(name: str, settings: Settings) -> bool:
-    """Whether a dataset is in the cache, or in the workspace if it is of a reader's own."""
+    """Whether a dataset is in the cache, or in the workspace, or was sent, if it is of a reader's own."""
     from fortydays.data import library
+    from fortydays.data.own import alone
     from fortydays.data.own import dataset as own
 
     try:
-        if own.is_own(name):
-            own.read(name, settings)
-            return True
-        return library.place(name, settings)[1]
+        return alone.has(name, settings) if own.is_own(name) else library.place(name, settings)[1]
     except FortydaysError:
         return False
 

@@ -1,7 +1,7 @@
 """What a trial needs that its spec only names: the files of a study of one's own, and those of a dataset."""
 
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,8 @@ def study_files(path: Path) -> StudyFiles:
 def send_dataset(link: Link, name: str, nodes: Sequence[Node], settings: Settings, progress: Progress) -> None:
     """Give the nodes that do not have a dataset the files of this machine's cache, a piece at a time.
 
-    They check every digest on loading. No more than one piece is in memory, here and there.
+    They check every digest on loading. No more than one piece is in memory, here and there. Of a reader's own data, a
+    copy is sent that has no others: see :mod:`fortydays.data.own.alone`.
 
     Raises:
         DataError: it cannot be sent, or a node cannot keep it or does not answer.
@@ -59,7 +60,15 @@ def send_dataset(link: Link, name: str, nodes: Sequence[Node], settings: Setting
     lacking = [node for node in nodes if node.facts is not None and not node.facts.has_data]
     if not lacking:
         return
-    place, found = cached_files(name, settings)
+    with contextlib.ExitStack() as held:
+        place, found = held.enter_context(files_to_send(name, settings))
+        _send(link, name, place, found, lacking, progress)
+
+
+def _send(
+    link: Link, name: str, place: str, found: Mapping[str, Path], lacking: Sequence[Node], progress: Progress
+) -> None:
+    """Send files, by their paths at the place where they belong on each node."""
     receiver = link.ray.remote(Receiver)
     options = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0}
     receivers = {}
@@ -130,34 +139,73 @@ def _pieces(path: Path) -> Iterator[tuple[int, bytes]]:
                 return
 
 
+@contextlib.contextmanager
+def files_to_send(name: str, settings: Settings) -> Iterator[tuple[str, dict[str, Path]]]:
+    """Where a dataset belongs on a node, and its files while the block runs, by their paths there.
+
+    Raises:
+        DataError: it is not on this machine, or is too large to send.
+        StorageError: the disk has changed it, or there is no room for a copy.
+    """
+    from fortydays.data.own import alone
+    from fortydays.data.own import dataset as own
+
+    if not own.is_own(name):
+        yield cached_files(name, settings)
+        return
+    _check_size(name, alone.bytes_of(name, settings), hint="Use --on local:N, which sends nothing.")
+    place = alone.place_of(name, settings)
+    with files.temporary_folder(place.parent, f"to send {place.name}") as folder:
+        alone.write_alone(name, settings, folder)
+        yield place.name, {path.relative_to(folder).as_posix(): path for path in _files_in(folder)}
+
+
 def cached_files(name: str, settings: Settings) -> tuple[str, dict[str, Path]]:
     """Where in the folder of datasets a dataset lies, and its files, by their paths there ("" where it is one file).
 
     Raises:
-        DataError: it is of a reader's own, lies elsewhere, or is too large to send.
+        DataError: it lies elsewhere, or is too large to send.
     """
     from fortydays.data import library
-    from fortydays.data.own import dataset as own
 
     hint = "Put it there first: `forty data get` on that machine, or a FORTYDAYS_DATASETS that all machines share."
-    if own.is_own(name):
-        raise DataError(
-            f"The data {name} of your own are not on every node of the cluster.",
-            hint="Use a workspace that all machines share (FORTYDAYS_HOME), or --on local:N.",
-        )
     place, cached = library.place(name, settings)
     if not cached or not place.is_relative_to(settings.datasets):
         raise DataError(f"The dataset {name!r} is not on every node of the cluster.", hint=hint)
-    found = sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
-    size = sum(path.stat().st_size for path in found)
+    found = _files_in(place) if place.is_dir() else [place]
+    _check_size(name, sum(path.stat().st_size for path in found), hint=hint)
+    inside = {path: path.relative_to(place).as_posix() if place.is_dir() else "" for path in found}
+    return place.relative_to(settings.datasets).as_posix(), {inside[path]: path for path in found}
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _check_size(name: str, size: int, *, hint: str) -> None:
     if size > MOST_DATA_BYTES:
         raise DataError(
             f"The dataset {name!r} has {size_in_words(size)}, more than the {size_in_words(MOST_DATA_BYTES)} that are "
             "sent to nodes without it.",
             hint=hint,
         )
-    inside = {path: path.relative_to(place).as_posix() if place.is_dir() else "" for path in found}
-    return place.relative_to(settings.datasets).as_posix(), {inside[path]: path for path in found}
+
+
+def _place_on_node(name: str, settings: Settings) -> tuple[Path, str, bool]:
+    """Where a dataset belongs on this machine, how the driver names that, and whether it is there.
+
+    Raises UsageError.
+    """
+    from fortydays.data import library
+    from fortydays.data.own import alone
+    from fortydays.data.own import dataset as own
+
+    if own.is_own(name):
+        expected = alone.place_of(name, settings)
+        return expected, expected.name, alone.has(name, settings)
+    expected, cached = library.place(name, settings)
+    inside = expected.relative_to(settings.datasets).as_posix() if expected.is_relative_to(settings.datasets) else ""
+    return expected, inside, cached
 
 
 class Receiver:
@@ -167,7 +215,7 @@ class Receiver:
 
     Args:
         name: of the dataset.
-        place: where in the folder of datasets it lies.
+        place: where in the folder of datasets it lies, or the name of the copy of a reader's own data.
     """
 
     def __init__(self, name: str, place: str) -> None:
@@ -179,15 +227,14 @@ class Receiver:
 
     def begin(self) -> bool | str:
         """Whether this machine lacks the dataset, so that its files are to come."""
-        from fortydays.data import library
-
         settings = read_settings()
         try:
-            expected, cached = library.place(self._name, settings)
-            if expected != settings.datasets / self._place:
+            expected, place, is_there = _place_on_node(self._name, settings)
+            if place != self._place:
                 return "it would lie at another place there"
-            if cached:
+            if is_there:
                 return False
+            files.make_folder(expected.parent)
             self._held.enter_context(files.locked(expected.parent / "lock", timeout=_SECONDS_FOR_A_PIECE / 2))
             if files.exists(expected):
                 return False

@@ -155,6 +155,8 @@ class TrialWorker:
 
     def _made(self, spec: TrialSpec, study: StudyFiles | None) -> InProcess:
         from fortydays.data import library
+        from fortydays.data.own import alone
+        from fortydays.data.own import dataset as own
         from fortydays.days.loading import load_study_of
         from fortydays.study.tries import with_at_most
         from fortydays.train import backends
@@ -162,6 +164,8 @@ class TrialWorker:
         settings = dataclasses.replace(self._settings or read_settings(), threads=spec.threads)
         path = str(study.written(settings.workspace / "cache" / "studies")) if study else spec.path
         source = load_study_of(dataclasses.replace(spec, path=path))
+        if own.is_own(spec.dataset):
+            settings = alone.settings_for(spec.dataset, settings)
         dataset = library.load(spec.dataset, settings, self._told()) if spec.dataset else None
         for what, asked, there in (
             ("backend", spec.backend, backends.wanted()),

@@ -26,6 +26,7 @@ from fortydays.base.progress import SILENT, Progress
 from fortydays.base.settings import Settings
 from fortydays.base.text import size_in_words
 from fortydays.data.arrays import Dataset, Reading, SealedSplit, Split
+from fortydays.data.own.dataset import features_folder
 from fortydays.data.own.rows import append_rows, checksums_in, checksums_of, forget_pages, rows_of, scattered
 from fortydays.inputs.images import IMAGE, Images
 from fortydays.inputs.input import ArraySpec, Input
@@ -544,7 +545,7 @@ def _features_of(
         return np.ascontiguousarray(found[rows.places])
     images = split.array
     digest = f"{len(split)}-{files.sha256_of_bytes(np.ascontiguousarray(images[:64]).tobytes())[:12]}"
-    folder = files.make_folder(settings.workspace / "features" / f"{dataset.name}-{dataset.digest[:12]}")
+    folder = files.make_folder(features_folder(dataset.name, dataset.digest, settings))
     path = folder / f"{name}-{digest}.{frozen.kept_as}.features"
     noun = frozen.features.NOUN
     return np.asarray(extended(path, images, frozen, settings, progress, task=task, noun=noun))

@@ -116,6 +116,11 @@ def collection_of(name: str) -> str:
     return found[1]
 
 
+def features_folder(name: str, digest: str, settings: Settings) -> Path:
+    """Where features are kept that pretrained networks have computed of the examples of a dataset, a file a split."""
+    return settings.workspace / "features" / f"{name}-{digest[:_DIGITS]}"
+
+
 def documents_of(folder: Path) -> list[Path]:
     """The files of all states that were written down of a collection, sorted."""
     return sorted(folder.glob(f"{'[0-9a-f]' * _DIGITS}.json"))
