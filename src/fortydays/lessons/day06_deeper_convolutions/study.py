@@ -188,9 +188,9 @@ study = Study(
             "All else is equal.",
             metric="test_accuracy",
             lines={
-                "windows of 3 x 3": {"one": 1, "blocks": 2, "three": 3},
-                "with a shortcut around the last two": {"three added": 3},
-                "one window of 5 x 5": {"one 5x5": 1},
+                "of 3 x 3": {"one": 1, "blocks": 2, "three": 3},
+                "3 x 3, with a shortcut": {"three added": 3},
+                "one of 5 x 5": {"one 5x5": 1},
             },
             x_label="convolutions in each block",
         ),
@@ -200,8 +200,8 @@ study = Study(
             "have 15 epochs and the others 10, so compare within these two groups.",
             metric="test_accuracy",
             lines={
-                "blocks of one, two, three 3 x 3": ("one", "blocks", "three"),
-                "blocks of one 5 x 5": ("one 5x5",),
+                "one, two, three 3 x 3": ("one", "blocks", "three"),
+                "one 5 x 5": ("one 5x5",),
                 **{name: (name,) for name in ("lenet", "alexnet", "googlenet", "resnet", "plain")},
             },
         ),
