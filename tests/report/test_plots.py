@@ -195,7 +195,14 @@ def test_epochs_are_whole_numbers_on_the_axis() -> None:
 def test_more_variants_than_colors_differ_in_their_dashes() -> None:
     looks = [look(index) for index in range(28)]
     assert len({(a.color, a.dash) for a in looks}) == 28
+    assert len({(a.color, a.marker) for a in looks}) == 28  # a line of one point shows no dash
     assert looks[0].rgb == (0, 114, 178)
+
+
+def test_two_points_of_one_color_have_other_shapes() -> None:
+    drawn = plots.lines(lines_of(*(Line(name=str(n), x=(float(n),), y=(0.5,)) for n in range(8))))
+    shapes = re.findall(r'<path id="(m[0-9a-f]+)" d="([^"]+)" style="stroke: #0072b2', drawn)
+    assert len({shape for _, shape in shapes}) == 2
 
 
 def drawn_against_cost(costs: dict[str, tuple[int | None, float]]) -> str | None:

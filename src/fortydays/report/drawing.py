@@ -126,7 +126,7 @@ def draw_line(
     *, markersize: float = 3,
 ) -> None:  # fmt: skip
     """A line with a name, and with a dot for each point where there are few."""
-    keep, marker = thinned(len(x)), "o" if len(x) < 13 else ""
+    keep, marker = thinned(len(x)), style.marker if len(x) < 13 else ""
     axes.plot(
         np.asarray(x, np.float64)[keep], np.asarray(y, np.float64)[keep],
         color=style.color, dashes=style.dash, marker=marker, markersize=markersize, label=name,

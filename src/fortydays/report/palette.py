@@ -11,6 +11,7 @@ from fortydays.study.judgement import Judgement, Verdict
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8A8A8A")
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _DASHES: tuple[tuple[float, ...], ...] = ((), (5, 2), (1.5, 1.5), (6, 2, 1.5, 2))
+_MARKERS = ("o", "s", "^", "D")
 
 SIGNS = {Verdict.SUPPORTED: "✓", Verdict.REFUTED: "✗", Verdict.UNDECIDED: "?"}
 OF_DEMONSTRATIONS = {Verdict.SUPPORTED: "●", Verdict.REFUTED: "○", Verdict.UNDECIDED: "?"}
@@ -24,11 +25,13 @@ class Look:
     Attributes:
         color: such as "#0072B2".
         dash: lengths of strokes and gaps in points; empty for a solid line.
+        marker: the shape of a point, as matplotlib names it. A line of one point shows no dash.
         letter: what it is drawn with where there is no color.
     """
 
     color: str
     dash: tuple[float, ...]
+    marker: str
     letter: str
 
     @property
@@ -53,5 +56,6 @@ def look(index: int) -> Look:
     return Look(
         color=COLORS[index % len(COLORS)],
         dash=_DASHES[index // len(COLORS) % len(_DASHES)],
+        marker=_MARKERS[index // len(COLORS) % len(_MARKERS)],
         letter=_LETTERS[index % len(_LETTERS)],
     )

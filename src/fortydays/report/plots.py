@@ -208,7 +208,7 @@ def lines(exhibit: Lines) -> str:
 
 def _draw_labelled(axes: "Axes", line: Line, style: Look) -> None:
     """Points with their labels, of which the first is named in the list of names."""
-    axes.plot(line.x, line.y, "o", color=style.color, markersize=4.5, label=short(line.name))
+    axes.plot(line.x, line.y, style.marker, color=style.color, markersize=4.5, label=short(line.name))
     for x, y, label in zip(line.x, line.y, line.labels, strict=True):
         axes.annotate(short(label), (x, y), (3, 3), textcoords="offset points", fontsize=7.5)
 
