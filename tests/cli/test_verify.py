@@ -51,6 +51,7 @@ def shipped(tmp_path, monkeypatch):
         "details": {name: {"recipe": {}, "search": None} for name in study.names},
         "code": {"study": "0" * 64, "engine": "0" * 64},  # of other source text: it does not count
         "trials": [TRIAL],
+        "exhibits": [],
         "variants": documents.summarize([TRIAL]),
         "results_digest": documents.results_digest([TRIAL]),
     }
@@ -245,7 +246,7 @@ def test_claims_are_judged_anew_from_the_trials_and_nothing_is_trained(shipped, 
     wrong = [{**current["claims"][0], "verdict": "supported"}, *current["claims"][1:]]
     ship(claims=wrong, withdrawn=[{"claim": "no longer made", "reason": "none"}])
     assert execute(["verify", "1"]) == 3
-    assert "Judge the claims anew, without training: forty verify 1 --judge" in capsys.readouterr().out
+    assert "Judge and draw anew, without training: forty verify 1 --judge" in capsys.readouterr().out
     assert execute(["verify", "1", "--judge"]) == 0
     found = documents.published().read(1)
     assert (found["claims"], found["withdrawn"]) == (current["claims"], [])

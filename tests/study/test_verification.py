@@ -12,6 +12,7 @@ from fortydays.study.claims import Threshold
 from fortydays.study.code import engine_digest, study_digest
 from fortydays.study.design import Study, Variant
 from fortydays.study.evidence import results_digest, summarize
+from fortydays.study.overviews import MetricOverview
 from fortydays.study.verification import agreement, code_changes, stale_parts, within_noise
 from fortydays.train.recipe import Recipe
 
@@ -46,6 +47,7 @@ def made_up(study: Path, accuracies: dict[str, list[float]]) -> dict[str, Any]:
             "engine": engine_digest(),
         },
         "trials": trials,
+        "exhibits": [],
         "variants": summarize(trials),
         "claims": [j.as_dict() for j in documents.judge([CLAIM], trials, examples=300)],
         "results_digest": results_digest(trials),
@@ -110,6 +112,24 @@ def test_a_claim_that_was_withdrawn_since_is_noticed_and_has_no_verdict(evidence
     assert evidence["withdrawn"] == [{"claim": "a is good", "reason": "b cannot learn"}]
     assert stale_parts(evidence, withdrawing) == []
     assert stale_parts(evidence, studied())[1:] == ["its withdrawn claims are not those of the study"]
+
+
+def test_an_overview_that_was_changed_since_is_noticed_and_can_be_made_anew(evidence: dict[str, Any]) -> None:
+    def drawing(title: str) -> Study:
+        lines = {"both": {"a": 1.0, "b": 2.0}}
+        overview = MetricOverview(
+            title=title, caption="Means.", metric="test_accuracy", lines=lines, x_label="place", y_from=None
+        )
+        return studied(first=(overview,))
+
+    evidence = documents.with_overviews(drawing("Before"), evidence)
+    assert [exhibit["title"] for exhibit in evidence["exhibits"]] == ["Before"]
+    assert stale_parts(evidence, drawing("Before")) == []
+    assert stale_parts(evidence, drawing("After")) == ["its overviews are not what the study makes of its trials"]
+    assert stale_parts(evidence, studied()) == ["its overviews are not what the study makes of its trials"]
+    again = documents.with_overviews(drawing("After"), evidence)
+    assert stale_parts(again, drawing("After")) == []
+    assert [line["y"] for line in again["exhibits"][0]["lines"]] == [[pytest.approx(0.91), 0.5]]
 
 
 def test_edited_numbers_are_noticed(evidence: dict[str, Any]) -> None:

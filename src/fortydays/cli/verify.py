@@ -29,7 +29,7 @@ def verify(
     judge: Annotated[
         bool,
         typer.Option(
-            "--judge", help="Where claims alone have changed, judge the trials by them; seal what is not sealed."
+            "--judge", help="Where claims or overviews alone have changed, make them anew; seal what is not sealed."
         ),
     ] = False,
     on: On = None,
@@ -135,12 +135,12 @@ def _verify(day: "Day", settings: Settings, progress: "Progress" = SILENT) -> di
 
 
 def _judge(day: "Day", settings: Settings) -> None:
-    """Publish the verdicts that the study's claims give of the published trials, where nothing else has changed.
+    """Publish the verdicts and the overviews that the study makes of the published trials, where all else is the same.
 
     Evidence of an older program gets what it lacks.
     """
     from fortydays.days.loading import find_study, load_study
-    from fortydays.study.evidence import check_publishable, publish, published, with_changes
+    from fortydays.study.evidence import check_publishable, publish, published, with_changes, with_overviews
     from fortydays.study.verification import OF_CLAIMS, damage_named, stale_parts, unfinished
 
     evidence = published().read(day.number)
@@ -154,7 +154,7 @@ def _judge(day: "Day", settings: Settings) -> None:
         return  # what is printed afterwards says what is wrong, here and where more than claims has changed
     if (reasons or lacking) and {*reasons} <= {*OF_CLAIMS}:
         check_publishable(day.number)
-        publish(with_changes(study, evidence))
+        publish(with_changes(study, with_overviews(study, evidence)))
 
 
 def _run_again(day: "Day", settings: Settings, progress: "Progress", place: "Place | None") -> dict[str, Any]:
@@ -195,7 +195,7 @@ def _print(findings: list[dict[str, Any]]) -> None:
     stale = [f for f in findings if f["state"] != "current"]
     judged = " ".join(str(f["day"]) for f in stale if f["reasons"] and {*f["reasons"]} <= {*OF_CLAIMS})
     if judged:
-        console.print(f"Judge the claims anew, without training: forty verify {judged} --judge")
+        console.print(f"Judge and draw anew, without training: forty verify {judged} --judge")
     elif any(reason.startswith(EDITED) for f in stale for reason in f["reasons"]):
         console.print(
             "Get the edited file again: git restore evidence. Or train and publish it: forty run DAY --publish"

@@ -225,6 +225,39 @@ def with_changes(study: "Study", evidence: Mapping[str, Any]) -> dict[str, Any]:
     return document | judgements_of(study, document)
 
 
+def exhibits_of(
+    study: "Study", source: Mapping[str, Mapping[str, Any]], known: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """The exhibits of a study in its order: those of one variant as they are, overviews of several made anew.
+
+    Args:
+        study: with the exhibits.
+        source: by the name of each variant or drill, the evidence that has its exhibits.
+        known: the evidence that overviews are made of; without exhibits, or with others.
+    """
+    from fortydays.study.design import Exhibit
+
+    left = {name: [e for e in document["exhibits"] if e["variant"] == name] for name, document in source.items()}
+    found = []
+    for place, exhibit in enumerate(study.all_exhibits):
+        if not isinstance(exhibit, Exhibit):
+            if not known["variants"].keys() >= set(exhibit.variants):  # a draft has no trial of some yet
+                continue
+            content = exhibit.make(known)
+        elif left.get(exhibit.variant):
+            content = left[exhibit.variant].pop(0)
+        else:  # it failed, which the run has told, or a draft has no trial of it yet
+            continue
+        plain = {name: value for name, value in content.items() if name != "first"}
+        found.append({**plain, "first": True} if place < len(study.first) else plain)
+    return found
+
+
+def with_overviews(study: "Study", evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """The evidence with its overviews made anew."""
+    return {**evidence, "exhibits": exhibits_of(study, dict.fromkeys(study.names, evidence), evidence)}
+
+
 def _first_published(day: int | None) -> dict[str, Any] | None:
     """The evidence with which a day was first published, or None where it is not known or no evidence."""
     text = first_version(published().path(day)) if day is not None else None

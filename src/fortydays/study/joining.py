@@ -181,7 +181,7 @@ def joined(study: Study, published: Mapping[str, Any], run: Mapping[str, Any]) -
         "looks": max(run.get("looks", 0), published.get("looks", 0)),
         "kept": {name: earlier.get(name, published["run_id"]) for name in names if name not in trained},
         "opened": {name: count for name in names if (count := source[name].get("opened", {}).get(name)) is not None},
-        "exhibits": _exhibits(study, source, known),
+        "exhibits": documents.exhibits_of(study, source, known),
         "seconds": {
             # Of what the variants that stay had cost, their share in the training.
             **{name: run["seconds"][name] + share * published["seconds"][name] for name in ("total", "compilation")},
@@ -190,24 +190,6 @@ def joined(study: Study, published: Mapping[str, Any], run: Mapping[str, Any]) -
         "results_digest": documents.results_digest(trials, study.declared),
     }
     return documents.with_changes(study, document)
-
-
-def _exhibits(study: Study, source: Mapping[str, Mapping[str, Any]], known: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Those of each variant as they are, in the order of the study; those of several are made anew."""
-    left = {name: [e for e in document["exhibits"] if e["variant"] == name] for name, document in source.items()}
-    found = []
-    for place, exhibit in enumerate(study.all_exhibits):
-        if not isinstance(exhibit, Exhibit):
-            if not known["variants"].keys() >= set(exhibit.variants):  # a draft has no trial of some yet
-                continue
-            content = exhibit.make(known)
-        elif left.get(exhibit.variant):
-            content = left[exhibit.variant].pop(0)
-        else:  # it failed, which the run has told, or a draft has no trial of it yet
-            continue
-        plain = {name: value for name, value in content.items() if name != "first"}
-        found.append({**plain, "first": True} if place < len(study.first) else plain)
-    return found
 
 
 def _in_words(machine: Mapping[str, Any]) -> str:

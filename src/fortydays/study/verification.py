@@ -1,7 +1,7 @@
 """Whether evidence is still true: made by today's code and data, and met again by a fresh run."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,9 @@ OF_CLAIMS = (
     "its withdrawn claims are not those of the study",
     "its checks are not what its trials give",
     "its verdicts were edited: the seal does not fit",
+    "its overviews are not what the study makes of its trials",
 )
-"""Reasons that go away when the claims are judged anew from the trials, without training."""
+"""Reasons that go away when the claims are judged, and the overviews made, anew from the trials, without training."""
 
 
 @contextmanager
@@ -77,7 +78,15 @@ def stale_parts(evidence: Mapping[str, Any], study: Study) -> list[str]:
         reasons.append(OF_CLAIMS[1])
     if not _equal(evidence.get("checks", []), judged["checks"]):
         reasons.append(OF_CLAIMS[2])
+    made = documents.with_overviews(study, evidence)["exhibits"]
+    if not _equal(_overviews(evidence["exhibits"]), _overviews(made)):
+        reasons.append(OF_CLAIMS[4])
     return reasons
+
+
+def _overviews(exhibits: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those that show several variants."""
+    return [exhibit for exhibit in exhibits if not exhibit["variant"]]
 
 
 def broken_seal(evidence: Mapping[str, Any]) -> list[str]:
