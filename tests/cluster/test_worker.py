@@ -2,6 +2,7 @@
 
 import dataclasses
 import gc
+import json
 import sys
 import threading
 from pathlib import Path
@@ -17,9 +18,9 @@ from fortydays.base.settings import Settings, read_settings
 from fortydays.cluster import shipping, worker
 from fortydays.cluster.executor import study_of
 from fortydays.cluster.nodes import Facts, Node, has_dataset
-from fortydays.cluster.shipping import Receiver, cached_files, files_to_send, send_dataset, study_files
+from fortydays.cluster.shipping import Receiver, cached_files, parcel_of, send_dataset, study_files
 from fortydays.cluster.worker import Mailbox, StudyFiles
-from fortydays.data import catalog, library, store
+from fortydays.data import catalog, library, photographs, store
 from fortydays.data.own import dataset as own
 from fortydays.data.own.texts.columns import Wanted
 from fortydays.data.own.texts.kept import opened
@@ -314,6 +315,31 @@ def test_data_of_ones_own_are_sent_as_a_copy_that_a_worker_finds(
     assert (again.largest, again.killed) == (0, ["n2"])
 
 
+def test_public_photographs_are_whole_on_the_node(
+    here: Settings, there: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pets = dataclasses.replace(photographs.PHOTOGRAPHS["tf_flowers"], name="pets")
+    monkeypatch.setattr(photographs, "PHOTOGRAPHS", {"pets": pets})
+    place = photographs.folder(pets, here)
+    for name in ("cat/1.png", "dog/1.png"):
+        (place / name).parent.mkdir(parents=True)
+        (place / name).write_bytes(name.encode())
+    content = photographs._content_of(place)
+    photographs.write_note(pets, here, json.dumps({"schema_version": 1, "content": content}).encode())
+    send_dataset(PlayedLink(), "pets", [node(2)], here, Shown())  # type: ignore[arg-type]
+    assert photographs.cached(pets, there)
+    assert photographs.verify(pets, there).right
+
+
+def test_a_copy_that_has_lost_something_is_sent_again(here: Settings, there: Settings, mine: str) -> None:
+    send_dataset(PlayedLink(), mine, [node(2)], here, Shown())  # type: ignore[arg-type]
+    (lost,) = there.workspace.rglob("texts.1.utf8")
+    lost.write_bytes(b"")
+    assert not has_dataset(mine, there)
+    send_dataset(PlayedLink(), mine, [node(2)], here, Shown())  # type: ignore[arg-type]
+    assert has_dataset(mine, there)
+
+
 def test_a_copy_has_its_own_place_only(mine: str, there: Settings) -> None:
     assert Receiver(mine, "../reviews").begin() == "it would lie at another place there"
     assert "names no data of your own" in str(Receiver("own:../a@0123456789ab", "a").begin())
@@ -324,7 +350,7 @@ def test_data_of_ones_own_that_are_too_many_are_not_copied(
     here: Settings, mine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shipping, "MOST_DATA_BYTES", 100)
-    with pytest.raises(DataError, match="more than the 100 bytes") as raised, files_to_send(mine, here):
+    with pytest.raises(DataError, match="more than the 100 bytes") as raised, parcel_of(mine, here):
         pass
     assert raised.value.hint == "Use --on local:N, which sends nothing."
 
@@ -342,7 +368,7 @@ def test_data_that_are_not_sent_are_said_with_what_to_do(here: Settings, monkeyp
     assert "forty data get" in raised.value.hint
     with (
         pytest.raises(DataError, match="own:flowers@0123456789ab are not in the workspace"),
-        files_to_send("own:flowers@0123456789ab", here),
+        parcel_of("own:flowers@0123456789ab", here),
     ):
         pass
     library.load("digits", here)

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,23 @@ def study_files(path: Path) -> StudyFiles:
     return StudyFiles(folder=folder.name or "study", study=path.name, content=content)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Parcel:
+    """What is sent of a dataset.
+
+    Attributes:
+        name: of the dataset.
+        place: where it belongs on a node, see :class:`Receiver`.
+        content: its files, by their paths at that place; "" where it is one file.
+        note: what lies beside the files and says that they are whole; b"" of most.
+    """
+
+    name: str
+    place: str
+    content: Mapping[str, Path]
+    note: bytes = b""
+
+
 def send_dataset(link: Link, name: str, nodes: Sequence[Node], settings: Settings, progress: Progress) -> None:
     """Give the nodes that do not have a dataset the files of this machine's cache, a piece at a time.
 
@@ -61,23 +79,20 @@ def send_dataset(link: Link, name: str, nodes: Sequence[Node], settings: Setting
     if not lacking:
         return
     with contextlib.ExitStack() as held:
-        place, found = held.enter_context(files_to_send(name, settings))
-        _send(link, name, place, found, lacking, progress)
+        _send(link, held.enter_context(parcel_of(name, settings)), lacking, progress)
 
 
-def _send(
-    link: Link, name: str, place: str, found: Mapping[str, Path], lacking: Sequence[Node], progress: Progress
-) -> None:
-    """Send files, by their paths at the place where they belong on each node."""
+def _send(link: Link, parcel: Parcel, lacking: Sequence[Node], progress: Progress) -> None:
+    name = parcel.name
     receiver = link.ray.remote(Receiver)
     options = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0}
     receivers = {}
     task, done = f"Sending {name} to {counted(len(lacking), 'node')}", 0
-    progress.start(task, total=float(sum(path.stat().st_size for path in found.values())), unit="bytes")
+    progress.start(task, total=float(sum(path.stat().st_size for path in parcel.content.values())), unit="bytes")
     try:
         for node in lacking:
             there = receiver.options(scheduling_strategy=on_node(link.ray, node), **options)
-            receivers[node.number] = link.call(there.remote, name, place)
+            receivers[node.number] = link.call(there.remote, name, parcel.place)
 
         def ask(method: str, *arguments: Any) -> dict[int, Any]:
             """What all receivers return. Raises DataError."""
@@ -94,13 +109,13 @@ def _send(
         for number, is_wanted in ask("begin").items():
             if not is_wanted:  # another command has sent it since
                 link.call(link.ray.kill, receivers.pop(number))
-        for inside, path in found.items() if receivers else ():
+        for inside, path in parcel.content.items() if receivers else ():
             for after, content in _pieces(path):
                 ask("write", inside, after, link.call(link.ray.put, content))
                 done += len(content)
                 progress.advance(task, done=float(done))
         if receivers:
-            ask("finish")
+            ask("finish", parcel.note)
     finally:
         progress.finish(task)
         for each in receivers.values():
@@ -140,24 +155,32 @@ def _pieces(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 @contextlib.contextmanager
-def files_to_send(name: str, settings: Settings) -> Iterator[tuple[str, dict[str, Path]]]:
-    """Where a dataset belongs on a node, and its files while the block runs, by their paths there.
+def parcel_of(name: str, settings: Settings) -> Iterator[Parcel]:
+    """What is sent of a dataset, while the block runs.
 
     Raises:
         DataError: it is not on this machine, or is too large to send.
         StorageError: the disk has changed it, or there is no room for a copy.
     """
+    from fortydays.data import photographs
     from fortydays.data.own import alone
     from fortydays.data.own import dataset as own
 
     if not own.is_own(name):
-        yield cached_files(name, settings)
+        inside, content = cached_files(name, settings)
+        spec = photographs.PHOTOGRAPHS.get(name)
+        note = photographs.note_of(spec, settings) if spec else b""
+        yield Parcel(name=name, place=inside, content=content, note=note)
         return
-    _check_size(name, alone.bytes_of(name, settings), hint="Use --on local:N, which sends nothing.")
+    hint = "Use --on local:N, which sends nothing."
+    _check_size(name, alone.bytes_of(name, settings), hint=hint)  # before as much is copied
     place = alone.place_of(name, settings)
     with files.temporary_folder(place.parent, f"to send {place.name}") as folder:
         alone.write_alone(name, settings, folder)
-        yield place.name, {path.relative_to(folder).as_posix(): path for path in _files_in(folder)}
+        found = _files_in(folder)
+        _check_size(name, sum(path.stat().st_size for path in found), hint=hint)
+        content = {path.relative_to(folder).as_posix(): path for path in found}
+        yield Parcel(name=name, place=place.name, content=content)
 
 
 def cached_files(name: str, settings: Settings) -> tuple[str, dict[str, Path]]:
@@ -227,6 +250,8 @@ class Receiver:
 
     def begin(self) -> bool | str:
         """Whether this machine lacks the dataset, so that its files are to come."""
+        from fortydays.data.own import dataset as own
+
         settings = read_settings()
         try:
             expected, place, is_there = _place_on_node(self._name, settings)
@@ -237,7 +262,9 @@ class Receiver:
             files.make_folder(expected.parent)
             self._held.enter_context(files.locked(expected.parent / "lock", timeout=_SECONDS_FOR_A_PIECE / 2))
             if files.exists(expected):
-                return False
+                if not own.is_own(self._name) or _place_on_node(self._name, settings)[2]:
+                    return False
+                files.remove(expected)  # a copy that the disk has changed
             files.remove_leftovers(expected.parent)
             self._whole = expected
         except TimeoutError:
@@ -264,13 +291,17 @@ class Receiver:
             return error.message
         return True
 
-    def finish(self) -> bool | str:
-        """Give what has come its name in the cache."""
+    def finish(self, note: bytes = b"") -> bool | str:
+        """Give what has come its name in the cache; of photographs, write their note beside them."""
+        from fortydays.data import photographs
+
         assert self._whole is not None
         try:
             if self._file is not None:
                 files.complete_part(self._whole)
             self._held.close()
+            if note:
+                photographs.write_note(photographs.PHOTOGRAPHS[self._name], read_settings(), note)
         except FortydaysError as error:
             return error.message
         return True

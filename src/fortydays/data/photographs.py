@@ -140,6 +140,18 @@ def cached(spec: PhotographsSpec, settings: Settings) -> bool:
     return files.is_file(place.with_name(_NOTE)) and files.is_folder(place)
 
 
+def note_of(spec: PhotographsSpec, settings: Settings) -> bytes:
+    """What is written beside the photographs as soon as they are whole. Raises StorageError."""
+    path = folder(spec, settings).with_name(_NOTE)
+    with files.storage_errors("read", path):
+        return path.read_bytes()
+
+
+def write_note(spec: PhotographsSpec, settings: Settings, content: bytes) -> None:
+    """Let photographs that came from another machine be whole. Raises StorageError."""
+    files.write_bytes(folder(spec, settings).with_name(_NOTE), content)
+
+
 def get(
     spec: PhotographsSpec,
     settings: Settings,

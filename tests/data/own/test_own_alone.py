@@ -105,6 +105,30 @@ def test_features_of_photographs_go_along_where_all_have_them(
     assert not (copied / begun.name).exists()
 
 
+@pytest.mark.parametrize("more", [30, 7])
+def test_features_that_a_crash_has_left_without_checksums_stay_behind(
+    more: int, tmp_path: Path, settings: Settings, elsewhere: Settings
+) -> None:
+    """The file would have rows of another length: of twice as many bytes, or of no whole number."""
+    mine = photographs(make_folder(tmp_path / "photographs", {"red": 10, "blue": 20}), settings)
+    begun = pixel_file(folder_of("mine", settings), SIDE).with_name(f"{SIDE}.1.begun.features")
+    append_rows(begun, np.arange(30 * 4, dtype=np.float32).reshape(30, 4), after=0)
+    with begun.open("ab") as file:
+        file.write(np.ones((more, 4), np.float32).tobytes())
+    assert not (folder_of("mine", sent(mine, settings, elsewhere)) / begun.name).exists()
+
+
+def test_a_workspace_that_has_lost_its_pixels_does_not_have_them(
+    tmp_path: Path, settings: Settings, elsewhere: Settings
+) -> None:
+    mine = photographs(make_folder(tmp_path / "photographs", {"red": 10, "blue": 20}), settings)
+    found = sent(mine, settings, elsewhere)
+    pixel_file(folder_of("mine", found), SIDE).unlink()
+    assert not alone.has(mine.name, elsewhere)
+    with pytest.raises(DataError, match=r"The pixels of own:mine@.* are not all in"):
+        alone.settings_for(mine.name, elsewhere)
+
+
 def test_texts_are_the_same_with_what_was_made_of_them(
     tmp_path: Path, settings: Settings, elsewhere: Settings
 ) -> None:

@@ -5,6 +5,7 @@ copy has what the state uses and no more, in the order of contents: it is the sa
 which has the digest of the state, says what is in it. Names of files are not in it.
 """
 
+import contextlib
 import dataclasses
 import shutil
 from pathlib import Path
@@ -17,7 +18,7 @@ from fortydays.base.errors import DataError, FortydaysError
 from fortydays.base.settings import Settings
 from fortydays.data.own.dataset import PREFIX, TEXTS, OwnExamples, collection_of, features_folder, read
 from fortydays.data.own.pixels import folder_of, kept_pixels, pixel_file
-from fortydays.data.own.rows import append_rows, checksums_in, rows_of
+from fortydays.data.own.rows import append_rows, checksums_in, checksums_of, rows_of
 from fortydays.data.own.texts.kept import kept_texts, opened
 
 _AT_ONCE = 2**26
@@ -37,18 +38,30 @@ def settings_for(name: str, settings: Settings) -> Settings:
     """The settings with which data of a reader's own are found: of this machine's workspace, or of a copy that it has.
 
     Raises:
-        DataError: it has neither.
+        DataError: neither has all of it.
         StorageError: the state is damaged.
     """
+    copy = place_of(name, settings)
     try:
-        read(name, settings)
-    except DataError:
-        place = place_of(name, settings)
-        if not files.is_folder(place):
+        _check_whole(read(name, settings), settings)
+    except FortydaysError:
+        if not files.is_folder(copy):
             raise
-        settings = dataclasses.replace(settings, workspace=place)
-        read(name, settings)
+        settings = dataclasses.replace(settings, workspace=copy)
+        _check_whole(read(name, settings), settings)
     return settings
+
+
+def _check_whole(examples: OwnExamples, settings: Settings) -> None:
+    """Raise DataError or StorageError where a workspace that knows of a state has lost what is in it."""
+    folder = folder_of(examples.collection, settings)
+    if examples.kind == TEXTS:
+        kept_texts(folder, examples.contents)
+    elif len(examples.rows) and int(examples.rows.max()) >= len(kept_pixels(folder, examples.side)):
+        raise DataError(
+            f"The pixels of {examples.name} are not all in {folder}.",
+            hint=f"They are made again with: forty fit FOLDER --name {examples.collection}",
+        )
 
 
 def has(name: str, settings: Settings) -> bool:
@@ -99,14 +112,23 @@ def _write_photographs(examples: OwnExamples, here: Path, there: Path) -> list[i
     path = pixel_file(here, examples.side)
     _gather(kept_pixels(here, examples.side), examples, path, there)
     for features in sorted(here.glob(f"{path.stem}.*.features")):
-        known = len(checksums_in(features))
-        with files.storage_errors("read", features):
-            size = features.stat().st_size
-        if len(examples.rows) and known > int(examples.rows.max()) and size and size % known == 0:
-            with files.storage_errors("read", features):
-                source = np.memmap(features, np.uint8, "r", shape=(known, size // known))
-            _gather(source, examples, features, there)
+        # Who computes more of them holds this lock. Without them, a node computes its own.
+        with contextlib.suppress(TimeoutError), files.locked(features.with_name(f".{features.name}.lock"), timeout=0):
+            source = _whole_rows(features)
+            if source is not None and len(examples.rows) and len(source) > int(examples.rows.max()):
+                _gather(source, examples, features, there)
     return list(range(len(examples.rows)))
+
+
+def _whole_rows(path: Path) -> NDArray[np.uint8] | None:
+    """The rows of a file that has a checksum for each; None where they do not fit, as after a crash."""
+    checksums = checksums_in(path)
+    with files.storage_errors("read", path):
+        size = path.stat().st_size
+        if not len(checksums) or not size or size % len(checksums):
+            return None
+        rows = np.memmap(path, np.uint8, "r", shape=(len(checksums), size // len(checksums)))
+    return rows if (checksums_of(rows[:1]) == checksums[:1]).all() else None
 
 
 def _gather(source: NDArray[np.uint8], examples: OwnExamples, path: Path, there: Path) -> None:
