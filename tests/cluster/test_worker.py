@@ -1,5 +1,6 @@
 """What a worker tells without waiting, and the files that it is sent."""
 
+import contextlib
 import dataclasses
 import gc
 import json
@@ -13,7 +14,8 @@ import pytest
 from played import UTIL
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from fortydays.base.errors import DataError, StudyChangedError, UsageError
+from fortydays.base import files
+from fortydays.base.errors import DataError, StorageError, StudyChangedError, UsageError
 from fortydays.base.settings import Settings, read_settings
 from fortydays.cluster import shipping, worker
 from fortydays.cluster.executor import study_of
@@ -180,7 +182,8 @@ class PlayedLink:
                     return SimpleNamespace(remote=remote)
 
                 return SimpleNamespace(
-                    begin=method("begin"), write=method("write"), finish=method("finish"), node=scheduling_strategy[0]
+                    node=scheduling_strategy[0],
+                    **{name: method(name) for name in ("begin", "write", "finish", "abandon")},
                 )
 
             return SimpleNamespace(remote=start)
@@ -191,7 +194,7 @@ class PlayedLink:
         assert num_returns == len(waiting)
         return [each for each in waiting if each.node not in self.late], []
 
-    def get(self, answer: Any) -> Any:
+    def get(self, answer: Any, timeout: float = 0.0) -> Any:
         return answer()
 
     def kill(self, receiver: Any) -> None:
@@ -256,12 +259,13 @@ def test_a_node_that_does_not_answer_is_named_and_nothing_is_in_its_cache(here: 
 
 
 def test_a_node_keeps_a_dataset_at_its_own_place_only(here: Settings, there: Settings) -> None:
-    assert Receiver("digits", "../digits").begin() == "it would lie at another place there"
+    refused = Receiver("digits", "../digits").begin()
+    assert getattr(refused, "message", "") == "it would lie at another place there"
     library.load("digits", here)
     place, _ = cached_files("digits", here)
     receiver = Receiver("digits", place)
-    assert receiver.begin() is True
-    assert receiver.write("../a", 0, b"") == "../a is no path in its folder"
+    assert receiver.begin() == "wanted"
+    assert getattr(receiver.write("../a", 0, b""), "message", "") == "../a is no path in its folder"
     assert not list(there.datasets.rglob("a"))
 
 
@@ -272,13 +276,13 @@ def test_one_that_ends_in_the_middle_leaves_nothing_that_counts_as_the_dataset(
     place, found = cached_files("digits", here)
     spec = catalog.DATASETS["digits"]
     receiver = Receiver("digits", place)
-    assert receiver.begin() is True
+    assert receiver.begin() == "wanted"
     assert receiver.write("test_labels.npy", 0, found["test_labels.npy"].read_bytes()) is True
     del receiver
     gc.collect()
     assert not store.cached(spec, there)
     assert not list(there.datasets.rglob("*.npy"))
-    assert Receiver("digits", place).begin() is True
+    assert Receiver("digits", place).begin() == "wanted"
 
 
 @pytest.fixture
@@ -341,8 +345,9 @@ def test_a_copy_that_has_lost_something_is_sent_again(here: Settings, there: Set
 
 
 def test_a_copy_has_its_own_place_only(mine: str, there: Settings) -> None:
-    assert Receiver(mine, "../reviews").begin() == "it would lie at another place there"
-    assert "names no data of your own" in str(Receiver("own:../a@0123456789ab", "a").begin())
+    refused = [Receiver(mine, "../reviews").begin(), Receiver("own:../a@0123456789ab", "a").begin()]
+    assert "it would lie at another place there" in str(refused[0])
+    assert "names no data of your own" in str(refused[1])
     assert not there.workspace.exists()
 
 
@@ -353,6 +358,52 @@ def test_data_of_ones_own_that_are_too_many_are_not_copied(
     with pytest.raises(DataError, match="more than the 100 bytes") as raised, parcel_of(mine, here):
         pass
     assert raised.value.hint == "Use --on local:N, which sends nothing."
+
+
+def test_nodes_that_share_a_folder_are_given_a_dataset_once(
+    here: Settings, there: Settings, mine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = PlayedLink()
+    monkeypatch.setattr(shipping, "_SECONDS_BETWEEN_LOOKS", 0.0)
+    send_dataset(link, mine, [node(1), node(2), node(3)], here, Shown())  # type: ignore[arg-type]
+    assert has_dataset(mine, there)
+    # Two were busy at first, and found it there when they were asked again.
+    assert sorted(link.killed) == ["n1", "n2", "n2", "n3", "n3"]
+
+
+def test_who_waits_too_long_for_another_command_is_told(
+    here: Settings, there: Settings, mine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipping, "_SECONDS_FOR_ANOTHER", -1.0)
+    lock = there.workspace / "cache" / "own" / "lock"
+    with files.locked(lock), pytest.raises(DataError, match="Another command has been writing it there") as raised:
+        send_dataset(PlayedLink(), mine, [node(2)], here, Shown())  # type: ignore[arg-type]
+    assert raised.value.hint.startswith("Wait until that has ended")
+
+
+def test_a_node_without_room_says_so_before_anything_is_sent(
+    here: Settings, there: Settings, mine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "free_bytes", lambda _: 10)
+    with pytest.raises(DataError, match=r"sent to node 2 \(10.0.0.2\): it needs .*, and there is room for 10 bytes"):
+        send_dataset(PlayedLink(), mine, [node(2)], here, Shown())  # type: ignore[arg-type]
+    assert not has_dataset(mine, there)
+
+
+def test_what_has_come_is_removed_where_it_goes_no_further(
+    here: Settings, there: Settings, mine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise StorageError("The disk is full.", hint="Make room.")
+
+    monkeypatch.setattr(files, "append_bytes", fails)
+    monkeypatch.setattr(shipping, "parcel_of", lambda *_: contextlib.nullcontext(parcel))
+    (there.workspace.parent / "file").write_bytes(b"123")
+    parcel = shipping.Parcel(name=mine, place=mine[4:], content={"a": there.workspace.parent / "file"})
+    with pytest.raises(DataError, match="The disk is full") as raised:
+        send_dataset(PlayedLink(), mine, [node(2)], here, Shown())  # type: ignore[arg-type]
+    assert raised.value.hint == "Make room."
+    assert [path.name for path in (there.workspace / "cache" / "own").iterdir()] == ["lock"]
 
 
 def test_an_empty_file_is_sent_too(tmp_path: Path) -> None:

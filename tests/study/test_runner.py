@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,14 @@ from tiny_study import PLAIN, SEARCHED, Watch, linear, source
 from fortydays.base.arrays import load_arrays, save_arrays
 from fortydays.base.errors import StorageError, UsageError
 from fortydays.base.machine import describe_machine
+from fortydays.base.progress import SILENT
 from fortydays.base.settings import Settings
 from fortydays.data import library
 from fortydays.data.arrays import SealedSplit, Split
-from fortydays.study import openings, plan
+from fortydays.study import openings, plan, runner
 from fortydays.study.design import Study, Variant
 from fortydays.study.evidence import best_trial, judgements_of, results_digest, summarize
+from fortydays.study.features import TextFeatures
 from fortydays.study.runner import Request, StudyInterruptedError, run_study
 from fortydays.study.runs import RunState
 from fortydays.study.samples import findings_of
@@ -431,3 +434,19 @@ def test_the_plain_engine_trains_keras_own_layers_and_a_setting_takes_the_place_
     assert (detail["multiply_adds"], detail["search"], detail["precision"]) == (64 * 10, None, "bfloat16")
     assert evidence["trials"][0]["history"]["learning_rate"] == [0.03]
     assert progress.warned == []  # this processor has bfloat16
+
+
+def test_before_others_train_features_are_computed_of_what_each_recipe_reads(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of texts, n-grams are read unless a recipe asks for pieces of words, which are all that an encoder takes."""
+    encoder = TextFeatures(backbone="minilm", length=128)
+    pieces = PLAIN.recipe.replace(units="wordpieces", length=128)
+    variants = (Variant(name="n-grams", model=linear, recipe=PLAIN.recipe),
+                Variant(name="encoder", model=linear, recipe=pieces, features=encoder))  # fmt: skip
+    asked: list[Any] = []
+    monkeypatch.setattr(runner, "prepare", lambda read, _, features, **__: asked.append((read, features)))
+    dataset: Any = SimpleNamespace(read_as=lambda reading: reading.units)
+    made: Any = SimpleNamespace(variants=variants, seeds=(0, 1), settings=settings)
+    runner._keep_features(made, dataset, SILENT)
+    assert asked == [("wordpieces", encoder)]

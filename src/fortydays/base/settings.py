@@ -29,6 +29,8 @@ class Settings:
         tracking_uri: an MLflow server (``MLFLOW_TRACKING_URI``), or "" for the store in the workspace.
         service_token: that requests to a service must carry (``FORTYDAYS_TOKEN``, or the content of the file that
             ``FORTYDAYS_TOKEN_FILE`` names), or "".
+        own: a folder that has data of a reader's own in the place of the workspace, as a copy that another machine has
+            sent; else None.
     """
 
     workspace: Path
@@ -38,6 +40,7 @@ class Settings:
     threads: int
     tracking_uri: str
     service_token: str = ""
+    own: Path | None = None
 
     @property
     def runs(self) -> Path:

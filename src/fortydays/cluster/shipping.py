@@ -1,12 +1,13 @@
 """What a trial needs that its spec only names: the files of a study of one's own, and those of a dataset."""
 
 import contextlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fortydays.base import files
+from fortydays.base import clock, files
 from fortydays.base.errors import DataError, FortydaysError, UsageError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings, read_settings
@@ -22,6 +23,12 @@ _PIECE_BYTES = 8 * 2**20
 """Far less than the memory that Ray shares between processes."""
 
 _SECONDS_FOR_A_PIECE = 120.0
+_SECONDS_FOR_ANOTHER = 600.0
+_SECONDS_BETWEEN_LOOKS = 1.0
+_SECONDS_TO_ABANDON = 10.0
+
+WANTED, KEPT, BUSY = "wanted", "kept", "busy"
+"""What a node says of a dataset: it lacks it, it has it, or somebody writes it there now."""
 
 
 def study_files(path: Path) -> StudyFiles:
@@ -65,6 +72,11 @@ class Parcel:
     content: Mapping[str, Path]
     note: bytes = b""
 
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(path.stat().st_size for path in self.content.values())
+
 
 def send_dataset(link: Link, name: str, nodes: Sequence[Node], settings: Settings, progress: Progress) -> None:
     """Give the nodes that do not have a dataset the files of this machine's cache, a piece at a time.
@@ -83,41 +95,66 @@ def send_dataset(link: Link, name: str, nodes: Sequence[Node], settings: Setting
 
 
 def _send(link: Link, parcel: Parcel, lacking: Sequence[Node], progress: Progress) -> None:
-    name = parcel.name
+    """Send a parcel to nodes. Those that share a folder are given it once: the others find it there afterwards."""
+    task, left, until = f"Sending {parcel.name} to {counted(len(lacking), 'node')}", list(lacking), None
+    progress.start(task, total=float(parcel.size), unit="bytes")
+    try:
+        while left:
+            busy = _send_at_once(link, parcel, left, lambda done: progress.advance(task, done=float(done)))
+            if len(busy) == len(left):  # another command writes it there
+                until = until or clock.seconds() + _SECONDS_FOR_ANOTHER
+                if clock.seconds() > until:
+                    node = busy[0]
+                    raise DataError(
+                        f"The dataset {parcel.name!r} could not be sent to node {node.number} ({node.address}). "
+                        f"Another command has been writing it there for {_SECONDS_FOR_ANOTHER:.0f} seconds.",
+                        hint="Wait until that has ended, or end it, and give this command again.",
+                    )
+                threading.Event().wait(_SECONDS_BETWEEN_LOOKS)
+            left = busy
+    finally:
+        progress.finish(task)
+
+
+def _send_at_once(link: Link, parcel: Parcel, nodes: Sequence[Node], told: Callable[[int], object]) -> list[Node]:
+    """Send a parcel to the nodes where nobody else writes it now. Returns those where somebody does."""
     receiver = link.ray.remote(Receiver)
     options = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0}
-    receivers = {}
-    task, done = f"Sending {name} to {counted(len(lacking), 'node')}", 0
-    progress.start(task, total=float(sum(path.stat().st_size for path in parcel.content.values())), unit="bytes")
+    receivers: dict[int, Any] = {}
+
+    def ask(method: str, *arguments: Any) -> dict[int, Any]:
+        """What all receivers return. Raises DataError."""
+        asked = {n: link.call(getattr(each, method).remote, *arguments) for n, each in receivers.items()}
+        ready = link.call(link.ray.wait, list(asked.values()), num_returns=len(asked), timeout=_SECONDS_FOR_A_PIECE)[0]
+        return {
+            node.number: _answer(link, parcel.name, node, asked[node.number], ready)
+            for node in nodes
+            if node.number in asked
+        }
+
     try:
-        for node in lacking:
+        for node in nodes:
             there = receiver.options(scheduling_strategy=on_node(link.ray, node), **options)
-            receivers[node.number] = link.call(there.remote, name, parcel.place)
-
-        def ask(method: str, *arguments: Any) -> dict[int, Any]:
-            """What all receivers return. Raises DataError."""
-            asked = {n: link.call(getattr(each, method).remote, *arguments) for n, each in receivers.items()}
-            ready = link.call(
-                link.ray.wait, list(asked.values()), num_returns=len(asked), timeout=_SECONDS_FOR_A_PIECE
-            )[0]
-            return {
-                node.number: _answer(link, name, node, asked[node.number], ready)
-                for node in lacking
-                if node.number in asked
-            }
-
-        for number, is_wanted in ask("begin").items():
-            if not is_wanted:  # another command has sent it since
+            receivers[node.number] = link.call(there.remote, parcel.name, parcel.place)
+        begun = ask("begin", parcel.size)
+        for number, state in begun.items():
+            if state != WANTED:
                 link.call(link.ray.kill, receivers.pop(number))
+        done = 0
         for inside, path in parcel.content.items() if receivers else ():
             for after, content in _pieces(path):
                 ask("write", inside, after, link.call(link.ray.put, content))
                 done += len(content)
-                progress.advance(task, done=float(done))
+                told(done)
         if receivers:
             ask("finish", parcel.note)
+        return [node for node in nodes if begun[node.number] == BUSY]
+    except BaseException:
+        for each in receivers.values():  # or what has come would lie there
+            with contextlib.suppress(Exception):
+                link.call(link.ray.get, link.call(each.abandon.remote), timeout=_SECONDS_TO_ABANDON)
+        raise
     finally:
-        progress.finish(task)
         for each in receivers.values():
             with contextlib.suppress(Exception):  # it has ended, or the cluster has
                 link.call(link.ray.kill, each)
@@ -138,8 +175,8 @@ def _answer(link: Link, name: str, node: Node, asked: Any, ready: Collection[Any
     except Exception as error:
         said = str(getattr(error, "cause", None) or error).strip().splitlines() or [type(error).__name__]
         raise DataError(f"{where}: {printable(said[-1])[:300]}") from error
-    if isinstance(found, str):
-        raise DataError(f"{where}: {found}")
+    if isinstance(found, _Refused):
+        raise DataError(f"{where}: {found.message}", hint=found.hint)
     return found
 
 
@@ -175,7 +212,7 @@ def parcel_of(name: str, settings: Settings) -> Iterator[Parcel]:
     hint = "Use --on local:N, which sends nothing."
     _check_size(name, alone.bytes_of(name, settings), hint=hint)  # before as much is copied
     place = alone.place_of(name, settings)
-    with files.temporary_folder(place.parent, f"to send {place.name}") as folder:
+    with files.temporary_folder(settings.workspace / "cache" / "sending", "copy") as folder:
         alone.write_alone(name, settings, folder)
         found = _files_in(folder)
         _check_size(name, sum(path.stat().st_size for path in found), hint=hint)
@@ -231,10 +268,22 @@ def _place_on_node(name: str, settings: Settings) -> tuple[Path, str, bool]:
     return expected, inside, cached
 
 
+@dataclass(frozen=True)
+class _Refused:
+    """Why a node cannot keep a dataset, and what to do next."""
+
+    message: str
+    hint: str = ""
+
+    @classmethod
+    def of(cls, error: FortydaysError) -> "_Refused":
+        return cls(error.message, error.hint)
+
+
 class Receiver:
     """On a node: writes a dataset's files into the cache of this machine, as they come.
 
-    Its methods return a text where something is wrong. Where it ends before :meth:`finish`, nothing is in the cache.
+    Its methods return what is wrong, if anything is. Where it ends before :meth:`finish`, nothing is in the cache.
 
     Args:
         name: of the dataset.
@@ -248,32 +297,38 @@ class Receiver:
         self._building: Path | None = None
         self._whole: Path | None = None
 
-    def begin(self) -> bool | str:
-        """Whether this machine lacks the dataset, so that its files are to come."""
+    def begin(self, size: int = 0) -> "str | _Refused":
+        """Whether this machine lacks the dataset, so that its files are to come: one of those above.
+
+        Args:
+            size: bytes that are to come.
+        """
         from fortydays.data.own import dataset as own
 
         settings = read_settings()
         try:
             expected, place, is_there = _place_on_node(self._name, settings)
             if place != self._place:
-                return "it would lie at another place there"
+                return _Refused("it would lie at another place there")
             if is_there:
-                return False
+                return KEPT
             files.make_folder(expected.parent)
-            self._held.enter_context(files.locked(expected.parent / "lock", timeout=_SECONDS_FOR_A_PIECE / 2))
+            self._held.enter_context(files.locked(expected.parent / "lock", timeout=0))
             if files.exists(expected):
                 if not own.is_own(self._name) or _place_on_node(self._name, settings)[2]:
-                    return False
+                    return KEPT
                 files.remove(expected)  # a copy that the disk has changed
             files.remove_leftovers(expected.parent)
+            if size > (free := files.free_bytes(expected.parent)):
+                return _Refused(f"it needs {size_in_words(size)}, and there is room for {size_in_words(free)}")
             self._whole = expected
         except TimeoutError:
-            return "another program is writing it there"
+            return BUSY
         except FortydaysError as error:
-            return error.message
-        return True
+            return _Refused.of(error)
+        return WANTED
 
-    def write(self, inside: str, after: int, content: bytes) -> bool | str:
+    def write(self, inside: str, after: int, content: bytes) -> "bool | _Refused":
         """Write the bytes of a file that begin at a place of it."""
         assert self._whole is not None
         try:
@@ -284,14 +339,14 @@ class Receiver:
                     self._building = self._held.enter_context(files.folder_built_whole(self._whole))
                 target = self._building / inside
                 if not target.resolve().is_relative_to(self._building.resolve()):
-                    return f"{inside} is no path in its folder"
+                    return _Refused(f"{inside} is no path in its folder")
             files.make_folder(target.parent)
             files.append_bytes(target, after=after, content=content)
         except FortydaysError as error:
-            return error.message
+            return _Refused.of(error)
         return True
 
-    def finish(self, note: bytes = b"") -> bool | str:
+    def finish(self, note: bytes = b"") -> "bool | _Refused":
         """Give what has come its name in the cache; of photographs, write their note beside them."""
         from fortydays.data import photographs
 
@@ -303,5 +358,12 @@ class Receiver:
             if note:
                 photographs.write_note(photographs.PHOTOGRAPHS[self._name], read_settings(), note)
         except FortydaysError as error:
-            return error.message
+            return _Refused.of(error)
         return True
+
+    def abandon(self) -> None:
+        """Remove what has come."""
+        if self._file is not None:
+            files.remove(self._file)
+        # As if writing had failed, so that no part gets the name of the whole.
+        self._held.__exit__(DataError, DataError("It is not sent any further."), None)

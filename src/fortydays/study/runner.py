@@ -8,7 +8,7 @@ from fortydays.base import clock, files
 from fortydays.base.errors import StoppedError, StudyChangedError, UsageError
 from fortydays.base.progress import Progress
 from fortydays.base.settings import Settings
-from fortydays.data.arrays import Dataset
+from fortydays.data.arrays import Dataset, Reading
 from fortydays.data.own.dataset import is_own
 from fortydays.study.assembly import evidence_of
 from fortydays.study.driver import Driver
@@ -133,13 +133,14 @@ def _held(run: RunFolder) -> Iterator[None]:
 def _keep_features(plan: Plan, dataset: Dataset, progress: Progress) -> None:
     """Compute the features that variants learn from, where they are not kept yet."""
     wanted = {
-        features: variant.model
+        (features, Reading.of(variant.recipe.as_dict())): variant.model
         for variant in plan.variants
         for seed in plan.seeds
         if (features := variant.features_of(seed)) is not None
     }
-    for features, model in wanted.items():
-        prepare(dataset, model, features=features, examples=None, settings=plan.settings, progress=progress)
+    for (features, reading), model in wanted.items():
+        read = dataset.read_as(reading)  # of texts, an encoder takes pieces of words
+        prepare(read, model, features=features, examples=None, settings=plan.settings, progress=progress)
 
 
 def _work(plan: Plan, run: RunFolder, progress: Progress, executor: Executor | None) -> dict[str, Any]:
@@ -149,7 +150,7 @@ def _work(plan: Plan, run: RunFolder, progress: Progress, executor: Executor | N
 
         load_keras(threads=plan.settings.threads)
     if executor is not None and plan.dataset is not None and is_own(plan.dataset.name):
-        # Who trains on a reader's own data shares this workspace. One of several would compute them, and tell nobody.
+        # They are shared by workers on this machine, and sent to others. Each would compute them by itself otherwise.
         _keep_features(plan, plan.dataset, progress)
     driver = Driver(plan, run, progress=progress)
     trials = driver.trials(

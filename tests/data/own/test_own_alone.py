@@ -93,16 +93,14 @@ def test_features_of_photographs_go_along_where_all_have_them(
     folder = make_folder(tmp_path / "photographs", {"red": 10, "blue": 20})
     mine = photographs(folder, settings)
     here = folder_of("mine", settings)
-    whole, begun = (pixel_file(here, SIDE).with_name(f"{SIDE}.1.{name}.features") for name in ("whole", "begun"))
+    whole = pixel_file(here, SIDE).with_name(f"{SIDE}.1.whole.features")
     rows = np.arange(30 * 4, dtype=np.float32).reshape(30, 4)
     append_rows(whole, rows, after=0)
-    append_rows(begun, rows[:7], after=0)
 
-    copied = folder_of("mine", sent(mine, settings, elsewhere))
+    there = sent(mine, settings, elsewhere)
 
-    found = np.fromfile(copied / whole.name, np.float32).reshape(30, 4)
-    assert np.array_equal(found, rows[mine.rows])
-    assert not (copied / begun.name).exists()
+    found = np.fromfile(folder_of("mine", there) / whole.name, np.float32).reshape(30, 4)
+    assert np.array_equal(found[own.read(mine.name, there).rows], rows[mine.rows])
 
 
 @pytest.mark.parametrize("more", [30, 7])
@@ -127,6 +125,53 @@ def test_a_workspace_that_has_lost_its_pixels_does_not_have_them(
     assert not alone.has(mine.name, elsewhere)
     with pytest.raises(DataError, match=r"The pixels of own:mine@.* are not all in"):
         alone.settings_for(mine.name, elsewhere)
+
+
+def test_features_of_all_that_is_learned_from_go_along_without_those_to_test_on(
+    tmp_path: Path, settings: Settings, elsewhere: Settings
+) -> None:
+    mine = photographs(make_folder(tmp_path / "photographs", {"red": 10, "blue": 20}), settings)
+    learned = np.concatenate([mine.of("train"), mine.of("validation")])
+    known = int(mine.rows[learned].max()) + 1  # as far as a training computes them
+    path = pixel_file(folder_of("mine", settings), SIDE).with_name(f"{SIDE}.1.learned.features")
+    append_rows(path, np.arange(known * 2, dtype=np.float32).reshape(known, 2), after=0)
+
+    found = sent(mine, settings, elsewhere)
+
+    there = own.read(mine.name, found)
+    rows = np.fromfile(folder_of("mine", found) / path.name, np.float32).reshape(-1, 2)
+    assert len(rows) >= len(learned)
+    assert rows[there.rows[learned], 0].tolist() == (2.0 * mine.rows[learned]).tolist()
+
+
+def test_damaged_features_stay_behind_and_nothing_else(
+    tmp_path: Path, settings: Settings, elsewhere: Settings
+) -> None:
+    mine = photographs(make_folder(tmp_path / "photographs", {"red": 10, "blue": 20}), settings)
+    path = pixel_file(folder_of("mine", settings), SIDE).with_name(f"{SIDE}.1.damaged.features")
+    append_rows(path, np.ones((30, 2), np.float32), after=0)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 255
+    path.write_bytes(content)
+    found = sent(mine, settings, elsewhere)
+    assert not list(folder_of("mine", found).glob("*damaged.features*"))
+    assert same(library.load(mine.name, settings), library.load(mine.name, found))
+
+
+def test_a_copy_in_which_a_trial_found_damage_is_sent_anew(
+    tmp_path: Path, settings: Settings, elsewhere: Settings
+) -> None:
+    mine = photographs(make_folder(tmp_path / "photographs", {"red": 10, "blue": 20}), settings)
+    found = sent(mine, settings, elsewhere)
+    pixels = pixel_file(folder_of("mine", found), SIDE)
+    content = bytearray(pixels.read_bytes())
+    content[0] ^= 255
+    pixels.write_bytes(content)
+    assert alone.has(mine.name, elsewhere)  # nobody has read it yet
+    dataset = library.load(mine.name, found)
+    with pytest.raises(StorageError, match="the disk has changed 1 of its rows"):
+        [np.asarray(split.inputs["image"]) for split in (dataset.training.train, dataset.test.open())]
+    assert not alone.has(mine.name, elsewhere)
 
 
 def test_texts_are_the_same_with_what_was_made_of_them(

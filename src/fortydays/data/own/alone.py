@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fortydays.base import files
-from fortydays.base.errors import DataError, FortydaysError
+from fortydays.base.errors import DataError, FortydaysError, StorageError
 from fortydays.base.settings import Settings
 from fortydays.data.own.dataset import PREFIX, TEXTS, OwnExamples, collection_of, features_folder, read
 from fortydays.data.own.pixels import folder_of, kept_pixels, pixel_file
-from fortydays.data.own.rows import append_rows, checksums_in, checksums_of, rows_of
+from fortydays.data.own.rows import append_rows, checksum_file, checksums_in, checksums_of, damage_file, rows_of
+from fortydays.data.own.splitting import SPLITS
+from fortydays.data.own.texts.arrays import ENDINGS
 from fortydays.data.own.texts.kept import kept_texts, opened
 
 _AT_ONCE = 2**26
@@ -47,8 +49,12 @@ def settings_for(name: str, settings: Settings) -> Settings:
     except FortydaysError:
         if not files.is_folder(copy):
             raise
-        settings = dataclasses.replace(settings, workspace=copy)
-        _check_whole(read(name, settings), settings)
+        settings = dataclasses.replace(settings, own=copy)
+        examples = read(name, settings)
+        _check_whole(examples, settings)
+        pixels = pixel_file(folder_of(examples.collection, settings), examples.side)
+        if files.is_file(damage_file(pixels)):  # found by a trial; a copy is not mended, it is sent anew
+            raise StorageError(f"{pixels} is damaged.", hint="Give the command that sent it again.") from None
     return settings
 
 
@@ -74,16 +80,16 @@ def has(name: str, settings: Settings) -> bool:
 
 
 def bytes_of(name: str, settings: Settings) -> int:
-    """How many bytes the pixels of a copy would have, or the texts that are kept. Raises as :func:`read`."""
+    """How many bytes the pixels of a copy would have, or its texts. Raises as :func:`write_alone`."""
     examples = read(name, settings)
     if examples.kind == TEXTS:
-        folder = folder_of(examples.collection, settings)
-        return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        texts = kept_texts(folder_of(examples.collection, settings), examples.contents)
+        return sum(len(text.encode("utf-8", "replace")) for text in texts)
     return len(examples.rows) * 3 * examples.side**2
 
 
 def write_alone(name: str, settings: Settings, folder: Path) -> None:
-    """Write the copy of a state into an empty folder, which is a workspace then.
+    """Write the copy of a state into an empty folder, for :attr:`~fortydays.base.settings.Settings.own`.
 
     What was computed of the examples goes with it: n-grams, pieces of words, and features of pretrained networks.
 
@@ -92,7 +98,7 @@ def write_alone(name: str, settings: Settings, folder: Path) -> None:
         StorageError: the disk has changed an example, or the folder cannot be written.
     """
     examples = read(name, settings)
-    alone = dataclasses.replace(settings, workspace=folder)
+    alone = dataclasses.replace(settings, own=folder)
     here, there = (folder_of(examples.collection, each) for each in (settings, alone))
     document = files.read_json(here / f"{examples.digest[:12]}.json")
     if examples.kind == TEXTS:
@@ -108,16 +114,32 @@ def write_alone(name: str, settings: Settings, folder: Path) -> None:
 
 
 def _write_photographs(examples: OwnExamples, here: Path, there: Path) -> list[int]:
-    """The pixels, and the features that all of them have. Returns the row of each photograph."""
+    """The pixels, and the features that they have. Returns the row of each photograph.
+
+    Those to test on come last: their features are computed later than all others.
+    """
+    learned = examples.splits != SPLITS.index("test")
+    order = np.concatenate([np.flatnonzero(learned), np.flatnonzero(~learned)])
     path = pixel_file(here, examples.side)
-    _gather(kept_pixels(here, examples.side), examples, path, there)
+    _gather(kept_pixels(here, examples.side), examples.rows[order], path, there)
     for features in sorted(here.glob(f"{path.stem}.*.features")):
         # Who computes more of them holds this lock. Without them, a node computes its own.
         with contextlib.suppress(TimeoutError), files.locked(features.with_name(f".{features.name}.lock"), timeout=0):
             source = _whole_rows(features)
-            if source is not None and len(examples.rows) and len(source) > int(examples.rows.max()):
-                _gather(source, examples, features, there)
-    return list(range(len(examples.rows)))
+            known = 0 if source is None else int(np.cumprod(examples.rows[order] < len(source)).sum())
+            if source is not None and known:
+                _gather_features(source, examples.rows[order[:known]], features, there)
+    rows = np.empty(len(order), np.int64)
+    rows[order] = np.arange(len(order))
+    return [int(row) for row in rows]
+
+
+def _gather_features(source: NDArray[np.uint8], places: NDArray[np.int64], path: Path, there: Path) -> None:
+    try:
+        _gather(source, places, path, there)
+    except StorageError:  # damaged: a node computes its own, as this machine will
+        for left in (there / path.name, checksum_file(there / path.name)):
+            files.remove(left)
 
 
 def _whole_rows(path: Path) -> NDArray[np.uint8] | None:
@@ -131,9 +153,9 @@ def _whole_rows(path: Path) -> NDArray[np.uint8] | None:
     return rows if (checksums_of(rows[:1]) == checksums[:1]).all() else None
 
 
-def _gather(source: NDArray[np.uint8], examples: OwnExamples, path: Path, there: Path) -> None:
-    """The rows of a file that a state uses, in its order, and their checksums."""
-    rows = rows_of(source, examples.rows, file=path)  # checked as they are read
+def _gather(source: NDArray[np.uint8], places: NDArray[np.int64], path: Path, there: Path) -> None:
+    """Rows of a file, in an order, and their checksums."""
+    rows = rows_of(source, places, file=path)  # checked as they are read
     at_once = max(1, _AT_ONCE // max(1, rows[:1].nbytes))
     files.make_folder(there)
     for start in range(0, len(rows), at_once):
@@ -147,15 +169,19 @@ def _write_texts(examples: OwnExamples, settings: Settings, alone: Settings) -> 
     with opened(examples.collection, alone) as collection:
         collection.keep(dict(zip(examples.contents, texts, strict=True)))
         begins = collection.places()
-    made = [path for path in sorted(here.glob(f"{examples.digest[:12]}.*")) if path.is_dir()]
-    computed = features_folder(examples.name, examples.digest, settings)
-    pairs = [(path, there / path.name) for path in made]
-    pairs.append((computed, features_folder(examples.name, examples.digest, alone)))
-    for source, target in pairs:
-        for path in sorted(source.glob("*")):  # hidden ones, too: checksums are
-            if path.suffix not in _OF_PROCESSES:
-                _copy(path, target / path.name)
+    made = [here / f"{examples.digest[:12]}{ending}" for ending in ENDINGS.values()]
+    for place in made:
+        with files.locked(place.with_name(f".{place.name}.lock")):
+            _copy_folder(place, there / place.name)
+    computed, copied = (features_folder(examples.name, examples.digest, each) for each in (settings, alone))
+    _copy_folder(computed, copied)
     return [begins[sha256] for sha256 in examples.contents]
+
+
+def _copy_folder(source: Path, target: Path) -> None:
+    for path in sorted(source.glob("*")):  # hidden ones, too: checksums are
+        if path.suffix not in _OF_PROCESSES:
+            _copy(path, target / path.name)
 
 
 def _copy(source: Path, target: Path) -> None:

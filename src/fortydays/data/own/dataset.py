@@ -118,7 +118,8 @@ def collection_of(name: str) -> str:
 
 def features_folder(name: str, digest: str, settings: Settings) -> Path:
     """Where features are kept that pretrained networks have computed of the examples of a dataset, a file a split."""
-    return settings.workspace / "features" / f"{name}-{digest[:_DIGITS]}"
+    place = (is_own(name) and settings.own) or settings.workspace
+    return place / "features" / f"{name}-{digest[:_DIGITS]}"
 
 
 def documents_of(folder: Path) -> list[Path]:

@@ -16,7 +16,7 @@ from fortydays.base.settings import Settings
 
 def folder_of(name: str, settings: Settings) -> Path:
     """Where the collection of that name is kept, whether it is there or not."""
-    return settings.workspace / "own" / name
+    return (settings.own or settings.workspace) / "own" / name
 
 
 def names_kept(settings: Settings) -> tuple[str, ...]:

@@ -31,7 +31,9 @@ from fortydays.tasks.classification import Classification
 
 _DOCUMENT = "input.json"
 _FILES = {NGRAMS: "ngrams.npy", VALUES: "values.npy", PIECES: "tokens.npy"}
-_ENDINGS = {WORDS: ".ngrams", CHARACTERS: ".runs", WORDPIECES: ".wordpieces"}
+ENDINGS = {WORDS: ".ngrams", CHARACTERS: ".runs", WORDPIECES: ".wordpieces"}
+"""By what texts are read as: what the name of the folder with their arrays ends with."""
+
 _SOUGHT = {WORDS: "words", CHARACTERS: "runs of characters", WORDPIECES: "pieces of words"}
 _READ_BY: dict[str, type[Ngrams] | type[Wordpieces]] = {WORDS: Ngrams, CHARACTERS: Ngrams, WORDPIECES: Wordpieces}
 
@@ -115,7 +117,7 @@ def prepared(
     texts: OwnExamples, settings: Settings, progress: Progress = SILENT, *, units: str = WORDS
 ) -> tuple[Ngrams | Wordpieces, dict[str, NDArray[np.generic]]]:
     """What a network takes of some texts, and the arrays of all of them as read-only memory maps. Raises as above."""
-    place = folder_of(texts.collection, settings) / f"{texts.digest[:12]}{_ENDINGS[units]}"
+    place = folder_of(texts.collection, settings) / f"{texts.digest[:12]}{ENDINGS[units]}"
     for attempt in range(2):
         with files.locked(place.with_name(f".{place.name}.lock")):
             if not files.is_folder(place):
