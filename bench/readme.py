@@ -37,6 +37,12 @@ HIGHLIGHTS = (
 )
 """Which claims the README shows: day and sentence. Chosen for what they teach, whatever their verdict is."""
 
+SCOPE = (
+    "Each verdict is about the split and the test examples of its dataset, others like them, and these recipes. Seeds "
+    "vary initial weights, order and random layers, and nothing else."
+)
+"""What a verdict speaks of, above the table of all of them."""
+
 _UNITS = {"ratio": "x", "seconds": " s", "ms": " ms", "MiB": " MiB", "MB": " MB"}
 
 
@@ -50,12 +56,13 @@ def fill_readme(text: str, results: Sequence[Results]) -> str:
     Raises:
         FortydaysError: a marker is missing, or a claim of :data:`HIGHLIGHTS` is not in the evidence.
     """
-    return _between(text, "highlights", highlights(results))
+    return _between(text, "highlights", f"{highlights(results)}\n\n{openings_in_short(results)}")
 
 
 def fill_results(text: str, results: Sequence[Results]) -> str:
     """The page of all results, likewise, between the markers of ``results``."""
-    return _between(text, "results", f"{results_table(results)}\n\n{course(results)}\n\n{openings(results)}")
+    parts = (SCOPE, results_table(results), course(results), openings(results), training_time(results))
+    return _between(text, "results", "\n\n".join(parts))
 
 
 def fill_speed(text: str, benchmarks: Mapping[str, Any]) -> str:
@@ -115,27 +122,47 @@ def course(results: Sequence[Results]) -> str:
     )
 
 
-def openings(results: Sequence[Results]) -> str:
-    """How often the published trials have opened each test split, and what that allows to say of them."""
-    trials: dict[str, int] = {}
-    variants: dict[str, int] = {}
-    examples: dict[str, int] = {}
+def training_time(results: Sequence[Results]) -> str:
+    """How long all published trials were trained."""
+    hours = sum(day.seconds["training"] for day in results) / 3600
+    return f"The trials of these days were trained for {hours:.1f} hours in all, on machines that the evidence names."
+
+
+def _opened(results: Sequence[Results]) -> dict[str, tuple[int, int, int]]:
+    """For each dataset: its test examples, and how many published trials of how many variants have opened them."""
+    found: dict[str, tuple[int, int, int]] = {}
     for day in results:
         if day.dataset is not None:
-            name = day.dataset.name
-            examples[name] = day.dataset.test
-            trials[name] = trials.get(name, 0) + sum(len(v.finished) for v in day.trained)
-            variants[name] = variants.get(name, 0) + len(day.trained)
+            _, trials, variants = found.get(day.dataset.name, (0, 0, 0))
+            trials += sum(len(v.finished) for v in day.trained)
+            found[day.dataset.name] = day.dataset.test, trials, variants + len(day.trained)
+    return found
+
+
+def openings_in_short(results: Sequence[Results]) -> str:
+    """The same as :func:`openings`, in a sentence."""
+    found = _opened(results)
+    trials = sum(trials for _, trials, _ in found.values())
+    worst = max((largest_error(examples, variants) for examples, _, variants in found.values()), default=0.0)
+    return (
+        f"{trials:,} published trials have opened the test splits. Their accuracies may be off by up to "
+        f"{100 * worst:.1f} points at once: see [all results](docs/results.md)."
+    )
+
+
+def openings(results: Sequence[Results]) -> str:
+    """How often the published trials have opened each test split, and what that allows to say of them."""
     said = [
-        f"{name} ({examples[name]:,} examples) by {trials[name]} trials of {variants[name]} variants: "
-        f"±{100 * largest_error(examples[name], variants[name]):.1f} points"
-        for name in trials
+        f"{name} ({examples:,} examples) by {trials} trials of {variants} variants: "
+        f"±{100 * largest_error(examples, variants):.1f} points"
+        for name, (examples, trials, variants) in _opened(results).items()
     ]
     bound = (
         "The points are how far the accuracies of all these variants may be off at once, if each was fixed before the "
         "split was opened (Hoeffding's inequality, 95%). Some were not: see [how claims are judged](claims.md)."
     )
-    return f"The published trials have opened these test splits: {'; '.join(said)}. {bound}"
+    earlier = "Evidence that was published before, and replaced, opened them too, and is not counted."
+    return f"The trials of today's evidence have opened these test splits: {'; '.join(said)}. {bound} {earlier}"
 
 
 def speed_table(benchmarks: Mapping[str, Any]) -> str:

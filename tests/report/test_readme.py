@@ -1,3 +1,4 @@
+import dataclasses
 import re
 import sys
 from pathlib import Path
@@ -70,7 +71,9 @@ def test_pictures_of_the_readme_are_small():
 
 def test_the_part_between_the_markers_is_written_and_nothing_else():
     filled = readme.fill_results(marked("results"), [read_results(evidence())])
-    assert filled.startswith("before\n<!-- results: x -->\n| day | claim | verdict | measured |\n")
+    start = "before\n<!-- results: x -->\nEach verdict is about the split and the test examples of its dataset"
+    assert filled.startswith(start)
+    assert "\n\n| day | claim | verdict | measured |\n" in filled
     assert "old" not in filled
     assert filled.endswith("\n<!-- results end -->\nafter\n")
     assert readme.fill_results(filled, [read_results(evidence())]) == filled
@@ -209,3 +212,12 @@ def test_what_so_many_openings_allow_is_told():
     said = readme.openings([read_results(evidence())])
     # Three variants, five seeds, one failed trial: sqrt(ln(2 * 3 / 0.05) / 20,000) = 1.55 points.
     assert "mnist (10,000 examples) by 14 trials of 3 variants: ±1.5 points." in said
+    assert readme.openings_in_short([read_results(evidence())]) == (
+        "14 published trials have opened the test splits. Their accuracies may be off by up to 1.5 points at once: "
+        "see [all results](docs/results.md)."
+    )
+
+
+def test_how_long_all_trials_were_trained_is_told():
+    days = [dataclasses.replace(read_results(evidence()), seconds={"training": 5400.0}) for _ in range(2)]
+    assert readme.training_time(days).startswith("The trials of these days were trained for 3.0 hours in all")
