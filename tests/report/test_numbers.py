@@ -1,8 +1,11 @@
 """How numbers are written."""
 
+import dataclasses
+
 import pytest
 
 from fortydays.report import numbers
+from fortydays.study import judgement as judgements
 from fortydays.study.judgement import Judgement, Verdict
 from fortydays.study.statistics import Interval, Limits, interval
 
@@ -172,3 +175,14 @@ def test_a_claim_tells_both_intervals_and_all_that_makes_it_less_sure() -> None:
         "92.90% (90.90 to 94.60 over 5 seeds and 734 test examples; 92.80 to 93.10 over the seeds alone); "
         "98.75% intervals; marginal: p 0.300, of all claims together 0.600; flagged: small spread; more test examples"
     )
+
+
+def test_of_a_claim_that_one_is_no_better_the_sides_of_its_difference_are_named() -> None:
+    tested = judgements.Tested(kind="not worse", metric="test_accuracy", variants=("b", "a"), above=True)
+    judged = Judgement(
+        claim="a is no better than b", condition="", verdict=Verdict.SUPPORTED, value=0.01, low=0.0, high=0.02, n=5,
+        bound=-0.005, unit="share", tested=tested,
+    )  # fmt: skip
+    assert "; b minus a" in numbers.claim_basis(judged)
+    other = dataclasses.replace(judged, tested=dataclasses.replace(tested, kind="comparison"))
+    assert "minus" not in numbers.claim_basis(other)

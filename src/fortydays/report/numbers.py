@@ -119,8 +119,12 @@ def claim_basis(claim: Judgement) -> str:
     )
     marginal = f"marginal: p {_probability(claim.p)}, of all claims together {_probability(claim.adjusted_p)}"
     flags = f"flagged: {', '.join(claim.flags)}" if claim.flags else ""
+    # "A is no better than B" tests B minus A: without this, its number reads like the opposite.
+    sides = " minus ".join(claim.tested.variants) if claim.tested and claim.tested.kind == "not worse" else ""
     return "; ".join(
-        filter(None, [claim_value(claim), outlook, looks, marginal if claim.marginal else "", flags, claim.note])
+        filter(
+            None, [claim_value(claim), sides, outlook, looks, marginal if claim.marginal else "", flags, claim.note]
+        )
     )
 
 
