@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "serve"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "data" / "own"))
 from made_up_bundles import bundle
 from photographs import make_folder
-from real_nodes import TOKEN, Cluster, cluster
+from real_nodes import TOKEN, Cluster, cluster, processes_named
 
 from fortydays.base.settings import read_settings
 from fortydays.data.own import dataset as own
@@ -204,8 +204,11 @@ def test_a_study_is_stopped_and_goes_on_and_a_worker_is_killed_and_the_evidence_
 
     process = start(home, *RUN, "--on", nodes.client)
     wait_for(lambda: len(states(home)) == 2 and len(nodes.workers("ray::TrialWorker")) == 2, "no two trials ran")
-    nodes.workers("ray::TrialWorker")[0].kill()
-    wait_for(lambda: len(nodes.workers("ray::TrialWorker")) == 2, "no other worker was started")
+    # On the first node, so that the second one has a trial when it ends, and not only a worker that begins.
+    processes_named("ray::TrialWorker", nodes.nodes[0].pid)[0].kill()
+    wait_for(
+        lambda: len(states(home)) == 2 and len(nodes.workers("ray::TrialWorker")) == 2, "no other worker was started"
+    )
     nodes.end_newest()
     nodes.add(1)
     printed, said = ended(process, 0)
