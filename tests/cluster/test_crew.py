@@ -206,11 +206,37 @@ def test_workers_that_end_before_they_begin_are_not_started_for_ever(
         found.grow(1)
         found.wait([])
         assert found.members == []
+        found.grow(1)
+        assert found.members == []  # the node is left alone for a while
+        moments.later(20.0)
     found.grow(1)
     with pytest.raises(FortydaysError) as raised:
         found.wait([])
     assert raised.value.message == "3 workers have ended by themselves before they began to work."
     assert hint in raised.value.hint
+
+
+def test_workers_that_end_with_their_node_do_not_end_the_work(moments: Moments) -> None:
+    """A node that has gone looks alive for some seconds, and has room."""
+    ray = PlayedRay(n1=1, n2=1)
+    found = crew(ray, [])
+    found.grow(2)
+    found.wait([])
+    for _ in range(5):  # as often as nodes go
+        gone = found.members[1]
+        found.remove(gone)
+        ray.fails = [DiedError()]
+        found.grow(1)
+        found.wait([])
+        assert places(found) == ["n1"]
+        found.grow(1)
+        assert places(found) == ["n1"]  # nothing more is started on it
+        del ray.cpus[gone.node.id]
+        ray.cpus[f"n{len(ray.begun) + 10}"] = 1
+        moments.later()
+        found.grow(1)
+        found.wait([])
+        assert have_begun(found) == [True, True]
 
 
 def test_one_that_begins_makes_good_for_those_that_did_not(moments: Moments) -> None:
@@ -219,6 +245,7 @@ def test_one_that_begins_makes_good_for_those_that_did_not(moments: Moments) -> 
     for _ in range(3):
         ray.fails = [DiedError(), DiedError()]
         for _ in range(3):
+            moments.later(20.0)
             found.grow(1)
             found.wait([])
         assert have_begun(found) == [True]

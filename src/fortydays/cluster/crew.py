@@ -27,6 +27,10 @@ _SECONDS_BETWEEN_LOOKS = 1.0
 _SECONDS_TO_BEGIN = 30.0
 """After which it is said that a worker has not begun: it takes about ten seconds on an idle machine."""
 
+_SECONDS_OF_REST = 15.0
+"""How long a node is left alone after a worker has ended there before it began. A node that has gone looks alive for
+some seconds, and every worker that is started there ends so."""
+
 
 @dataclass(kw_only=True, eq=False)
 class Member:
@@ -83,7 +87,9 @@ class Crew(Generic[M]):
         self._nodes, self._threads, self._what = list(nodes), threads, what
         self._member, self._begin, self._examine = member, begin, examine
         self._seen = {node.id for node in nodes}
-        self._started = self._failures = 0
+        self._started = 0
+        self._failures: list[str] = []  # the node of each worker that has ended before it began
+        self._rests: dict[str, float] = {}
         self._looked: float | None = None
         self._has_told = False
 
@@ -156,11 +162,12 @@ class Crew(Generic[M]):
                 self._call(self._ray.get, member.greeting)
             except deaths(self._ray) as error:
                 self.remove(member)
-                self._failures += 1
-                if self._failures >= MOST_ATTEMPTS:
+                self._failures.append(member.node.id)
+                self._rests[member.node.id] = clock.seconds() + _SECONDS_OF_REST
+                if len(self._failures) >= MOST_ATTEMPTS:
                     hint = TOO_LITTLE_MEMORY if is_of_memory(self._ray, error) else "Do they start without --on?"
                     raise FortydaysError(
-                        f"{self._failures} workers have ended by themselves before they began to work.",
+                        f"{len(self._failures)} workers have ended by themselves before they began to work.",
                         hint=f"What is done is kept. {hint}",
                     ) from error
             except self._ray.exceptions.RayError as error:
@@ -170,7 +177,8 @@ class Crew(Generic[M]):
                     hint="What is done is kept. Without --on, the same command says more.",
                 ) from error
             else:
-                member.greeting, self._failures = None, 0
+                member.greeting = None
+                self._failures.clear()
         late = [m for m in self.members if m.greeting and clock.seconds() - m.asked > _SECONDS_TO_BEGIN]
         if late and not self._has_told:
             self._has_told = True
@@ -192,9 +200,10 @@ class Crew(Generic[M]):
 
     def _node_with_room(self) -> Node | None:
         """The node with the most free places, of equals the first."""
-        used = Counter(member.node.id for member in self.members)
-        free = {node.id: node.places(self._threads) - used[node.id] for node in self._nodes}
-        best = max(self._nodes, key=lambda node: free[node.id], default=None)
+        used, now = Counter(member.node.id for member in self.members), clock.seconds()
+        awake = [node for node in self._nodes if self._rests.get(node.id, now) <= now]
+        free = {node.id: node.places(self._threads) - used[node.id] for node in awake}
+        best = max(awake, key=lambda node: free[node.id], default=None)
         return best if best is not None and free[best.id] > 0 else None
 
     def _look(self) -> None:
@@ -203,6 +212,7 @@ class Crew(Generic[M]):
             return
         living = {node.id: node for node in self._call(alive, self._ray)}
         self._nodes = [node for node in self._nodes if node.id in living]
+        self._failures = [node for node in self._failures if node in living]  # the others say nothing of workers
         new = [node for node in living.values() if node.id not in self._seen]
         if new := new[: max(0, MOST_NODES - len(self._nodes))]:
             self._join(new)
